@@ -1,0 +1,100 @@
+"""Stellar labels: their order, units, ranges and conventions.
+
+A *label* is a number that describes a star and that the physics simulator takes as input.
+Every array of labels in specnb has its columns in the order of a tuple of `Label` objects.
+
+Conventions of the RVS grid
+---------------------------
+- Solar abundances: Asplund, Grevesse, Sauval & Scott (2009), the mixture of the ATLAS12 atmospheres.
+- ``m_h`` scales every element heavier than helium: [X/H] = [M/H] for all non-α elements.
+- ``alpha_fe`` shifts the α elements O, Ne, Mg, Si, S, Ar, Ca and Ti together: [α/H] = [M/H] + [α/Fe].
+  (In this grid [Fe/H] = [M/H].)
+- ``vmicro`` is the depth-independent microturbulence of the line opacity (Gaussian, most probable speed).
+- ``vbroad`` is the projected rotation speed v sin i of the rotational profile with linear limb
+  darkening ε = 0.6 (Gray 2005, Eq. 18.14); macroturbulence is not separated from it. The spectrograph's
+  resolving power is not part of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ALPHA_ELEMENTS = ("O", "Ne", "Mg", "Si", "S", "Ar", "Ca", "Ti")
+
+
+@dataclass(frozen=True)
+class Label:
+    """One stellar label.
+
+    Attributes
+    ----------
+    name : str
+        Name used in tables, sliders and arrays.
+    unit : str
+        Unit as astropy writes it.
+    low, high : float
+        Range within which the shipped emulator may be trusted.
+    symbol : str
+        LaTeX symbol for figures.
+    meaning : str
+        One line for tables and tooltips.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    symbol: str
+    meaning: str
+
+    @property
+    def axis(self) -> str:
+        """Axis title with the unit, for figures."""
+        unit = self.unit.replace("km / s", r"km s$^{-1}$")
+        return f"{self.symbol} ({unit})" if unit else self.symbol
+
+
+RVS_LABELS = (
+    Label("teff", "K", 4000.0, 7500.0, r"$T_\mathrm{eff}$", "effective temperature"),
+    Label("logg", "dex", 0.0, 5.0, r"$\log g$", "surface gravity, log10 of cm s-2"),
+    Label("m_h", "dex", -2.5, 0.5, "[M/H]", "metallicity relative to the Sun"),
+    Label("alpha_fe", "dex", -0.2, 0.5, r"[$\alpha$/Fe]", "enhancement of the alpha elements"),
+    Label("vmicro", "km / s", 0.5, 2.5, r"$v_\mathrm{micro}$", "microturbulence"),
+    Label("vbroad", "km / s", 0.0, 50.0, r"$v_\mathrm{broad}$", "rotational broadening, v sin i"),
+)
+
+
+def lowest_logg(teff):
+    """Lower edge of log g at which stars exist.
+
+    Giants cooler than 4800 K reach log g = 0; hotter stars are excluded below the line
+    log g = 2 + (T_eff - 4800) / 1200.
+
+    Parameters
+    ----------
+    teff : array_like
+        Effective temperature in K.
+
+    Returns
+    -------
+    ndarray
+        log g in dex, same shape.
+    """
+    teff = np.asarray(teff, dtype=float)
+    return np.where(teff > 4800.0, 2.0 + (teff - 4800.0) / 1200.0, 0.0)
+
+
+def sampled_in_kiel(teff, logg):
+    """Where the grids are sampled in the Kiel diagram: the domain of `lowest_logg` with a margin of
+    150 K and 0.3 dex, since an emulator is worst at the edge of what it has seen.
+
+    Parameters
+    ----------
+    teff, logg : array_like
+        Effective temperature in K and log g in dex.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    return np.asarray(logg) >= lowest_logg(np.asarray(teff) - 150.0) - 0.3

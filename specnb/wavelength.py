@@ -1,0 +1,71 @@
+"""Wavelength scales: vacuum and air, and the pixel grids of the RVS. All values in Å.
+
+specnb works in vacuum throughout; line lists and Turbospectrum work in air.
+"""
+
+import numpy as np
+
+C_KM_S = 299_792.458  # speed of light, km/s
+
+RVS_RESOLVING_POWER = 11_500.0
+# Gaia DR3 mean spectra: 2,401 samples, 0.1 Å apart (DataLink product "RVS").
+RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
+# The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al. 2023).
+RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
+
+
+def air_from_vacuum(wavelength):
+    """Wavelength in standard air from the one in vacuum (Ciddor 1996, Appl. Opt. 35, 1566, Eq. 1).
+
+    Parameters
+    ----------
+    wavelength : array_like
+        Vacuum wavelength in Å.
+
+    Returns
+    -------
+    ndarray
+        Air wavelength in Å.
+    """
+    wavelength = np.asarray(wavelength, dtype=float)
+    s2 = (1e4 / wavelength) ** 2
+    n = 1.0 + 5.792105e-2 / (238.0185 - s2) + 1.67917e-3 / (57.362 - s2)
+    return wavelength / n
+
+
+def vacuum_from_air(wavelength):
+    """Vacuum wavelength from the one in air: the inverse of `air_from_vacuum`, exact to 1e-9 Å.
+
+    Parameters
+    ----------
+    wavelength : array_like
+        Air wavelength in Å.
+
+    Returns
+    -------
+    ndarray
+        Vacuum wavelength in Å.
+    """
+    air = np.asarray(wavelength, dtype=float)
+    vacuum = air
+    for _ in range(3):  # the refractive index hardly changes over the 2 Å shift: converges at once
+        vacuum = air * (vacuum / air_from_vacuum(vacuum))
+    return vacuum
+
+
+def pixel_edges(wavelength):
+    """Edges of pixels from their centres: midpoints, with the outer edges mirrored.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Centres in Å, increasing.
+
+    Returns
+    -------
+    ndarray, shape (n_pix + 1,)
+    """
+    middle = 0.5 * (wavelength[1:] + wavelength[:-1])
+    first = 2 * wavelength[0] - middle[0]
+    last = 2 * wavelength[-1] - middle[-1]
+    return np.concatenate([[first], middle, [last]])
