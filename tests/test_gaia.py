@@ -1,0 +1,117 @@
+"""Real stars: from the folder, from the archive, or a sentence."""
+
+import os
+import socket
+import sys
+import types
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from specnb import gaia
+from specnb.wavelength import RVS_NATIVE, RVS_PIXELS
+
+KEPLER_93 = "2052747119115620352"
+
+
+def star(source_id):
+    flux = np.full(2401, 0.9)
+    return Table(
+        {"source_id": [int(source_id)] * 2401, "wavelength": RVS_NATIVE / 10, "flux": flux, "flux_error": 0.01 * flux}
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
+    monkeypatch.delenv("SPECNB_OFFLINE", raising=False)
+    return tmp_path / "gaia_rvs"
+
+
+def test_the_data_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
+    assert gaia.data_folder() == tmp_path
+    monkeypatch.delenv("SPECNB_DATA")
+    assert gaia.data_folder().parts[-2:] == ("data", "real")
+
+
+def test_stars_of_the_folder(folder):
+    folder.mkdir()
+    star(KEPLER_93).write(folder / "a.csv")
+    star(7).write(folder / "b.fits")
+    (folder / "gaia_rvs_wavelength.fits").write_bytes(b"not a spectrum")
+    (folder / "notes.txt").write_text("not a spectrum either")
+    spectra, source = gaia.real_stars()
+    np.testing.assert_array_equal(spectra.wavelength, RVS_PIXELS)
+    assert list(spectra.ids) == [KEPLER_93, "7"]
+    np.testing.assert_allclose(spectra.flux, 0.9, rtol=1e-6)
+    # Overlaps 1, 2, 2, 1 sixths, samples k apart correlated by 1 - k/3
+    variance = (
+        np.array([1, 2, 2, 1])
+        / 6
+        @ (1 - np.abs(np.subtract.outer(range(4), range(4))) / 3)
+        @ np.array([1, 2, 2, 1])
+        / 6
+    )
+    np.testing.assert_allclose(spectra.flux_error, 0.009 * np.sqrt(variance), rtol=1e-5)
+    assert source.startswith("2 Gaia DR3 RVS mean spectra") and str(folder) in source
+
+
+def test_offline_gives_a_sentence(folder, monkeypatch):
+    monkeypatch.setenv("SPECNB_OFFLINE", "1")
+    spectra, source = gaia.real_stars()
+    assert spectra is None
+    assert "offline" in source and str(folder) in source and "stars.ecsv" in source and "\n" not in source
+    assert not folder.exists()
+    monkeypatch.delenv("SPECNB_OFFLINE")
+    monkeypatch.setattr(gaia, "ARCHIVE", "archive.invalid")  # a name that never resolves
+    assert gaia.real_stars()[0] is None
+    assert "astroquery.gaia" not in sys.modules
+
+
+def test_download_is_kept(folder, monkeypatch):
+    """A stand-in for the archive, which answers with one star of those asked for, and one that was not."""
+    asked = []
+
+    class Archive:
+        def __init__(self, show_server_messages):
+            pass
+
+        def load_data(self, ids, **options):
+            asked.append((ids, options))
+            return {f"RVS-Gaia DR3 {i}.csv": [star(i)] for i in (KEPLER_93, "7")}
+
+    monkeypatch.setitem(sys.modules, "astroquery.gaia", types.SimpleNamespace(GaiaClass=Archive))
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: socket.socket())
+    here = os.getcwd()
+    spectra, source = gaia.real_stars()
+    assert list(spectra.ids) == [KEPLER_93]
+    assert "downloaded from the Gaia archive" in source
+    assert [f.name for f in folder.iterdir()] == [f"GaiaDR3-{KEPLER_93}.csv"]
+    ((ids, options),) = asked
+    assert KEPLER_93 in ids
+    assert options["retrieval_type"] == "RVS" and options["data_structure"] == "INDIVIDUAL"
+    assert os.getcwd() == here and socket.getdefaulttimeout() is None
+    again, source = gaia.real_stars()
+    assert "read from" in source and len(asked) == 1
+    np.testing.assert_array_equal(again.flux, spectra.flux)
+
+
+def test_literature():
+    table = gaia.literature(["1535964555128078720", KEPLER_93, "7"])
+    assert list(table["id"]) == ["1535964555128078720", KEPLER_93, "7"]
+    assert (table["teff"][1], table["logg"][1], table["m_h"][1]) == (5669, 4.47, -0.18)
+    assert table["reference"][1] == "KOI-69, Ballard et al. 2014"
+    assert str(table["teff"].unit) == "K"
+    for name in ("teff", "logg", "m_h", "reference"):
+        assert list(table[name].mask) == [True, False, True]
+    assert len(gaia.literature([])) == 0
+
+
+@pytest.mark.skipif("SPECNB_DATA" not in os.environ, reason="real spectra: set SPECNB_DATA")
+def test_real_stars():
+    spectra, source = gaia.real_stars()
+    assert len(spectra) >= 3 and KEPLER_93 in spectra.ids, source
+    assert np.all(np.median(spectra.flux, axis=1) > 0.8)
+    assert spectra.mask.mean() < 0.01
