@@ -1,0 +1,293 @@
+"""A mock reference survey: spectra from an emulator that differ from it in known ways.
+
+The differences between simulation and observation are the kinds that real surveys show: wrong line strengths, a false
+line, missing absorption, an imperfect continuum, a lower resolving power, bad pixels and noise. Each is a switch of
+`MockConfig` with an own stream of random numbers, so two surveys with the same seed hold the same stars and the same
+noise whatever is switched on. All effects act in the star's rest frame and, for simplicity, after rotational broadening.
+"""
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from astropy.table import Table
+from numpy.polynomial.legendre import legvander
+from scipy.ndimage import fourier_gaussian
+
+from specnb.broadening import FWHM_PER_SIGMA
+from specnb.population import Population, draw_stars
+from specnb.spectra import Spectra, SpectraWriter
+from specnb.wavelength import RVS_RESOLVING_POWER
+
+BATCH = 4096  # stars at a time: about 0.4 GB at work
+STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")  # one generator each
+
+# Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å, observed / emulated.
+WRONG_LINES = (
+    (8470.7, 1.2, 0.85),  # Fe I
+    (8504.3, 1.2, 0.50),  # blend in the wing of Ca II 8500 that the RVS grid has too strong
+    (8516.4, 1.0, 0.75),  # Fe I
+    (8544.4, 1.5, 1.15),  # core of Ca II: deeper in reality, where LTE fails
+    (8559.1, 1.2, 0.70),  # Si I
+    (8677.4, 1.5, 1.30),  # Fe I and Ti I
+    (8691.0, 1.2, 1.20),  # Fe I
+)
+FALSE_LINE = (8634.0, 1.5)  # vacuum Å and half width in Å: in the RVS grid's line list, not in real spectra
+MISSING_LINE = (8605.0, 0.45)  # vacuum Å and Gaussian sigma in Å: where real spectra of FGK stars are empty
+INTERSTELLAR_BAND = (8623.14, 1.6)  # vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å
+
+# Errors of catalogue labels: at infinite S/N, added at S/N = 25, and the largest one that the papers' cuts let pass.
+LABEL_ERRORS = {
+    "teff": (25.0, 75.0, 200.0),
+    "logg": (0.05, 0.12, 0.5),
+    "m_h": (0.02, 0.06, 0.3),
+    "alpha_fe": (0.02, 0.04, 0.2),
+}
+
+# Lowest and highest value of each number in MockConfig.
+_LIMITS = {
+    "n_stars": (1, 10_000_000),
+    "seed": (0, 2**63 - 1),
+    "wrong_lines": (0.0, 2.0),
+    "false_line": (0.0, 1.0),
+    "missing_line": (0.0, 5.0),
+    "interstellar_band": (0.0, 0.5),
+    "continuum": (0.0, 0.05),
+    "resolving_power": (5000.0, RVS_RESOLVING_POWER),
+    "bad_pixels": (0.0, 0.5),
+    "bad_ends": (0, 100),
+    "cosmics": (0.0, 0.1),
+    "snr_faint": (1.0, 1e4),
+    "noise_floor": (0.0, 0.1),
+    "label_errors": (0.0, 2.0),
+}
+
+
+@dataclass(frozen=True)
+class MockConfig:
+    """A mock survey: its stars, and how far its spectra are from the emulator's.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside its limits or not of its type.
+    TypeError
+        If the population is not a `Population`, or a name is unknown.
+    """
+
+    n_stars: int = 20_000  # a third of the papers' 64,305 reference stars: enough to train on, made in seconds
+    seed: int = 1
+    population: Population = field(default_factory=Population)
+    wrong_lines: float = 1.0  # scale of the errors in `WRONG_LINES`: line lists are wrong by tens of per cent
+    false_line: float = 1.0  # fraction of the optical depth at `FALSE_LINE` that real stars do not show
+    missing_line: float = 1.0  # scale of a stellar line that the emulator lacks: 14% deep at 5000 K and [M/H] = 0
+    interstellar_band: float = 0.02  # mean central optical depth of the band at 862 nm: it does not know the labels
+    continuum: float = 0.004  # rms of what normalisation leaves behind: a cubic of 0.3-0.5%
+    resolving_power: float = 11_000.0  # of the observed spectra; the emulator's 11,500 is the nominal value
+    bad_pixels: float = 0.002  # fraction of isolated bad pixels, masked
+    bad_ends: int = 6  # longest run of masked pixels at either end: real stars miss up to 18 of 0.1 Å
+    cosmics: float = 0.0  # fraction of pixels hit and not masked: off, as the RVS combines many transits
+    snr_faint: float = 24.0  # photon S/N per pixel of 0.3 Å at G = 14; see `signal_to_noise`
+    noise_floor: float = 0.002  # relative error that does not fall with brightness: calibration
+    label_errors: float = 1.0  # scale of `LABEL_ERRORS`; 0 puts the true labels in the catalogue
+
+    def __post_init__(self):
+        if not isinstance(self.population, Population):
+            raise TypeError(f"population is {self.population!r}: it must be a Population")
+        kinds = {entry.name: entry.type for entry in fields(self)}
+        for name, (low, high) in _LIMITS.items():
+            value, whole = getattr(self, name), kinds[name] is int
+            kind = int | np.integer if whole else int | float | np.number
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+                number = "an integer" if whole else "a number"
+                raise ValueError(f"{name} is {value!r}: it must be {number} from {low:g} to {high:g}")
+
+    @classmethod
+    def clean(cls, **changes):
+        """The emulator's spectra with noise and nothing else, for tests of pulls; `changes` as in the class."""
+        off = dict.fromkeys(("wrong_lines", "false_line", "missing_line", "interstellar_band", "continuum"), 0.0)
+        off |= {"resolving_power": RVS_RESOLVING_POWER, "bad_pixels": 0.0, "bad_ends": 0, "cosmics": 0.0}
+        return cls(**(off | changes))
+
+
+def signal_to_noise(g_mag, config=None):
+    """S/N per pixel in the continuum: photon noise and a floor,
+
+    1 / (S/N)² = 10**(0.4 (G - 14)) / snr_faint² + noise_floor².
+
+    By default 300 at G = 8 and 24 at G = 14.
+
+    Parameters
+    ----------
+    g_mag : array_like
+        Apparent G magnitude.
+    config : MockConfig, optional
+
+    Returns
+    -------
+    ndarray
+    """
+    return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or MockConfig())
+
+
+def line_strength(wavelength, config):
+    """Factor on the optical depth of the emulator's lines in each pixel: 1 where the emulator is right.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    config : MockConfig
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+    """
+    factor = np.ones(len(wavelength))
+    for centre, half_width, strength in WRONG_LINES:
+        factor += config.wrong_lines * (strength - 1.0) * _window(wavelength, centre, half_width)
+    return factor - config.false_line * _window(wavelength, *FALSE_LINE)
+
+
+def make_mock(emulator, config=None):
+    """A mock survey in memory, for small sizes. Same seed, same arrays.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        On evenly spaced pixels.
+    config : MockConfig, optional
+
+    Returns
+    -------
+    observed : Spectra
+        Noisy spectra. ``labels`` is a catalogue: teff, logg, m_h, alpha_fe with Gaussian errors, and ``<label>_error``.
+    truth : Spectra
+        The same spectra without noise and bad pixels; ``flux_error`` is the noise that the observed ones have.
+        ``labels`` holds the true six labels, g_mag, component and stage.
+
+    Raises
+    ------
+    ValueError
+        If the emulator has a label that the population lacks, or unevenly spaced pixels.
+    """
+    observed, truth = zip(*_batches(emulator, config or MockConfig()), strict=True)
+    return Spectra.join(observed), Spectra.join(truth)
+
+
+def write_mock_survey(path, emulator, config=None):
+    """Write a mock survey to HDF5 batch by batch: groups "spectra" and "truth", as `make_mock` returns them.
+
+    Labels, noise and masks do not depend on the size of the batches; the emulator's last bit may.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; replaced only when the new one is whole.
+    emulator : Emulator
+    config : MockConfig, optional
+
+    Raises
+    ------
+    ValueError
+        As `make_mock`.
+    """
+    with SpectraWriter(path) as writer:
+        for observed, truth in _batches(emulator, config or MockConfig()):
+            writer.append(observed, group="spectra")
+            writer.append(truth, group="truth")
+
+
+def _batches(emulator, config, batch=BATCH):
+    """The one generator behind both: pairs of observed and true `Spectra`, `batch` stars at a time."""
+    wavelength = np.asarray(emulator.wavelength, dtype=float)
+    if np.ptp(np.diff(wavelength)) > 1e-6:
+        raise ValueError("the emulator's pixels are not evenly spaced: a mock survey needs them to be")
+    streams = dict(zip(STREAMS, np.random.default_rng(config.seed).spawn(len(STREAMS)), strict=True))
+    stars = draw_stars(config.n_stars, streams["stars"], config.population)
+    unknown = [name for name in emulator.labels if name not in stars.colnames]
+    if unknown:
+        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the population does not have")
+    catalogue = _catalogue(stars, config, streams["catalogue"])
+    ids = np.array([f"mock-{i:07d}" for i in range(config.n_stars)])
+    for start in range(0, config.n_stars, batch):
+        rows = slice(start, start + batch)
+        some = stars[rows]
+        flux = emulator(np.column_stack([some[name] for name in emulator.labels])).astype(float)
+        flux = _as_observed(flux, wavelength, some, config, streams)
+        error = _noise(np.asarray(some["g_mag"])[:, None], flux, config)
+        noisy, mask = _measure(flux, error, config, streams)
+        observed = Spectra(wavelength, noisy, error, mask, ids[rows], catalogue[rows])
+        yield observed, Spectra(wavelength, flux, error, np.zeros_like(mask), ids[rows], some)
+
+
+def _as_observed(flux, wavelength, stars, config, streams):
+    """Carry the emulator's flux, shape (n, n_pix), to the observed domain, without noise."""
+    strength = line_strength(wavelength, config)
+    wrong = strength != 1.0
+    flux[:, wrong] = np.maximum(flux[:, wrong], 1e-3) ** strength[wrong]
+    teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
+    depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)  # a line of a neutral metal
+    flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
+    column = config.interstellar_band * streams["band"].exponential(size=len(stars))
+    flux *= np.exp(-column[:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
+    if config.resolving_power < RVS_RESOLVING_POWER:
+        flux = _smooth(flux, wavelength, config.resolving_power)
+    order = np.arange(4)
+    coefficients = streams["continuum"].normal(size=(len(stars), 4)) * np.sqrt((2 * order + 1) / 4)
+    residual = coefficients @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T  # unit rms over pixels and stars
+    return flux * (1.0 + config.continuum * residual)
+
+
+def _smooth(flux, wavelength, resolving_power):
+    """Lower the emulator's resolving power by a Gaussian of fixed width (R at the middle of the window)."""
+    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA  # sigma over wavelength
+    n_pix = len(wavelength)
+    sigma = extra * wavelength.mean() / (wavelength[1] - wavelength[0])
+    mirrored = np.concatenate([flux, flux[:, ::-1]], axis=1)
+    transform = fourier_gaussian(np.fft.rfft(mirrored, axis=1), (0.0, sigma), n=2 * n_pix, axis=1)
+    return np.fft.irfft(transform, n=2 * n_pix, axis=1)[:, :n_pix]
+
+
+def _noise(g_mag, flux, config):
+    """Standard deviation of the flux: photon noise as the square root of the flux, plus a floor in quadrature."""
+    photons = 10 ** (0.4 * (g_mag - 14.0)) / config.snr_faint**2
+    return np.sqrt(photons * np.maximum(flux, 0.01) + config.noise_floor**2)
+
+
+def _measure(flux, error, config, streams):
+    """Add noise and hits, and find bad pixels. Returns the noisy flux and the mask."""
+    noisy = flux + error * streams["noise"].normal(size=flux.shape)
+    n, n_pix = flux.shape
+    pixel = np.arange(n_pix)
+    draw = streams["mask"].random((n, n_pix + 2))  # two more for the lengths of the runs at the ends
+    first, last = np.floor(draw[:, :2] * (config.bad_ends + 1)).T[:, :, None]
+    mask = (draw[:, 2:] < config.bad_pixels) | (pixel < first) | (pixel >= n_pix - last)
+    hit = streams["cosmics"].random((n, n_pix)) < config.cosmics
+    noisy[hit] += 20.0 * error[hit]  # an outlier beyond doubt
+    return noisy, mask
+
+
+def _catalogue(stars, config, rng):
+    """Labels as a reference catalogue has them: four labels with errors that grow as the S/N falls."""
+    snr = signal_to_noise(stars["g_mag"], config)
+    table, errors = Table(), {}
+    for name, (floor, faint, cut) in LABEL_ERRORS.items():
+        error = np.minimum(config.label_errors * (floor + faint * 25.0 / snr), cut)
+        table[name] = stars[name] + error * rng.normal(size=len(stars))
+        table[name].unit = stars[name].unit
+        errors[f"{name}_error"] = error
+    for name, error in errors.items():
+        table[name] = error
+        table[name].unit = table[name.removesuffix("_error")].unit
+    return table
+
+
+def _window(wavelength, centre, half_width):
+    """Smooth window: cosine squared, 1 at the centre, 0 from the half width outwards."""
+    x = np.clip((wavelength - centre) / half_width, -1.0, 1.0)
+    return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
+
+
+def _gaussian(wavelength, centre, sigma):
+    """Gaussian of height 1."""
+    return np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)
