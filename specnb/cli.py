@@ -1,0 +1,134 @@
+"""The command line: ``specnb paper``, ``specnb run`` and ``specnb data``."""
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+from specnb.gaia import data_folder
+from specnb.index import write_index
+from specnb.parameters import PROFILES, check_parameters, profile_of
+from specnb.provenance import ROOT, shipped_data
+from specnb.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def find_notebook(name: str) -> Path:
+    """A notebook from its path, its stem or its leading number. Raises ValueError with the nearest name."""
+    if Path(name).is_file() and name.endswith(".ipynb"):
+        return Path(name)
+    stems = [path.stem for path in all_notebooks()]
+    found = [stem for stem in stems if Path(name).stem in (stem, stem.partition("_")[0])]
+    if not found:
+        nearest = difflib.get_close_matches(name, stems, n=1, cutoff=0.3)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        raise ValueError(f"there is no notebook {name}{hint} There are: {', '.join(stems)}")
+    return NOTEBOOKS / f"{found[0]}.ipynb"
+
+
+def all_notebooks() -> list[Path]:
+    """The project's notebooks, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def paper(args):
+    """Run all notebooks that are not fresh and write the index."""
+    notebooks = [find_notebook(name) for name in args.only] if args.only else all_notebooks()
+    if not notebooks:
+        raise FileNotFoundError(f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository")
+    check_writable(args.output)
+    plan = []
+    for notebook in notebooks:  # every one is checked before the first one runs
+        check_pair(notebook)
+        overrides, limit = profile_of(notebook, args.profile)
+        plan.append((notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit))
+    if args.force or not all(is_fresh(notebook, values, output) for notebook, values, output, _ in plan):
+        stars(args)
+    for notebook, values, output, limit in plan:
+        print(f"{notebook.stem} ({args.profile}): ", end="", flush=True)
+        if not args.force and is_fresh(notebook, values, output):
+            print("unchanged")
+            continue
+        print("running", flush=True)
+        results = run_notebook(notebook, values, output, limit, args.profile)
+        print(f"  {results['wall_time_s']:.0f} s, {len(results['outputs'])} files in {output}")
+        write_index(args.output)
+    print(f"index: {write_index(args.output)}")
+
+
+def run(args):
+    """Run one notebook with given parameters."""
+    notebook = find_notebook(args.notebook)
+    parameters = {}
+    for text in args.parameter:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"-p {text}: write name=value")
+        parameters[name.strip()] = value
+    output = args.output or ROOT / "data" / "artifacts" / "runs" / notebook.stem
+    results = run_notebook(notebook, parameters, output, 60.0 * args.minutes)
+    for name, result in results["results"].items():
+        print(f"{name} = {result['value']} {result['unit']}".rstrip())
+    print(f"{results['wall_time_s']:.0f} s, {len(results['outputs'])} files in {output}")
+
+
+def stars(args):
+    """Fetch the real stars."""
+    from specnb.gaia import real_stars
+
+    print(real_stars()[1])
+
+
+def list_data(args):
+    """Print the data files there are and their sizes."""
+    made = (ROOT / "data" / "artifacts").rglob("*")
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": data_folder().rglob("*")}
+    for title, files in groups.items():
+        print(f"{title}:")
+        for path in sorted(path for path in files if path.is_file()):
+            print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = argparse.ArgumentParser(prog="specnb", description="Reproduce the figures and run the notebooks of specnb.")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("paper", help="run the notebooks whose results are not fresh")
+    command.add_argument("--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)")
+    command.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number")
+    command.add_argument("--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures")
+    command.add_argument("--force", action="store_true", help="run even what is fresh")
+    command.set_defaults(do=paper)
+
+    command = commands.add_parser("run", help="run one notebook with parameters of your own")
+    command.add_argument("notebook", help="path, name or number")
+    command.add_argument("-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE")
+    command.add_argument("--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)")
+    command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
+    command.set_defaults(do=run)
+
+    command = commands.add_parser("data", help="fetch real stars or list data")
+    kinds = command.add_subparsers(required=True, metavar="what")
+    kinds.add_parser("stars", help="fetch the real Gaia RVS spectra").set_defaults(do=stars)
+    kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
+    return top
+
+
+def main(arguments=None) -> int:
+    """Run one command; the exit code is 1 after an error, told in one message."""
+    args = parser().parse_args(arguments)
+    try:
+        args.do(args)
+    except (NotebookError, ValueError, OSError) as error:
+        print(f"specnb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("specnb: interrupted; earlier results are untouched", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Parameters of notebooks: their names, types and defaults, the values of a profile, and the check of given values.
+
+The cell tagged ``parameters`` is the schema: each line reads ``name: type = default  # what it is``.
+"""
+
+import ast
+import contextlib
+import difflib
+import tomllib
+from pathlib import Path
+
+PROFILES = ("quick", "demo", "paper")
+TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
+
+
+def read_parameters(notebook) -> dict[str, dict]:
+    """The parameters of a notebook: ``{name: {"type": str, "default": value, "help": str}}``.
+
+    Raises ValueError where a line of the parameters cell lacks a known type, or where ``output`` is missing.
+    """
+    from papermill import inspect_notebook  # takes a second
+
+    schema = {}
+    for name, found in inspect_notebook(str(notebook)).items():
+        kind = found["inferred_type_name"]
+        if kind.partition("[")[0] not in TYPES:
+            raise ValueError(f"{Path(notebook).name}: parameter {name} has no type: write `{name}: int = 0  # meaning`")
+        try:
+            default = ast.literal_eval(found["default"])
+        except (ValueError, SyntaxError) as error:
+            problem = f"the default of parameter {name} is no plain value: {found['default']}"
+            raise ValueError(f"{Path(notebook).name}: {problem}") from error
+        schema[name] = {"type": kind, "default": default, "help": found["help"]}
+    if "output" not in schema:
+        raise ValueError(f'{Path(notebook).name} has no parameter `output: str = ""` in a cell tagged "parameters"')
+    return schema
+
+
+def check_parameters(notebook, given: dict) -> dict:
+    """All parameters of a notebook but ``output``: the defaults, with the given values in place.
+
+    A value may be text, as a command line gives it. Raises ValueError for an unknown name or a wrong type.
+    """
+    schema = read_parameters(notebook)
+    del schema["output"]
+    for name in given:
+        if name not in schema:
+            nearest = difflib.get_close_matches(name, schema, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            raise ValueError(f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}")
+    return {name: convert(name, given.get(name, entry["default"]), entry["type"]) for name, entry in schema.items()}
+
+
+def convert(name: str, value, kind: str):
+    """A parameter's value as its type: ``int``, ``float``, ``str``, ``bool``, ``list`` or such as ``list[float]``."""
+    base, _, item = kind.removesuffix("]").partition("[")
+    plain = value
+    if isinstance(value, str) and base != "str":
+        with contextlib.suppress(ValueError, SyntaxError):
+            plain = {"true": True, "false": False}.get(value.lower()) if base == "bool" else None
+            plain = ast.literal_eval(value) if plain is None else plain
+    if base == "float" and isinstance(plain, int) and not isinstance(plain, bool):
+        plain = float(plain)
+    if not isinstance(plain, TYPES[base]) or (isinstance(plain, bool) and base != "bool"):
+        raise ValueError(f"parameter {name} expects {kind}, not {value!r}")
+    return [convert(name, each, item) for each in plain] if item else plain
+
+
+def profile_of(notebook, profile: str) -> tuple[dict, float]:
+    """Parameters that a profile sets for a notebook, and its time limit in seconds, from profiles.toml beside it."""
+    path = Path(notebook).with_name("profiles.toml")
+    content = tomllib.loads(path.read_text("utf-8"))
+    minutes = content.pop("time_limit_minutes")
+    for stem, tables in content.items():
+        if not path.with_name(f"{stem}.ipynb").exists() or not set(tables) <= set(PROFILES[1:]):
+            raise ValueError(f"{path}: [{stem}] must name a notebook, and hold only {' and '.join(PROFILES[1:])}")
+    return content.get(Path(notebook).stem, {}).get(profile, {}), 60.0 * minutes[profile]

@@ -1,0 +1,56 @@
+"""pyproject.toml, the lock file and environment.yml say the same."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from specnb.provenance import PACKAGES, ROOT
+
+CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # names that differ from PyPI's
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DEPENDENCIES = [Requirement(text) for text in PROJECT["dependencies"]]
+EXTRAS = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
+
+
+@pytest.fixture(scope="module")
+def lock():
+    lines = (ROOT / ".ci" / "requirements.lock").read_text().splitlines()
+    pins = [re.fullmatch(r"([\w.-]+)==([\w.!-]+)", line) for line in lines if not line.startswith("#")]
+    assert all(pins), "a line of the lock is not name==version, without a local part such as +cpu"
+    return {canonicalize_name(pin[1]): Version(pin[2]) for pin in pins}
+
+
+@pytest.fixture(scope="module")
+def conda():
+    """Specs of environment.yml by the name PyPI uses."""
+    content = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert content["channels"] == ["conda-forge"]
+    assert content["dependencies"][-1] == {"pip": ["-e ."]}  # nothing that pip could take from elsewhere
+    requirements = [Requirement(spec) for spec in content["dependencies"][:-1]]
+    return {CONDA.get(each.name, each.name): each.specifier for each in requirements}
+
+
+def test_lock_pins_every_dependency_within_its_range(lock):
+    for requirement in DEPENDENCIES + EXTRAS:
+        assert requirement.specifier, f"{requirement.name} has no range in pyproject.toml"
+        assert lock[canonicalize_name(requirement.name)] in requirement.specifier, requirement.name
+
+
+def test_conda_environment_has_the_same_ranges(conda):
+    assert conda.pop("python") == Requirement("python" + PROJECT["requires-python"]).specifier
+    conda.pop("pip")
+    assert conda == {requirement.name: requirement.specifier for requirement in DEPENDENCIES}
+
+
+def test_recorded_versions_are_of_dependencies():
+    assert set(PACKAGES) <= {requirement.name for requirement in DEPENDENCIES}
+
+
+def test_makefile_asks_for_the_same_python():
+    major, minor = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["requires-python"]).groups()
+    assert f"sys.version_info < ({major}, {minor})" in (ROOT / "Makefile").read_text()

@@ -1,0 +1,363 @@
+"""The runner on tiny notebooks. A run takes seconds, so the runs are shared and those that fail go side by side."""
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import psutil
+import pytest
+
+from specnb import cli
+from specnb.index import write_index
+from specnb.parameters import check_parameters, convert, profile_of, read_parameters
+from specnb.provenance import ROOT, checksum, checksums
+from specnb.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+
+PARAMETERS = """\
+n: int = 3  # points
+scale: float = 1.0  # height
+names: list[str] = ["a"]  # labels
+seed: int = 7  # random seed
+device: str = "auto"  # cpu, cuda, mps or auto
+output: str = ""  # folder"""
+
+GOOD = """\
+from matplotlib.figure import Figure
+from specnb.study import Study
+study = Study(output)
+fig = Figure()
+fig.subplots().plot(range(3))
+study.input("input.csv")
+study.result("points", n)
+study.figure(fig, "line", "A | line.")"""
+
+
+def write_notebook(path, *cells, parameters=PARAMETERS):
+    kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    notebook.cells = [nbformat.v4.new_markdown_cell("# Title"), *map(nbformat.v4.new_code_cell, [parameters, *cells])]
+    notebook.cells[1].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of notebooks with one good notebook and two profiles."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    write_notebook(folder / "01_good.ipynb", GOOD)
+    (folder / "input.csv").write_text("x\n1\n")
+    (folder / "profiles.toml").write_text(
+        "[time_limit_minutes]\nquick = 1\ndemo = 2\npaper = 3\n[01_good.demo]\nn = 4\n[01_good.paper]\nn = 5\n"
+    )
+    return folder
+
+
+BAD = {
+    "hangs": ("x = 1", "import time; time.sleep(600)"),
+    "raises": ("x = 1", "raise ValueError('no such star')"),
+    "exits": (GOOD, "import sys; sys.exit(0)", "y = 2"),
+    "dies": (GOOD, "import os; os._exit(0)"),
+    "writes_nothing": ("x = 1",),
+}
+
+
+@pytest.fixture(scope="module")
+def failures(folder, tmp_path_factory):
+    """What a run of each bad notebook raised, and its folder of results, which held a good result before."""
+    (folder / "bad").mkdir()
+    (folder / "bad" / "input.csv").write_text("x\n1\n")
+    root = tmp_path_factory.mktemp("bad_results")
+
+    def fail(name):
+        output = root / name
+        output.mkdir()
+        (output / "results.json").write_text("earlier")
+        notebook = write_notebook(folder / "bad" / f"{name}.ipynb", *BAD[name])
+        with pytest.raises(NotebookError) as error:
+            run_notebook(notebook, {}, output, timeout=25 if name == "hangs" else 120)
+        return str(error.value), output
+
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(BAD, pool.map(fail, BAD)))
+
+
+@pytest.fixture(scope="module")
+def paper(folder, failures, tmp_path_factory):
+    """Call `specnb paper` on the folder and return its exit code and what it printed."""
+    output = tmp_path_factory.mktemp("paper") / "results"
+
+    def paper(capsys, *arguments):
+        code = cli.main(["paper", "--output", str(output), *arguments])
+        return code, capsys.readouterr()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "NOTEBOOKS", folder)
+        patch.setattr(cli, "stars", lambda args: None)  # no network
+        paper.output = output
+        yield paper
+
+
+def test_paper_runs_then_skips_then_reruns_what_changed(paper, capsys):
+    code, printed = paper(capsys)
+    assert code == 0, printed.err
+    study = paper.output / "01_good"
+    assert {p.name for p in study.iterdir()} == {"line.png", "line.pdf", "results.json", "executed.ipynb", ".fresh"}
+    assert {p.name for p in paper.output.iterdir()} == {"01_good", ".01_good.lock", "README.md"}
+    results = json.loads((study / "results.json").read_text())
+    assert results["profile"] == "demo" and results["changed"] == {"n": 4} and results["seed"] == 7
+    assert results["parameters"] == {"n": 4, "scale": 1.0, "names": ["a"], "seed": 7, "device": "auto"}
+    assert results["results"] == {"points": {"value": 4, "unit": ""}}
+    assert results["device"] in ("cpu", "cuda", "mps") and results["wall_time_s"] > 0
+    assert list(results["inputs"]) == ["input.csv"]
+    assert results["outputs"] == {name: checksum(study / name) for name in ("line.pdf", "line.png")}
+    assert results["environment"]["versions"]["numpy"] and set(results["code"]) == {"commit", "dirty"}
+    executed = nbformat.read(study / "executed.ipynb", 4)
+    assert any("image/png" in o.get("data", {}) for c in executed.cells for o in c.get("outputs", []))
+    index = (paper.output / "README.md").read_text()
+    row = index.splitlines()[-1]
+    for text in ('src="01_good/line.png"', r"A \| line.", "`01_good`", "demo, n = 4", "`input.csv`"):
+        assert text in row
+
+    before = checksums(study)
+    code, printed = paper(capsys)
+    assert code == 0 and "unchanged" in printed.out and "running" not in printed.out
+    assert checksums(study) == before and (paper.output / "README.md").read_text() == index
+
+    figure = checksum(study / "line.pdf"), checksum(study / "line.png")
+    (study / "line.png").write_bytes(b"touched")
+    code, printed = paper(capsys, "--profile", "paper", "--only", "01")
+    assert code == 0 and "unchanged" not in printed.out
+    results = json.loads((study / "results.json").read_text())
+    assert results["profile"] == "paper" and results["results"]["points"]["value"] == 5
+    assert (checksum(study / "line.pdf"), checksum(study / "line.png")) == figure
+
+
+def test_freshness_follows_code_parameters_data_and_files(paper, folder, monkeypatch, tmp_path):
+    study, notebook = paper.output / "01_good", folder / "01_good.ipynb"
+    values = json.loads((study / "results.json").read_text())["parameters"]
+    assert is_fresh(notebook, values, study)
+    assert not is_fresh(notebook, values | {"scale": 2.0}, study)
+    assert not is_fresh(notebook, values, study.parent / "other")
+    other = write_notebook(tmp_path / "01_good.ipynb", GOOD + "\n# one more line")
+    assert not is_fresh(other, values, study)
+    with monkeypatch.context() as patch:
+        patch.setenv("SPECNB_DATA", str(tmp_path))
+        (tmp_path / "gaia_rvs").mkdir()
+        (tmp_path / "gaia_rvs" / "new.csv").write_text("x")
+        assert not is_fresh(notebook, values, study)
+    (study / "line.pdf").rename(study / "moved.pdf")
+    assert not is_fresh(notebook, values, study)
+    (study / "moved.pdf").rename(study / "line.pdf")
+    assert is_fresh(notebook, values, study)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("raises", "raises.ipynb: code cell 3 failed: ValueError: no such star"),
+        ("exits", "exits.ipynb: code cell 3 failed: SystemExit: 0"),
+        ("dies", "dies.ipynb: code cell 3 failed: DeadKernelError"),
+        ("hangs", "hangs.ipynb: code cell 3 failed: stopped at the time limit of 25 s"),
+        ("writes_nothing", "writes_nothing.ipynb: it wrote no figure"),
+    ],
+)
+def test_failure_is_named_and_leaves_earlier_results(failures, name, words):
+    message, output = failures[name]
+    assert message.startswith(words)
+    assert message.endswith(f"Look at {output / 'failed.ipynb'}")
+    assert nbformat.read(output / "failed.ipynb", 4).cells
+    assert {p.name for p in output.iterdir()} == {"results.json", "failed.ipynb"}
+    assert (output / "results.json").read_text() == "earlier"
+    assert not (output.parent / f".{name}.new").exists()
+
+
+def test_no_process_is_left(failures):
+    assert failures
+    assert not [p for p in psutil.Process().children(recursive=True) if "specnb.runner" in " ".join(p.cmdline())]
+
+
+def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
+    pid_file, output = tmp_path / "pid", tmp_path / "results" / "sleeps"
+    output.mkdir(parents=True)
+    (output / "results.json").write_text("earlier")
+    write_pid = (
+        f"import os, pathlib, time\npathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
+    )
+    notebook = write_notebook(tmp_path / "sleeps.ipynb", "x = 1", write_pid)
+    command = [sys.executable, "-m", "specnb.cli", "run", str(notebook), "--output", str(output)]
+    runner = subprocess.Popen(command, cwd=ROOT)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text(), 60)
+    kernel = psutil.Process(int(pid_file.read_text()))
+    with pytest.raises(OSError, match="another run is writing"):
+        run_notebook(notebook, {}, output)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    wait_until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE, 10)
+    assert {p.name for p in output.iterdir()} == {"results.json"}
+    assert (output / "results.json").read_text() == "earlier"
+
+    stale = output.with_name(".sleeps.new")
+    assert stale.is_dir()  # until the next start
+    with pytest.raises(NotebookError, match="time limit"):
+        run_notebook(notebook, {}, output, timeout=0.1)
+    assert not stale.exists()
+
+
+def test_results_survive_a_kill_between_the_two_renames(folder, tmp_path):
+    output = tmp_path / "01_good"
+    old = tmp_path / ".01_good.old"
+    old.mkdir()
+    (old / "results.json").write_text("earlier")
+    with pytest.raises(NotebookError, match="time limit"):
+        run_notebook(folder / "01_good.ipynb", {}, output, timeout=0.1)
+    assert (output / "results.json").read_text() == "earlier" and not old.exists()
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_parameters_cell_is_the_schema(folder):
+    schema = read_parameters(folder / "01_good.ipynb")
+    assert schema["n"] == {"type": "int", "default": 3, "help": "points"}
+    assert schema["names"] == {"type": "list[str]", "default": ["a"], "help": "labels"}
+
+
+def test_unknown_parameter_gets_the_nearest_name(folder):
+    words = r"no parameter scael; did you mean scale\? It has: n, scale, names, seed, device"
+    with pytest.raises(ValueError, match=words):
+        check_parameters(folder / "01_good.ipynb", {"scael": 1.0})
+    with pytest.raises(ValueError, match="no parameter output"):
+        check_parameters(folder / "01_good.ipynb", {"output": "x"})
+
+
+WRONG = [("n", "2.5"), ("n", True), ("n", "many"), ("scale", "x"), ("names", "[1]"), ("seed", [1])]
+
+
+@pytest.mark.parametrize("name, value", WRONG)
+def test_wrong_type_is_refused(folder, name, value):
+    with pytest.raises(ValueError, match=f"parameter {name} expects "):
+        check_parameters(folder / "01_good.ipynb", {name: value})
+
+
+@pytest.mark.parametrize(
+    "text, kind, value",
+    [
+        ("3", "int", 3),
+        ("3", "float", 3.0),
+        ("1e-3", "float", 1e-3),
+        ("3", "str", "3"),
+        ("false", "bool", False),
+        ("True", "bool", True),
+        ("[1, 2]", "list", [1, 2]),
+        ("[1, 2]", "list[float]", [1.0, 2.0]),
+    ],
+)
+def test_text_becomes_the_type(text, kind, value):
+    converted = convert("x", text, kind)
+    assert converted == value and type(converted) is type(value)
+
+
+def test_parameter_without_type_or_output_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="parameter n has no type"):
+        read_parameters(write_notebook(tmp_path / "a.ipynb", parameters='n = 3\noutput: str = ""'))
+    with pytest.raises(ValueError, match="default of parameter n is no plain value: 1 / 2"):
+        read_parameters(write_notebook(tmp_path / "c.ipynb", parameters='n: float = 1 / 2\noutput: str = ""'))
+    with pytest.raises(ValueError, match="no parameter `output"):
+        read_parameters(write_notebook(tmp_path / "b.ipynb", parameters="n: int = 3"))
+
+
+def test_profiles_name_notebooks_and_profiles(folder, tmp_path):
+    assert profile_of(folder / "01_good.ipynb", "quick") == ({}, 60.0)
+    assert profile_of(folder / "01_good.ipynb", "paper") == ({"n": 5}, 180.0)
+    notebook = write_notebook(tmp_path / "01_good.ipynb")
+    limits = "[time_limit_minutes]\nquick = 1\n"
+    for wrong in ("[02_typo.demo]\nn = 1\n", "[01_good.dmeo]\nn = 1\n"):
+        (tmp_path / "profiles.toml").write_text(limits + wrong)
+        with pytest.raises(ValueError, match="must name a notebook"):
+            profile_of(notebook, "quick")
+
+
+def test_pair_that_differs_is_refused(tmp_path):
+    notebook = write_notebook(tmp_path / "a.ipynb", "x = 1")
+    check_pair(notebook)  # not paired
+    script = tmp_path / "a.py"
+    text = f'# %% [markdown]\n# # Title\n\n# %% tags=["parameters"]\n{PARAMETERS}\n\n# %%\nx = 1\n'
+    script.write_text(text)
+    check_pair(notebook)
+    script.write_text(text.replace("x = 1", "x = 2"))
+    with pytest.raises(ValueError, match="make sync"):
+        check_pair(notebook)
+
+
+def test_cannot_write_is_one_sentence_before_any_notebook(paper, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["paper", "--output", str(tmp_path / "file" / "results")]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("specnb: cannot write to ") and "--output" in printed.err
+    assert printed.err.count("\n") == 1 and "running" not in printed.out
+
+
+def test_no_room_is_told(tmp_path):
+    """A limit on file sizes stands for a full disk: the system refuses the write, not the opening."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="cannot write to .*make room"):
+            check_writable(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_results_is_never_replaced(folder, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OSError, match="not results of specnb"):
+        run_notebook(folder / "01_good.ipynb", {}, tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_an_edited_script_is_told_although_results_are_fresh(paper, folder, capsys):
+    script = folder / "01_good.py"
+    script.write_text("# %%\nx = 2\n")
+    try:
+        code, printed = paper(capsys, "--profile", "paper")
+    finally:
+        script.unlink()
+    assert code == 1 and "make sync" in printed.err and not printed.out
+
+
+def test_command_line_errors_are_one_line(paper, capsys):
+    for arguments, words in (
+        (["run", "01_godo"], "did you mean 01_good?"),
+        (["run", "01_good", "-p", "n"], "write name=value"),
+        (["run", "01_good", "-p", "n=x"], "expects int"),
+        (["paper", "--only", "99"], "there is no notebook 99"),
+    ):
+        assert cli.main(arguments) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_index_is_the_same_for_the_same_results(tmp_path):
+    results = {
+        "notebook": "notebooks/02_b.ipynb", "profile": "quick", "changed": {}, "wall_time_s": 4000.0, "inputs": {},
+        "figures": {}, "tables": {"stars": {"caption": "Stars.", "files": ["stars.csv", "stars.tex", "stars.md"]}},
+    }  # fmt: skip
+    for name in ("02_b", ".02_b.new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps(results))
+    first = write_index(tmp_path).read_text()
+    assert write_index(tmp_path).read_text() == first
+    links = "`stars` [csv](02_b/stars.csv) [tex](02_b/stars.tex) [md](02_b/stars.md)"
+    assert first.splitlines()[-1] == f"| {links} | Stars. | `02_b` | quick | 67 min | none |"
+    assert first.count("stars.csv") == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"02_b", ".02_b.new", "README.md"}

@@ -1,0 +1,134 @@
+import json
+import re
+
+import numpy as np
+import pytest
+from astropy.io import ascii
+from astropy.table import MaskedColumn, Table
+from matplotlib.figure import Figure
+
+from specnb.provenance import checksum, checksums
+from specnb.study import RECORD, Study
+
+
+def draw():
+    fig = Figure(figsize=(3, 2))
+    fig.subplots().plot([0, 1], [0, 1], label=r"$T_\mathrm{eff}$")
+    return fig
+
+
+@pytest.fixture
+def table():
+    table = Table({"teff": [5777.123456, 4286.0], "m_h": [0.0123, -0.52], "n": [3, 12], "id": ["a_1", "b"]})
+    table["teff"].unit, table["m_h"].unit = "K", "dex"
+    return table
+
+
+def test_figure_is_the_same_bytes_twice_and_has_no_date(tmp_path):
+    for folder in "ab":
+        Study(tmp_path / folder).figure(draw(), "line", "A line.")
+    assert checksums(tmp_path / "a") == checksums(tmp_path / "b")
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"line.png", "line.pdf", RECORD}
+    pdf, png = ((tmp_path / "a" / f"line.{kind}").read_bytes() for kind in ("pdf", "png"))
+    assert b"/Info" in pdf and not re.search(rb"CreationDate|Producer|Creator", pdf)
+    assert b"Software" not in png
+    width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
+    assert (width, height) == (600, 400)  # 200 dpi
+
+
+def test_without_folder_nothing_is_written(tmp_path, table, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study, fig = Study(""), draw()
+    assert study.figure(fig, "line", "A line.") is fig
+    assert "| teff [K] |" in study.table(table, "stars", "Stars.").data
+    assert study.result("n", 3) == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_table_keeps_units_and_numbers(tmp_path, table):
+    Study(tmp_path).table(table, "stars", "Stars at 5% of $x_1$.", formats={"teff": ".0f"})
+    again = ascii.read(tmp_path / "stars.csv", format="csv")
+    assert again.colnames == ["teff [K]", "m_h [dex]", "n", "id"]
+    np.testing.assert_allclose(again["teff [K]"], table["teff"], rtol=1e-6)
+    assert list(again["n"]) == [3, 12]
+    assert (tmp_path / "stars.md").read_text().splitlines() == [
+        "| teff [K] | m_h [dex] | n | id |",
+        "| --- | --- | --- | --- |",
+        "| 5777 | 0.0123 | 3 | a_1 |",
+        "| 4286 | -0.5200 | 12 | b |",
+    ]
+    tex = (tmp_path / "stars.tex").read_text()
+    assert r"\caption{Stars at 5\% of $x_1$.}" in tex
+    assert r"5777 & 0.0123 & 3 & a\_1 \\" in tex
+    assert r"m\_h [$\mathrm{dex}$]" in tex
+
+
+def test_numbers_that_are_missing_are_shown_as_missing(tmp_path):
+    x = MaskedColumn([1.0, 2.0, np.nan], mask=[False, True, False])
+    k = MaskedColumn([1, 2, 3], mask=[False, True, False])
+    Study(tmp_path).table(Table({"x": x, "k": k}), "gaps", "Gaps.")
+    assert (tmp_path / "gaps.md").read_text().splitlines()[2:] == ["| 1.000 | 1 |", "| – | – |", "| – | 3 |"]
+    assert list(ascii.read(tmp_path / "gaps.csv", format="csv")["x"].mask) == [False, True, True]
+
+
+def test_small_numbers_beside_large_ones_keep_their_digits(tmp_path):
+    shown = Study().table(Table({"x": [123456.0, 0.00123]}), "wide", "Wide.").data
+    assert "1.235e+05" in shown and "0.00123" in shown
+
+
+def test_a_format_without_column_is_refused(table):
+    with pytest.raises(ValueError, match="tefff"):
+        Study().table(table, "stars", "Stars.", formats={"tefff": ".0f"})
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32("inf"), -np.inf])
+def test_result_that_is_not_finite_is_refused(tmp_path, value):
+    study = Study(tmp_path)
+    with pytest.raises(ValueError, match="'bias' is -?(nan|inf)"):
+        study.result("bias", value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_are_plain_numbers(tmp_path):
+    study = Study(tmp_path)
+    study.result("a", np.float32(0.5), "K")
+    study.result("b", np.bool_(True))
+    study.result("c", np.array(3))
+    study.result("d", "text")
+    record = json.loads((tmp_path / RECORD).read_text())
+    assert record["results"] == {
+        "a": {"value": 0.5, "unit": "K"},
+        "b": {"value": True, "unit": ""},
+        "c": {"value": 3, "unit": ""},
+        "d": {"value": "text", "unit": ""},
+    }
+    for value in ([1, 2], np.ones(2), None):
+        with pytest.raises(TypeError, match="'e' is a"):
+            study.result("e", value)
+
+
+def test_input_is_known_by_checksum_and_portable_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
+    path = tmp_path / "gaia_rvs" / "star.csv"
+    path.parent.mkdir()
+    path.write_text("flux\n1\n")
+    study = Study()
+    assert study.input(path) == path
+    assert study.record["inputs"] == {"$SPECNB_DATA/gaia_rvs/star.csv": checksum(path)}
+    with pytest.raises(FileNotFoundError, match="missing.csv"):
+        study.input(tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", "a b", ".a"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="cannot be a name"):
+        Study(tmp_path).figure(draw(), name, "A line.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path):
+    fig = draw()
+    fig.text(0, 0, r"$\nosuchcommand$")
+    with pytest.raises(ValueError, match="nosuchcommand"):
+        Study(tmp_path).figure(fig, "bad", "Bad.")
+    assert not list(tmp_path.iterdir())
