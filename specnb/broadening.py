@@ -31,7 +31,7 @@ def rotation_transform(u):
     ndarray
         Transform, 1 at u = 0.
     """
-    u = np.maximum(np.abs(u), 1e-2)  # below 1e-2 the transform is 1 to within 1e-5 u^2
+    u = np.maximum(np.abs(u), 1e-3)  # where the transform is 1 to 1e-7, and not yet 0 / 0
     eps = LIMB_DARKENING
     return (2 * (1 - eps) * j1(u) / u + 2 * eps * (np.sin(u) - u * np.cos(u)) / u**3) / (1 - eps / 3)
 

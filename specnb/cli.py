@@ -80,6 +80,14 @@ def stars(args):
     print(real_stars()[1])
 
 
+def emulator(args):
+    """Train the shipped emulator anew."""
+    from specnb.shipping import STATISTICS, ship_emulator
+
+    for name, value in ship_emulator().items():
+        print(f"{value:.1e}  {STATISTICS[name]}")
+
+
 def list_data(args):
     """Print the data files there are and their sizes."""
     made = (ROOT / "data" / "artifacts").rglob("*")
@@ -109,9 +117,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
     command.set_defaults(do=run)
 
-    command = commands.add_parser("data", help="fetch real stars or list data")
+    command = commands.add_parser("data", help="fetch real stars, train the emulator, list data")
     kinds = command.add_subparsers(required=True, metavar="what")
     kinds.add_parser("stars", help="fetch the real Gaia RVS spectra").set_defaults(do=stars)
+    kinds.add_parser("emulator", help="train the shipped emulator anew from the grid").set_defaults(do=emulator)
     kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
     return top
 

@@ -61,17 +61,6 @@ def git_state(root: Path = ROOT) -> dict:
     return {"commit": git("rev-parse", "--verify", "--quiet", "HEAD"), "dirty": bool(changes)}
 
 
-def resolve_device(device: str) -> str:
-    """The device that ``auto`` stands for on this machine: cuda, mps or cpu; any other name as it is."""
-    if device != "auto":
-        return device
-    import torch  # takes seconds
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def environment() -> dict:
     """Versions of Python and packages, and the platform."""
     return {

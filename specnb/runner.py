@@ -26,7 +26,6 @@ from specnb.provenance import (
     environment,
     git_state,
     portable_name,
-    resolve_device,
     stars_key,
 )
 
@@ -110,6 +109,8 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
     check_writable(output.parent)
     if output.exists() and any(output.iterdir()) and not any((output / name).exists() for name in (RESULTS, FAILED)):
         raise OSError(f"{output} holds files that are not results of specnb: choose an empty or a new --output")
+    from specnb.device import pick_device  # torch takes seconds
+
     with _working_folder(output) as new:
         code, git, start = code_key(notebook, values), git_state(), time.perf_counter()
         trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout)
@@ -125,7 +126,7 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
             "parameters": values,
             "changed": {name: value for name, value in values.items() if value != defaults[name]},
             "seed": values.get("seed"),
-            "device": resolve_device(values.get("device", "cpu")),
+            "device": str(pick_device(values.get("device", "cpu"))),
             "wall_time_s": round(wall_time, 1),
             "code": git,
             "environment": environment(),

@@ -1,0 +1,121 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# A stellar spectrum is a long row of numbers that a handful of physical *labels* (temperature, gravity, composition,
+# motions of the gas) explain almost completely. Two papers teach networks to use that, and these notebooks rebuild
+# both, figure by figure:
+#
+# - **Disentangling** ([Manteiga et al. 2025](https://arxiv.org/abs/2411.05960), GANDALF). An autoencoder squeezes
+#   Gaia RVS spectra into 25 numbers. Adversaries decide which stellar parameters those numbers may contain.
+# - **Domain adaptation** ([O'Briain et al. 2020](https://arxiv.org/abs/2007.03109), Cycle-StarNet). Synthetic spectra
+#   are never quite like observed ones. A pair of autoencoders learns the difference without any star being known
+#   in both worlds, and finds the lines that physics forgot.
+#
+# Both start with a costly *simulator*, which an *emulator* replaces. That common beginning is the subject of the first
+# notebooks: `01` makes the emulator, `02` reads the labels of real stars with it.
+
+# %% tags=["parameters"]
+seed: int = 1  # random seed of the drawn star
+teff: float = 4800.0  # effective temperature of the first picture, K
+output: str = ""  # folder for figures and tables; empty: only show them
+
+# %%
+import numpy as np
+from astropy.table import Table
+
+import specnb
+from specnb.figures.explorer import ExplorerFigure
+from specnb.figures.fits import star_fit
+from specnb.gaia import literature, real_stars
+from specnb.lines import UNTRUSTED_WINDOWS
+from specnb.mock import MockConfig, make_mock
+from specnb.study import Study
+from specnb.widgets import explore_emulator
+
+study = Study(output)
+
+# %% [markdown]
+# ## What the papers claim
+#
+# Each line is a statement that a notebook here tests on spectra whose truth is known, or on real stars.
+
+# %%
+claims = Table(
+    rows=[
+        ("GANDALF", "Table 1", "entangling improves regressors: T_eff MAE", "121 K", "93 K"),
+        ("GANDALF", "Table 1", "entangling improves regressors: log g MAE", "0.231 dex", "0.141 dex"),
+        ("GANDALF", "Table 1", "entangling improves regressors: [M/H] MAE", "0.099 dex", "0.065 dex"),
+        ("GANDALF", "Table 1", "entangling improves regressors: [α/Fe] MAE", "0.039 dex", "0.031 dex"),
+        ("Cycle-StarNet", "Sect. 3", "emulator error over the full range", "", "0.1%"),
+        ("Cycle-StarNet", "Fig. 3", "mean reduced χ² of fits falls by translation", "1.97", "1.22"),
+    ],
+    names=["paper", "where", "claim", "before", "after"],
+)
+study.table(claims, "claims", "Claims of the two papers that these notebooks test.")
+
+# %% [markdown]
+# ## A first star
+#
+# The Radial Velocity Spectrometer of *Gaia* sees 8460–8700 Å at a resolving power of 11,500. Three deep lines of
+# ionised calcium rule the window; the many small ones are mostly iron. The next cell takes a real star from the
+# folder named by `SPECNB_DATA`, or from the Gaia archive; without either it draws one from the mock survey.
+
+# %%
+emulator = specnb.load_emulator("rvs")
+spectra, source = real_stars()
+if spectra is None:
+    spectra, _ = make_mock(emulator, MockConfig(n_stars=1, seed=seed))
+print(source)
+names = literature(spectra.ids)["name"].filled("") if spectra.labels is None else spectra.ids
+star = int(np.flatnonzero(names == "Kepler-93")[0]) if "Kepler-93" in list(names) else 0
+
+# %% [markdown]
+# Its labels take two lines: fit, and look. (`02_fitting_stars` explains what is left out of the fit, in grey, and why
+# the residual is not pure noise.)
+
+# %%
+config = specnb.FitConfig(windows_out=UNTRUSTED_WINDOWS)
+fit = specnb.fit_labels(spectra[star], emulator, config)
+model = specnb.fitted_flux(fit, emulator, config)[0]
+study.result("first_star", str(names[star]))
+study.result("first_star_teff", float(fit["teff"][0]), "K")
+figure = star_fit(
+    spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
+    name=str(names[star]), masked_windows=UNTRUSTED_WINDOWS,
+)  # fmt: skip
+study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting model and the residuals.")
+
+# %% [markdown]
+# ## A first slider
+#
+# Move `teff` and watch the calcium lines. The middle panel is the change since the start, the bottom one the gradient:
+# where the spectrum would change if a label did.
+
+# %%
+explorer = explore_emulator(emulator, {"teff": teff, "logg": 2.5})
+explorer
+
+# %% [markdown]
+# The same picture without a browser, as the batch runs draw it:
+
+# %%
+view = ExplorerFigure(emulator, {"teff": teff + 400, "logg": 2.5}, emulator([[teff, 2.5, 0, 0, 1, 2]])[0], f"{teff:g} K")
+study.figure(view.figure, "first_slider", "A giant 400 K hotter than the reference; difference and gradient in T_eff.")
+
+# %% [markdown]
+# ## How to go on
+#
+# - Every figure and table of `paper_figures/` is regenerated by `make paper`; one notebook with your own parameters by
+#   `specnb run 02_fitting_stars -p n_stars=1000`.
+# - The package is thin: open `specnb/emulator.py`, `specnb/fit.py` and read.
+#
+# **Exercise.** With `explorer.set(teff=..., logg=...)` find two different stars whose spectra differ by less than 1%
+# of the continuum everywhere. Which pair of labels did you trade for each other?

@@ -1,0 +1,27 @@
+"""specnb: notebooks and a thin package that reproduce and explore two papers on stellar spectra."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Names at the top of the package, opened when first used so that `import specnb` takes no time.
+_HOME = {
+    "Emulator": "emulator",
+    "load_emulator": "emulator",
+    "FitConfig": "fit",
+    "fit_labels": "fit",
+    "fitted_flux": "fit",
+    "read_spectra": "readers",
+    "rebin": "rebin",
+    "Spectra": "spectra",
+}
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"specnb has no {name}: it offers {', '.join(_HOME)}")
+    return getattr(import_module(f"specnb.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return [*_HOME]

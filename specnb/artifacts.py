@@ -1,0 +1,49 @@
+"""Fitted models and mock surveys, kept under a name made from all that determines them.
+
+Notebooks share them and a second run finds them again. Deleting the folder is always safe.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+ARTIFACTS = Path(__file__).parents[1] / "data" / "artifacts"
+
+
+def artifact(kind: str, config, suffix: str, make, code=(), data=()) -> Path:
+    """Path of an artifact; made if it does not exist.
+
+    Parameters
+    ----------
+    kind : str
+        What it is; first part of the file's name.
+    config : dataclass
+        Configuration that determines it.
+    suffix : str
+        Ending of the file's name.
+    make : callable
+        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when it is whole.
+    code : sequence of module
+        Modules whose source determines it.
+    data : sequence of path
+        Files that determine it.
+
+    Returns
+    -------
+    Path
+    """
+    digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    for source in [module.__file__ for module in code] + list(data):
+        digest.update(sha256(Path(source).read_bytes()).digest())
+    path = ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
+    if not path.exists():
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            make(temporary)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,251 @@
+"""The emulator: a small network from stellar labels to a spectrum, differentiable in the labels."""
+
+import json
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from specnb.labels import RVS_LABELS, sampled_in_kiel
+
+WEIGHTS = Path(__file__).parents[1] / "data" / "emulators"
+
+
+class OutsideHullWarning(UserWarning):
+    """Labels outside the region the emulator was trained on."""
+
+
+class Network(nn.Module):
+    """Multilayer perceptron from labels to flux, as in both papers and The Payne (Ting et al. 2019, Eq. 1).
+
+    Labels are scaled to ±1 over the training range; the output is linear, so that flux may exceed 1.
+
+    Parameters
+    ----------
+    low, high : array_like, shape (n_labels,)
+        Training range of the labels.
+    hidden : sequence of int
+        Widths of the hidden layers.
+    n_pix : int
+        Number of pixels.
+    """
+
+    def __init__(self, low, high, hidden, n_pix):
+        super().__init__()
+        self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
+        self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
+        widths = [len(self.low), *hidden]
+        layers = []
+        for n_in, n_out in pairwise(widths):
+            layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # smooth, so that gradients are
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], n_pix))
+
+    def forward(self, labels):
+        return self.layers(2.0 * (labels - self.low) / (self.high - self.low) - 1.0)
+
+
+class Emulator:
+    """A trained network with what one needs to know about it.
+
+    Parameters
+    ----------
+    network : Network
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum wavelength in Å.
+    label_set : sequence of Label
+        The labels in the order of the network's inputs.
+    card : dict
+        Where it comes from: configuration, grid, accuracy.
+
+    Attributes
+    ----------
+    labels, units : tuple of str
+        Names and units of the labels, in order.
+    low, high : ndarray, shape (n_labels,)
+        Range within which the emulator may be trusted; the training range is wider by a margin.
+    """
+
+    def __init__(self, network, wavelength, label_set=RVS_LABELS, card=None):
+        self.network = network.eval().requires_grad_(False)
+        self.wavelength = np.asarray(wavelength, dtype=float)
+        self.label_set = tuple(label_set)
+        self.labels = tuple(label.name for label in label_set)
+        self.units = tuple(label.unit for label in label_set)
+        self.low = np.array([label.low for label in label_set])
+        self.high = np.array([label.high for label in label_set])
+        self.card = card or {}
+
+    def __call__(self, labels):
+        """Flux for each row of labels.
+
+        Parameters
+        ----------
+        labels : array_like or Tensor, shape (n, n_labels)
+            In the order of `labels` and the units of `units`.
+
+        Returns
+        -------
+        ndarray, float32, or Tensor, shape (n, n_pix)
+            Flux over continuum; a tensor, differentiable in the labels, if a tensor came in.
+
+        Raises
+        ------
+        ValueError
+            If the number of columns is wrong or a label is not finite.
+        """
+        if isinstance(labels, torch.Tensor):
+            return self.network(labels)
+        return self.network(self._checked(labels)).cpu().numpy()
+
+    def jacobian(self, labels):
+        """Exact derivative of the flux with respect to each label, by forward-mode differentiation.
+
+        Parameters
+        ----------
+        labels : array_like, shape (n, n_labels)
+
+        Returns
+        -------
+        ndarray, shape (n, n_labels, n_pix)
+            In flux per unit of the label.
+        """
+        return self.flux_and_jacobian(self._checked(labels))[1].cpu().numpy()
+
+    def flux_and_jacobian(self, labels):
+        """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels)."""
+        return flux_and_jacobian(self.network, labels)
+
+    def in_hull(self, labels):
+        """Whether labels lie in the region that the training spectra were drawn from.
+
+        That region is the training range of every label, cut in the Kiel diagram by
+        `specnb.labels.sampled_in_kiel`.
+
+        Parameters
+        ----------
+        labels : array_like, shape (n, n_labels)
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        labels = np.atleast_2d(np.asarray(labels, dtype=float))
+        low, high = self.network.low.cpu().numpy(), self.network.high.cpu().numpy()
+        inside = np.all((labels >= low) & (labels <= high), axis=1)
+        teff, logg = labels[:, self.labels.index("teff")], labels[:, self.labels.index("logg")]
+        return inside & sampled_in_kiel(teff, logg)
+
+    def to(self, device=None, dtype=None):
+        """Move the network to a device or precision; returns the emulator."""
+        self.network.to(device=device, dtype=dtype)
+        return self
+
+    def _checked(self, labels):
+        labels = np.atleast_2d(np.asarray(labels, dtype=float))
+        if labels.ndim != 2 or labels.shape[1] != len(self.labels):
+            raise ValueError(
+                f"labels have shape {labels.shape}, but this emulator takes (n, {len(self.labels)}): {', '.join(self.labels)}"
+            )
+        if not np.all(np.isfinite(labels)):
+            row, column = np.argwhere(~np.isfinite(labels))[0]
+            raise ValueError(
+                f"{self.labels[column]} of row {row} is {labels[row, column]}: labels must be finite numbers"
+            )
+        outside = ~self.in_hull(labels)
+        if outside.any():
+            first = dict(zip(self.labels, labels[outside][0].round(3).tolist()))
+            warnings.warn(
+                f"{outside.sum()} of {len(labels)} stars lie outside the training hull, the first at {first}: "
+                "the emulator extrapolates there; see in_hull()",
+                OutsideHullWarning,
+                stacklevel=3,
+            )
+        weight = self.network.low
+        return torch.as_tensor(labels, dtype=weight.dtype, device=weight.device)
+
+    def save(self, path):
+        """Write weights, wavelength and model card to one safetensors file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {k: v.contiguous().cpu() for k, v in self.network.state_dict().items()}
+        tensors["wavelength"] = torch.from_numpy(self.wavelength)
+        temporary = path.with_suffix(".tmp")
+        save_file(tensors, temporary, metadata={"card": json.dumps(self.card, sort_keys=True)})
+        temporary.rename(path)
+
+    @classmethod
+    def load(cls, path, label_set=RVS_LABELS):
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        OSError
+            If the file is missing, truncated or not an emulator of these labels.
+        """
+        try:
+            with safe_open(path, framework="pt") as f:
+                tensors = {name: f.get_tensor(name) for name in f.keys()}
+                card = json.loads((f.metadata() or {}).get("card", "{}"))
+            wavelength = tensors.pop("wavelength").numpy()
+        except (OSError, KeyError, SafetensorError) as error:
+            raise OSError(
+                f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
+            ) from error
+        if len(tensors["low"]) != len(label_set):
+            raise OSError(f"{path} has {len(tensors['low'])} labels, not {len(label_set)}: it is another emulator")
+        weights = [k for k in tensors if k.endswith("weight")]
+        hidden = [len(tensors[k]) for k in sorted(weights, key=lambda k: int(k.split(".")[1]))[:-1]]
+        network = Network(tensors["low"], tensors["high"], hidden, len(wavelength))
+        network.load_state_dict(tensors)
+        return cls(network, wavelength, label_set, card)
+
+
+def flux_and_jacobian(function, inputs):
+    """Value and Jacobian of a batched function by forward mode: one tangent an input, all at once.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a tensor (n, k) to (n, n_pix), each row by itself.
+    inputs : Tensor, shape (n, k)
+
+    Returns
+    -------
+    value : Tensor, shape (n, n_pix)
+    jacobian : Tensor, shape (n, k, n_pix)
+    """
+
+    def push(direction):
+        return torch.func.jvp(function, (inputs,), (direction.expand_as(inputs),))
+
+    basis = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
+    value, jacobian = torch.func.vmap(push, out_dims=(None, 1))(basis)
+    return value, jacobian
+
+
+def load_emulator(name: str = "rvs") -> Emulator:
+    """Open a shipped emulator.
+
+    Parameters
+    ----------
+    name : {"rvs"}
+        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å.
+
+    Returns
+    -------
+    Emulator
+
+    Raises
+    ------
+    ValueError
+        If there is no emulator of that name.
+    """
+    known = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+    if name not in known:
+        raise ValueError(f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}")
+    return Emulator.load(WEIGHTS / f"{name}.safetensors")

@@ -1,0 +1,109 @@
+"""Figures of the labels of many stars: true labels of the mock survey, fitted labels of a real one."""
+
+import numpy as np
+
+from specnb.figures.style import (
+    BLACK,
+    COLUMN,
+    DENSITY,
+    PAGE,
+    PALETTE,
+    SEQUENTIAL,
+    Figure,
+    axis_title,
+    column,
+    kiel_axes,
+    styled,
+)
+
+
+@styled
+def kiel(labels, color="m_h"):
+    """Kiel diagram of many stars.
+
+    Parameters
+    ----------
+    labels : Table, mapping or ndarray, shape (n, n_labels)
+    color : str or None
+        Label whose mean colours each cell; ``None`` colours by the number of stars.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(COLUMN, 2.9)
+    axes = figure.subplots()
+    _cells(figure, axes, labels, "teff", "logg", color)
+    kiel_axes(axes)
+    return figure
+
+
+@styled
+def abundance_plane(labels, color=None):
+    """[α/Fe] against [M/H] of many stars.
+
+    Parameters
+    ----------
+    labels, color
+        As for `kiel`; by default cells are coloured by the number of stars.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(COLUMN, 2.7)
+    axes = figure.subplots()
+    _cells(figure, axes, labels, "m_h", "alpha_fe", color)
+    axes.set(xlabel=axis_title("m_h"), ylabel=axis_title("alpha_fe"))
+    return figure
+
+
+def _cells(figure, axes, labels, x, y, color):
+    """Hexagonal cells and their colour bar: dots of 64,000 stars would hide one another."""
+    x, y = column(labels, x), column(labels, y)
+    size = 60 if len(x) > 5000 else 30
+    common = {"gridsize": size, "linewidths": 0.1, "mincnt": 1, "rasterized": True}
+    if color is None:
+        cells = axes.hexbin(x, y, bins="log", cmap=DENSITY, **common)
+        figure.colorbar(cells, ax=axes, label="Stars per cell")
+    else:
+        c = column(labels, color)
+        low, high = np.nanpercentile(c, [2, 98])
+        cells = axes.hexbin(x, y, C=c, reduce_C_function=np.nanmean, cmap=SEQUENTIAL, vmin=low, vmax=high, **common)
+        figure.colorbar(cells, ax=axes, label=f"Mean {axis_title(color)}", extend="both")
+
+
+@styled
+def label_histograms(labels, names, by=None, units=None):
+    """Distribution of each label.
+
+    Parameters
+    ----------
+    labels : Table, mapping or ndarray, shape (n, n_labels)
+    names : sequence of str
+        Labels to show, at most three panels a row.
+    by : str, optional
+        Column whose values, as the Galactic component, get a histogram each.
+    units : mapping, optional
+        Units of columns that are not labels, as ``{"g_mag": "mag"}``.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = -(-len(names) // 3)
+    figure = Figure(PAGE, 0.3 + 1.8 * rows)
+    panels = figure.subplots(rows, 3, squeeze=False).ravel()
+    groups = [] if by is None else np.unique(np.asarray(labels[by]).astype(str))
+    for name, axes in zip(names, panels):
+        values = column(labels, name)
+        bins = np.histogram_bin_edges(values[np.isfinite(values)], 40)
+        axes.hist(values, bins, histtype="step", color=BLACK, linewidth=0.7, label=f"all ({len(values):,})")
+        for group, color in zip(groups, PALETTE):
+            member = np.asarray(labels[by]).astype(str) == group
+            axes.hist(values[member], bins, histtype="step", color=color, label=f"{group} ({member.sum():,})")
+        axes.set(xlabel=axis_title(name, (units or {}).get(name, "")), yscale="log", ylabel="Stars")
+    for axes in panels[len(names) :]:
+        axes.set_axis_off()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups))
+    return figure

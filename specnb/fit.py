@@ -1,0 +1,280 @@
+r"""Stellar labels from spectra: batched, bounded maximum likelihood through the emulator.
+
+For a star with flux :math:`f_i \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`: the emulator's
+flux at labels y, shifted by a radial velocity v if asked, times a low-order Legendre series c that takes up
+what is left of the continuum. :math:`\chi^2 = \sum_i (f_i - m_i)^2/\sigma_i^2` is minimised by
+Levenberg-Marquardt with the exact Jacobian J of the emulator, for many stars at once; the covariance of the
+result is the inverse of the Fisher matrix :math:`J^T \mathrm{diag}(\sigma^{-2}) J`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from astropy.table import Column, Table
+from numpy.polynomial.legendre import legvander
+from scipy.stats import qmc
+from tqdm.auto import tqdm
+
+from specnb.emulator import flux_and_jacobian
+from specnb.shift import doppler_shift
+
+CHI2_NOISE = 1e-5  # relative: χ² of a float32 model is no smoother than this, so a step may "raise" it by as much
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to fit. Unknown keys are refused by the constructor.
+
+    Attributes
+    ----------
+    continuum_order : int
+        Order of the Legendre series that multiplies the model; -1 for none.
+    fit_rv : bool
+        Also fit a radial velocity, for spectra that are not at rest.
+    rv_limit : float
+        Bound of the radial velocity, km/s.
+    windows_out : tuple of (float, float)
+        Wavelength intervals (Å, vacuum) left out of the fit.
+    max_iterations : int
+        Most steps, refused ones included.
+    tolerance : float
+        Converged when the minimum is nearer than this many standard errors.
+    start_spectra : int
+        Model spectra spread over the label space, of which the nearest starts the fit.
+    batch : int
+        Stars fitted at once.
+    """
+
+    continuum_order: int = 2  # Gaia normalises spectra itself; what is left is a slope and a curvature
+    fit_rv: bool = False  # Gaia's mean spectra are at rest already
+    rv_limit: float = 50.0
+    windows_out: tuple[tuple[float, float], ...] = ()
+    max_iterations: int = 100
+    tolerance: float = 1e-2  # far below the error itself
+    start_spectra: int = 1024
+    batch: int = 256  # the Jacobian of 256 stars is 8 MB: it stays in the cache
+
+    def __post_init__(self):
+        for low, high in self.windows_out:
+            if not low < high:
+                raise ValueError(f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high")
+
+
+def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
+    """Fit the labels of every star.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        On the emulator's pixels.
+    emulator : Emulator
+    config : FitConfig
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    astropy.table.Table
+        A row a star: ``id``; each label and ``<label>_error`` with units; ``rv`` and ``rv_error`` if fitted;
+        ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text of: ``no_pixels`` (fewer good
+        pixels than parameters; labels are NaN), ``not_converged``, ``at_limit:<label>``, ``outside_hull``;
+        ``continuum`` (coefficients).
+
+    Raises
+    ------
+    ValueError
+        If the spectra are on other pixels than the emulator.
+    """
+    if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
+        spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3
+    ):
+        raise ValueError(
+            f"the spectra have {len(spectra.wavelength)} pixels, {spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
+            f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
+            "rebin them first, rebin(spectra, emulator.wavelength)"
+        )
+    model = _Model(emulator, config)
+    parts = []
+    starts = range(0, max(len(spectra), 1), config.batch)  # no stars: one empty batch, and so an empty table
+    for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
+        rows = slice(start, start + config.batch)
+        parts.append(_fit_batch(model, spectra.flux[rows], spectra.ivar[rows], config))
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _table(spectra.ids, merged, model)
+
+
+def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
+    """The best-fitting model of each star, continuum factor included.
+
+    Parameters
+    ----------
+    table : Table
+        Result of `fit_labels` with the same configuration.
+
+    Returns
+    -------
+    ndarray, shape (n, n_pix), float32
+        NaN for stars that could not be fitted.
+    """
+    model = _Model(emulator, config)
+    columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
+    return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
+
+
+class _Model:
+    """Flux and Jacobian of the parameters (labels, rv?, continuum coefficients)."""
+
+    def __init__(self, emulator, config):
+        self.emulator = emulator
+        self.weight = emulator.network.low  # dtype and device
+        rv = config.fit_rv
+        self.names = emulator.labels + (("rv",) if rv else ())
+        self.units = emulator.units + (("km / s",) if rv else ())
+        x = np.interp(emulator.wavelength, emulator.wavelength[[0, -1]], [-1.0, 1.0])
+        self.n_continuum = config.continuum_order + 1
+        self.legendre = self.tensor(legvander(x, max(config.continuum_order, 0)).T[: self.n_continuum])
+        inf = np.full(self.n_continuum, np.inf)
+        limit = [config.rv_limit] if rv else []
+        self.low = np.concatenate([emulator.low, np.negative(limit), -inf])
+        self.high = np.concatenate([emulator.high, limit, inf])
+        self.wavelength = self.tensor(emulator.wavelength)
+        self.rv = rv
+        out = np.zeros(len(emulator.wavelength), dtype=bool)
+        for low, high in config.windows_out:
+            out |= (emulator.wavelength >= low) & (emulator.wavelength <= high)
+        self.kept = self.tensor(~out)
+
+    def tensor(self, array):
+        return torch.as_tensor(np.asarray(array), dtype=self.weight.dtype, device=self.weight.device)
+
+    def flux(self, p):
+        """Flux (n, n_pix) of parameters (n, n_parameters)."""
+        flux = self.emulator(p[:, : len(self.emulator.labels)])
+        if self.rv:
+            flux = doppler_shift(flux, self.wavelength, p[:, len(self.emulator.labels)])
+        return flux * (1.0 + p[:, len(self.names) :] @ self.legendre)
+
+    def flux_and_jacobian(self, p):
+        """Flux (n, n_pix) and its derivatives (n, n_parameters, n_pix)."""
+        flux, jacobian = self.emulator.flux_and_jacobian(p[:, : len(self.emulator.labels)])
+        if self.rv:
+            velocity = p[:, len(self.emulator.labels)]
+            jacobian = doppler_shift(jacobian, self.wavelength, velocity[:, None])  # the shift is linear in flux
+            flux, by_rv = flux_and_jacobian(lambda v: doppler_shift(flux, self.wavelength, v[:, 0]), velocity[:, None])
+            jacobian = torch.cat([jacobian, by_rv], dim=1)
+        continuum = 1.0 + p[:, len(self.names) :] @ self.legendre
+        by_continuum = flux[:, None, :] * self.legendre
+        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
+
+    def start(self, flux, ivar, n_spectra):
+        """Labels of the nearest of `n_spectra` models in the sense of χ²; no shift, flat continuum."""
+        n = len(self.emulator.labels)
+        u = qmc.Sobol(n, seed=0).random(n_spectra)
+        labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
+        labels = self.tensor(labels[self.emulator.in_hull(labels)])
+        library = self.emulator(labels)
+        # Σ w (f - m)² up to the constant Σ w f²
+        distance = ivar @ (library**2).T - 2.0 * (ivar * flux) @ library.T
+        start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
+        start[:, :n] = labels[distance.argmin(dim=1)]
+        return start
+
+
+def _fit_batch(model, flux, ivar, config):
+    """Levenberg-Marquardt for one batch; returns a dict of arrays over its stars.
+
+    Spectra and Jacobians are in the emulator's precision on its device; the algebra of the few parameters is in
+    float64 on the CPU.
+    """
+    flux, ivar = model.tensor(flux), model.tensor(ivar) * model.kept
+    low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
+    n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
+    usable = n_free > 0
+    p = model.start(flux, ivar, config.start_spectra).cpu().double()
+    damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
+    converged = torch.zeros(len(p), dtype=torch.bool)
+    chi2, gradient, fisher = _normal_equations(model, p, flux, ivar)
+
+    for _ in range(config.max_iterations):
+        active = (usable & ~converged).nonzero()[:, 0]
+        if len(active) == 0:
+            break
+        step, distance = _step(p[active], gradient[active], fisher[active], damping[active], low, high)
+        trial = torch.clamp(p[active] + step, low, high)
+        rows = active.to(flux.device)
+        new = _normal_equations(model, trial, flux[rows], ivar[rows])
+        better = new[0] <= chi2[active] * (1.0 + CHI2_NOISE)
+        taken, refused = active[better], active[~better]
+        p[taken], chi2[taken], gradient[taken], fisher[taken] = trial[better], *(a[better] for a in new)
+        damping[taken] = (damping[taken] / 10).clamp(min=1e-9)
+        damping[refused] = (damping[refused] * 10).clamp(max=1e9)
+        converged[active] = distance < config.tolerance
+    scale = _scale(fisher)
+    covariance = torch.linalg.pinv(fisher * scale[:, :, None] * scale[:, None, :], hermitian=True)
+    error = covariance.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt() * scale
+    at_limit = (p <= low) | (p >= high)
+    nothing = torch.full_like(p, torch.nan)
+    p, error = (torch.where(usable[:, None], a, nothing) for a in (p, error))
+    chi2_reduced = torch.where(usable, chi2 / n_free.clamp(min=1), torch.nan)
+    result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced}
+    result |= {"converged": converged, "usable": usable, "at_limit": at_limit}
+    return {name: a.numpy() for name, a in result.items()}
+
+
+def _normal_equations(model, p, flux, ivar):
+    """χ², gradient Jᵀ W r and Fisher matrix Jᵀ W J of each star, in float64 on the CPU."""
+    value, jacobian = model.flux_and_jacobian(model.tensor(p))
+    residual = flux - value
+    weighted = jacobian * ivar[:, None, :]
+    chi2 = (ivar * residual**2).sum(dim=1)
+    gradient = (weighted @ residual[:, :, None])[:, :, 0]
+    fisher = weighted @ jacobian.transpose(1, 2)
+    return chi2.cpu().double(), gradient.cpu().double(), fisher.cpu().double()
+
+
+def _scale(fisher):
+    """Units in which each diagonal element of the Fisher matrix is 1, so that it is well conditioned."""
+    diagonal = fisher.diagonal(dim1=1, dim2=2)
+    return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
+
+
+def _step(p, gradient, fisher, damping, low, high):
+    """One damped Gauss-Newton step, and the distance to the minimum in standard errors.
+
+    A parameter at a limit whose gradient points outwards is held. The distance is that of the undamped step
+    in the metric of the Fisher matrix, (gᵀ F⁻¹ g)^½: its square is the χ² still to be gained.
+    """
+    held = ((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))
+    scale = _scale(fisher)
+    free = (~held).double()
+    eye = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
+    matrix = fisher * (scale * free)[:, :, None] * (scale * free)[:, None, :] + torch.diag_embed(1.0 - free)
+    gradient = (gradient * scale * free)[:, :, None]
+    undamped = torch.linalg.solve(matrix + 1e-10 * eye, gradient)
+    distance = (gradient * undamped).sum(dim=(1, 2)).clamp(min=0).sqrt()
+    step = torch.linalg.solve(matrix + damping[:, None, None] * eye, gradient)[:, :, 0]
+    return step * scale, distance
+
+
+def _table(ids, fit, model):
+    table = Table({"id": np.asarray(ids)})
+    n = len(model.names)
+    for k, (name, unit) in enumerate(zip(model.names, model.units)):
+        table[name] = Column(fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f")
+        table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".2g")
+    table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
+    table["converged"] = fit["converged"]
+    labels = fit["parameters"][:, : len(model.emulator.labels)]
+    outside = ~model.emulator.in_hull(labels)
+    flags = []
+    for row in range(len(table)):
+        if not fit["usable"][row]:
+            flags.append("no_pixels")
+            continue
+        found = [] if fit["converged"][row] else ["not_converged"]
+        found += [f"at_limit:{name}" for k, name in enumerate(model.names) if fit["at_limit"][row, k]]
+        flags.append(",".join(found + ["outside_hull"] * bool(outside[row])))
+    table["flags"] = np.array(flags, dtype=str)
+    table["continuum"] = fit["parameters"][:, n:]
+    return table

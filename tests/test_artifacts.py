@@ -1,0 +1,70 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import specnb.artifacts
+from specnb.accuracy import accuracy, accuracy_by_label
+from specnb.artifacts import artifact
+
+
+@dataclass(frozen=True)
+class Config:
+    size: int = 1
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(specnb.artifacts, "ARTIFACTS", tmp_path / "artifacts")
+    return tmp_path
+
+
+def test_made_once_and_anew_when_anything_changes(folder):
+    made = []
+    data = folder / "input.txt"
+    data.write_text("a")
+
+    def get(config):
+        def make(path):
+            made.append(config)
+            path.write_text("model")
+
+        return artifact("model", config, ".txt", make, code=(specnb.artifacts,), data=(data,))
+
+    first = get(Config())
+    assert get(Config()) == first and made == [Config()]
+    assert get(Config(2)) != first and len(made) == 2
+    data.write_text("b")
+    assert get(Config()) != first and len(made) == 3
+    assert first.read_text() == "model" and first.name.startswith("model-")
+
+
+def test_nothing_is_left_of_a_failure(folder):
+    def fail(path):
+        path.write_text("half")
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        artifact("model", Config(), ".txt", fail)
+    assert list((folder / "artifacts").iterdir()) == []
+
+
+def test_accuracy_separates_spectra_and_pixels():
+    truth = np.ones((10, 20))
+    predicted = truth.copy()
+    predicted[0] += 0.02  # one bad spectrum
+    predicted[:, 5] -= 0.01  # one bad pixel
+    got = accuracy(predicted, truth)
+    assert got["worst_spectrum"] == pytest.approx((19 * 0.02 + 0.01) / 20)
+    assert got["worst_pixel"] == pytest.approx(0.01)
+    assert got["median"] == pytest.approx(0.0, abs=1e-12)
+    assert got["mean"] == pytest.approx((19 * 0.02 + 10 * 0.01) / 200)
+
+
+def test_accuracy_by_label_bins():
+    truth = np.zeros((3, 4))
+    predicted = np.array([[1.0] * 4, [2.0] * 4, [4.0] * 4])
+    table = accuracy_by_label(predicted, truth, np.array([0.5, 0.6, 1.5]), "x", [0, 1, 2, 3])
+    assert list(table["x"]) == ["0 to 1", "1 to 2", "2 to 3"]
+    assert list(table["spectra"]) == [2, 1, 0]
+    np.testing.assert_array_equal(table["mean_error"], [1.5, 4.0, np.nan])

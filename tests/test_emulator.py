@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+
+import specnb
+from specnb.emulator import Emulator, Network, OutsideHullWarning
+
+SUN = [5772.0, 4.44, 0.0, 0.0, 1.0, 2.0]
+GIANT = [4500.0, 2.0, -0.3, 0.1, 1.6, 6.0]
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return specnb.load_emulator("rvs")
+
+
+def nearest(emulator, wavelength):
+    return int(np.argmin(np.abs(emulator.wavelength - wavelength)))
+
+
+def test_interface(emulator):
+    assert emulator.labels == ("teff", "logg", "m_h", "alpha_fe", "vmicro", "vbroad")
+    assert emulator.units == ("K", "dex", "dex", "dex", "km / s", "km / s")
+    assert emulator.wavelength.shape == (800,)
+    assert emulator([SUN, GIANT]).shape == (2, 800)
+    assert emulator([SUN, GIANT]).dtype == np.float32
+    assert emulator.jacobian([SUN, GIANT]).shape == (2, 6, 800)
+    np.testing.assert_array_equal(emulator.in_hull([SUN, GIANT]), [True, True])
+
+
+def test_calcium_triplet_is_in_vacuum_and_deep(emulator):
+    flux = emulator([SUN])[0]
+    for line in (8500.35, 8544.44, 8664.52):
+        centre = nearest(emulator, line)
+        around = flux[centre - 20 : centre + 21]
+        assert abs(int(np.argmin(around)) - 20) <= 1
+        assert flux[centre] < 0.65
+
+
+def test_calcium_wings_grow_with_gravity_and_lines_with_metallicity(emulator):
+    wing = nearest(emulator, 8537.0)
+    by_label = dict(zip(emulator.labels, emulator.jacobian([SUN])[0]))
+    assert by_label["logg"][wing] < 0
+    iron = nearest(emulator, 8691.0)  # Fe I 8688.62 in air
+    assert by_label["m_h"][iron] < -0.05
+    assert by_label["teff"][iron] > 0  # neutral iron is ionised away
+
+
+def test_rotation_conserves_equivalent_width(emulator):
+    slow, fast = (emulator([[*SUN[:5], v]])[0] for v in (0.0, 40.0))
+    assert fast.min() > slow.min() + 0.05
+    assert np.mean(1 - fast) == pytest.approx(np.mean(1 - slow), rel=0.01)
+
+
+def test_jacobian_is_exact():
+    emulator = specnb.load_emulator("rvs").to(dtype=torch.float64)
+    labels = np.array([SUN, GIANT])
+    step = 1e-4 * (emulator.high - emulator.low)
+    numeric = np.stack([(emulator(labels + h) - emulator(labels - h)) / (2 * h.sum()) for h in np.diag(step)], axis=1)
+    exact = emulator.jacobian(labels)
+    scale = np.abs(exact).max(axis=2, keepdims=True)  # of each label's derivative
+    np.testing.assert_allclose(exact / scale, numeric / scale, rtol=0, atol=1e-6)
+
+
+def test_tensor_in_tensor_out_is_differentiable(emulator):
+    labels = torch.tensor([SUN], requires_grad=True)
+    emulator(labels)[0, 100].backward()
+    np.testing.assert_allclose(labels.grad[0].numpy(), emulator.jacobian([SUN])[0, :, 100], rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("change", "inside"),
+    [({}, True), ({"teff": 3000.0}, False), ({"teff": 6500.0, "logg": 2.0}, False), ({"vbroad": 60.0}, False)],
+)
+def test_hull(emulator, change, inside):
+    labels = [list((dict(zip(emulator.labels, SUN)) | change).values())]
+    assert emulator.in_hull(labels)[0] == inside
+    if not inside:
+        with pytest.warns(OutsideHullWarning, match="1 of 1 stars lie outside"):
+            emulator(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([[5000.0, 4.0]], r"takes \(n, 6\): teff, logg"), ([[np.nan, *SUN[1:]]], "teff of row 0 is nan")],
+)
+def test_bad_labels(emulator, labels, message):
+    with pytest.raises(ValueError, match=message):
+        emulator(labels)
+
+
+def test_unknown_emulator():
+    with pytest.raises(ValueError, match="no emulator 'rsv': choose one of rvs"):
+        specnb.load_emulator("rsv")
+
+
+def test_save_and_load(tmp_path):
+    torch.manual_seed(0)
+    wavelength = np.linspace(8460.0, 8700.0, 30)
+    low, high = [4000, 0, -2, 0, 0, 0], [7000, 5, 0, 1, 2, 9]
+    emulator = Emulator(Network(low, high, (7, 5), 30), wavelength, card={"seed": 3})
+    emulator.save(tmp_path / "small.safetensors")
+    again = Emulator.load(tmp_path / "small.safetensors")
+    labels = [[5000.0, 3.0, -1.0, 0.2, 1.0, 5.0]]
+    np.testing.assert_array_equal(again(labels), emulator(labels))
+    np.testing.assert_array_equal(again.wavelength, wavelength)
+    assert again.card == {"seed": 3}
+    assert [p.name for p in tmp_path.iterdir()] == ["small.safetensors"]
+
+
+def test_truncated_weights(tmp_path):
+    emulator = Emulator(Network([0] * 6, [1] * 6, (4,), 8), np.arange(8.0))
+    emulator.save(tmp_path / "whole.safetensors")
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
+    with pytest.raises(OSError, match="cut.safetensors is not a whole emulator file"):
+        Emulator.load(path)

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+import torch
+from astropy.table import Table
+
+import specnb
+from specnb.fit import FitConfig, fit_labels, fitted_flux
+from specnb.pulls import interior_stars, pull_statistics
+from specnb.shift import doppler_shift
+from specnb.spectra import Spectra
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return specnb.load_emulator("rvs")
+
+
+@pytest.fixture(scope="module")
+def ideal(emulator):
+    return interior_stars(emulator, 5000, 100.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def ideal_fit(ideal, emulator):
+    return fit_labels(ideal, emulator)
+
+
+def as_star(emulator, flux, error=0.01, mask=None):
+    flux = np.atleast_2d(flux)
+    mask = np.zeros(flux.shape, bool) if mask is None else mask
+    return Spectra(emulator.wavelength, flux, np.full(flux.shape, error), mask, [f"s{i}" for i in range(len(flux))])
+
+
+def test_pulls_are_gaussian(ideal, ideal_fit, emulator):
+    statistics = pull_statistics(ideal_fit, ideal.labels, emulator.labels)
+    assert len(statistics) == 6 and np.all(statistics["stars"] == 5000)
+    for row in statistics:
+        assert abs(row["mean"]) <= 0.05, row
+        assert 0.95 <= row["std"] <= 1.05, row
+    assert np.mean(ideal_fit["converged"]) > 0.995
+    assert np.mean(ideal_fit["chi2_reduced"]) == pytest.approx(1.0, abs=0.005)
+
+
+def test_fit_does_not_depend_on_the_batch(ideal, ideal_fit, emulator):
+    alone = fit_labels(ideal[:3], emulator, FitConfig(batch=1))
+    for name in emulator.labels:
+        difference = (alone[name] - ideal_fit[name][:3]) / alone[f"{name}_error"]
+        assert np.abs(difference).max() < 0.02, name
+
+
+def test_table(ideal_fit, emulator):
+    assert ideal_fit.colnames[:3] == ["id", "teff", "teff_error"]
+    assert str(ideal_fit["teff"].unit) == "K" and str(ideal_fit["vbroad_error"].unit) == "km / s"
+    assert {"chi2_reduced", "converged", "flags", "continuum"} <= set(ideal_fit.colnames)
+
+
+def test_masked_pixels_carry_no_weight(ideal, emulator):
+    star = ideal[0]
+    mask = star.mask.copy()
+    mask[0, 100:300] = True
+    flux = star.flux.copy()
+    flux[0, 100:300] = 50.0
+    masked = Spectra(star.wavelength, flux, star.flux_error, mask, star.ids)
+    window = (emulator.wavelength[100] - 0.01, emulator.wavelength[299] + 0.01)
+    left_out = fit_labels(star, emulator, FitConfig(windows_out=(window,)))
+    for name in emulator.labels:
+        assert fit_labels(masked, emulator)[name][0] == pytest.approx(left_out[name][0], rel=1e-4), name
+
+
+def test_continuum_is_absorbed(emulator):
+    truth = [5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]
+    x = np.linspace(-1, 1, 800)
+    star = as_star(emulator, emulator([truth]) * (1.02 + 0.03 * x), error=0.005)
+    fit = fit_labels(star, emulator)
+    np.testing.assert_allclose(fit["continuum"][0], [0.02, 0.03, 0.0], atol=1e-4)
+    assert fit["teff"][0] == pytest.approx(5200, abs=2)
+    np.testing.assert_allclose(fitted_flux(fit, emulator), star.flux, atol=1e-4)
+
+
+@pytest.mark.parametrize("velocity", [-37.0, 0.0, 12.3])
+def test_radial_velocity_is_found(emulator, velocity):
+    truth = [5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]
+    fine = np.interp(  # the shift done independently: linear interpolation of a ten times finer spline
+        emulator.wavelength / (1 + velocity / 299_792.458), *_spline(emulator.wavelength, emulator([truth])[0])
+    )
+    mask = np.zeros((1, 800), bool)
+    mask[:, :10] = mask[:, -10:] = True
+    star = as_star(emulator, fine, error=0.005, mask=mask)
+    fit = fit_labels(star, emulator, FitConfig(fit_rv=True))
+    assert fit["converged"][0]
+    assert fit["rv"][0] == pytest.approx(velocity, abs=0.1)
+    assert fit["teff"][0] == pytest.approx(5200, abs=10)
+
+
+def _spline(x, y):
+    from scipy.interpolate import make_interp_spline
+
+    fine = np.linspace(x[0], x[-1], 10 * len(x))
+    return fine, make_interp_spline(x, y, k=5)(fine)
+
+
+def test_shift_derivative_matches_finite_differences(emulator):
+    flux = torch.from_numpy(emulator([[5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]])).double()
+    wavelength = torch.from_numpy(emulator.wavelength)
+    v = torch.tensor([7.7], dtype=torch.float64)
+    _, exact = torch.func.jvp(lambda v: doppler_shift(flux, wavelength, v), (v,), (torch.ones_like(v),))
+    numeric = (doppler_shift(flux, wavelength, v + 1e-4) - doppler_shift(flux, wavelength, v - 1e-4)) / 2e-4
+    torch.testing.assert_close(exact, numeric, atol=1e-8, rtol=1e-5)
+
+
+def test_star_without_enough_pixels_is_flagged_not_fitted(emulator):
+    mask = np.ones((2, 800), bool)
+    mask[1] = False
+    fit = fit_labels(as_star(emulator, np.tile(emulator([[5000.0, 3, 0, 0, 1, 5]]), (2, 1)), mask=mask), emulator)
+    assert list(fit["flags"]) == ["no_pixels", ""]
+    assert np.isnan(fit["teff"][0]) and np.isnan(fit["chi2_reduced"][0]) and not fit["converged"][0]
+    assert np.isnan(fitted_flux(fit, emulator)[0]).all()
+    assert fit["teff"][1] == pytest.approx(5000, abs=5)
+
+
+def test_labels_beyond_the_range_end_at_a_flagged_limit(emulator):
+    wide = emulator.network.high[0].item()  # trained, but not trusted
+    fit = fit_labels(as_star(emulator, emulator([[wide, 4.4, 0, 0, 1.5, 5]]), error=1e-3), emulator)
+    assert fit["teff"][0] == emulator.high[0]
+    assert "at_limit:teff" in fit["flags"][0]
+    assert np.isfinite(fit["teff_error"][0])
+
+
+def test_no_stars(emulator):
+    fit = fit_labels(as_star(emulator, np.empty((0, 800))), emulator)
+    assert isinstance(fit, Table) and len(fit) == 0 and "teff_error" in fit.colnames
+
+
+def test_other_pixels_are_refused(emulator):
+    star = Spectra(emulator.wavelength[:-1], np.ones((1, 799)), np.ones((1, 799)), np.zeros((1, 799), bool), ["a"])
+    with pytest.raises(ValueError, match=r"have 799 pixels, .* rebin them first"):
+        fit_labels(star, emulator)
+
+
+def test_bad_configuration():
+    with pytest.raises(ValueError, match=r"windows_out has \(8550, 8540\)"):
+        FitConfig(windows_out=((8550, 8540),))
+    with pytest.raises(TypeError, match="tolerence"):
+        FitConfig(tolerence=1)

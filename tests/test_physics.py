@@ -1,0 +1,115 @@
+"""Wavelength scales, broadening and the recipe's sampling."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+from specnb.broadening import LIMB_DARKENING, broaden, rotation_transform
+from specnb.labels import RVS_LABELS, lowest_logg, sampled_in_kiel
+from specnb.wavelength import C_KM_S, RVS_NATIVE, RVS_PIXELS, air_from_vacuum, pixel_edges, vacuum_from_air
+
+RECIPES = Path(__file__).parents[1] / "data" / "recipes"
+
+
+def test_air_and_vacuum():
+    assert float(air_from_vacuum(8460.0)) == pytest.approx(8457.675933876, abs=1e-6)
+    wavelength = np.linspace(3000.0, 17000.0, 50)
+    np.testing.assert_allclose(vacuum_from_air(air_from_vacuum(wavelength)), wavelength, atol=1e-8, rtol=0)
+
+
+def test_pixels_tile_the_window():
+    edges = pixel_edges(RVS_PIXELS)
+    np.testing.assert_allclose(edges[[0, -1]], [8460.0, 8700.0], atol=1e-9)
+    assert len(RVS_NATIVE) == 2401 and RVS_NATIVE[1] - RVS_NATIVE[0] == pytest.approx(0.1)
+
+
+def rotational_profile(x):
+    """Gray (2005), Eq. 18.14, in units of v sin i."""
+    inside = np.clip(1 - x**2, 0, None)
+    eps = LIMB_DARKENING
+    return (2 * (1 - eps) * np.sqrt(inside) + 0.5 * np.pi * eps * inside) / (np.pi * (1 - eps / 3))
+
+
+def test_rotation_transform_is_that_of_the_profile():
+    x = np.linspace(-1, 1, 200_001)
+    for u in (0.0, 0.7, 3.0, 11.0):
+        numeric = np.trapezoid(rotational_profile(x) * np.cos(u * x), x)
+        assert rotation_transform(np.array([u]))[0] == pytest.approx(numeric, abs=1e-5)
+
+
+def test_rotation_turns_a_narrow_line_into_the_profile():
+    wavelength = np.linspace(8550.0, 8610.0, 6001)
+    line, v = 8580.0, 30.0
+    sigma = 0.03
+    flux = 1 - 0.5 * np.exp(-0.5 * ((wavelength - line) / sigma) ** 2)
+    got = 1 - broaden(wavelength, flux, wavelength, vbroad=v)
+    x = (wavelength / line - 1) * C_KM_S / v
+    area = 0.5 * sigma * np.sqrt(2 * np.pi)
+    expected = area * rotational_profile(x) / (v / C_KM_S * line)
+    middle = np.abs(x) < 0.8  # nearer the edge the width of the line itself shows
+    np.testing.assert_allclose(got[middle], expected[middle], rtol=0.01)
+
+
+def test_resolving_power_sets_the_width():
+    wavelength = np.linspace(8550.0, 8610.0, 6001)
+    flux = 1 - 0.5 * np.exp(-0.5 * ((wavelength - 8580.0) / 0.01) ** 2)
+    depth = 1 - broaden(wavelength, flux, wavelength, resolving_power=11_500.0)
+    above = wavelength[depth > depth.max() / 2]
+    assert np.ptp(above) == pytest.approx(8580.0 / 11_500.0, rel=0.02)
+
+
+def test_broadening_beyond_the_input_is_refused():
+    with pytest.raises(ValueError, match=r"cannot sample 8400.00-8700.00 Å: the input covers 8460.00-8700.00 Å"):
+        broaden(RVS_NATIVE, np.ones(2401), np.linspace(8400.0, 8700.0, 10))
+
+
+def test_labels_exist_where_stars_do():
+    assert [label.name for label in RVS_LABELS][:2] == ["teff", "logg"]
+    assert lowest_logg(4800.0) == 0 and lowest_logg(6000.0) == pytest.approx(3.0)
+    assert not sampled_in_kiel(6500.0, 2.0) and sampled_in_kiel(4500.0, 0.0) and sampled_in_kiel(6500.0, 3.2)
+
+
+@pytest.fixture
+def rvs_grid(monkeypatch):
+    pytest.importorskip("dill", reason="the recipe's extra dependency")
+    monkeypatch.setattr(sys, "path", [str(RECIPES), *sys.path])
+    import rvs_grid
+
+    return rvs_grid
+
+
+def test_recipe_samples_where_stars_are_and_extends(rvs_grid):
+    labels = rvs_grid.sample_labels(300, seed=1)
+    np.testing.assert_array_equal(labels[:40], rvs_grid.sample_labels(40, seed=1))
+    assert labels.shape == (300, 5)
+    assert sampled_in_kiel(labels[:, 0], labels[:, 1]).all()
+    low, high = np.array([(label.low, label.high) for label in RVS_LABELS[:5]]).T
+    span = high - low
+    assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(labels.max(axis=0) > high - 0.05 * span)
+
+
+def test_recipe_resumes_and_refuses_foreign_spectra(rvs_grid, tmp_path):
+    labels = rvs_grid.sample_labels(3, seed=1)
+    flux = np.full(len(rvs_grid.WAVELENGTH), 0.5, np.float32)
+    for index in (0, 2):  # the second one is missing, as after a failure
+        np.savez(tmp_path / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
+    assert rvs_grid.compute((None, tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
+    assert rvs_grid.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
+    from specnb.grid import load_grid
+
+    grid = load_grid(tmp_path / "grid.h5")
+    np.testing.assert_array_equal(grid.labels, labels[[0, 2]])
+    np.testing.assert_allclose(grid.flux, 0.5, atol=1e-5)
+    with pytest.raises(SystemExit, match="holds other labels than seed 2"):
+        rvs_grid.assemble(tmp_path, tmp_path / "grid.h5", rvs_grid.sample_labels(3, seed=2), seed=2)
+
+
+def test_abundances(rvs_grid):
+    from turbospectrum import SOLAR, abundances
+
+    assert len(SOLAR) == 90 and SOLAR[26] == 7.50 and SOLAR[20] == 6.34
+    shifted = abundances(-0.5, 0.3)
+    assert shifted[26] == pytest.approx(7.0) and shifted[20] == pytest.approx(6.14)

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+from astropy.table import Table
+from stand_in import SUN, StandIn
+
+from specnb.spectra import Spectra
+from specnb.widgets import browse_fits, explore_emulator
+
+EMULATOR = StandIn()
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture
+def stars():
+    labels = np.array([SUN, SUN + [-800, 0, -1, 0.2, 0, 5]])
+    mask = np.zeros((2, 800), dtype=bool)
+    mask[1, 50:60] = True
+    flux = np.where(mask, 1.0, EMULATOR(labels))
+    error = np.where(mask, np.inf, 0.01)
+    return Spectra(
+        EMULATOR.wavelength, flux, error, mask, np.array(["Sun", "halo dwarf"]), Table(labels, names=EMULATOR.labels)
+    )
+
+
+def count_pictures(widget):
+    pictures = []
+    widget.image.observe(lambda change: pictures.append(change["new"]), "value")
+    return pictures
+
+
+def test_a_slider_changes_picture_readout_and_labels():
+    explorer = explore_emulator(EMULATOR, SUN)
+    assert bytes(explorer.image.value).startswith(PNG)
+    pictures = count_pictures(explorer)
+    explorer.sliders["teff"].value -= explorer.sliders["teff"].step
+    assert len(pictures) == 1
+    assert bytes(pictures[0]).startswith(PNG)
+    assert explorer.labels["teff"] == SUN[0] - 10
+    assert "ms" in explorer.readout.value
+    explorer.sliders["m_h"].value = 4.4e-16  # as a browser sends zero
+    assert explorer.labels["m_h"] == 0
+
+
+def test_every_slider_is_in_sensible_steps_within_the_trusted_range():
+    explorer = explore_emulator(EMULATOR)
+    assert list(explorer.sliders) == list(EMULATOR.labels)
+    for low, high, slider in zip(EMULATOR.low, EMULATOR.high, explorer.sliders.values()):
+        assert low - 1e-6 <= slider.min < slider.max <= high + 1e-6
+        assert slider.continuous_update
+    assert [slider.step for slider in explorer.sliders.values()] == [10, 0.05, 0.05, 0.05, 0.1, 0.1]
+
+
+def test_set_draws_once_and_reset_comes_back():
+    explorer = explore_emulator(EMULATOR)
+    first = explorer.labels
+    pictures = count_pictures(explorer)
+    explorer.set(teff=5000, m_h=-0.5)
+    assert len(pictures) == 1
+    assert (explorer.sliders["teff"].value, explorer.sliders["m_h"].value) == (5000, -0.5)
+    explorer.reset()
+    assert explorer.labels == first
+    assert len(pictures) == 2
+
+
+def test_spectrum_is_the_emulators(tmp_path):
+    explorer = explore_emulator(EMULATOR)
+    explorer.set(teff=5000, logg=2.5)
+    explorer.gradient.value = "m_h"
+    table = explorer.spectrum()
+    row = [list(explorer.labels.values())]
+    assert table["flux"] == pytest.approx(EMULATOR(row)[0])
+    assert table["dflux_dm_h"] == pytest.approx(EMULATOR.jacobian(row)[0, 2])
+    back = Table.read(explorer.export(tmp_path / "spectrum.ecsv"))
+    assert back.meta["labels"] == explorer.labels
+    assert back["wavelength"].unit == "Angstrom"
+
+
+def test_it_warns_outside_the_hull_only():
+    explorer = explore_emulator(EMULATOR)
+    assert "outside the training hull" not in explorer.readout.value
+    explorer.set(teff=7000, logg=1.0)
+    assert "outside the training hull" in explorer.readout.value
+    explorer.reset()
+    assert "outside the training hull" not in explorer.readout.value
+
+
+def test_reference_window_and_gradient_change_the_picture(stars):
+    explorer = explore_emulator(EMULATOR, SUN, stars)
+    pictures = count_pictures(explorer)
+    explorer.reference.value = 1
+    explorer.window.value = "Ca II 8544"
+    explorer.gradient.value = "vbroad"
+    explorer.reference.value = -1
+    assert len(set(pictures)) == 4
+
+
+def test_wrong_input_is_refused_and_nothing_moves(stars):
+    explorer = explore_emulator(EMULATOR)
+    before = explorer.labels
+    with pytest.raises(ValueError, match="beyond the slider"):
+        explorer.set(m_h=-1, teff=50_000)
+    with pytest.raises(ValueError, match="age"):
+        explorer.set(age=5)
+    assert explorer.labels == before
+    with pytest.raises(ValueError, match="beyond the slider"):
+        explore_emulator(EMULATOR, {"teff": 3000})
+    short = Spectra(stars.wavelength[:9], stars.flux[:, :9], stars.flux_error[:, :9], stars.mask[:, :9], stars.ids)
+    with pytest.raises(ValueError, match="9 pixels"):
+        explore_emulator(EMULATOR, reference_spectra=short)
+
+
+def test_browse_fits_shows_the_chosen_star(stars):
+    fit = stars.labels.copy()
+    fit["teff"].unit = "K"
+    fit["teff_error"] = 25.0
+    fit["chi2_reduced"] = [1.0, 2.5]
+    fit["flags"] = ["", "not_converged"]
+    browser = browse_fits(stars, EMULATOR(np.array(SUN)[None, :] * np.ones((2, 1))), fit)
+    assert "teff 5772 ± 25 K" in browser.readout.value
+    pictures = count_pictures(browser)
+    browser.show("halo dwarf")
+    assert len(pictures) == 1
+    assert bytes(pictures[0]).startswith(PNG)
+    for text in ("teff 4972 ± 25 K", "2.50", "not_converged"):
+        assert text in browser.readout.value
+    assert browser.figure().axes[0].get_title(loc="left") == "halo dwarf"
+    with pytest.raises(ValueError, match="no star 'Vega'"):
+        browser.show("Vega")
+    with pytest.raises(ValueError, match="2 spectra, 1 models"):
+        browse_fits(stars, EMULATOR(SUN), fit)
