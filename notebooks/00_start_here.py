@@ -19,8 +19,9 @@
 #   are never quite like observed ones. A pair of autoencoders learns the difference without any star being known
 #   in both worlds, and finds the lines that physics forgot.
 #
-# Both start with a costly *simulator*, which an *emulator* replaces. That common beginning is the subject of the first
-# notebooks: `01` makes the emulator, `02` reads the labels of real stars with it.
+# The second paper starts with a costly *simulator* that an *emulator* replaces; here one of each serves both, since it
+# also makes stars whose truth is known. That beginning is the subject of the first notebooks: `01` makes the emulator,
+# `02` reads the labels of real stars with it.
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the drawn star
@@ -32,9 +33,10 @@ import numpy as np
 from astropy.table import Table
 
 import specnb
+from specnb.emulator import WEIGHTS
 from specnb.figures.explorer import ExplorerFigure
 from specnb.figures.fits import star_fit
-from specnb.gaia import literature, real_stars
+from specnb.gaia import literature, real_files, real_stars
 from specnb.lines import UNTRUSTED_WINDOWS
 from specnb.mock import MockConfig, make_mock
 from specnb.study import Study
@@ -69,13 +71,17 @@ study.table(claims, "claims", "Claims of the two papers that these notebooks tes
 # folder named by `SPECNB_DATA`, or from the Gaia archive; without either it draws one from the mock survey.
 
 # %%
+study.input(WEIGHTS / "rvs.safetensors")
 emulator = specnb.load_emulator("rvs")
 spectra, source = real_stars()
+for path in real_files():
+    study.input(path)
 if spectra is None:
     spectra, _ = make_mock(emulator, MockConfig(n_stars=1, seed=seed))
 print(source)
-names = literature(spectra.ids)["name"].filled("") if spectra.labels is None else spectra.ids
-star = int(np.flatnonzero(names == "Kepler-93")[0]) if "Kepler-93" in list(names) else 0
+names = list(literature(spectra.ids)["name"])
+star = names.index("Kepler-93") if "Kepler-93" in names else 0
+name = str(np.ma.filled(names[star], spectra.ids[star]))
 
 # %% [markdown]
 # Its labels take two lines: fit, and look. (`02_fitting_stars` explains what is left out of the fit, in grey, and why
@@ -85,11 +91,11 @@ star = int(np.flatnonzero(names == "Kepler-93")[0]) if "Kepler-93" in list(names
 config = specnb.FitConfig(windows_out=UNTRUSTED_WINDOWS)
 fit = specnb.fit_labels(spectra[star], emulator, config)
 model = specnb.fitted_flux(fit, emulator, config)[0]
-study.result("first_star", str(names[star]))
+study.result("first_star", name)
 study.result("first_star_teff", float(fit["teff"][0]), "K")
 figure = star_fit(
     spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
-    name=str(names[star]), masked_windows=UNTRUSTED_WINDOWS,
+    name=name, masked_windows=UNTRUSTED_WINDOWS,
 )  # fmt: skip
 study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting model and the residuals.")
 

@@ -34,7 +34,7 @@ from specnb.device import pick_device
 from specnb.emulator import WEIGHTS
 from specnb.figures.fits import fit_comparison, pulls, star_fit
 from specnb.figures.survey import abundance_plane, kiel
-from specnb.gaia import data_folder, literature, real_stars
+from specnb.gaia import literature, real_files, real_stars
 from specnb.lines import CA_II_WINDOWS, UNTRUSTED_WINDOWS
 from specnb.mock import MockConfig, make_mock
 from specnb.pulls import interior_stars, pull_statistics
@@ -98,13 +98,12 @@ study.table(survey_statistics, "survey_pulls", "The same pulls when the model is
 # %%
 stars, source = real_stars()
 print(source)
-if stars is None:
-    stars = observed[:3]
-    names = stars.ids
-else:
-    names = np.array(literature(stars.ids)["name"].filled("unnamed"))
-    for path in sorted((data_folder() / "gaia_rvs").glob("*.csv")):
-        study.input(path)
+kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
+stars = stars or observed[:3]
+known = literature(stars.ids)
+names = [str(np.ma.filled(name, star)) for name, star in zip(known["name"], stars.ids)]
+for path in real_files():
+    study.input(path)
 setups = {
     "whole spectrum": specnb.FitConfig(),
     "untrusted windows out": specnb.FitConfig(windows_out=UNTRUSTED_WINDOWS),
@@ -122,19 +121,19 @@ for k, name in enumerate(names):
 table = Table(rows=rows)
 for c in columns[:-2]:
     table[c].unit = fits["whole spectrum"][c].unit
-study.table(table, "real_stars", "Labels of real stars by physics alone; errors are those of the noise only.")
+study.table(table, "real_stars", f"{kind}: labels by physics alone; errors are those of the noise only.")
 
 # %% [markdown]
 # Against the literature, where there is any (the errors of the fit know only the noise, not what the model lacks):
 
 # %%
-known = literature(stars.ids)
 best, best_config = fits["Ca II lines out"], setups["Ca II lines out"]
 for k in np.flatnonzero(~np.ma.getmaskarray(known["teff"])):
     star = names[k].replace("-", "_").replace(" ", "_")
     for label in ("teff", "logg", "m_h"):
         study.result(f"{star}_{label}_minus_literature", float(best[label][k] - known[label][k]), str(best[label].unit))
-study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "Labels of the same stars in the literature.")
+known["name"] = names
+study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "The same stars in the literature, where known.")
 
 # %%
 models = specnb.fitted_flux(best, emulator, best_config)

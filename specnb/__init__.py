@@ -12,7 +12,7 @@ _HOME = {
     "fit_labels": "fit",
     "fitted_flux": "fit",
     "read_spectra": "readers",
-    "rebin": "rebin",
+    "rebin": "rebinning",
     "Spectra": "spectra",
 }
 

@@ -9,10 +9,11 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-ARTIFACTS = Path(__file__).parents[1] / "data" / "artifacts"
+PACKAGE = Path(__file__).parent
+ARTIFACTS = PACKAGE.parent / "data" / "artifacts"
 
 
-def artifact(kind: str, config, suffix: str, make, code=(), data=()) -> Path:
+def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
     """Path of an artifact; made if it does not exist.
 
     Parameters
@@ -25,8 +26,6 @@ def artifact(kind: str, config, suffix: str, make, code=(), data=()) -> Path:
         Ending of the file's name.
     make : callable
         Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when it is whole.
-    code : sequence of module
-        Modules whose source determines it.
     data : sequence of path
         Files that determine it.
 
@@ -35,7 +34,7 @@ def artifact(kind: str, config, suffix: str, make, code=(), data=()) -> Path:
     Path
     """
     digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
-    for source in [module.__file__ for module in code] + list(data):
+    for source in [*sorted(PACKAGE.rglob("*.py")), *data]:  # all code: no list of what matters stays complete
         digest.update(sha256(Path(source).read_bytes()).digest())
     path = ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
     if not path.exists():

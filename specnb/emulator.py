@@ -86,7 +86,8 @@ class Emulator:
         Parameters
         ----------
         labels : array_like or Tensor, shape (n, n_labels)
-            In the order of `labels` and the units of `units`.
+            In the order of `labels` and the units of `units`. Tensors must match the network's precision and
+            device and are not checked.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class Emulator:
         tensors = {k: v.contiguous().cpu() for k, v in self.network.state_dict().items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata={"card": json.dumps(self.card, sort_keys=True)})
+        save_file(tensors, temporary, metadata={"labels": ",".join(self.labels), "card": json.dumps(self.card)})
         temporary.rename(path)
 
     @classmethod
@@ -187,22 +188,25 @@ class Emulator:
         OSError
             If the file is missing, truncated or not an emulator of these labels.
         """
+        expected = ",".join(label.name for label in label_set)
         try:
             with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}
-                card = json.loads((f.metadata() or {}).get("card", "{}"))
+                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+                metadata = f.metadata() or {}
+            if metadata["labels"] != expected:
+                raise OSError(f"its labels are {metadata['labels']}, not {expected}")
             wavelength = tensors.pop("wavelength").numpy()
-        except (OSError, KeyError, SafetensorError) as error:
+            layers = sorted(
+                (name for name in tensors if name.endswith("weight")), key=lambda name: int(name.split(".")[1])
+            )
+            hidden = [len(tensors[name]) for name in layers[:-1]]
+            network = Network(tensors["low"], tensors["high"], hidden, len(wavelength))
+            network.load_state_dict(tensors)
+        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
             raise OSError(
                 f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
             ) from error
-        if len(tensors["low"]) != len(label_set):
-            raise OSError(f"{path} has {len(tensors['low'])} labels, not {len(label_set)}: it is another emulator")
-        weights = [k for k in tensors if k.endswith("weight")]
-        hidden = [len(tensors[k]) for k in sorted(weights, key=lambda k: int(k.split(".")[1]))[:-1]]
-        network = Network(tensors["low"], tensors["high"], hidden, len(wavelength))
-        network.load_state_dict(tensors)
-        return cls(network, wavelength, label_set, card)
+        return cls(network, wavelength, label_set, json.loads(metadata["card"]))
 
 
 def flux_and_jacobian(function, inputs):

@@ -17,7 +17,10 @@ from scipy.stats import qmc
 from tqdm.auto import tqdm
 
 from specnb.emulator import flux_and_jacobian
-from specnb.shift import doppler_shift
+from specnb.gaia import CORRELATION_LENGTH
+from specnb.rebinning import rebin
+from specnb.shift import STENCIL, doppler_shift
+from specnb.wavelength import C_KM_S, RVS_NATIVE
 
 CHI2_NOISE = 1e-5  # relative: χ² of a float32 model is no smoother than this, so a step may "raise" it by as much
 
@@ -56,6 +59,17 @@ class FitConfig:
     batch: int = 256  # the Jacobian of 256 stars is 8 MB: it stays in the cache
 
     def __post_init__(self):
+        least = {
+            "continuum_order": -1,
+            "rv_limit": 0,
+            "max_iterations": 1,
+            "tolerance": 0,
+            "start_spectra": 1,
+            "batch": 1,
+        }
+        for name, value in least.items():
+            if not getattr(self, name) >= value:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give {value} or more")
         for low, high in self.windows_out:
             if not low < high:
                 raise ValueError(f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high")
@@ -67,7 +81,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Parameters
     ----------
     spectra : Spectra
-        On the emulator's pixels.
+        On the emulator's pixels, or Gaia's native samples of 0.1 Å, which are rebinned to them.
     emulator : Emulator
     config : FitConfig
     progress : bool
@@ -78,21 +92,24 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     astropy.table.Table
         A row a star: ``id``; each label and ``<label>_error`` with units; ``rv`` and ``rv_error`` if fitted;
         ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text of: ``no_pixels`` (fewer good
-        pixels than parameters; labels are NaN), ``not_converged``, ``at_limit:<label>``, ``outside_hull``;
-        ``continuum`` (coefficients).
+        pixels than parameters), ``no_information`` (the flux is no stellar spectrum, or so noisy or wild that
+        some label has no finite error), both with NaN for labels and errors; ``not_converged``,
+        ``at_limit:<label>``, ``outside_hull``; ``continuum`` (coefficients).
 
     Raises
     ------
     ValueError
-        If the spectra are on other pixels than the emulator.
+        If the spectra are on yet other pixels.
     """
+    if np.array_equal(spectra.wavelength, RVS_NATIVE):
+        spectra = rebin(spectra, emulator.wavelength, CORRELATION_LENGTH)
     if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
         spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3
     ):
         raise ValueError(
             f"the spectra have {len(spectra.wavelength)} pixels, {spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
             f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
-            "rebin them first, rebin(spectra, emulator.wavelength)"
+            "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
     model = _Model(emulator, config)
     parts = []
@@ -117,6 +134,9 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     ndarray, shape (n, n_pix), float32
         NaN for stars that could not be fitted.
     """
+    missing = {*_Model(emulator, config).names, "continuum"} - set(table.colnames)
+    if missing or table["continuum"].shape[1:] != (config.continuum_order + 1,):
+        raise ValueError("the table is from a fit with another configuration: give the one it was made with")
     model = _Model(emulator, config)
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
@@ -143,6 +163,10 @@ class _Model:
         out = np.zeros(len(emulator.wavelength), dtype=bool)
         for low, high in config.windows_out:
             out |= (emulator.wavelength >= low) & (emulator.wavelength <= high)
+        if rv:  # beyond the ends of the window a shifted model is not known
+            reach = config.rv_limit / C_KM_S * emulator.wavelength[-1] / np.diff(emulator.wavelength[-2:])[0]
+            edge = int(np.ceil(reach)) + len(STENCIL) // 2
+            out[:edge] = out[len(out) - edge :] = True
         self.kept = self.tensor(~out)
 
     def tensor(self, array):
@@ -190,11 +214,12 @@ def _fit_batch(model, flux, ivar, config):
     flux, ivar = model.tensor(flux), model.tensor(ivar) * model.kept
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
     n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
-    usable = n_free > 0
+    enough = n_free > 0
     p = model.start(flux, ivar, config.start_spectra).cpu().double()
     damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
     converged = torch.zeros(len(p), dtype=torch.bool)
     chi2, gradient, fisher = _normal_equations(model, p, flux, ivar)
+    usable = enough & torch.isfinite(chi2)  # wild flux or errors overflow float32
 
     for _ in range(config.max_iterations):
         active = (usable & ~converged).nonzero()[:, 0]
@@ -202,23 +227,29 @@ def _fit_batch(model, flux, ivar, config):
             break
         step, distance = _step(p[active], gradient[active], fisher[active], damping[active], low, high)
         trial = torch.clamp(p[active] + step, low, high)
+        slope = (gradient[active] * step).sum(dim=1)  # downhill along the step
         rows = active.to(flux.device)
         new = _normal_equations(model, trial, flux[rows], ivar[rows])
         better = new[0] <= chi2[active] * (1.0 + CHI2_NOISE)
         taken, refused = active[better], active[~better]
         p[taken], chi2[taken], gradient[taken], fisher[taken] = trial[better], *(a[better] for a in new)
-        damping[taken] = (damping[taken] / 10).clamp(min=1e-9)
+        # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
+        # such steps would swing about the minimum for ever.
+        too_far = ((new[1] * step).sum(dim=1) < -0.1 * slope)[better]
+        damping[taken] = torch.where(too_far, (damping[taken] * 10).clamp(min=1e-4), damping[taken] / 10).clamp(
+            min=1e-9
+        )
         damping[refused] = (damping[refused] * 10).clamp(max=1e9)
         converged[active] = distance < config.tolerance
-    scale = _scale(fisher)
-    covariance = torch.linalg.pinv(fisher * scale[:, :, None] * scale[:, None, :], hermitian=True)
-    error = covariance.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt() * scale
+    error = _errors(fisher)
+    continuum = 1.0 + p[:, len(model.names) :].float() @ model.legendre.cpu().float()
+    informed = usable & torch.isfinite(error).all(dim=1) & (continuum > 0).all(dim=1)
     at_limit = (p <= low) | (p >= high)
     nothing = torch.full_like(p, torch.nan)
-    p, error = (torch.where(usable[:, None], a, nothing) for a in (p, error))
-    chi2_reduced = torch.where(usable, chi2 / n_free.clamp(min=1), torch.nan)
-    result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced}
-    result |= {"converged": converged, "usable": usable, "at_limit": at_limit}
+    p, error = (torch.where(informed[:, None], a, nothing) for a in (p, error))
+    chi2_reduced = torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan)
+    result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
+    result |= {"converged": converged & informed, "enough": enough, "informed": informed}
     return {name: a.numpy() for name, a in result.items()}
 
 
@@ -237,6 +268,17 @@ def _scale(fisher):
     """Units in which each diagonal element of the Fisher matrix is 1, so that it is well conditioned."""
     diagonal = fisher.diagonal(dim1=1, dim2=2)
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
+
+
+def _errors(fisher):
+    """Standard errors from the inverse of the Fisher matrix; NaN where it has none."""
+    scale = _scale(fisher)
+    matrix = fisher * scale[:, :, None] * scale[:, None, :]
+    sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(dim=1)
+    eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
+    covariance = torch.linalg.pinv(torch.where(sound[:, None, None], matrix, eye), hermitian=True)
+    variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
+    return torch.sqrt(variance) * scale  # of a negative variance: NaN
 
 
 def _step(p, gradient, fisher, damping, low, high):
@@ -269,8 +311,8 @@ def _table(ids, fit, model):
     outside = ~model.emulator.in_hull(labels)
     flags = []
     for row in range(len(table)):
-        if not fit["usable"][row]:
-            flags.append("no_pixels")
+        if not fit["informed"][row]:
+            flags.append("no_information" if fit["enough"][row] else "no_pixels")
             continue
         found = [] if fit["converged"][row] else ["not_converged"]
         found += [f"at_limit:{name}" for k, name in enumerate(model.names) if fit["at_limit"][row, k]]

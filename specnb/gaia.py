@@ -12,7 +12,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from specnb.readers import read_spectra
-from specnb.rebin import rebin
+from specnb.rebinning import rebin
 from specnb.wavelength import RVS_PIXELS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -52,7 +52,7 @@ def real_stars():
         If a file in the folder is not a good RVS spectrum; see `read_spectra`.
     """
     folder = data_folder() / "gaia_rvs"
-    files, origin = _files(folder), f"read from {folder}"
+    files, origin = real_files(), f"read from {folder}"
     if not files:
         try:
             _download(folder)
@@ -61,7 +61,7 @@ def real_stars():
                 f"No real spectra: {folder} holds none and the Gaia archive gave none (offline? {error}). Connect and "
                 f"run again, or put RVS spectra there, such as DataLink CSV files of the stars in {DATA / 'stars.ecsv'}."
             )
-        files, origin = _files(folder), f"downloaded from the Gaia archive to {folder}"
+        files, origin = real_files(), f"downloaded from the Gaia archive to {folder}"
     spectra = rebin(read_spectra(files), RVS_PIXELS, CORRELATION_LENGTH)
     return spectra, f"{len(spectra)} Gaia DR3 RVS mean spectra (ESA/Gaia/DPAC) {origin}."
 
@@ -90,8 +90,9 @@ def literature(ids):
     return table
 
 
-def _files(folder):
-    """Spectra files of a folder; the archive's file of wavelengths alone is none."""
+def real_files():
+    """Files of real spectra in `data_folder()`/gaia_rvs; the archive's file of wavelengths alone is none."""
+    folder = data_folder() / "gaia_rvs"
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     return [f for f in found if f.name.endswith(KINDS) and not f.name.startswith(".") and "wavelength" not in f.name]
 

@@ -8,12 +8,11 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from specnb.gaia import data_folder
+from specnb.gaia import data_folder, real_files
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("torch", "numpy", "scipy", "astropy", "h5py", "scikit-learn", "matplotlib", "papermill", "jupyterlab")
 # What decides the figures besides the code and the data.
-DECISIVE = ("torch", "numpy", "matplotlib")
+PACKAGES = ("torch", "numpy", "scipy", "astropy", "h5py", "scikit-learn", "matplotlib", "papermill", "jupyterlab")
 NOT_SHIPPED = ("artifacts", "real", "recipes")
 
 
@@ -74,7 +73,7 @@ def code_key(notebook: Path, parameters: dict) -> str:
     """SHA-256 of all that decides a notebook's results, except for the real spectra.
 
     That is the notebook's cells (not its outputs), the parameters, the source of specnb, the shipped data and the
-    versions of the decisive packages.
+    versions of the packages that decide figures.
     """
     cells = [(cell["cell_type"], cell["source"]) for cell in json.loads(notebook.read_text("utf-8"))["cells"]]
     files = [*(ROOT / "specnb").rglob("*.py"), *shipped_data()]
@@ -82,14 +81,13 @@ def code_key(notebook: Path, parameters: dict) -> str:
         cells,
         parameters,
         {p.relative_to(ROOT).as_posix(): checksum(p) for p in sorted(files)},
-        {package: version(package) for package in DECISIVE},
+        {package: version(package) for package in PACKAGES},
     )
 
 
 def stars_key() -> str:
-    """SHA-256 of names and sizes of the real spectra and of SPECNB_OFFLINE."""
-    files = sorted((data_folder() / "gaia_rvs").glob("*"))
-    return _digest([(p.name, p.stat().st_size) for p in files], os.environ.get("SPECNB_OFFLINE", ""))
+    """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
+    return _digest({p.name: checksum(p) for p in real_files()}, os.environ.get("SPECNB_OFFLINE", ""))
 
 
 def _digest(*values) -> str:

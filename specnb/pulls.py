@@ -10,7 +10,7 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """Stars spread evenly over the inner part of the emulator's range, with noise and nothing else.
 
     Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at rotation and
-    metallicity that the spectrum feels. So each label keeps 20% of its range from either end, and [M/H] is above -1.2.
+    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and [M/H] is above -1.2.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
         pull = pull[np.isfinite(pull)]
         limit = sum(f"at_limit:{name}" in flags for flags in fit["flags"])
         rows.append(
-            (name, pull.mean(), pull.std(), np.abs(pull).max(), np.median(fit[f"{name}_error"]), limit, len(pull))
+            (name, pull.mean(), pull.std(), np.abs(pull).max(), np.nanmedian(fit[f"{name}_error"]), limit, len(pull))
         )
     names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
     return Table(rows=rows, names=names)

@@ -17,6 +17,7 @@ import threading
 import time
 from pathlib import Path
 
+from specnb.gaia import data_folder
 from specnb.parameters import check_parameters, read_parameters
 from specnb.provenance import (
     ROOT,
@@ -69,9 +70,10 @@ def is_fresh(notebook, parameters: dict, output) -> bool:
     try:
         kept = json.loads((output / FRESH).read_text("utf-8"))
         same_files = all(checksum(output / name) == sha for name, sha in kept["files"].items())
-    except FileNotFoundError:
+        code, stars = kept["code"], kept["stars"]
+    except (OSError, ValueError, KeyError):  # never run, or something is damaged
         return False
-    return same_files and kept["code"] == code_key(Path(notebook), parameters) and kept["stars"] == stars_key()
+    return same_files and code == code_key(Path(notebook), parameters) and stars == stars_key()
 
 
 def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, profile: str = "quick") -> dict:
@@ -111,8 +113,9 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
         raise OSError(f"{output} holds files that are not results of specnb: choose an empty or a new --output")
     from specnb.device import pick_device  # torch takes seconds
 
+    device = str(pick_device(values.get("device", "cpu")))
     with _working_folder(output) as new:
-        code, git, start = code_key(notebook, values), git_state(), time.perf_counter()
+        code, stars, git, start = code_key(notebook, values), stars_key(), git_state(), time.perf_counter()
         trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout)
         wall_time = time.perf_counter() - start
         if trouble is None and not (new / "study.json").exists():
@@ -126,7 +129,7 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
             "parameters": values,
             "changed": {name: value for name, value in values.items() if value != defaults[name]},
             "seed": values.get("seed"),
-            "device": str(pick_device(values.get("device", "cpu"))),
+            "device": device,
             "wall_time_s": round(wall_time, 1),
             "code": git,
             "environment": environment(),
@@ -135,7 +138,7 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
         (new / "study.json").unlink()
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
         _write_json(new / RESULTS, results)
-        _write_json(new / FRESH, {"code": code, "stars": stars_key(), "files": checksums(new)})
+        _write_json(new / FRESH, {"code": code, "stars": stars, "files": checksums(new)})
         _replace(new, output)
     return results
 
@@ -188,6 +191,7 @@ def _execute(notebook, parameters, executed, timeout):
     """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
     env = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "JUPYTER_PREFER_ENV_PATH": "1"}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    env["SPECNB_DATA"] = str(data_folder().resolve())  # the notebook runs in another folder
     env.pop("MPLBACKEND", None)  # the kernel's default is inline
     command = [sys.executable, "-m", "specnb.runner"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True)

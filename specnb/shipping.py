@@ -61,7 +61,7 @@ def ship_emulator(config: EmulatorConfig = EmulatorConfig(), folder: Path = WEIG
     """
     grid = load_grid(RVS_GRID)
     emulator = train_emulator(grid, config)
-    labels, truth = held_out(grid, config, TEST_DRAWS)
+    labels, truth = held_out(grid, TEST_DRAWS)
     errors = {name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()}
     emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(RVS_GRID)}
     emulator.save(folder / "rvs.safetensors")

@@ -34,14 +34,14 @@ class EmulatorConfig:
     patience : int
         Epochs without a better validation error before stopping.
     seed : int
-        Seeds the split, the draws of v_broad, the weights and the order of the batches.
+        Seeds the draws of v_broad, the weights and the order of the batches.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
 
-    hidden: tuple[int, ...] = (300, 300)  # as The Payne; wider gains little with 2,000 training spectra
+    hidden: tuple[int, ...] = (256,) * 4  # validation error 0.0005; The Payne's two layers of 300: 0.0011
     copies: int = 8  # v_broad enters smoothly: eight strata of 6 km/s determine it
-    batch: int = 512
+    batch: int = 128  # at an equal number of epochs better than 512
     learning_rate: float = 3e-3
     epochs: int = 300
     patience: int = 60
@@ -70,12 +70,12 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
     start = time.perf_counter()
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
-    train, validation, _ = split(len(grid), config.seed)
+    train, validation, _ = split(len(grid))
     x, y = (torch.from_numpy(a).to(device) for a in broadened(grid, train, config.copies, config.seed))
     x_val, y_val = (torch.from_numpy(a).to(device) for a in broadened(grid, validation, 4, config.seed + 1))
 
-    low = np.append(grid.labels.min(axis=0), RVS_LABELS[-1].low)
-    high = np.append(grid.labels.max(axis=0), RVS_LABELS[-1].high)
+    low = np.append(grid.low, RVS_LABELS[-1].low)
+    high = np.append(grid.high, RVS_LABELS[-1].high)
     network = Network(low, high, config.hidden, y.shape[1]).to(device)
     network.layers[-1].bias.data = y.mean(dim=0)  # start from the mean spectrum
     optimizer = torch.optim.Adam(network.parameters(), fused=device.type != "mps")
@@ -120,12 +120,12 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
     return emulator
 
 
-def held_out(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(), copies: int = 4):
-    """Held-out spectra: never used in training or selection.
+def held_out(grid: SyntheticGrid, copies: int = 4):
+    """Held-out spectra: never used in training or selection, and the same for every network.
 
     Returns
     -------
     labels : ndarray, shape (m, 6)
     flux : ndarray, shape (m, 800)
     """
-    return broadened(grid, split(len(grid), config.seed)[2], copies, config.seed + 2)
+    return broadened(grid, split(len(grid))[2], copies, seed=0)

@@ -29,7 +29,7 @@ def test_made_once_and_anew_when_anything_changes(folder):
             made.append(config)
             path.write_text("model")
 
-        return artifact("model", config, ".txt", make, code=(specnb.artifacts,), data=(data,))
+        return artifact("model", config, ".txt", make, data=(data,))
 
     first = get(Config())
     assert get(Config()) == first and made == [Config()]

@@ -4,6 +4,7 @@ import torch
 
 import specnb
 from specnb.emulator import Emulator, Network, OutsideHullWarning
+from specnb.labels import RVS_LABELS
 
 SUN = [5772.0, 4.44, 0.0, 0.0, 1.0, 2.0]
 GIANT = [4500.0, 2.0, -0.3, 0.1, 1.6, 6.0]
@@ -89,6 +90,15 @@ def test_bad_labels(emulator, labels, message):
         emulator(labels)
 
 
+def test_the_trusted_range_lies_in_the_hull(emulator):
+    labels = np.tile(SUN, (12, 1))
+    for k in range(6):
+        labels[2 * k, k], labels[2 * k + 1, k] = emulator.low[k], emulator.high[k]
+    labels[labels[:, 1] == emulator.low[1], 0] = 4500.0  # log g = 0 exists among cool giants only
+    labels[labels[:, 0] == emulator.high[0], 1] = 4.5
+    assert emulator.in_hull(labels).all()
+
+
 def test_unknown_emulator():
     with pytest.raises(ValueError, match="no emulator 'rsv': choose one of rvs"):
         specnb.load_emulator("rsv")
@@ -106,6 +116,12 @@ def test_save_and_load(tmp_path):
     np.testing.assert_array_equal(again.wavelength, wavelength)
     assert again.card == {"seed": 3}
     assert [p.name for p in tmp_path.iterdir()] == ["small.safetensors"]
+
+
+def test_weights_of_other_labels(tmp_path):
+    Emulator(Network([0] * 5, [1] * 5, (4,), 8), np.arange(8.0), RVS_LABELS[:5]).save(tmp_path / "other.safetensors")
+    with pytest.raises(OSError, match=r"other.safetensors .*its labels are teff,logg,m_h,alpha_fe,vmicro, not"):
+        Emulator.load(tmp_path / "other.safetensors")
 
 
 def test_truncated_weights(tmp_path):

@@ -5,9 +5,13 @@ from astropy.table import Table
 
 import specnb
 from specnb.fit import FitConfig, fit_labels, fitted_flux
+from specnb.gaia import CORRELATION_LENGTH
+from specnb.mock import MockConfig, make_mock
 from specnb.pulls import interior_stars, pull_statistics
+from specnb.rebinning import rebin
 from specnb.shift import doppler_shift
 from specnb.spectra import Spectra
+from specnb.wavelength import RVS_NATIVE
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +81,13 @@ def test_continuum_is_absorbed(emulator):
     np.testing.assert_allclose(fitted_flux(fit, emulator), star.flux, atol=1e-4)
 
 
-@pytest.mark.parametrize("velocity", [-37.0, 0.0, 12.3])
+@pytest.mark.parametrize("velocity", [-47.0, 0.0, 12.3])
 def test_radial_velocity_is_found(emulator, velocity):
     truth = [5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]
     fine = np.interp(  # the shift done independently: linear interpolation of a ten times finer spline
         emulator.wavelength / (1 + velocity / 299_792.458), *_spline(emulator.wavelength, emulator([truth])[0])
     )
-    mask = np.zeros((1, 800), bool)
-    mask[:, :10] = mask[:, -10:] = True
-    star = as_star(emulator, fine, error=0.005, mask=mask)
+    star = as_star(emulator, fine, error=0.005)
     fit = fit_labels(star, emulator, FitConfig(fit_rv=True))
     assert fit["converged"][0]
     assert fit["rv"][0] == pytest.approx(velocity, abs=0.1)
@@ -126,9 +128,42 @@ def test_labels_beyond_the_range_end_at_a_flagged_limit(emulator):
     assert np.isfinite(fit["teff_error"][0])
 
 
+def test_absurd_stars_are_flagged_and_harm_no_other(emulator):
+    good = emulator([[5000.0, 3, 0, 0, 1, 5]])[0]
+    flux = np.stack([good, np.zeros(800), -good, np.full(800, 1e25), good])
+    stars = as_star(emulator, flux)
+    stars.flux_error[4] = 1e-20
+    fit = fit_labels(stars, emulator)
+    assert list(fit["flags"]) == ["", *["no_information"] * 4]
+    assert fit["teff"][0] == pytest.approx(5000, abs=5)
+    assert np.isnan(fit["teff"][1:]).all() and np.isnan(fit["teff_error"][1:]).all() and not fit["converged"][1:].any()
+
+
+def test_hard_stars_converge(emulator):
+    survey, _ = make_mock(emulator, MockConfig(n_stars=300))  # the model is wrong
+    rng = np.random.default_rng(0)
+    flux = np.tile(emulator([[7300.0, 4.4, -2.3, 0.1, 1.5, 10.0]]), (100, 1))  # hardly any lines
+    hot = as_star(emulator, flux + 0.05 * rng.normal(size=flux.shape), error=0.05)
+    for stars in (survey, hot):
+        assert np.mean(fit_labels(stars, emulator)["converged"]) > 0.98
+
+
+def test_native_gaia_samples_are_rebinned_with_their_correlation(emulator):
+    flux = np.interp(RVS_NATIVE, emulator.wavelength, emulator([[5000.0, 3, 0, 0, 1, 5]])[0])[None]
+    native = Spectra(RVS_NATIVE, flux, np.full(flux.shape, 0.01), np.zeros(flux.shape, bool), ["a"])
+    fit = fit_labels(native, emulator)
+    by_hand = fit_labels(rebin(native, emulator.wavelength, CORRELATION_LENGTH), emulator)
+    assert fit["teff"][0] == by_hand["teff"][0] and fit["teff_error"][0] == by_hand["teff_error"][0]
+
+
 def test_no_stars(emulator):
     fit = fit_labels(as_star(emulator, np.empty((0, 800))), emulator)
     assert isinstance(fit, Table) and len(fit) == 0 and "teff_error" in fit.colnames
+
+
+def test_model_of_another_configuration_is_refused(ideal, ideal_fit, emulator):
+    with pytest.raises(ValueError, match="another configuration"):
+        fitted_flux(ideal_fit[:2], emulator, FitConfig(continuum_order=0))
 
 
 def test_other_pixels_are_refused(emulator):
@@ -140,5 +175,7 @@ def test_other_pixels_are_refused(emulator):
 def test_bad_configuration():
     with pytest.raises(ValueError, match=r"windows_out has \(8550, 8540\)"):
         FitConfig(windows_out=((8550, 8540),))
+    with pytest.raises(ValueError, match="batch is 0: give 1 or more"):
+        FitConfig(batch=0)
     with pytest.raises(TypeError, match="tolerence"):
         FitConfig(tolerence=1)

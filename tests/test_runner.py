@@ -154,6 +154,10 @@ def test_freshness_follows_code_parameters_data_and_files(paper, folder, monkeyp
     (study / "line.pdf").rename(study / "moved.pdf")
     assert not is_fresh(notebook, values, study)
     (study / "moved.pdf").rename(study / "line.pdf")
+    stamp = (study / ".fresh").read_text()
+    (study / ".fresh").write_text(stamp[:50])
+    assert not is_fresh(notebook, values, study)
+    (study / ".fresh").write_text(stamp)
     assert is_fresh(notebook, values, study)
 
 

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
+import h5py
 import numpy as np
 import pytest
 
 import specnb
 from specnb.accuracy import accuracy
 from specnb.device import pick_device
-from specnb.grid import RVS_GRID, SyntheticGrid, broadened, load_grid, split
+from specnb.grid import RVS_GRID, broadened, load_grid, split
+from specnb.provenance import checksum
 from specnb.training import EmulatorConfig, held_out, train_emulator
 from specnb.wavelength import RVS_PIXELS
 
@@ -27,12 +31,11 @@ def test_grid_is_physical(grid):
     assert np.corrcoef(m_h[cool], strength[cool])[0, 1] > 0.8  # more metal, more absorption
 
 
-def test_split_is_a_partition_and_depends_on_the_seed_only():
-    parts = split(1000, seed=4)
+def test_split_is_a_partition_and_always_the_same():
+    parts = split(1000)
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(1000))
     assert [len(p) for p in parts] == [800, 100, 100]
-    np.testing.assert_array_equal(parts[2], split(1000, seed=4)[2])
-    assert not np.array_equal(parts[2], split(1000, seed=5)[2])
+    np.testing.assert_array_equal(parts[2], split(1000)[2])
 
 
 def test_broadened_keeps_equivalent_width_and_covers_vbroad(grid):
@@ -46,12 +49,13 @@ def test_broadened_keeps_equivalent_width_and_covers_vbroad(grid):
 
 def test_shipped_emulator_meets_the_bar_on_spectra_it_never_saw(grid):
     emulator = specnb.load_emulator("rvs")
-    labels, truth = held_out(grid, EmulatorConfig(**emulator.card["config"]))
+    assert emulator.card["grid_sha256"] == checksum(RVS_GRID)  # else the split is another one
+    labels, truth = held_out(grid)
     assert accuracy(emulator(labels), truth)["mean"] <= 1e-3
 
 
 def test_training_learns_and_repeats(grid):
-    few = SyntheticGrid(grid.labels[:60], grid.flux[:60], grid.wavelength, grid.provenance)
+    few = replace(grid, labels=grid.labels[:60], flux=grid.flux[:60])
     config = EmulatorConfig(hidden=(16,), copies=2, batch=32, epochs=12, device="cpu")
     first, second = (train_emulator(few, config, progress=False) for _ in range(2))
     assert first.card["history"] == second.card["history"]
@@ -61,7 +65,7 @@ def test_training_learns_and_repeats(grid):
 
 
 def test_early_stopping(grid):
-    few = SyntheticGrid(grid.labels[:60], grid.flux[:60], grid.wavelength, grid.provenance)
+    few = replace(grid, labels=grid.labels[:60], flux=grid.flux[:60])
     config = EmulatorConfig(hidden=(4,), copies=1, epochs=200, patience=2, learning_rate=0.1, device="cpu")
     history = train_emulator(few, config, progress=False).card["history"]
     assert len(history) < 200
@@ -80,6 +84,28 @@ def test_truncated_grid(tmp_path):
         load_grid(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f["wavelength"].attrs.__setitem__("medium", "air"), "wavelengths in air: convert"),
+        (lambda f: f["wavelength"].__setitem__(slice(None), f["wavelength"][:] + 20), "not the window 8460-8700"),
+        (lambda f: f["labels"].__setitem__((0, 0), np.nan), "NaN among them"),
+        (lambda f: f["labels"].attrs.__setitem__("names", ["teff", "logg"]), "has the labels teff, logg: a grid needs"),
+    ],
+)
+def test_bad_grid(tmp_path, change, message):
+    path = tmp_path / "grid.h5"
+    with h5py.File(RVS_GRID) as source, h5py.File(path, "w") as f:
+        for name, data in source.items():
+            copy = f.create_dataset(name, data=data[:4] if name != "wavelength" else data[:])
+            copy.attrs.update(data.attrs)
+        change(f)
+    with pytest.raises(ValueError, match=f"grid.h5 .*{message}"):
+        load_grid(path)
+
+
 def test_device_by_name():
     assert str(pick_device("cpu")) == "cpu"
     assert str(pick_device("auto")) in {"cpu", "cuda", "mps"}
+    with pytest.raises(ValueError, match=r"device is 'gpu': this machine has auto, .*cpu"):
+        pick_device("gpu")

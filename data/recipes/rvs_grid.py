@@ -35,6 +35,12 @@ MARGIN_HIGH = np.array([100.0, 0.2, 0.1, 0.05, 0.1])
 FLUX_QUANTUM = 2e-5  # 16-bit integers times this; rounding adds 6e-6 rms
 
 
+def sampled_range():
+    """Lowest and highest value of each label that is drawn."""
+    low, high = np.array([(label.low, label.high) for label in LABELS]).T
+    return low - MARGIN_LOW, high + MARGIN_HIGH
+
+
 def sample_labels(n: int, seed: int) -> np.ndarray:
     """Draw labels where stars exist: a scrambled Sobol sequence, denser in cool and metal-rich stars,
     whose spectra hold most lines. Rounded as the simulator reads them.
@@ -43,8 +49,7 @@ def sample_labels(n: int, seed: int) -> np.ndarray:
     -------
     ndarray, shape (n, 5)
     """
-    low = np.array([label.low for label in LABELS]) - MARGIN_LOW
-    high = np.array([label.high for label in LABELS]) + MARGIN_HIGH
+    low, high = sampled_range()
     u = qmc.Sobol(len(LABELS), seed=seed).random_base2(int(np.ceil(np.log2(4 * n))))
     u[:, 0] **= 1.25  # towards low teff
     u[:, 2] **= 0.7  # towards high m_h
@@ -90,10 +95,11 @@ def assemble(folder: Path, output: Path, labels: np.ndarray, seed: int) -> int:
         table = f.create_dataset("labels", data=labels[kept])
         table.attrs["names"] = [label.name for label in LABELS]
         table.attrs["units"] = [label.unit for label in LABELS]
+        table.attrs["low"], table.attrs["high"] = sampled_range()
         stored = f.create_dataset(
             "flux",
             data=np.array(flux),
-            chunks=(16, len(WAVELENGTH)),
+            chunks=(min(16, len(kept)), len(WAVELENGTH)),
             compression="gzip",
             compression_opts=9,
             shuffle=True,
@@ -111,7 +117,7 @@ def assemble(folder: Path, output: Path, labels: np.ndarray, seed: int) -> int:
             synthesis_step_angstrom=STEP,
             alpha_elements=list(ALPHA_ELEMENTS),
             seed=seed,
-            cpu_seconds=round(seconds),
+            process_seconds=round(seconds),
             recipe="data/recipes/rvs_grid.py",
             sources=(Path(__file__).parent / "sources.txt").read_text(),
             citations=json.dumps(

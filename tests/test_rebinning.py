@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from specnb.rebin import overlap_matrix, rebin
+from specnb.rebinning import overlap_matrix, rebin
 from specnb.spectra import Spectra
 from specnb.wavelength import RVS_NATIVE, RVS_PIXELS
 
