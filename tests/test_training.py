@@ -8,6 +8,7 @@ import specnb
 from specnb.accuracy import accuracy
 from specnb.device import pick_device
 from specnb.grid import RVS_GRID, broadened, load_grid, split
+from specnb.labels import RVS_LABELS
 from specnb.provenance import checksum
 from specnb.training import EmulatorConfig, held_out, train_emulator
 from specnb.wavelength import RVS_PIXELS
@@ -28,7 +29,10 @@ def test_grid_is_physical(grid):
     assert m_h.min() < -2.5 and m_h.max() > 0.5
     strength = np.mean(1 - grid.flux, axis=1)
     cool = teff < 5000
-    assert np.corrcoef(m_h[cool], strength[cool])[0, 1] > 0.8  # more metal, more absorption
+    design = np.column_stack([grid.labels[cool] / np.ptp(grid.labels[cool], axis=0), np.ones(cool.sum())])
+    trend = dict(zip([label.name for label in RVS_LABELS], np.linalg.lstsq(design, strength[cool])[0]))
+    # metals and α elements absorb, heat ionises and dissociates absorbers, turbulence desaturates lines
+    assert trend["m_h"] > 0.03 and trend["alpha_fe"] > 0 and trend["vmicro"] > 0 and trend["teff"] < -0.01
 
 
 def test_split_is_a_partition_and_always_the_same():
