@@ -12,15 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from astropy.table import Column, Table
-from numpy.polynomial.legendre import legvander
-from scipy.stats import qmc
 from tqdm.auto import tqdm
 
-from specnb.emulator import flux_and_jacobian
+from specnb.forward import ForwardModel
 from specnb.gaia import CORRELATION_LENGTH
 from specnb.rebinning import rebin
-from specnb.shift import STENCIL, doppler_shift
-from specnb.wavelength import C_KM_S, RVS_NATIVE
+from specnb.wavelength import RVS_NATIVE
 
 CHI2_NOISE = 1e-5  # relative: χ² of a float32 model is no smoother than this, so a step may "raise" it by as much
 
@@ -111,7 +108,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
             f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
-    model = _Model(emulator, config)
+    model = _model(emulator, config)
     parts = []
     starts = range(0, max(len(spectra), 1), config.batch)  # no stars: one empty batch, and so an empty table
     for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
@@ -134,75 +131,18 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     ndarray, shape (n, n_pix), float32
         NaN for stars that could not be fitted.
     """
-    missing = {*_Model(emulator, config).names, "continuum"} - set(table.colnames)
+    model = _model(emulator, config)
+    missing = {*model.names, "continuum"} - set(table.colnames)
     if missing or table["continuum"].shape[1:] != (config.continuum_order + 1,):
         raise ValueError("the table is from a fit with another configuration: give the one it was made with")
-    model = _Model(emulator, config)
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
 
 
-class _Model:
-    """Flux and Jacobian of the parameters (labels, rv?, continuum coefficients)."""
-
-    def __init__(self, emulator, config):
-        self.emulator = emulator
-        self.weight = emulator.network.low  # dtype and device
-        rv = config.fit_rv
-        self.names = emulator.labels + (("rv",) if rv else ())
-        self.units = emulator.units + (("km / s",) if rv else ())
-        x = np.interp(emulator.wavelength, emulator.wavelength[[0, -1]], [-1.0, 1.0])
-        self.n_continuum = config.continuum_order + 1
-        self.legendre = self.tensor(legvander(x, max(config.continuum_order, 0)).T[: self.n_continuum])
-        inf = np.full(self.n_continuum, np.inf)
-        limit = [config.rv_limit] if rv else []
-        self.low = np.concatenate([emulator.low, np.negative(limit), -inf])
-        self.high = np.concatenate([emulator.high, limit, inf])
-        self.wavelength = self.tensor(emulator.wavelength)
-        self.rv = rv
-        out = np.zeros(len(emulator.wavelength), dtype=bool)
-        for low, high in config.windows_out:
-            out |= (emulator.wavelength >= low) & (emulator.wavelength <= high)
-        if rv:  # beyond the ends of the window a shifted model is not known
-            reach = config.rv_limit / C_KM_S * emulator.wavelength[-1] / np.diff(emulator.wavelength[-2:])[0]
-            edge = int(np.ceil(reach)) + len(STENCIL) // 2
-            out[:edge] = out[len(out) - edge :] = True
-        self.kept = self.tensor(~out)
-
-    def tensor(self, array):
-        return torch.as_tensor(np.asarray(array), dtype=self.weight.dtype, device=self.weight.device)
-
-    def flux(self, p):
-        """Flux (n, n_pix) of parameters (n, n_parameters)."""
-        flux = self.emulator(p[:, : len(self.emulator.labels)])
-        if self.rv:
-            flux = doppler_shift(flux, self.wavelength, p[:, len(self.emulator.labels)])
-        return flux * (1.0 + p[:, len(self.names) :] @ self.legendre)
-
-    def flux_and_jacobian(self, p):
-        """Flux (n, n_pix) and its derivatives (n, n_parameters, n_pix)."""
-        flux, jacobian = self.emulator.flux_and_jacobian(p[:, : len(self.emulator.labels)])
-        if self.rv:
-            velocity = p[:, len(self.emulator.labels)]
-            jacobian = doppler_shift(jacobian, self.wavelength, velocity[:, None])  # the shift is linear in flux
-            flux, by_rv = flux_and_jacobian(lambda v: doppler_shift(flux, self.wavelength, v[:, 0]), velocity[:, None])
-            jacobian = torch.cat([jacobian, by_rv], dim=1)
-        continuum = 1.0 + p[:, len(self.names) :] @ self.legendre
-        by_continuum = flux[:, None, :] * self.legendre
-        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
-
-    def start(self, flux, ivar, n_spectra):
-        """Labels of the nearest of `n_spectra` models in the sense of χ²; no shift, flat continuum."""
-        n = len(self.emulator.labels)
-        u = qmc.Sobol(n, seed=0).random(n_spectra)
-        labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
-        labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        library = self.emulator(labels)
-        # Σ w (f - m)² up to the constant Σ w f²
-        distance = ivar @ (library**2).T - 2.0 * (ivar * flux) @ library.T
-        start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
-        start[:, :n] = labels[distance.argmin(dim=1)]
-        return start
+def _model(emulator, config):
+    return ForwardModel(
+        emulator, config.continuum_order, config.rv_limit if config.fit_rv else None, config.windows_out
+    )
 
 
 def _fit_batch(model, flux, ivar, config):
@@ -215,7 +155,7 @@ def _fit_batch(model, flux, ivar, config):
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
     n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
     enough = n_free > 0
-    p = model.start(flux, ivar, config.start_spectra).cpu().double()
+    p = model.nearest(flux, ivar, config.start_spectra).cpu().double()
     damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
     converged = torch.zeros(len(p), dtype=torch.bool)
     chi2, gradient, fisher = _normal_equations(model, p, flux, ivar)
@@ -242,8 +182,8 @@ def _fit_batch(model, flux, ivar, config):
         damping[refused] = (damping[refused] * 10).clamp(max=1e9)
         converged[active] = distance < config.tolerance
     error = _errors(fisher)
-    continuum = 1.0 + p[:, len(model.names) :].float() @ model.legendre.cpu().float()
-    informed = usable & torch.isfinite(error).all(dim=1) & (continuum > 0).all(dim=1)
+    positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
+    informed = usable & torch.isfinite(error).all(dim=1) & positive
     at_limit = (p <= low) | (p >= high)
     nothing = torch.full_like(p, torch.nan)
     p, error = (torch.where(informed[:, None], a, nothing) for a in (p, error))
@@ -276,9 +216,9 @@ def _errors(fisher):
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
     sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(dim=1)
     eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
-    covariance = torch.linalg.pinv(torch.where(sound[:, None, None], matrix, eye), hermitian=True)
+    covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
-    return torch.sqrt(variance) * scale  # of a negative variance: NaN
+    return torch.sqrt(variance) * scale  # NaN of a negative variance, which a singular matrix may give
 
 
 def _step(p, gradient, fisher, damping, low, high):

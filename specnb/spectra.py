@@ -99,8 +99,9 @@ class Spectra:
 
     @property
     def ivar(self):
-        """Inverse variance, shape (n, n_pix), float32; 0 where masked."""
-        return 1 / self.flux_error**2
+        """Inverse variance, shape (n, n_pix), float32; 0 where masked, infinite below an error of 5e-20."""
+        with np.errstate(over="ignore", divide="ignore"):
+            return 1 / self.flux_error**2
 
     @classmethod
     def join(cls, parts):

@@ -7,7 +7,7 @@ import specnb
 
 # The order of the README's layout: a module may import only those before it.
 ORDER = """labels wavelength broadening device lines spectra rebinning readers gaia grid emulator shift population mock
-pulls training accuracy fit figures.style figures.emulator figures.explorer figures.fits figures.survey widgets
+pulls training accuracy forward fit figures.style figures.emulator figures.explorer figures.fits figures.survey widgets
 provenance study parameters artifacts runner index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
 

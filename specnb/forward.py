@@ -1,0 +1,102 @@
+"""The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and Jacobian out."""
+
+import numpy as np
+import torch
+from numpy.polynomial.legendre import legvander
+from scipy.stats import qmc
+
+from specnb.emulator import flux_and_jacobian
+from specnb.shift import STENCIL, doppler_shift
+from specnb.wavelength import C_KM_S
+
+
+class ForwardModel:
+    """Emulator, Doppler shift and continuum factor as one function of a star's parameters.
+
+    The parameters are the labels, then the radial velocity if there is one, then the coefficients of a Legendre
+    series by which the flux is multiplied, 1 + Σ c_k P_k.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    continuum_order : int
+        Order of the series; -1 for none.
+    rv_limit : float or None
+        Largest radial velocity, km/s; None for spectra at rest.
+    windows_out : sequence of (float, float)
+        Wavelength intervals (Å) that carry no weight.
+
+    Attributes
+    ----------
+    names, units : tuple of str
+        Of the labels and the radial velocity.
+    low, high : ndarray, shape (n_parameters,)
+        Limits of all parameters; infinite for the continuum.
+    kept : Tensor, shape (n_pix,)
+        1 where a pixel counts, else 0.
+    """
+
+    def __init__(self, emulator, continuum_order, rv_limit, windows_out):
+        self.emulator = emulator
+        self.weight = emulator.network.low  # the dtype and device of everything here
+        self.rv = rv_limit is not None
+        self.names = emulator.labels + (("rv",) if self.rv else ())
+        self.units = emulator.units + (("km / s",) if self.rv else ())
+        wavelength = emulator.wavelength
+        x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
+        self.legendre = self.tensor(legvander(x, max(continuum_order, 0)).T[: continuum_order + 1])
+        limit = [rv_limit] if self.rv else []
+        free = np.full(continuum_order + 1, np.inf)
+        self.low = np.concatenate([emulator.low, np.negative(limit), -free])
+        self.high = np.concatenate([emulator.high, limit, free])
+        self.wavelength = self.tensor(wavelength)
+        out = np.zeros(len(wavelength), dtype=bool)
+        for low, high in windows_out:
+            out |= (wavelength >= low) & (wavelength <= high)
+        if self.rv:  # beyond the ends of the window a shifted model is not known
+            reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
+            edge = int(np.ceil(reach)) + len(STENCIL) // 2
+            out[:edge] = out[len(out) - edge :] = True
+        self.kept = self.tensor(~out)
+
+    def tensor(self, array):
+        """An array in the emulator's precision on its device."""
+        return torch.as_tensor(np.asarray(array), dtype=self.weight.dtype, device=self.weight.device)
+
+    def continuum(self, p):
+        """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
+        return 1.0 + p[:, len(self.names) :] @ self.legendre
+
+    def flux(self, p):
+        """Flux (n, n_pix) of parameters (n, n_parameters)."""
+        n = len(self.emulator.labels)
+        flux = self.emulator(p[:, :n])
+        if self.rv:
+            flux = doppler_shift(flux, self.wavelength, p[:, n])
+        return flux * self.continuum(p)
+
+    def flux_and_jacobian(self, p):
+        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
+        n = len(self.emulator.labels)
+        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
+        if self.rv:
+            rest, velocity = flux, p[:, n : n + 1]
+            jacobian = doppler_shift(jacobian, self.wavelength, velocity)  # the shift is linear in flux
+            flux, by_rv = flux_and_jacobian(lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity)
+            jacobian = torch.cat([jacobian, by_rv], dim=1)
+        continuum = self.continuum(p)
+        by_continuum = flux[:, None, :] * self.legendre
+        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
+
+    def nearest(self, flux, ivar, n_spectra):
+        """Parameters (n, n_parameters) to start from: for each star the nearest, in χ², of `n_spectra` models spread
+        over the labels, at rest and with a flat continuum."""
+        u = qmc.Sobol(len(self.emulator.labels), seed=0).random(n_spectra)
+        labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
+        labels = self.tensor(labels[self.emulator.in_hull(labels)])
+        library = self.emulator(labels)
+        # Σ w (f - m)² up to the constant Σ w f²
+        distance = ivar @ (library**2).T - 2.0 * (ivar * flux) @ library.T
+        start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
+        start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
+        return start
