@@ -29,7 +29,6 @@ teff: float = 4800.0  # effective temperature of the first picture, K
 output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
-import numpy as np
 from astropy.table import Table
 
 import specnb
@@ -81,7 +80,7 @@ if spectra is None:
 print(source)
 names = list(literature(spectra.ids)["name"])
 star = names.index("Kepler-93") if "Kepler-93" in names else 0
-name = str(np.ma.filled(names[star], spectra.ids[star]))
+name = names[star]
 
 # %% [markdown]
 # Its labels take two lines: fit, and look. (`02_fitting_stars` explains what is left out of the fit, in grey, and why

@@ -116,7 +116,7 @@ print(source)
 kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
 stars = stars or observed[:3]
 known = literature(stars.ids)
-names = [str(np.ma.filled(name, star)) for name, star in zip(known["name"], stars.ids)]
+names = list(known["name"])
 for path in real_files():
     study.input(path)
 fits = {name: specnb.fit_labels(stars, emulator, config) for name, config in setups.items()}
@@ -142,7 +142,6 @@ for k in np.flatnonzero(~np.ma.getmaskarray(known["teff"])):
     star = names[k].replace("-", "_").replace(" ", "_")
     for label in ("teff", "logg", "m_h"):
         study.result(f"{star}_{label}_minus_literature", float(best[label][k] - known[label][k]), str(best[label].unit))
-known["name"] = names
 study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "The same stars in the literature, where known.")
 
 # %%

@@ -77,7 +77,8 @@ def literature(ids):
     Returns
     -------
     astropy.table.Table
-        One row an id, in order: id, name, teff (K), logg (dex), m_h (dex), reference; masked where unknown.
+        One row an id, in order: id; name, which is the id where no other is known; teff (K), logg (dex),
+        m_h (dex) and reference, masked where unknown.
     """
     stars = Table.read(DATA / "stars.ecsv")
     row = {star: i for i, star in enumerate(stars["source_id"])}
@@ -87,6 +88,7 @@ def literature(ids):
         column = MaskedColumn(stars[name])[rows]
         column.mask |= rows < 0
         table[name] = column
+    table["name"] = [star if unknown else name for name, star, unknown in zip(table["name"], table["id"], rows < 0)]
     return table
 
 

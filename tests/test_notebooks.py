@@ -47,7 +47,13 @@ def test_profiles_are_valid(notebook):
         check_parameters(notebook, profile_of(notebook, profile)[0])
 
 
-def test_quick_profile_runs(notebook, tmp_path):
+@pytest.mark.parametrize("offline", [False, True], ids=["with what there is", "offline"])
+def test_quick_profile_runs(notebook, offline, tmp_path, monkeypatch):
+    if offline:
+        if "real_stars" not in notebook.read_text("utf-8"):
+            pytest.skip("needs no real stars")
+        monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "nothing"))
+        monkeypatch.setenv("SPECNB_OFFLINE", "1")
     parameters, limit = profile_of(notebook, "quick")
     output = tmp_path / notebook.stem
     run_notebook(notebook, parameters, output, limit)
