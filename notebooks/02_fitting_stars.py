@@ -39,7 +39,7 @@ from specnb.lines import CA_II_WINDOWS, UNTRUSTED_WINDOWS
 from specnb.mock import MockConfig, make_mock
 from specnb.pulls import interior_stars, pull_statistics
 from specnb.study import Study
-from specnb.widgets import browse_fits
+from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)
 study.input(WEIGHTS / "rvs.safetensors")
@@ -156,6 +156,12 @@ figure
 browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS)
 
 # %% [markdown]
+# Or fit by hand: choose a star under *reference* and move the sliders until the middle panel is as flat as it gets.
+
+# %%
+explore_emulator(emulator, reference_spectra=stars)
+
+# %% [markdown]
 # **What to see.** The reduced χ² is above 1, the more so the brighter the star: at high signal-to-noise it is the model
 # that limits, not the light. Fitted whole, Kepler-93 lands on the hot branch that you saw in the mock survey;
 # without the calcium lines it agrees with the literature, but one star proves little: that choice was made knowing the
@@ -163,4 +169,5 @@ browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS)
 # recur at the same wavelengths in different stars; those are missing physics, not noise.
 #
 # **Exercise.** Fit with `FitConfig(continuum_order=-1)` and with order 5. Which labels move, and by how many of their
-# own errors? Then leave out the whole calcium lines, wings too: what tells the fit about gravity now?
+# own errors? The third set-up sees no calcium at all: use `emulator.jacobian` to find out which lines still tell it
+# about gravity, and compare the `logg_error` columns.
