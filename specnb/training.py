@@ -44,7 +44,7 @@ class EmulatorConfig:
     batch: int = 128  # at an equal number of epochs better than 512
     learning_rate: float = 3e-3
     epochs: int = 300
-    patience: int = 60
+    patience: int = 150  # half the schedule: while its rate is high, the validation error may stall for long
     seed: int = 1
     device: str = "auto"
 
