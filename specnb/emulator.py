@@ -21,7 +21,7 @@ class OutsideHullWarning(UserWarning):
 
 
 class Network(nn.Module):
-    """Multilayer perceptron from labels to flux, as in both papers and The Payne (Ting et al. 2019, Eq. 1).
+    """Multilayer perceptron from labels to flux, as in Cycle-StarNet and The Payne (Ting et al. 2019).
 
     Labels are scaled to ±1 over the training range; the output is linear, so that flux may exceed 1.
 

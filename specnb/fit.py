@@ -109,11 +109,12 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
     model = _model(emulator, config)
+    library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
     parts = []
     starts = range(0, max(len(spectra), 1), config.batch)  # no stars: one empty batch, and so an empty table
     for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
         rows = slice(start, start + config.batch)
-        parts.append(_fit_batch(model, spectra.flux[rows], spectra.ivar[rows], config))
+        parts.append(_fit_batch(model, library, spectra.flux[rows], ivar[rows], config))
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _table(spectra.ids, merged, model)
 
@@ -145,7 +146,7 @@ def _model(emulator, config):
     )
 
 
-def _fit_batch(model, flux, ivar, config):
+def _fit_batch(model, library, flux, ivar, config):
     """Levenberg-Marquardt for one batch; returns a dict of arrays over its stars.
 
     Spectra and Jacobians are in the emulator's precision on its device; the algebra of the few parameters is in
@@ -155,7 +156,7 @@ def _fit_batch(model, flux, ivar, config):
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
     n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
     enough = n_free > 0
-    p = model.nearest(flux, ivar, config.start_spectra).cpu().double()
+    p = model.nearest(flux, ivar, library).cpu().double()
     damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
     converged = torch.zeros(len(p), dtype=torch.bool)
     chi2, gradient, fisher = _normal_equations(model, p, flux, ivar)

@@ -88,15 +88,19 @@ class ForwardModel:
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
-    def nearest(self, flux, ivar, n_spectra):
-        """Parameters (n, n_parameters) to start from: for each star the nearest, in χ², of `n_spectra` models spread
-        over the labels, at rest and with a flat continuum."""
+    def library(self, n_spectra):
+        """Labels (m, n_labels) and flux (m, n_pix) of up to `n_spectra` models spread over the labels."""
         u = qmc.Sobol(len(self.emulator.labels), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        library = self.emulator(labels)
+        return labels, self.emulator(labels)
+
+    def nearest(self, flux, ivar, library):
+        """Parameters (n, n_parameters) to start from: for each star the nearest model of a library in χ², at rest and
+        with a flat continuum."""
+        labels, models = library
         # Σ w (f - m)² up to the constant Σ w f²
-        distance = ivar @ (library**2).T - 2.0 * (ivar * flux) @ library.T
+        distance = ivar @ (models**2).T - 2.0 * (ivar * flux) @ models.T
         start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
         start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
         return start
