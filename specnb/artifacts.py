@@ -13,6 +13,14 @@ PACKAGE = Path(__file__).parent
 ARTIFACTS = PACKAGE.parent / "data" / "artifacts"
 
 
+def artifact_path(kind: str, config, suffix: str, data=()) -> Path:
+    """Where an artifact is or would be; arguments as in `artifact`."""
+    digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    for source in [*sorted(PACKAGE.rglob("*.py")), *data]:  # all code: no list of what matters stays complete
+        digest.update(sha256(Path(source).read_bytes()).digest())
+    return ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
+
+
 def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
     """Path of an artifact; made if it does not exist.
 
@@ -33,10 +41,7 @@ def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
     -------
     Path
     """
-    digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
-    for source in [*sorted(PACKAGE.rglob("*.py")), *data]:  # all code: no list of what matters stays complete
-        digest.update(sha256(Path(source).read_bytes()).digest())
-    path = ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
+    path = artifact_path(kind, config, suffix, data)
     if not path.exists():
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{os.getpid()}-{path.name}")

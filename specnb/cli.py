@@ -1,7 +1,8 @@
-"""The command line: ``specnb paper``, ``specnb run`` and ``specnb data``."""
+"""The command line: ``specnb paper``, ``specnb run``, ``specnb sweep`` and ``specnb data``."""
 
 import argparse
 import difflib
+import re
 import sys
 from pathlib import Path
 
@@ -60,17 +61,40 @@ def paper(args):
 def run(args):
     """Run one notebook with given parameters."""
     notebook = find_notebook(args.notebook)
-    parameters = {}
-    for text in args.parameter:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"-p {text}: write name=value")
-        parameters[name.strip()] = value
     output = args.output or ROOT / "data" / "artifacts" / "runs" / notebook.stem
-    results = run_notebook(notebook, parameters, output, 60.0 * args.minutes)
+    results = run_notebook(notebook, dict(_given(args.parameter)), output, 60.0 * args.minutes)
     for name, result in results["results"].items():
         print(f"{name} = {result['value']} {result['unit']}".rstrip())
     print(f"{results['wall_time_s']:.0f} s, {len(results['outputs'])} files in {output}")
+
+
+def run_sweep(args):
+    """Run one notebook over a grid of parameters."""
+    from specnb.sweep import sweep
+
+    notebook = find_notebook(args.notebook)
+    output = args.output or ROOT / "data" / "artifacts" / "sweeps" / notebook.stem
+    grid = {}
+    for name, text in _given(args.parameter):
+        grid.setdefault(name, []).extend(split_values(text))
+    if not real_files():  # else the first runs fetch them, all at once, and are not fresh afterwards
+        stars(args)
+    sweep(notebook, grid, output, args.jobs, 60.0 * args.minutes, args.x, args.y)
+    print(f"table and figure: {output / 'sweep.*'}")
+
+
+def split_values(text: str) -> list[str]:
+    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``: commas in brackets do not split."""
+    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]
+
+
+def _given(texts):
+    """Name and value of each ``-p name=value`` option."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"-p {text}: write name=value")
+        yield name.strip(), value
 
 
 def stars(args):
@@ -116,6 +140,25 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)")
     command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
     command.set_defaults(do=run)
+
+    command = commands.add_parser(
+        "sweep",
+        help="run one notebook over a grid of parameters",
+        description="Run one notebook at all combinations of the values of its parameters, skip runs whose results "
+        "are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an interruption, the same command goes on.",
+        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
+    )
+    command.add_argument("notebook", help="path, name or number")
+    command.add_argument(
+        "-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE,VALUE,...",
+        help="values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'",
+    )  # fmt: skip
+    command.add_argument("--jobs", type=int, help="how many run at a time (default: number of cores)")
+    command.add_argument("--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)")
+    command.add_argument("--minutes", type=float, default=60.0, help="time limit of each run (default: 60)")
+    command.add_argument("--x", metavar="NAME", help="parameter to draw against (default: the first varied number)")
+    command.add_argument("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)")
+    command.set_defaults(do=run_sweep)
 
     command = commands.add_parser("data", help="fetch real stars, train the emulator, list data")
     kinds = command.add_subparsers(required=True, metavar="what")

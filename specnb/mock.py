@@ -1,42 +1,22 @@
 """A mock reference survey: spectra from an emulator that differ from it in known ways.
 
-The differences between simulation and observation are the kinds that real surveys show: wrong line strengths, a false
-line, missing absorption, an imperfect continuum, a lower resolving power, bad pixels and noise. Each is a switch of
-`MockConfig` with an own stream of random numbers, so two surveys with the same seed hold the same stars and the same
-noise whatever is switched on. All effects act in the star's rest frame and, for simplicity, after rotational broadening.
+They differ by the effects of `specnb.effects`, by bad pixels and by noise. Each is a switch of `MockConfig`, and what is
+drawn at random has its own stream of random numbers, so two surveys with the same seed hold the same stars and the same
+noise whatever is switched on.
 """
 
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 from astropy.table import Table
-from numpy.polynomial.legendre import legvander
-from scipy.ndimage import fourier_gaussian
 
-from specnb.broadening import FWHM_PER_SIGMA
+from specnb.effects import own_effects, true_flux
 from specnb.population import Population, draw_stars
 from specnb.spectra import Spectra, SpectraWriter
 from specnb.wavelength import RVS_RESOLVING_POWER
 
 BATCH = 4096  # stars at a time: about 0.4 GB at work
 STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")  # one generator each
-
-# Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å, observed / emulated.
-# Those of Ca II are what the RVS spectrum of Kepler-93 shows against the emulator at its labels in the literature.
-WRONG_LINES = (
-    (8470.7, 1.2, 0.85),  # Fe I
-    (8500.4, 1.5, 0.88),  # core of Ca II, where LTE fails
-    (8504.3, 1.2, 0.50),  # blend in the wing of Ca II 8500 that the RVS grid has too strong
-    (8516.4, 1.0, 0.75),  # Fe I
-    (8544.4, 1.5, 0.93),  # core of Ca II
-    (8559.1, 1.2, 0.70),  # Si I
-    (8664.5, 1.5, 0.93),  # core of Ca II
-    (8677.4, 1.5, 1.30),  # Fe I and Ti I
-    (8691.0, 1.2, 1.20),  # Fe I
-)
-FALSE_LINE = (8634.0, 1.5)  # vacuum Å and half width in Å: in the RVS grid's line list, not in real spectra
-MISSING_LINE = (8605.0, 0.45)  # vacuum Å and Gaussian sigma in Å: where real spectra of FGK stars are empty
-INTERSTELLAR_BAND = (8623.14, 1.6)  # vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å
 
 # Errors of catalogue labels: at infinite S/N, added at S/N = 25, and the largest one that the papers' cuts let pass.
 LABEL_ERRORS = {
@@ -80,8 +60,8 @@ class MockConfig:
     n_stars: int = 20_000  # a third of the papers' 64,305 reference stars: enough to train on, made in seconds
     seed: int = 1
     population: Population = field(default_factory=Population)
-    wrong_lines: float = 1.0  # scale of the errors in `WRONG_LINES`: line lists are wrong by tens of per cent
-    false_line: float = 1.0  # fraction of the optical depth at `FALSE_LINE` that real stars do not show
+    wrong_lines: float = 1.0  # scale of the errors in `effects.WRONG_LINES`: line lists are wrong by tens of per cent
+    false_line: float = 1.0  # fraction of the optical depth at `effects.FALSE_LINE` that real stars do not show
     missing_line: float = 1.0  # scale of a stellar line that the emulator lacks: 14% deep at 5000 K and [M/H] = 0
     interstellar_band: float = 0.02  # mean central optical depth of the band at 862 nm: it does not know the labels
     continuum: float = 0.004  # rms of what normalisation leaves behind: a cubic of 0.3-0.5%
@@ -130,25 +110,6 @@ def signal_to_noise(g_mag, config=None):
     ndarray
     """
     return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or MockConfig())
-
-
-def line_strength(wavelength, config):
-    """Factor on the optical depth of the emulator's lines in each pixel: 1 where the emulator is right.
-
-    Parameters
-    ----------
-    wavelength : ndarray, shape (n_pix,)
-        Vacuum Å.
-    config : MockConfig
-
-    Returns
-    -------
-    ndarray, shape (n_pix,)
-    """
-    factor = np.ones(len(wavelength))
-    for centre, half_width, strength in WRONG_LINES:
-        factor += config.wrong_lines * (strength - 1.0) * _window(wavelength, centre, half_width)
-    return factor - config.false_line * _window(wavelength, *FALSE_LINE)
 
 
 def make_mock(emulator, config=None):
@@ -200,55 +161,59 @@ def write_mock_survey(path, emulator, config=None):
             writer.append(truth, group="truth")
 
 
+def remake(emulator, config, ids, labels):
+    """Spectra of stars of a mock survey as they would be with other labels: the truth of counterfactuals.
+
+    All else of a star stays: its interstellar band and its continuum residual. Same labels, same spectrum.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    config : MockConfig
+        Of the survey.
+    ids : array_like of str, shape (n,)
+        Names of stars as the survey has them.
+    labels : Table
+        One row for each of them, with the emulator's labels.
+
+    Returns
+    -------
+    ndarray, shape (n, n_pix), float32
+        Without noise, as the survey's truth.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the survey's, or as `make_mock`.
+    """
+    try:
+        rows = [int(name.removeprefix("mock-")) for name in ids]
+        own = [draws[rows] for draws in own_effects(config.n_stars, _streams(config))]
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
+    return true_flux(emulator, labels, config, own).astype(np.float32)
+
+
 def _batches(emulator, config, batch=BATCH):
     """The one generator behind both: pairs of observed and true `Spectra`, `batch` stars at a time."""
-    wavelength = np.asarray(emulator.wavelength, dtype=float)
-    if np.ptp(np.diff(wavelength)) > 1e-6:
-        raise ValueError("the emulator's pixels are not evenly spaced: a mock survey needs them to be")
-    streams = dict(zip(STREAMS, np.random.default_rng(config.seed).spawn(len(STREAMS)), strict=True))
+    streams = _streams(config)
     stars = draw_stars(config.n_stars, streams["stars"], config.population)
-    unknown = [name for name in emulator.labels if name not in stars.colnames]
-    if unknown:
-        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the population does not have")
     catalogue = _catalogue(stars, config, streams["catalogue"])
+    own = own_effects(config.n_stars, streams)
     ids = np.array([f"mock-{i:07d}" for i in range(config.n_stars)])
     for start in range(0, config.n_stars, batch):
         rows = slice(start, start + batch)
         some = stars[rows]
-        flux = emulator(np.column_stack([some[name] for name in emulator.labels])).astype(float)
-        flux = _as_observed(flux, wavelength, some, config, streams)
+        flux = true_flux(emulator, some, config, [draws[rows] for draws in own])
         error = _noise(np.asarray(some["g_mag"])[:, None], flux, config)
         noisy, mask = _measure(flux, error, config, streams)
-        observed = Spectra(wavelength, noisy, error, mask, ids[rows], catalogue[rows])
-        yield observed, Spectra(wavelength, flux, error, np.zeros_like(mask), ids[rows], some)
+        observed = Spectra(emulator.wavelength, noisy, error, mask, ids[rows], catalogue[rows])
+        yield observed, Spectra(emulator.wavelength, flux, error, np.zeros_like(mask), ids[rows], some)
 
 
-def _as_observed(flux, wavelength, stars, config, streams):
-    """Carry the emulator's flux, shape (n, n_pix), to the observed domain, without noise."""
-    strength = line_strength(wavelength, config)
-    wrong = strength != 1.0
-    flux[:, wrong] = np.maximum(flux[:, wrong], 1e-3) ** strength[wrong]
-    teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
-    depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)  # a line of a neutral metal
-    flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
-    column = config.interstellar_band * streams["band"].exponential(size=len(stars))
-    flux *= np.exp(-column[:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
-    if config.resolving_power < RVS_RESOLVING_POWER:
-        flux = _smooth(flux, wavelength, config.resolving_power)
-    order = np.arange(4)
-    coefficients = streams["continuum"].normal(size=(len(stars), 4)) * np.sqrt((2 * order + 1) / 4)
-    residual = coefficients @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T  # unit rms over pixels and stars
-    return flux * (1.0 + config.continuum * residual)
-
-
-def _smooth(flux, wavelength, resolving_power):
-    """Lower the emulator's resolving power by a Gaussian of fixed width (R at the middle of the window)."""
-    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA  # sigma over wavelength
-    n_pix = len(wavelength)
-    sigma = extra * wavelength.mean() / (wavelength[1] - wavelength[0])
-    mirrored = np.concatenate([flux, flux[:, ::-1]], axis=1)
-    transform = fourier_gaussian(np.fft.rfft(mirrored, axis=1), (0.0, sigma), n=2 * n_pix, axis=1)
-    return np.fft.irfft(transform, n=2 * n_pix, axis=1)[:, :n_pix]
+def _streams(config):
+    """A generator of random numbers for each of `STREAMS`."""
+    return dict(zip(STREAMS, np.random.default_rng(config.seed).spawn(len(STREAMS)), strict=True))
 
 
 def _noise(g_mag, flux, config):
@@ -283,14 +248,3 @@ def _catalogue(stars, config, rng):
         table[name] = error
         table[name].unit = table[name.removesuffix("_error")].unit
     return table
-
-
-def _window(wavelength, centre, half_width):
-    """Smooth window: cosine squared, 1 at the centre, 0 from the half width outwards."""
-    x = np.clip((wavelength - centre) / half_width, -1.0, 1.0)
-    return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
-
-
-def _gaussian(wavelength, centre, sigma):
-    """Gaussian of height 1."""
-    return np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)

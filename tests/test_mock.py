@@ -4,18 +4,9 @@ import numpy as np
 import pytest
 
 from specnb import mock
+from specnb.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
 from specnb.labels import RVS_LABELS
-from specnb.mock import (
-    FALSE_LINE,
-    INTERSTELLAR_BAND,
-    MISSING_LINE,
-    WRONG_LINES,
-    MockConfig,
-    line_strength,
-    make_mock,
-    signal_to_noise,
-    write_mock_survey,
-)
+from specnb.mock import MockConfig, make_mock, signal_to_noise, write_mock_survey
 from specnb.population import Population
 from specnb.spectra import Spectra
 from specnb.wavelength import RVS_PIXELS, RVS_RESOLVING_POWER

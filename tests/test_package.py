@@ -6,17 +6,56 @@ import pytest
 import specnb
 
 # The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening device lines spectra rebinning readers gaia grid emulator shift population mock
-pulls training accuracy forward fit figures.style figures.emulator figures.explorer figures.fits figures.survey widgets
-provenance study parameters artifacts runner index shipping cli""".split()
+ORDER = """labels wavelength broadening lines artifacts device spectra rebinning readers gaia grid emulator shift
+population effects mock pulls training accuracy forward fit
+disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
+disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
+figures.style figures.emulator figures.explorer figures.fits figures.survey figures.history figures.latents
+figures.regression figures.counterfactual figures.editor figures.conditional figures.sweep
+widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas
+provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
+README = PACKAGE.parent / "README.md"
 
 
-def imported(path):
-    """Names of specnb's modules that a module imports at its top."""
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("specnb."):
-            yield node.module.removeprefix("specnb.")
+def imported(source):
+    """Names of the modules of specnb that a source text imports, wherever in it.
+
+    A name from a package, as in ``from specnb.disentangle import train``, counts as all modules of that package, unless
+    it is one of them.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"a relative import in line {node.lineno}: give the whole name"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            top, _, name = name.partition(".")
+            if top != "specnb" or not name:
+                continue
+            parent = name.rpartition(".")[0]
+            inside = [other for other in ORDER if other.startswith((f"{parent}.", f"{name}."))]
+            yield from [name] if name in ORDER else [parent] if parent in ORDER else inside or [name]
+
+
+@pytest.mark.parametrize(
+    "source, modules",
+    [
+        ("from specnb.mock import MockConfig, make_mock", {"mock"}),
+        ("from specnb import mock", {"mock"}),
+        ("import specnb.mock", {"mock"}),
+        ("def f():\n    from specnb.figures.style import Figure", {"figures.style"}),
+        ("from specnb.figures import fits, survey", {"figures.fits", "figures.survey"}),
+        ("from specnb.widgets import explore_emulator", {name for name in ORDER if name.startswith("widgets.")}),
+        ("import specnb.widgets", {name for name in ORDER if name.startswith("widgets.")}),
+        ("import specnb\nimport numpy.linalg\nfrom pathlib import Path", set()),
+    ],
+)
+def test_imports_are_found(source, modules):
+    assert set(imported(source)) == modules
 
 
 def test_imports_flow_one_way():
@@ -29,10 +68,17 @@ def test_imports_flow_one_way():
     backwards = [
         f"{name} imports {other}"
         for name, path in modules.items()
-        for other in imported(path)
-        if ORDER.index(other) >= ORDER.index(name)
+        for other in imported(path.read_text("utf-8"))
+        if other not in ORDER[: ORDER.index(name)]
     ]
     assert backwards == []
+
+
+def test_the_readme_lays_out_all_modules_in_this_order():
+    block = README.read_text("utf-8").partition("imports flow downwards\n")[2].partition("\nnotebooks/")[0]
+    words = [word for line in block.splitlines() for word in line.strip().split("   ")[0].split()]
+    top = [f"{name.partition('.')[0]}/" if "." in name else name for name in ORDER]
+    assert words == list(dict.fromkeys(top))
 
 
 def test_names_at_the_top():

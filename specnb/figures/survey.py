@@ -6,9 +6,11 @@ from specnb.figures.style import (
     BLACK,
     COLUMN,
     DENSITY,
+    GREY,
     PAGE,
     PALETTE,
     SEQUENTIAL,
+    VERMILLION,
     Figure,
     axis_title,
     column,
@@ -81,7 +83,7 @@ def label_histograms(labels, names, by=None, units=None):
     ----------
     labels : Table, mapping or ndarray, shape (n, n_labels)
     names : sequence of str
-        Labels to show, at most three panels a row.
+        Labels to show, two or three panels a row.
     by : str, optional
         Column whose values, as the Galactic component, get a histogram each.
     units : mapping, optional
@@ -91,9 +93,10 @@ def label_histograms(labels, names, by=None, units=None):
     -------
     Figure
     """
-    rows = -(-len(names) // 3)
+    columns = 2 if len(names) in (2, 4) else 3
+    rows = -(-len(names) // columns)
     figure = Figure(PAGE, 0.3 + 1.8 * rows)
-    panels = figure.subplots(rows, 3, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     groups = [] if by is None else np.unique(np.asarray(labels[by]).astype(str))
     for name, axes in zip(names, panels):
         values = column(labels, name)
@@ -106,4 +109,36 @@ def label_histograms(labels, names, by=None, units=None):
     for axes in panels[len(names) :]:
         axes.set_axis_off()
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups))
+    return figure
+
+
+@styled
+def spectra_by_snr(spectra, truth, snr):
+    """A few spectra, one above the other.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Two to five stars.
+    truth : Spectra or None
+        The same without noise.
+    snr : sequence of float
+        Signal-to-noise per pixel, for the titles.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(PAGE, 0.5 + 1.25 * len(spectra))
+    panels = figure.subplots(len(spectra), 1, sharex=True, squeeze=False).ravel()
+    for k, axes in enumerate(panels):
+        good = ~spectra.mask[k]
+        axes.plot(spectra.wavelength, np.where(good, spectra.flux[k], np.nan), color=GREY, linewidth=0.6, label="observed")
+        if truth is not None:
+            axes.plot(truth.wavelength, truth.flux[k], color=VERMILLION, linewidth=0.7, label="without noise")
+        axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
+        axes.set(ylabel="Flux", ylim=(0, max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999))))
+    panels[-1].set(xlabel="Vacuum wavelength (Å)", xlim=spectra.wavelength[[0, -1]])
+    if truth is not None:
+        panels[0].legend(loc="lower left", ncols=2)
     return figure

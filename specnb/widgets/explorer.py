@@ -1,39 +1,13 @@
-"""Sliders over the figures, for JupyterLab. Every interaction is also a method.
-
-Pictures go as PNG bytes into one reused `ipywidgets.Image`: redrawing into Output widgets (also what `interact`
-does) now and then stalls headless runs of a notebook.
-"""
+"""Sliders for the labels over the emulator's spectrum."""
 
 import time
-from io import BytesIO
 
 import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
-from PIL import Image
 
 from specnb.figures.explorer import ExplorerFigure, start_labels
-from specnb.figures.fits import star_fit
-from specnb.figures.style import SCREEN_DPI
-
-# Slider steps and decimals of the readout, by a label's unit.
-STEPS = {"K": (10.0, 0), "dex": (0.05, 2), "km / s": (0.1, 1)}
-WINDOWS = {
-    "whole range": None,
-    "Ca II 8500": (8490.0, 8511.0),
-    "Ca II 8544": (8530.0, 8559.0),
-    "Ca II 8665": (8650.0, 8679.0),
-    "Fe I, Ti I 8514–8522": (8508.0, 8526.0),
-    "Fe I 8611–8627": (8609.0, 8629.0),
-    "Fe I, Ti I 8675–8697": (8673.0, 8697.0),
-}
-
-
-def encode_png(pixels) -> bytes:
-    """PNG bytes of RGBA pixels (height, width, 4), compressed little because that is what takes time."""
-    buffer = BytesIO()
-    Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+from specnb.widgets.picture import WINDOWS, check_pixels, check_range, encode_png, label_slider, picture, slider_grid
 
 
 class EmulatorExplorer(ipywidgets.VBox):
@@ -56,7 +30,7 @@ class EmulatorExplorer(ipywidgets.VBox):
         self.view = ExplorerFigure(emulator, self._start, gradient=emulator.labels[0])
         self._start_flux = self.view.flux
         self.sliders = {
-            name: self._slider(name, *about)
+            name: label_slider(name, *about, self._start[name])
             for name, *about in zip(emulator.labels, emulator.units, emulator.low, emulator.high)
         }
         self._check_range(self._start)
@@ -73,7 +47,7 @@ class EmulatorExplorer(ipywidgets.VBox):
             description="export", tooltip="Write labels and spectrum to an ECSV file"
         )
         self.readout = ipywidgets.HTML()
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.image = picture()
         for slider in self.sliders.values():
             slider.observe(self._moved, "value")
         for dropdown in (self.gradient, self.window, self.reference):
@@ -82,19 +56,8 @@ class EmulatorExplorer(ipywidgets.VBox):
         self._export_button.on_click(lambda _: self._say(f"wrote {self.export()}"))
         choices = ipywidgets.HBox([self.gradient, self.window, self.reference])
         below = ipywidgets.HBox([self._reset_button, self._export_button, self.readout])
-        grid = ipywidgets.GridBox(
-            list(self.sliders.values()), layout={"grid_template_columns": "repeat(2, max-content)"}
-        )
-        super().__init__([grid, choices, below, self.image])
+        super().__init__([slider_grid(self.sliders.values()), choices, below, self.image])
         self._draw(self._start)
-
-    def _slider(self, name, unit, low, high):
-        step, decimals = STEPS.get(unit, ((high - low) / 100, 3))
-        low, high = np.round([np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6)
-        return ipywidgets.FloatSlider(
-            value=self._start[name], min=low, max=high, step=step, readout_format=f".{decimals}f",
-            description=f"{name} ({unit.replace(' ', '')})", style={"description_width": "7.5em"},
-        )  # fmt: skip
 
     @property
     def labels(self):
@@ -118,10 +81,7 @@ class EmulatorExplorer(ipywidgets.VBox):
 
     def _check_range(self, labels):
         for name, slider in self.sliders.items():
-            if not slider.min <= labels[name] <= slider.max:
-                raise ValueError(
-                    f"{name} = {labels[name]:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}"
-                )
+            check_range(name, labels[name], slider)
 
     def reset(self):
         """Back to the first labels."""
@@ -196,93 +156,5 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
         If labels are unknown or the reference spectra are on other pixels.
     """
     if reference_spectra is not None:
-        _check_pixels(reference_spectra.flux.shape[1], len(emulator.wavelength), "reference spectra", "emulator")
+        check_pixels(reference_spectra.flux.shape[1], len(emulator.wavelength), "reference spectra", "emulator")
     return EmulatorExplorer(emulator, labels, reference_spectra)
-
-
-class FitBrowser(ipywidgets.VBox):
-    """A list of stars with the fit of the chosen one; made by `browse_fits`."""
-
-    def __init__(self, spectra, models, table, masked_windows=()):
-        self.spectra, self.models, self.table, self.masked_windows = spectra, models, table, masked_windows
-        self.choice = ipywidgets.Dropdown(
-            options=[(str(name), i) for i, name in enumerate(spectra.ids)], description="star"
-        )
-        self.readout = ipywidgets.HTML()
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
-        self.choice.observe(lambda _: self._draw(), "value")
-        super().__init__([self.choice, self.readout, self.image])
-        self._draw()
-
-    def show(self, star):
-        """Show a star by its row number or its id."""
-        ids = [str(name) for name in self.spectra.ids]
-        if isinstance(star, str) and star not in ids:
-            raise ValueError(f"no star {star!r} among these {len(ids)}: the first is {ids[0]}")
-        self.choice.value = ids.index(star) if isinstance(star, str) else range(len(ids))[star]
-
-    def figure(self):
-        """The picture of the chosen star as a Figure."""
-        i, s = self.choice.value, self.spectra
-        name = str(s.ids[i])
-        return star_fit(s.wavelength, s.flux[i], s.flux_error[i], s.mask[i], self.models[i], name, self.masked_windows)
-
-    def _draw(self):
-        buffer = BytesIO()
-        self.figure().savefig(buffer, format="png", dpi=1.1 * SCREEN_DPI)
-        self.image.value = buffer.getvalue()
-        self.readout.value = self._row(self.table[self.choice.value])
-
-    @staticmethod
-    def _row(row):
-        """Labels ± errors of one row of the fit, reduced χ² and flags, as HTML."""
-        names = [name for name in row.colnames if f"{name}_error" in row.colnames]
-        cells = []
-        for name in names:
-            unit = row.table[name].unit
-            digits = STEPS.get(str(unit), (0, 2))[1]
-            cells.append(
-                f"{name} {row[name]:.{digits}f} ± {row[f'{name}_error']:.{digits}f} {'' if unit is None else unit}"
-            )
-        if "chi2_reduced" in row.colnames:
-            cells.append(f"χ²/ν {row['chi2_reduced']:.2f}")
-        if "flags" in row.colnames and str(row["flags"]):
-            cells.append(f"<b style='color: #D55E00'>{row['flags']}</b>")
-        return " · ".join(cells)
-
-
-def browse_fits(spectra, models, table, masked_windows=()) -> FitBrowser:
-    """A list of stars with the observed spectrum, the best fit and the residual of the chosen one.
-
-    Parameters
-    ----------
-    spectra : Spectra
-        n stars.
-    models : ndarray, shape (n, n_pix)
-        Best-fitting flux of each.
-    table : Table
-        Fitted labels of each, as from `specnb.fit.fit_labels`.
-    masked_windows : sequence of (float, float)
-        Wavelength intervals left out of the fit, Å.
-
-    Returns
-    -------
-    FitBrowser
-        In code: ``.show("star id")``, ``.figure()``.
-
-    Raises
-    ------
-    ValueError
-        If the three do not belong together.
-    """
-    if not len(spectra) == len(models) == len(table) > 0:
-        raise ValueError(
-            f"{len(spectra)} spectra, {len(models)} models and {len(table)} rows of fits: give the same stars"
-        )
-    _check_pixels(spectra.flux.shape[1], np.shape(models)[1], "spectra", "models")
-    return FitBrowser(spectra, models, table, masked_windows)
-
-
-def _check_pixels(a, b, name_a, name_b):
-    if a != b:
-        raise ValueError(f"the {name_a} have {a} pixels, the {name_b} {b}: rebin them first")

@@ -1,0 +1,132 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The reference stars
+#
+# To teach a network what a spectrum says about a star, one needs stars whose labels are known. Manteiga et al. (2025) took
+# 64,305 stars that *Gaia* and a high-resolution survey (APOGEE or GALAH) have both seen: the spectrum $x$ from the one, the
+# labels $y = (T_\mathrm{eff}, \log g, [\mathrm{M/H}], [\alpha/\mathrm{Fe}])$ and their errors from the other.
+#
+# Here they are mock stars, drawn from a Galactic population in the same magnitude range ($8 \le G \le 14$), with spectra
+# that differ from our simulations as real ones do. What is gained: behind every catalogue label we know the true
+# one, so that we can tell what a network has learned from what it could not have known.
+
+# %% tags=["parameters"]
+seed: int = 1  # random seed of the mock survey
+n_stars: int = 3000  # reference stars; the paper has 64,305
+output: str = ""  # folder for figures and tables; empty: only show them
+
+# %%
+import numpy as np
+from astropy.table import Table, vstack
+
+import specnb
+from specnb.disentangle.config import LABELS
+from specnb.disentangle.experiment import EMULATOR, reference_stars
+from specnb.disentangle.probe import information_ceiling, label_floor
+from specnb.figures.survey import abundance_plane, kiel, label_histograms, spectra_by_snr
+from specnb.gaia import real_files, real_stars
+from specnb.mock import MockConfig
+from specnb.study import Study
+
+study = Study(output)
+study.input(EMULATOR)
+stars = reference_stars(MockConfig(n_stars=n_stars, seed=seed))
+catalogue, truth = (vstack([a.labels, b.labels]) for a, b in ((stars.train, stars.test), (stars.truth_train, stars.truth_test)))
+study.result("train_stars", len(stars.train))
+study.result("test_stars", len(stars.test))
+
+# %% [markdown]
+# ## What they are
+#
+# Mostly FGK dwarfs and giants of nearly solar composition, some metal-poor, some rich in α elements (Fig. 3 of the paper).
+# The ten bins of the paper's discriminators divide the *range* of each label equally: look how many of them are
+# nearly empty.
+
+# %%
+figure = label_histograms(catalogue, LABELS)
+study.figure(figure, "fig3_histograms", "Catalogue labels of the reference stars (Fig. 3 of the paper).")
+
+# %% [markdown]
+# The Kiel diagram (Fig. 4): main sequence, turn-off, red-giant branch and clump. Stars do not fill it: they lie on
+# isochrones. Remember that when a label is to be removed from a code that keeps the others.
+
+# %%
+study.figure(kiel(catalogue, color="m_h"), "fig4_kiel", "Kiel diagram of the reference stars (Fig. 4 of the paper).")
+
+# %%
+study.figure(abundance_plane(catalogue), "fig5_abundances", "[α/Fe] against [M/H] of the reference stars (Fig. 5).")
+
+# %%
+study.figure(abundance_plane(truth), "true_abundances", "The same stars before the catalogue's errors: two sequences.")
+
+# %% [markdown]
+# ## What the spectra are like
+#
+# Half of the stars are faint: at a signal-to-noise ratio of 40 a line 5% deep is twice the noise of a pixel.
+
+# %%
+snr = np.median(stars.test.flux / stars.test.flux_error, axis=1)
+examples = [int(np.argmin(np.abs(snr - level))) for level in np.percentile(snr, [5, 50, 95])]
+figure = spectra_by_snr(stars.test[examples], stars.truth_test[examples], snr[examples])
+study.figure(figure, "spectra", "Three reference stars: observed, and without noise.")
+
+# %%
+study.result("snr_median", float(np.median(snr)))
+emulator = specnb.load_emulator("rvs")
+ceiling = information_ceiling(emulator, stars.truth_test, LABELS, stars.test.labels)
+ceiling_true = information_ceiling(emulator, stars.truth_test, LABELS)
+
+# %% [markdown]
+# ## What can be known
+#
+# Two limits that no network passes, and that are known here because the stars are mock stars:
+#
+# - **Ceiling.** Given the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the spread $S$ of the population,
+#   a label is known at best to $(J^T C^{-1} J + S^{-1})^{-1}$. Against a catalogue with errors of its own, even less agrees.
+# - **Floor.** Since stars lie on isochrones, some labels tell of others. A code that keeps $T_\mathrm{eff}$ and $\log g$
+#   cannot be rid of [M/H].
+
+# %%
+train, test = (np.column_stack([part.labels[name] for name in LABELS]) for part in (stars.train, stars.test))
+floors = {}
+for entangled in (("teff", "logg"), ("m_h", "alpha_fe")):
+    found = label_floor(train, test, entangled, LABELS, seed)
+    floors |= dict(zip(found["label"], found["floor_r2"].tolist()))
+error = {name: float(np.sqrt(np.mean(catalogue[f"{name}_error"] ** 2))) for name in LABELS}
+rows = [(name, error[name], ceiling_true[name], ceiling[name], floors[name]) for name in LABELS]
+table = Table(rows=rows, names=("label", "catalogue_error", "ceiling_true", "ceiling_catalogue", "floor"))
+for name in LABELS:
+    study.result(f"ceiling_{name}", ceiling[name])
+    study.result(f"floor_{name}", floors[name])
+caption = "Rms error of the catalogue; highest R² of any prediction from the spectra, of the true and the catalogue label; "
+study.table(table, "limits", caption + "R² with which the other pair of labels predicts this one.",
+            {"catalogue_error": ".3g"} | dict.fromkeys(table.colnames[2:], ".3f"))  # fmt: skip
+
+# %% [markdown]
+# ## How real they are
+#
+# Real *Gaia* spectra for comparison. The mock is a guess of how real spectra differ from simulations, not a copy of them: a
+# network trained on mock stars meets surprises in real ones.
+
+# %%
+real, source = real_stars()
+print(source)
+for path in real_files():
+    study.input(path)
+shown = real if real else stars.test[examples]
+figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
+study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand).")
+
+# %% [markdown]
+# **What to see.** [α/Fe] has the lowest ceiling: its catalogue errors are half as wide as its distribution. The floor is
+# one-sided: temperature and gravity tell of metallicity, through isochrones, but metallicity hardly tells of them.
+#
+# **Exercise.** Make the survey ten times brighter with `MockConfig(snr_faint=240)`. Which ceilings rise, and which are held down by
+# the catalogue? Then draw a catalogue without errors (`label_errors=0`).

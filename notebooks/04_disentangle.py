@@ -1,0 +1,241 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Disentangling and entangling
+#
+# An autoencoder squeezes a spectrum $x$ of 800 pixels through 25 numbers, its *latents* $z = E(x)$, and draws it again,
+# $\hat x = D(z, y)$. The decoder is also told the star's labels $y$, so that $z$ need not carry them; yet left alone it
+# does. Manteiga et al. (2025) make it choose. Each label $i$ gets a *discriminator* that guesses from $z$ in which of ten
+# bins the label lies:
+#
+# $$L_\mathrm{rec} = \langle (x - \hat x)^2 \rangle, \qquad
+# L_{\mathrm{DISC},i} = \text{cross-entropy of its bins}, \qquad
+# L_\mathrm{AE} = L_\mathrm{rec} - \sum_i \lambda_i\,L_{\mathrm{DISC},i} \quad (\text{Eq. 4})$$
+#
+# Every discriminator learns to guess well. The encoder is paid to foil it ($\lambda_i > 0$: the label is *disentangled*,
+# removed from $z$) or to help it ($\lambda_i < 0$: *entangled*). With the labels gone from $z$, one can edit them: decode the
+# same $z$ with another temperature.
+#
+# Two questions follow that the paper does not ask. Does a discriminator that fails mean that the label is gone? And is
+# the edited spectrum *right*?
+
+# %% tags=["parameters"]
+seed: int = 1  # random seed of the mock survey
+n_stars: int = 2000  # reference stars; the paper has 64,305
+n_seeds: int = 1  # trainings of each setting, with seeds 1, 2, ...
+epochs: int = 12  # passes over the training stars
+batch: int = 64  # spectra in a step; as in the paper's code
+latent: int = 25  # size of the latent space
+n_mapped: int = 500  # test stars in the t-SNE maps
+device: str = "auto"  # auto, cpu, cuda or mps
+output: str = ""  # folder for figures and tables; empty: only show them
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+from astropy.table import Table
+
+import specnb
+from specnb.disentangle import DisentangleConfig
+from specnb.disentangle.config import LABELS
+from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
+from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, reference_stars, trained
+from specnb.disentangle.probe import information_ceiling, label_floor, project
+from specnb.disentangle.score import probe_models, reconstruct_models, spread
+from specnb.figures.counterfactual import counterfactual_errors as draw_errors
+from specnb.figures.counterfactual import counterfactual_spectra
+from specnb.figures.latents import probe_bars, tsne_panels
+from specnb.mock import MockConfig
+from specnb.study import Study
+from specnb.widgets import edit_star, slide_lambdas, train_live
+
+# %%
+study = Study(output)
+study.input(EMULATOR)
+survey = MockConfig(n_stars=n_stars, seed=seed)
+stars = reference_stars(survey)
+base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, latent=latent, device=device)
+
+
+def slug(setting):
+    """A setting as part of a result's name."""
+    return setting.replace(", ", "_").replace(" ", "_")
+
+
+# %% [markdown]
+# ## Train one
+#
+# Move the λ of a label, press *Train*, and watch: the reconstruction (left), the discriminators' losses against what blind
+# guessing gives (dashed), and what a *fresh* regressor, a probe, reads from the latents of test stars (right).
+
+# %%
+panel = train_live(stars.train[:4000], stars.test[:2000], replace(base, epochs=15, patience=15))
+panel
+
+# %%
+panel.train(teff=0.001, logg=0.001, m_h=-0.001, alpha_fe=-0.001)
+study.figure(panel.figure(), "live_training", "A short training: T_eff and log g disentangled, the others entangled.")
+
+# %% [markdown]
+# ## What probes read
+#
+# The settings of the paper's Table 1, with its objective and with a second one:
+#
+# - *plain*: all λ are 0. *First*: $T_\mathrm{eff}$ and log g entangled, the others disentangled. *Second*: the reverse.
+#   *removed*: all four disentangled.
+# - The **bottleneck** objective adds noise to the latents and a price on what they carry,
+#   $\beta\,\mathrm{KL}(\mathcal N(\mu, \sigma^2)\,\|\,\mathcal N(0, 1))$, and gives the discriminators larger λ and three steps a turn.
+#   Without noise, a label can hide in digits of $z$ that a discriminator has not learned to read and a probe can.
+# - Controls tell which part does it: the *strong adversary* without the bottleneck, the *bottleneck alone*, and *labels only*, a
+#   bottleneck so narrow that $z$ is empty: an autoencoder is worth its name only if it beats that.
+
+# %%
+configs = {"plain": base} | {f"paper, {name}": PAPER.config(base, some) for name, some in ENTANGLED.items()}
+configs["labels only"] = replace(base, bottleneck=10.0)
+configs["strong adversary, removed"] = replace(BOTTLENECK, bottleneck=0.0).config(base)
+configs["bottleneck alone"] = replace(base, bottleneck=BOTTLENECK.bottleneck)
+configs |= {f"bottleneck, {name}": BOTTLENECK.config(base, some) for name, some in ENTANGLED.items()}
+runs = [(name, replace(config, seed=k)) for name, config in configs.items() for k in range(1, n_seeds + 1)]
+models = {name: [] for name in configs}
+for (name, _), model in zip(runs, trained(stars, survey, [config for _, config in runs])):
+    models[name].append(model)
+
+# %%
+probes = probe_models(models, stars)
+ceiling = information_ceiling(specnb.load_emulator("rvs"), stars.truth_test, LABELS, stars.test.labels)
+floors = {}
+for name, some in ENTANGLED.items():  # what the true values of the entangled labels tell of the catalogue's others
+    pairs = ((stars.train, stars.truth_train), (stars.test, stars.truth_test))
+    y = [np.column_stack([(t if n in some else o).labels[n] for n in LABELS]) for o, t in pairs]
+    found = label_floor(*y, some, LABELS)
+    floors[name] = dict(zip(found["label"], found["floor_r2"]))
+known = [floors.get(setting.split(", ")[-1], {}) for setting in probes["setting"]]
+probes["ceiling"] = [ceiling[name] for name in probes["label"]]
+probes["floor"] = [floor.get(name, np.nan) for floor, name in zip(known, probes["label"])]
+study.figure(probe_bars(probes), "probes", "R² of fresh probes of the latents, all seeds, by setting and label.")
+
+# %%
+roles = {name: {label: ("entangled" if label in some else "disentangled") for label in LABELS} for name, some in ENTANGLED.items()}
+columns = ["linear_r2", "mlp_r2", "mlp_r2_true", "mutual_information", "floor", "ceiling"]
+summary = spread(probes, ["setting", "label"], columns)
+summary["role"] = [roles.get(s.split(", ")[-1], {}).get(label, "free") for s, label in zip(summary["setting"], summary["label"])]
+shown = ["setting", "label", "role", "seeds", "linear_r2", "mlp_r2", "mlp_r2_min", "mlp_r2_max", "mlp_r2_true"]
+shown += ["mutual_information", "floor", "ceiling"]
+for row in summary:
+    study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
+caption = "What fresh probes read from the latents about catalogue labels (and, mlp_r2_true, about the true ones)."
+study.table(summary[shown], "probes", caption, dict.fromkeys(shown[4:], ".3f"))
+
+# %%
+fidelity = reconstruct_models(models, stars)
+columns = ["mean_squared_error", "noise_floor", "chi2_reduced", "rms_truth", "ratio"]
+table = spread(fidelity, ["setting"], columns)
+for row in table:
+    study.result(f"reconstruction_ratio_{slug(row['setting'])}", float(row["ratio"]))
+    study.result(f"reconstruction_rms_{slug(row['setting'])}", float(row["rms_truth"]))
+shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max"]
+study.table(table[shown], "reconstruction", "Error of reconstructed test spectra; ratio: to the plain autoencoder's.")
+
+# %% [markdown]
+# Look at *paper, removed*: the discriminators are at chance, and a fresh probe may still read the label. Judge by fresh probes
+# only. Between *floor* and *ceiling* lies what is possible at all: the floor is what the entangled labels alone tell of the
+# others (stars lie on isochrones); the ceiling is set by the noise of spectra and catalogue.
+
+# %% [markdown]
+# ## What t-SNE shows
+#
+# The paper judges by eye: t-SNE maps of spectra and latents, coloured by label (Fig. 8). Where a label is entangled, colours
+# are sorted; where it is disentangled, they mix. Compare each panel with its number in the table above.
+
+# %%
+some = slice(0, n_mapped)
+maps = {"spectra": project(models["plain"][0].scale_flux(stars.test.flux[some], stars.test.mask[some]))}
+for name in ("paper, First", "paper, Second", "bottleneck, Second", "bottleneck, removed"):
+    maps[name] = project(models[name][0].encode(stars.test[some]))
+figure = tsne_panels(maps, stars.test.labels[some], LABELS)
+study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by each label (Fig. 8 of the paper).")
+
+# %% [markdown]
+# ## Edit a star
+#
+# Decode a star's latents with other labels (Fig. 2: $T_\mathrm{eff} = 7500$ K, [α/Fe] = 0, where the survey reaches so far). Or move
+# a latent and see what it stands for.
+
+# %%
+emulator = specnb.load_emulator("rvs")
+chosen = models["bottleneck, removed"][0]
+bright = np.argsort(np.median(stars.test.flux_error, axis=1))[:200]
+editor = edit_star(chosen, stars.test[bright], stars.truth_test[bright], emulator, survey)
+editor
+
+# %%
+editor.choose(teff=5800.0, logg=4.3, m_h=0.0)
+editor.set(teff=min(7500.0, float(chosen.scales.label_high[0])), alpha_fe=0.0)
+study.figure(editor.figure(), "fig2_edited", "A star, its latents, its reconstruction and its spectrum with edited labels.")
+
+# %% [markdown]
+# ## Is the edited spectrum right?
+#
+# For mock stars we know. Each test star's labels are changed by a step, one at a time, up and down; the decoder's change
+# of the spectrum is compared with the simulator's. *Slope* 1: the decoder changes the spectrum as it should; 0: it ignores
+# the label, because it reads the label from $z$.
+
+# %%
+names = ("plain", "labels only", "paper, removed", "paper, Second", "bottleneck, removed", "bottleneck, Second")
+compared = {name: models[name][0] for name in names}
+few = slice(0, 3000)
+edits = counterfactual_errors(compared, stars.test[few], stars.truth_test[few], emulator, survey)
+study.figure(draw_errors(edits), "counterfactual_errors", "Error and slope of the change of spectra with edited labels.")
+
+# %%
+columns = ["stars", "reconstruction", "change", "error", "relative", "slope"]
+table = spread(edits, ["model", "label"], columns)
+for row in table:
+    study.result(f"edit_slope_{slug(row['model'])}_{row['label']}", float(row["slope"]))
+caption = "Edited spectra against the simulator's: rms flux errors, and slope; mean of a step up and a step down."
+study.table(table["model", "label", *columns], "counterfactuals", caption)
+
+# %%
+star = int(bright[len(bright) // 2])
+three = {name: compared[name] for name in ("plain", "paper, removed", "bottleneck, removed")}
+one = stars.test[star : star + 1], stars.truth_test[star : star + 1]
+changes = counterfactual_changes(three, *one, emulator, survey, {"teff": -200.0, "m_h": -0.2})
+figure = counterfactual_spectra(stars.test.wavelength, changes)
+study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded change of the spectrum.")
+
+# %% [markdown]
+# ## Move λ without waiting
+#
+# One model for all λ: in training each spectrum gets λ drawn at random, which encoder, decoder and discriminators are told
+# (loss-conditional training). Now a slider suffices.
+
+# %%
+conditional = replace(BOTTLENECK.config(base), lambdas={}, lambda_range=BOTTLENECK.disentangle)
+flexible = trained(stars, survey, [conditional])[0]
+slider = slide_lambdas(flexible, stars.test)
+slider
+
+# %%
+slider.set(**configs["bottleneck, Second"].lambdas)
+study.figure(slider.figure(), "lambda_slider", "The λ-conditional model, set to what Second is.")
+
+# %% [markdown]
+# Is it as good as models trained at fixed λ? The same probes, at the λ of three settings.
+
+# %%
+rows = []
+for name in ("bottleneck alone", "bottleneck, Second", "bottleneck, removed"):
+    lambdas = dict(configs[name].lambdas)
+    table = probe_models({name: [flexible]}, stars, lambdas=lambdas)
+    fixed = summary[summary["setting"] == name]
+    for row, own in zip(table, fixed):
+        rows.append((name, row["label"], float(row["mlp_r2"]), float(own["mlp_r2"])))
+table = Table(rows=rows, names=("setting", "label", "conditional", "fixed"))
+study.table(table, "conditional", "MLP-probe R² from the λ-conditional model, and from models trained at fixed λ.")

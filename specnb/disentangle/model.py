@@ -1,0 +1,215 @@
+"""A trained autoencoder: spectra to latents, latents and labels to spectra."""
+
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from specnb.disentangle.config import DisentangleConfig
+from specnb.disentangle.networks import Networks
+from specnb.disentangle.scales import Scales, label_array
+from specnb.spectra import Spectra
+
+BATCH = 8192  # spectra at a time: about 0.1 GB at work
+
+
+class Disentangler:
+    """An adversarial autoencoder with its scales; made by `specnb.disentangle.training.train`.
+
+    Attributes
+    ----------
+    config : DisentangleConfig
+    labels : tuple of str
+        The parameters that the decoder takes, in the order of all label arrays.
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    scales : Scales
+    networks : Networks
+    history : list of dict
+        One row an epoch of the training.
+    """
+
+    def __init__(self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()):
+        self.config, self.labels = config, config.labels
+        self.wavelength = np.asarray(wavelength, dtype=float)
+        self.scales, self.networks, self.history = scales, networks, list(history)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.networks.parameters()).device
+
+    def label_array(self, table) -> np.ndarray:
+        """The model's labels as columns of an array, shape (n, n_labels), from a catalogue."""
+        return label_array(table, self.labels)
+
+    def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
+        """Latents of spectra, shape (n, latent), float32.
+
+        With a bottleneck they are draws, with the noise that limits what they carry: it is these that the decoder and
+        the discriminators know. Their means may tell more.
+
+        Parameters
+        ----------
+        spectra : Spectra
+            On the model's pixels. Architecture 1 also needs their labels.
+        lambdas : mapping, optional
+            λ of each label, for a model that takes λ as input; absent ones are 0.
+        seed : int or None
+            Of the noise; ``None`` gives the means of the latents.
+
+        Raises
+        ------
+        ValueError
+            If the pixels differ, labels are missing, or λ is given to a model that does not take it.
+        """
+        if not np.array_equal(spectra.wavelength, self.wavelength):
+            low, high = self.wavelength[[0, -1]]
+            raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
+                             "rebin them first")  # fmt: skip
+        values = self.label_array(spectra.labels) if self.config.labels_in_encoder else None
+        weights = self._weights(lambdas)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        parts = []
+        for rows in _batches(len(spectra)):
+            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows])).to(self.device)
+            labels = None if values is None else self._scaled(values[rows])
+            lam = None if weights is None else weights.expand(len(flux), -1)
+            with torch.no_grad():
+                mean, log_variance = self.networks.encode(flux, labels, lam)
+            if log_variance is not None and generator is not None:
+                noise = torch.randn(mean.shape, generator=generator).to(mean)
+                mean = mean + noise * (0.5 * log_variance).exp()
+            parts.append(mean.cpu().numpy())
+        return np.concatenate(parts) if parts else np.empty((0, self.config.latent), np.float32)
+
+    def decode(self, z, labels, lambdas=None) -> np.ndarray:
+        """Spectra from latents and labels, shape (n, n_pix), float32.
+
+        Parameters
+        ----------
+        z : array_like, shape (n, latent)
+        labels : array_like, shape (n, n_labels), or Table
+            In the order of ``self.labels``. Beyond the training range the decoder extrapolates.
+        lambdas : mapping, optional
+            As for `encode`.
+
+        Raises
+        ------
+        ValueError
+            If shapes disagree or a label is not finite.
+        """
+        values = np.asarray(labels, dtype=float) if not hasattr(labels, "colnames") else self.label_array(labels)
+        z = np.asarray(z, dtype=np.float32)
+        if z.ndim != 2 or z.shape[1] != self.config.latent or values.shape != (len(z), len(self.labels)):
+            raise ValueError(f"latents of shape {z.shape} and labels of shape {values.shape}: give (n, "
+                             f"{self.config.latent}) and (n, {len(self.labels)}): {', '.join(self.labels)}")  # fmt: skip
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise ValueError(f"{self.labels[column]} of row {row} is {values[row, column]}: labels must be finite")
+        weights = self._weights(lambdas)
+        flux = np.empty((len(z), len(self.wavelength)), dtype=np.float32)
+        for rows in _batches(len(z)):
+            lam = None if weights is None else weights.expand(len(z[rows]), -1)
+            with torch.no_grad():
+                out = self.networks.decode(torch.from_numpy(z[rows]).to(self.device), self._scaled(values[rows]), lam)
+            flux[rows] = out.cpu().numpy() * self.scales.flux_scale + self.scales.flux_mean
+        return flux
+
+    def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
+        """Spectra through encoder and decoder with their own labels, shape (n, n_pix)."""
+        return self.decode(self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas)
+
+    def inside(self, labels) -> np.ndarray:
+        """Whether labels, shape (n, n_labels), are within the range of the training stars, shape (n,), bool."""
+        labels = np.atleast_2d(labels)
+        return np.all((labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1)
+
+    def scale_flux(self, flux, mask) -> np.ndarray:
+        """Flux as the encoder takes it, float32: about 0 with scatter 1, and 0, the mean spectrum, where masked."""
+        return np.where(mask, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(np.float32)
+
+    def _scaled(self, values):
+        scaled = (values - self.scales.label_mean) / self.scales.label_std
+        return torch.as_tensor(scaled, dtype=torch.float32, device=self.device)
+
+    def _weights(self, lambdas):
+        """λ in units of the range as a tensor, or None for a model that does not take λ."""
+        span = self.config.lambda_range
+        if not span:
+            if lambdas is not None:
+                raise ValueError("this model was trained at fixed λ: leave lambdas out, or train one with lambda_range")
+            return None
+        lambdas = lambdas or {}
+        for name, value in lambdas.items():
+            if name not in self.labels:
+                raise ValueError(f"there is a λ for {name!r}, which is no label of this model: {', '.join(self.labels)}")
+            if not abs(value) <= span:
+                raise ValueError(f"λ of {name} is {value:g}: this model was trained from {-span:g} to {span:g}")
+        return torch.tensor([[lambdas.get(name, 0.0) / span for name in self.labels]], device=self.device)
+
+    def save(self, path):
+        """Write networks, scales, configuration and history to one safetensors file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {f"networks.{name}": v.contiguous().cpu() for name, v in self.networks.state_dict().items()}
+        tensors["wavelength"] = torch.from_numpy(self.wavelength)
+        for entry in fields(Scales):
+            tensors[f"scales.{entry.name}"] = torch.from_numpy(np.asarray(getattr(self.scales, entry.name)))
+        about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            save_file(tensors, temporary, metadata=about)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path, config: DisentangleConfig | None = None):
+        """Read a model written by `save`.
+
+        Parameters
+        ----------
+        path : str or Path
+        config : DisentangleConfig, optional
+            What the file must hold.
+
+        Raises
+        ------
+        OSError
+            If the file is missing, truncated or no autoencoder.
+        ValueError
+            If it was trained with another configuration.
+        """
+        try:
+            with safe_open(path, framework="pt") as f:
+                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+                about = f.metadata() or {}
+            found = DisentangleConfig(**json.loads(about["config"]))
+            wavelength = tensors["wavelength"].numpy()
+            networks = Networks(found, len(wavelength))
+            prefix = "networks."
+            networks.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+            stored = {entry.name: tensors[f"scales.{entry.name}"] for entry in fields(Scales)}
+            scales = Scales(**{name: v.numpy() if v.ndim else v.item() for name, v in stored.items()})
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]  # torch lists every tensor in lines of their own
+            raise OSError(f"{path} is not a whole autoencoder file ({reason}): train it anew") from error
+        check_same(path, found, config)
+        return cls(found, wavelength, scales, networks, json.loads(about["history"]))
+
+
+def check_same(path, found, wanted):
+    """Raise ValueError, naming the first difference, where a file's configuration is not the wanted one."""
+    for entry in fields(DisentangleConfig) if wanted else ():
+        a, b = getattr(found, entry.name), getattr(wanted, entry.name)
+        if a != b and entry.name != "device":
+            raise ValueError(f"{path} was made with {entry.name} = {a}, not {b}: delete it or use that configuration")
+
+
+def _batches(n):
+    return (slice(start, start + BATCH) for start in range(0, n, BATCH))

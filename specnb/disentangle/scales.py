@@ -1,0 +1,79 @@
+"""What an autoencoder learns from its training stars before it learns: means, scales and the edges of bins."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table
+
+
+def label_array(table: Table, labels) -> np.ndarray:
+    """The columns of a catalogue that a model uses, shape (n, n_labels), float64.
+
+    Raises
+    ------
+    ValueError
+        If there is no table, a column is missing, or a star lacks a value.
+    """
+    if table is None:
+        raise ValueError(f"the spectra have no labels: this needs a catalogue with {', '.join(labels)}")
+    if missing := [name for name in labels if name not in table.colnames]:
+        raise ValueError(f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}")
+    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
+    values = np.column_stack(columns) if len(table) else np.empty((0, len(labels)))
+    if (bad := ~np.isfinite(values)).any():
+        star, label = np.argwhere(bad)[0]
+        raise ValueError(f"star {star} of the catalogue has no {labels[label]}: leave out stars without labels")
+    return values
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Means, scales and ranges of the training stars, and of no others.
+
+    Attributes
+    ----------
+    flux_mean : ndarray, shape (n_pix,), float32
+        Mean of the unmasked flux in each pixel.
+    flux_scale : float
+        Standard deviation of the flux about that mean, over all unmasked pixels.
+    label_mean, label_std, label_low, label_high : ndarray, shape (n_labels,), float64
+    """
+
+    flux_mean: np.ndarray
+    flux_scale: float
+    label_mean: np.ndarray
+    label_std: np.ndarray
+    label_low: np.ndarray
+    label_high: np.ndarray
+
+    @classmethod
+    def of(cls, spectra, values, labels):
+        """Scales of training spectra and their labels, shape (n, n_labels).
+
+        Raises
+        ------
+        ValueError
+            If a pixel is masked in every spectrum, or a label has one value only, which has no bins.
+        """
+        good = ~spectra.mask
+        if not good.any(axis=0).all():
+            pixel = spectra.wavelength[np.argmin(good.any(axis=0))]
+            raise ValueError(f"the pixel at {pixel:.2f} Å is masked in all training spectra: cut it off")
+        low, high = values.min(axis=0), values.max(axis=0)
+        for name, a, b in zip(labels, low, high):
+            if a == b:
+                raise ValueError(f"all training stars have {name} = {a:g}, which has no bins: leave it out of labels")
+        mean = np.where(good, spectra.flux, 0).sum(axis=0, dtype=float) / good.sum(axis=0)
+        difference = np.where(good, spectra.flux - mean, 0)
+        scale = np.sqrt((difference**2).sum() / good.sum())
+        if scale == 0:
+            raise ValueError("all training spectra are the same: there is nothing to learn")
+        return cls(mean.astype(np.float32), float(scale), values.mean(axis=0), values.std(axis=0), low, high)
+
+    def bin_index(self, values, bins: int) -> np.ndarray:
+        """Bin of each label, int64: ``bins`` of equal width from the lowest to the highest training label.
+
+        Labels beyond the range, which new stars may have, fall in the first or last bin.
+        """
+        position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
+        return np.clip((position * bins).astype(np.int64), 0, bins - 1)

@@ -1,0 +1,149 @@
+"""Many models side by side: what probes read from each, and how well each reconstructs, with the spread over seeds."""
+
+import warnings
+from dataclasses import replace
+
+import joblib
+import numpy as np
+from astropy.table import Column, Table, vstack
+from sklearn.exceptions import ConvergenceWarning
+
+from specnb.disentangle.probe import probe, reconstruction
+from specnb.disentangle.regress import fit_regressor
+
+PROBE_STARS = 15_000  # training stars of a probe: twice as many read no more
+
+
+def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: int = -1) -> Table:
+    """Probe the latents of several models for catalogue and for true labels.
+
+    Parameters
+    ----------
+    models : mapping of str to sequence of Disentangler
+        For each setting, one model a seed.
+    stars : ReferenceStars
+    n_train : int
+        Most training stars to fit a probe on; all test stars score it.
+    lambdas : mapping, optional
+        For models that take λ as input.
+    jobs : int
+        Probes at a time; −1: one a core.
+
+    Returns
+    -------
+    Table
+        A row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``, ``mlp_r2``,
+        ``mutual_information`` (nats) of the catalogue label, and ``mlp_r2_true`` of the true one.
+    """
+    train, truth = stars.train[:n_train], stars.truth_train[:n_train]
+
+    def values(catalogue, true, labels):
+        return np.column_stack([table[name] for table in (catalogue.labels, true.labels) for name in labels])
+
+    def one(setting, model):
+        labels = model.labels
+        z_train, z_test = model.encode(train, lambdas), model.encode(stars.test, lambdas)
+        y_train, y_test = values(train, truth, labels), values(stars.test, stars.truth_test, labels)
+        names = [*labels, *(f"true {name}" for name in labels)]
+        found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
+        half = found[: len(labels)]
+        half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
+        half.add_columns([[setting] * len(half), [model.config.seed] * len(half)], [0, 0], names=["setting", "seed"])
+        return half
+
+    work = [(setting, model) for setting, group in models.items() for model in group]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # as `probe` does, but threads undo each other's filters
+        tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(joblib.delayed(one)(*item) for item in work)
+    return vstack(tables)
+
+
+def reconstruct_models(models, stars) -> Table:
+    """Errors of test spectra that models reconstruct from latents and catalogue labels.
+
+    Parameters
+    ----------
+    models, stars
+        As for `probe_models`; the models of the setting "plain" are what others are compared with.
+
+    Returns
+    -------
+    Table
+        A row for each setting and seed: ``setting``, ``seed``, the entries of
+        `specnb.disentangle.probe.reconstruction`, and ``ratio``, the mean squared error over the mean one of the plain
+        models; NaN without any.
+    """
+    rows = [
+        {"setting": setting, "seed": model.config.seed}
+        | reconstruction(model.reconstruct(stars.test), stars.test, stars.truth_test)
+        for setting, group in models.items()
+        for model in group
+    ]
+    table = Table(rows)
+    plain = table["mean_squared_error"][table["setting"] == "plain"]
+    table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
+    return table
+
+
+def spread(table: Table, by, values) -> Table:
+    """Mean, least and largest of some columns over the rows (seeds) that agree in others.
+
+    Parameters
+    ----------
+    table : Table
+    by : sequence of str
+        Columns whose combinations make a row, in the order of their first appearance.
+    values : sequence of str
+        Columns of numbers.
+
+    Returns
+    -------
+    Table
+        ``by``, ``seeds`` (how many rows) and for each value ``<value>``, ``<value>_min``, ``<value>_max``.
+    """
+    keys = list(zip(*(table[name] for name in by)))
+    rows = []
+    for key in dict.fromkeys(keys):
+        group = table[[k == key for k in keys]]
+        row = dict(zip(by, key)) | {"seeds": len(group)}
+        for name in values:
+            low, high = np.min(group[name]), np.max(group[name])
+            row |= {name: np.mean(group[name]), f"{name}_min": low, f"{name}_max": high}
+        rows.append(row)
+    out = Table(rows)
+    for name in values:
+        for column in (name, f"{name}_min", f"{name}_max"):
+            out[column] = Column(out[column], unit=table[name].unit)
+    return out
+
+
+def regress(representations, catalogue: Table, config, jobs: int = -1):
+    """Train a regressor of the labels on each representation and seed, several at a time.
+
+    Parameters
+    ----------
+    representations : mapping of str to sequence of (ndarray, ndarray)
+        For each name and seed 1, 2, ..., the training and the test stars in that representation.
+    catalogue : Table
+        Labels of the training stars.
+    config : RegressorConfig
+        Its seed is replaced by 1, 2, ...
+    jobs : int
+        Trainings at a time; −1: one a core.
+
+    Returns
+    -------
+    regressors : dict of str to list of Regressor
+        One a seed, for each name.
+    predictions : dict of str to list of ndarray, shape (n_test, n_labels)
+        Theirs for the test stars.
+    """
+    work = [(name, k, pair) for name, group in representations.items() for k, pair in enumerate(group, start=1)]
+    fits = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(fit_regressor)(pair[0], catalogue, config=replace(config, seed=k)) for _, k, pair in work
+    )
+    regressors, predictions = ({name: [] for name in representations} for _ in range(2))
+    for (name, _, (_, x_test)), fitted in zip(work, fits):
+        regressors[name].append(fitted)
+        predictions[name].append(fitted.predict(x_test))
+    return regressors, predictions

@@ -1,0 +1,9 @@
+"""Sliders over the figures, for JupyterLab. Every interaction is also a method."""
+
+from specnb.widgets.editor import edit_star
+from specnb.widgets.explorer import explore_emulator
+from specnb.widgets.fits import browse_fits
+from specnb.widgets.lambdas import slide_lambdas
+from specnb.widgets.training import train_live
+
+__all__ = ["browse_fits", "edit_star", "explore_emulator", "slide_lambdas", "train_live"]

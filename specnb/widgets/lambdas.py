@@ -1,0 +1,202 @@
+"""Move λ without waiting: sliders over a model that takes λ as an input (loss-conditional training)."""
+
+import time
+
+import ipywidgets
+import numpy as np
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from specnb.figures.conditional import ConditionalFigure
+from specnb.widgets.picture import check_moves, encode_png, picture, slider_grid
+from specnb.widgets.training import linear_r2
+
+STARS = 2000  # most stars shown: they are encoded anew at each move
+FEATURES = 200  # random Fourier features of the nonlinear probe
+WIDTH = 2.5  # of its kernel, in units of the scatter of the latents times the root of their number
+PENALTIES = np.logspace(-2.5, 1, 8)  # of its fit, per star: noisy latents need a large one
+AXES = {"pca": "principal component", "lda": "discriminant"}
+
+
+def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
+    """R² on test stars of an approximate kernel regression on latents, shape (n_labels,), in some 30 ms.
+
+    A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007), its penalty chosen
+    for each label by generalised cross-validation. It agrees with an MLP on as many stars to a few hundredths.
+    """
+    kernel = RBFSampler(gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0)
+    features = FeatureUnion([("latents", "passthrough"), ("kernel", kernel)])
+    ridge = RidgeCV(len(z_train) * PENALTIES, alpha_per_target=True)
+    fit = make_pipeline(StandardScaler(), features, StandardScaler(), ridge).fit(z_train, y_train)
+    return r2_score(y_test, fit.predict(z_test), multioutput="raw_values")
+
+
+class LambdaSlider(ipywidgets.VBox):
+    """A slider for each λ over the latents of a λ-conditional model; made by `slide_lambdas`.
+
+    Half of the stars fit the probes and the projection, the other half is shown and scores the probes.
+
+    Attributes
+    ----------
+    sliders : dict of FloatSlider
+    linear, nonlinear : dict of float
+        R² of the probes for each label.
+    error : float
+        Root mean square of the reconstruction's flux error at these λ.
+    points : ndarray, shape (n, 2)
+        Latents in projection.
+    """
+
+    def __init__(self, model, spectra, projection, colour):
+        self.model = model
+        rows = np.random.default_rng(0).permutation(len(spectra))[:STARS]
+        self.spectra = spectra[rows]
+        self._values = model.label_array(self.spectra.labels)
+        self._half = len(rows) // 2
+        self._shown = self.spectra[self._half :]
+        self._z_start = model.encode(self.spectra)
+        self._start_error = self._error(self._z_start, {})
+        self._start_probe = self._probe(self._z_start, nonlinear_r2)
+        self._quiet = False
+        span = model.config.lambda_range
+        self.sliders = {
+            name: ipywidgets.FloatSlider(
+                value=0, min=-span, max=span, step=span / 20, readout_format="+.4f", description=f"λ {name}",
+                style={"description_width": "7.5em"},
+            )
+            for name in model.labels
+        }  # fmt: skip
+        self.colour = ipywidgets.Dropdown(options=model.labels, value=colour, description="colour")
+        self.projection = ipywidgets.Dropdown(options=list(AXES), value=projection, description="projection")
+        reset = ipywidgets.Button(description="reset", tooltip="All λ to 0")
+        self.readout = ipywidgets.HTML()
+        self.image = picture()
+        self.view = ConditionalFigure(model.labels)
+        for slider in self.sliders.values():
+            slider.observe(self._moved, "value")
+        for dropdown in (self.colour, self.projection):
+            dropdown.observe(self._moved, "value")
+        reset.on_click(lambda _: self.reset())
+        below = ipywidgets.HBox([self.colour, self.projection, reset, self.readout])
+        super().__init__([slider_grid(self.sliders.values()), below, self.image])
+        self._draw()
+
+    @property
+    def lambdas(self) -> dict[str, float]:
+        """λ of each label as the sliders are."""
+        return {name: round(slider.value, 9) + 0.0 for name, slider in self.sliders.items()}
+
+    def set(self, **lambdas):
+        """Move λ by name, as ``set(teff=-0.01, m_h=0.02)``, and redraw once.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a label of the model or a value is beyond the λ it was trained for.
+        """
+        check_moves(lambdas, self.sliders)
+        self._quiet = True
+        for name, value in lambdas.items():
+            self.sliders[name].value = value
+        self._quiet = False
+        self._draw()
+
+    def reset(self):
+        """All λ to 0."""
+        self.set(**dict.fromkeys(self.sliders, 0.0))
+
+    def figure(self):
+        """The picture as a Figure, which follows the sliders."""
+        return self.view.figure
+
+    def _moved(self, _):
+        if not self._quiet:
+            self._draw()
+
+    def _project(self, z):
+        """The shown half of the stars in two dimensions, from latents of all, shape (n - half, 2)."""
+        fit, shown = z[: self._half], z[self._half :]
+        mean = fit.mean(axis=0)
+        if self.projection.value == "pca":
+            return (shown - mean) @ np.linalg.svd(fit - mean, full_matrices=False)[2][:2].T
+        values = self._values[: self._half, self.model.labels.index(self.colour.value)]
+        deciles = np.searchsorted(np.quantile(values, np.arange(0.1, 1, 0.1)), values)
+        return LinearDiscriminantAnalysis(n_components=2).fit(fit, deciles).transform(shown)
+
+    def _probe(self, z, r2):
+        """R² of a probe for each label."""
+        h = self._half
+        return r2(z[:h], self._values[:h], z[h:], self._values[h:])
+
+    def _error(self, z, lambdas):
+        """Root mean square of flux minus reconstruction over the good pixels of the shown stars."""
+        flux = self.model.decode(z[self._half :], self._values[self._half :], lambdas)
+        return float(np.sqrt(np.mean((flux - self._shown.flux)[~self._shown.mask] ** 2)))
+
+    def _draw(self):
+        start = time.perf_counter()
+        lambdas = self.lambdas
+        z = self.model.encode(self.spectra, lambdas)
+        linear, nonlinear = self._probe(z, linear_r2), self._probe(z, nonlinear_r2)
+        self.linear, self.nonlinear = (dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear))
+        self.error = self._error(z, lambdas)
+        self.points = _turned(self._project(z), self._project(self._z_start))
+        colour = self.colour.value
+        error = f"rms flux error {self.error:.4f}, {self.error / self._start_error:.2f} of that at λ = 0"
+        kind = AXES[self.projection.value]
+        self.view.update(
+            self.points, self._values[self._half :, self.model.labels.index(colour)], colour, linear, nonlinear,
+            self._start_probe, error, (f"First {kind} of the latents", f"Second {kind}"),
+        )  # fmt: skip
+        self.image.value = encode_png(self.view.pixels())
+        shown = " · ".join(f"{name} {value:.2f}" for name, value in self.nonlinear.items())
+        took = 1e3 * (time.perf_counter() - start)
+        self.readout.value = f"R² of the nonlinear probe {shown} · redrawn in {took:.0f} ms"
+
+
+def _turned(points, reference):
+    """Points turned and mirrored in their plane to lie near those at λ = 0: axes of a projection flip at will."""
+    left, _, right = np.linalg.svd(points.T @ reference)
+    return points @ (left @ right)
+
+
+def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = None) -> LambdaSlider:
+    """A slider for each λ over the latents, the probes and the reconstruction of a model that takes λ as an input.
+
+    Parameters
+    ----------
+    model : Disentangler
+        Trained with ``lambda_range`` > 0.
+    spectra : Spectra
+        Test stars with a catalogue; 2000 of them at random are used.
+    projection : {"pca", "lda"}
+        Principal components, or the two discriminants that best separate the deciles of the colour's label. The
+        axes are turned in their plane to follow those at λ = 0.
+    colour : str, optional
+        The label that colours the stars; by default the model's first.
+
+    Returns
+    -------
+    LambdaSlider
+        Shows itself as the last value of a cell. In code: ``.set(teff=-0.01)``, ``.reset()``, ``.figure()``,
+        ``.linear``, ``.nonlinear``, ``.error``.
+
+    Raises
+    ------
+    ValueError
+        If the model was trained at fixed λ, the projection or the colour does not exist, or there are too few stars.
+    """
+    if not model.config.lambda_range:
+        raise ValueError("this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range")
+    if projection not in AXES:
+        raise ValueError(f"projection is {projection!r}: choose {' or '.join(AXES)}")
+    colour = colour or model.labels[0]
+    if colour not in model.labels:
+        raise ValueError(f"{colour}: no label of the model, which has {', '.join(model.labels)}")
+    if len(spectra) < 4 * model.config.latent:
+        raise ValueError(f"{len(spectra)} stars: give at least {4 * model.config.latent}, half of which fit the probes")
+    return LambdaSlider(model, spectra, projection, colour)

@@ -1,0 +1,203 @@
+"""Train an autoencoder live: a slider for each λ, a button, and the losses and probes as they come."""
+
+import time
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+
+from specnb.disentangle.config import DisentangleConfig
+from specnb.disentangle.probe import probe
+from specnb.disentangle.scales import label_array
+from specnb.disentangle.training import train
+from specnb.figures.history import chance_levels, training_history
+from specnb.widgets.picture import figure_png, picture, slider_grid
+
+# λ in steps of about a factor of 2 to 3, either sign: 0.001 to 0.03 is where labels come and go.
+LAMBDAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+BOTTLENECK = 1e-3
+PROBE_EVERY = 5  # epochs between linear probes
+PROBE_STARS = 2000  # most stars that fit, and that score, a probe
+DRAWING = 0.25  # largest fraction of the time that goes into pictures
+
+
+def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
+    """R² on test stars of a linear regression on latents, shape (n_labels,)."""
+    return r2_score(y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values")
+
+
+class TrainingPanel(ipywidgets.VBox):
+    """λ sliders, a Train button and the history of the training; made by `train_live`.
+
+    Attributes
+    ----------
+    model : Disentangler or None
+        Of the last training.
+    config : DisentangleConfig
+        What Train would train now.
+    sliders : dict of SelectionSlider
+        λ of each label.
+    linear, mlp : dict
+        Probes of the last training as `specnb.figures.history.training_history` takes them.
+    """
+
+    def __init__(self, train_spectra, test_spectra, config, epochs):
+        self.train_spectra, self.test_spectra, self._config = train_spectra, test_spectra, config
+        self._fitting, self._scoring = train_spectra[:PROBE_STARS], test_spectra[:PROBE_STARS]
+        self.model, self.linear, self.mlp, self._chance, self._history = None, {}, {}, {}, []
+        self.sliders = {name: self._slider(name) for name in config.labels}
+        for name, value in config.lambdas.items():
+            self._place(name, value)
+        self.objective = ipywidgets.Dropdown(
+            options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK)],
+            value=config.bottleneck, description="objective",
+        )  # fmt: skip
+        self.epochs = ipywidgets.IntSlider(value=epochs, min=1, max=max(100, epochs), description="epochs")
+        self.button = ipywidgets.Button(description="Train", button_style="primary")
+        self.progress = ipywidgets.IntProgress(min=0, max=epochs)
+        self.readout = ipywidgets.HTML("λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it")
+        self.image = picture()
+        self.button.on_click(lambda _: self._clicked())
+        choices = ipywidgets.HBox([self.objective, self.epochs])
+        below = ipywidgets.HBox([self.button, self.progress, self.readout])
+        super().__init__([slider_grid(self.sliders.values()), choices, below, self.image])
+        self._draw()
+
+    @staticmethod
+    def _slider(name):
+        return ipywidgets.SelectionSlider(
+            options=_options((0.0, *LAMBDAS, *(-value for value in LAMBDAS))), value=0.0, description=f"λ {name}",
+            continuous_update=False, style={"description_width": "7.5em"},
+        )  # fmt: skip
+
+    def _place(self, name, value):
+        """Move a λ slider, which gets a stop for a value between its stops."""
+        slider = self.sliders[name]
+        stops = {stop for _, stop in slider.options}
+        if value not in stops:
+            slider.options = _options(stops | {value})
+        slider.value = value
+
+    @property
+    def config(self) -> DisentangleConfig:
+        lambdas = {name: slider.value for name, slider in self.sliders.items()}
+        return replace(self._config, lambdas=lambdas, bottleneck=self.objective.value, epochs=self.epochs.value)
+
+    def train(self, **lambdas):
+        """Train at the sliders' λ, after moving some of them, as ``train(teff=-0.01, m_h=0.01)``.
+
+        Returns
+        -------
+        Disentangler
+            The same as ``specnb.disentangle.train(train_spectra, panel.config)`` gives.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a label of the model.
+        FloatingPointError
+            If the training diverges.
+        """
+        replace(self._config, lambdas=lambdas)  # refuses unknown names before a slider moves
+        for name, value in lambdas.items():
+            self._place(name, float(value))
+        config = self.config
+        self.model, self.linear, self.mlp, self._history, self._drawn = None, {}, {}, [], (-np.inf, 0.0)
+        self.progress.max, self.progress.value, self.progress.bar_style = config.epochs, 0, ""
+        self.button.disabled = True
+        self._start = time.monotonic()
+        try:
+            model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
+            self._say("probing with an MLP …")
+            self.mlp = self._mlp(model)
+        except (ArithmeticError, ValueError, OSError) as error:
+            self.progress.bar_style = "danger"
+            self._draw()
+            self.readout.value = f"<b style='color: #D55E00'>{error}</b>"
+            raise
+        finally:
+            self.button.disabled = False
+        self.model, self._history = model, model.history
+        self.progress.value, self.progress.bar_style = config.epochs, "success"
+        self._draw()
+        probes = " · ".join(f"{name} {value:.2f}" for name, value in self.mlp.items())
+        rms = np.sqrt(min(row["reconstruction"] for row in model.history))
+        self._say(f"rms flux error {rms:.4f} · MLP probe R² {probes}")
+        return model
+
+    def _clicked(self):
+        try:
+            self.train()
+        except (ArithmeticError, ValueError, OSError):
+            pass  # the panel says it
+
+    def _epoch(self, model):
+        """Progress, a linear probe now and then, and a picture if there is time."""
+        self._history = model.history
+        epoch = len(model.history)
+        self.progress.value = epoch
+        if epoch == 1:
+            self._chance = chance_levels(model, self.train_spectra) if model.config.adversarial else {}
+        if epoch in (1, self.epochs.value) or epoch % PROBE_EVERY == 0:
+            self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
+        self._say(f"epoch {epoch}")
+        ended, took = self._drawn
+        if time.monotonic() - ended > took / DRAWING:
+            start = time.monotonic()
+            self._draw()
+            self._drawn = time.monotonic(), time.monotonic() - start
+
+    def _latents(self, model):
+        """Latents and labels of the stars that fit a probe, and of those that score it."""
+        sets = self._fitting, self._scoring
+        return [part for s in sets for part in (model.encode(s), model.label_array(s.labels))]
+
+    def _mlp(self, model):
+        table = probe(*self._latents(model), model.labels)
+        return dict(zip(model.labels, table["mlp_r2"].tolist()))
+
+    def figure(self):
+        """The picture as a Figure."""
+        return training_history(self._history, self._chance, self.linear, self.mlp, self.progress.max)
+
+    def _draw(self):
+        self.image.value = figure_png(self.figure())
+
+    def _say(self, text):
+        self.readout.value = f"{text} · {time.monotonic() - self._start:.0f} s"
+
+
+def _options(stops):
+    return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
+
+
+def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> TrainingPanel:
+    """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
+
+    Parameters
+    ----------
+    train_spectra, test_spectra : Spectra
+        With catalogues. The test stars score the probes.
+    config : DisentangleConfig, optional
+        All that the panel has no slider for, and the first λ.
+    epochs : int, optional
+        First value of the epochs slider; by default the configuration's.
+
+    Returns
+    -------
+    TrainingPanel
+        Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``, ``.figure()``.
+
+    Raises
+    ------
+    ValueError
+        If the configuration has λ as an input of the model, or the stars lack labels.
+    """
+    config = config or DisentangleConfig()
+    if config.lambda_range:
+        raise ValueError("lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas")
+    for spectra in (train_spectra, test_spectra):
+        label_array(spectra.labels, config.labels)
+    return TrainingPanel(train_spectra, test_spectra, config, epochs or config.epochs)

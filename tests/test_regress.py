@@ -1,0 +1,184 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from specnb.disentangle.config import LABELS
+from specnb.disentangle.regress import (
+    BEST,
+    FAITHFUL,
+    IMPROVEMENT,
+    PUBLISHED,
+    RegressorConfig,
+    compare,
+    errors,
+    fit_regressor,
+    noise_floor,
+    training_times,
+)
+
+MIDDLE, WIDTH = np.array([5200.0, 3.5, -0.2, 0.1]), np.array([700.0, 1.2, 0.4, 0.1])
+
+
+def linear_stars(n, seed):
+    """Ten inputs, of which four combinations are the labels without any noise."""
+    x = np.random.default_rng(seed).normal(size=(n, 10))
+    mixing = np.random.default_rng(0).normal(size=(10, 4)) / np.sqrt(10)
+    return x, MIDDLE + WIDTH * (x @ mixing)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return fit_regressor(*linear_stars(600, 1))
+
+
+def table_of(mae, mean=0.0, std=1.0):
+    units = ["K", "dex", "dex", "dex"]
+    return Table([list(LABELS), units, mae, [mean] * 4, [std] * 4], names=("label", "unit", "mae", "mean", "std"))
+
+
+def test_faithful_setting_is_the_papers():
+    assert (FAITHFUL.hidden, FAITHFUL.max_iter, FAITHFUL.early_stopping) == ((200, 100), 1000, False)
+    assert BEST.early_stopping
+    with pytest.raises(TypeError, match="alhpa"):
+        RegressorConfig(alhpa=1.0)
+
+
+@pytest.mark.parametrize("config", [FAITHFUL, BEST])
+def test_linear_relation_is_recovered_from_any_scale(config):
+    x, y = linear_stars(2000, 1)
+    new, truth = linear_stars(300, 2)
+    scale, offset = np.logspace(-3, 3, 10), np.linspace(-50, 50, 10)
+    predicted = fit_regressor(x * scale + offset, y, config=config).predict(new * scale + offset)
+    assert predicted.shape == (300, 4) and predicted.dtype == float
+    assert np.all(np.abs(predicted - truth).mean(axis=0) < 0.1 * truth.std(axis=0))
+
+
+def test_predictions_depend_on_training_stars_only(trained):
+    new, _ = linear_stars(50, 3)
+    alone = trained.predict(new[:1])
+    among = trained.predict(np.concatenate([new[:1], 100.0 + 50.0 * new[1:]]))
+    np.testing.assert_allclose(among[:1], alone, rtol=1e-5)
+
+
+def test_seed_decides(trained):
+    new, _ = linear_stars(50, 3)
+    again, other = (fit_regressor(*linear_stars(600, 1), config=replace(FAITHFUL, seed=seed)) for seed in (1, 2))
+    assert np.array_equal(again.predict(new), trained.predict(new))
+    assert not np.array_equal(other.predict(new), trained.predict(new))
+
+
+def test_iterations_are_those_of_the_training(trained):
+    assert 1 < trained.iterations == len(trained.loss_curve) < FAITHFUL.max_iter
+    assert trained.loss_curve[-1] < 0.1 * trained.loss_curve[0]
+    assert trained.n_inputs == 10 and trained.seconds > 0
+    assert fit_regressor(*linear_stars(100, 1), config=replace(FAITHFUL, max_iter=3)).iterations == 3
+
+
+def test_early_stopping_spares_noise():
+    """With as many inputs as stars, the training loss can fall to nothing while predictions get worse."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(600, 200))
+    y = x[:, :1] + rng.normal(size=(600, 1))
+    faithful, best = (fit_regressor(x[:300], y[:300], ["m_h"], config) for config in (FAITHFUL, BEST))
+    assert best.predict(x[300:]).shape == (300, 1)
+    mae = [errors(each.predict(x[300:]), y[300:], ["m_h"])["mae"][0] for each in (faithful, best)]
+    assert faithful.loss_curve[-1] < 0.1 * best.loss_curve[-1]
+    assert mae[1] < mae[0]
+
+
+def test_table_and_array_are_the_same_labels(trained):
+    x, y = linear_stars(600, 1)
+    shuffled = Table(y[:, ::-1], names=LABELS[::-1])
+    assert np.array_equal(fit_regressor(x, shuffled).predict(x), trained.predict(x))
+
+
+def test_errors_by_hand():
+    reference = np.tile(MIDDLE, (4, 1))
+    predicted = reference + np.array([1.0, -1.0, 3.0, 5.0])[:, None] * [100, 0.1, 0.1, 0.01]
+    found = errors(predicted, Table(reference, names=LABELS))
+    np.testing.assert_allclose(found["mae"], [250, 0.25, 0.25, 0.025])
+    np.testing.assert_allclose(found["mean"], [200, 0.2, 0.2, 0.02])
+    np.testing.assert_allclose(found["std"], np.sqrt(5) * np.array([100, 0.1, 0.1, 0.01]))
+    assert list(found["unit"]) == ["K", "dex", "dex", "dex"]
+
+
+def test_noise_floor_is_the_mae_of_the_truth():
+    rng = np.random.default_rng(5)
+    sigma = rng.uniform(50, 150, size=100_000)
+    floor = noise_floor(Table({"teff_error": sigma}), ["teff"])["teff"]
+    assert floor == pytest.approx(np.abs(sigma * rng.normal(size=100_000)).mean(), rel=0.01)
+
+
+def test_published_values():
+    assert [round(IMPROVEMENT[name]) for name in LABELS] == [23, 39, 34, 21]
+    assert PUBLISHED["spectra"]["teff"] == (121, 58, 131)
+    assert PUBLISHED["plain"]["logg"] == (0.282, -0.012, 0.340)
+    assert PUBLISHED["First"]["m_h"] == (0.183, -0.017, 0.166)
+    assert PUBLISHED["Second"]["alpha_fe"] == (0.031, -0.004, 0.033)
+    for name in LABELS:  # entangled is better than spectra, disentangled is worse
+        low, high = sorted(PUBLISHED[where][name][0] for where in ("First", "Second"))
+        assert low < PUBLISHED["spectra"][name][0] < high
+
+
+def test_compare():
+    table = compare(
+        {
+            "spectra": [table_of([100, 0.2, 0.1, 0.04]), table_of([120, 0.2, 0.1, 0.04])],
+            "First": [table_of([90, 0.1, 0.2, 0.05], mean=2), table_of([86, 0.1, 0.2, 0.05], mean=4)],
+            "bottleneck": [table_of([55, 0.1, 0.1, 0.02])],
+        }
+    )
+    assert len(table) == 12
+    spectra, first, new = (table[table["label"] == "teff"][i] for i in range(3))
+    assert (spectra["mae"], spectra["gain"], spectra["published_gain"]) == (110, 0, 0)
+    assert (first["mae"], first["mae_min"], first["mae_max"], first["seeds"], first["mean"]) == (88, 86, 90, 2, 3)
+    assert first["gain"] == pytest.approx(20) and first["published_gain"] == pytest.approx(IMPROVEMENT["teff"])
+    assert (first["published_mae"], first["published_mean"], first["published_std"]) == (93, -7, 94)
+    assert new["gain"] == pytest.approx(50)
+    assert all(np.ma.is_masked(new[f"published_{name}"]) for name in ("mae", "mean", "std", "gain"))
+    assert compare({"plain": [table_of([1, 1, 1, 1])]})["gain"].mask.all()
+
+
+def test_training_times(trained):
+    slow = replace(trained, seconds=10 * trained.seconds)
+    table = training_times({"plain": [trained], "spectra": [slow]})
+    assert list(table["inputs"]) == [10, 10]
+    np.testing.assert_allclose(table["speedup"], [10, 1])
+    np.testing.assert_allclose(table["speedup_per_iteration"], [10, 1])
+    np.testing.assert_allclose(table["seconds_per_iteration"] * table["iterations"], table["seconds"])
+
+
+def broken(values, entry):
+    values = values.copy()
+    values[7, 2] = entry
+    return values
+
+
+X, Y = linear_stars(30, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: fit_regressor(broken(X, np.nan), Y), "inputs of star 7 hold nan in column 2"),
+        (lambda: fit_regressor(X, broken(Y, np.inf)), "labels of star 7 hold inf in column 2"),
+        (lambda: fit_regressor(X, Table(broken(Y, np.nan), names=LABELS)), "star 7 of the catalogue has no m_h"),
+        (lambda: fit_regressor(X[:25], Y), "25 rows of inputs and 30 of labels"),
+        (lambda: fit_regressor(X, Y[:, :3]), r"labels of shape \(30, 3\)"),
+        (lambda: fit_regressor(X[:9], Y[:9]), "9 training stars: give at least 20"),
+        (lambda: fit_regressor(X[:0], Y[:0]), r"inputs of shape \(0, 10\)"),
+        (lambda: fit_regressor(X, Y, config=replace(FAITHFUL, alpha=(-1.0,))), "alpha"),
+        (lambda: fit_regressor(X, Y, config=replace(FAITHFUL, max_iter=1)).predict(X[:, :5]), "5 inputs a star"),
+        (lambda: errors(Y, Y[:20]), "30 predictions for 20 reference stars"),
+        (lambda: compare({}), "no errors for any representation"),
+        (lambda: compare({"plain": []}), "no errors for plain"),
+        (lambda: compare({"plain": [errors(Y, Y), errors(Y[:, :1], Y[:, :1], ["teff"])]}), "errors of teff beside"),
+        (lambda: training_times({}), "no regressors for spectra"),
+    ],
+)
+def test_bad_input_gets_one_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence) as caught:
+        call()
+    assert "\n" not in str(caught.value)
