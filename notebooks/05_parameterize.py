@@ -26,8 +26,8 @@
 seed: int = 1  # random seed of the mock survey
 n_stars: int = 2000  # reference stars; the paper has 64,305
 n_seeds: int = 1  # trainings of each autoencoder and regressor, with seeds 1, 2, ...
-epochs: int = 12  # passes over the training stars of the autoencoders
-batch: int = 64  # spectra in a step; as in the paper's code
+epochs: int = 10  # passes over the training stars of the autoencoders
+batch: int = 32  # spectra in a step; the paper's code has 64
 max_iter: int = 30  # most passes of a regressor; the paper has 1000
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them

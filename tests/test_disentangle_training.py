@@ -152,6 +152,21 @@ def test_chance_is_the_entropy_of_the_bins(spectra):
         assert trainer.chance()[k].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_epoch_is_chosen_by_a_loss_that_rewards_no_more_than_chance(spectra):
+    lambdas = {"teff": 0.3, "logg": -0.7, "m_h": 20.0, "alpha_fe": 0.0}
+    setup = config(lambdas=lambdas, bottleneck=0.02, epochs=25, learning_rate=0.01)
+    chance = dict(zip(LABELS, Trainer(spectra, setup).chance().tolist()))
+    capped = 0
+    for row in fit(spectra, setup).history:
+        expected = row["reconstruction"] + 0.02 * row["rate"]
+        for name, weight in lambdas.items():
+            found = row[f"discriminator_{name}"]
+            expected -= weight * (min(found, chance[name]) if weight > 0 else found)
+            capped += weight > 0 and found > chance[name]
+        assert row["loss"] == pytest.approx(expected, rel=1e-5)
+    assert 0 < capped
+
+
 def test_an_empty_bin_is_no_error(spectra):
     edges = np.linspace(4000, 7000, 11)
     teff = np.array(spectra.labels["teff"])

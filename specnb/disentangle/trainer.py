@@ -166,12 +166,13 @@ class Trainer:
             row["rate"] = rate.item()
         if config.adversarial:
             index = self.data[3][rows].T
-            found = bin_loss(self.model.networks.judge(z.expand(len(index), *z.shape), lambdas), index).mean(1)
+            found = bin_loss(self.model.networks.judge(z.expand(len(index), *z.shape), lambdas), index)
             names = ["joint"] if config.joint else config.labels
-            row |= {f"discriminator_{name}": value for name, value in zip(names, found.tolist())}
-            if not config.lambda_range:
-                weights = self.weights[: len(found)]
-                loss = loss - (weights * torch.where(weights > 0, found.minimum(self.chance()), found)).sum()
+            row |= {f"discriminator_{name}": value for name, value in zip(names, found.mean(1).tolist())}
+            weights = self.weights[: len(index), None] if lambdas is None else config.lambda_range * lambdas.T
+            removed, kept = (weights.clamp(min=0) * found).mean(1), (weights.clamp(max=0) * found).mean(1)
+            most = weights.clamp(min=0).mean(1) * self.chance()
+            loss = loss - (removed.minimum(most) + kept).sum()
         return {key: round(value, 9) for key, value in {"loss": float(loss), **row}.items()}
 
     def chance(self):

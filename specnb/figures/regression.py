@@ -65,7 +65,7 @@ def mae_bars(table, floor=None):
     table : Table
         From `specnb.disentangle.regress.compare`, with "spectra" among the representations.
     floor : mapping of str to float, optional
-        For each label, the error that a perfect prediction would have, from `specnb.disentangle.regress.noise_floor`.
+        For each label, the least error that is possible, as with a perfect prediction against a noisy catalogue.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def mae_bars(table, floor=None):
                           label="published"))  # fmt: skip
     handles.append(Patch(color=GREY, alpha=0.35, linewidth=0, label="spectra, seeds"))
     if floor:
-        handles.append(Line2D([], [], color=BLACK, linestyle="--", label="label noise"))
+        handles.append(Line2D([], [], color=BLACK, linestyle="--", label="limit"))
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure
 
