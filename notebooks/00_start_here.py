@@ -46,8 +46,8 @@ study = Study(output)
 # %% [markdown]
 # ## What the papers claim
 #
-# Each line is a statement that these notebooks are built to test, on spectra whose truth is known and on real stars. So
-# far they test the emulator's; the others come with the studies of the two papers.
+# Each line is a statement that these notebooks are built to test, on spectra whose truth is known and on real stars. `03` to `05`
+# test the first paper's; the second's come with its study.
 
 # %%
 claims = Table(

@@ -86,10 +86,10 @@ ceiling_true = information_ceiling(emulator, stars.truth_test, LABELS)
 # %% [markdown]
 # ## What can be known
 #
-# Two limits that no network passes, and that are known here because the stars are mock stars:
+# Two limits, known here because the stars are mock stars:
 #
 # - **Ceiling.** Given the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the spread $S$ of the population,
-#   a label is known at best to $(J^T C^{-1} J + S^{-1})^{-1}$. Against a catalogue with errors of its own, even less agrees.
+#   a label is known at best to $(J^T C^{-1} J + S^{-1})^{-1}$. Against a catalogue with errors of its own, even less agrees. (Linear and Gaussian: isochrones tell a network some hundredths more.)
 # - **Floor.** Since stars lie on isochrones, some labels tell of others. A code that keeps $T_\mathrm{eff}$ and $\log g$
 #   cannot be rid of [M/H].
 
@@ -128,5 +128,5 @@ study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock
 # **What to see.** [α/Fe] has the lowest ceiling: its catalogue errors are half as wide as its distribution. The floor is
 # one-sided: temperature and gravity tell of metallicity, through isochrones, but metallicity hardly tells of them.
 #
-# **Exercise.** Make the survey ten times brighter with `MockConfig(snr_faint=240)`. Which ceilings rise, and which are held down by
-# the catalogue? Then draw a catalogue without errors (`label_errors=0`).
+# **Exercise.** Collect a hundred times the light with `MockConfig(snr_faint=240)`. Which ceilings rise? (The catalogue's errors shrink
+# as well: they grow as the S/N falls.) Then keep the light and draw a catalogue without errors (`label_errors=0`).

@@ -20,7 +20,8 @@
 # (So says the note of their Table 1; the running text of their Sect. 3.3 numbers the two the other way round.) Their claim:
 # a regressor on latents in which a label is entangled errs 21–39% less than one on spectra.
 #
-# We add what a mock survey allows: errors against the *true* labels, and the least error that the noise permits.
+# We add what a mock survey allows: errors against the *true* labels, and about the least error that the noise permits (in a linear,
+# Gaussian approximation).
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock survey
@@ -43,8 +44,7 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
 from specnb.disentangle.probe import information_ceiling
-from specnb.disentangle.regress import BEST, ENTANGLED_IN, FAITHFUL, IMPROVEMENT, compare, errors
-from specnb.disentangle.regress import noise_floor, training_times
+from specnb.disentangle.regress import BEST, ENTANGLED_IN, FAITHFUL, IMPROVEMENT, compare, errors, training_times
 from specnb.disentangle.score import regress
 from specnb.figures.regression import mae_bars, predicted_abundances, predicted_kiel
 from specnb.gaia import literature, real_files, real_stars
@@ -107,7 +107,7 @@ study.figure(figure, "table1_mae", "MAE relative to that of spectra; line: the l
 
 # %% [markdown]
 # How much does entangling a label gain? Catalogue labels have errors, which no prediction foresees: against them even a perfect
-# one gains only so much (*possible*). Against the true labels there is more room.
+# one gains only about so much (*possible*). Against the true labels there is more room.
 
 # %%
 rows = []
@@ -130,14 +130,14 @@ study.table(gains, "gains", caption, dict.fromkeys(gains.colnames[1:], ".0f"))
 # %%
 times = training_times(regressors["faithful"])
 study.result("regressor_speedup", float(times[times["representation"] == "First"]["speedup"][0]))
-caption = "Training of the regressors; speedup: time on spectra over time on this representation (published: 3)."
+caption = "Training of the faithful regressors, one a core; speedup: time on spectra over time on this (published: 3)."
 study.table(times, "training_times", caption)
 
 # %% [markdown]
 # ## Figures 9 and 10
 #
-# What each representation makes of the Kiel diagram and the abundance plane. Where a label is disentangled, the regressor
-# answers with the mean: the diagram collapses.
+# What each representation makes of the Kiel diagram and the abundance plane. Where a label were gone from the latents, the
+# regressor could only answer with its mean.
 
 # %%
 first = {name: group[0] for name, group in predictions["faithful"].items() if name != "all entangled"}

@@ -11,12 +11,15 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 ARTIFACTS = PACKAGE.parent / "data" / "artifacts"
+# All code: no list of what matters stays complete. As imported: an edit during a long run is no part of that run.
+SOURCES = b"".join(sha256(path.read_bytes()).digest() for path in sorted(PACKAGE.rglob("*.py")))
 
 
 def artifact_path(kind: str, config, suffix: str, data=()) -> Path:
     """Where an artifact is or would be; arguments as in `artifact`."""
     digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
-    for source in [*sorted(PACKAGE.rglob("*.py")), *data]:  # all code: no list of what matters stays complete
+    digest.update(SOURCES)
+    for source in data:
         digest.update(sha256(Path(source).read_bytes()).digest())
     return ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
 

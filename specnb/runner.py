@@ -76,7 +76,9 @@ def is_fresh(notebook, parameters: dict, output) -> bool:
     return same_files and code == code_key(Path(notebook), parameters) and stars == stars_key()
 
 
-def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, profile: str = "quick") -> dict:
+def run_notebook(
+    notebook, parameters: dict, output, timeout: float = 3600.0, profile: str = "quick", cores: int | None = None
+) -> dict:
     """Run a notebook and replace the folder ``output`` by its results.
 
     Parameters
@@ -90,6 +92,8 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
         Wall-clock limit in seconds.
     profile : str
         Name to record.
+    cores : int, optional
+        How many processes the notebook may start; default: one a core.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def run_notebook(notebook, parameters: dict, output, timeout: float = 3600.0, pr
     device = str(pick_device(values.get("device", "cpu")))
     with _working_folder(output) as new:
         code, stars, git, start = code_key(notebook, values), stars_key(), git_state(), time.perf_counter()
-        trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout)
+        trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores)
         wall_time = time.perf_counter() - start
         if trouble is None and not (new / "study.json").exists():
             trouble = "it wrote no figure, table or result: give Study(output) something"
@@ -187,9 +191,10 @@ def _keep_failed(new, output):
     return f"\nLook at {output / FAILED}"
 
 
-def _execute(notebook, parameters, executed, timeout):
+def _execute(notebook, parameters, executed, timeout, cores):
     """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
     env = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    env |= {"LOKY_MAX_CPU_COUNT": str(cores)} if cores else {}  # what joblib obeys
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     env["SPECNB_DATA"] = str(data_folder().resolve())  # the notebook runs in another folder
     env.pop("MPLBACKEND", None)  # the kernel's default is inline
@@ -203,7 +208,7 @@ def _execute(notebook, parameters, executed, timeout):
         code, reason = 1, f"stopped at the time limit of {timeout:g} s"
     finally:
         if process.poll() is None:
-            _kill(process.pid)
+            kill(process.pid)
         process.wait()
         process.stdin.close()
     if executed.with_name(TROUBLE).exists():
@@ -230,7 +235,7 @@ def _find_trouble(executed, reason, failed):
     return f"code cell {started} failed: {reason}" if started else f"failed before its first cell: {reason}"
 
 
-def _kill(pid):
+def kill(pid):
     """Kill a process and its descendants, each with its process group: a kernel has one of its own."""
     import psutil
 
@@ -246,7 +251,7 @@ def _child():
 
     def end_with_runner():
         os.read(0, 1)  # returns when the runner's end of the pipe is closed
-        _kill(os.getpid())
+        kill(os.getpid())
 
     notebook, executed, parameters = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_runner, daemon=True).start()

@@ -17,7 +17,7 @@ from astropy.table import Column, MaskedColumn, Table
 
 from specnb.figures.sweep import results_against
 from specnb.parameters import check_parameters
-from specnb.runner import RESULTS, NotebookError, _kill, check_pair, check_writable, is_fresh, run_notebook
+from specnb.runner import RESULTS, NotebookError, check_pair, check_writable, is_fresh, kill, run_notebook
 from specnb.study import Study
 
 LONGEST_NAME = 150  # bytes of a folder's name; file systems allow 255, and the runner adds to it
@@ -37,7 +37,7 @@ def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=No
     output : path
         Folder of the sweep; each point has a folder in it, such as ``latent=5,n_stars=5000,seed=1``.
     jobs : int, optional
-        How many run at a time, each on one core unless OMP_NUM_THREADS says otherwise; default: number of cores.
+        How many run at a time; they share the cores. Default: number of cores.
     timeout : float
         Wall-clock limit of one run in seconds.
     x : str, optional
@@ -78,7 +78,11 @@ def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=No
     failed = {}
     say(f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run", flush=True)
     with ThreadPoolExecutor(jobs) as pool:
-        runs = {pool.submit(run_notebook, notebook, v, output / name, timeout): name for name, v in waiting.items()}
+        cores = max(1, (os.cpu_count() or 1) // jobs)
+        runs = {
+            pool.submit(run_notebook, notebook, v, output / name, timeout, cores=cores): name
+            for name, v in waiting.items()
+        }
         try:
             for number, run in enumerate(as_completed(runs), start=1):
                 name, trouble = runs[run], None
@@ -248,4 +252,4 @@ def _stop(runs):
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if "specnb.runner" in child.cmdline():
-                    _kill(child.pid)
+                    kill(child.pid)

@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ from astropy.table import Table
 from torch import nn
 
 from specnb.disentangle import DisentangleConfig, Disentangler, train
+from specnb.disentangle.model import OutsideBinsWarning
 from specnb.disentangle.networks import Discriminators, bin_loss
 from specnb.disentangle.scales import Scales, label_array
 from specnb.disentangle.trainer import Trainer
@@ -284,3 +286,16 @@ def test_a_model_that_cannot_be_saved_leaves_nothing(model, tmp_path):
     with pytest.raises(OSError):
         model.save(tmp_path / "model.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_labels_beyond_the_bins_warn_once(model, spectra):
+    z, values = model.encode(spectra[:3]), np.tile((LOW + HIGH) / 2, (3, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.decode(z, values)
+        model.decode(z, np.tile(model.scales.label_high, (3, 1)))  # the last bin, and up to one more, are no news
+    values[1, 0] = 40_000
+    with pytest.warns(OutsideBinsWarning, match=r"1 of 3 stars .* the first teff = 40000 .* see inside\(\)"):
+        flux = model.decode(z, values)
+    assert np.isfinite(flux).all()
+    assert model.inside(values).tolist() == [True, False, True]

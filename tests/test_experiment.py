@@ -209,7 +209,11 @@ def test_probes_of_a_model_that_takes_lambda(stars):
 def test_reconstructions_of_models(models, stars):
     table = reconstruct_models(models, stars)
     entries = ["mean_squared_error", "noise_floor", "chi2_reduced", "rms_truth"]
-    assert table.colnames == ["setting", "seed", *entries, "ratio"]
+    assert table.colnames == ["setting", "seed", *entries, "rms_other_z", "ratio"]
+    swapped = np.random.default_rng(1).permutation(len(stars.test))
+    first = models["First"][0]
+    other = first.decode(first.encode(stars.test)[swapped], stars.test.labels)
+    assert table["rms_other_z"][2] == reconstruction(other, stars.test, stars.truth_test)["rms_truth"]
     assert list(zip(table["setting"], table["seed"])) == [("plain", 1), ("plain", 2), ("First", 1)]
     plain = table[:2]
     assert np.mean(plain["ratio"]) == pytest.approx(1, rel=1e-12)

@@ -110,9 +110,11 @@ def test_probe_bars_show_mean_range_and_limits(probes):
 
 def test_probe_bars_without_limits_and_with_negative_r2(probes):
     plain = probes["setting", "label", "mlp_r2", "linear_r2"]
-    plain["linear_r2"][0] = -0.4
+    plain["linear_r2"] = -0.4
     figure = probe_bars(plain)
-    assert figure.axes[0].get_xlim()[0] < -0.4
+    axes = figure.axes[0]
+    assert axes.get_xlim()[0] == -0.2  # what is worse stands at the edge, as an arrow
+    assert [line.get_marker() for line in axes.lines].count("<") > 0
     assert "floor" not in texts(figure)
 
 

@@ -10,7 +10,7 @@ ORDER = """labels wavelength broadening lines artifacts device spectra rebinning
 population effects mock pulls training accuracy forward fit
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
-figures.style figures.emulator figures.explorer figures.fits figures.survey figures.history figures.latents
+figures.style figures.live figures.emulator figures.explorer figures.fits figures.survey figures.history figures.latents
 figures.regression figures.counterfactual figures.editor figures.conditional figures.sweep
 widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas
 provenance study parameters runner sweep index shipping cli""".split()

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
@@ -22,7 +23,7 @@ _LIMITS = {
     "epochs": (1, 100_000),
     "patience": (1, 100_000),
     "validation": (0.01, 0.5),
-    "seed": (0, 2**63 - 1),
+    "seed": (0, 2**32 - 1),
 }
 
 
@@ -66,15 +67,16 @@ class DisentangleConfig:
                 hint = f"; did you mean {nearest[0]}?" if nearest else "."
                 raise ValueError(f"there is a λ for {name!r}, which is no label of this model{hint} It has: "
                                  f"{', '.join(self.labels)}")  # fmt: skip
-            if not isinstance(value, int | float) or not math.isfinite(value):
+            if not isinstance(value, numbers.Real) or not math.isfinite(value):
                 raise ValueError(f"λ of {name} is {value!r}: it must be a finite number")
         whole = {entry.name: entry.type is int for entry in fields(self)}
         for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int if whole[name] else int | float):
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral if whole[name] else numbers.Real):
                 raise ValueError(f"{name} is {value!r}: it must be {'an integer' if whole[name] else 'a number'}")
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}: it must be from {low:g} to {high:g}")
+            object.__setattr__(self, name, int(value) if whole[name] else float(value))  # JSON knows no numpy numbers
         if any(not isinstance(width, int) or width < 1 for width in (*self.hidden, *self.discriminator)):
             raise ValueError(f"layers of {(*self.hidden, *self.discriminator)} neurons: each needs at least 1")
         if self.lambda_range and any(self.lambdas.values()):

@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
 from specnb.artifacts import artifact, artifact_path
+from specnb.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.training import train
@@ -51,13 +52,17 @@ class Objective:
     Attributes
     ----------
     entangle, disentangle : float
-        |λ| of entangled and of disentangled labels.
+        |λ| of entangled labels, and of the others beside them.
+    remove : float
+        λ of all labels where none is entangled. Only L_rec, small at the noise of these spectra, then pushes back:
+        with a larger λ the cheapest way to foil the discriminators is to empty the latents.
     bottleneck, discriminator_steps
         As in `DisentangleConfig`.
     """
 
     entangle: float
     disentangle: float
+    remove: float
     bottleneck: float = 0.0
     discriminator_steps: int = 1
 
@@ -77,15 +82,17 @@ class Objective:
             If an entangled label is not one of the base's.
         """
         if unknown := [name for name in entangled if name not in base.labels]:
-            raise ValueError(f"entangled names {', '.join(unknown)}, but the labels are {', '.join(base.labels)}: use those")
-        lambdas = {name: -self.entangle if name in entangled else self.disentangle for name in base.labels}
-        return replace(
-            base, lambdas=lambdas, bottleneck=self.bottleneck, discriminator_steps=self.discriminator_steps
-        )
+            raise ValueError(
+                f"entangled names {', '.join(unknown)}, but the labels are {', '.join(base.labels)}: use those"
+            )
+        others = self.disentangle if entangled else self.remove
+        lambdas = {name: -self.entangle if name in entangled else others for name in base.labels}
+        return replace(base, lambdas=lambdas, bottleneck=self.bottleneck, discriminator_steps=self.discriminator_steps)
 
 
-PAPER = Objective(entangle=1e-3, disentangle=1e-3)
-BOTTLENECK = Objective(entangle=2e-3, disentangle=5e-3, bottleneck=3e-3, discriminator_steps=3)
+PAPER = Objective(entangle=1e-3, disentangle=1e-3, remove=1e-4)
+BOTTLENECK = Objective(entangle=5e-4, disentangle=5e-4, remove=3e-5, bottleneck=4e-4, discriminator_steps=3)
+REMOVAL = replace(BOTTLENECK, bottleneck=1e-4)  # where all labels go, 4e-4 would let nothing else pass
 
 
 @dataclass(frozen=True)
@@ -128,15 +135,16 @@ def trained(stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1) 
     survey : MockConfig
     configs : sequence of DisentangleConfig
     jobs : int
-        Trainings at a time; −1: one a core.
+        Trainings at a time on the CPU; −1: one a core. On a GPU they run one after the other.
 
     Returns
     -------
     list of Disentangler
-        In the order of the configurations.
+        In the order of the configurations, on the CPU.
     """
     runs = [Experiment(survey, config) for config in configs]
-    if jobs == 1 or len(runs) == 1:
+    on_gpu = any(pick_device(config.device).type != "cpu" for config in configs)
+    if on_gpu or jobs == 1 or len(runs) == 1:
         paths = [run.run(stars.train, progress=True) for run in runs]
     else:
         work = joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(run.run)(stars.train) for run in runs)

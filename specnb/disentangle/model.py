@@ -1,7 +1,9 @@
 """A trained autoencoder: spectra to latents, latents and labels to spectra."""
 
 import json
+import numbers
 import os
+import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from specnb.disentangle.scales import Scales, label_array
 from specnb.spectra import Spectra
 
 BATCH = 8192  # spectra at a time: about 0.1 GB at work
+
+
+class OutsideBinsWarning(UserWarning):
+    """Labels are so far from those of the training stars that the decoder can only guess."""
 
 
 class Disentangler:
@@ -94,7 +100,8 @@ class Disentangler:
         ----------
         z : array_like, shape (n, latent)
         labels : array_like, shape (n, n_labels), or Table
-            In the order of ``self.labels``. Beyond the training range the decoder extrapolates.
+            In the order of ``self.labels``. Where they are beyond the training range by more than a bin, the decoder
+            extrapolates and an `OutsideBinsWarning` tells so; `inside` tells which.
         lambdas : mapping, optional
             As for `encode`.
 
@@ -108,9 +115,12 @@ class Disentangler:
         if z.ndim != 2 or z.shape[1] != self.config.latent or values.shape != (len(z), len(self.labels)):
             raise ValueError(f"latents of shape {z.shape} and labels of shape {values.shape}: give (n, "
                              f"{self.config.latent}) and (n, {len(self.labels)}): {', '.join(self.labels)}")  # fmt: skip
+        if not np.isfinite(z).all():
+            raise ValueError(f"latents of row {np.argwhere(~np.isfinite(z))[0][0]} are not finite: give finite ones")
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
             raise ValueError(f"{self.labels[column]} of row {row} is {values[row, column]}: labels must be finite")
+        self._warn_outside(values)
         weights = self._weights(lambdas)
         flux = np.empty((len(z), len(self.wavelength)), dtype=np.float32)
         for rows in _batches(len(z)):
@@ -128,6 +138,20 @@ class Disentangler:
         """Whether labels, shape (n, n_labels), are within the range of the training stars, shape (n,), bool."""
         labels = np.atleast_2d(labels)
         return np.all((labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1)
+
+    def _warn_outside(self, values):
+        low, high = self.scales.label_low, self.scales.label_high
+        width = (high - low) / self.config.bins
+        outside = (values < low - width) | (values > high + width)
+        if outside.any():
+            row, k = np.argwhere(outside)[0]
+            warnings.warn(
+                f"{outside.any(axis=1).sum()} of {len(values)} stars have labels outside the bins of the training stars, "
+                f"the first {self.labels[k]} = {values[row, k]:g} ({low[k]:.4g} to {high[k]:.4g}): the decoder "
+                "extrapolates there; see inside()",
+                OutsideBinsWarning,
+                stacklevel=3,
+            )
 
     def scale_flux(self, flux, mask) -> np.ndarray:
         """Flux as the encoder takes it, float32: about 0 with scatter 1, and 0, the mean spectrum, where masked."""
@@ -147,10 +171,13 @@ class Disentangler:
         lambdas = lambdas or {}
         for name, value in lambdas.items():
             if name not in self.labels:
-                raise ValueError(f"there is a λ for {name!r}, which is no label of this model: {', '.join(self.labels)}")
-            if not abs(value) <= span:
-                raise ValueError(f"λ of {name} is {value:g}: this model was trained from {-span:g} to {span:g}")
-        return torch.tensor([[lambdas.get(name, 0.0) / span for name in self.labels]], device=self.device)
+                raise ValueError(
+                    f"there is a λ for {name!r}, which is no label of this model: {', '.join(self.labels)}"
+                )
+            if not isinstance(value, numbers.Real) or not abs(value) <= span:
+                raise ValueError(f"λ of {name} is {value!r}: this model was trained from {-span:g} to {span:g}")
+        scaled = [[float(lambdas.get(name, 0.0)) / span for name in self.labels]]
+        return torch.tensor(scaled, dtype=torch.float32, device=self.device)
 
     def save(self, path):
         """Write networks, scales, configuration and history to one safetensors file."""

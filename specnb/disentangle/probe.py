@@ -61,7 +61,9 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     y_train, y_test = y_scaler.transform(y_train).astype(np.float32), y_scaler.transform(y_test)
     # on latents of the mock survey, a patience of 10 passes lost up to 0.03 in R²
     stop = {"early_stopping": True, "n_iter_no_change": 20, "max_iter": 150}
-    network = MLPRegressor(hidden_layer_sizes=(128, 64), batch_size=min(256, len(y_train)), random_state=seed, **stop)
+    network = MLPRegressor(
+        hidden_layer_sizes=(128, 64), batch_size=min(256, int(0.9 * len(y_train))), random_state=seed, **stop
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of the limit of passes: little is left to gain
         network.fit(z_train, y_train if len(labels) > 1 else y_train[:, 0])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.table import Table
+from scipy.special import entr
 
 
 def label_array(table: Table, labels) -> np.ndarray:
@@ -77,3 +78,15 @@ class Scales:
         """
         position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
         return np.clip((position * bins).astype(np.int64), 0, bins - 1)
+
+
+def chance(index) -> np.ndarray:
+    """Loss of discriminators that know only how often each bin occurs, in nats, shape (n_discriminators,).
+
+    Parameters
+    ----------
+    index : ndarray of int, shape (n, n_discriminators)
+        The bin of each star for each discriminator.
+    """
+    shares = (np.unique(column, return_counts=True)[1] / len(index) for column in index.T)
+    return np.array([(entr(p) + entr(1 - p)).sum() for p in shares])

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from specnb.disentangle.probe import probe, reconstruction
 from specnb.disentangle.regress import fit_regressor
+from specnb.disentangle.scales import chance
 
 PROBE_STARS = 15_000  # training stars of a probe: twice as many read no more
 
@@ -33,7 +34,8 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
     -------
     Table
         A row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``, ``mlp_r2``,
-        ``mutual_information`` (nats) of the catalogue label, and ``mlp_r2_true`` of the true one.
+        ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the true one, and ``discriminator``, the
+        loss of the label's own discriminator on validation stars minus that of blind guessing (nats), NaN without one.
     """
     train, truth = stars.train[:n_train], stars.truth_train[:n_train]
 
@@ -48,6 +50,9 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
         half = found[: len(labels)]
         half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
+        blind = chance(model.scales.bin_index(model.label_array(stars.train.labels), model.config.bins))
+        kept = min(model.history, key=lambda row: row["loss"])
+        half["discriminator"] = [kept.get(f"discriminator_{name}", np.nan) - b for name, b in zip(labels, blind)]
         half.add_columns([[setting] * len(half), [model.config.seed] * len(half)], [0, 0], names=["setting", "seed"])
         return half
 
@@ -70,15 +75,18 @@ def reconstruct_models(models, stars) -> Table:
     -------
     Table
         A row for each setting and seed: ``setting``, ``seed``, the entries of
-        `specnb.disentangle.probe.reconstruction`, and ``ratio``, the mean squared error over the mean one of the plain
-        models; NaN without any.
+        `specnb.disentangle.probe.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the latents of another
+        star (if it is no larger, the latents are empty), and ``ratio``, the mean squared error over the mean one of
+        the plain models; NaN without any.
     """
-    rows = [
-        {"setting": setting, "seed": model.config.seed}
-        | reconstruction(model.reconstruct(stars.test), stars.test, stars.truth_test)
-        for setting, group in models.items()
-        for model in group
-    ]
+    rows = []
+    for setting, group in models.items():
+        for model in group:
+            z, test = model.encode(stars.test), stars.test
+            errors = reconstruction(model.decode(z, test.labels), test, stars.truth_test)
+            other = np.random.default_rng(model.config.seed).permutation(len(z))
+            swapped = reconstruction(model.decode(z[other], test.labels), test, stars.truth_test)["rms_truth"]
+            rows.append({"setting": setting, "seed": model.config.seed} | errors | {"rms_other_z": swapped})
     table = Table(rows)
     plain = table["mean_squared_error"][table["setting"] == "plain"]
     table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)

@@ -3,7 +3,7 @@
 The losses (Manteiga et al. 2025, Eqs. 1-4), for a spectrum x, its labels y and latents z = E(x):
 
 - L_rec = mean over pixels of (x − D(z, y))². Eq. 1 as printed lacks the square. Masked pixels do not count; with an
-  ``error_floor`` each pixel weighs as 1 / (σ² + floor²), with a mean weight of 1.
+  ``error_floor`` each pixel weighs as 1 / (σ² + floor²), the weights of a batch being divided by their sum.
 - L_DISC,i = binary cross-entropy of discriminator i over the bins of label i, summed over bins (the paper does not
   say whether it sums; its code uses a categorical cross-entropy).
 - L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4), to which a bottleneck adds its weight times the mean over latents of
@@ -23,7 +23,7 @@ from specnb.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.networks import Networks, ScaleGradient, bin_loss
-from specnb.disentangle.scales import Scales, label_array
+from specnb.disentangle.scales import Scales, chance, label_array
 from specnb.spectra import Spectra
 
 
@@ -79,7 +79,6 @@ class Trainer:
         weight = (~spectra.mask).astype(np.float32)
         if config.error_floor:
             weight = np.where(spectra.mask, 0, 1 / (spectra.flux_error**2 + config.error_floor**2)).astype(np.float32)
-            weight /= weight.sum() / (~spectra.mask).sum()
         labels = ((values - scales.label_mean) / scales.label_std).astype(np.float32)
         index = scales.bin_index(values, config.bins)
         if config.joint:
@@ -98,7 +97,10 @@ class Trainer:
             sums = sums + self._step(rows) * len(rows)
         row = {"epoch": len(self.history) + 1, "train": round(float(sums) / n, 9), **self._validate()}
         if bad := [name for name, value in row.items() if not np.isfinite(value)]:
-            raise Diverged(f"training diverged in epoch {row['epoch']} ({', '.join(bad)}): lower learning_rate or |λ|")
+            what = f"λ = {self.config.lambda_range or self.config.lambdas}, seed {self.config.seed}"
+            raise Diverged(
+                f"training with {what} diverged in epoch {row['epoch']} ({', '.join(bad)}): lower learning_rate or |λ|"
+            )
         self.history.append(row)
         self.waited = 0 if row["loss"] < self.best[0] else self.waited + 1
         if self.waited == 0:
@@ -109,38 +111,40 @@ class Trainer:
     def finished(self) -> bool:
         return len(self.history) >= self.config.epochs or self.waited >= self.config.patience
 
-    def _forward(self, rows, lambdas):
+    def _forward(self, rows, lambdas, random):
         """L_rec and KL (or 0.0) of some spectra, and their latents."""
         flux, weight, labels = (each.index_select(0, rows) for each in self.data[:3])
         mean, log_variance = self.model.networks.encode(flux, labels, lambdas)
         z, rate = mean, 0.0
         if log_variance is not None:
-            z = mean + self._noise(mean.shape) * (0.5 * log_variance).exp()
+            z = mean + self._noise(mean.shape, random) * (0.5 * log_variance).exp()
             rate = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
         difference = self.model.networks.decode(z, labels, lambdas) - flux
         loss = (weight * difference**2).sum() / weight.sum() * self.model.scales.flux_scale**2
         return loss, rate, z
 
-    def _noise(self, shape):
-        return torch.randn(shape, generator=self.random, device=self.device)
+    def _noise(self, shape, random):
+        return torch.randn(shape, generator=random, device=self.device)
 
-    def _drawn_lambdas(self, n):
+    def _drawn_lambdas(self, n, random):
         """λ of each spectrum in units of the range, for a model that takes it, else None."""
         if not self.config.lambda_range:
             return None
-        return 2 * torch.rand((n, len(self.weights)), generator=self.random, device=self.device) - 1
+        return 2 * torch.rand((n, len(self.weights)), generator=random, device=self.device) - 1
 
     def _step(self, rows):
         """One step of all networks; returns L_rec."""
         networks, config = self.model.networks, self.config
-        lambdas = self._drawn_lambdas(len(rows))
-        reconstruction, rate, z = self._forward(rows, lambdas)
+        lambdas = self._drawn_lambdas(len(rows), self.random)
+        reconstruction, rate, z = self._forward(rows, lambdas, self.random)
         loss = reconstruction + config.bottleneck * rate
         if config.adversarial:
             index = self.data[3][rows].T
             for _ in range(config.discriminator_steps - 1):
                 self.extra.zero_grad()
-                bin_loss(networks.judge(z.detach().expand(len(index), *z.shape), lambdas), index).mean(1).sum().backward()
+                bin_loss(networks.judge(z.detach().expand(len(index), *z.shape), lambdas), index).mean(
+                    1
+                ).sum().backward()
                 self.extra.step()
             if lambdas is None:
                 factor = -self.weights[: len(index), None, None]
@@ -155,11 +159,14 @@ class Trainer:
 
     @torch.no_grad()
     def _validate(self):
-        """Losses on the validation stars. ``loss`` chooses the epoch: L_AE, each λ_i > 0 term held at chance level,
-        since a discriminator worse than chance is no sign of disentangling."""
+        """Losses on the validation stars. ``loss`` chooses the epoch: L_AE, in which a discriminator worse than chance,
+        which has not learnt yet, counts like one that is better than chance by as much."""
         config, rows = self.config, self.validation
-        lambdas = self._drawn_lambdas(len(rows))
-        reconstruction, rate, z = self._forward(rows, lambdas)
+        same = torch.Generator(self.device).manual_seed(
+            config.seed
+        )  # same λ and noise each epoch: luck must not choose
+        lambdas = self._drawn_lambdas(len(rows), same)
+        reconstruction, rate, z = self._forward(rows, lambdas, same)
         loss = reconstruction + config.bottleneck * rate
         row = {"reconstruction": reconstruction.item()}
         if config.bottleneck:
@@ -172,15 +179,12 @@ class Trainer:
             weights = self.weights[: len(index), None] if lambdas is None else config.lambda_range * lambdas.T
             removed, kept = (weights.clamp(min=0) * found).mean(1), (weights.clamp(max=0) * found).mean(1)
             most = weights.clamp(min=0).mean(1) * self.chance()
-            loss = loss - (removed.minimum(most) + kept).sum()
+            loss = loss - (removed.minimum(2 * most - removed) + kept).sum()
         return {key: round(value, 9) for key, value in {"loss": float(loss), **row}.items()}
 
     def chance(self):
         """L_DISC of discriminators that know only how the training labels are distributed."""
-        index = self.data[3][self.train]
-        outputs = self.model.networks.discriminators.biases[-1].shape[-1]
-        share = torch.stack([torch.bincount(column, minlength=outputs) for column in index.T]) / len(index)
-        return torch.special.entr(share).sum(1) + torch.special.entr(1 - share).sum(1)
+        return torch.from_numpy(chance(self.data[3][self.train].cpu().numpy())).to(self.weights)
 
     def _parts(self):
         parts = {"networks": self.model.networks, "optimizer": self.optimizer, "schedule": self.schedule}

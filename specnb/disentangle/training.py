@@ -58,12 +58,16 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         _resume(trainer, checkpoint)
     written = time.monotonic()
-    bar = tqdm(total=config.epochs, initial=len(trainer.history), desc="autoencoder", unit="epoch", disable=not progress)
+    bar = tqdm(
+        total=config.epochs, initial=len(trainer.history), desc="autoencoder", unit="epoch", disable=not progress
+    )
     with bar:
         while not trainer.finished:
             row = trainer.epoch()
             bar.update()
-            bar.set_postfix({name: f"{value:.3g}" for name, value in row.items() if name in ("train", "reconstruction")})
+            bar.set_postfix(
+                {name: f"{value:.3g}" for name, value in row.items() if name in ("train", "reconstruction")}
+            )
             if on_epoch is not None:
                 on_epoch(trainer.model)
             if checkpoint is not None and time.monotonic() - written > CHECKPOINT_SECONDS and not trainer.finished:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from specnb.figures.editor import LiveFigure, round_limit
+from specnb.figures.live import LiveFigure, round_limit
 from specnb.figures.style import BLACK, BLUE, PAGE, SEQUENTIAL, SKY, axis_title, styled, symbol
 
 
@@ -80,4 +80,4 @@ class ConditionalFigure(LiveFigure):
             for bar, height in zip(bars, heights):
                 bar.set_width(max(height, -0.05))
         self._marks.set_xdata(np.full(len(self.labels), np.nan) if reference is None else reference)
-        self._title.set_text(title.replace("-", "−"))
+        self._title.set_text(title)

@@ -3,10 +3,10 @@
 import warnings
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from specnb.emulator import OutsideHullWarning
-from specnb.figures.style import BLUE, GREY, PAGE, VERMILLION, Figure, styled, symbol
+from specnb.figures.live import LiveFigure, round_limit
+from specnb.figures.style import BLUE, GREY, PAGE, VERMILLION, styled, symbol
 from specnb.lines import LINES
 
 START = {"teff": 5770.0, "logg": 4.45, "m_h": 0.0, "alpha_fe": 0.0, "vmicro": 1.0, "vbroad": 2.0}  # near the Sun
@@ -44,7 +44,7 @@ def start_labels(emulator, labels=None):
     return {name: float(given.get(name, START.get(name, middle[name]))) for name in emulator.labels}
 
 
-class ExplorerFigure:
+class ExplorerFigure(LiveFigure):
     """Flux with line markers, difference to a reference, and gradient with respect to one label.
 
     Parameters
@@ -79,21 +79,19 @@ class ExplorerFigure:
         self.emulator = emulator
         self.labels = start_labels(emulator, labels)
         self.gradient = self._window = None
-        self._background = self._renderer = None
-        self.figure = Figure(PAGE, 4.9, layout="none", dpi=110)
-        self._canvas = FigureCanvasAgg(self.figure)
+        super().__init__(PAGE, 4.9)
         self._panels = self.figure.subplots(3, 1, sharex=True, height_ratios=[2.2, 1, 1])
         self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=0.945, hspace=0.09)
         top, middle, bottom = self._panels
         x = emulator.wavelength
         nothing = np.full(len(x), np.nan)
-        # Animated artists are left out of the background and drawn over it; savefig draws all.
         self._reference = top.plot(x, nothing, color=GREY, linewidth=0.8, label="reference")[0]
         moving = {"animated": True, "linewidth": 0.9}
         self._flux = top.plot(x, nothing, color=BLUE, **moving, label="emulator")[0]
         self._residual = middle.plot(x, nothing, color=BLUE, **moving)[0]
         self._gradient = bottom.plot(x, nothing, color=VERMILLION, **moving)[0]
         self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
+        self.moving = [self._flux, self._residual, self._gradient, self._title]
         for axes in (middle, bottom):
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         self._mark(lines)
@@ -190,32 +188,11 @@ class ExplorerFigure:
         return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
 
     def _rescale(self, axes, line):
-        """Symmetric limits of 1, 2 or 5 times a power of ten: they change seldom, and with them the background."""
+        """Symmetric round limits: they change seldom, and with them the background."""
         low, high = axes.get_xlim()
         x, y = line.get_data()
         y = np.abs(y[(x >= low) & (x <= high)])
-        reach = max(1.05 * np.nanmax(y, initial=0.0), 1e-3)
-        power = 10.0 ** np.floor(np.log10(reach))
-        limit = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= reach)
+        limit = round_limit(max(1.05 * np.nanmax(y, initial=0.0), 1e-3))
         if not np.isclose(axes.get_ylim()[1], limit):
             axes.set_ylim(-limit, limit)
             self._background = None
-
-    def pixels(self):
-        """The picture as it is on screen; only what moved is drawn anew.
-
-        Returns
-        -------
-        ndarray, shape (height, width, 4), uint8
-            RGBA.
-        """
-        canvas = self._canvas
-        if self._background is None or canvas.get_renderer() is not self._renderer:  # savefig leaves its own renderer
-            canvas.draw()
-            self._renderer = canvas.get_renderer()
-            self._background = canvas.copy_from_bbox(self.figure.bbox)
-        else:
-            canvas.restore_region(self._background)
-        for artist in (self._flux, self._residual, self._gradient, self._title):
-            artist.axes.draw_artist(artist)
-        return np.asarray(canvas.buffer_rgba())

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from specnb.disentangle.scales import chance
 from specnb.figures.style import BLACK, GREY, PAGE, PALETTE, Figure, styled, symbol
 
 
@@ -19,17 +20,10 @@ def chance_levels(model, spectra) -> dict[str, float]:
     dict
         One entry for each discriminator, named by its label or ``joint``.
     """
-    bins = model.scales.bin_index(model.label_array(spectra.labels), model.config.bins)
+    bins, names = model.scales.bin_index(model.label_array(spectra.labels), model.config.bins), model.labels
     if model.config.joint:
         names, bins = ["joint"], np.ravel_multi_index(bins.T, (model.config.bins,) * bins.shape[1])[:, None]
-    else:
-        names = model.labels
-    levels = {}
-    for name, index in zip(names, bins.T):
-        p = np.unique(index, return_counts=True)[1] / len(index)
-        rest = np.where(p < 1, 1 - p, 1)
-        levels[name] = float(-(p * np.log(p) + rest * np.log(rest)).sum())
-    return levels
+    return dict(zip(names, chance(bins).tolist()))
 
 
 @styled

@@ -1,6 +1,7 @@
 """Figures of latent spaces: t-SNE maps of what a representation keeps together, and what probes read from it."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from specnb.figures.style import (
@@ -21,6 +22,7 @@ from specnb.figures.style import (
 
 PROBES = {"mlp_r2": ("MLP probe", -0.15, BLUE, "o"), "linear_r2": ("linear probe", 0.15, VERMILLION, "D")}
 LIMITS = {"floor": GREEN, "ceiling": PURPLE}
+LEAST = -0.2  # R² below it is drawn there: a linear probe of saturated latents may reach −1000
 BARS = (0.10, 0.95)  # probe R² at most, for a disentangled label, and at least, for an entangled one
 
 
@@ -107,8 +109,11 @@ def probe_bars(table):
             for name, (title, shift, color, marker) in PROBES.items():
                 r2 = column(some, name)
                 if len(r2):
+                    r2 = np.maximum(r2, LEAST)
                     axes.hlines(row + shift, r2.min(), r2.max(), color=color, linewidth=1.2)
-                    (seen[title],) = axes.plot(r2.mean(), row + shift, marker, color=color, markersize=3.5)
+                    marked = "<" if r2.max() == LEAST else marker  # far worse than a constant
+                    axes.plot(r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False)
+                    seen[title] = Line2D([], [], linestyle="", marker=marker, color=color, markersize=3.5)
             for name, color in LIMITS.items():
                 r2 = column(some, name) if name in table.colnames else np.array([np.nan])
                 if np.isfinite(r2).any():
@@ -118,6 +123,7 @@ def probe_bars(table):
             xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1), yticks=range(len(settings)), yticklabels=settings
         )
         axes.tick_params(axis="y", length=0)
+    panels[0].set_xlim(LEAST, 1.05)
     panels[0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
     seen[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line
     figure.legend(seen.values(), seen.keys(), loc="outside upper center", ncols=len(seen))

@@ -7,6 +7,7 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
+from specnb.disentangle.model import OutsideBinsWarning
 from specnb.emulator import OutsideHullWarning
 from specnb.figures.editor import EditorFigure, edit_title
 from specnb.labels import RVS_LABELS
@@ -165,7 +166,9 @@ class LatentEditor(ipywidgets.VBox):
         return np.abs((self._catalogue[:, columns] - list(labels.values())) / unit).max(axis=1)
 
     def _decode(self, z, labels):
-        return self.model.decode(z[None], [list(labels.values())])[0].astype(float)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutsideBinsWarning)  # the title says so itself
+            return self.model.decode(z[None], [list(labels.values())])[0].astype(float)
 
     def _simulate(self):
         """The star's true spectrum with the edited labels; those that are not edited have their true values."""

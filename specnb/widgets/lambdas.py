@@ -192,6 +192,8 @@ def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = 
     """
     if not model.config.lambda_range:
         raise ValueError("this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range")
+    if model.config.latent < 2:
+        raise ValueError("this model has one latent: give one with at least 2, to have a plane to project on")
     if projection not in AXES:
         raise ValueError(f"projection is {projection!r}: choose {' or '.join(AXES)}")
     colour = colour or model.labels[0]

@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from specnb.disentangle.config import DisentangleConfig
+from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.probe import probe
 from specnb.disentangle.scales import label_array
 from specnb.disentangle.training import train
@@ -17,7 +18,6 @@ from specnb.widgets.picture import figure_png, picture, slider_grid
 
 # λ in steps of about a factor of 2 to 3, either sign: 0.001 to 0.03 is where labels come and go.
 LAMBDAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
-BOTTLENECK = 1e-3
 PROBE_EVERY = 5  # epochs between linear probes
 PROBE_STARS = 2000  # most stars that fit, and that score, a probe
 DRAWING = 0.25  # largest fraction of the time that goes into pictures
@@ -51,7 +51,7 @@ class TrainingPanel(ipywidgets.VBox):
         for name, value in config.lambdas.items():
             self._place(name, value)
         self.objective = ipywidgets.Dropdown(
-            options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK)],
+            options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK.bottleneck)],
             value=config.bottleneck, description="objective",
         )  # fmt: skip
         self.epochs = ipywidgets.IntSlider(value=epochs, min=1, max=max(100, epochs), description="epochs")
@@ -83,7 +83,11 @@ class TrainingPanel(ipywidgets.VBox):
     @property
     def config(self) -> DisentangleConfig:
         lambdas = {name: slider.value for name, slider in self.sliders.items()}
-        return replace(self._config, lambdas=lambdas, bottleneck=self.objective.value, epochs=self.epochs.value)
+        epochs, steps = self.epochs.value, BOTTLENECK.discriminator_steps if self.objective.value else 1
+        return replace(
+            self._config, lambdas=lambdas, bottleneck=self.objective.value, discriminator_steps=steps,
+            epochs=epochs, patience=max(epochs, self._config.patience),
+        )  # fmt: skip
 
     def train(self, **lambdas):
         """Train at the sliders' λ, after moving some of them, as ``train(teff=-0.01, m_h=0.01)``.
