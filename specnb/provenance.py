@@ -56,7 +56,7 @@ def git_state(root: Path = ROOT) -> dict:
         inside = None
     if inside is None or Path(inside).resolve() != root.resolve():
         return {"commit": None, "dirty": None}
-    changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures")
+    changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
     return {"commit": git("rev-parse", "--verify", "--quiet", "HEAD"), "dirty": bool(changes)}
 
 

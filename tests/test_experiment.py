@@ -16,6 +16,7 @@ from specnb.disentangle.probe import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
 from specnb.disentangle.score import probe_models, reconstruct_models, regress, spread
 from specnb.disentangle.trainer import Trainer
+from specnb.figures.history import chance_levels
 from specnb.mock import MockConfig
 
 SURVEY = MockConfig(n_stars=300, seed=3)
@@ -101,7 +102,8 @@ def test_truth_rows_belong_to_observed_rows(stars, part):
 def test_settings_entangle_and_disentangle_what_the_paper_says(setting, signs):
     for objective in (PAPER, BOTTLENECK):
         config = objective.config(SMALL, ENTANGLED[setting])
-        size = [objective.entangle if sign < 0 else objective.disentangle for sign in signs]
+        others = objective.remove if setting == "removed" else objective.disentangle
+        size = [objective.entangle if sign < 0 else others for sign in signs]
         assert config.labels == LABELS == ("teff", "logg", "m_h", "alpha_fe")
         assert config.weights == tuple(sign * value for sign, value in zip(signs, size))
         assert (config.bottleneck, config.discriminator_steps) == (objective.bottleneck, objective.discriminator_steps)
@@ -179,7 +181,13 @@ def test_probes_of_models(models, stars):
         table = probe_models(models, stars, n_train=200, jobs=2)
     assert not [each for each in shown if issubclass(each.category, ConvergenceWarning)]
     scores = ["linear_r2", "mlp_r2", "mutual_information", "mlp_r2_true"]
-    assert table.colnames == ["setting", "seed", "label", *scores]
+    assert table.colnames == ["setting", "seed", "label", *scores, "discriminator"]
+    assert np.isnan(table["discriminator"][:8]).all() and np.isfinite(table["discriminator"][8:]).all()
+    entangling = models["First"][0]
+    levels = chance_levels(entangling, stars.train)
+    kept = min(entangling.history, key=lambda row: row["loss"])
+    expected = [kept[f"discriminator_{name}"] - levels[name] for name in LABELS]
+    assert np.allclose(table["discriminator"][8:], expected, rtol=0, atol=1e-12)
     rows = [("plain", 1), ("plain", 2), ("First", 1)]
     assert list(zip(table["setting"], table["seed"], table["label"])) == [
         (*row, name) for row in rows for name in LABELS

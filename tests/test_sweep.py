@@ -88,7 +88,7 @@ def killed(notebook, tmp_path_factory):
     finally:
         process.kill()
         process.communicate()
-    wait_until(lambda: ended(family), 10)
+    wait_until(lambda: ended(family), 60)
     done = stamps(output)
     with pytest.MonkeyPatch.context() as patch:
         said = []
@@ -164,7 +164,7 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys):
     finally:
         signal.signal(signal.SIGINT, handler)
     assert "specnb: interrupted" in capsys.readouterr().err and children
-    wait_until(lambda: ended(children), 10)
+    wait_until(lambda: ended(children), 60)
     assert not stamps(tmp_path / "out") and not list((tmp_path / "out").glob(".*.new"))
 
 
