@@ -149,13 +149,13 @@ def test_chance_is_the_entropy_of_the_bins(spectra):
     for k, name in enumerate(LABELS):
         share = np.histogram(spectra.labels[name][rows], bins=4)[0] / len(rows)
         expected = -(share * np.log(share) + (1 - share) * np.log(1 - share)).sum()
-        assert trainer.chance()[k].item() == pytest.approx(expected, rel=1e-5)
+        assert trainer.chance[k].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_epoch_is_chosen_by_a_loss_that_does_not_reward_untrained_discriminators(spectra):
     lambdas = {"teff": 0.3, "logg": -0.7, "m_h": 20.0, "alpha_fe": 0.0}
     setup = config(lambdas=lambdas, bottleneck=0.02, epochs=25, learning_rate=0.01)
-    chance = dict(zip(LABELS, Trainer(spectra, setup).chance().tolist()))
+    chance = dict(zip(LABELS, Trainer(spectra, setup).chance.tolist()))
     worse = 0
     for row in fit(spectra, setup).history:
         expected = row["reconstruction"] + 0.02 * row["rate"]
@@ -182,7 +182,7 @@ def test_an_empty_bin_is_no_error(spectra):
     gap = changed(spectra, teff=np.where((teff > edges[4]) & (teff < edges[6]), edges[3] + 1, teff))
     trainer = Trainer(gap, config(lambdas=FIXED))
     assert set(trainer.data[3][:, 0].tolist()) == {0, 1, 2, 3, 6, 7, 8, 9}
-    assert np.isfinite(trainer.chance().numpy()).all()
+    assert np.isfinite(trainer.chance.numpy()).all()
     assert np.isfinite(list(fit(gap, config(lambdas=FIXED)).history[-1].values())).all()
 
 
@@ -204,7 +204,7 @@ def test_negative_lambda_keeps_a_label_in_the_latents_and_positive_lambda_remove
             setup = DisentangleConfig(lambdas={"teff": 0.01 * sign}, hidden=(64,), latent=10, discriminator=(32,),
                                       learning_rate=0.01, epochs=20, patience=20, seed=seed, device="cpu")  # fmt: skip
             found = [row["discriminator_teff"] for row in fit(truth, setup).history[-3:]]
-            relative[sign] = np.mean(found) / Trainer(truth, setup).chance()[0].item()
+            relative[sign] = np.mean(found) / Trainer(truth, setup).chance[0].item()
         assert relative[-1] < 0.8
         assert 0.9 < relative[1] < 1.2
 

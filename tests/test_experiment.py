@@ -14,9 +14,8 @@ from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import BOTTLENECK, ENTANGLED, PAPER, TEST, Experiment, reference_stars, trained
 from specnb.disentangle.probe import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
-from specnb.disentangle.score import probe_models, reconstruct_models, regress, spread
+from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress, spread
 from specnb.disentangle.trainer import Trainer
-from specnb.figures.history import chance_levels
 from specnb.mock import MockConfig
 
 SURVEY = MockConfig(n_stars=300, seed=3)

@@ -15,6 +15,26 @@ from specnb.disentangle.scales import chance
 PROBE_STARS = 15_000  # training stars of a probe: twice as many read no more
 
 
+def chance_levels(model, spectra) -> dict[str, float]:
+    """Loss of discriminators that know only how the labels of some stars are distributed, in nats.
+
+    Parameters
+    ----------
+    model : Disentangler
+    spectra : Spectra
+        With a catalogue.
+
+    Returns
+    -------
+    dict
+        One entry for each discriminator, named by its label or ``joint``.
+    """
+    bins, names = model.scales.bin_index(model.label_array(spectra.labels), model.config.bins), model.labels
+    if model.config.joint:
+        names, bins = ["joint"], np.ravel_multi_index(bins.T, (model.config.bins,) * bins.shape[1])[:, None]
+    return dict(zip(names, chance(bins).tolist()))
+
+
 def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: int = -1) -> Table:
     """Probe the latents of several models for catalogue and for true labels.
 
@@ -50,9 +70,9 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
         half = found[: len(labels)]
         half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
-        blind = chance(model.scales.bin_index(model.label_array(stars.train.labels), model.config.bins))
-        kept = min(model.history, key=lambda row: row["loss"])
-        half["discriminator"] = [kept.get(f"discriminator_{name}", np.nan) - b for name, b in zip(labels, blind)]
+        blind, kept = chance_levels(model, stars.train), min(model.history, key=lambda row: row["loss"])
+        above = (kept.get(f"discriminator_{name}", np.nan) - blind.get(name, np.nan) for name in labels)
+        half["discriminator"] = list(above)
         half.add_columns([[setting] * len(half), [model.config.seed] * len(half)], [0, 0], names=["setting", "seed"])
         return half
 

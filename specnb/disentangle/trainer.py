@@ -14,6 +14,7 @@ The discriminators descend Σ L_DISC,i whatever the sign of λ_i.
 
 from copy import deepcopy
 from dataclasses import asdict
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
@@ -140,11 +141,10 @@ class Trainer:
         loss = reconstruction + config.bottleneck * rate
         if config.adversarial:
             index = self.data[3][rows].T
+            fixed = z.detach().expand(len(index), *z.shape)
             for _ in range(config.discriminator_steps - 1):
                 self.extra.zero_grad()
-                bin_loss(networks.judge(z.detach().expand(len(index), *z.shape), lambdas), index).mean(
-                    1
-                ).sum().backward()
+                bin_loss(networks.judge(fixed, lambdas), index).mean(1).sum().backward()
                 self.extra.step()
             if lambdas is None:
                 factor = -self.weights[: len(index), None, None]
@@ -162,9 +162,8 @@ class Trainer:
         """Losses on the validation stars. ``loss`` chooses the epoch: L_AE, in which a discriminator worse than chance,
         which has not learnt yet, counts like one that is better than chance by as much."""
         config, rows = self.config, self.validation
-        same = torch.Generator(self.device).manual_seed(
-            config.seed
-        )  # same λ and noise each epoch: luck must not choose
+        # the same λ and noise in every epoch: luck must not choose
+        same = torch.Generator(self.device).manual_seed(config.seed)
         lambdas = self._drawn_lambdas(len(rows), same)
         reconstruction, rate, z = self._forward(rows, lambdas, same)
         loss = reconstruction + config.bottleneck * rate
@@ -178,10 +177,11 @@ class Trainer:
             row |= {f"discriminator_{name}": value for name, value in zip(names, found.mean(1).tolist())}
             weights = self.weights[: len(index), None] if lambdas is None else config.lambda_range * lambdas.T
             removed, kept = (weights.clamp(min=0) * found).mean(1), (weights.clamp(max=0) * found).mean(1)
-            most = weights.clamp(min=0).mean(1) * self.chance()
+            most = weights.clamp(min=0).mean(1) * self.chance
             loss = loss - (removed.minimum(2 * most - removed) + kept).sum()
         return {key: round(value, 9) for key, value in {"loss": float(loss), **row}.items()}
 
+    @cached_property  # the stars stay the same
     def chance(self):
         """L_DISC of discriminators that know only how the training labels are distributed."""
         return torch.from_numpy(chance(self.data[3][self.train].cpu().numpy())).to(self.weights)
@@ -193,7 +193,7 @@ class Trainer:
     def state(self) -> dict:
         """All that the next epoch depends on, with a fingerprint of the data."""
         return {name: part.state_dict() for name, part in self._parts().items()} | {
-            "config": asdict(self.config), "data": self._fingerprint(), "random": self.random.get_state(),
+            "config": asdict(self.config), "data": self._fingerprint, "random": self.random.get_state(),
             "history": self.history, "best": self.best, "waited": self.waited,
         }  # fmt: skip
 
@@ -205,7 +205,7 @@ class Trainer:
         ValueError
             If it comes from other spectra.
         """
-        if state["data"] != self._fingerprint():
+        if state["data"] != self._fingerprint:
             raise ValueError("it was made with other training spectra or labels: delete it, or give the same ones")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
@@ -213,6 +213,7 @@ class Trainer:
         self.history[:] = state["history"]
         self.best, self.waited = state["best"], state["waited"]
 
+    @cached_property  # a second for the paper's sample, and a checkpoint is due every half minute
     def _fingerprint(self):
         digest = sha256()
         for each in self.data:

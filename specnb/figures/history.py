@@ -2,28 +2,7 @@
 
 import numpy as np
 
-from specnb.disentangle.scales import chance
 from specnb.figures.style import BLACK, GREY, PAGE, PALETTE, Figure, styled, symbol
-
-
-def chance_levels(model, spectra) -> dict[str, float]:
-    """Loss of discriminators that know only how the labels of some stars are distributed, in nats.
-
-    Parameters
-    ----------
-    model : Disentangler
-    spectra : Spectra
-        With a catalogue.
-
-    Returns
-    -------
-    dict
-        One entry for each discriminator, named by its label or ``joint``.
-    """
-    bins, names = model.scales.bin_index(model.label_array(spectra.labels), model.config.bins), model.labels
-    if model.config.joint:
-        names, bins = ["joint"], np.ravel_multi_index(bins.T, (model.config.bins,) * bins.shape[1])[:, None]
-    return dict(zip(names, chance(bins).tolist()))
 
 
 @styled
@@ -35,7 +14,7 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
     history : list of dict
         Rows of `Disentangler.history`.
     chance : mapping, optional
-        Loss at chance level of each discriminator, from `chance_levels`: dashed.
+        Loss at chance level of each discriminator, from `specnb.disentangle.score.chance_levels`: dashed.
     linear : mapping, optional
         Epoch: {label: R² of a linear probe}.
     mlp : mapping, optional

@@ -12,8 +12,9 @@ from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.probe import probe
 from specnb.disentangle.scales import label_array
+from specnb.disentangle.score import chance_levels
 from specnb.disentangle.training import train
-from specnb.figures.history import chance_levels, training_history
+from specnb.figures.history import training_history
 from specnb.widgets.picture import figure_png, picture, slider_grid
 
 # λ in steps of about a factor of 2 to 3, either sign: 0.001 to 0.03 is where labels come and go.
