@@ -38,7 +38,7 @@ from specnb.artifacts import artifact
 from specnb.emulator import WEIGHTS, Emulator
 from specnb.figures.emulator import emulator_accuracy, grid_coverage, training_history
 from specnb.figures.explorer import ExplorerFigure
-from specnb.grid import RVS_GRID, load_grid
+from specnb.grid import RVS, load_grid
 from specnb.study import Study
 from specnb.training import EmulatorConfig, held_out, train_emulator
 from specnb.widgets import explore_emulator
@@ -52,7 +52,7 @@ study = Study(output)
 # beyond the range in which the emulator is to be trusted (outlined): networks are worst at the edge of what they know.
 
 # %%
-grid = load_grid(study.input(RVS_GRID))
+grid = load_grid(RVS, study.input(RVS.path))
 study.result("grid_spectra", len(grid))
 study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
 study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in the Kiel and abundance planes.")
@@ -67,7 +67,7 @@ study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
 path = artifact(
-    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS_GRID]
+    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.path]
 )
 trained = Emulator.load(path)
 study.result("live_training_seconds", trained.card["seconds"], "s")

@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 from astropy.table import Table
 
+from specnb.responses import IRON, Responses
+
 
 def accuracy(predicted, truth) -> dict[str, float]:
     """Statistics of the absolute flux error.
@@ -60,3 +62,47 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
             "mean_error": [e.mean() if len(e) else np.nan for *_, e in rows],
         }
     )
+
+
+def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Derivatives of the flux at the reference star, by the simulator and by the emulator.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        Of APOGEE.
+    responses : Responses
+    vbroad : float
+        Of the star, km/s.
+
+    Returns
+    -------
+    dict of (ndarray, ndarray), each of shape (n_pix,)
+        By label, and `IRON` for iron alone, for which all other elements' [X/Fe] fall as [Fe/H] rises: the simulator's
+        and the emulator's, in flux per unit of the label.
+    """
+    star = responses.star | {"vbroad": vbroad}
+    own = dict(zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0]))
+    own[IRON] = own["fe_h"] - sum(own[name] for name in emulator.labels if name.endswith("_fe"))
+    return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
+
+
+def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> Table:
+    """The emulator's derivatives at the reference star against the simulator's own.
+
+    Parameters
+    ----------
+    emulator, responses, vbroad
+        See `derivative_pairs`.
+
+    Returns
+    -------
+    Table
+        A row a label, and one for iron alone: ``correlation`` over the pixels; ``slope`` of the emulator's derivative
+        against the simulator's; ``strongest`` and ``rms`` of the simulator's, in flux per unit of the label.
+    """
+    rows = []
+    for name, (truth, own) in derivative_pairs(emulator, responses, vbroad).items():
+        slope = truth @ own / (truth @ truth)
+        rows.append((name, np.corrcoef(truth, own)[0, 1], slope, np.abs(truth).max(), np.sqrt(np.mean(truth**2))))
+    return Table(rows=rows, names=("label", "correlation", "slope", "strongest", "rms"))

@@ -6,7 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-from specnb.gaia import data_folder, real_files
+from specnb import gaia
+from specnb.apogee import archive
 from specnb.index import write_index
 from specnb.parameters import PROFILES, check_parameters, profile_of
 from specnb.provenance import ROOT, shipped_data
@@ -44,8 +45,7 @@ def paper(args):
         check_pair(notebook)
         overrides, limit = profile_of(notebook, args.profile)
         plan.append((notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit))
-    if not real_files():  # an earlier run may have been offline
-        stars(args)
+    fetch_missing(args)
     for notebook, values, output, limit in plan:
         print(f"{notebook.stem} ({args.profile}): ", end="", flush=True)
         if not args.force and is_fresh(notebook, values, output):
@@ -77,8 +77,7 @@ def run_sweep(args):
     grid = {}
     for name, text in _given(args.parameter):
         grid.setdefault(name, []).extend(split_values(text))
-    if not real_files():  # else the first runs fetch them, all at once, and are not fresh afterwards
-        stars(args)
+    fetch_missing(args)  # else the first runs fetch them, all at once, and are not fresh afterwards
     sweep(notebook, grid, output, args.jobs, 60.0 * args.minutes, args.x, args.y)
     print(f"table and figure: {output / 'sweep.*'}")
 
@@ -99,23 +98,29 @@ def _given(texts):
 
 def stars(args):
     """Fetch the real stars."""
-    from specnb.gaia import real_stars
+    print(gaia.real_stars()[1])
+    print(archive.real_apogee()[1])
 
-    print(real_stars()[1])
+
+def fetch_missing(args):
+    """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
+    if not (gaia.real_files() and archive.real_files()):
+        stars(args)
 
 
 def emulator(args):
-    """Train the shipped emulator anew."""
+    """Train a shipped emulator anew."""
+    from specnb.grid import BANDS
     from specnb.shipping import STATISTICS, ship_emulator
 
-    for name, value in ship_emulator().items():
+    for name, value in ship_emulator(BANDS[args.band]).items():
         print(f"{value:.1e}  {STATISTICS[name]}")
 
 
 def list_data(args):
     """Print the data files there are and their sizes."""
     made = (ROOT / "data" / "artifacts").rglob("*")
-    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": data_folder().rglob("*")}
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": gaia.data_folder().rglob("*")}
     for title, files in groups.items():
         print(f"{title}:")
         for path in sorted(path for path in files if path.is_file()):
@@ -162,8 +167,10 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("data", help="fetch real stars, train the emulator, list data")
     kinds = command.add_subparsers(required=True, metavar="what")
-    kinds.add_parser("stars", help="fetch the real Gaia RVS spectra").set_defaults(do=stars)
-    kinds.add_parser("emulator", help="train the shipped emulator anew from the grid").set_defaults(do=emulator)
+    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
+    command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
+    command.add_argument("band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)")
+    command.set_defaults(do=emulator)
     kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
     return top
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from specnb.labels import RVS_LABELS, sampled_in_kiel
+from specnb.labels import LABEL_SETS, RVS_LABELS, where_sampled
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "emulators"
 
@@ -21,7 +21,10 @@ class OutsideHullWarning(UserWarning):
 
 
 class Network(nn.Module):
-    """Multilayer perceptron from labels to flux, as in Cycle-StarNet and The Payne (Ting et al. 2019).
+    """Perceptrons side by side, each of some of the labels, whose outputs are added: flux = b + Σ W_k h_k(labels of k).
+
+    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019). With many labels most of
+    them act in few pixels and hardly on each other: branches of few labels need far fewer spectra to be learned.
 
     Labels are scaled to ±1 over the training range; the output is linear, so that flux may exceed 1.
 
@@ -29,24 +32,35 @@ class Network(nn.Module):
     ----------
     low, high : array_like, shape (n_labels,)
         Training range of the labels.
-    hidden : sequence of int
-        Widths of the hidden layers.
+    branches : sequence of (sequence of int, sequence of int)
+        Of each branch the columns of its labels and the widths of its hidden layers.
     n_pix : int
         Number of pixels.
     """
 
-    def __init__(self, low, high, hidden, n_pix):
+    def __init__(self, low, high, branches, n_pix):
         super().__init__()
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        widths = [len(self.low), *hidden]
-        layers = []
-        for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # smooth, so that gradients are
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], n_pix))
+        self.columns = [list(columns) for columns, _ in branches]
+        self.branches = nn.ModuleList()
+        for columns, widths in branches:
+            layers = []
+            for n_in, n_out in pairwise([len(columns), *widths]):
+                layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # smooth, so that gradients are
+            self.branches.append(nn.Sequential(*layers))
+        self.output = nn.Linear(sum([len(columns), *widths][-1] for columns, widths in branches), n_pix)
+
+    @property
+    def shape(self):
+        """The `branches` of the constructor."""
+        widths = [[layer.out_features for layer in branch if isinstance(layer, nn.Linear)] for branch in self.branches]
+        return list(zip(self.columns, widths))
 
     def forward(self, labels):
-        return self.layers(2.0 * (labels - self.low) / (self.high - self.low) - 1.0)
+        scaled = 2.0 * (labels - self.low) / (self.high - self.low) - 1.0
+        parts = [branch(scaled[:, columns]) for branch, columns in zip(self.branches, self.columns)]
+        return self.output(torch.cat(parts, dim=1))
 
 
 class Emulator:
@@ -124,8 +138,7 @@ class Emulator:
     def in_hull(self, labels):
         """Whether labels lie in the region that the training spectra were drawn from.
 
-        That region is the training range of every label, cut in the Kiel diagram by
-        `specnb.labels.sampled_in_kiel`.
+        That region is the training range of every label, cut by `specnb.labels.where_sampled`.
 
         Parameters
         ----------
@@ -138,8 +151,7 @@ class Emulator:
         labels = np.atleast_2d(np.asarray(labels, dtype=float))
         low, high = self.network.low.cpu().numpy(), self.network.high.cpu().numpy()
         inside = np.all((labels >= low) & (labels <= high), axis=1)
-        teff, logg = labels[:, self.labels.index("teff")], labels[:, self.labels.index("logg")]
-        return inside & sampled_in_kiel(teff, logg)
+        return inside & where_sampled(dict(zip(self.labels, labels.T)))
 
     def to(self, device=None, dtype=None):
         """Move the network to a device or precision; returns the emulator."""
@@ -176,37 +188,38 @@ class Emulator:
         tensors = {k: v.contiguous().cpu() for k, v in self.network.state_dict().items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         temporary = path.with_suffix(".tmp")
-        save_file(tensors, temporary, metadata={"labels": ",".join(self.labels), "card": json.dumps(self.card)})
+        about = {
+            "labels": ",".join(self.labels),
+            "branches": json.dumps(self.network.shape),
+            "card": json.dumps(self.card),
+        }
+        save_file(tensors, temporary, metadata=about)
         temporary.rename(path)
 
     @classmethod
-    def load(cls, path, label_set=RVS_LABELS):
+    def load(cls, path):
         """Read a file written by `save`.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated or not an emulator of these labels.
+            If the file is missing, truncated or an emulator of labels that specnb does not know.
         """
-        expected = ",".join(label.name for label in label_set)
+        known = {",".join(label.name for label in labels): labels for labels in LABEL_SETS}
         try:
             with safe_open(path, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
                 metadata = f.metadata() or {}
-            if metadata["labels"] != expected:
-                raise OSError(f"its labels are {metadata['labels']}, not {expected}")
+            if metadata["labels"] not in known:
+                raise OSError(f"its labels are {metadata['labels']}, not {' or '.join(known)}")
             wavelength = tensors.pop("wavelength").numpy()
-            layers = sorted(
-                (name for name in tensors if name.endswith("weight")), key=lambda name: int(name.split(".")[1])
-            )
-            hidden = [len(tensors[name]) for name in layers[:-1]]
-            network = Network(tensors["low"], tensors["high"], hidden, len(wavelength))
+            network = Network(tensors["low"], tensors["high"], json.loads(metadata["branches"]), len(wavelength))
             network.load_state_dict(tensors)
         except (OSError, KeyError, RuntimeError, SafetensorError) as error:
             raise OSError(
                 f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
             ) from error
-        return cls(network, wavelength, label_set, json.loads(metadata["card"]))
+        return cls(network, wavelength, known[metadata["labels"]], json.loads(metadata["card"]))
 
 
 def flux_and_jacobian(function, inputs):
@@ -237,8 +250,9 @@ def load_emulator(name: str = "rvs") -> Emulator:
 
     Parameters
     ----------
-    name : {"rvs"}
-        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å.
+    name : {"rvs", "apogee"}
+        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"``: 25 labels to 7,214 pixels
+        of APOGEE, 15,168-16,937 Å, over the papers' pseudo-continuum.
 
     Returns
     -------

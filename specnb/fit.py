@@ -19,6 +19,7 @@ from specnb.gaia import CORRELATION_LENGTH
 from specnb.rebinning import rebin
 from specnb.wavelength import RVS_NATIVE
 
+JACOBIAN_FLOATS = 2**21  # of a batch of stars
 CHI2_NOISE = 1e-5  # relative: χ² of a float32 model is no smoother than this, so a step may "raise" it by as much
 
 
@@ -29,7 +30,7 @@ class FitConfig:
     Attributes
     ----------
     continuum_order : int
-        Order of the Legendre series that multiplies the model; -1 for none.
+        Order of the Legendre series that multiplies the model on each detector; -1 for none.
     fit_rv : bool
         Also fit a radial velocity, for spectra that are not at rest.
     rv_limit : float
@@ -42,8 +43,8 @@ class FitConfig:
         Converged when the minimum is nearer than this many standard errors.
     start_spectra : int
         Model spectra spread over the label space, of which the nearest starts the fit.
-    batch : int
-        Stars fitted at once.
+    batch : int or None
+        Stars fitted at once; None: as many as keep their Jacobian at 8 MB.
     """
 
     continuum_order: int = 2  # Gaia normalises spectra itself; what is left is a slope and a curvature
@@ -53,7 +54,7 @@ class FitConfig:
     max_iterations: int = 100
     tolerance: float = 1e-2  # far below the error itself
     start_spectra: int = 1024
-    batch: int = 256  # the Jacobian of 256 stars is 8 MB: it stays in the cache
+    batch: int | None = None  # 8 MB stay in the cache: 256 stars of the RVS, a dozen of APOGEE
 
     def __post_init__(self):
         least = {
@@ -65,7 +66,7 @@ class FitConfig:
             "batch": 1,
         }
         for name, value in least.items():
-            if not getattr(self, name) >= value:
+            if getattr(self, name) is not None and not getattr(self, name) >= value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give {value} or more")
         for low, high in self.windows_out:
             if not low < high:
@@ -110,10 +111,11 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         )
     model = _model(emulator, config)
     library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
+    batch = config.batch or max(1, round(JACOBIAN_FLOATS / (len(model.low) * len(spectra.wavelength))))
     parts = []
-    starts = range(0, max(len(spectra), 1), config.batch)  # no stars: one empty batch, and so an empty table
+    starts = range(0, max(len(spectra), 1), batch)  # no stars: one empty batch, and so an empty table
     for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
-        rows = slice(start, start + config.batch)
+        rows = slice(start, start + batch)
         parts.append(_fit_batch(model, library, spectra.flux[rows], ivar[rows], config))
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _table(spectra.ids, merged, model)
@@ -134,7 +136,7 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     """
     model = _model(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
-    if missing or table["continuum"].shape[1:] != (config.continuum_order + 1,):
+    if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError("the table is from a fit with another configuration: give the one it was made with")
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()

@@ -3,18 +3,21 @@
 import numpy as np
 import torch
 from numpy.polynomial.legendre import legvander
+from scipy.linalg import block_diag
 from scipy.stats import qmc
 
 from specnb.emulator import flux_and_jacobian
 from specnb.shift import STENCIL, doppler_shift
-from specnb.wavelength import C_KM_S
+from specnb.wavelength import C_KM_S, detectors
+
+SPREAD = ("teff", "logg", "m_h", "alpha_fe", "fe_h", "vmicro", "vbroad")  # labels that change the spectrum everywhere
 
 
 class ForwardModel:
     """Emulator, Doppler shift and continuum factor as one function of a star's parameters.
 
-    The parameters are the labels, then the radial velocity if there is one, then the coefficients of a Legendre
-    series by which the flux is multiplied, 1 + Σ c_k P_k.
+    The parameters are the labels, then the radial velocity if there is one, then for each detector the coefficients of a
+    Legendre series by which its flux is multiplied, 1 + Σ c_k P_k.
 
     Parameters
     ----------
@@ -43,16 +46,20 @@ class ForwardModel:
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
-        self.legendre = self.tensor(legvander(x, max(continuum_order, 0)).T[: continuum_order + 1])
+        series = [_legendre(wavelength[part], continuum_order) for part in detectors(wavelength)]
+        self.legendre = self.tensor(block_diag(*series))
         limit = [rv_limit] if self.rv else []
-        free = np.full(continuum_order + 1, np.inf)
+        free = np.full(len(self.legendre), np.inf)
         self.low = np.concatenate([emulator.low, np.negative(limit), -free])
         self.high = np.concatenate([emulator.high, limit, free])
         self.wavelength = self.tensor(wavelength)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in windows_out:
             out |= (wavelength >= low) & (wavelength <= high)
+        if self.rv and np.ptp(np.diff(wavelength)) > 1e-6:
+            raise ValueError(
+                "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
+            )
         if self.rv:  # beyond the ends of the window a shifted model is not known
             reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
             edge = int(np.ceil(reach)) + len(STENCIL) // 2
@@ -89,8 +96,13 @@ class ForwardModel:
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
     def library(self, n_spectra):
-        """Labels (m, n_labels) and flux (m, n_pix) of up to `n_spectra` models spread over the labels."""
-        u = qmc.Sobol(len(self.emulator.labels), seed=0).random(n_spectra)
+        """Labels (m, n_labels) and flux (m, n_pix) of up to `n_spectra` models spread over the labels of `SPREAD`.
+
+        The others are halfway between their limits: no number of spectra fills 25 dimensions.
+        """
+        spread = [name in SPREAD for name in self.emulator.labels]
+        u = np.full((n_spectra, len(spread)), 0.5)
+        u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
         return labels, self.emulator(labels)
@@ -104,3 +116,9 @@ class ForwardModel:
         start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
         start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
         return start
+
+
+def _legendre(wavelength, order):
+    """Legendre polynomials 0 to `order` over one detector, shape (order + 1, n_pix)."""
+    x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
+    return legvander(x, max(order, 0)).T[: order + 1]

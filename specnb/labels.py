@@ -13,12 +13,19 @@ Conventions of the RVS grid
 - ``vbroad`` is the projected rotation speed v sin i of the rotational profile with linear limb
   darkening ε = 0.6 (Gray 2005, Eq. 18.14); macroturbulence is not separated from it. The spectrograph's
   resolving power is not part of it.
+
+Conventions of the APOGEE grid
+------------------------------
+- The same solar mixture, ``vmicro`` and ``vbroad``; ``fe_h`` is [Fe/H], and of all elements without a label.
+- ``c_fe``, ``n_fe``, ... are [X/Fe] = [X/H] − [Fe/H]. The paper's labels are [X/H]; with [X/Fe] the range is a box.
+- ``c12_c13`` is the number ratio of the carbon isotopes.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+LARGEST_C_O = 0.25  # dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
 ALPHA_ELEMENTS = ("O", "Ne", "Mg", "Si", "S", "Ar", "Ca", "Ti")
 
 
@@ -64,6 +71,30 @@ RVS_LABELS = (
 )
 
 
+# The elements of the H band besides iron, in the order of the labels (O'Briain et al. 2020 with iron in its place).
+APOGEE_ELEMENTS = (
+    "C", "N", "O", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Ti", "V", "Cr", "Mn", "Co", "Ni", "Cu", "Ge"
+)  # fmt: skip
+
+
+def _abundance(element):
+    return Label(f"{element.lower()}_fe", "dex", -0.3, 0.4, f"[{element}/Fe]", f"{element} abundance relative to iron")
+
+
+APOGEE_LABELS = (
+    Label("teff", "K", 4000.0, 6500.0, r"$T_\mathrm{eff}$", "effective temperature"),
+    Label("logg", "dex", 0.3, 5.0, r"$\log g$", "surface gravity, log10 of cm s-2"),
+    Label("vmicro", "km / s", 0.5, 2.5, r"$v_\mathrm{micro}$", "microturbulence"),
+    Label("vbroad", "km / s", 0.0, 30.0, r"$v_\mathrm{broad}$", "rotational broadening, v sin i"),
+    *(_abundance(element) for element in APOGEE_ELEMENTS[:15]),
+    Label("fe_h", "dex", -1.5, 0.5, "[Fe/H]", "iron abundance relative to the Sun"),
+    *(_abundance(element) for element in APOGEE_ELEMENTS[15:]),
+    Label("c12_c13", "", 5.0, 90.0, r"$^{12}$C/$^{13}$C", "ratio of the carbon isotopes"),
+)
+
+LABEL_SETS = (RVS_LABELS, APOGEE_LABELS)
+
+
 def lowest_logg(teff):
     """Lower edge of log g at which stars exist.
 
@@ -98,3 +129,23 @@ def sampled_in_kiel(teff, logg):
     ndarray of bool
     """
     return np.asarray(logg) >= lowest_logg(np.asarray(teff) - 150.0) - 0.3
+
+
+def where_sampled(stars):
+    """Where the grids are sampled: in the Kiel diagram as `sampled_in_kiel`, and if carbon and oxygen are labels, where
+    oxygen outnumbers carbon, [C/O] ≤ 0.25. Beyond that CO leaves carbon instead of oxygen over: a carbon star, of
+    another kind altogether.
+
+    Parameters
+    ----------
+    stars : mapping of str to array_like
+        Label values by name, at least teff and logg.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    inside = sampled_in_kiel(stars["teff"], stars["logg"])
+    if "c_fe" in stars and "o_fe" in stars:
+        inside = inside & (np.asarray(stars["c_fe"]) - np.asarray(stars["o_fe"]) <= LARGEST_C_O)
+    return inside

@@ -8,7 +8,9 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from specnb.gaia import data_folder, real_files
+from specnb import gaia
+from specnb.apogee import archive
+from specnb.gaia import data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 # What decides the figures besides the code and the data.
@@ -87,7 +89,9 @@ def code_key(notebook: Path, parameters: dict) -> str:
 
 def stars_key() -> str:
     """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
-    return _digest({p.name: checksum(p) for p in real_files()}, os.environ.get("SPECNB_OFFLINE", ""))
+    return _digest(
+        {p.name: checksum(p) for p in [*gaia.real_files(), *archive.real_files()]}, os.environ.get("SPECNB_OFFLINE", "")
+    )
 
 
 def _digest(*values) -> str:

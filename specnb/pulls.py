@@ -5,12 +5,17 @@ from astropy.table import Table
 
 from specnb.spectra import Spectra
 
+MARGIN = 0.2  # of a label's range, that ideal stars keep from either end
+LEAST_METALLICITY = {"m_h": -1.2, "fe_h": -0.7}  # dex; choices
+LEAST_ERRORS = 4.0  # standard errors, of the median ideal star, that fit between it and the nearest limit: a choice
+
 
 def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """Stars spread evenly over the inner part of the emulator's range, with noise and nothing else.
 
     Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at rotation and
-    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and [M/H] is above -1.2.
+    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and [M/H] is above
+    -1.2, or [Fe/H], where abundances of single elements are labels, above -0.7.
 
     Parameters
     ----------
@@ -28,8 +33,8 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
-    low, high = emulator.low + 0.2 * span, emulator.high - 0.2 * span
-    low[emulator.labels.index("m_h")] = -1.2
+    low, high = emulator.low + MARGIN * span, emulator.high - MARGIN * span
+    low = np.array([LEAST_METALLICITY.get(name, value) for name, value in zip(emulator.labels, low)])
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))
@@ -69,3 +74,21 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
         )
     names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
     return Table(rows=rows, names=names)
+
+
+def constrained(statistics: Table, emulator) -> np.ndarray:
+    """Which labels the spectra of `interior_stars` constrain: those whose median error is so small that the nearest limit
+    of the label is at least `LEAST_ERRORS` of them away. Of others the limits cut the fits, and the pulls with them.
+
+    Parameters
+    ----------
+    statistics : Table
+        Of `pull_statistics`, with a row for each label of the emulator, in order.
+    emulator : Emulator
+
+    Returns
+    -------
+    ndarray of bool, shape (n_labels,)
+    """
+    margin = MARGIN * (emulator.high - emulator.low)
+    return LEAST_ERRORS * np.asarray(statistics["median_error"]) < margin

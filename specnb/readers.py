@@ -1,4 +1,5 @@
-"""Read spectra whatever the kind of file: Gaia RVS mean spectra in every shape of the archive, and specnb's own HDF5.
+"""Read spectra whatever the kind of file: Gaia RVS mean spectra in every shape of the archive, APOGEE spectra (see
+specnb.apogee.readers), and specnb's own HDF5.
 
 Shapes of Gaia DR3 RVS mean spectra
 -----------------------------------
@@ -21,6 +22,7 @@ from astropy import units
 from astropy.io import fits, votable
 from astropy.table import Table
 
+from specnb.apogee.readers import is_apogee, read_apogee
 from specnb.spectra import Spectra
 from specnb.wavelength import RVS_NATIVE, air_from_vacuum
 
@@ -38,21 +40,21 @@ def read_spectra(paths):
     Parameters
     ----------
     paths : str, Path, or sequence of them
-        Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), or HDF5 written by specnb, told apart by
-        their content.
+        Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), apStar, asStar or aspcapStar files of APOGEE,
+        or HDF5 written by specnb, told apart by their content.
 
     Returns
     -------
     Spectra
-        Gaia spectra on their native 2,401 pixels with source_id as ids and no labels. Labels of HDF5 files are kept
-        if every file has them.
+        Gaia spectra on their native 2,401 pixels with source_id as ids and no labels; APOGEE spectra as `read_apogee`
+        gives them. Labels of HDF5 and APOGEE files are kept if every file has them.
 
     Raises
     ------
     OSError
         If a path is not a file.
     ValueError
-        If a file is damaged, of unknown kind, lacks a column, is in air or off the RVS grid, if a star has no good
+        If a file is damaged, of unknown kind, lacks a column, is in air or off its survey's grid, if a star has no good
         pixel, an error that is not positive, or appears twice, or if the grids of the files differ.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
@@ -73,6 +75,8 @@ def _read(path):
     kind = _kind(path)
     if kind == "hdf5":
         return Spectra.read(path)
+    if kind == "fits" and is_apogee(path):
+        return read_apogee(path)
     try:
         tables = _tables(path, kind)
     except Exception as error:  # each reader of astropy raises what it likes on a damaged file

@@ -1,32 +1,31 @@
-"""Make the emulator that the repository ships: train it, measure it, write weights and model card."""
+"""Make the emulators that the repository ships: train one, measure it, write weights and model card."""
 
 from pathlib import Path
 
 from specnb.accuracy import accuracy
 from specnb.emulator import WEIGHTS
-from specnb.grid import RVS_GRID, load_grid
+from specnb.grid import RVS, Band, load_grid
 from specnb.provenance import checksum
-from specnb.training import EmulatorConfig, held_out, train_emulator
+from specnb.training import CONFIGS, EmulatorConfig, held_out, train_emulator
 
 CARD = """\
-# Emulator `rvs`
+# Emulator `{name}`
 
-Six stellar labels to the 800 pixels of the Gaia RVS window. Made by `specnb data emulator`; opened by
-`specnb.load_emulator("rvs")`. Notebook `01_simulator_and_emulator` shows its accuracy.
+{what} Made by `specnb data emulator {name}`; opened by `specnb.load_emulator("{name}")`. Notebook `{notebook}` shows its
+accuracy.
 
 | label | unit | trusted range | trained range | meaning |
 | --- | --- | --- | --- | --- |
 {ranges}
 
-Conventions (solar scale, α elements, what v_micro and v_broad mean) are in `specnb/labels.py`.
+Conventions (solar scale, abundances, what v_micro and v_broad mean) are in `specnb/labels.py`.
 
 - **Network**: multilayer perceptron, hidden layers {hidden}, SiLU, linear output; labels scaled to ±1.
-- **Training**: {train_spectra} spectra of `data/rvs_grid.h5` (sha256 `{grid}`), {copies} draws of v_broad each; mean
+- **Training**: {train_spectra} spectra of `data/{grid_name}` (sha256 `{grid}`), {copies} draws of v_broad each; mean
   absolute error; seed {seed}; {epochs} epochs, {seconds:.0f} s on {device}.
-- **Wavelength**: vacuum, bins of 0.3 Å, 8460-8700 Å; R = 11,500; flux over continuum.
-- **Limits**: LTE, plane-parallel, no TiO; [Fe/H] = [M/H]; the cores of Ca II, a blend at 8504 Å and a line at 8634 Å
-  are known to be wrong (`specnb.lines.UNTRUSTED_WINDOWS`). Outside the trained range it warns and extrapolates.
-- **Licence**: CC-BY-4.0; cite the sources named in the attributes of `data/rvs_grid.h5`.
+- **Wavelength**: {wavelength}
+- **Limits**: {limits} Outside the trained range it warns and extrapolates.
+- **Licence**: CC-BY-4.0; cite the sources named in the attributes of `data/{grid_name}`.
 
 Absolute flux error on {n_test} held-out simulated spectra ({spectra} of the grid, {draws} draws of v_broad each), which
 neither training nor any choice has seen:
@@ -35,6 +34,23 @@ neither training nor any choice has seen:
 | --- | --- |
 {errors}
 """
+TEXTS = {
+    "rvs": {
+        "what": "Six stellar labels to the 800 pixels of the Gaia RVS window.",
+        "notebook": "01_simulator_and_emulator",
+        "wavelength": "vacuum, bins of 0.3 Å, 8460-8700 Å; R = 11,500; flux over continuum.",
+        "limits": "LTE, plane-parallel, no TiO; [Fe/H] = [M/H]; the cores of Ca II, a blend at 8504 Å and a line at 8634 Å\n"
+        "  are known to be wrong (`specnb.lines.UNTRUSTED_WINDOWS`).",
+    },
+    "apogee": {
+        "what": "25 stellar labels to 7,214 pixels of APOGEE.",
+        "notebook": "06_apogee_world",
+        "wavelength": "vacuum, APOGEE's pixels (6e-6 in log10 λ) on three detectors, 15,168-16,937 Å; R = 22,500;\n"
+        "  flux over the papers' pseudo-continuum (`specnb.apogee.continuum`).",
+        "limits": "LTE, plane-parallel, no TiO, no H2O; [C/O] ≤ 0.25; atmospheres follow [Fe/H] and [α/Fe] only; the\n"
+        "  strengths of many lines are untuned.",
+    },
+}
 STATISTICS = {
     "mean": "mean over all pixels of all spectra",
     "median": "median over the same",
@@ -46,12 +62,14 @@ STATISTICS = {
 TEST_DRAWS = 4
 
 
-def ship_emulator(config: EmulatorConfig = EmulatorConfig(), folder: Path = WEIGHTS) -> dict[str, float]:
-    """Train the RVS emulator and write ``rvs.safetensors`` and its model card ``rvs.md``.
+def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder: Path = WEIGHTS) -> dict[str, float]:
+    """Train an emulator and write its weights, BAND.safetensors, and its model card, BAND.md.
 
     Parameters
     ----------
-    config : EmulatorConfig
+    band : Band
+    config : EmulatorConfig, optional
+        Default: that of `specnb.training.CONFIGS`.
     folder : Path
 
     Returns
@@ -59,20 +77,23 @@ def ship_emulator(config: EmulatorConfig = EmulatorConfig(), folder: Path = WEIG
     dict
         Accuracy on the held-out spectra, see `specnb.accuracy.accuracy`.
     """
-    grid = load_grid(RVS_GRID)
+    grid, config = load_grid(band), config or CONFIGS[band.name]
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
     errors = {name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()}
-    emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(RVS_GRID)}
-    emulator.save(folder / "rvs.safetensors")
+    emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(band.path)}
+    emulator.save(folder / f"{band.name}.safetensors")
     card = emulator.card
     trained = zip(emulator.network.low.tolist(), emulator.network.high.tolist())
     text = CARD.format(
+        name=band.name,
+        **TEXTS[band.name],
         ranges="\n".join(
             f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} | {low:.4g} to {high:.4g} | {label.meaning} |"
             for label, (low, high) in zip(emulator.label_set, trained)
         ),
         hidden=", ".join(map(str, config.hidden)),
+        grid_name=band.path.name,
         grid=card["grid_sha256"][:16],
         copies=config.copies,
         seed=config.seed,
@@ -85,5 +106,5 @@ def ship_emulator(config: EmulatorConfig = EmulatorConfig(), folder: Path = WEIG
         draws=TEST_DRAWS,
         errors="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
     )
-    (folder / "rvs.md").write_text(text, encoding="utf-8")
+    (folder / f"{band.name}.md").write_text(text, encoding="utf-8")
     return errors

@@ -10,9 +10,8 @@ from tqdm.auto import tqdm
 
 from specnb.device import pick_device
 from specnb.emulator import Emulator, Network
-from specnb.grid import SyntheticGrid, broadened, split
-from specnb.labels import RVS_LABELS
-from specnb.wavelength import RVS_PIXELS
+from specnb.grid import SyntheticGrid, broadened, split, trained_range
+from specnb.labels import APOGEE_ELEMENTS
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,9 @@ class EmulatorConfig:
     Attributes
     ----------
     hidden : tuple of int
-        Widths of the hidden layers.
+        Widths of the hidden layers of one perceptron of all labels; not used if there are branches.
+    branches : tuple of (tuple of str, tuple of int)
+        Of each of several perceptrons whose outputs are added: names of its labels and widths of its hidden layers.
     copies : int
         Draws of v_broad for each grid spectrum.
     batch : int
@@ -40,6 +41,7 @@ class EmulatorConfig:
     """
 
     hidden: tuple[int, ...] = (256,) * 4  # validation error 0.0005; The Payne's two layers of 300: 0.0011
+    branches: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
     copies: int = 8  # v_broad enters smoothly: eight strata of 6 km/s determine it
     batch: int = 128  # at an equal number of epochs better than 512
     learning_rate: float = 3e-3
@@ -47,6 +49,20 @@ class EmulatorConfig:
     patience: int = 150  # half the schedule: while its rate is high, the validation error may stall for long
     seed: int = 1
     device: str = "auto"
+
+
+ABUNDANCES = tuple(f"{element.lower()}_fe" for element in APOGEE_ELEMENTS)
+_ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
+_CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
+# Of 25 labels, what acts together: the atmosphere; the elements that share CO, CN and OH; those whose mean shapes the
+# model atmosphere; and each other element with the atmosphere.
+_BRANCHES = (
+    (_ATMOSPHERE, (128, 128, 128, 64)),
+    ((*_ATMOSPHERE, *_CNO), (64, 64, 64, 32)),
+    ((*_ATMOSPHERE, "o_fe", "mg_fe", "si_fe", "ca_fe"), (64, 64, 32)),
+    *(((*_ATMOSPHERE, name), (32, 32, 8)) for name in ABUNDANCES if name not in _CNO),
+)
+CONFIGS = {"rvs": EmulatorConfig(), "apogee": EmulatorConfig(branches=_BRANCHES, copies=4, batch=64)}
 
 
 def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(), progress: bool = True):
@@ -74,10 +90,11 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
     x, y = (torch.from_numpy(a).to(device) for a in broadened(grid, train, config.copies, config.seed))
     x_val, y_val = (torch.from_numpy(a).to(device) for a in broadened(grid, validation, 4, config.seed + 1))
 
-    low = np.append(grid.low, RVS_LABELS[-1].low)
-    high = np.append(grid.high, RVS_LABELS[-1].high)
-    network = Network(low, high, config.hidden, y.shape[1]).to(device)
-    network.layers[-1].bias.data = y.mean(dim=0)  # start from the mean spectrum
+    names = [label.name for label in grid.band.labels]
+    branches = [([names.index(name) for name in own], widths) for own, widths in config.branches]
+    branches = branches or [(range(len(names)), config.hidden)]
+    network = Network(*trained_range(grid), branches, y.shape[1]).to(device)
+    network.output.bias.data = y.mean(dim=0)  # start from the mean spectrum
     optimizer = torch.optim.Adam(network.parameters(), fused=device.type != "mps")
     steps = -(-len(x) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -106,7 +123,7 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
         if waited >= config.patience:
             break
     network.load_state_dict(best[1])
-    emulator = Emulator(network, RVS_PIXELS)
+    emulator = Emulator(network, grid.band.pixels, grid.band.labels)
     emulator.card = {
         "config": asdict(config),
         "grid_seed": int(grid.provenance["seed"]),
@@ -125,7 +142,7 @@ def held_out(grid: SyntheticGrid, copies: int = 4):
 
     Returns
     -------
-    labels : ndarray, shape (m, 6)
-    flux : ndarray, shape (m, 800)
+    labels : ndarray, shape (m, n_labels)
+    flux : ndarray, shape (m, n_pix)
     """
     return broadened(grid, split(len(grid))[2], copies, seed=0)

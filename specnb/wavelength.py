@@ -1,4 +1,4 @@
-"""Wavelength scales: vacuum and air, and the pixel grids of the RVS. All values in Å.
+"""Wavelength scales: vacuum and air, and the pixel grids of Gaia RVS and APOGEE. All values in Å.
 
 specnb works in vacuum throughout; line lists and Turbospectrum work in air.
 """
@@ -12,6 +12,13 @@ RVS_RESOLVING_POWER = 11_500.0
 RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
 # The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al. 2023).
 RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
+
+APOGEE_RESOLVING_POWER = 22_500.0
+# APOGEE's 8,575 pixels: uniform in log10 λ, 4.14 km/s each.
+APOGEE_NATIVE = 10 ** (4.179 + 6e-6 * np.arange(8575))
+# The 7,214 of them on which the papers work: three detectors without their ends.
+APOGEE_CUT = np.r_[322:3242, 3648:6048, 6412:8306]
+APOGEE_PIXELS = APOGEE_NATIVE[APOGEE_CUT]
 
 
 def air_from_vacuum(wavelength):
@@ -69,3 +76,21 @@ def pixel_edges(wavelength):
     first = 2 * wavelength[0] - middle[0]
     last = 2 * wavelength[-1] - middle[-1]
     return np.concatenate([[first], middle, [last]])
+
+
+def detectors(wavelength):
+    """Where the gaps between detectors divide pixels: a gap is a step of more than three times the median step.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Centres in Å, increasing.
+
+    Returns
+    -------
+    list of slice
+        The pixels of each detector; one slice for spectra without gaps.
+    """
+    step = np.diff(wavelength)
+    cuts = np.flatnonzero(step > 3.0 * np.median(step)) + 1
+    return [slice(int(a), int(b)) for a, b in zip([0, *cuts], [*cuts, len(wavelength)])]

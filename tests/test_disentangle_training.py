@@ -253,7 +253,8 @@ def test_training_reconstructs(spectra):
 
 def test_divergence_is_a_sentence(spectra):
     with pytest.raises(
-        Diverged, match=r"training with λ = .*, seed 1 diverged in epoch \d+ \(train, loss, recon.*\): lower learning_rate or \|λ\|"
+        Diverged,
+        match=r"training with λ = .*, seed 1 diverged in epoch \d+ \(train, loss, recon.*\): lower learning_rate or \|λ\|",
     ):
         fit(spectra, config(lambdas={"teff": 10.0}, bottleneck=1e-3, learning_rate=1.0, epochs=20))
 

@@ -108,7 +108,7 @@ def test_save_and_load(tmp_path):
     torch.manual_seed(0)
     wavelength = np.linspace(8460.0, 8700.0, 30)
     low, high = [4000, 0, -2, 0, 0, 0], [7000, 5, 0, 1, 2, 9]
-    emulator = Emulator(Network(low, high, (7, 5), 30), wavelength, card={"seed": 3})
+    emulator = Emulator(Network(low, high, [(range(6), (7, 5)), ([0, 3], (4,))], 30), wavelength, card={"seed": 3})
     emulator.save(tmp_path / "small.safetensors")
     again = Emulator.load(tmp_path / "small.safetensors")
     labels = [[5000.0, 3.0, -1.0, 0.2, 1.0, 5.0]]
@@ -119,13 +119,15 @@ def test_save_and_load(tmp_path):
 
 
 def test_weights_of_other_labels(tmp_path):
-    Emulator(Network([0] * 5, [1] * 5, (4,), 8), np.arange(8.0), RVS_LABELS[:5]).save(tmp_path / "other.safetensors")
+    Emulator(Network([0] * 5, [1] * 5, [(range(5), (4,))], 8), np.arange(8.0), RVS_LABELS[:5]).save(
+        tmp_path / "other.safetensors"
+    )
     with pytest.raises(OSError, match=r"other.safetensors .*its labels are teff,logg,m_h,alpha_fe,vmicro, not"):
         Emulator.load(tmp_path / "other.safetensors")
 
 
 def test_truncated_weights(tmp_path):
-    emulator = Emulator(Network([0] * 6, [1] * 6, (4,), 8), np.arange(8.0))
+    emulator = Emulator(Network([0] * 6, [1] * 6, [(range(6), (4,))], 8), np.arange(8.0))
     emulator.save(tmp_path / "whole.safetensors")
     path = tmp_path / "cut.safetensors"
     path.write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])

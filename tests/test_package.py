@@ -6,11 +6,13 @@ import pytest
 import specnb
 
 # The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening lines artifacts device spectra rebinning readers gaia grid emulator shift
-population effects mock pulls training accuracy forward fit
+ORDER = """labels wavelength broadening lines artifacts device spectra rebinning
+apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
+population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
+pulls training accuracy forward fit
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
-figures.style figures.live figures.emulator figures.explorer figures.fits figures.survey figures.history figures.latents
+figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
 figures.regression figures.counterfactual figures.editor figures.conditional figures.sweep
 widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas
 provenance study parameters runner sweep index shipping cli""".split()

@@ -1,15 +1,25 @@
 """Wavelength scales, broadening and the recipe's sampling."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-
 from specnb.broadening import LIMB_DARKENING, broaden, rotation_transform
-from specnb.labels import RVS_LABELS, lowest_logg, sampled_in_kiel
-from specnb.wavelength import C_KM_S, RVS_NATIVE, RVS_PIXELS, air_from_vacuum, pixel_edges, vacuum_from_air
+from specnb.grid import BANDS, load_grid
+from specnb.labels import RVS_LABELS, lowest_logg, sampled_in_kiel, where_sampled
+from specnb.wavelength import (
+    APOGEE_PIXELS,
+    C_KM_S,
+    RVS_NATIVE,
+    RVS_PIXELS,
+    air_from_vacuum,
+    detectors,
+    pixel_edges,
+    vacuum_from_air,
+)
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 
@@ -72,44 +82,55 @@ def test_labels_exist_where_stars_do():
     assert not sampled_in_kiel(6500.0, 2.0) and sampled_in_kiel(4500.0, 0.0) and sampled_in_kiel(6500.0, 3.2)
 
 
-@pytest.fixture
-def rvs_grid(monkeypatch):
+@pytest.fixture(params=["rvs_grid", "apogee_grid"])
+def recipe(request, monkeypatch):
     pytest.importorskip("dill", reason="the recipe's extra dependency")
     monkeypatch.setattr(sys, "path", [str(RECIPES), *sys.path])
-    import rvs_grid
-
-    return rvs_grid
+    return import_module(request.param).GRID
 
 
-def test_recipe_samples_where_stars_are_and_extends(rvs_grid):
-    labels = rvs_grid.sample_labels(300, seed=1)
-    np.testing.assert_array_equal(labels[:40], rvs_grid.sample_labels(40, seed=1))
-    assert labels.shape == (300, 5)
-    assert sampled_in_kiel(labels[:, 0], labels[:, 1]).all()
-    low, high = np.array([(label.low, label.high) for label in RVS_LABELS[:5]]).T
+def test_recipe_samples_where_stars_are_and_extends(recipe):
+    labels = recipe.sample_labels(300, seed=1)
+    np.testing.assert_array_equal(labels[:40], recipe.sample_labels(40, seed=1))
+    names = [label.name for label in recipe.labels]
+    assert labels.shape == (300, len(names)) and "vbroad" not in names
+    assert where_sampled(dict(zip(names, labels.T))).all()
+    low, high = np.array([(label.low, label.high) for label in recipe.labels]).T
     span = high - low
     assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(labels.max(axis=0) > high - 0.05 * span)
 
 
-def test_recipe_resumes_and_refuses_foreign_spectra(rvs_grid, tmp_path):
-    labels = rvs_grid.sample_labels(3, seed=1)
-    flux = np.full(len(rvs_grid.WAVELENGTH), 0.5, np.float32)
-    for index in (0, 2):  # the second one is missing, as after a failure
-        np.savez(tmp_path / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
-    assert rvs_grid.compute((None, tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
-    assert rvs_grid.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
-    from specnb.grid import load_grid
+def test_carbon_stars_are_not_sampled(recipe):
+    star = {"teff": 4500.0, "logg": 2.0, "c_fe": 0.3, "o_fe": 0.1}
+    assert where_sampled(star) and not where_sampled(star | {"o_fe": 0.0})
+    assert not where_sampled(star | {"teff": 6500.0})
 
-    grid = load_grid(tmp_path / "grid.h5")
+
+def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
+    labels = recipe.sample_labels(3, seed=1)
+    flux = np.full(len(recipe.wavelength), 0.5, np.float32)
+    (tmp_path / recipe.name).mkdir()
+    for index in (0, 2):  # the second one is missing, as after a failure
+        np.savez(tmp_path / recipe.name / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
+    assert recipe.compute((tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
+    assert recipe.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
+    grid = load_grid(BANDS[recipe.name.removesuffix("_grid")], tmp_path / "grid.h5")
     np.testing.assert_array_equal(grid.labels, labels[[0, 2]])
     np.testing.assert_allclose(grid.flux, 0.5, atol=1e-5)
     with pytest.raises(SystemExit, match="holds other labels than seed 2"):
-        rvs_grid.assemble(tmp_path, tmp_path / "grid.h5", rvs_grid.sample_labels(3, seed=2), seed=2)
+        recipe.assemble(tmp_path, tmp_path / "grid.h5", recipe.sample_labels(3, seed=2), seed=2)
 
 
-def test_abundances(rvs_grid):
+def test_abundances(recipe):
     from turbospectrum import SOLAR, abundances
 
     assert len(SOLAR) == 90 and SOLAR[26] == 7.50 and SOLAR[20] == 6.34
-    shifted = abundances(-0.5, 0.3)
+    shifted = abundances(-0.5, {"Ca": 0.3})
     assert shifted[26] == pytest.approx(7.0) and shifted[20] == pytest.approx(6.14)
+
+
+def test_detectors_are_divided_at_gaps():
+    assert detectors(RVS_PIXELS) == [slice(0, 800)]
+    parts = detectors(APOGEE_PIXELS)
+    assert [part.stop - part.start for part in parts] == [2920, 2400, 1894] and parts[-1].stop == len(APOGEE_PIXELS)
+    assert APOGEE_PIXELS[[0, -1]] == pytest.approx([15168.13, 16936.75], abs=0.01)

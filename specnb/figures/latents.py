@@ -35,7 +35,7 @@ def tsne_panels(projections, labels, names):
     projections : mapping of str to ndarray, shape (n, 2)
         Title and map of each representation, as from `specnb.disentangle.probe.project`.
     labels : Table, mapping or ndarray, shape (n, n_labels)
-        An array has its columns in the order of `RVS_LABELS`.
+        An array has its columns in the order of that one of `specnb.labels.LABEL_SETS` which has as many.
     names : sequence of str
         Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a value are left out.
 

@@ -6,7 +6,7 @@ import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
 
-from specnb.labels import RVS_LABELS
+from specnb.labels import LABEL_SETS
 
 COLUMN, PAGE = 3.5, 7.2  # widths of one and two columns in inches
 
@@ -65,17 +65,19 @@ class Figure(matplotlib.figure.Figure):
         return buffer.getvalue(), {"width": int(width), "height": int(height)}
 
 
+_LABELS = {label.name: label for labels in LABEL_SETS for label in labels}
+
+
 def axis_title(name: str, unit: str = "") -> str:
     """Symbol and unit of a label for an axis; an unknown label is shown by its name."""
-    for label in RVS_LABELS:
-        if label.name == name:
-            return label.axis
+    if name in _LABELS:
+        return _LABELS[name].axis
     return f"{name} ({unit})" if unit else name
 
 
 def symbol(name: str) -> str:
     """Symbol of a label without its unit."""
-    return next((label.symbol for label in RVS_LABELS if label.name == name), name)
+    return _LABELS[name].symbol if name in _LABELS else name
 
 
 def column(labels, name: str) -> np.ndarray:
@@ -84,7 +86,7 @@ def column(labels, name: str) -> np.ndarray:
     Parameters
     ----------
     labels : Table, mapping or ndarray, shape (n, n_labels)
-        An array has its columns in the order of `RVS_LABELS`.
+        An array has its columns in the order of that one of `LABEL_SETS` which has as many.
     name : str
 
     Raises
@@ -93,7 +95,8 @@ def column(labels, name: str) -> np.ndarray:
         If there is no such label.
     """
     if isinstance(labels, np.ndarray) and labels.dtype.names is None:
-        labels = {label.name: values for label, values in zip(RVS_LABELS, labels.T)}
+        order = next((known for known in LABEL_SETS if len(known) == labels.shape[1]), LABEL_SETS[0])
+        labels = {label.name: values for label, values in zip(order, labels.T)}
     try:
         values = labels[name]
     except KeyError:

@@ -133,7 +133,9 @@ def spectra_by_snr(spectra, truth, snr):
     panels = figure.subplots(len(spectra), 1, sharex=True, squeeze=False).ravel()
     for k, axes in enumerate(panels):
         good = ~spectra.mask[k]
-        axes.plot(spectra.wavelength, np.where(good, spectra.flux[k], np.nan), color=GREY, linewidth=0.6, label="observed")
+        axes.plot(
+            spectra.wavelength, np.where(good, spectra.flux[k], np.nan), color=GREY, linewidth=0.6, label="observed"
+        )
         if truth is not None:
             axes.plot(truth.wavelength, truth.flux[k], color=VERMILLION, linewidth=0.7, label="without noise")
         axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")

@@ -6,8 +6,18 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
-from specnb.figures.explorer import ExplorerFigure, start_labels
-from specnb.widgets.picture import WINDOWS, check_pixels, check_range, encode_png, label_slider, picture, slider_grid
+from specnb.features import GROUPS
+from specnb.figures.explorer import ExplorerFigure, in_h_band, start_labels
+from specnb.widgets.picture import (
+    H_BAND_WINDOWS,
+    WINDOWS,
+    check_pixels,
+    check_range,
+    encode_png,
+    label_slider,
+    picture,
+    slider_grid,
+)
 
 
 class EmulatorExplorer(ipywidgets.VBox):
@@ -36,7 +46,8 @@ class EmulatorExplorer(ipywidgets.VBox):
         self._check_range(self._start)
         stars = [] if reference_spectra is None else [str(name) for name in reference_spectra.ids]
         self.gradient = ipywidgets.Dropdown(options=emulator.labels, description="gradient")
-        self.window = ipywidgets.Dropdown(options=list(WINDOWS), description="window")
+        self._windows = H_BAND_WINDOWS if in_h_band(emulator) else WINDOWS
+        self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
         self.reference = ipywidgets.Dropdown(
             options=[("start labels", -1)] + [(star, i) for i, star in enumerate(stars)],
             value=-1,
@@ -56,8 +67,15 @@ class EmulatorExplorer(ipywidgets.VBox):
         self._export_button.on_click(lambda _: self._say(f"wrote {self.export()}"))
         choices = ipywidgets.HBox([self.gradient, self.window, self.reference])
         below = ipywidgets.HBox([self._reset_button, self._export_button, self.readout])
-        super().__init__([slider_grid(self.sliders.values()), choices, below, self.image])
+        super().__init__([self._arranged(), choices, below, self.image])
         self._draw(self._start)
+
+    def _arranged(self):
+        """All sliders in one grid, or in the H band, where they are many, a tab for each group."""
+        if not in_h_band(self.emulator):
+            return slider_grid(self.sliders.values())
+        grids = [slider_grid(self.sliders[name] for name in group) for group in GROUPS.values()]
+        return ipywidgets.Tab(grids, titles=list(GROUPS))
 
     @property
     def labels(self):
@@ -123,7 +141,7 @@ class EmulatorExplorer(ipywidgets.VBox):
     def _draw(self, labels):
         start = time.perf_counter()
         wavelength = self.emulator.wavelength
-        window = WINDOWS[self.window.value] or (wavelength[0], wavelength[-1])
+        window = self._windows[self.window.value] or (wavelength[0], wavelength[-1])
         self.view.update(labels, self.gradient.value, window)
         self.image.value = encode_png(self.view.pixels())
         self._say(f"redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")

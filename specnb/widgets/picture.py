@@ -13,7 +13,7 @@ from PIL import Image
 from specnb.figures.style import SCREEN_DPI
 
 # Slider steps and decimals of the readout, by a label's unit.
-STEPS = {"K": (10.0, 0), "dex": (0.05, 2), "km / s": (0.1, 1)}
+STEPS = {"K": (10.0, 0), "dex": (0.05, 2), "km / s": (0.1, 1), "": (0.5, 1)}
 WINDOWS = {
     "whole range": None,
     "Ca II 8500": (8490.0, 8511.0),
@@ -22,6 +22,20 @@ WINDOWS = {
     "Fe I, Ti I 8514–8522": (8508.0, 8526.0),
     "Fe I 8611–8627": (8609.0, 8629.0),
     "Fe I, Ti I 8675–8697": (8673.0, 8697.0),
+}
+H_BAND_WINDOWS = {
+    "whole range": None,
+    "blue detector": (15167.0, 15794.0),
+    "green detector": (15879.0, 16418.0),
+    "red detector": (16499.0, 16939.0),
+    "K I 15173": (15168.0, 15188.0),
+    "OH 15283": (15270.0, 15300.0),
+    "CO 3–0 head 15582": (15570.0, 15610.0),
+    "Mg I 15745–15770": (15735.0, 15780.0),
+    "Ca I 16141–16162": (16130.0, 16170.0),
+    "CO 6–3 head 16189": (16180.0, 16220.0),
+    "Na I 16378, 16393": (16370.0, 16400.0),
+    "Al I 16724–16768": (16715.0, 16775.0),
 }
 
 

@@ -1,0 +1,55 @@
+"""The grid of synthetic spectra in the H band of APOGEE, data/apogee_grid.h5. Usage: see grid.py."""
+
+import numpy as np
+from grid import Recipe
+from turbospectrum import H_BAND, Model, abundances, synthesize
+
+from specnb.broadening import broaden
+from specnb.labels import APOGEE_ELEMENTS, APOGEE_LABELS
+from specnb.wavelength import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+
+LABELS = tuple(label for label in APOGEE_LABELS if label.name != "vbroad")
+NAMES = [label.name for label in LABELS]
+# What the atmosphere's [α/M] is made of: oxygen for the molecules, the others for the electrons.
+ATMOSPHERE_ALPHA = ("o_fe", "mg_fe", "si_fe", "ca_fe")
+ALPHA_RANGE = (-0.2, 0.6)  # of the atmospheres
+
+
+def simulate(work, labels, also=None):
+    """Flux of one star at the resolving power of APOGEE, shape (8575,). ``also``: [X/Fe] of elements without a label."""
+    star = dict(zip(NAMES, labels))
+    alpha = float(np.clip(np.mean([star[name] for name in ATMOSPHERE_ALPHA]), *ALPHA_RANGE))
+    own = {element: star[f"{element.lower()}_fe"] for element in APOGEE_ELEMENTS}
+    chemistry = abundances(star["fe_h"], own | {"Ne": alpha, "Ar": alpha} | (also or {}))
+    model = Model(star["teff"], star["logg"], star["fe_h"], alpha)
+    wavelength, flux = synthesize(work, H_BAND, model, chemistry, star["vmicro"], star["c12_c13"])
+    return broaden(wavelength, flux, APOGEE_NATIVE, resolving_power=APOGEE_RESOLVING_POWER)
+
+
+GRID = Recipe(
+    name="apogee_grid",
+    n=2000,
+    labels=LABELS,
+    margins={
+        "teff": (100.0, 100.0),
+        "logg": (0.1, 0.2),
+        "fe_h": (0.1, 0.1),
+        "vmicro": (0.1, 0.1),
+        "c12_c13": (1.0, 10.0),
+    }
+    | {f"{element.lower()}_fe": (0.1, 0.1) for element in APOGEE_ELEMENTS},
+    powers={"teff": 1.25, "fe_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
+    logarithmic=("c12_c13",),  # ¹³C matters as a fraction of all carbon
+    wavelength=APOGEE_NATIVE,
+    simulate=simulate,
+    attributes={
+        "title": "Synthetic stellar spectra in the H band of APOGEE",
+        "resolving_power": APOGEE_RESOLVING_POWER,
+        "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 57 layers, no TiO, no H2O",
+        "synthesis_step_angstrom": H_BAND.step,
+        "citations": {"lines": "linemake: Placco et al. 2021, RNAAS 5, 92; Kurucz (van der Waals damping)"},
+    },
+)
+
+if __name__ == "__main__":
+    GRID.main()

@@ -1,0 +1,262 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The APOGEE world
+#
+# **Why the H band.** APOGEE takes spectra at 1.51–1.70 µm, where dust is nearly transparent and cool giants are bright:
+# it sees stars across the whole Milky Way. In return the spectrum is crowded. Most lines of a cool giant are molecular:
+# carbon monoxide in bands with sharp heads, CN and OH nearly everywhere; between them stand lines of some twenty elements.
+#
+# **Twenty-five labels.** A star is described by its atmosphere ($T_\mathrm{eff}$, log g, two velocities), nineteen
+# abundances relative to iron, iron itself, and the ratio of the carbon isotopes, which tells how much of the surface has
+# been through the star's core. Labels act on each other: CO binds nearly all of the less abundant of carbon and oxygen, so
+# that more carbon leaves less oxygen for OH. No pixel belongs to one label alone, and all 25 are fitted at once.
+#
+# **Three detectors, one pseudo-continuum.** The 7,214 pixels lie on three detectors with gaps between them. The true
+# continuum is nowhere to be seen; as in the paper, real and synthetic spectra are divided by the same polynomial through
+# the same pixels, so that whatever it gets wrong is wrong in both.
+
+# %% tags=["parameters"]
+seed: int = 1  # random seed of the mock stars
+n_ideal: int = 100  # mock stars for the pulls, for which the model is right
+snr: float = 100.0  # their signal-to-noise per pixel
+n_survey: int = 300  # stars of the mock survey
+element: str = "Mg"  # element of the explorer's gradient panel
+device: str = "auto"  # auto, cpu, cuda or mps
+output: str = ""  # folder for figures and tables; empty: only show them
+
+# %%
+import numpy as np
+from astropy.table import Table, vstack
+
+import specnb
+from specnb.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
+from specnb.apogee.archive import real_apogee, real_files
+from specnb.apogee.gap import domain_gap, known_causes
+from specnb.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.device import pick_device
+from specnb.emulator import WEIGHTS
+from specnb.features import ELEMENTS, elements_at, features, marked
+from specnb.figures import hband
+from specnb.figures.explorer import ExplorerFigure
+from specnb.figures.fits import pulls
+from specnb.figures.survey import kiel
+from specnb.grid import APOGEE, load_grid
+from specnb.pulls import constrained, interior_stars, pull_statistics
+from specnb.responses import RESPONSES, load_responses
+from specnb.study import Study
+from specnb.training import held_out
+from specnb.widgets import browse_fits, explore_emulator
+from specnb.widgets.picture import H_BAND_WINDOWS
+
+study = Study(output)
+
+# %%
+study.input(WEIGHTS / "apogee.safetensors")
+emulator = specnb.load_emulator("apogee").to(pick_device(device))
+
+# %% [markdown]
+# ## A tour
+#
+# Which element makes which line? We ask the simulator: for one K giant (4750 K, log g 2.5, solar abundances,
+# $v_\mathrm{broad}$ 6 km/s) raise one element by 0.05 dex and see which pixels get darker. A *feature* is a run of pixels
+# that darken by more than 0.001, and by more than 0.005 at its deepest. Its *share* is the part of that darkening, summed
+# over all elements, that is due to this one: 1 for a clean line, less for a blend. Features of C, N and O are mostly those
+# of CO, CN and OH, and a line of CN counts for both.
+
+# %%
+responses = load_responses(study.input(RESPONSES))
+found = features(responses)
+native = responses.wavelength, responses.reference[None]
+giant = APOGEE.observe(*native, np.array([6.0]))[0]
+figure = hband.tour(emulator.wavelength, giant, marked(responses))
+study.figure(figure, "tour", "The H band of a K giant, features by group of elements.")
+
+# %%
+rows = []
+for name in ELEMENTS:
+    own = found[found["element"] == name]
+    clean = own[own["share"] > 0.5]
+    best = clean[np.argsort(clean["depth"])[::-1][:3]]
+    strongest = ", ".join(f"{wavelength:.1f}" for wavelength in best["wavelength"])
+    deepest = own["depth"].max() if len(own) else np.nan
+    rows.append((name, len(own), len(clean), deepest, strongest))
+names = ("element", "features", "share > 0.5", "largest depth", "strongest of these (Å)")
+study.table(Table(rows=rows, names=names), "features", "Features of each element in the K giant, for a step of 0.05 dex.")
+
+# %% [markdown]
+# Elements without a feature are not without lines: theirs are weak in this star, and the tour shows the strongest of them.
+# What stays grey is blended beyond telling, or hydrogen, such as the broad line at 16,811 Å. Now move the sliders, which lie in tabs by
+# group. The ticks have the colours of the tour, and those of the element whose gradient is shown stand out. Go to a head of
+# CO and change carbon; see what oxygen does to OH, and what carbon does to OH; find what tells the isotopes of carbon apart.
+
+# %%
+explorer = explore_emulator(emulator)
+explorer.gradient.value = "fe_h" if element == "Fe" else ELEMENTS[element]
+explorer
+
+# %%
+reference = emulator(np.array([list(explorer.labels.values())]))[0]
+view = ExplorerFigure(emulator, {"c_fe": 0.2}, reference, "solar carbon", gradient="c_fe")
+view.update(window=H_BAND_WINDOWS["CO 6–3 head 16189"])
+study.figure(view.figure, "explorer", "More carbon at a band head of CO: the difference, and the gradient by carbon.")
+
+# %% [markdown]
+# ## The grid and the emulator
+#
+# The grid was computed by the recipe in `data/recipes/` from public line lists and atmospheres. One tenth of its spectra
+# was never used in training, nor to choose anything; on these the emulator is judged.
+
+# %%
+grid = load_grid(APOGEE, study.input(APOGEE.path))
+study.result("grid_spectra", len(grid))
+study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
+labels, truth = held_out(grid, 2)
+predicted = emulator(labels)
+errors = accuracy(predicted, truth)
+for name, value in errors.items():
+    study.result(f"emulator_error_{name}", float(value), "flux")
+table = Table(rows=[errors])
+study.table(table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", dict.fromkeys(table.colnames, ".2e"))
+
+# %%
+edges = {"teff": [3900, 4250, 4500, 5000, 5500, 6000, 6600], "fe_h": [-1.6, -1, -0.5, -0.25, 0, 0.25, 0.6]}
+parts = []
+for name, bins in edges.items():
+    part = accuracy_by_label(predicted, truth, labels[:, emulator.labels.index(name)], "bin", bins)
+    part.add_column([name] * len(part), 0, "label")
+    parts.append(part)
+study.table(vstack(parts), "accuracy_by_label", "Mean absolute flux error in bins of two labels.", {"mean_error": ".2e"})
+
+# %% [markdown]
+# Where in the spectrum is it worst? Beside the pixels stand the elements that have a feature there in the K giant.
+
+# %%
+by_pixel = np.abs(predicted - truth).mean(axis=0)
+worst = np.argsort(by_pixel)[::-1][:12]
+columns = [emulator.wavelength[worst], by_pixel[worst], truth.mean(axis=0)[worst], elements_at(found, worst)]
+table = Table(columns, names=("wavelength", "mean_error", "mean_flux", "elements"))
+table["wavelength"].unit = "Angstrom"
+study.table(table, "worst_pixels", "The emulator's worst pixels.", {"wavelength": ".2f", "mean_error": ".2e"})
+
+# %% [markdown]
+# ## Derivatives
+#
+# A fit asks for derivatives, and so will the search for missing lines. An emulator may have the flux right and its slope
+# wrong: where a line is weak, a slope lost in the emulator's error costs hardly any accuracy in flux. So each derivative is
+# held against the simulator's own, from a step above and a step below the K giant.
+
+# %%
+agreement = jacobian_agreement(emulator, responses)
+for row in agreement:
+    study.result(f"jacobian_correlation_{row['label']}", float(row["correlation"]))
+study.table(agreement, "jacobian", "Emulator against simulator: derivatives of the flux at the K giant, per unit of the label.")
+
+# %%
+pairs = derivative_pairs(emulator, responses)
+shown = {name: pairs[name] for name in ("c_fe", "mg_fe", "si_fe", "fe_only")}
+caption = "Derivatives by simulator and emulator around the strongest feature of four elements."
+study.figure(hband.derivatives(emulator.wavelength, shown), "derivatives", caption)
+
+# %% [markdown]
+# ## Twenty-five labels at once
+#
+# Mock stars for which the model is exactly right, with noise and nothing else. As in notebook 02 the *pull*
+# (fit − truth)/error should follow a Gaussian of mean 0 and width 1, but only where the likelihood is Gaussian: if the error
+# reaches to the limits of a label, the limits cut it. A label counts as *constrained* if four standard errors of the median
+# star fit between it and the nearest limit.
+
+# %%
+ideal = interior_stars(emulator, n_ideal, snr, seed)
+fit = specnb.fit_labels(ideal, emulator, progress=True)
+statistics = pull_statistics(fit, ideal.labels, emulator.labels)
+statistics["constrained"] = constrained(statistics, emulator)
+for row in statistics[statistics["constrained"]]:
+    study.result(f"pull_mean_{row['label']}", float(row["mean"]))
+    study.result(f"pull_std_{row['label']}", float(row["std"]))
+study.result("labels_constrained", int(statistics["constrained"].sum()))
+study.table(statistics, "pulls", f"Pulls of {n_ideal} mock stars at S/N {snr:g}, and which labels such spectra constrain.")
+
+# %%
+figure = pulls(fit, ideal.labels, ("teff", "logg", "fe_h", "c_fe", "mg_fe", "si_fe"))
+study.figure(figure, "pulls", "Pulls of six labels for mock stars whose model is right.")
+
+# %% [markdown]
+# ## A mock survey, and its gap
+#
+# Mock stars drawn like those of APOGEE, whose "real" spectra differ from the emulator's as real ones do: line strengths that
+# are off, lines that the list lacks, more blurring, remains of the Earth's atmosphere, persistence, continuum. Everything is
+# a switch of `ApogeeMockConfig`, and everything is known. Where the mean below leaves zero, the two domains differ in all
+# stars alike; the spread is noise and what differs from star to star.
+
+# %%
+config = ApogeeMockConfig(n_stars=n_survey, seed=seed)
+observed, true = make_mock(emulator, config)
+study.figure(kiel(true.labels, color="fe_h"), "survey_kiel", "Kiel diagram of the mock survey.")
+
+# %%
+synthetic = emulator(np.column_stack([true.labels[name] for name in emulator.labels]))
+gap = domain_gap(observed, synthetic)
+study.result("gap_rms_of_mean", float(np.sqrt(np.nanmean(gap.mean**2))), "flux")
+study.result("gap_median_spread", float(np.nanmedian(gap.spread)), "flux")
+causes = known_causes(config, synthetic, true.labels)
+for cause, pixels in causes.items():
+    name = cause.replace(" ", "_").replace("'", "")
+    study.result(f"gap_rms_of_mean_{name}", float(np.sqrt(np.nanmean(gap.mean[pixels] ** 2))), "flux")
+caption = f"Observed minus synthetic spectra of {n_survey} mock stars, and what is known to cause it."
+study.figure(hband.domain_gap(emulator.wavelength, gap, causes), "domain_gap", caption)
+
+# %% [markdown]
+# ## A real star
+#
+# From the folder `SPECNB_DATA`, or two that a small Python package holds, or, with no network, mock ones in their place.
+
+# %%
+stars, source = real_apogee()
+print(source)
+kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
+for path in real_files() if stars else []:
+    study.input(path)
+stars = stars or observed[:2]
+real = specnb.fit_labels(stars, emulator)
+models = specnb.fitted_flux(real, emulator)
+for k, name in enumerate(stars.ids):
+    panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
+    figure = hband.best_fit(stars.wavelength, *panel, name=str(name))
+    study.figure(figure, f"star_{k + 1}", f"{kind}: {name} and its best fit by physics alone.")
+figure
+
+# %%
+rows = []
+for label, unit in zip(emulator.labels, emulator.units):
+    for star in real:
+        limit = "at limit" if f"at_limit:{label}" in star["flags"].split(",") else ""
+        rows.append((str(star["id"]), label, star[label], star[f"{label}_error"], unit, limit))
+table = Table(rows=rows, names=("star", "label", "value", "error", "unit", "note"))
+study.table(table, "real_stars", f"{kind}: all 25 labels; the errors know the noise only.", {"value": ".5g", "error": ".2g"})
+
+# %%
+for k, star in enumerate(real):
+    study.result(f"star_{k + 1}_chi2_reduced", float(star["chi2_reduced"]))
+    at_limit = [flag.split(":")[1] for flag in star["flags"].split(",") if flag.startswith("at_limit")]
+    study.result(f"star_{k + 1}_labels_at_limit", len(at_limit))
+    print(f"{star['id']}: at a limit {', '.join(at_limit) or 'nothing'}")
+browse_fits(stars, models, real)
+
+# %% [markdown]
+# **What to see.** If χ² per pixel is far above 1, it is the model that limits, not the light. Residuals are then the same
+# kind of thing as the gap of the mock survey, only that here nobody knows the causes. A label at a limit is no measurement:
+# either the star lies outside the grid (APOGEE's coolest giants do: it ends at 4000 K, and has no H₂O), or the label pays for
+# something that the model lacks, such as a wrong line strength or a line that is not there. Closing this gap from unpaired
+# spectra is what the second paper does.
+#
+# **Exercise.** Choose an element that the table of pulls calls unconstrained. Raise the signal-to-noise of the ideal stars
+# until it is constrained, and check against $\sigma \propto 1/(\mathrm{S/N})$ from its median error. Then look up in the
+# table of derivatives how well the emulator knows its slope: at which signal-to-noise would you begin to doubt the emulator
+# rather than the star?
