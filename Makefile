@@ -2,7 +2,7 @@
 # make test    the tests
 # make lab     JupyterLab in notebooks/
 # make sync    write notebooks/*.py into the paired .ipynb, without outputs
-# make grid WORK=folder   compute the grid of synthetic spectra anew (hours; needs gfortran)
+# make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra anew (hours; needs gfortran)
 # make lock    pin what .venv holds, after an upgrade there
 #
 # PYTHON=python3.12     another Python, 3.11 or newer
@@ -47,10 +47,11 @@ sync: setup
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9][0-9]_*.py
 	$(BIN)/jupyter nbconvert --log-level WARN --clear-output --inplace notebooks/[0-9][0-9]_*.ipynb
 
+grid: BAND ?= rvs
 grid: setup
 	@test -n "$(WORK)" || { echo "name a folder for the simulator and its spectra: make grid WORK=folder" >&2; exit 1; }
 	PYTHON=$(abspath $(BIN)/python) sh data/recipes/build.sh $(abspath $(WORK))
-	$(BIN)/python data/recipes/rvs_grid.py $(abspath $(WORK))
+	$(BIN)/python data/recipes/$(BAND)_grid.py $(abspath $(WORK))
 
 lock: setup
 	@{ sed -n '/^#/p' $(LOCK); $(BIN)/pip freeze --exclude-editable --exclude specnb --exclude ruff | sed 's/+.*//'; } > $(LOCK).new
