@@ -26,7 +26,8 @@ class Network(nn.Module):
     One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019). With many labels most of
     them act in few pixels and hardly on each other: branches of few labels need far fewer spectra to be learned.
 
-    Labels are scaled to ±1 over the training range; the output is linear, so that flux may exceed 1.
+    Labels, some of them as logarithms, are scaled to ±1 over the training range; the output is linear, so that flux may
+    exceed 1.
 
     Parameters
     ----------
@@ -36,13 +37,18 @@ class Network(nn.Module):
         Of each branch the columns of its labels and the widths of its hidden layers.
     n_pix : int
         Number of pixels.
+    logarithmic : sequence of int
+        Columns of the labels whose logarithm counts.
     """
 
-    def __init__(self, low, high, branches, n_pix):
+    def __init__(self, low, high, branches, n_pix, logarithmic=()):
         super().__init__()
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        self.columns = [list(columns) for columns, _ in branches]
+        self.columns, self.logarithmic = [list(columns) for columns, _ in branches], list(logarithmic)
+        is_log = torch.zeros(len(self.low), dtype=torch.bool)
+        is_log[self.logarithmic] = True
+        self.register_buffer("is_log", is_log, persistent=False)
         self.branches = nn.ModuleList()
         for columns, widths in branches:
             layers = []
@@ -58,9 +64,17 @@ class Network(nn.Module):
         return list(zip(self.columns, widths))
 
     def forward(self, labels):
-        scaled = 2.0 * (labels - self.low) / (self.high - self.low) - 1.0
+        labels, low, high = (self._logged(values) for values in (labels, self.low, self.high))
+        scaled = 2.0 * (labels - low) / (high - low) - 1.0
         parts = [branch(scaled[:, columns]) for branch, columns in zip(self.branches, self.columns)]
         return self.output(torch.cat(parts, dim=1))
+
+    def _logged(self, labels):
+        """Labels, the logarithmic ones as their logarithms."""
+        if not self.logarithmic:
+            return labels
+        positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)  # also where another label is negative
+        return torch.where(self.is_log, positive.log(), labels)
 
 
 class Emulator:
@@ -191,6 +205,7 @@ class Emulator:
         about = {
             "labels": ",".join(self.labels),
             "branches": json.dumps(self.network.shape),
+            "logarithmic": json.dumps(self.network.logarithmic),
             "card": json.dumps(self.card),
         }
         save_file(tensors, temporary, metadata=about)
@@ -213,7 +228,8 @@ class Emulator:
             if metadata["labels"] not in known:
                 raise OSError(f"its labels are {metadata['labels']}, not {' or '.join(known)}")
             wavelength = tensors.pop("wavelength").numpy()
-            network = Network(tensors["low"], tensors["high"], json.loads(metadata["branches"]), len(wavelength))
+            shape, logarithmic = json.loads(metadata["branches"]), json.loads(metadata["logarithmic"])
+            network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
             network.load_state_dict(tensors)
         except (OSError, KeyError, RuntimeError, SafetensorError) as error:
             raise OSError(

@@ -92,6 +92,7 @@ APOGEE_LABELS = (
     Label("c12_c13", "", 5.0, 90.0, r"$^{12}$C/$^{13}$C", "ratio of the carbon isotopes"),
 )
 
+LOGARITHMIC = ("c12_c13",)  # labels that matter by their logarithm: ¹³C as a fraction of all carbon
 LABEL_SETS = (RVS_LABELS, APOGEE_LABELS)
 
 

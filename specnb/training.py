@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from specnb.device import pick_device
 from specnb.emulator import Emulator, Network
 from specnb.grid import SyntheticGrid, broadened, split, trained_range
-from specnb.labels import APOGEE_ELEMENTS
+from specnb.labels import APOGEE_ELEMENTS, LOGARITHMIC
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
     names = [label.name for label in grid.band.labels]
     branches = [([names.index(name) for name in own], widths) for own, widths in config.branches]
     branches = branches or [(range(len(names)), config.hidden)]
-    network = Network(*trained_range(grid), branches, y.shape[1]).to(device)
+    logarithmic = [names.index(name) for name in LOGARITHMIC if name in names]
+    network = Network(*trained_range(grid), branches, y.shape[1], logarithmic).to(device)
     network.output.bias.data = y.mean(dim=0)  # start from the mean spectrum
     optimizer = torch.optim.Adam(network.parameters(), fused=device.type != "mps")
     steps = -(-len(x) // config.batch)

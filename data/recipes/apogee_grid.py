@@ -5,7 +5,7 @@ from grid import Recipe
 from turbospectrum import H_BAND, Model, abundances, synthesize
 
 from specnb.broadening import broaden
-from specnb.labels import APOGEE_ELEMENTS, APOGEE_LABELS
+from specnb.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LOGARITHMIC
 from specnb.wavelength import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
 
 LABELS = tuple(label for label in APOGEE_LABELS if label.name != "vbroad")
@@ -39,7 +39,7 @@ GRID = Recipe(
     }
     | {f"{element.lower()}_fe": (0.1, 0.1) for element in APOGEE_ELEMENTS},
     powers={"teff": 1.25, "fe_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
-    logarithmic=("c12_c13",),  # ¹³C matters as a fraction of all carbon
+    logarithmic=LOGARITHMIC,
     wavelength=APOGEE_NATIVE,
     simulate=simulate,
     attributes={
