@@ -145,9 +145,12 @@ class Emulator:
         """
         return self.flux_and_jacobian(self._checked(labels))[1].cpu().numpy()
 
-    def flux_and_jacobian(self, labels):
-        """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels)."""
-        return flux_and_jacobian(self.network, labels)
+    def flux_and_jacobian(self, labels, context=None):
+        """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels).
+
+        ``context``, a tensor (n, ...), is what some networks take of each star besides its labels.
+        """
+        return flux_and_jacobian(self.network if context is None else lambda y: self.network(y, context), labels)
 
     def in_hull(self, labels):
         """Whether labels lie in the region that the training spectra were drawn from.

@@ -73,7 +73,7 @@ class FitConfig:
                 raise ValueError(f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high")
 
 
-def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
+def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False, context=None) -> Table:
     """Fit the labels of every star.
 
     Parameters
@@ -84,6 +84,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     config : FitConfig
     progress : bool
         Show a progress bar.
+    context : array_like, shape (n, ...), optional
+        What the emulator's network takes of each star besides its labels, such as z_split of `specnb.translate`.
 
     Returns
     -------
@@ -116,18 +118,21 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     starts = range(0, max(len(spectra), 1), batch)  # no stars: one empty batch, and so an empty table
     for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
         rows = slice(start, start + batch)
-        parts.append(_fit_batch(model, library, spectra.flux[rows], ivar[rows], config))
+        own = None if context is None else context[rows]
+        parts.append(_fit_batch(model, library, spectra.flux[rows], ivar[rows], config, own))
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return _table(spectra.ids, merged, model)
 
 
-def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
+def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig(), context=None):
     """The best-fitting model of each star, continuum factor included.
 
     Parameters
     ----------
     table : Table
         Result of `fit_labels` with the same configuration.
+    context : array_like, optional
+        The same as there.
 
     Returns
     -------
@@ -139,7 +144,11 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError("the table is from a fit with another configuration: give the one it was made with")
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
-    return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
+    return (
+        model.flux(model.tensor(np.column_stack(columns)), None if context is None else model.tensor(context))
+        .cpu()
+        .numpy()
+    )
 
 
 def _model(emulator, config):
@@ -148,20 +157,21 @@ def _model(emulator, config):
     )
 
 
-def _fit_batch(model, library, flux, ivar, config):
+def _fit_batch(model, library, flux, ivar, config, context=None):
     """Levenberg-Marquardt for one batch; returns a dict of arrays over its stars.
 
     Spectra and Jacobians are in the emulator's precision on its device; the algebra of the few parameters is in
     float64 on the CPU.
     """
     flux, ivar = model.tensor(flux), model.tensor(ivar) * model.kept
+    context = None if context is None else model.tensor(context)
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
     n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
     enough = n_free > 0
     p = model.nearest(flux, ivar, library).cpu().double()
     damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
     converged = torch.zeros(len(p), dtype=torch.bool)
-    chi2, gradient, fisher = _normal_equations(model, p, flux, ivar)
+    chi2, gradient, fisher = _normal_equations(model, p, flux, ivar, context)
     usable = enough & torch.isfinite(chi2)  # wild flux or errors overflow float32
 
     for _ in range(config.max_iterations):
@@ -172,7 +182,7 @@ def _fit_batch(model, library, flux, ivar, config):
         trial = torch.clamp(p[active] + step, low, high)
         slope = (gradient[active] * step).sum(dim=1)  # downhill along the step
         rows = active.to(flux.device)
-        new = _normal_equations(model, trial, flux[rows], ivar[rows])
+        new = _normal_equations(model, trial, flux[rows], ivar[rows], None if context is None else context[rows])
         better = new[0] <= chi2[active] * (1.0 + CHI2_NOISE)
         taken, refused = active[better], active[~better]
         p[taken], chi2[taken], gradient[taken], fisher[taken] = trial[better], *(a[better] for a in new)
@@ -196,9 +206,9 @@ def _fit_batch(model, library, flux, ivar, config):
     return {name: a.numpy() for name, a in result.items()}
 
 
-def _normal_equations(model, p, flux, ivar):
+def _normal_equations(model, p, flux, ivar, context):
     """χ², gradient Jᵀ W r and Fisher matrix Jᵀ W J of each star, in float64 on the CPU."""
-    value, jacobian = model.flux_and_jacobian(model.tensor(p))
+    value, jacobian = model.flux_and_jacobian(model.tensor(p), context)
     residual = flux - value
     weighted = jacobian * ivar[:, None, :]
     chi2 = (ivar * residual**2).sum(dim=1)

@@ -74,18 +74,19 @@ class ForwardModel:
         """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
         return 1.0 + p[:, len(self.names) :] @ self.legendre
 
-    def flux(self, p):
-        """Flux (n, n_pix) of parameters (n, n_parameters)."""
+    def flux(self, p, context=None):
+        """Flux (n, n_pix) of parameters (n, n_parameters); ``context`` as for `Emulator.flux_and_jacobian`."""
         n = len(self.emulator.labels)
-        flux = self.emulator(p[:, :n])
+        labels = p[:, :n]
+        flux = self.emulator.network(labels) if context is None else self.emulator.network(labels, context)
         if self.rv:
             flux = doppler_shift(flux, self.wavelength, p[:, n])
         return flux * self.continuum(p)
 
-    def flux_and_jacobian(self, p):
-        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
+    def flux_and_jacobian(self, p, context=None):
+        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix); ``context`` as for `flux`."""
         n = len(self.emulator.labels)
-        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
+        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n], context)
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
             jacobian = doppler_shift(jacobian, self.wavelength, velocity)  # the shift is linear in flux

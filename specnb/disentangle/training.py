@@ -1,6 +1,5 @@
 """Train an autoencoder, with a progress bar and a checkpoint from which a killed run resumes exactly."""
 
-import os
 import time
 from pathlib import Path
 from pickle import UnpicklingError
@@ -8,6 +7,7 @@ from pickle import UnpicklingError
 import torch
 from tqdm.auto import tqdm
 
+from specnb.checkpoints import write_checkpoint
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler, check_same
 from specnb.disentangle.trainer import Trainer
@@ -71,7 +71,7 @@ def train(
             if on_epoch is not None:
                 on_epoch(trainer.model)
             if checkpoint is not None and time.monotonic() - written > CHECKPOINT_SECONDS and not trainer.finished:
-                _write(trainer.state(), checkpoint)
+                write_checkpoint(trainer.state(), checkpoint)
                 written = time.monotonic()
     trainer.model.networks.load_state_dict(trainer.best[1])
     if checkpoint is not None:
@@ -91,15 +91,3 @@ def _resume(trainer, path):
         trainer.restore(state)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _write(state, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        torch.save(state, temporary)
-        temporary.rename(path)
-    except (OSError, RuntimeError) as error:
-        raise OSError(f"cannot write the checkpoint {path} ({error}): make room, or choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,178 @@
+"""The paper's networks: convolutions along the wavelength, which a spectrum of any length passes without losing a pixel.
+
+Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their public code, for 7,167 pixels. Unlike
+there, a spectrum is first extended at both ends by its mirror image to a length that the layers invert exactly.
+"""
+
+from itertools import pairwise
+from math import ceil, prod
+
+import numpy as np
+import torch
+from torch import nn
+
+KERNEL, SLOPE = 7, 0.1  # of all convolutions; of all leaky activations (paper)
+STRIDES = (4, 4, 4, 2, 2)  # of two layers of the domain's own and three shared ones (paper)
+DOMAIN, SHARED, SPLIT = (1, 32, 64), (64, 128, 256, 512), (64, 32, 32, 32)  # channels of these layers (paper)
+CRITIC_SPECTRUM, CRITIC_LATENTS = (1, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)  # channels of a critic (paper)
+FEWEST_POSITIONS = 8  # of the latents, a choice: from a channel of 2 numbers, normalisation leaves a sign
+
+
+def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
+    """Strides, positions of the latents, and the length to which a spectrum is extended.
+
+    From one position, transposed convolutions of strides s lead to a length of 1279 for the paper's strides, and each
+    further position adds their product, 256. Lengths between are not inverted: they lose up to 255 pixels. Spectra too
+    short for 8 positions get 2 in place of the last 4 among the strides, as often as needed or possible.
+
+    Parameters
+    ----------
+    n_pix : int
+
+    Returns
+    -------
+    strides : tuple of int
+    positions : int
+    length : int
+        The smallest from ``n_pix`` on that the layers invert, with at least 8 positions.
+    """
+    for fours in (3, 2, 1, 0):
+        strides = (4,) * fours + (2,) * (len(STRIDES) - fours)
+        shortest = 1
+        for stride in reversed(strides):
+            shortest = (shortest - 1) * stride + KERNEL
+        positions = 1 + ceil(max(n_pix - shortest, 0) / prod(strides))
+        if positions >= FEWEST_POSITIONS:
+            break
+    positions = max(positions, FEWEST_POSITIONS)
+    return strides, positions, shortest + (positions - 1) * prod(strides)
+
+
+def _down(channels, strides, padding=0):
+    """Convolutions, each followed by its activation."""
+    layers = []
+    for (n_in, n_out), stride in zip(pairwise(channels), strides, strict=True):
+        layers += [nn.Conv1d(n_in, n_out, KERNEL, stride, padding), nn.LeakyReLU(SLOPE)]
+    return layers
+
+
+def _up(channels, strides):
+    """Transposed convolutions that mirror `_down`: channels and strides are given in its order."""
+    layers = []
+    for (n_in, n_out), stride in zip(pairwise(channels[::-1]), strides[::-1], strict=True):
+        layers += [nn.ConvTranspose1d(n_in, n_out, KERNEL, stride), nn.LeakyReLU(SLOPE)]
+    return layers
+
+
+class Critic(nn.Module):
+    """Judge of a spectrum and, if there are any, its latents: two branches of convolutions that end in one logit.
+
+    Its layers of stride 4 are padded by three zeros, unlike the paper's, so that any length passes undivided.
+
+    Parameters
+    ----------
+    length : int
+        Pixels of a spectrum.
+    channels, positions : int
+        Shape of the latents; 0 channels: spectra alone are judged.
+    """
+
+    def __init__(self, length: int, channels: int, positions: int):
+        super().__init__()
+        strides = (4,) * (len(CRITIC_SPECTRUM) - 1)
+        self.spectrum = nn.Sequential(*_down(CRITIC_SPECTRUM, strides, padding=KERNEL // 2), nn.Flatten())
+        n_in = CRITIC_SPECTRUM[-1] * ceil(length / prod(strides))
+        self.latents = None
+        if channels:
+            layers = []
+            for narrow, wide in pairwise((channels, *CRITIC_LATENTS)):
+                layers += [nn.Conv1d(narrow, wide, 1), nn.LeakyReLU(SLOPE)]
+            self.latents = nn.Sequential(*layers, nn.Flatten())
+            n_in += CRITIC_LATENTS[-1] * positions
+        self.logit = nn.Linear(n_in, 1)
+
+    def forward(self, x, *latents):
+        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); latents that are None are skipped."""
+        branches = [self.spectrum(x[:, None])]
+        if self.latents is not None:
+            branches.append(self.latents(torch.cat([z for z in latents if z is not None], dim=1)))
+        return self.logit(torch.cat(branches, dim=1))[:, 0]
+
+
+class Convolutions(nn.Module):
+    """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), convolutional.
+
+    z_shared has the shape (n, shared, positions); each channel of each spectrum has mean 0 and variance 1 over its
+    positions. z_split has the shape (n, split, positions). Decoders mirror the encoders; that of observed spectra
+    joins the channels of both. The first weights are Xavier's, from torch's global generator, with the gain of the
+    activation: without it, layers shrink what they pass on until the normalisation's 1e-5 matters. Biases start at 0.
+
+    Parameters
+    ----------
+    config : TranslateConfig
+        ``shared`` and ``split`` are numbers of channels (paper: 25 and 4); ``hidden`` is not used.
+    n_pix : int
+    """
+
+    def __init__(self, config, n_pix: int):
+        super().__init__()
+        strides, positions, length = layout(n_pix)
+        own, middle = strides[:2], strides[2:]
+        self.config, self.n_pix = config, n_pix
+        self.start = (length - n_pix) // 2
+        mirrored = np.pad(np.arange(n_pix), (self.start, length - n_pix - self.start), mode="reflect")
+        self.register_buffer("mirrored", torch.from_numpy(mirrored), persistent=False)
+        self.synthetic_encoder = nn.Sequential(*_down(DOMAIN, own))
+        self.observed_encoder = nn.Sequential(*_down(DOMAIN, own))
+        to_shared, from_shared = nn.Conv1d(SHARED[-1], config.shared, 1), nn.Conv1d(config.shared, SHARED[-1], 1)
+        self.shared_encoder = nn.Sequential(*_down(SHARED, middle), to_shared, nn.InstanceNorm1d(config.shared))
+        self.shared_decoder = nn.Sequential(from_shared, nn.LeakyReLU(SLOPE), *_up(SHARED, middle))
+        self.synthetic_decoder = nn.Sequential(*_up(DOMAIN, own)[:-1])  # without the activation: flux has both signs
+        n_joined = DOMAIN[-1]
+        if config.split:
+            to_split, from_split = nn.Conv1d(SPLIT[-1], config.split, 1), nn.Conv1d(config.split, SPLIT[-1], 1)
+            self.split_encoder = nn.Sequential(*_down(SPLIT, middle), to_split)
+            self.split_decoder = nn.Sequential(from_split, nn.LeakyReLU(SLOPE), *_up(SPLIT, middle))
+            n_joined += SPLIT[0]
+        self.observed_decoder = nn.Sequential(*_up((*DOMAIN[:-1], n_joined), own)[:-1])
+        seen = (config.shared, config.shared + config.split) if config.critic_latents else (0, 0)
+        self.critics = nn.ModuleList([Critic(n_pix, channels, positions) for channels in seen])
+        gain = nn.init.calculate_gain("leaky_relu", SLOPE)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.Linear):
+                nn.init.xavier_uniform_(layer.weight, gain)
+                nn.init.zeros_(layer.bias)
+
+    def encode_synthetic(self, x):
+        """z_shared, shape (n, shared, positions), of scaled synthetic spectra (n, n_pix)."""
+        return self.shared_encoder(self.synthetic_encoder(self._extended(x)))
+
+    def encode_observed(self, x):
+        """z_shared and z_split, shape (n, split, positions) or None, of scaled observed spectra (n, n_pix)."""
+        h = self.observed_encoder(self._extended(x))
+        return self.shared_encoder(h), self.split_encoder(h) if self.config.split else None
+
+    def decode_synthetic(self, z_shared):
+        """Scaled synthetic spectra (n, n_pix)."""
+        return self._cut(self.synthetic_decoder(self.shared_decoder(z_shared)))
+
+    def decode_observed(self, z_shared, z_split):
+        """Scaled observed spectra (n, n_pix)."""
+        h = self.shared_decoder(z_shared)
+        if z_split is not None:
+            h = torch.cat([h, self.split_decoder(z_split)], dim=1)
+        return self._cut(self.observed_decoder(h))
+
+    def judge_synthetic(self, x, z_shared):
+        """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""
+        return self.critics[0](x, z_shared)
+
+    def judge_observed(self, x, z_shared, z_split):
+        """Logits (n,) of being a reconstruction of an observed spectrum, not a translation."""
+        return self.critics[1](x, z_shared, z_split)
+
+    def _extended(self, x):
+        return x[:, None, self.mirrored]
+
+    def _cut(self, x):
+        return x[:, 0, self.start : self.start + self.n_pix]

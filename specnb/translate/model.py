@@ -1,0 +1,222 @@
+"""A trained translator: synthetic spectra to the observed domain, and labels to realistic spectra."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from specnb.emulator import Emulator
+from specnb.spectra import Spectra
+from specnb.translate.config import TranslateConfig
+from specnb.translate.networks import build
+
+BATCH = 1024  # spectra at a time
+
+
+class Translator(nn.Module):
+    """Networks of a translator with their scales; made by `specnb.translate.training.train`.
+
+    Parameters
+    ----------
+    config : TranslateConfig
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    mean, std : array_like, shape (n_pix,), and float
+        Scales of the flux: (flux − mean) / std is what the networks take.
+    history : sequence of dict
+        One row for each report of the training.
+
+    Attributes
+    ----------
+    mean_split : Tensor, shape of one z_split
+        Mean over the observed training stars: the z_split of a typical spectrum.
+    """
+
+    def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
+        super().__init__()
+        self.config, self.wavelength, self.history = config, np.asarray(wavelength, dtype=float), list(history)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
+        self.networks = build(config, len(self.wavelength))
+        with torch.no_grad():
+            _, split = self.networks.encode_observed(torch.zeros(2, len(self.wavelength)))
+        self.register_buffer("mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0]))
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    def scaled(self, flux, mask=None):
+        """Flux, arrays or tensors, as the networks take it: 0, the mean, where masked."""
+        x = (torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean) / self.std
+        return x if mask is None else torch.where(torch.as_tensor(mask, device=self.device), 0.0, x)
+
+    def forward(self, flux, split=None):
+        """Synthetic flux carried to the observed domain, tensors of shape (n, n_pix); differentiable.
+
+        Parameters
+        ----------
+        flux : Tensor, shape (n, n_pix)
+        split : Tensor, shape (n, ...), optional
+            z_split of each; default: `mean_split`.
+        """
+        return self.translate_scaled(self.scaled(flux), split)[0] * self.std + self.mean
+
+    def translate_scaled(self, x, split=None):
+        """Translation of scaled synthetic spectra, what the observed decoder gives, and z_shared.
+
+        With ``config.residual`` the translation is x + D_obs(z) − D_synth(z), else D_obs(z).
+        """
+        if self.config.split and split is None:
+            split = self.mean_split.expand(len(x), *self.mean_split.shape)
+        shared = self.networks.encode_synthetic(x)
+        decoded = self.networks.decode_observed(shared, split if self.config.split else None)
+        if not self.config.residual:
+            return decoded, decoded, shared
+        return x + decoded - self.networks.decode_synthetic(shared), decoded, shared
+
+    @torch.no_grad()
+    def encode(self, spectra: Spectra):
+        """Latents of observed spectra.
+
+        Returns
+        -------
+        z_shared, z_split : ndarray, shapes (n, ...), float32
+            z_split has no columns if the model has none.
+
+        Raises
+        ------
+        ValueError
+            If the spectra are on other pixels.
+        """
+        self._check(spectra.wavelength)
+        parts = [self.networks.encode_observed(x) for x in self._batches(spectra.flux, spectra.mask)]
+        shared = torch.cat([part[0] for part in parts]).cpu().numpy()
+        if not self.config.split:
+            return shared, np.empty((len(spectra), 0), np.float32)
+        return shared, torch.cat([part[1] for part in parts]).cpu().numpy()
+
+    @torch.no_grad()
+    def encode_synthetic(self, flux) -> np.ndarray:
+        """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
+        return torch.cat([self.networks.encode_synthetic(x) for x in self._batches(flux)]).cpu().numpy()
+
+    @torch.no_grad()
+    def translate(self, flux, split=None) -> np.ndarray:
+        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for `forward`, an array."""
+        splits = [None] * len(flux) if split is None else torch.as_tensor(split, device=self.device).split(BATCH)
+        parts = [self.translate_scaled(x, z)[0] * self.std + self.mean for x, z in zip(self._batches(flux), splits)]
+        return torch.cat(parts).cpu().numpy()
+
+    @torch.no_grad()
+    def reconstruct(self, spectra: Spectra) -> np.ndarray:
+        """Observed spectra through their own autoencoder, shape (n, n_pix): what it keeps of them, noise left out."""
+        self._check(spectra.wavelength)
+        parts = [self.networks.encode_observed(x) for x in self._batches(spectra.flux, spectra.mask)]
+        return torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts]).cpu().numpy()
+
+    @torch.no_grad()
+    def to_synthetic(self, spectra: Spectra) -> np.ndarray:
+        """Observed spectra carried to the synthetic domain, shape (n, n_pix)."""
+        self._check(spectra.wavelength)
+        parts = [self.networks.encode_observed(x)[0] for x in self._batches(spectra.flux, spectra.mask)]
+        return torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts]).cpu().numpy()
+
+    def _batches(self, flux, mask=None):
+        for start in range(0, max(len(flux), 1), BATCH):
+            rows = slice(start, start + BATCH)
+            yield self.scaled(flux[rows], None if mask is None else mask[rows])
+
+    def _check(self, wavelength):
+        if not np.array_equal(wavelength, self.wavelength):
+            low, high = self.wavelength[[0, -1]]
+            raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
+                             "rebin them first")  # fmt: skip
+
+    def save(self, path):
+        """Write networks, scales, configuration and history to one safetensors file."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {name: value.contiguous().cpu() for name, value in self.state_dict().items()}
+        tensors["wavelength"] = torch.from_numpy(self.wavelength)
+        about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            save_file(tensors, temporary, metadata=about)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path, config: TranslateConfig | None = None):
+        """Read a model written by `save`.
+
+        Parameters
+        ----------
+        path : str or Path
+        config : TranslateConfig, optional
+            What the file must hold.
+
+        Raises
+        ------
+        OSError
+            If the file is missing, truncated or no translator.
+        ValueError
+            If it was trained with another configuration.
+        """
+        try:
+            with safe_open(path, framework="pt") as f:
+                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+                about = f.metadata() or {}
+            found = TranslateConfig(**json.loads(about["config"]))
+            wavelength = tensors.pop("wavelength").numpy()
+            model = cls(found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"]))
+            model.load_state_dict(tensors)
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]
+            raise OSError(
+                f"{path} is not a whole translator ({reason}): train it anew or restore it with git"
+            ) from error
+        check_same(path, found, config)
+        return model.eval().requires_grad_(False)
+
+
+def check_same(path, found: TranslateConfig, expected: TranslateConfig | None):
+    """Raise ValueError, naming what differs, if a file was made with another configuration."""
+    ours, theirs = ({} if each is None else asdict(each) for each in (expected, found))
+    if different := [name for name in ours if ours[name] != theirs[name] and name != "device"]:
+        values = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in different)
+        raise ValueError(f"{path} was made with another configuration ({values}): delete it, or ask for that one")
+
+
+class Chain(nn.Module):
+    """From labels to spectra of the observed domain: the translator after the emulator's network, differentiable."""
+
+    def __init__(self, network, translator: Translator):
+        super().__init__()
+        self.network, self.translator = network, translator
+        self.register_buffer("low", network.low)
+        self.register_buffer("high", network.high)
+
+    def forward(self, labels, split=None):
+        return self.translator(self.network(labels), split)
+
+
+def translated_emulator(emulator: Emulator, translator: Translator) -> Emulator:
+    """An emulator of the observed domain, with the labels and the hull of the synthetic one.
+
+    Its spectra have the typical z_split, the same for all stars. In `specnb.fit_labels` ``context`` gives each star its own.
+
+    Raises
+    ------
+    ValueError
+        If emulator and translator are on different pixels.
+    """
+    translator._check(emulator.wavelength)
+    return Emulator(Chain(emulator.network, translator), emulator.wavelength, emulator.label_set, emulator.card)

@@ -1,0 +1,175 @@
+"""The translator on small surveys of the RVS: training, resuming, derivatives, fits with a star's own z_split."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import specnb
+from specnb.mock import MockConfig, make_mock
+from specnb.spectra import Spectra
+from specnb.translate import TranslateConfig, Translator, train, translated_emulator
+from specnb.translate.trainer import Diverged, Trainer
+
+TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=100, learning_rate=5e-3, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return specnb.load_emulator("rvs")
+
+
+@pytest.fixture(scope="module")
+def survey(emulator):
+    """Labels of synthetic stars, and observed stars with their truth."""
+    observed, truth = make_mock(emulator, MockConfig(n_stars=300, seed=1))
+    _, others = make_mock(emulator, MockConfig(n_stars=300, seed=2))
+    return np.column_stack([others.labels[name] for name in emulator.labels]), observed, truth
+
+
+@pytest.fixture(scope="module")
+def trained(emulator, survey):
+    return train(emulator, survey[0], survey[1], TINY, progress=False)
+
+
+def test_an_untrained_translator_changes_little(emulator, survey):
+    trainer = Trainer(emulator, *survey[:2], TINY)
+    flux = emulator(survey[0][:50])
+    change = trainer.model.translate(flux) - flux
+    assert 0 < np.abs(change).max() < 0.2 * float(trainer.model.std)
+
+
+def test_training_learns_and_repeats(emulator, survey, trained):
+    first, last = trained.history[0], trained.history[-1]
+    assert last["iteration"] == TINY.iterations and len(trained.history) == TINY.iterations
+    for name in ("reconstruction_synthetic", "reconstruction_observed", "cycle_synthetic", "cycle_observed"):
+        assert last[name] < 0.5 * first[name], name
+    again = train(emulator, survey[0], survey[1], TINY, progress=False)
+    assert again.history == trained.history
+    for name, value in trained.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    assert trained.mean_split.abs().sum() > 0
+
+
+def test_a_resumed_training_is_the_same(emulator, survey, trained):
+    trainer = Trainer(emulator, *survey[:2], TINY)
+    for _ in range(17):
+        trainer.step()
+        trainer.report()
+    state = trainer.state()
+    other = Trainer(emulator, *survey[:2], TINY)
+    other.restore(state)
+    while not other.finished:
+        other.step()
+        other.report()
+    assert other.history == trained.history
+    with pytest.raises(ValueError, match="other spectra or labels"):
+        Trainer(emulator, survey[0][:200], survey[1], TINY).restore(state)
+
+
+def test_masked_pixels_tell_nothing(emulator, survey):
+    labels, observed, _ = survey
+    mask = observed.mask.copy()
+    mask[:, 100:140] = True
+    flux = observed.flux.copy()
+    flux[:, 100:140] = 5.0
+    losses = []
+    for values in (observed.flux, flux):
+        spectra = Spectra(observed.wavelength, values, observed.flux_error, mask, observed.ids)
+        losses.append(Trainer(emulator, labels, spectra, TINY).report())
+    assert losses[0] == losses[1]
+
+
+def test_uncertain_pixels_do_not_count(emulator, survey):
+    labels, observed, _ = survey
+    error = observed.flux_error.copy()
+    error[:, 200:240] = 0.06
+    spectra = Spectra(observed.wavelength, observed.flux, error, observed.mask, observed.ids)
+    weight = Trainer(emulator, labels, spectra, TINY).data[1]
+    assert (weight[:, 200:240] == 0).all() and weight.max() <= 1 / TINY.error_floor**2 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"split": 0}, {"critic_latents": False}, {"cycle": 0.0}, {"adversarial": 0.0}, {"residual": False}]
+)
+def test_ablations_train(emulator, survey, changes, tmp_path):
+    config = replace(TINY, iterations=3, **changes)
+    model = train(emulator, *survey[:2], config, progress=False)
+    assert ("adversarial" in model.history[-1]) == bool(config.adversarial)
+    assert ("cycle_observed" in model.history[-1]) == bool(config.cycle)
+    model.save(tmp_path / "m.safetensors")
+    again = Translator.load(tmp_path / "m.safetensors", config)
+    flux = emulator(survey[0][:5])
+    np.testing.assert_array_equal(again.translate(flux), model.translate(flux))
+    assert model.encode(survey[1][:5])[1].shape == (5, config.split)
+
+
+def test_the_chain_is_differentiable(trained, survey):
+    emulator = specnb.load_emulator("rvs").to(dtype=torch.float64)
+    chain = translated_emulator(emulator, trained).to(dtype=torch.float64)
+    try:
+        star = np.array([[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0]])
+        exact = chain.jacobian(star)[0]
+        step = 1e-4 * (chain.high - chain.low)
+        numeric = np.stack([(chain(star + h) - chain(star - h))[0] / (2 * h.sum()) for h in np.diag(step)])
+    finally:
+        chain.to(dtype=torch.float32)
+    assert np.max(np.abs(exact - numeric) / np.abs(exact).max(axis=1, keepdims=True)) < 1e-5
+
+
+def test_each_star_may_have_its_own_split(emulator, trained, survey):
+    labels = survey[0][:6]
+    truth = trained.translate(emulator(labels), np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0).astype(np.float32))
+    split = np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0)
+    flat = np.full(truth.shape, 0.002, np.float32)
+    stars = Spectra(emulator.wavelength, truth, flat, np.zeros(truth.shape, bool), [str(k) for k in range(6)])
+    chain = translated_emulator(emulator, trained)
+    fits = {name: specnb.fit_labels(stars, chain, context=z) for name, z in (("own", split), ("typical", None))}
+    assert fits["own"]["chi2_reduced"].max() < 1e-3 < fits["typical"]["chi2_reduced"].min()
+    model = specnb.fitted_flux(fits["own"], chain, context=split)
+    np.testing.assert_allclose(model, truth, atol=2e-4)
+
+
+def test_bad_input(emulator, survey, trained, tmp_path):
+    labels, observed, _ = survey
+    with pytest.raises(ValueError, match="the observed domain has 5 stars"):
+        Trainer(emulator, labels, observed[:5], TINY)
+    with pytest.raises(ValueError, match="the synthetic domain has 0 stars"):
+        Trainer(emulator, labels[:0], observed, TINY)
+    shifted = Spectra(observed.wavelength + 1, observed.flux, observed.flux_error, observed.mask, observed.ids)
+    with pytest.raises(ValueError, match="800 pixels from 8461.15 Å on, the emulator 800 from 8460.15 Å"):
+        Trainer(emulator, labels, shifted, TINY)
+    with pytest.raises(ValueError, match="not on this model's 800 pixels"):
+        trained.encode(shifted)
+    with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
+        Trainer(emulator, labels[:, :3], observed, TINY)
+    wild = Spectra(observed.wavelength, 1e25 * observed.flux, observed.flux_error, observed.mask, observed.ids)
+    with pytest.raises(Diverged, match="diverged by iteration 1 .*reconstruction_observed.*: lower learning_rate"):
+        train(emulator, labels, wild, TINY, progress=False)
+    trained.save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match="made with another configuration .split 2, not 3."):
+        Translator.load(tmp_path / "m.safetensors", replace(TINY, split=3))
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "m.safetensors").read_bytes()[:-100])
+    with pytest.raises(OSError, match="cut.safetensors is not a whole translator"):
+        Translator.load(tmp_path / "cut.safetensors")
+    (tmp_path / "state").write_bytes(b"nothing")
+    with pytest.raises(OSError, match="state is not a whole checkpoint"):
+        train(emulator, labels, observed, TINY, tmp_path / "state", progress=False)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"kind": "cnn"}, "kind is 'cnn': give one of mlp, conv"),
+        ({"split": -1}, "split is -1: it must be from 0"),
+        ({"batch": 8.5}, "batch is 8.5: it must be an integer"),
+        ({"hidden": (3,)}, "hidden is .3,.: give two widths"),
+        ({"betas": (0.5, 1.0)}, "betas are"),
+    ],
+)
+def test_configurations_are_checked(changes, words):
+    with pytest.raises(ValueError, match=words):
+        TranslateConfig(**changes)
+    with pytest.raises(TypeError, match="lamda"):
+        TranslateConfig(lamda=1)
