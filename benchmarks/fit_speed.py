@@ -1,9 +1,11 @@
-"""Stars fitted a second, by the number of stars, with one thread and with all.
+"""Stars fitted a second, by the number of stars, with one thread and with all; and the memory that takes.
 
-Usage: python benchmarks/fit_speed.py
+Usage: python benchmarks/fit_speed.py [rvs|apogee]
 """
 
 import os
+import resource
+import sys
 import time
 
 import torch
@@ -12,18 +14,23 @@ import specnb
 from specnb.pulls import interior_stars
 
 
-def main(sizes=(1, 256, 10_000)):
-    emulator = specnb.load_emulator("rvs")
+def main(band="rvs", sizes=(1, 256, 10_000)):
+    emulator = specnb.load_emulator(band)
     stars = interior_stars(emulator, max(sizes), snr=100.0, seed=1)
-    print("threads   stars    labels only   with radial velocity   (stars a second, best of 3)")
+    modes = (False, True) if band == "rvs" else (False,)  # radial velocities need evenly spaced pixels
+    print("threads   stars" + "".join("   with velocity" if rv else "   labels only" for rv in modes) + "   (stars a second)")
     for threads in sorted({1, os.cpu_count()}):
         torch.set_num_threads(threads)
         for size in sizes:
-            rates = [rate(stars[:size], emulator, specnb.FitConfig(fit_rv=rv)) for rv in (False, True)]
-            print(f"{threads:7d} {size:7d} {rates[0]:14.1f} {rates[1]:22.1f}", flush=True)
+            repeats = 3 if size * len(emulator.wavelength) < 1e7 else 1
+            rates = [rate(stars[:size], emulator, specnb.FitConfig(fit_rv=rv), repeats) for rv in modes]
+            print(f"{threads:7d} {size:7d}" + "".join(f"{each:14.1f}" for each in rates), flush=True)
+    spectra = sum(array.nbytes for array in (stars.flux, stars.flux_error, stars.mask))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"peak memory {peak / 1e9:.2f} GB, of which the spectra are {spectra / 1e9:.2f} GB")
 
 
-def rate(stars, emulator, config, repeats=3):
+def rate(stars, emulator, config, repeats):
     """Stars a second, best of several runs."""
     best = 0.0
     for _ in range(repeats):
@@ -34,4 +41,4 @@ def rate(stars, emulator, config, repeats=3):
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -44,7 +44,7 @@ class FitConfig:
     start_spectra : int
         Model spectra spread over the label space, of which the nearest starts the fit.
     batch : int or None
-        Stars fitted at once; None: as many as keep their Jacobian at 8 MB.
+        Stars fitted at once; None: as many as keep their Jacobian at 8 MB, but 32 or more.
     """
 
     continuum_order: int = 2  # Gaia normalises spectra itself; what is left is a slope and a curvature
@@ -54,7 +54,7 @@ class FitConfig:
     max_iterations: int = 100
     tolerance: float = 1e-2  # far below the error itself
     start_spectra: int = 1024
-    batch: int | None = None  # 8 MB stay in the cache: 256 stars of the RVS, a dozen of APOGEE
+    batch: int | None = None  # 8 MB stay in the cache: 291 stars of the RVS; below 32 the work of a batch itself counts
 
     def __post_init__(self):
         least = {
@@ -113,7 +113,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         )
     model = _model(emulator, config)
     library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
-    batch = config.batch or max(1, round(JACOBIAN_FLOATS / (len(model.low) * len(spectra.wavelength))))
+    batch = config.batch or max(32, round(JACOBIAN_FLOATS / (len(model.low) * len(spectra.wavelength))))
     parts = []
     starts = range(0, max(len(spectra), 1), batch)  # no stars: one empty batch, and so an empty table
     for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
