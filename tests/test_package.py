@@ -9,11 +9,13 @@ import specnb
 ORDER = """labels wavelength broadening lines artifacts device spectra rebinning
 apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
 population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
-pulls training accuracy forward fit
+pulls training accuracy forward fit checkpoints
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
+translate.config translate.conv translate.networks translate.model translate.trainer translate.training
+translate.mixing translate.residuals
 figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
-figures.regression figures.counterfactual figures.editor figures.conditional figures.sweep
+figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.sweep
 widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas
 provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent

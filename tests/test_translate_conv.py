@@ -201,7 +201,7 @@ def test_spectra_are_learnt():
 
 
 def test_translation_has_an_exact_forward_derivative():
-    """What the fits of labels need: all tangents at once, through padding, normalisation and transposed convolutions."""
+    """What the fits of labels need: all tangents at once, through padding, normalisation and both convolutions."""
     net, x = networks(60).double(), spectra(60).double()
     with torch.no_grad():
         z_split = net.encode_observed(x)[1]

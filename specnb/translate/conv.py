@@ -1,6 +1,6 @@
-"""The paper's networks: convolutions along the wavelength, which a spectrum of any length passes without losing a pixel.
+"""The paper's networks: convolutions along the wavelength. A spectrum of any length passes without losing a pixel.
 
-Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their public code, for 7,167 pixels. Unlike
+Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their code, for 7,167 pixels. Unlike
 there, a spectrum is first extended at both ends by its mirror image to a length that the layers invert exactly.
 """
 
@@ -92,7 +92,7 @@ class Critic(nn.Module):
         self.logit = nn.Linear(n_in, 1)
 
     def forward(self, x, *latents):
-        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); latents that are None are skipped."""
+        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); None is skipped."""
         branches = [self.spectrum(x[:, None])]
         if self.latents is not None:
             branches.append(self.latents(torch.cat([z for z in latents if z is not None], dim=1)))

