@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy.stats import norm
 
 from specnb.figures.style import (
@@ -37,7 +37,7 @@ CHANCE = {
 }
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 LINEAR = 3.0  # to here axes of residuals and biases are linear, beyond logarithmic
-CHI2 = {"reconstruction": "Reconstruction (χ² per pixel)", "cycle": "Cycle (χ² per pixel)"}
+CHI2 = {"reconstruction": "Reconstruction (χ²/pixel)", "cycle": "Cycle (χ²/pixel)"}
 
 
 @styled
@@ -61,7 +61,7 @@ def mixing_maps(panels, auc=None):
     ValueError
         If a map is not of shape (n, 2).
     """
-    figure = Figure(PAGE, PAGE / max(len(panels), 3) + 0.2)
+    figure = Figure(PAGE, PAGE / max(len(panels), 3) + 0.8)
     names = list(dict.fromkeys(name for sets in panels.values() for name in sets))
     spare = iter(color for color in PALETTE[::-1] if color not in DOMAINS.values())
     colors = {name: DOMAINS.get(name) or next(spare, BLACK) for name in names}
@@ -270,6 +270,9 @@ def translation_history(history, iterations=None):
             axes.plot(*zip(*known), color=DOMAINS.get(domain, BLACK), label=domain.replace("_", " "), **dot)
         if kind in CHI2:
             axes.set(yscale="log", ylabel=CHI2[kind])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
             if any(name != kind for name in members):
                 axes.legend()
         else:
