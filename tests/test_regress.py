@@ -14,7 +14,6 @@ from specnb.disentangle.regress import (
     compare,
     errors,
     fit_regressor,
-    noise_floor,
     training_times,
 )
 
@@ -102,13 +101,6 @@ def test_errors_by_hand():
     np.testing.assert_allclose(found["mean"], [200, 0.2, 0.2, 0.02])
     np.testing.assert_allclose(found["std"], np.sqrt(5) * np.array([100, 0.1, 0.1, 0.01]))
     assert list(found["unit"]) == ["K", "dex", "dex", "dex"]
-
-
-def test_noise_floor_is_the_mae_of_the_truth():
-    rng = np.random.default_rng(5)
-    sigma = rng.uniform(50, 150, size=100_000)
-    floor = noise_floor(Table({"teff_error": sigma}), ["teff"])["teff"]
-    assert floor == pytest.approx(np.abs(sigma * rng.normal(size=100_000)).mean(), rel=0.01)
 
 
 def test_published_values():

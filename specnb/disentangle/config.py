@@ -98,3 +98,8 @@ class DisentangleConfig:
     def adversarial(self) -> bool:
         """Whether any discriminator takes part; otherwise this is a plain autoencoder."""
         return bool(self.lambda_range) or any(self.weights)
+
+    @property
+    def discriminators(self) -> tuple[str, ...]:
+        """Names of the discriminators, in order: those of the labels, or ``joint``."""
+        return ("joint",) if self.joint else self.labels

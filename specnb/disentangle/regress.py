@@ -175,12 +175,6 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     return Table([list(labels), units, *columns], names=("label", "unit", "mae", "mean", "std"))
 
 
-def noise_floor(catalogue: Table, labels=LABELS) -> dict[str, float]:
-    """MAE of the true labels against a catalogue with Gaussian errors ``<label>_error``: sqrt(2/π) times their mean."""
-    sigma = label_array(catalogue, [f"{name}_error" for name in labels])
-    return dict(zip(labels, (np.sqrt(2 / np.pi) * sigma.mean(axis=0)).tolist()))
-
-
 def compare(results: Mapping[str, Sequence[Table]]) -> Table:
     """Table 1: ours, averaged over seeds, beside the published one.
 

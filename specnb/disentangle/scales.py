@@ -79,6 +79,16 @@ class Scales:
         position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
         return np.clip((position * bins).astype(np.int64), 0, bins - 1)
 
+    def targets(self, values, config) -> np.ndarray:
+        """The bin that each discriminator of a configuration should name, shape (n, n_discriminators), int64.
+
+        That is `bin_index`, or for a joint discriminator, in one column, the bin of the product of all labels' bins.
+        """
+        index = self.bin_index(values, config.bins)
+        if not config.joint:
+            return index
+        return np.ravel_multi_index(index.T, (config.bins,) * index.shape[1])[:, None]
+
 
 def chance(index) -> np.ndarray:
     """Loss of discriminators that know only how often each bin occurs, in nats, shape (n_discriminators,).

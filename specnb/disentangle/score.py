@@ -29,10 +29,8 @@ def chance_levels(model, spectra) -> dict[str, float]:
     dict
         One entry for each discriminator, named by its label or ``joint``.
     """
-    bins, names = model.scales.bin_index(model.label_array(spectra.labels), model.config.bins), model.labels
-    if model.config.joint:
-        names, bins = ["joint"], np.ravel_multi_index(bins.T, (model.config.bins,) * bins.shape[1])[:, None]
-    return dict(zip(names, chance(bins).tolist()))
+    index = model.scales.targets(model.label_array(spectra.labels), model.config)
+    return dict(zip(model.config.discriminators, chance(index).tolist()))
 
 
 def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: int = -1) -> Table:

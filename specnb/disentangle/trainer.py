@@ -81,9 +81,7 @@ class Trainer:
         if config.error_floor:
             weight = np.where(spectra.mask, 0, 1 / (spectra.flux_error**2 + config.error_floor**2)).astype(np.float32)
         labels = ((values - scales.label_mean) / scales.label_std).astype(np.float32)
-        index = scales.bin_index(values, config.bins)
-        if config.joint:
-            index = np.ravel_multi_index(index.T, (config.bins,) * len(config.labels))[:, None]
+        index = scales.targets(values, config)
         return [torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in (flux, weight, labels, index)]
 
     @property
@@ -173,8 +171,8 @@ class Trainer:
         if config.adversarial:
             index = self.data[3][rows].T
             found = bin_loss(self.model.networks.judge(z.expand(len(index), *z.shape), lambdas), index)
-            names = ["joint"] if config.joint else config.labels
-            row |= {f"discriminator_{name}": value for name, value in zip(names, found.mean(1).tolist())}
+            losses = zip(config.discriminators, found.mean(1).tolist())
+            row |= {f"discriminator_{name}": value for name, value in losses}
             weights = self.weights[: len(index), None] if lambdas is None else config.lambda_range * lambdas.T
             removed, kept = (weights.clamp(min=0) * found).mean(1), (weights.clamp(max=0) * found).mean(1)
             most = weights.clamp(min=0).mean(1) * self.chance

@@ -17,8 +17,8 @@ from specnb.disentangle.training import train
 from specnb.figures.history import training_history
 from specnb.widgets.picture import figure_png, picture, slider_grid
 
-# λ in steps of about a factor of 2 to 3, either sign: 0.001 to 0.03 is where labels come and go.
-LAMBDAS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+# λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long trainings, at 0.01 in short ones.
+LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
 PROBE_EVERY = 5  # epochs between linear probes
 PROBE_STARS = 2000  # most stars that fit, and that score, a probe
 DRAWING = 0.25  # largest fraction of the time that goes into pictures
