@@ -117,6 +117,14 @@ def emulator(args):
         print(f"{value:.1e}  {STATISTICS[name]}")
 
 
+def translator(args):
+    """Train a shipped translator anew."""
+    from specnb.shipping import ship_translator
+
+    for name, value in ship_translator(args.survey).items():
+        print(f"{value:.1e}  {name}")
+
+
 def list_data(args):
     """Print the data files there are and their sizes."""
     made = (ROOT / "data" / "artifacts").rglob("*")
@@ -165,12 +173,15 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)")
     command.set_defaults(do=run_sweep)
 
-    command = commands.add_parser("data", help="fetch real stars, train the emulator, list data")
+    command = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
     kinds = command.add_subparsers(required=True, metavar="what")
     kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
     command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
     command.add_argument("band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)")
     command.set_defaults(do=emulator)
+    command = kinds.add_parser("translator", help="train a shipped translator anew with its mock survey")
+    command.add_argument("survey", choices=("rvs", "apogee"), help="which")
+    command.set_defaults(do=translator)
     kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
     return top
 

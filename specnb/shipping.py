@@ -1,12 +1,19 @@
-"""Make the emulators that the repository ships: train one, measure it, write weights and model card."""
+"""Make the models that the repository ships: train one, measure it, write weights and model card."""
 
+import time
 from pathlib import Path
 
+import numpy as np
+
 from specnb.accuracy import accuracy
-from specnb.emulator import WEIGHTS
+from specnb.emulator import WEIGHTS, load_emulator
 from specnb.grid import RVS, Band, load_grid
 from specnb.provenance import checksum
 from specnb.training import CONFIGS, EmulatorConfig, held_out, train_emulator
+from specnb.translate import CONFIGS as TRANSLATE_CONFIGS
+from specnb.translate import TranslateConfig, train
+from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
+from specnb.translate.model import SHIPPED
 
 CARD = """\
 # Emulator `{name}`
@@ -107,4 +114,67 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
         errors="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
     )
     (folder / f"{band.name}.md").write_text(text, encoding="utf-8")
+    return errors
+
+
+TRANSLATOR_CARD = """\
+# Translator `{name}`
+
+Synthetic spectra of the emulator `{name}` to spectra as the mock survey observes them, trained without pairs. Made by
+`specnb data translator {name}` in {seconds:.0f} s on {device}; opened by `specnb.translate.load_translator("{name}")`.
+Notebooks `07_domain_adaptation` and `08_fit_residuals` show what it does.
+
+- **Networks**: {kind}, hidden layers {hidden}; z_shared of {shared} numbers, z_split of {split}; the translation is
+  x + D_obs(z) − D_synth(z).
+- **Training**: {stars:,} synthetic and {stars:,} observed stars of the mock survey, none in common; {iterations:,} steps of
+  {batch} of either; seed {seed}. Emulator of sha256 `{emulator}`.
+- **Limits**: knows what the *mock* survey gets wrong, not what real spectra do; to adapt to real spectra, train on them.
+- **Licence**: CC-BY-4.0.
+
+Root-mean-square error of {test:,} spectra of unseen stars from their true labels, against the noiseless truth:
+
+| spectra | error |
+| --- | --- |
+| synthetic | {before:.1e} |
+| translated, typical z_split | {after:.1e} |
+| translated, z_split of the star's own spectrum | {own:.1e} |
+"""
+TEST_STARS = 1000
+
+
+def ship_translator(name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED) -> dict[str, float]:
+    """Train a translator for a mock survey and write its weights, NAME.safetensors, and its model card, NAME.md.
+
+    After an interruption the same call goes on from the checkpoint beside the weights.
+
+    Parameters
+    ----------
+    name : "rvs" or "apogee"
+    config : TranslateConfig, optional
+        Default: that of `specnb.translate.CONFIGS`.
+    folder : Path
+
+    Returns
+    -------
+    dict
+        Root-mean-square errors of spectra of unseen stars: ``before``, ``after``, ``own``, see the card.
+    """
+    emulator, config, start = load_emulator(name), config or TRANSLATE_CONFIGS[name], time.monotonic()
+    domains = mock_domains(emulator, name, STARS, config.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = train(emulator, domains.labels, domains.observed, config, folder / f"{name}.checkpoint")
+    seconds = time.monotonic() - start
+    model.save(folder / f"{name}.safetensors")
+    observed, truth = unseen_stars(emulator, name, TEST_STARS)
+    synthetic = emulator(true_labels(truth.labels, emulator))
+    _, split = model.encode(observed)
+    spectra = {"before": synthetic, "after": model.translate(synthetic), "own": model.translate(synthetic, split)}
+    good = ~truth.mask
+    errors = {key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2))) for key, flux in spectra.items()}
+    settings = {key: getattr(config, key) for key in ("kind", "shared", "split", "iterations", "batch", "seed")}
+    text = TRANSLATOR_CARD.format(
+        name=name, **settings, hidden=", ".join(map(str, config.hidden)), stars=STARS, test=TEST_STARS, seconds=seconds,
+        device=model.device, emulator=checksum(WEIGHTS / f"{name}.safetensors")[:16], **errors,
+    )  # fmt: skip
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
     return errors

@@ -39,13 +39,8 @@ class TranslateConfig:
     kind: str = "mlp"  # "mlp": perceptrons, minutes on two cores; "conv": the paper's networks, days
     shared: int = 32  # numbers in z_shared; for "conv" its channels (paper: 25, of 24 numbers each)
     split: int = 8  # numbers in z_split, which observed spectra alone have; for "conv" channels (paper: 4); 0: none
-    hidden: tuple[int, ...] = (
-        512,
-        128,
-    )  # "mlp": of the encoders, first a domain's own, then shared; decoders mirror it
-    residual: bool = (
-        True  # translate(x) = x + D_obs − D_synth: what no autoencoder resolves stays as it was. Not in the paper
-    )
+    hidden: tuple[int, ...] = (512, 128)  # "mlp": widths, a domain's own and the shared one; decoders mirror encoders
+    residual: bool = True  # translate(x) = x + D_obs − D_synth: what no autoencoder resolves stays. Not in the paper
     critic_latents: bool = True  # critics see latents beside spectra (paper)
     cycle: float = 1.0  # weight of cycle consistency, by that of the reconstructions (paper: 1)
     adversarial: float = 0.05  # the same of the critics' verdict; the paper's are 1/3 and 1/9
@@ -79,6 +74,13 @@ class TranslateConfig:
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
 
+
+# Of the shipped translators: the default is for the 800 pixels of the RVS; 7,214 pixels get smaller layers, that the
+# weights of all of them need no more than some 15 MB.
+CONFIGS = {
+    "rvs": TranslateConfig(iterations=3000),
+    "apogee": TranslateConfig(hidden=(128, 64), batch=64, iterations=3000),
+}
 
 # O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed reconstructions and cycles
 # against 1 of the critics are here 1 against 1/6, their mean.

@@ -17,6 +17,8 @@ from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
 
 BATCH = 1024  # spectra at a time
+SHIPPED = Path(__file__).parents[2] / "data" / "translators"
+CRITICS = "networks.critics."  # judge in training alone: files leave them out
 
 
 class Translator(nn.Module):
@@ -140,10 +142,11 @@ class Translator(nn.Module):
                              "rebin them first")  # fmt: skip
 
     def save(self, path):
-        """Write networks, scales, configuration and history to one safetensors file."""
+        """Write networks (without critics), scales, configuration and history to one safetensors file."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: value.contiguous().cpu() for name, value in self.state_dict().items()}
+        kept = {name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)}
+        tensors = {name: value.contiguous().cpu() for name, value in kept.items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -177,7 +180,7 @@ class Translator(nn.Module):
             found = TranslateConfig(**json.loads(about["config"]))
             wavelength = tensors.pop("wavelength").numpy()
             model = cls(found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"]))
-            model.load_state_dict(tensors)
+            model.load_state_dict(tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)})
         except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             reason = str(error).partition("\n")[0]
             raise OSError(
@@ -185,6 +188,24 @@ class Translator(nn.Module):
             ) from error
         check_same(path, found, config)
         return model.eval().requires_grad_(False)
+
+
+def load_translator(name: str) -> Translator:
+    """Open a shipped translator: ``"rvs"`` or ``"apogee"``, for the shipped emulator and the mock survey of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    OSError
+        If its file is damaged.
+    """
+    known = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+    if name not in known:
+        raise ValueError(
+            f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
+        )
+    return Translator.load(SHIPPED / f"{name}.safetensors")
 
 
 def check_same(path, found: TranslateConfig, expected: TranslateConfig | None):
