@@ -12,7 +12,8 @@ from astropy.table import Table
 
 from specnb.effects import own_effects, true_flux
 from specnb.population import Population, draw_stars
-from specnb.spectra import Spectra, SpectraWriter
+from specnb.spectra import Spectra
+from specnb.storage import SpectraWriter
 from specnb.wavelength import RVS_RESOLVING_POWER
 
 BATCH = 4096  # stars at a time: about 0.4 GB at work

@@ -6,17 +6,17 @@ import pytest
 import specnb
 
 # The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening lines artifacts device spectra rebinning
+ORDER = """labels wavelength broadening lines artifacts device storage spectra rebinning
 apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
 population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
 pulls training accuracy forward fit checkpoints
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
-translate.config translate.conv translate.networks translate.model translate.trainer translate.training
-translate.mixing translate.residuals
+translate.config translate.domains translate.conv translate.networks translate.model translate.trainer translate.training
+translate.mixing translate.residuals translate.comparison translate.ablation
 figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
-figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.sweep
-widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas
+figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.translated figures.ablation figures.sweep
+widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation
 provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
 README = PACKAGE.parent / "README.md"

@@ -15,7 +15,8 @@ from specnb.apogee.earth import SKY_SNR
 from specnb.apogee.effects import own_effects, sky_light, true_flux
 from specnb.apogee.population import APOGEE_POPULATION, draw_stars
 from specnb.population import Population
-from specnb.spectra import Spectra, SpectraWriter
+from specnb.spectra import Spectra
+from specnb.storage import SpectraWriter
 from specnb.wavelength import APOGEE_PIXELS
 
 BATCH = 512  # stars at a time: about 0.5 GB at work
