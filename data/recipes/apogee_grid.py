@@ -28,7 +28,7 @@ def simulate(work, labels, also=None):
 
 GRID = Recipe(
     name="apogee_grid",
-    n=2000,
+    n=2500,
     labels=LABELS,
     margins={
         "teff": (100.0, 100.0),
