@@ -27,7 +27,7 @@ accuracy.
 
 Conventions (solar scale, abundances, what v_micro and v_broad mean) are in `specnb/labels.py`.
 
-- **Network**: multilayer perceptron, hidden layers {hidden}, SiLU, linear output; labels scaled to ±1.
+- **Network**: {network}, SiLU, linear output; labels scaled to ±1.
 - **Training**: {train_spectra} spectra of `data/{grid_name}` (sha256 `{grid}`), {copies} draws of v_broad each; mean
   absolute error; seed {seed}; {epochs} epochs, {seconds:.0f} s on {device}.
 - **Wavelength**: {wavelength}
@@ -99,7 +99,7 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
             f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} | {low:.4g} to {high:.4g} | {label.meaning} |"
             for label, (low, high) in zip(emulator.label_set, trained)
         ),
-        hidden=", ".join(map(str, config.hidden)),
+        network=_network(config),
         grid_name=band.path.name,
         grid=card["grid_sha256"][:16],
         copies=config.copies,
@@ -115,6 +115,21 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
     )
     (folder / f"{band.name}.md").write_text(text, encoding="utf-8")
     return errors
+
+
+def _network(config):
+    """The networks of an emulator, in words."""
+    if not config.branches:
+        return f"multilayer perceptron, hidden layers {', '.join(map(str, config.hidden))}"
+    shared = set.intersection(*(set(names) for names, _ in config.branches))
+    parts = []
+    for names, widths in config.branches:
+        own = ", ".join(name for name in names if name not in shared)
+        parts.append(f"  {own or 'nothing else'}: {', '.join(map(str, widths))}")
+    return (
+        f"sum of {len(parts)} perceptrons, each of {', '.join(n for n in config.branches[0][0] if n in shared)}, and of (with "
+        "its hidden layers)\n" + ";\n".join(parts)
+    )
 
 
 TRANSLATOR_CARD = """\

@@ -131,6 +131,57 @@ def test_each_star_may_have_its_own_split(emulator, trained, survey):
     np.testing.assert_allclose(model, truth, atol=2e-4)
 
 
+def test_an_explosion_is_told_before_it_overflows(emulator, survey):
+    trainer = Trainer(emulator, *survey[:2], TINY)
+    row = trainer.report()
+    trainer.check(row)
+    mean = trainer.model.mean.numpy()
+    squares = ((survey[1].flux - mean) / np.maximum(survey[1].flux_error, TINY.error_floor)) ** 2
+    blank = np.median([np.mean(x[~m]) for x, m in zip(squares, survey[1].mask)])  # of the mean spectrum, in about
+    with pytest.raises(Diverged, match="diverged by iteration 0 .reconstruction_observed.: lower"):
+        trainer.check(row | {"reconstruction_observed": 100 * blank})
+
+
+def test_models_can_be_used_during_training(emulator, survey):
+    labels, observed, _ = survey
+    seen = []
+
+    def look(model):
+        chain = translated_emulator(emulator, model)
+        seen.append((chain(labels[:3]), model.translate(emulator(labels[:3])), model.mean_split.abs().sum().item()))
+
+    model = train(emulator, *survey[:2], replace(TINY, iterations=3), progress=False, on_report=look)
+    assert len(seen) == 3 and all(split > 0 for _, _, split in seen)
+    for flux, same, _ in seen:
+        np.testing.assert_allclose(flux, same, atol=1e-5)
+    assert np.abs(seen[0][0] - seen[-1][0]).max() > 1e-6  # the training went on
+    again = train(emulator, *survey[:2], replace(TINY, iterations=3), progress=False)
+    assert torch.equal(model.mean_split, again.mean_split)
+
+
+def test_uncertain_pixels_are_not_encoded(trained, survey):
+    observed = survey[1][:20]
+    flux, error = observed.flux.copy(), observed.flux_error.copy()
+    error[:, 300:330] = 0.2
+    flux[:, 300:330] += 3.0
+    wild = Spectra(observed.wavelength, flux, error, observed.mask, observed.ids)
+    mask = observed.mask.copy()
+    mask[:, 300:330] = True
+    masked = Spectra(observed.wavelength, observed.flux, observed.flux_error, mask, observed.ids)
+    for a, b in zip(trained.encode(wild), trained.encode(masked)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_alignment_makes_latents_alike(emulator, survey):
+    labels, observed, _ = survey
+    distances = {}
+    for weight in (0.0, 10.0):
+        model = train(emulator, labels, observed, replace(TINY, alignment=weight), progress=False)
+        a, b = model.encode_synthetic(emulator(labels)), model.encode(observed)[0]
+        distances[weight] = np.linalg.norm(np.cov(a.T) - np.cov(b.T)) + np.linalg.norm(a.mean(0) - b.mean(0))
+    assert distances[10.0] < 0.7 * distances[0.0]
+
+
 def test_bad_input(emulator, survey, trained, tmp_path):
     labels, observed, _ = survey
     with pytest.raises(ValueError, match="the observed domain has 5 stars"):
@@ -138,12 +189,22 @@ def test_bad_input(emulator, survey, trained, tmp_path):
     with pytest.raises(ValueError, match="the synthetic domain has 0 stars"):
         Trainer(emulator, labels[:0], observed, TINY)
     shifted = Spectra(observed.wavelength + 1, observed.flux, observed.flux_error, observed.mask, observed.ids)
-    with pytest.raises(ValueError, match="800 pixels from 8461.15 Å on, the emulator 800 from 8460.15 Å"):
+    with pytest.raises(ValueError, match="not on this model's 800 pixels, 8460.15"):
         Trainer(emulator, labels, shifted, TINY)
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         trained.encode(shifted)
     with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
         Trainer(emulator, labels[:, :3], observed, TINY)
+    with pytest.raises(ValueError, match="the synthetic domain has teff = .*check the order of the columns"):
+        Trainer(emulator, labels[:, ::-1], observed, TINY)
+    uncertain = Spectra(observed.wavelength, observed.flux, 10 * observed.flux_error + 0.1, observed.mask, observed.ids)
+    with pytest.raises(ValueError, match="300 observed stars, such as .*, have no pixel with an error below"):
+        Trainer(emulator, labels, uncertain, TINY)
+    flux = emulator(labels[:5])
+    with pytest.raises(ValueError, match="z_split has shape .4, 2.: give .5, 2."):
+        trained.translate(flux, np.zeros((4, 2)))
+    with pytest.raises(ValueError, match="the flux has shape .5, 799.: give .n, 800."):
+        trained.translate(flux[:, 1:])
     wild = Spectra(observed.wavelength, 1e25 * observed.flux, observed.flux_error, observed.mask, observed.ids)
     with pytest.raises(Diverged, match="diverged by iteration 1 .*reconstruction_observed.*: lower learning_rate"):
         train(emulator, labels, wild, TINY, progress=False)
@@ -164,7 +225,10 @@ def test_bad_input(emulator, survey, trained, tmp_path):
         ({"kind": "cnn"}, "kind is 'cnn': give one of mlp, conv"),
         ({"split": -1}, "split is -1: it must be from 0"),
         ({"batch": 8.5}, "batch is 8.5: it must be an integer"),
-        ({"hidden": (3,)}, "hidden is .3,.: give two widths"),
+        ({"hidden": (3,)}, "hidden is .3,.: give two numbers"),
+        ({"hidden": (3, 0)}, "hidden is .3, 0.: give two widths"),
+        ({"betas": 0.5}, "betas is 0.5: give two numbers"),
+        ({"residual": "no"}, "residual is .no.: it must be True or False"),
         ({"betas": (0.5, 1.0)}, "betas are"),
     ],
 )

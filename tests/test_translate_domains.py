@@ -47,9 +47,11 @@ def test_domains_repeat_and_take_settings(emulator, domains):
     "arguments, message",
     [
         ({"band": "visible"}, "band is 'visible': give one of rvs, apogee"),
-        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence.*settings of MockConfig"),
+        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence is no setting of MockConfig"),
         ({"band": "rvs", "seed": 500_000}, "seed is 500000"),
         ({"band": "rvs", "seed": -1}, "seed is -1"),
+        ({"band": "rvs", "seed": 0.5}, "seed is 0.5: it must be an integer"),
+        ({"band": "rvs", "n_stars": 3}, "n_stars is no setting"),
     ],
 )
 def test_bad_domains(emulator, arguments, message):

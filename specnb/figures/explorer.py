@@ -57,7 +57,119 @@ def in_h_band(emulator) -> bool:
     return "fe_h" in emulator.labels
 
 
-class ExplorerFigure(LiveFigure):
+class SpectrumFigure(LiveFigure):
+    """Panels over the wavelength, the first with line markers; the labels of what is shown stand above it.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    labels : mapping or sequence, optional
+        See `start_labels`.
+    lines : sequence of Line, optional
+        See `ExplorerFigure`.
+    ratios : sequence of float
+        Heights of the panels.
+
+    Attributes
+    ----------
+    figure : Figure
+    labels : dict of float
+    """
+
+    @styled
+    def __init__(self, emulator, labels=None, lines=None, ratios=(2.2, 1, 1)):
+        self.emulator = emulator
+        self.labels = start_labels(emulator, labels)
+        self._window = None
+        super().__init__(PAGE, 4.9)
+        self._panels = self.figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+        above = 0.88 if in_h_band(emulator) else 0.945  # up to three lines of labels, or one
+        self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
+        top = self._panels[0]
+        self._gaps = [part.start for part in detectors(emulator.wavelength)[1:]]
+        self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
+        self.moving = [self._title]
+        for axes in self._panels:
+            axes.yaxis.set_label_coords(-0.068, 0.5)
+        for axes in self._panels[1:]:
+            axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
+        self._mark((h_band_lines() if in_h_band(emulator) else LINES) if lines is None else lines)
+        top.set(ylabel="Flux / continuum", ylim=(0, 1.22), xlim=emulator.wavelength[[0, -1]])
+        self._panels[-1].set_xlabel("Vacuum wavelength (Å)")
+
+    def _curve(self, axes, color, label=None, moving=True):
+        """An empty curve; one that moves is drawn anew each time."""
+        x = self._with_gaps(self.emulator.wavelength)
+        width = 0.9 if moving else 0.8
+        (line,) = axes.plot(x, np.full(len(x), np.nan), color=color, linewidth=width, label=label, animated=moving)
+        self.moving += [line] * moving
+        return line
+
+    def _write_labels(self):
+        outside = "" if self.inside else "     outside the training hull"
+        self._title.set(text=self._values() + outside, color="black" if self.inside else VERMILLION)
+
+    def _with_gaps(self, values):
+        """Pixels (n_pix,) with a NaN in each gap between detectors, so that no curve bridges it."""
+        return np.insert(np.asarray(values, dtype=float), self._gaps, np.nan)
+
+    def _mark(self, lines):
+        """Ticks above the continuum at every line; names are shown by `_name_lines`."""
+        top = self._panels[0]
+        colors = [GROUP_COLORS.get(group_of(line.species), BLACK) for line in lines]
+        self._ticks = top.vlines([line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6)
+        style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
+        self._lines = lines
+        self._names = [
+            top.text(line.wavelength, 1.11, line.species, color=color, **style) for line, color in zip(lines, colors)
+        ]
+
+    def _name_lines(self, element=None):
+        """Set off the lines of an element, and show the names of the lines in the window that do not run into one named
+        before, those of the element first."""
+        low, high = self._window
+        own = np.array([line.species == element for line in self._lines], dtype=bool)
+        self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
+        shown = []
+        room = (0.016 + 0.0052 * max(len(line.species) for line in self._lines)) * (high - low)
+        for k in np.argsort(~own, kind="stable"):
+            wavelength, text = self._lines[k].wavelength, self._names[k]
+            free = low + room / 2 < wavelength < high - room / 2 and all(abs(wavelength - w) > room for w in shown)
+            text.set(visible=free, fontweight="bold" if own[k] else "normal")
+            if free:
+                shown.append(wavelength)
+
+    def _values(self):
+        """The labels as text: abundances of single elements, as far as they are not zero, in a second line."""
+        units = (unit.replace("dex", "").replace(" ", "") for unit in self.emulator.units)
+        general, single = [], []
+        for (name, value), unit in zip(self.labels.items(), units):
+            if name not in ELEMENTS.values():
+                general.append(f"{name} {value:.5g} {unit}".rstrip())
+            elif value:
+                single.append(f"{element_of(name)}\N{NO-BREAK SPACE}{value:.3g}")
+        text = "   ".join(general)
+        if in_h_band(self.emulator):
+            text += "\n" + textwrap.fill("[X/Fe]   " + ("  ".join(single) or "all 0"), 110, break_on_hyphens=False)
+        return text.replace("-", "−")
+
+    @property
+    def inside(self) -> bool:
+        """Whether the labels lie in the emulator's training hull."""
+        return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
+
+    def _rescale(self, axes, line):
+        """Symmetric round limits: they change seldom, and with them the background."""
+        low, high = axes.get_xlim()
+        x, y = line.get_data()
+        y = np.abs(y[(x >= low) & (x <= high)])
+        limit = round_limit(max(1.05 * np.nanmax(y, initial=0.0), 1e-3))
+        if not np.isclose(axes.get_ylim()[1], limit):
+            axes.set_ylim(-limit, limit)
+            self._background = None
+
+
+class ExplorerFigure(SpectrumFigure):
     """Flux with line markers, difference to a reference, and gradient with respect to one label.
 
     Parameters
@@ -90,65 +202,16 @@ class ExplorerFigure(LiveFigure):
 
     @styled
     def __init__(self, emulator, labels=None, reference=None, reference_name="start", gradient="teff", lines=None):
-        self.emulator = emulator
-        self.labels = start_labels(emulator, labels)
-        self.gradient = self._window = None
-        super().__init__(PAGE, 4.9)
-        self._panels = self.figure.subplots(3, 1, sharex=True, height_ratios=[2.2, 1, 1])
-        above = 0.88 if in_h_band(emulator) else 0.945  # up to three lines of labels, or one
-        self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
+        super().__init__(emulator, labels, lines)
+        self.gradient = None
         top, middle, bottom = self._panels
-        self._gaps = [part.start for part in detectors(emulator.wavelength)[1:]]
-        x = self._with_gaps(emulator.wavelength)
-        nothing = np.full(len(x), np.nan)
-        self._reference = top.plot(x, nothing, color=GREY, linewidth=0.8, label="reference")[0]
-        moving = {"animated": True, "linewidth": 0.9}
-        self._flux = top.plot(x, nothing, color=BLUE, **moving, label="emulator")[0]
-        self._residual = middle.plot(x, nothing, color=BLUE, **moving)[0]
-        self._gradient = bottom.plot(x, nothing, color=VERMILLION, **moving)[0]
-        self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
-        self.moving = [self._flux, self._residual, self._gradient, self._title]
-        for axes in (middle, bottom):
-            axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
-        self._mark((h_band_lines() if in_h_band(emulator) else LINES) if lines is None else lines)
-        top.set(ylabel="Flux / continuum", ylim=(0, 1.22))
+        self._reference = self._curve(top, GREY, "reference", moving=False)
+        self._flux = self._curve(top, BLUE, "emulator")
+        self._residual = self._curve(middle, BLUE)
+        self._gradient = self._curve(bottom, VERMILLION)
         middle.set_ylabel("Emulator −\nreference")
-        bottom.set_xlabel("Vacuum wavelength (Å)")
-        for axes in self._panels:
-            axes.yaxis.set_label_coords(-0.068, 0.5)
-        self.update(gradient=gradient, window=(x[0], x[-1]))
+        self.update(gradient=gradient, window=emulator.wavelength[[0, -1]])
         self.set_reference(self.flux if reference is None else reference, reference_name)
-
-    def _with_gaps(self, values):
-        """Pixels (n_pix,) with a NaN in each gap between detectors, so that no curve bridges it."""
-        return np.insert(np.asarray(values, dtype=float), self._gaps, np.nan)
-
-    def _mark(self, lines):
-        """Ticks above the continuum at every line; names are shown by `_name_lines`."""
-        top = self._panels[0]
-        colors = [GROUP_COLORS.get(group_of(line.species), BLACK) for line in lines]
-        self._ticks = top.vlines([line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6)
-        style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
-        self._lines = lines
-        self._names = [
-            top.text(line.wavelength, 1.11, line.species, color=color, **style) for line, color in zip(lines, colors)
-        ]
-
-    def _name_lines(self):
-        """Set off the lines of the element of the gradient, and show the names of the lines in the window that do not
-        run into one named before, those of the element first."""
-        low, high = self._window
-        element = element_of(self.gradient)
-        own = np.array([line.species == element for line in self._lines], dtype=bool)
-        self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
-        shown = []
-        room = (0.016 + 0.0052 * max(len(line.species) for line in self._lines)) * (high - low)
-        for k in np.argsort(~own, kind="stable"):
-            wavelength, text = self._lines[k].wavelength, self._names[k]
-            free = low + room / 2 < wavelength < high - room / 2 and all(abs(wavelength - w) > room for w in shown)
-            text.set(visible=free, fontweight="bold" if own[k] else "normal")
-            if free:
-                shown.append(wavelength)
 
     def update(self, labels=None, gradient=None, window=None):
         """Change what is shown.
@@ -183,15 +246,14 @@ class ExplorerFigure(LiveFigure):
         self._flux.set_ydata(self._with_gaps(self.flux))
         self._gradient.set_ydata(self._with_gaps(self.derivative * step))
         self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
-        outside = "" if self.inside else "     outside the training hull"
-        self._title.set(text=self._values() + outside, color="black" if self.inside else VERMILLION)
+        self._write_labels()
         window = self._window if window is None else tuple(window)
         if gradient != self.gradient or window != self._window:
             self.gradient, self._window = gradient, window
             change = f"{step:g} {unit.replace(' ', '')}".strip()
             self._panels[2].set_ylabel(f"Flux change per\n{change} in {symbol(gradient)}")
             self._panels[0].set_xlim(window)
-            self._name_lines()
+            self._name_lines(element_of(gradient))
             self._background = None
         self._rescale(self._panels[1], self._residual)
         self._rescale(self._panels[2], self._gradient)
@@ -206,32 +268,3 @@ class ExplorerFigure(LiveFigure):
         self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
         self._rescale(self._panels[1], self._residual)
         self._background = None
-
-    def _values(self):
-        """The labels as text: abundances of single elements, as far as they are not zero, in a second line."""
-        units = (unit.replace("dex", "").replace(" ", "") for unit in self.emulator.units)
-        general, single = [], []
-        for (name, value), unit in zip(self.labels.items(), units):
-            if name not in ELEMENTS.values():
-                general.append(f"{name} {value:.5g} {unit}".rstrip())
-            elif value:
-                single.append(f"{element_of(name)}\N{NO-BREAK SPACE}{value:.3g}")
-        text = "   ".join(general)
-        if in_h_band(self.emulator):
-            text += "\n" + textwrap.fill("[X/Fe]   " + ("  ".join(single) or "all 0"), 110, break_on_hyphens=False)
-        return text.replace("-", "−")
-
-    @property
-    def inside(self) -> bool:
-        """Whether the labels lie in the emulator's training hull."""
-        return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
-
-    def _rescale(self, axes, line):
-        """Symmetric round limits: they change seldom, and with them the background."""
-        low, high = axes.get_xlim()
-        x, y = line.get_data()
-        y = np.abs(y[(x >= low) & (x <= high)])
-        limit = round_limit(max(1.05 * np.nanmax(y, initial=0.0), 1e-3))
-        if not np.isclose(axes.get_ylim()[1], limit):
-            axes.set_ylim(-limit, limit)
-            self._background = None

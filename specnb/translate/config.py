@@ -7,10 +7,11 @@ KINDS = ("mlp", "conv")
 
 # Lowest and highest value of each number.
 _LIMITS = {
-    "shared": (1, 10_000),
+    "shared": (2, 10_000),
     "split": (0, 10_000),
     "cycle": (0.0, 1e3),
     "adversarial": (0.0, 1e3),
+    "alignment": (0.0, 1e3),
     "synthetic_error": (1e-6, 1.0),
     "error_floor": (0.0, 1.0),
     "largest_error": (1e-6, 1e6),
@@ -44,6 +45,9 @@ class TranslateConfig:
     critic_latents: bool = True  # critics see latents beside spectra (paper)
     cycle: float = 1.0  # weight of cycle consistency, by that of the reconstructions (paper: 1)
     adversarial: float = 0.05  # the same of the critics' verdict; the paper's are 1/3 and 1/9
+    alignment: float = (
+        0.0  # weight of the distance between the domains' z_shared, in mean and covariance. Not in the paper
+    )
     synthetic_error: float = 0.005  # error of synthetic spectra in their losses: they have no noise of their own
     error_floor: float = 0.005  # errors of observed spectra are no smaller in the losses (paper)
     largest_error: float = 0.05  # pixels with larger errors are masked (paper)
@@ -67,11 +71,16 @@ class TranslateConfig:
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}: it must be from {low:g} to {high:g}")
             object.__setattr__(self, name, int(value) if whole else float(value))  # JSON knows no numpy numbers
+        for name in ("residual", "critic_latents"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be True or False")
         for name in ("hidden", "betas"):  # lists, as JSON has them
+            if not isinstance(getattr(self, name), tuple | list) or len(getattr(self, name)) != 2:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give two numbers")
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.hidden) != 2 or any(not isinstance(width, int) or width < 1 for width in self.hidden):
+        if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in self.hidden):
             raise ValueError(f"hidden is {self.hidden}: give two widths, a domain's own and the shared one")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+        if not all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
 
 

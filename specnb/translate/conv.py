@@ -163,6 +163,10 @@ class Convolutions(nn.Module):
             h = torch.cat([h, self.split_decoder(z_split)], dim=1)
         return self._cut(self.observed_decoder(h))
 
+    def decode_difference(self, z_shared, z_split):
+        """Observed minus synthetic decoding, shape (n, n_pix)."""
+        return self.decode_observed(z_shared, z_split) - self.decode_synthetic(z_shared)
+
     def judge_synthetic(self, x, z_shared):
         """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""
         return self.critics[0](x, z_shared)

@@ -4,7 +4,7 @@ The stars of the two domains are drawn from the same population and have none in
 stars alone: no training sees it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -57,11 +57,14 @@ def mock_domains(emulator, band: str, n: int, seed: int = 1, **survey) -> Domain
     ValueError
         If the band or a setting is unknown, or a number out of range.
     """
-    _, _, draw_stars = _survey(band)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise ValueError(f"seed is {seed!r}: it must be an integer")
     if not 0 <= seed < TEST_SEED // 2:
         raise ValueError(f"seed is {seed}: it must be from 0 to {TEST_SEED // 2 - 1}")
-    observed, _ = _observe(emulator, band, n, 2 * seed, survey)
-    stars = draw_stars(n, np.random.default_rng(2 * seed + 1))
+    config = _config(band, n, 2 * seed, survey)
+    _, make_mock, draw_stars = SURVEYS[band]
+    observed, _ = make_mock(emulator, config)
+    stars = draw_stars(n, np.random.default_rng(2 * seed + 1), config.population)
     return Domains(true_labels(stars, emulator), observed)
 
 
@@ -79,7 +82,8 @@ def unseen_stars(emulator, band: str, n: int, **survey):
     observed, truth : Spectra
         As `make_mock` returns them.
     """
-    return _observe(emulator, band, n, TEST_SEED, survey)
+    config = _config(band, n, TEST_SEED, survey)
+    return SURVEYS[band][1](emulator, config)
 
 
 def true_labels(stars, emulator) -> np.ndarray:
@@ -87,15 +91,13 @@ def true_labels(stars, emulator) -> np.ndarray:
     return np.column_stack([np.asarray(stars[name], dtype=np.float32) for name in emulator.labels])
 
 
-def _observe(emulator, band, n, seed, survey):
-    config, make_mock, _ = _survey(band)
-    try:
-        return make_mock(emulator, config(n_stars=n, seed=seed, **survey))
-    except TypeError as error:
-        raise ValueError(f"{error}: see the settings of {config.__name__}") from None
-
-
-def _survey(band):
+def _config(band, n, seed, survey):
     if band not in SURVEYS:
         raise ValueError(f"band is {band!r}: give one of {', '.join(SURVEYS)}")
-    return SURVEYS[band]
+    kind = SURVEYS[band][0]
+    known = {entry.name for entry in fields(kind)} - {"n_stars", "seed"}
+    if unknown := sorted(set(survey) - known):
+        raise ValueError(
+            f"{unknown[0]} is no setting of {kind.__name__} that may be changed: {', '.join(sorted(known))}"
+        )
+    return kind(n_stars=n, seed=seed, **survey)

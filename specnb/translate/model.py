@@ -2,6 +2,7 @@
 
 import json
 import os
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -68,20 +69,22 @@ class Translator(nn.Module):
         split : Tensor, shape (n, ...), optional
             z_split of each; default: `mean_split`.
         """
-        return self.translate_scaled(self.scaled(flux), split)[0] * self.std + self.mean
+        return self.translate_scaled(self.scaled(flux), split) * self.std + self.mean
 
     def translate_scaled(self, x, split=None):
-        """Translation of scaled synthetic spectra, what the observed decoder gives, and z_shared.
-
-        With ``config.residual`` the translation is x + D_obs(z) − D_synth(z), else D_obs(z).
-        """
-        if self.config.split and split is None:
+        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) − D_synth(z), else D_obs(z)."""
+        if not self.config.split:
+            split = None
+        elif split is None:
             split = self.mean_split.expand(len(x), *self.mean_split.shape)
         shared = self.networks.encode_synthetic(x)
-        decoded = self.networks.decode_observed(shared, split if self.config.split else None)
-        if not self.config.residual:
-            return decoded, decoded, shared
-        return x + decoded - self.networks.decode_synthetic(shared), decoded, shared
+        if self.config.residual:
+            return x + self.networks.decode_difference(shared, split)
+        return self.networks.decode_observed(shared, split)
+
+    def unusable(self, spectra: Spectra):
+        """Pixels that encoders and losses do not see, bool of shape (n, n_pix): masked ones, and too uncertain ones."""
+        return spectra.mask | (spectra.flux_error > self.config.largest_error)
 
     @torch.no_grad()
     def encode(self, spectra: Spectra):
@@ -97,8 +100,7 @@ class Translator(nn.Module):
         ValueError
             If the spectra are on other pixels.
         """
-        self._check(spectra.wavelength)
-        parts = [self.networks.encode_observed(x) for x in self._batches(spectra.flux, spectra.mask)]
+        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
         shared = torch.cat([part[0] for part in parts]).cpu().numpy()
         if not self.config.split:
             return shared, np.empty((len(spectra), 0), np.float32)
@@ -111,23 +113,35 @@ class Translator(nn.Module):
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
-        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for `forward`, an array."""
-        splits = [None] * len(flux) if split is None else torch.as_tensor(split, device=self.device).split(BATCH)
-        parts = [self.translate_scaled(x, z)[0] * self.std + self.mean for x, z in zip(self._batches(flux), splits)]
+        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for `forward`, an array.
+
+        Raises
+        ------
+        ValueError
+            If the flux has other pixels or there is not one z_split a spectrum.
+        """
+        if np.shape(flux)[1:] != (len(self.wavelength),):
+            raise ValueError(f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})")
+        if split is None or not self.config.split:
+            splits = iter(lambda: None, 0)
+        elif np.shape(split) != (len(flux), *self.mean_split.shape):
+            expected = (len(flux), *self.mean_split.shape)
+            raise ValueError(f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum")
+        else:
+            splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
+        parts = [self.translate_scaled(x, z) * self.std + self.mean for x, z in zip(self._batches(flux), splits)]
         return torch.cat(parts).cpu().numpy()
 
     @torch.no_grad()
     def reconstruct(self, spectra: Spectra) -> np.ndarray:
         """Observed spectra through their own autoencoder, shape (n, n_pix): what it keeps of them, noise left out."""
-        self._check(spectra.wavelength)
-        parts = [self.networks.encode_observed(x) for x in self._batches(spectra.flux, spectra.mask)]
+        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
         return torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts]).cpu().numpy()
 
     @torch.no_grad()
     def to_synthetic(self, spectra: Spectra) -> np.ndarray:
         """Observed spectra carried to the synthetic domain, shape (n, n_pix)."""
-        self._check(spectra.wavelength)
-        parts = [self.networks.encode_observed(x)[0] for x in self._batches(spectra.flux, spectra.mask)]
+        parts = [self.networks.encode_observed(x)[0] for x in self._usable(spectra)]
         return torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts]).cpu().numpy()
 
     def _batches(self, flux, mask=None):
@@ -135,8 +149,13 @@ class Translator(nn.Module):
             rows = slice(start, start + BATCH)
             yield self.scaled(flux[rows], None if mask is None else mask[rows])
 
-    def _check(self, wavelength):
-        if not np.array_equal(wavelength, self.wavelength):
+    def _usable(self, spectra):
+        self.check(spectra.wavelength)
+        return self._batches(spectra.flux, self.unusable(spectra))
+
+    def check(self, wavelength):
+        """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
+        if len(wavelength) != len(self.wavelength) or not np.allclose(wavelength, self.wavelength, rtol=0, atol=1e-3):
             low, high = self.wavelength[[0, -1]]
             raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
                              "rebin them first")  # fmt: skip
@@ -239,5 +258,8 @@ def translated_emulator(emulator: Emulator, translator: Translator) -> Emulator:
     ValueError
         If emulator and translator are on different pixels.
     """
-    translator._check(emulator.wavelength)
-    return Emulator(Chain(emulator.network, translator), emulator.wavelength, emulator.label_set, emulator.card)
+    translator.check(emulator.wavelength)
+    # a copy: an emulator's network is frozen, and the translator may still be in training
+    return Emulator(
+        Chain(emulator.network, deepcopy(translator)), emulator.wavelength, emulator.label_set, emulator.card
+    )

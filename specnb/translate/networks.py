@@ -23,7 +23,8 @@ class Perceptrons(nn.Module):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), fully connected.
 
     z_shared is normalised to mean 0 and variance 1 over its numbers, in place of the paper's instance normalisation, so
-    that no domain can hide in its scale; z_split is bounded by a hyperbolic tangent.
+    that no domain can hide in its scale; z_split lies between -1 and 1 (softsign: a hyperbolic tangent saturates, and then
+    the mean z_split is that of no star).
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class Perceptrons(nn.Module):
     def encode_observed(self, x):
         """z_shared, shape (n, shared), and z_split, shape (n, split) or None, of scaled observed spectra (n, n_pix)."""
         h = self.observed_encoder(x)
-        split = torch.tanh(self.split_encoder(h)) if self.config.split else None
+        split = F.softsign(self.split_encoder(h)) if self.config.split else None
         return self._normalised(self.shared_encoder(h)), split
 
     def decode_synthetic(self, z_shared):
@@ -69,9 +70,12 @@ class Perceptrons(nn.Module):
 
     def decode_observed(self, z_shared, z_split):
         """Scaled observed spectra (n, n_pix): the synthetic ones and what z_split and the domain add."""
+        return self.decode_synthetic(z_shared) + self.decode_difference(z_shared, z_split)
+
+    def decode_difference(self, z_shared, z_split):
+        """Observed minus synthetic decoding, shape (n, n_pix)."""
         h = self.shared_decoder(z_shared)
-        mixed = self.observed_mixer(h if z_split is None else torch.cat([h, z_split], dim=1))
-        return self.synthetic_decoder(h) + self.observed_decoder(mixed)
+        return self.observed_decoder(self.observed_mixer(h if z_split is None else torch.cat([h, z_split], dim=1)))
 
     def judge_synthetic(self, x, z_shared):
         """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""

@@ -6,10 +6,14 @@ The losses (O'Briain et al. 2021, Sect. 2), for synthetic spectra s and observed
   ((prediction − spectrum) / σ)², with σ the error of the observed spectra, floored, and a constant for the synthetic ones.
 - *Cycle*: the same after a way there and back: s translated with the z_split of a random observed star, encoded as if
   observed and decoded as synthetic; o decoded as synthetic, encoded as such and decoded with its own z_split.
-- *Adversarial*: a critic a domain tells reconstructions ("real") from translations, seeing the latents too; binary
-  cross-entropy. Reconstructions, not spectra, are the real ones, so that noise and masks are no cue.
+- *Adversarial*: a critic a domain tells reconstructions ("real") from what the same decoder makes of the other domain's
+  z_shared, seeing the latents too; binary cross-entropy. Reconstructions, not spectra, are the real ones, so that noise
+  and masks are no cue.
+- *Alignment*, not in the paper: the squared distance between the domains' z_shared in mean and covariance (deep CORAL: Sun
+  & Saenko 2016). It makes z_split carry what only observed spectra have, which critics alone were too weak to do.
 
-The generator's loss is reconstruction + cycle weight × cycle + adversarial weight × (that its translations are real).
+The generator's loss is reconstruction + cycle weight × cycle + adversarial weight × (that its translations are real) +
+alignment weight × alignment.
 """
 
 from dataclasses import asdict
@@ -25,7 +29,7 @@ from specnb.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.model import Translator
 
-WATCHED = 1024  # most validation spectra of either domain
+WATCHED = 512  # most validation spectra of either domain
 SCALED = 4096  # synthetic spectra that set the scales of the flux
 
 
@@ -53,24 +57,24 @@ class Trainer:
 
     def __init__(self, emulator, labels, observed: Spectra, config: TranslateConfig):
         self.config, self.device = config, pick_device(config.device)
-        labels = np.asarray(labels, dtype=np.float32)
+        labels = np.ascontiguousarray(labels, dtype=np.float32)
         for what, n in (("synthetic", len(labels)), ("observed", len(observed))):
             if n < 20:
                 raise ValueError(f"the {what} domain has {n} stars: give at least 20")
-        if not np.array_equal(observed.wavelength, emulator.wavelength):
-            raise ValueError(
-                f"the observed spectra have {len(observed.wavelength)} pixels from {observed.wavelength[0]:.2f} Å on, the "
-                f"emulator {len(emulator.wavelength)} from {emulator.wavelength[0]:.2f} Å on: rebin them to its pixels"
-            )
         if labels.ndim != 2 or labels.shape[1] != len(emulator.labels) or not np.isfinite(labels).all():
             raise ValueError(f"labels must be finite, one column each of {', '.join(emulator.labels)}")
+        for name, values, low, high in zip(emulator.labels, labels.T, *_trained_range(emulator)):
+            if len(bad := values[(values < low) | (values > high)]):
+                raise ValueError(f"the synthetic domain has {name} = {bad[0]:g}, but the emulator was trained from {low:g} to "
+                                 f"{high:g}: leave such stars out, or check the order of the columns")  # fmt: skip
         self.emulator = emulator.to(self.device)
         self.random = torch.Generator(self.device).manual_seed(config.seed)
         self.labels = torch.from_numpy(labels).to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            sample = self._emulated(self.labels[:SCALED])
-            self.model = Translator(config, observed.wavelength, sample.mean(0), sample.std()).to(self.device)
+            sample = self._emulated(self.labels[:: max(1, len(labels) // SCALED)])
+            self.model = Translator(config, emulator.wavelength, sample.mean(0), sample.std()).to(self.device)
+        self.model.check(observed.wavelength)
         self.data = self._observed(observed)
         order = np.random.default_rng(config.seed)
         self.synthetic, self.watched_synthetic = self._parts(order.permutation(len(labels)))
@@ -104,10 +108,12 @@ class Trainer:
 
     def _observed(self, spectra):
         """Scaled flux and weights 1/σ² of the observed spectra, 0 where masked or too uncertain."""
-        config = self.config
-        error = np.hypot(spectra.flux_error, 0.0)
-        mask = spectra.mask | (error > config.largest_error)
-        weight = np.where(mask, 0.0, 1.0 / np.maximum(error, config.error_floor) ** 2).astype(np.float32)
+        mask = self.model.unusable(spectra)
+        if (blind := mask.all(axis=1)).any():
+            raise ValueError(f"{blind.sum()} observed stars, such as {spectra.ids[blind][0]}, have no pixel with an error below "
+                             f"largest_error ({self.config.largest_error:g}): leave them out")  # fmt: skip
+        weight = np.maximum(spectra.flux_error, np.float32(self.config.error_floor)) ** -2
+        weight[mask] = 0.0
         return self.model.scaled(spectra.flux, mask), torch.from_numpy(weight).to(self.device)
 
     def _chi2(self, prediction, x, weight):
@@ -118,11 +124,12 @@ class Trainer:
 
     def _passes(self, synthetic, observed, weight):
         """All reconstructions, translations and their losses for a batch of each domain."""
-        model, networks = self.model, self.model.networks
-        s = {"x": synthetic}
+        networks = self.model.networks
         z_observed, split = networks.encode_observed(observed)
-        s["translated"], s["decoded"], s["shared"] = model.translate_scaled(synthetic, split)
-        s["own"] = networks.decode_synthetic(s["shared"])
+        z_synthetic = networks.encode_synthetic(synthetic)
+        own, change = networks.decode_synthetic(z_synthetic), networks.decode_difference(z_synthetic, split)
+        s = {"shared": z_synthetic, "own": own, "decoded": own + change}
+        translated = synthetic + change if self.config.residual else s["decoded"]
         o = {"shared": z_observed, "split": split, "own": networks.decode_observed(z_observed, split)}
         o["decoded"] = networks.decode_synthetic(z_observed)
         certain = 1.0 / self.config.synthetic_error**2
@@ -131,7 +138,7 @@ class Trainer:
             "reconstruction_observed": self._chi2(o["own"], observed, weight),
         }
         if self.config.cycle:
-            back = networks.decode_synthetic(networks.encode_observed(s["translated"])[0])
+            back = networks.decode_synthetic(networks.encode_observed(translated)[0])
             losses["cycle_synthetic"] = self._chi2(back, synthetic, certain)
             back = networks.decode_observed(networks.encode_synthetic(o["decoded"]), split)
             losses["cycle_observed"] = self._chi2(back, observed, weight)
@@ -155,6 +162,9 @@ class Trainer:
         synthetic = self.model.scaled(self._emulated(self.labels[i]))
         s, o, losses = self._passes(synthetic, self.data[0][j], self.data[1][j])
         loss = sum(value * (config.cycle if name.startswith("cycle") else 1.0) for name, value in losses.items())
+        if config.alignment:
+            losses["alignment"] = _distance(s["shared"].flatten(1), o["shared"].flatten(1))
+            loss = loss + config.alignment * losses["alignment"]
         if config.adversarial:
             networks.critics.requires_grad_(False)
             _, fake = self._verdicts(s, o, detach=False)
@@ -192,19 +202,40 @@ class Trainer:
             right = [(logit > 0).float().mean() for logit in real] + [(logit < 0).float().mean() for logit in fake]
             losses["critics_right"] = sum(right) / 4
         row = {"iteration": self.iteration} | {name: round(float(value), 6) for name, value in losses.items()}
-        if bad := [name for name, value in row.items() if not np.isfinite(value)]:
+        self.check(row)
+        self.history.append(row)
+        if self.config.split:
+            self.model.mean_split.copy_(o["split"].mean(dim=0))  # what there is of it before the end
+        return row
+
+    def check(self, losses):
+        """Raise Diverged if a loss is not finite, or reconstructions are ten times worse than the mean spectrum is."""
+        values = {name: float(value) for name, value in losses.items()}
+        bad = [name for name, value in values.items() if not np.isfinite(value)]
+        bad += [name for name, blank in self._blank.items() if not values[name] <= 10 * blank and name not in bad]
+        if bad:
             raise Diverged(
                 f"training diverged by iteration {self.iteration} ({', '.join(bad)}): lower learning_rate "
                 f"({self.config.learning_rate:g}) or adversarial ({self.config.adversarial:g})"
             )
-        self.history.append(row)
-        return row
+
+    @cached_property
+    @torch.no_grad()
+    def _blank(self):
+        """What the mean synthetic spectrum would have in place of each reconstruction."""
+        rows, columns = self.watched_observed, self.watched_synthetic
+        x = self.model.scaled(self._emulated(self.labels[columns]))
+        flux, weight = self.data[0][rows], self.data[1][rows]
+        return {
+            "reconstruction_synthetic": float(self._chi2(0.0, x, 1.0 / self.config.synthetic_error**2)),
+            "reconstruction_observed": float(self._chi2(0.0, flux, weight)),
+        }
 
     @torch.no_grad()
     def finish(self):
-        """Set the typical z_split, the mean over observed stars, at the end of a training."""
+        """Set the typical z_split, the mean over observed training stars, at the end of a training."""
         if self.config.split:
-            parts = [self.model.networks.encode_observed(x)[1] for x in self.data[0].split(1024)]
+            parts = [self.model.networks.encode_observed(x)[1] for x in self.data[0][self.observed].split(1024)]
             self.model.mean_split.copy_(torch.cat(parts).mean(dim=0))
         return self.model.eval().requires_grad_(False)
 
@@ -240,6 +271,16 @@ class Trainer:
         for each in (self.labels, *self.data, *self.emulator.network.state_dict().values()):
             digest.update(each.cpu().numpy())
         return digest.hexdigest()
+
+
+def _trained_range(emulator):
+    return emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
+
+
+def _distance(a, b):
+    """Squared distances of the means and of the covariances of two sets of latents, over their number (Sun & Saenko 2016)."""
+    means, spreads = [x.mean(dim=0) for x in (a, b)], [torch.cov(x.T) for x in (a, b)]
+    return ((means[0] - means[1]).square().sum() + (spreads[0] - spreads[1]).square().sum()) / a.shape[1]
 
 
 def _exposed(fake):

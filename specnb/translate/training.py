@@ -14,7 +14,8 @@ from specnb.translate.model import Translator, check_same
 from specnb.translate.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
-REPORTS = 100  # of the losses on watched spectra, in a training
+REPORTS = 100  # most of the losses on watched spectra, in a training
+CHECKED = 100  # steps between looks at whether the losses explode
 
 
 def train(
@@ -43,7 +44,7 @@ def train(
     progress : bool
         Show a progress bar.
     on_report : callable, optional
-        Called a hundred times in a training as ``on_report(model)``; ``model.history[-1]`` is the newest row.
+        Called up to a hundred times in a training as ``on_report(model)``; ``model.history[-1]`` is the newest row.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def train(
     ValueError
         If a domain is empty, the pixels differ, or the checkpoint belongs to another configuration or other data.
     FloatingPointError
-        If the training diverges.
+        If the training diverges: a loss is not finite, or far worse than that of the mean spectrum.
     OSError
         If the checkpoint cannot be read or written.
     """
@@ -65,23 +66,27 @@ def train(
     checkpoint = None if checkpoint is None else Path(checkpoint)
     if checkpoint is not None and checkpoint.exists():
         _resume(trainer, checkpoint)
-    every, written = max(1, config.iterations // REPORTS), time.monotonic()
+    every, written = -(-config.iterations // REPORTS), time.monotonic()
     bar = tqdm(total=config.iterations, initial=trainer.iteration, desc="translator", unit="step", disable=not progress)
     with bar:
         while not trainer.finished:
-            trainer.step()
+            losses = trainer.step()
             bar.update()
+            if trainer.iteration % CHECKED == 0:
+                trainer.check(losses)
             if trainer.iteration % every == 0 or trainer.finished:
                 row = trainer.report()
                 bar.set_postfix({k: f"{v:.3g}" for k, v in row.items() if k.startswith("reconstruction")})
                 if on_report is not None:
                     on_report(trainer.model)
             if checkpoint is not None and time.monotonic() - written > CHECKPOINT_SECONDS and not trainer.finished:
+                trainer.check(losses)
                 write_checkpoint(trainer.state(), checkpoint)
                 written = time.monotonic()
+    model = trainer.finish()
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return trainer.finish()
+    return model
 
 
 def _resume(trainer, path):
@@ -95,3 +100,5 @@ def _resume(trainer, path):
         trainer.restore(state)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    except KeyError as error:
+        raise OSError(f"{path} is not a whole checkpoint: delete it to start anew") from error

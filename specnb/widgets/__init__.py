@@ -5,5 +5,14 @@ from specnb.widgets.explorer import explore_emulator
 from specnb.widgets.fits import browse_fits
 from specnb.widgets.lambdas import slide_lambdas
 from specnb.widgets.training import train_live
+from specnb.widgets.translation import explore_translator, train_translator
 
-__all__ = ["browse_fits", "edit_star", "explore_emulator", "slide_lambdas", "train_live"]
+__all__ = [
+    "browse_fits",
+    "edit_star",
+    "explore_emulator",
+    "explore_translator",
+    "slide_lambdas",
+    "train_live",
+    "train_translator",
+]

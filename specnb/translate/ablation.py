@@ -1,0 +1,129 @@
+"""Which part of the method does what: translators with one part changed, and what a mock survey's truth says of each."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from specnb.fit import fit_labels
+from specnb.population import Population, draw_stars
+from specnb.translate.config import PAPER, TranslateConfig
+from specnb.translate.domains import Domains, true_labels
+from specnb.translate.mixing import as_observed, best_auc, two_sample_auc
+from specnb.translate.model import Translator, translated_emulator
+from specnb.translate.residuals import chi2_statistics, label_errors
+from specnb.translate.training import train
+
+OTHER_POPULATION = "other population"
+
+# What each variant changes in the configuration; one changes the synthetic stars instead.
+VARIANTS = {
+    "full": {},
+    "no z_split": {"split": 0},
+    "critics without latents": {"critic_latents": False},
+    "no cycle": {"cycle": 0.0},
+    "not adversarial": {"adversarial": 0.0},
+    "no residual path": {"residual": False},
+    "paper's weights": {"adversarial": PAPER.adversarial, "residual": PAPER.residual},
+    OTHER_POPULATION: {},
+}
+
+# A choice: mostly dwarfs, half of them of the thick disc or the halo, where the survey observes mostly giants of the
+# thin disc. As if synthetic stars had been drawn after another survey.
+DWARFS = Population(thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgiant=0.2, giant=0.15, red_clump=0.05)
+
+
+def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, progress: bool = False) -> Translator:
+    """Train one of `VARIANTS` for the RVS.
+
+    Parameters
+    ----------
+    name : str
+    emulator : Emulator
+        Of the RVS.
+    domains : Domains
+        As from `specnb.translate.domains.mock_domains`; "other population" takes the observed stars alone.
+    base : TranslateConfig
+        What the variant changes.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant.
+    """
+    if name not in VARIANTS:
+        raise ValueError(f"there is no variant {name!r}: choose one of {', '.join(VARIANTS)}")
+    labels = domains.labels
+    if name == OTHER_POPULATION:
+        labels = true_labels(draw_stars(len(labels), np.random.default_rng(base.seed), DWARFS), emulator)
+    return train(emulator, labels, domains.observed, replace(base, **VARIANTS[name]), progress=progress)
+
+
+def score(translator: Translator | None, emulator, observed, truth, n_fitted: int = 500, seeds=(0,)) -> dict:
+    """Measure a translator on stars that it has not seen, and whose truth is known.
+
+    Parameters
+    ----------
+    translator : Translator or None
+        None: the emulator's spectra as they are.
+    emulator : Emulator
+        Without translation.
+    observed, truth : Spectra
+        As from `specnb.translate.domains.unseen_stars`, 100 stars or more.
+    n_fitted : int
+        The first so many stars are fitted, with the typical z_split.
+    seeds : sequence of int
+        Of the classifiers, see `specnb.translate.mixing.two_sample_auc`.
+
+    Returns
+    -------
+    dict
+        ``rms``: root mean square over stars and pixels of translated − true flux, given the true labels and the typical
+        z_split; ``rms_own``: the same with the z_split of each star's own spectrum; ``rms_mean``: that of the mean
+        difference in each pixel, typical z_split. ``auc``: how well a fresh classifier tells observed stars from other
+        ones, translated with the z_split of yet others and measured as the observed ones (0.5: not at all). ``chi2``:
+        mean reduced χ² of the fits; for each label ``<label>_bias`` and ``<label>_scatter``: median, and half of the
+        width from the 16th to the 84th percentile, of fitted − true, in the label's unit; ``at_limit``: fraction of the
+        fitted stars with a label at a limit.
+
+    Raises
+    ------
+    ValueError
+        If there are too few stars for the classifiers, or the pixels differ.
+    """
+    synthetic = emulator(true_labels(truth.labels, emulator))
+    typical = own = synthetic
+    model = emulator
+    if translator is not None:
+        _, split = translator.encode(observed)
+        typical, own = translator.translate(synthetic), translator.translate(synthetic, split)
+        model = translated_emulator(emulator, translator)
+    row = {
+        "rms": _rms(typical - truth.flux),
+        "rms_own": _rms(own - truth.flux),
+        "rms_mean": _rms((typical - truth.flux).mean(axis=0)),
+        "auc": _auc(translator, synthetic, observed, seeds),
+    }
+    stars, true = observed[:n_fitted], truth.labels[:n_fitted]
+    fits = {"fit": fit_labels(stars, model)}
+    statistics = chi2_statistics(fits)[0]
+    row["chi2"] = float(statistics["mean"])
+    for label in label_errors(fits, true, emulator.labels):
+        row[f"{label['label']}_bias"] = float(label["median"])
+        row[f"{label['label']}_scatter"] = float(label["scatter"])
+    return row | {"at_limit": float(statistics["at_limit"] / statistics["stars"])}
+
+
+def _auc(translator, synthetic, observed, seeds):
+    """Half of the stars is translated and the other half is as observed: classifiers must not know twins."""
+    half = len(observed) // 2
+    flux = synthetic[:half]
+    if translator is not None:
+        _, split = translator.encode(observed[:half])
+        flux = translator.translate(flux, np.roll(split, 1, axis=0))
+    return best_auc(two_sample_auc(as_observed(flux, observed[:half]), observed[half:], seeds))[0]
+
+
+def _rms(difference):
+    return float(np.sqrt(np.mean(np.square(difference, dtype=float))))

@@ -1,0 +1,226 @@
+"""Translators under sliders and in live training, on a small survey of the RVS."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from h_band import linear_emulator
+
+import specnb
+from specnb.figures.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
+from specnb.spectra import Spectra
+from specnb.translate import TranslateConfig, Translator, train
+from specnb.translate.domains import mock_domains
+from specnb.translate.trainer import Diverged
+from specnb.widgets import explore_translator, train_translator
+
+TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=30, learning_rate=5e-3, device="cpu")
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    return specnb.load_emulator("rvs")
+
+
+@pytest.fixture(scope="module")
+def domains(emulator):
+    return mock_domains(emulator, "rvs", 60)
+
+
+@pytest.fixture(scope="module")
+def translator(emulator, domains):
+    return train(emulator, domains.labels, domains.observed, TINY, progress=False)
+
+
+@pytest.fixture
+def explorer(emulator, translator, domains):
+    return explore_translator(emulator, translator, domains.observed)
+
+
+def pictures_of(explorer):
+    pictures = []
+    explorer.image.observe(lambda change: pictures.append(bytes(change["new"])), "value")
+    return pictures
+
+
+def expected(explorer, split=None):
+    """Synthetic and translated spectrum at the sliders, without the widget."""
+    flux = explorer.emulator(np.array([list(explorer.labels.values())]))
+    split = None if split is None else np.asarray(split, dtype=np.float32)[None]
+    return flux[0], explorer.view.translator.translate(flux, split)[0]
+
+
+def test_a_label_slider_moves_both_curves(explorer):
+    before, pictures = explorer.view.translated, pictures_of(explorer)
+    explorer.sliders["teff"].value -= 500
+    synthetic, translated = expected(explorer)
+    assert explorer.labels["teff"] == 5270 and len(pictures) == 1 and pictures[0].startswith(PNG)
+    np.testing.assert_allclose(explorer.view.synthetic, synthetic, atol=1e-6)
+    np.testing.assert_allclose(explorer.view.translated, translated, atol=1e-6)
+    assert np.abs(explorer.view.translated - before).max() > 0.01
+    difference, of_split = (axes.lines[-1].get_ydata() for axes in explorer.view.figure.axes[1:])
+    np.testing.assert_allclose(difference, translated - synthetic, atol=1e-6)
+    assert (of_split == 0).all()
+
+
+def test_z_split_by_hand(explorer):
+    typical, pictures = explorer.view.translated, pictures_of(explorer)
+    explorer.split_sliders[0].value = -0.9
+    assert explorer.choice.value == "by hand" and len(pictures) == 1
+    assert explorer.split == pytest.approx([slider.value for slider in explorer.split_sliders])
+    np.testing.assert_allclose(explorer.view.translated, expected(explorer, explorer.split)[1], atol=1e-6)
+    effect = explorer.view.figure.axes[2].lines[-1].get_ydata()
+    np.testing.assert_allclose(effect, explorer.view.translated - typical, atol=1e-6)
+    assert np.abs(effect).max() > 1e-4
+    explorer.set_split([0.25, -0.5])
+    assert [slider.value for slider in explorer.split_sliders] == [0.25, -0.5]
+    assert explorer.spectrum().meta["z_split"] == [0.25, -0.5]
+    explorer.reset()
+    assert explorer.choice.value == "typical"
+    np.testing.assert_array_equal(explorer.view.translated, typical)
+
+
+def test_z_split_of_a_star(explorer, translator, domains):
+    own, name = translator.encode(domains.observed)[1], str(domains.observed.ids[3])
+    pictures = pictures_of(explorer)
+    explorer.choice.value = name
+    assert len(pictures) == 1
+    np.testing.assert_array_equal(explorer.split, own[3])
+    assert [slider.value for slider in explorer.split_sliders] == pytest.approx(own[3].tolist())
+    np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
+    explorer.set(teff=5000)  # other labels, the same z_split
+    np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
+    explorer.set_split(-1)
+    assert explorer.choice.value == str(domains.observed.ids[-1])
+    explorer.choice.value = "by hand"
+    np.testing.assert_array_equal(explorer.split, own[-1])
+    explorer.choice.value = "typical"
+    np.testing.assert_allclose(explorer.view.translated, expected(explorer)[1], atol=1e-6)
+
+
+def test_the_window_and_the_exported_spectrum(explorer, tmp_path):
+    pictures = pictures_of(explorer)
+    explorer.window.value = "Ca II 8544"
+    assert len(pictures) == 1 and explorer.view.figure.axes[0].get_xlim() == (8530, 8559)
+    table = explorer.spectrum()
+    np.testing.assert_array_equal(table["translated"], explorer.view.translated)
+    np.testing.assert_array_equal(table["synthetic"], explorer.view.synthetic)
+    assert explorer.export(tmp_path / "s.ecsv").read_text("utf-8").startswith("# %ECSV")
+
+
+def test_wrong_choices_change_nothing(explorer, emulator, translator):
+    before = explorer.split.copy()
+    for choice, words in (("Vega", "no star 'Vega'"), (99, "no star in row 99"), ([0.0, 2.0], "beyond the slider"),
+                          ([0.1], "z_split of shape .1,.: this translator's has shape .2,.")):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            explorer.set_split(choice)
+    np.testing.assert_array_equal(explorer.split, before)
+    assert explorer.choice.value == "typical"
+    with pytest.raises(ValueError, match="no stars to take z_split from"):
+        explore_translator(emulator, translator).set_split(0)
+    with pytest.raises(ValueError, match="the emulator has 7214 pixels, the translator other 800"):
+        explore_translator(linear_emulator(), translator)
+
+
+def test_a_translator_without_split(emulator):
+    plain = Translator(replace(TINY, split=0), emulator.wavelength, np.ones(800), 0.1)
+    explorer = explore_translator(emulator, plain)
+    assert not explorer.split_sliders and len(explorer.view.figure.axes) == 2
+    with pytest.raises(ValueError, match="trained without z_split"):
+        explorer.set_split([0.1])
+    explorer.set(teff=5000)
+    np.testing.assert_allclose(explorer.view.translated, expected(explorer)[1], atol=1e-6)
+
+
+def test_in_the_h_band_labels_are_in_tabs_and_curves_in_three_pieces():
+    emulator = linear_emulator()
+    plain = Translator(replace(TINY, hidden=(4, 4)), emulator.wavelength, np.ones(7214), 0.1)
+    explorer = explore_translator(emulator, plain)
+    assert len(explorer.children[0].children) == 5
+    assert np.isnan(explorer.view.figure.axes[1].lines[-1].get_ydata()).sum() == 2
+    explorer.window.value = "green detector"
+    assert bytes(explorer.image.value).startswith(PNG)
+
+
+def test_live_training_is_the_training(emulator, domains, translator):
+    panel = train_translator(emulator, domains, TINY, (8600, 8630))
+    assert panel.button.description == "Train" and panel.model is None
+    model = panel.train()
+    assert model is panel.model and not panel.running and panel.progress.value == TINY.iterations
+    flux = emulator(domains.labels[:5])
+    np.testing.assert_array_equal(model.translate(flux), translator.translate(flux))
+    assert model.history == translator.history
+    means = {line.get_label(): line.get_ydata() for line in panel.figure().axes[0].lines}
+    split = model.encode(domains.observed)[1]
+    pixels = (emulator.wavelength >= 8600) & (emulator.wavelength <= 8630)
+    translated = model.translate(emulator(domains.labels), split).mean(axis=0, dtype=float)
+    np.testing.assert_allclose(means["translated"][pixels], translated[pixels], atol=1e-6)
+    good = ~domains.observed.mask
+    observed = np.where(good, domains.observed.flux, 0).sum(axis=0, dtype=float) / good.sum(axis=0)
+    np.testing.assert_allclose(means["observed"][pixels], observed[pixels], atol=1e-6)
+    assert all(bytes(image.value).startswith(PNG) for image in panel.images)
+    assert len(panel.history_figure().axes[0].lines[0].get_xdata()) == TINY.iterations
+
+
+def test_the_button_starts_and_stops(emulator, domains):
+    panel = train_translator(emulator, domains, replace(TINY, iterations=100_000))
+
+    async def clicks():
+        panel.button.click()
+        while panel.progress.value < 3:
+            await asyncio.sleep(0)
+        assert panel.running and panel.button.description == "Stop"
+        with pytest.raises(ValueError, match="stop it first"):
+            panel.train()
+        panel.button.click()
+        await panel._task
+
+    asyncio.run(clicks())
+    assert not panel.running and panel.button.description == "Train"
+    assert 3 <= panel.progress.value < 100 and "stopped" in panel.readout.value
+    assert panel.model.mean_split.abs().sum() > 0  # finished: it can be used
+    explore_translator(emulator, panel.model)
+
+
+def test_a_training_that_fails_says_so(emulator, domains):
+    stars = domains.observed
+    wild = Spectra(stars.wavelength, 1e25 * stars.flux, stars.flux_error, stars.mask, stars.ids)
+    panel = train_translator(emulator, replace(domains, observed=wild), TINY)
+    with pytest.raises(Diverged):
+        panel.train()
+    assert "diverged" in panel.readout.value and panel.progress.bar_style == "danger"
+    assert not panel.running and panel.button.description == "Train"
+    with pytest.raises(ValueError, match="the observed spectra have 800 pixels, the emulator 7214"):
+        train_translator(linear_emulator(), domains)
+
+
+def test_the_figure_takes_labels_and_split(emulator, translator):
+    labels = {"teff": 5000.0, "logg": 3.0}
+    view = TranslatedFigure(emulator, translator, labels, [0.5, 0.5])
+    flux = emulator(np.array([list(view.labels.values())]))
+    assert view.labels["teff"] == 5000
+    split = np.full((1, 2), 0.5, np.float32)
+    np.testing.assert_allclose(view.translated, translator.translate(flux, split)[0], atol=1e-6)
+    with pytest.raises(ValueError, match="age"):
+        view.update({"age": 5.0})
+
+
+def test_widest_gaps_do_not_overlap_and_stay_within_the_spectrum():
+    wavelength, difference = np.arange(100.0), np.zeros(100)
+    difference[[2, 50, 53, 80]] = [-0.5, 0.3, 0.29, 0.1]
+    assert widest_gaps(wavelength, difference, n=3, width=10.0) == [(0.0, 10.0), (45.0, 55.0), (75.0, 85.0)]
+    assert widest_gaps(wavelength, 0 * difference) == []
+
+
+def test_differences_are_to_the_reference():
+    wavelength = np.arange(8500.0, 8600.0)
+    spectra = {"synthetic": np.full(100, 0.9), "truth": np.full(100, 0.7), "translated, own": np.full(100, 0.75)}
+    figure = compared_spectra(wavelength, spectra, "truth", [(8510, 8520), (8560, 8580)])
+    below = figure.axes[2:]
+    assert [line.get_ydata()[15] for line in below[0].lines[:2]] == pytest.approx([0.2, 0.05])
+    assert [axes.get_xlim() for axes in below] == [(8510, 8520), (8560, 8580)]
+    stars = np.array([[0.1, 0.3], [np.nan, 0.1]]).repeat(50, axis=1)
+    (axes,) = mean_differences(wavelength, {"synthetic": stars}).axes
+    assert axes.lines[0].get_ydata()[[0, -1]] == pytest.approx([0.1, 0.2])
