@@ -95,6 +95,8 @@ study.figure(architecture(), "fig1_architecture", "The networks, the cycles that
 # - *The residual path.* In the paper $T(s) = D_\mathrm{obs}(z)$: all that the autoencoder does not resolve is lost, and with it
 #   part of the derivatives by the labels. Here only the *difference* of the decoders is added to the spectrum. Without it, fits
 #   are as good and their labels far worse: a small χ² alone is no measure.
+# - *$z_\mathrm{split}$ of the rest*: it is read from what $z_\mathrm{shared}$ leaves of a spectrum. Read from the spectrum itself, as
+#   in the paper, it held the labels once more, and of what differs between stars of equal labels next to nothing.
 # - *Perceptrons* in place of convolutions: some minutes on two cores. `specnb.translate.PAPER` is the published configuration.
 # - *The weight of the critics*, 0.05 (the paper's 1/3 and 1/9), and $\sigma_s = 0.005$, as synthetic spectra have no noise of their
 #   own, are choices. As in the paper $\sigma_o$ is at least 0.005, and pixels above 0.05 are masked.

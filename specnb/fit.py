@@ -4,7 +4,11 @@ For a star with flux :math:`f_i \pm \sigma_i` the model is :math:`m_i = c_i(a)\,
 flux at labels y, shifted by a radial velocity v if asked, times a low-order Legendre series c that takes up
 what is left of the continuum. :math:`\chi^2 = \sum_i (f_i - m_i)^2/\sigma_i^2` is minimised by
 Levenberg-Marquardt with the exact Jacobian J of the emulator, for many stars at once; the covariance of the
-result is the inverse of the Fisher matrix :math:`J^T \mathrm{diag}(\sigma^{-2}) J`.
+result is the inverse of the Fisher matrix :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`.
+
+Where the model is wrong, residuals are large and F is not the curvature of :math:`\chi^2`, in some directions by a
+factor of 4: steps of F alone swing about the minimum. What F lacks is learnt from the change of the gradient along each
+step: a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981), by symmetric rank-one updates.
 """
 
 from dataclasses import dataclass
@@ -57,14 +61,8 @@ class FitConfig:
     batch: int | None = None  # 8 MB stay in the cache: 291 stars of the RVS; below 32 the work of a batch itself counts
 
     def __post_init__(self):
-        least = {
-            "continuum_order": -1,
-            "rv_limit": 0,
-            "max_iterations": 1,
-            "tolerance": 0,
-            "start_spectra": 1,
-            "batch": 1,
-        }
+        least = {"continuum_order": -1, "rv_limit": 0, "tolerance": 0}
+        least |= dict.fromkeys(("max_iterations", "start_spectra", "batch"), 1)
         for name, value in least.items():
             if getattr(self, name) is not None and not getattr(self, name) >= value:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give {value} or more")
@@ -112,16 +110,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
     model = _model(emulator, config)
-    library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
-    batch = config.batch or max(32, round(JACOBIAN_FLOATS / (len(model.low) * len(spectra.wavelength))))
-    parts = []
-    starts = range(0, max(len(spectra), 1), batch)  # no stars: one empty batch, and so an empty table
-    for start in tqdm(starts, desc="fit", unit="batch", disable=not progress):
-        rows = slice(start, start + batch)
-        own = None if context is None else context[rows]
-        parts.append(_fit_batch(model, library, spectra.flux[rows], ivar[rows], config, own))
-    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return _table(spectra.ids, merged, model)
+    return _table(spectra.ids, _minimise(model, spectra, config, context, progress), model)
 
 
 def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig(), context=None):
@@ -144,77 +133,105 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig(), context
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError("the table is from a fit with another configuration: give the one it was made with")
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
-    return (
-        model.flux(model.tensor(np.column_stack(columns)), None if context is None else model.tensor(context))
-        .cpu()
-        .numpy()
-    )
+    context = None if context is None else model.tensor(context)
+    return model.flux(model.tensor(np.column_stack(columns)), context).cpu().numpy()
 
 
 def _model(emulator, config):
-    return ForwardModel(
-        emulator, config.continuum_order, config.rv_limit if config.fit_rv else None, config.windows_out
-    )
+    rv_limit = config.rv_limit if config.fit_rv else None
+    return ForwardModel(emulator, config.continuum_order, rv_limit, config.windows_out)
 
 
-def _fit_batch(model, library, flux, ivar, config, context=None):
-    """Levenberg-Marquardt for one batch; returns a dict of arrays over its stars.
+def _minimise(model, spectra, config, context, progress):
+    """Levenberg-Marquardt for all stars; returns a dict of arrays over them.
 
-    Spectra and Jacobians are in the emulator's precision on its device; the algebra of the few parameters is in
-    float64 on the CPU.
+    A batch of stars is under way at a time, and one that is done makes room for the next.
     """
-    flux, ivar = model.tensor(flux), model.tensor(ivar) * model.kept
-    context = None if context is None else model.tensor(context)
-    low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
-    n_free = (ivar > 0).sum(dim=1).cpu() - len(low)
-    enough = n_free > 0
-    p = model.nearest(flux, ivar, library).cpu().double()
-    damping = torch.full((len(p),), 1e-3, dtype=torch.float64)
-    converged = torch.zeros(len(p), dtype=torch.bool)
-    chi2, gradient, fisher = _normal_equations(model, p, flux, ivar, context)
-    usable = enough & torch.isfinite(chi2)  # wild flux or errors overflow float32
+    n, k = len(spectra), len(model.low)
+    batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
+    library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
+    result = {"parameters": np.empty((n, k)), "error": np.empty((n, k)), "at_limit": np.empty((n, k), bool)}
+    result |= {"chi2_reduced": np.empty(n)} | {name: np.empty(n, bool) for name in ("converged", "enough", "informed")}
+    stars = _begin(model, library, spectra, ivar, context, slice(0, begun := batch))
+    with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
+        while len(stars["row"]):
+            _iterate(model, stars, config.tolerance)
+            hopeless = (stars["n_free"] <= 0) | ~torch.isfinite(stars["chi2"])
+            done = stars["converged"] | hopeless | (stars["trials"] > config.max_iterations)
+            ended = _select(stars, done)
+            for name, values in _ending(model, ended).items():
+                result[name][ended["row"].numpy()] = values.numpy()
+            bar.update(len(ended["row"]))
+            rows = slice(begun, begun := begun + len(ended["row"]))
+            new = _begin(model, library, spectra, ivar, context, rows)
+            stars = {name: torch.cat([a, new[name]]) for name, a in _select(stars, ~done).items()}
+    return result
 
-    for _ in range(config.max_iterations):
-        active = (usable & ~converged).nonzero()[:, 0]
-        if len(active) == 0:
-            break
-        step, distance = _step(p[active], gradient[active], fisher[active], damping[active], low, high)
-        trial = torch.clamp(p[active] + step, low, high)
-        slope = (gradient[active] * step).sum(dim=1)  # downhill along the step
-        rows = active.to(flux.device)
-        new = _normal_equations(model, trial, flux[rows], ivar[rows], None if context is None else context[rows])
-        better = new[0] <= chi2[active] * (1.0 + CHI2_NOISE)
-        taken, refused = active[better], active[~better]
-        p[taken], chi2[taken], gradient[taken], fisher[taken] = trial[better], *(a[better] for a in new)
-        # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
-        # such steps would swing about the minimum for ever.
-        too_far = ((new[1] * step).sum(dim=1) < -0.1 * slope)[better]
-        damping[taken] = torch.where(too_far, (damping[taken] * 10).clamp(min=1e-4), damping[taken] / 10).clamp(
-            min=1e-9
-        )
-        damping[refused] = (damping[refused] * 10).clamp(max=1e9)
-        converged[active] = distance < config.tolerance
-    error = _errors(fisher)
+
+def _begin(model, library, spectra, ivar, context, rows):
+    """Spectra and state of new stars: their first trial is the library's nearest model, any χ² being below infinity.
+
+    Spectra are in the emulator's precision on its device; the algebra of the few parameters is in float64 on the CPU.
+    """
+    flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
+    p = model.nearest(flux, ivar, library).cpu().double()
+    n, k = p.shape
+    stars = {"row": torch.arange(len(spectra))[rows], "flux": flux, "ivar": ivar, "parameters": p}
+    stars |= {"chi2": p.new_full((n,), torch.inf), "damping": p.new_full((n,), 1e-2), "gradient": torch.zeros_like(p)}
+    stars |= {name: p.new_zeros(n, k, k) for name in ("fisher", "secant")}
+    stars |= {"trials": torch.zeros(n, dtype=torch.long), "converged": torch.zeros(n, dtype=torch.bool)}
+    stars["n_free"] = (ivar > 0).sum(dim=1).cpu() - k
+    return stars if context is None else stars | {"context": model.tensor(context[rows])}
+
+
+def _select(stars, which):
+    return {name: a[which.to(a.device)] for name, a in stars.items()}
+
+
+def _iterate(model, stars, tolerance):
+    """Try a step of each star; the Jacobian is computed only where χ² takes it. Changes ``stars``."""
+    low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
+    p, chi2, gradient, damping = (stars[name] for name in ("parameters", "chi2", "gradient", "damping"))
+    step, distance = _step(p, gradient, stars["fisher"], stars["secant"], damping, low, high)
+    stars["converged"] = torch.isfinite(chi2) & (distance < tolerance)  # the last step needs no further Jacobian
+    trial = torch.clamp(p + step, low, high)
+    moved, spectra = trial - p, {name: stars[name] for name in ("flux", "ivar", "context") if name in stars}
+    new = model.chi2(trial, **spectra)
+    better = torch.isfinite(new) & (new <= chi2 * (1.0 + CHI2_NOISE))  # wild flux or errors overflow float32
+    p[better], chi2[better] = trial[better], new[better]
+    damping[~better] = (damping[~better] * 10).clamp(max=1e9)
+    stars["trials"] += 1
+    taken = better & ~stars["converged"]
+    old, step, moved, before = gradient[taken], step[taken], moved[taken], damping[taken]
+    gradient[taken], stars["fisher"][taken] = model.normal_equations(p[taken], **_select(spectra, taken))
+    # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
+    # such steps would swing about the minimum for ever.
+    too_far = (gradient[taken] * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
+    damping[taken] = torch.where(too_far, (before * 10).clamp(min=1e-4), before / 10).clamp(min=1e-9)
+    fisher, secant = stars["fisher"][taken], stars["secant"][taken]
+    stars["secant"][taken] = secant + _secant_update(fisher, secant, moved, old - gradient[taken])
+
+
+def _ending(model, stars):
+    """What is returned of stars that are done, a dict of tensors."""
+    p, chi2, n_free = (stars[name] for name in ("parameters", "chi2", "n_free"))
+    error = _errors(stars["fisher"])
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
-    informed = usable & torch.isfinite(error).all(dim=1) & positive
-    at_limit = (p <= low) | (p >= high)
-    nothing = torch.full_like(p, torch.nan)
-    p, error = (torch.where(informed[:, None], a, nothing) for a in (p, error))
+    informed = (n_free > 0) & torch.isfinite(chi2) & torch.isfinite(error).all(dim=1) & positive
+    at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
+    p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
     chi2_reduced = torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan)
     result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
-    result |= {"converged": converged & informed, "enough": enough, "informed": informed}
-    return {name: a.numpy() for name, a in result.items()}
+    return result | {"converged": stars["converged"] & informed, "enough": n_free > 0, "informed": informed}
 
 
-def _normal_equations(model, p, flux, ivar, context):
-    """χ², gradient Jᵀ W r and Fisher matrix Jᵀ W J of each star, in float64 on the CPU."""
-    value, jacobian = model.flux_and_jacobian(model.tensor(p), context)
-    residual = flux - value
-    weighted = jacobian * ivar[:, None, :]
-    chi2 = (ivar * residual**2).sum(dim=1)
-    gradient = (weighted @ residual[:, :, None])[:, :, 0]
-    fisher = weighted @ jacobian.transpose(1, 2)
-    return chi2.cpu().double(), gradient.cpu().double(), fisher.cpu().double()
+def _secant_update(fisher, secant, step, fall):
+    """What to add to the secant matrix S so that (F + S) step is the fall of the gradient along the step; 0 if ill-defined."""
+    missing = fall - ((fisher + secant) @ step[:, :, None])[:, :, 0]
+    slope, scale = (missing * step).sum(dim=1), _scale(fisher)
+    sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
+    weight = torch.where(sound, 1.0 / slope, 0.0)
+    return weight[:, None, None] * missing[:, :, None] * missing[:, None, :]
 
 
 def _scale(fisher):
@@ -234,21 +251,26 @@ def _errors(fisher):
     return torch.sqrt(variance) * scale  # NaN of a negative variance, which a singular matrix may give
 
 
-def _step(p, gradient, fisher, damping, low, high):
-    """One damped Gauss-Newton step, and the distance to the minimum in standard errors.
+def _step(p, gradient, fisher, secant, damping, low, high):
+    """One damped step, and the distance to the minimum in standard errors.
 
-    A parameter at a limit whose gradient points outwards is held. The distance is that of the undamped step
-    in the metric of the Fisher matrix, (gᵀ F⁻¹ g)^½: its square is the χ² still to be gained.
+    A parameter at a limit whose gradient points outwards is held. The curvature is the Fisher matrix and the secant one,
+    or the Fisher matrix alone where their sum is not positive definite. The distance is that of the undamped Gauss-Newton
+    step in the metric of the Fisher matrix, (gᵀ F⁻¹ g)^½: its square is the χ² still to be gained.
     """
     held = ((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))
     scale = _scale(fisher)
     free = (~held).double()
+    units = (scale * free)[:, :, None] * (scale * free)[:, None, :]
     eye = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
-    matrix = fisher * (scale * free)[:, :, None] * (scale * free)[:, None, :] + torch.diag_embed(1.0 - free)
+    matrix = fisher * units + torch.diag_embed(1.0 - free)
     gradient = (gradient * scale * free)[:, :, None]
     undamped = torch.linalg.solve(matrix + 1e-10 * eye, gradient)
     distance = (gradient * undamped).sum(dim=(1, 2)).clamp(min=0).sqrt()
-    step = torch.linalg.solve(matrix + damping[:, None, None] * eye, gradient)[:, :, 0]
+    matrix = matrix + damping[:, None, None] * eye
+    both = matrix + secant * units
+    indefinite = torch.linalg.cholesky_ex(both).info > 0
+    step = torch.linalg.solve(torch.where(indefinite[:, None, None], matrix, both), gradient)[:, :, 0]
     return step * scale, distance
 
 

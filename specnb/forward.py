@@ -96,8 +96,20 @@ class ForwardModel:
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
+    def chi2(self, p, flux, ivar, context=None):
+        """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in float64 on the CPU."""
+        residual = flux - self.flux(self.tensor(p), context)
+        return (ivar * residual**2).sum(dim=1).cpu().double()
+
+    def normal_equations(self, p, flux, ivar, context=None):
+        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and precision as for `chi2`."""
+        value, jacobian = self.flux_and_jacobian(self.tensor(p), context)
+        weighted = jacobian * ivar[:, None, :]
+        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
+        return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
+
     def library(self, n_spectra):
-        """Labels (m, n_labels) and flux (m, n_pix) of up to `n_spectra` models spread over the labels of `SPREAD`.
+        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread over the labels of `SPREAD`.
 
         The others are halfway between their limits: no number of spectra fills 25 dimensions.
         """
@@ -106,14 +118,15 @@ class ForwardModel:
         u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        return labels, self.emulator(labels)
+        models = self.emulator(labels)
+        return labels, models, models**2
 
     def nearest(self, flux, ivar, library):
         """Parameters (n, n_parameters) to start from: for each star the nearest model of a library in χ², at rest and
         with a flat continuum."""
-        labels, models = library
+        labels, models, squares = library
         # Σ w (f - m)² up to the constant Σ w f²
-        distance = ivar @ (models**2).T - 2.0 * (ivar * flux) @ models.T
+        distance = ivar @ squares.T - 2.0 * (ivar * flux) @ models.T
         start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
         start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
         return start

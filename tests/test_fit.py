@@ -11,6 +11,7 @@ from specnb.pulls import interior_stars, pull_statistics
 from specnb.rebinning import rebin
 from specnb.shift import doppler_shift
 from specnb.spectra import Spectra
+from specnb.translate.domains import unseen_stars
 from specnb.wavelength import RVS_NATIVE
 
 
@@ -146,6 +147,41 @@ def test_hard_stars_converge(emulator):
     hot = as_star(emulator, flux + 0.05 * rng.normal(size=flux.shape), error=0.05)
     for stars in (survey, hot):
         assert np.mean(fit_labels(stars, emulator)["converged"]) > 0.98
+
+
+@pytest.fixture(scope="module")
+def wrong_model():
+    """Stars of APOGEE whose spectra differ from the emulator's, with much larger residuals than their noise."""
+    emulator = specnb.load_emulator("apogee")
+    return emulator, unseen_stars(emulator, "apogee", 24)[0]
+
+
+def test_all_stars_converge_where_the_model_is_wrong(wrong_model):
+    emulator, stars = wrong_model
+    fit = fit_labels(stars, emulator)
+    assert fit["converged"].all() and np.median(fit["chi2_reduced"]) > 2
+    limited = np.array(["at_limit" in flags for flags in fit["flags"]])
+    assert limited.sum() > 10  # minima at limits
+
+    def chi2(table):
+        return np.sum(stars.ivar * (stars.flux - fitted_flux(table, emulator)).astype(float) ** 2, axis=1)
+
+    lowest = chi2(fit)
+    for k, name in enumerate(emulator.labels):
+        for sign in (-0.3, 0.3):  # by so many errors; within the limits nothing is lower than the minimum
+            moved = fit.copy()
+            moved[name] = np.clip(fit[name] + sign * fit[f"{name}_error"], emulator.low[k], emulator.high[k])
+            assert np.all(chi2(moved) > lowest * (1 - 1e-6)), name
+
+
+def test_fit_does_not_depend_on_the_order(wrong_model):
+    emulator, stars = wrong_model
+    stars = stars[:8]
+    fit = fit_labels(stars, emulator, FitConfig(batch=3))
+    reverse = fit_labels(stars[::-1], emulator, FitConfig(batch=5))[::-1]
+    assert list(fit["id"]) == list(reverse["id"]) == list(stars.ids)
+    for name in emulator.labels:
+        assert np.abs((reverse[name] - fit[name]) / fit[f"{name}_error"]).max() < 0.05, name
 
 
 def test_native_gaia_samples_are_rebinned_with_their_correlation(emulator):

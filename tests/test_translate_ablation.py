@@ -46,7 +46,7 @@ class Known(nn.Module):
         super().__init__()
         self.wavelength, self.added = wavelength, torch.as_tensor(added, dtype=torch.float32)
 
-    def _check(self, wavelength):
+    def check(self, wavelength):
         assert np.array_equal(wavelength, self.wavelength)
 
     def forward(self, flux, split=None):

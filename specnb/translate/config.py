@@ -11,7 +11,6 @@ _LIMITS = {
     "split": (0, 10_000),
     "cycle": (0.0, 1e3),
     "adversarial": (0.0, 1e3),
-    "alignment": (0.0, 1e3),
     "synthetic_error": (1e-6, 1.0),
     "error_floor": (0.0, 1.0),
     "largest_error": (1e-6, 1e6),
@@ -45,9 +44,6 @@ class TranslateConfig:
     critic_latents: bool = True  # critics see latents beside spectra (paper)
     cycle: float = 1.0  # weight of cycle consistency, by that of the reconstructions (paper: 1)
     adversarial: float = 0.05  # the same of the critics' verdict; the paper's are 1/3 and 1/9
-    alignment: float = (
-        0.0  # weight of the distance between the domains' z_shared, in mean and covariance. Not in the paper
-    )
     synthetic_error: float = 0.005  # error of synthetic spectra in their losses: they have no noise of their own
     error_floor: float = 0.005  # errors of observed spectra are no smaller in the losses (paper)
     largest_error: float = 0.05  # pixels with larger errors are masked (paper)
@@ -87,8 +83,8 @@ class TranslateConfig:
 # Of the shipped translators: the default is for the 800 pixels of the RVS; 7,214 pixels get smaller layers, that the
 # weights of all of them need no more than some 15 MB.
 CONFIGS = {
-    "rvs": TranslateConfig(iterations=3000),
-    "apogee": TranslateConfig(hidden=(128, 64), batch=64, iterations=3000),
+    "rvs": TranslateConfig(iterations=2500),
+    "apogee": TranslateConfig(hidden=(128, 64), split=16, batch=64, iterations=3000),
 }
 
 # O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed reconstructions and cycles

@@ -23,8 +23,9 @@ class Perceptrons(nn.Module):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), fully connected.
 
     z_shared is normalised to mean 0 and variance 1 over its numbers, in place of the paper's instance normalisation, so
-    that no domain can hide in its scale; z_split lies between -1 and 1 (softsign: a hyperbolic tangent saturates, and then
-    the mean z_split is that of no star).
+    that no domain can hide in its scale. z_split is read from what z_shared leaves of a spectrum, so that it holds what
+    differs between stars of the same labels and not the labels again; it lies between -1 and 1 (softsign: a hyperbolic
+    tangent saturates, and then the mean z_split is that of no star).
 
     Parameters
     ----------
@@ -44,14 +45,16 @@ class Perceptrons(nn.Module):
         self.observed_mixer = perceptron((own + config.split, own), activate_last=True)
         self.observed_decoder = nn.Linear(own, n_pix)
         if config.split:
-            self.split_encoder = perceptron((own, middle, config.split))
+            self.split_encoder = nn.Linear(n_pix, config.split)
+            self.split_decoder = nn.Linear(config.split, n_pix, bias=False)
         latents = config.shared if config.critic_latents else 0
         split = config.split if config.critic_latents else 0
         self.critics = nn.ModuleList(
             [_critic(n_pix + latents, own, middle), _critic(n_pix + latents + split, own, middle)]
         )
         with torch.no_grad():  # the domains start out alike: the observed decoder adds little to the synthetic one
-            self.observed_decoder.weight.mul_(0.1)
+            for layer in [self.observed_decoder, *([self.split_decoder] if config.split else [])]:
+                layer.weight.mul_(0.1)
             self.observed_decoder.bias.zero_()
 
     def encode_synthetic(self, x):
@@ -60,9 +63,12 @@ class Perceptrons(nn.Module):
 
     def encode_observed(self, x):
         """z_shared, shape (n, shared), and z_split, shape (n, split) or None, of scaled observed spectra (n, n_pix)."""
-        h = self.observed_encoder(x)
-        split = F.softsign(self.split_encoder(h)) if self.config.split else None
-        return self._normalised(self.shared_encoder(h)), split
+        shared = self._normalised(self.shared_encoder(self.observed_encoder(x)))
+        if not self.config.split:
+            return shared, None
+        with torch.no_grad():
+            known = self.decode_observed(shared, x.new_zeros(len(x), self.config.split))
+        return shared, F.softsign(self.split_encoder(torch.where(x == 0, 0.0, x - known)))  # masked ones stay 0
 
     def decode_synthetic(self, z_shared):
         """Scaled synthetic spectra (n, n_pix)."""
@@ -75,7 +81,9 @@ class Perceptrons(nn.Module):
     def decode_difference(self, z_shared, z_split):
         """Observed minus synthetic decoding, shape (n, n_pix)."""
         h = self.shared_decoder(z_shared)
-        return self.observed_decoder(self.observed_mixer(h if z_split is None else torch.cat([h, z_split], dim=1)))
+        if z_split is None:
+            return self.observed_decoder(self.observed_mixer(h))
+        return self.observed_decoder(self.observed_mixer(torch.cat([h, z_split], dim=1))) + self.split_decoder(z_split)
 
     def judge_synthetic(self, x, z_shared):
         """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""

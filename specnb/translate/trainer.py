@@ -9,11 +9,8 @@ The losses (O'Briain et al. 2021, Sect. 2), for synthetic spectra s and observed
 - *Adversarial*: a critic a domain tells reconstructions ("real") from what the same decoder makes of the other domain's
   z_shared, seeing the latents too; binary cross-entropy. Reconstructions, not spectra, are the real ones, so that noise
   and masks are no cue.
-- *Alignment*, not in the paper: the squared distance between the domains' z_shared in mean and covariance (deep CORAL: Sun
-  & Saenko 2016). It makes z_split carry what only observed spectra have, which critics alone were too weak to do.
 
-The generator's loss is reconstruction + cycle weight × cycle + adversarial weight × (that its translations are real) +
-alignment weight × alignment.
+The generator's loss is reconstruction + cycle weight × cycle + adversarial weight × (that its translations are real).
 """
 
 from dataclasses import asdict
@@ -162,9 +159,6 @@ class Trainer:
         synthetic = self.model.scaled(self._emulated(self.labels[i]))
         s, o, losses = self._passes(synthetic, self.data[0][j], self.data[1][j])
         loss = sum(value * (config.cycle if name.startswith("cycle") else 1.0) for name, value in losses.items())
-        if config.alignment:
-            losses["alignment"] = _distance(s["shared"].flatten(1), o["shared"].flatten(1))
-            loss = loss + config.alignment * losses["alignment"]
         if config.adversarial:
             networks.critics.requires_grad_(False)
             _, fake = self._verdicts(s, o, detach=False)
@@ -275,12 +269,6 @@ class Trainer:
 
 def _trained_range(emulator):
     return emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
-
-
-def _distance(a, b):
-    """Squared distances of the means and of the covariances of two sets of latents, over their number (Sun & Saenko 2016)."""
-    means, spreads = [x.mean(dim=0) for x in (a, b)], [torch.cov(x.T) for x in (a, b)]
-    return ((means[0] - means[1]).square().sum() + (spreads[0] - spreads[1]).square().sum()) / a.shape[1]
 
 
 def _exposed(fake):
