@@ -143,10 +143,7 @@ def _model(emulator, config):
 
 
 def _minimise(model, spectra, config, context, progress):
-    """Levenberg-Marquardt for all stars; returns a dict of arrays over them.
-
-    A batch of stars is under way at a time, and one that is done makes room for the next.
-    """
+    """Levenberg-Marquardt, a batch of stars under way, of which one that is done makes room for the next; a dict of arrays."""
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
     library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
@@ -202,14 +199,14 @@ def _iterate(model, stars, tolerance):
     damping[~better] = (damping[~better] * 10).clamp(max=1e9)
     stars["trials"] += 1
     taken = better & ~stars["converged"]
-    old, step, moved, before = gradient[taken], step[taken], moved[taken], damping[taken]
+    old, step, before = gradient[taken], step[taken], damping[taken]
     gradient[taken], stars["fisher"][taken] = model.normal_equations(p[taken], **_select(spectra, taken))
     # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
     # such steps would swing about the minimum for ever.
     too_far = (gradient[taken] * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
     damping[taken] = torch.where(too_far, (before * 10).clamp(min=1e-4), before / 10).clamp(min=1e-9)
-    fisher, secant = stars["fisher"][taken], stars["secant"][taken]
-    stars["secant"][taken] = secant + _secant_update(fisher, secant, moved, old - gradient[taken])
+    fall, fisher = old - gradient[taken], stars["fisher"][taken]
+    stars["secant"][taken] = _secant(stars["secant"][taken], fisher, moved[taken], fall)
 
 
 def _ending(model, stars):
@@ -225,13 +222,16 @@ def _ending(model, stars):
     return result | {"converged": stars["converged"] & informed, "enough": n_free > 0, "informed": informed}
 
 
-def _secant_update(fisher, secant, step, fall):
-    """What to add to the secant matrix S so that (F + S) step is the fall of the gradient along the step; 0 if ill-defined."""
-    missing = fall - ((fisher + secant) @ step[:, :, None])[:, :, 0]
+def _secant(old, fisher, step, fall):
+    """The secant matrix S with (F + S) step = fall, the fall of the gradient along the step; the old one first made smaller
+    where it claims more curvature along the step than was found, as in NL2SOL, since F may have changed."""
+    found = fall - (fisher @ step[:, :, None])[:, :, 0]
+    claim, fact = ((v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], found))
+    old = old * torch.where(claim > fact, fact / claim, 1.0)[:, None, None]
+    missing = found - (old @ step[:, :, None])[:, :, 0]
     slope, scale = (missing * step).sum(dim=1), _scale(fisher)
     sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
-    weight = torch.where(sound, 1.0 / slope, 0.0)
-    return weight[:, None, None] * missing[:, :, None] * missing[:, None, :]
+    return old + torch.where(sound, 1.0 / slope, 0.0)[:, None, None] * missing[:, :, None] * missing[:, None, :]
 
 
 def _scale(fisher):
