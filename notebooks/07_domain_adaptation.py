@@ -45,7 +45,7 @@ import specnb
 from specnb.device import pick_device
 from specnb.emulator import WEIGHTS
 from specnb.figures.architecture import architecture
-from specnb.figures.translated import compared_spectra, mean_differences, widest_gaps
+from specnb.figures.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
 from specnb.figures.translation import mixing_maps, translation_history
 from specnb.study import Study
 from specnb.translate import TranslateConfig, load_translator
@@ -53,6 +53,7 @@ from specnb.translate.domains import mock_domains, true_labels, unseen_stars
 from specnb.translate.mixing import as_observed, best_auc, project, two_sample_auc
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
+from specnb.widgets.picture import H_BAND_WINDOWS
 
 # %%
 study = Study(output)
@@ -244,11 +245,11 @@ explorer = explore_translator(emulator, translator, observed[:200])
 explorer
 
 # %%
-explorer.set(**({"teff": 4800.0, "logg": 2.5} if band == "rvs" else {"c_fe": 0.2}))
-explorer.window.value = "whole range" if band == "rvs" else "CO 6–3 head 16189"
-explorer.set_split(star)
+giant = {"teff": 4800.0, "logg": 2.5} if band == "rvs" else {"c_fe": 0.2}
+view = TranslatedFigure(emulator, translator, giant, split=translator.encode(observed[star])[1][0])
+view.update(window=None if band == "rvs" else H_BAND_WINDOWS["CO 6–3 head 16189"])
 caption = f"A K giant, synthetic and translated with the z_split of {observed.ids[star]}."
-study.figure(explorer.view.figure, "explorer", caption)
+study.figure(view.figure, "explorer", caption)
 
 # %% [markdown]
 # ## Train one
