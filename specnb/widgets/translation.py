@@ -13,7 +13,7 @@ from specnb.translate.config import TranslateConfig
 from specnb.translate.trainer import Trainer
 from specnb.translate.training import REPORTS
 from specnb.widgets.explorer import LabelExplorer
-from specnb.widgets.picture import check_pixels, check_range, figure_png, picture, row_of, slider_grid
+from specnb.widgets.picture import check_pixels, check_range, figure_png, picture, row_of, slider_grid, snapped
 from specnb.widgets.training import DRAWING
 
 TYPICAL, BY_HAND = "typical", "by hand"
@@ -46,9 +46,10 @@ class TranslatorExplorer(LabelExplorer):
         self._splits = None if stars is None else translator.encode(stars)[1]
         hands = len(self._typical) if translator.config.split and self._typical.ndim == 1 else 0
         self.split_sliders = [
-            ipywidgets.FloatSlider(min=-1, max=1, step=0.01, description=f"z_split {k}", value=value)
-            for k, value in enumerate(self._typical[:hands] if hands <= MOST else [])
+            ipywidgets.FloatSlider(min=-1, max=1, step=0.01, description=f"z_split {k}")
+            for k in range(hands if hands <= MOST else 0)
         ]
+        self._put(self._typical)
         options = [TYPICAL, BY_HAND, *self._ids]
         self.choice = ipywidgets.Dropdown(options=options, description="z_split")
         super().__init__(view, [self.choice] if translator.config.split else [])
@@ -106,9 +107,13 @@ class TranslatorExplorer(LabelExplorer):
         self.view.set_split(split)
         self._quiet = True
         self.choice.value = name
-        for slider, value in zip(self.split_sliders, self.split):
-            slider.value = float(value)
+        self._put(self.split)
         self._quiet = False
+
+    def _put(self, split):
+        """Move the sliders of z_split to the steps nearest to it."""
+        for slider, value in zip(self.split_sliders, split):
+            slider.value = snapped(slider, float(value))
 
     def _show(self, name, split):
         self._place(name, split)
@@ -123,8 +128,10 @@ class TranslatorExplorer(LabelExplorer):
             self.set_split(self.choice.value)
 
     def _split_moved(self, _):
-        if not self._quiet:
-            self._show(BY_HAND, [slider.value for slider in self.split_sliders])
+        values = [slider.value for slider in self.split_sliders]
+        shown = [snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)]
+        if not self._quiet and not np.allclose(values, shown, rtol=0, atol=1e-6):  # a browser rounds what it is sent
+            self._show(BY_HAND, values)
 
 
 def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
