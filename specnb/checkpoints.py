@@ -1,9 +1,29 @@
-"""Checkpoints of trainings: written as a whole or not at all."""
+"""Files of networks and trainings: written as a whole or not at all."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
+
+
+@contextmanager
+def replacing(path: Path):
+    """The name of a temporary file beside `path` to write to; it takes the place of `path` if nothing fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tensors(path, tensors: dict, about: dict):
+    """Write tensors, and texts about them, to one safetensors file."""
+    with replacing(Path(path)) as temporary:
+        save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, temporary, metadata=about)
 
 
 def write_checkpoint(state: dict, path: Path):
@@ -14,12 +34,8 @@ def write_checkpoint(state: dict, path: Path):
     OSError
         If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(state, temporary)
-        temporary.rename(path)
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
     except (OSError, RuntimeError) as error:
         raise OSError(f"cannot write the checkpoint {path} ({error}): make room, or choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
+from specnb.checkpoints import write_tensors
 from specnb.labels import LABEL_SETS, RVS_LABELS, where_sampled
 
 WEIGHTS = Path(__file__).parents[1] / "data" / "emulators"
@@ -200,19 +200,14 @@ class Emulator:
 
     def save(self, path):
         """Write weights, wavelength and model card to one safetensors file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {k: v.contiguous().cpu() for k, v in self.network.state_dict().items()}
-        tensors["wavelength"] = torch.from_numpy(self.wavelength)
-        temporary = path.with_suffix(".tmp")
+        tensors = self.network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
         about = {
             "labels": ",".join(self.labels),
             "branches": json.dumps(self.network.shape),
             "logarithmic": json.dumps(self.network.logarithmic),
             "card": json.dumps(self.card),
         }
-        save_file(tensors, temporary, metadata=about)
-        temporary.rename(path)
+        write_tensors(path, tensors, about)
 
     @classmethod
     def load(cls, path):

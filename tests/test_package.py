@@ -6,10 +6,10 @@ import pytest
 import specnb
 
 # The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening lines artifacts device storage spectra rebinning
+ORDER = """labels wavelength broadening lines artifacts device checkpoints storage spectra rebinning
 apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
 population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
-pulls training accuracy forward fit checkpoints
+pulls training accuracy forward fit
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
 translate.config translate.domains translate.conv translate.networks translate.model translate.trainer translate.training

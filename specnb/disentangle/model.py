@@ -2,16 +2,14 @@
 
 import json
 import numbers
-import os
 import warnings
 from dataclasses import asdict, fields
-from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
+from specnb.checkpoints import write_tensors
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.networks import Networks
 from specnb.disentangle.scales import Scales, label_array
@@ -181,19 +179,12 @@ class Disentangler:
 
     def save(self, path):
         """Write networks, scales, configuration and history to one safetensors file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {f"networks.{name}": v.contiguous().cpu() for name, v in self.networks.state_dict().items()}
+        tensors = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         for entry in fields(Scales):
             tensors[f"scales.{entry.name}"] = torch.from_numpy(np.asarray(getattr(self.scales, entry.name)))
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            save_file(tensors, temporary, metadata=about)
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_tensors(path, tensors, about)
 
     @classmethod
     def load(cls, path, config: DisentangleConfig | None = None):

@@ -1,7 +1,6 @@
 """A trained translator: synthetic spectra to the observed domain, and labels to realistic spectra."""
 
 import json
-import os
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
+from specnb.checkpoints import write_tensors
 from specnb.emulator import Emulator
 from specnb.spectra import Spectra
 from specnb.translate.config import TranslateConfig
@@ -162,18 +161,10 @@ class Translator(nn.Module):
 
     def save(self, path):
         """Write networks (without critics), scales, configuration and history to one safetensors file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)}
-        tensors = {name: value.contiguous().cpu() for name, value in kept.items()}
+        tensors = {name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            save_file(tensors, temporary, metadata=about)
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_tensors(path, tensors, about)
 
     @classmethod
     def load(cls, path, config: TranslateConfig | None = None):
