@@ -30,10 +30,12 @@ pause: float = 0.0  # seconds
 output: str = ""  # folder"""
 
 CELL = """\
-import time
+import pathlib, time
 from specnb.study import Study
 study = Study(output)
 time.sleep(pause)
+while (seed, latent) == (2, 5) and pathlib.Path(HOLD).exists():
+    time.sleep(0.05)
 if seed == 13:
     raise ValueError("no such star")
 study.result("information_loss", 1 / latent + 0.001 * seed, "nat")
@@ -46,10 +48,12 @@ NAMES = ["seed=1,latent=2", "seed=1,latent=5", "seed=2,latent=2", "seed=2,latent
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
+    """The tiny notebook; its point seed=2,latent=5 goes on only while there is no file named hold beside it."""
     path = tmp_path_factory.mktemp("notebooks") / "04_tiny.ipynb"
+    cell = CELL.replace("HOLD", repr(str(path.with_name("hold"))))
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     content = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    content.cells = [nbformat.v4.new_code_cell(PARAMETERS), nbformat.v4.new_code_cell(CELL)]
+    content.cells = [nbformat.v4.new_code_cell(PARAMETERS), nbformat.v4.new_code_cell(cell)]
     content.cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(content, path)
     return path
@@ -68,7 +72,21 @@ def wait_until(condition, seconds):
 
 
 def ended(processes):
-    return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
+    return all(has_ended(process) for process in processes)
+
+
+def has_ended(process):
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return True
+
+
+def is_kernel(process):
+    try:
+        return "ipykernel" in " ".join(process.cmdline())
+    except psutil.Error:  # it ended meanwhile, or is a zombie
+        return False
 
 
 def stamps(folder):
@@ -78,17 +96,18 @@ def stamps(folder):
 @pytest.fixture(scope="module")
 def killed(notebook, tmp_path_factory):
     """A folder of a sweep that was killed, what was done by then, and what the same command said afterwards."""
-    output = tmp_path_factory.mktemp("sweeps") / "tiny"
+    output, hold = tmp_path_factory.mktemp("sweeps") / "tiny", notebook.with_name("hold")
+    hold.touch()  # so that the sweep cannot end before it is killed
     process = start(notebook, output, *GRID, "--jobs", "2")
     try:
         wait_until((output / "sweep.png").exists, 120)
         family = psutil.Process(process.pid).children(recursive=True)
-        assert family, "it ended before it was killed"
         rows = len(Table.read(output / "sweep.csv"))
     finally:
         process.kill()
         process.communicate()
     wait_until(lambda: ended(family), 60)
+    hold.unlink()
     done = stamps(output)
     with pytest.MonkeyPatch.context() as patch:
         said = []
@@ -153,7 +172,7 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys):
     others = set(family.children(recursive=True))  # such as joblib's processes, which earlier tests left
 
     def interrupt():
-        wait_until(lambda: any("ipykernel" in " ".join(p.cmdline()) for p in family.children(recursive=True)), 120)
+        wait_until(lambda: any(map(is_kernel, family.children(recursive=True))), 120)
         children.extend(set(family.children(recursive=True)) - others)
         os.kill(os.getpid(), signal.SIGINT)
 
