@@ -12,10 +12,10 @@ from specnb.wavelength import RVS_RESOLVING_POWER
 WAVELENGTH = np.linspace(8455.0, 8705.0, 2501)
 
 
-def simulate(work, labels):
-    """Flux of one star at the resolving power of the RVS, shape (2501,)."""
+def simulate(work, labels, also=None):
+    """Flux of one star at the resolving power of the RVS, shape (2501,). ``also``: [X/M] of elements without a label."""
     teff, logg, m_h, alpha_fe, vmicro = labels
-    chemistry = abundances(m_h, dict.fromkeys(ALPHA_ELEMENTS, alpha_fe))
+    chemistry = abundances(m_h, dict.fromkeys(ALPHA_ELEMENTS, alpha_fe) | (also or {}))
     wavelength, flux = synthesize(work, RVS, Model(teff, logg, m_h, alpha_fe), chemistry, vmicro)
     return broaden(wavelength, flux, WAVELENGTH, resolving_power=RVS_RESOLVING_POWER)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from atmosphere import atmosphere
+from linelists import SYMBOLS
 
 from specnb.wavelength import vacuum_from_air
 
@@ -58,10 +59,7 @@ SOLAR = dict(enumerate((
     0.10, 0.85, -0.12, 0.85, 0.26, 1.40, 1.38, 1.62, 0.92, 1.17, 0.90, 1.75, 0.65, -20, -20, -20, -20, -20,
     -20, 0.02, -20, -0.54,
 ), start=3))  # fmt: skip
-ATOMIC_NUMBER = {
-    "C": 6, "N": 7, "O": 8, "Ne": 10, "Na": 11, "Mg": 12, "Al": 13, "Si": 14, "P": 15, "S": 16, "Ar": 18, "K": 19, "Ca": 20,
-    "Ti": 22, "V": 23, "Cr": 24, "Mn": 25, "Fe": 26, "Co": 27, "Ni": 28, "Cu": 29, "Ge": 32,
-}  # fmt: skip
+ATOMIC_NUMBER = {symbol: z for z, symbol in enumerate(SYMBOLS, start=1)}
 
 
 def abundances(m_h: float, x_m: dict[str, float]) -> dict[int, float]:
