@@ -48,6 +48,24 @@ def features(responses: Responses, vbroad: float = 6.0, least: float = LEAST, pe
     responses : Responses
     vbroad : float
         Of the star, km/s.
+    least, peak : float
+        See `find`.
+
+    Returns
+    -------
+    Table
+        As from `find`.
+    """
+    return find({element: -responses.raised(label, vbroad) for element, label in ELEMENTS.items()}, least, peak)
+
+
+def find(falls, least: float = LEAST, peak: float = PEAK) -> Table:
+    """Features in what each element takes from the flux.
+
+    Parameters
+    ----------
+    falls : dict of ndarray, each of shape (7214,)
+        By element: how far the flux falls when its abundance rises by a step, on `APOGEE_PIXELS`.
     least : float
         A feature ends where the flux falls by no more than this.
     peak : float
@@ -56,16 +74,15 @@ def features(responses: Responses, vbroad: float = 6.0, least: float = LEAST, pe
     Returns
     -------
     Table
-        A row a feature: ``element``; ``first`` and ``last``, indices of its pixels in `APOGEE_PIXELS`; ``wavelength`` of
-        its deepest pixel, vacuum Å; ``depth``, the fall of the flux there; ``share``, the element's part of the sum of what
-        all elements take from the flux there (an element that brightens the pixel counts as zero).
+        A row a feature: ``element``; ``first`` and ``last``, indices of its pixels; ``wavelength`` of its deepest pixel,
+        vacuum Å; ``depth``, the fall of the flux there; ``share``, the element's part of the sum of what all elements take
+        from the flux there (an element that brightens the pixel counts as zero).
     """
-    fall = {element: -responses.raised(label, vbroad) for element, label in ELEMENTS.items()}
-    total = sum(np.maximum(each, 0.0) for each in fall.values())
+    total = sum(np.maximum(each, 0.0) for each in falls.values())
     rows = []
-    for element, each in fall.items():
+    for element, each in falls.items():
         for detector in detectors(APOGEE_PIXELS):
-            for first, end in _runs(each[detector] > least) + detector.start:
+            for first, end in runs(each[detector] > least) + detector.start:
                 deepest = first + int(np.argmax(each[first:end]))
                 if each[deepest] > peak:
                     share = each[deepest] / total[deepest]
@@ -76,7 +93,7 @@ def features(responses: Responses, vbroad: float = 6.0, least: float = LEAST, pe
     return table
 
 
-def _runs(mask):
+def runs(mask):
     """First pixel and the one after the last of each run of True, shape (n, 2)."""
     return np.flatnonzero(np.diff(np.r_[False, mask, False])).reshape(-1, 2)
 

@@ -76,6 +76,10 @@ class Trainer:
         order = np.random.default_rng(config.seed)
         self.synthetic, self.watched_synthetic = self._parts(order.permutation(len(labels)))
         self.observed, self.watched_observed = self._parts(order.permutation(len(observed)))
+        if config.kind == "principal":
+            flux, weight = (array[self.observed] for array in self.data)
+            scaled_weight = weight * self.model.std**2
+            self.model.networks.begin(self.model.scaled(sample), flux, scaled_weight, config.error_floor / self.model.std)
         critics = list(self.model.networks.critics.parameters())
         generator = [p for p in self.model.networks.parameters() if not any(p is q for q in critics)]
         fused = self.device.type != "mps"
