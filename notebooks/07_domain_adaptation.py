@@ -42,6 +42,7 @@ import numpy as np
 from astropy.table import Table
 
 import specnb
+from specnb.apogee.continuum import continuum
 from specnb.device import pick_device
 from specnb.emulator import WEIGHTS
 from specnb.figures.architecture import architecture
@@ -183,7 +184,8 @@ study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.
 # For real stars there is no truth, and one asks whether the two heaps can be told apart. The paper looks at t-SNE maps: spectra
 # before, spectra after, and $z_\mathrm{shared}$ of both (Fig. 2). Each map gets a number here: a *fresh* classifier, trained on some
 # stars, sorts others; the area under its ROC curve is 0.5 where the heaps mix and 1 where it is never wrong. The sets have no star
-# in common, and synthetic spectra are first *measured*: each gets the errors, noise and bad pixels of some observed star.
+# in common, and synthetic spectra are first *measured*: each gets the errors, noise and bad pixels of an observed star, the one
+# that lends it its $z_\mathrm{split}$, and is normalised as the survey's spectra are.
 #
 # The yardstick is the *floor*: the noiseless truth of other stars, measured in the same way. Where that can be told from
 # observed spectra, the cause is not the translator.
@@ -192,10 +194,13 @@ study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.
 drawn = emulator(domains.labels)
 split = translator.encode(domains.observed)[1]  # of random observed stars, as in the training
 translations = {"after": translator.translate(drawn, split), "after_typical": translator.translate(drawn)}
+normalize = continuum if band == "apogee" else None
+same = np.arange(n_stars)  # the spectrum's own donor
 measured = {
-    name: as_observed(flux, domains.observed, seed)
-    for name, flux in ({"before": drawn} | translations | {"floor": others.flux}).items()
+    name: as_observed(flux, domains.observed, seed, same, normalize)
+    for name, flux in ({"before": drawn} | translations).items()
 }
+measured["floor"] = as_observed(others.flux, unseen[n_stars:], seed, same, normalize)
 z_observed = translator.encode(observed)[0]
 sets = {name: (each, observed) for name, each in measured.items()}
 sets["latents"] = translator.encode_synthetic(drawn), z_observed

@@ -109,6 +109,24 @@ def test_noise_is_that_of_observed_stars_and_repeats_with_the_seed():
     assert len(set(made.ids)) == 500
 
 
+def test_each_spectrum_may_have_a_donor_of_its_own_and_is_normalised_as_the_survey_does():
+    errors = np.linspace(0.01, 0.1, 40)[:, None] * np.ones(300)
+    observed = spectra(np.ones((40, 300)), errors)
+    made = as_observed(np.full((40, 300), 0.7), observed, donors=np.arange(40)[::-1])
+    np.testing.assert_array_equal(made.flux_error, errors[::-1].astype(np.float32))
+    lost = np.arange(300) < 7
+
+    def level(flux, ivar):
+        return np.where(lost, np.nan, (flux * ivar).sum(axis=1, keepdims=True) / ivar.sum(axis=1, keepdims=True))
+
+    made = as_observed(np.full((40, 300), 0.7), observed, normalize=level)
+    mean = np.average(made.flux[:, ~lost], weights=made.flux_error[:, ~lost] ** -2.0, axis=1)
+    np.testing.assert_allclose(mean, 1.0, atol=0.01)
+    assert np.array_equal(made.mask, np.broadcast_to(lost, made.mask.shape))
+    errors_before = 0.7 * made.flux_error[:, ~lost][:, :1]  # errors follow the flux
+    assert np.abs(errors_before / errors[:, 0] - 1).min(axis=1).max() < 0.02
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_masks_are_no_cue(seed):
     random = np.random.default_rng(6)
