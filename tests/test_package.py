@@ -12,11 +12,13 @@ population effects mock apogee.population apogee.earth apogee.effects apogee.moc
 pulls training accuracy forward fit
 disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
 disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
-translate.config translate.domains translate.conv translate.networks translate.model translate.trainer translate.training
+translate.config translate.domains translate.autoencoders translate.conv translate.principal translate.networks translate.model translate.trainer translate.training
 translate.mixing translate.residuals translate.comparison translate.ablation
+missing.masking missing.derivatives missing.baseline missing.scores missing.experiment missing.coherent
 figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
 figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.translated figures.ablation figures.sweep
-widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation
+figures.missing figures.recovery figures.disagreements
+widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation widgets.missing
 provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
 README = PACKAGE.parent / "README.md"

@@ -89,7 +89,14 @@ CONFIGS = {
     "rvs": TranslateConfig(iterations=2500),
     "apogee": TranslateConfig(hidden=(128, 64), split=16, batch=64, iterations=3000),
     "missing": TranslateConfig(
-        kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4, largest_error=0.5
+        kind="principal",
+        shared=48,
+        split=2,
+        hidden=(64, 64),
+        batch=64,
+        iterations=300,
+        learning_rate=2e-4,
+        largest_error=0.5,
     ),
 }
 

@@ -79,14 +79,17 @@ class Trainer:
         if config.kind == "principal":
             flux, weight = (array[self.observed] for array in self.data)
             scaled_weight = weight * self.model.std**2
-            self.model.networks.begin(self.model.scaled(sample), flux, scaled_weight, config.error_floor / self.model.std)
+            self.model.networks.begin(
+                self.model.scaled(sample), flux, scaled_weight, config.error_floor / self.model.std
+            )
         critics = list(self.model.networks.critics.parameters())
         generator = [p for p in self.model.networks.parameters() if not any(p is q for q in critics)]
         fused = self.device.type != "mps"
         self.generator = torch.optim.Adam(generator, config.learning_rate, config.betas, fused=fused)
         self.critics = torch.optim.Adam(critics, config.critic_rate, config.betas, fused=fused)
+        rising = 0.1 if config.iterations != 10 else 0.2  # a rise of exactly one step is divided by 0
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.generator, config.learning_rate, total_steps=config.iterations, pct_start=0.1, cycle_momentum=False
+            self.generator, config.learning_rate, total_steps=config.iterations, pct_start=rising, cycle_momentum=False
         )
         self.iteration = 0
 

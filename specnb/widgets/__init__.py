@@ -4,6 +4,7 @@ from specnb.widgets.editor import edit_star
 from specnb.widgets.explorer import explore_emulator
 from specnb.widgets.fits import browse_fits
 from specnb.widgets.lambdas import slide_lambdas
+from specnb.widgets.missing import explore_missing
 from specnb.widgets.training import train_live
 from specnb.widgets.translation import explore_translator, train_translator
 
@@ -11,6 +12,7 @@ __all__ = [
     "browse_fits",
     "edit_star",
     "explore_emulator",
+    "explore_missing",
     "explore_translator",
     "slide_lambdas",
     "train_live",

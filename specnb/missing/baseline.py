@@ -1,0 +1,62 @@
+"""What needs no network: a ridge regression of observed minus synthetic spectra on fitted labels."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeCV
+from torch import nn
+
+from specnb.emulator import Emulator
+from specnb.fit import FitConfig, fit_labels
+from specnb.spectra import Spectra
+
+PENALTIES = 10.0 ** np.arange(-1, 6)  # of which cross-validation chooses one for each pixel: most have no gap to learn
+
+
+class Corrected(nn.Module):
+    """A network from labels to spectra, with a correction that is linear in the labels."""
+
+    def __init__(self, network, slope, intercept):
+        super().__init__()
+        self.network = network
+        self.register_buffer("low", network.low)
+        self.register_buffer("high", network.high)
+        self.register_buffer("slope", torch.as_tensor(slope, dtype=torch.float32))
+        self.register_buffer("intercept", torch.as_tensor(intercept, dtype=torch.float32))
+
+    def forward(self, labels):
+        return self.network(labels) + self.intercept + labels @ self.slope
+
+
+def corrected_emulator(emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()) -> Emulator:
+    """Fit the labels of observed stars by physics alone, and learn from what is left how the spectra differ.
+
+    Stars whose fit failed or did not converge are left out. Those with a label at a limit, which are most where 25 labels
+    are fitted, count.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    observed : Spectra
+        On its pixels.
+    config : FitConfig
+
+    Raises
+    ------
+    ValueError
+        If fewer than 100 stars could be fitted.
+    """
+    fits = fit_labels(observed, emulator, config)
+    good = np.asarray(fits["converged"])
+    if good.sum() < 100:
+        raise ValueError(f"only {good.sum()} of {len(observed)} stars could be fitted: give 100 or more")
+    labels = np.column_stack([np.asarray(fits[name], dtype=np.float32) for name in emulator.labels])[good]
+    with torch.no_grad():  # the network itself: fits may end outside the hull, of which an emulator warns
+        flux = emulator.network(torch.as_tensor(labels, device=emulator.network.low.device)).cpu().numpy()
+    residual = np.where(observed.mask[good], 0.0, observed.flux[good] - flux)
+    mean, scale = labels.mean(axis=0), labels.std(axis=0) + 1e-9
+    ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((labels - mean) / scale, residual)
+    slope = ridge.coef_.T / scale[:, None]
+    network = Corrected(deepcopy(emulator.network), slope, ridge.intercept_ - mean @ slope)
+    return Emulator(network, emulator.wavelength, emulator.label_set, emulator.card)

@@ -1,0 +1,86 @@
+"""A simulator with known gaps: the emulator with some of each element's features taken out of it.
+
+Where a feature is taken out the flux is 1, its continuum, for every star: whatever else absorbs there is gone, too.
+"""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from astropy.table import Table
+from torch import nn
+
+from specnb.emulator import Emulator
+
+
+class Masked(nn.Module):
+    """A network from labels to spectra, with flux 1 in some pixels."""
+
+    def __init__(self, network, masked):
+        super().__init__()
+        self.network = network
+        self.register_buffer("low", network.low)
+        self.register_buffer("high", network.high)
+        self.register_buffer("masked", torch.as_tensor(masked, device=network.low.device))
+
+    def forward(self, labels):
+        return torch.where(self.masked, 1.0, self.network(labels))
+
+
+def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
+    """Which features to take out: of every element the same fraction, but one at least, at random.
+
+    Parameters
+    ----------
+    table : Table
+        Of `specnb.features.features`.
+    fraction : float
+        From above 0 to below 1.
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool, shape (len(table),)
+
+    Raises
+    ------
+    ValueError
+        If the fraction is out of range.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"fraction is {fraction}: it must be from above 0 to below 1")
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(table), dtype=bool)
+    for element in sorted(set(table["element"])):
+        rows = np.flatnonzero(table["element"] == element)
+        chosen[rng.permutation(rows)[: max(1, round(fraction * len(rows)))]] = True
+    return chosen
+
+
+def pixels(table: Table, n_pix: int) -> np.ndarray:
+    """Which pixels lie in a feature of a table, bool of shape (n_pix,)."""
+    inside = np.zeros(n_pix, dtype=bool)
+    for first, last in table["first", "last"].iterrows():
+        inside[first : last + 1] = True
+    return inside
+
+
+def masked_emulator(emulator: Emulator, masked) -> Emulator:
+    """An emulator of a simulator that knows no line in some pixels.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    masked : array_like of bool, shape (n_pix,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one value a pixel.
+    """
+    masked = np.array(masked, dtype=bool)  # its own: the caller's may change
+    if masked.shape != emulator.wavelength.shape:
+        raise ValueError(
+            f"masked has shape {masked.shape}: give one value for each of {len(emulator.wavelength)} pixels"
+        )
+    return Emulator(Masked(deepcopy(emulator.network), masked), emulator.wavelength, emulator.label_set, emulator.card)
