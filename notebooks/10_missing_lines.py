@@ -153,7 +153,8 @@ study.figure(figure, "fig4_missing_lines", caption)
 # %%
 lines = missing_lines(recovered, added, truth)
 caption = "Missing lines by the translator, with the elements that are really missing there and their shares."
-study.table(lines, "missing_lines", caption)
+formats = {"wavelength": ".2f", "depth": ".4f", "probability": ".2f"}
+study.table(lines, "missing_lines", caption, formats)
 study.result("lines", len(lines))
 study.result("invented_lines", int(np.sum(lines["truth"] == "")))
 lines[np.argsort(-lines["depth"])[:15]]
@@ -294,7 +295,8 @@ fits, best = robust_fit(stars, rvs)
 table = disagreements(stars, best)
 study.table(fits["id", "teff", "logg", "m_h", "chi2_reduced", "flags"], "real_fits", "The fits, all doubtful pixels left out.")
 caption = f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with the physics coherently ({', '.join(names)})."
-study.table(table, "real_lines", caption)
+formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {"excess": "+.3f", "error": ".3f", "model_depth": ".3f"}
+study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
 study.result("real_lines", len(table))
 figure = disagreements_figure(stars, best, coherence(stars, best), table, names)
 study.figure(figure, "real_lines", caption)

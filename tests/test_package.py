@@ -18,7 +18,7 @@ missing.masking missing.derivatives missing.baseline missing.scores missing.expe
 figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
 figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.translated figures.ablation figures.sweep
 figures.missing figures.recovery figures.disagreements
-widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation widgets.missing
+widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation widgets.translating widgets.missing
 provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
 README = PACKAGE.parent / "README.md"

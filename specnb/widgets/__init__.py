@@ -6,7 +6,8 @@ from specnb.widgets.fits import browse_fits
 from specnb.widgets.lambdas import slide_lambdas
 from specnb.widgets.missing import explore_missing
 from specnb.widgets.training import train_live
-from specnb.widgets.translation import explore_translator, train_translator
+from specnb.widgets.translating import train_translator
+from specnb.widgets.translation import explore_translator
 
 __all__ = [
     "browse_fits",

@@ -1,24 +1,15 @@
-"""Translators under sliders, and in training."""
-
-import asyncio
-import time
+"""A translator under sliders."""
 
 import ipywidgets
 import numpy as np
 from astropy.table import Column
 
-from specnb.figures.translated import TranslatedFigure, compared_spectra
-from specnb.figures.translation import translation_history
-from specnb.translate.config import TranslateConfig
-from specnb.translate.trainer import Trainer
-from specnb.translate.training import REPORTS
+from specnb.figures.translated import TranslatedFigure
 from specnb.widgets.explorer import LabelExplorer
-from specnb.widgets.picture import check_pixels, check_range, figure_png, picture, row_of, slider_grid, snapped
-from specnb.widgets.training import DRAWING
+from specnb.widgets.picture import check_range, row_of, slider_grid, snapped
 
 TYPICAL, BY_HAND = "typical", "by hand"
 MOST = 16  # numbers of z_split that get a slider each
-MEAN_STARS = 500  # of each domain, for the mean spectra of a live training
 
 
 class TranslatorExplorer(LabelExplorer):
@@ -157,151 +148,3 @@ def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
         If emulator, translator and stars are not on the same pixels.
     """
     return TranslatorExplorer(emulator, translator, stars)
-
-
-class TranslatorTraining(ipywidgets.VBox):
-    """A button that trains a translator, mean spectra and the losses as they come; made by `train_translator`.
-
-    Attributes
-    ----------
-    model : Translator or None
-        Of the last training, stopped or not.
-    running : bool
-    """
-
-    def __init__(self, emulator, domains, config, window):
-        self.emulator, self.domains, self.config, self.window = emulator, domains, config, window
-        self.model, self.running, self._history = None, False, []
-        few = domains.observed[:MEAN_STARS]
-        self._stars, self._synthetic = few, emulator(domains.labels[:MEAN_STARS])
-        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(np.nan)
-        self._means = {"observed": observed, "synthetic": self._synthetic.mean(axis=0, dtype=float)}
-        self.button = ipywidgets.Button()
-        self.progress = ipywidgets.IntProgress(min=0, max=config.iterations)
-        self.readout = ipywidgets.HTML(f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars")
-        self.images = [picture(), picture()]
-        self.button.on_click(lambda _: self._clicked())
-        self._name_button()
-        super().__init__([ipywidgets.HBox([self.button, self.progress, self.readout]), *self.images])
-        self._draw()
-
-    def train(self):
-        """Train to the end, and return the Translator.
-
-        Raises
-        ------
-        ValueError
-            If a training runs already, or the domains do not suit the emulator.
-        FloatingPointError
-            If the training diverges.
-        """
-        if self.running:
-            raise ValueError("a training is running: stop it first")
-        for _ in self._training():
-            pass
-        return self.model
-
-    def stop(self):
-        """Stop the training after this step. What it has learnt is kept in ``model``."""
-        self.running = False
-
-    def _clicked(self):
-        if self.running:
-            return self.stop()
-        self._task = asyncio.get_running_loop().create_task(self._in_background())
-
-    async def _in_background(self):
-        try:
-            for _ in self._training():
-                await asyncio.sleep(0)  # the kernel hears the button
-        except (ArithmeticError, ValueError):
-            pass  # the panel says it
-
-    def _training(self):
-        """A training in steps, until it is done or `running` is set to False."""
-        self._history, self._drawn, start = [], (-np.inf, 0.0), time.monotonic()
-        self._means.pop("translated", None)
-        self.model, self.running, self.progress.value, self.progress.bar_style = None, True, 0, ""
-        self._name_button()
-        try:
-            trainer = Trainer(self.emulator, self.domains.labels, self.domains.observed, self.config)
-            every = max(1, self.config.iterations // REPORTS)
-            while self.running and not trainer.finished:
-                trainer.step()
-                self.progress.value = trainer.iteration
-                if trainer.iteration % every == 0 or trainer.finished:
-                    trainer.report()
-                    self._reported(trainer.model, f"step {trainer.iteration} · {time.monotonic() - start:.0f} s")
-                yield
-            self.model = trainer.finish()
-            self._take(self.model)
-            self.progress.bar_style = "success" if trainer.finished else "warning"
-            self.readout.value = ("trained" if trainer.finished else "stopped") + f" · {self.readout.value}"
-        except (ArithmeticError, ValueError) as error:
-            self.progress.bar_style = "danger"
-            self.readout.value = f"<b style='color: #D55E00'>{error}</b>"
-            raise
-        finally:
-            self.running = False
-            self._name_button()
-            self._draw()
-
-    def _reported(self, model, text):
-        """A picture if there is time."""
-        self.readout.value = text
-        ended, took = self._drawn
-        if time.monotonic() - ended > took / DRAWING:
-            start = time.monotonic()
-            self._take(model)
-            self._draw()
-            self._drawn = time.monotonic(), time.monotonic() - start
-
-    def _take(self, model):
-        """Mean translation with the z_split of observed stars, as in the training, and the history of a model."""
-        splits = model.encode(self._stars)[1]
-        splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:])) if model.config.split else None
-        self._means["translated"] = model.translate(self._synthetic, splits).mean(axis=0, dtype=float)
-        self._history = list(model.history)
-
-    def _name_button(self):
-        self.button.description, self.button.button_style = ("Stop", "") if self.running else ("Train", "primary")
-
-    def figure(self):
-        """Mean spectra in the window, as a Figure."""
-        return compared_spectra(self.emulator.wavelength, self._means, "observed", [self.window])
-
-    def history_figure(self):
-        """The losses, as a Figure."""
-        return translation_history(self._history, self.config.iterations)
-
-    def _draw(self):
-        for image, figure in zip(self.images, (self.figure(), self.history_figure())):
-            image.value = figure_png(figure)
-
-
-def train_translator(emulator, domains, config: TranslateConfig | None = None, window=None) -> TranslatorTraining:
-    """A button that trains a translator and shows how the mean translated spectrum approaches the mean observed one.
-
-    Parameters
-    ----------
-    emulator : Emulator
-    domains : Domains
-        See `specnb.translate.domains`.
-    config : TranslateConfig, optional
-    window : (float, float), optional
-        Wavelengths shown, in Å; by default all. The training has all.
-
-    Returns
-    -------
-    TranslatorTraining
-        Shows itself as the last value of a cell. In code: ``.train()``, ``.stop()``, ``.model``, ``.figure()``,
-        ``.history_figure()``.
-
-    Raises
-    ------
-    ValueError
-        If the observed stars are on other pixels than the emulator.
-    """
-    check_pixels(domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator")
-    window = tuple(emulator.wavelength[[0, -1]] if window is None else window)
-    return TranslatorTraining(emulator, domains, config or TranslateConfig(), window)
