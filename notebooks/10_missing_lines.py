@@ -77,9 +77,9 @@ for path in (WEIGHTS / "apogee.safetensors", WEIGHTS / "rvs.safetensors", RESPON
 # more than 0.005, is a feature of that element. So features belong to elements, not to atoms: lines of CN count for carbon and for
 # nitrogen.
 #
-# Of every element about 30% of the features are hidden, but one at least, at random: there the synthetic flux is 1 for *all* stars, whatever else
-# absorbs in these pixels. The observed stars are others from the same population, by the full emulator, with noise as in
-# APOGEE. Apart from noise and hidden lines the domains agree: this is the experiment under ideal conditions.
+# Of every element about 30% of the features are hidden, but one at least, at random: there the synthetic flux is 1 for *all* stars,
+# whatever else absorbs in these pixels. The observed stars are others from the same population, by the full emulator, with noise as
+# in APOGEE. Apart from noise and hidden lines the domains agree: this is the experiment under ideal conditions.
 
 # %%
 device = pick_device(device)
@@ -103,7 +103,7 @@ study.table(table[np.argsort(-counts)], "features", "Features of each element at
 # The networks differ from those of notebook 07 and of the paper (kind `principal`): $z_\mathrm{shared}$ is what principal components of
 # synthetic spectra make of a spectrum, and the difference of the decoders *starts* as a linear regression of what is left of observed
 # spectra on it. It needs neither labels nor pairs. Perceptrons beside it learn the rest, with the losses of notebook 07. Perceptrons
-# that start at random find the depths of lines, too, but in 1500 steps not what makes them: metals in general got the name of iron.
+# that start at random soon find the depths of lines, but hardly what makes them (exercise 1).
 #
 # Three other models stand beside it. The *linear start* is the translator before any training: what principal components and a
 # regression do alone. The *baseline*: fit the labels of observed stars by the simulator that lacks the lines, and regress what is left
@@ -165,7 +165,7 @@ lines[np.argsort(-lines["depth"])[:15]]
 # *Depth*: of each hidden feature, where the true spectrum is deepest.
 
 # %%
-hidden, by_element, summary = experiment.score(translated)
+hidden, by_element, _ = experiment.score(translated)
 study.table(hidden, "hidden_features", "Each hidden feature: depth, recovered depth, and the element that was named.")
 study.figure(depth_figure(hidden), "depths", "Recovered against true depth of the hidden features; the band is ±15%.")
 
@@ -187,6 +187,8 @@ study.figure(elements_figure(by_element), "elements", "Scores by element; in bra
 
 # %% [markdown]
 # ## Does it need a network?
+#
+# All four models, scored by the same rules. The linear start is the one to beat: the network's training begins where it stands.
 
 # %%
 for row in comparison:
@@ -221,8 +223,7 @@ Markdown("\n".join([*sentences, f"\n(The baseline saw {n_baseline:,} stars at mo
 # ## What does it depend on?
 #
 # Each setting by itself: the fraction hidden, the noise, and the number of stars, with other features hidden and other stars for each
-# seed. The baseline sees `n_baseline` of the stars at most. (In the profile `quick` there are so few stars and steps that the scores
-# mean little: it only shows that it runs.)
+# seed. The baseline sees `n_baseline` of the stars at most. (In the profile `quick` nothing is varied.)
 
 # %%
 def scores_of(config):
@@ -303,10 +304,9 @@ study.figure(figure, "real_lines", caption)
 
 # %% [markdown]
 # Look at 8634 Å (vacuum): the simulator has a line there that no star shows. Its own derivatives blame carbon, and rightly: the line
-# list holds two lines of the CH molecule there with strengths that are a hundred million times those of its neighbours; without them
-# the false line is gone. The blend at 8504 Å is a matter of silicon and only just significant. *without_one* says what is left of
-# the significance without the star that matters most: with three stars little is certain, and runs in the cores of Ca II are no
-# matter of any line list.
+# list holds two lines of the CH molecule there whose strengths (log gf) are eight dex above those of its other lines of CH. The blend
+# at 8504 Å is a matter of silicon and only just significant. *without_one* says what is left of the significance without the star that
+# matters most: with three stars little is certain, and runs in the cores of Ca II are no matter of any line list.
 
 # %% [markdown]
 # **What to see.** Two questions have two answers. *Where and how deep* is asked of the mean over stars, and a regression may well
