@@ -5,12 +5,13 @@ drawn at random has its own stream of random numbers, so two surveys with the sa
 noise whatever is switched on.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.effects import own_effects, true_flux
+from specnb.limits import check_limits
 from specnb.population import Population, draw_stars
 from specnb.spectra import Spectra
 from specnb.storage import SpectraWriter
@@ -77,13 +78,7 @@ class MockConfig:
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
-        kinds = {entry.name: entry.type for entry in fields(self)}
-        for name, (low, high) in _LIMITS.items():
-            value, whole = getattr(self, name), kinds[name] is int
-            kind = int | np.integer if whole else int | float | np.number
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                number = "an integer" if whole else "a number"
-                raise ValueError(f"{name} is {value!r}: it must be {number} from {low:g} to {high:g}")
+        check_limits(self, _LIMITS)
 
     @classmethod
     def clean(cls, **changes):

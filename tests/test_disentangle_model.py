@@ -197,7 +197,7 @@ def test_without_lambda_there_are_no_discriminators(spectra):
         ({"labels": ("teff", "colour")}, "labels are .*colour.*: name some of"),
         ({"labels": ("teff", "teff")}, "each once"),
         ({"latent": 2.5}, "latent is 2.5: it must be an integer"),
-        ({"bins": 1}, "bins is 1: it must be from 2 to 1000"),
+        ({"bins": 1}, "bins is 1: it must be an integer from 2 to 1000"),
         ({"hidden": (0,)}, "each needs at least 1"),
         ({"hidden": (2.5,)}, "each needs at least 1"),
         ({"lambdas": {"teff": 1}, "lambda_range": 0.1}, "exclude each other"),

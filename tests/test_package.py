@@ -6,7 +6,7 @@ import pytest
 import specnb
 
 # The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening lines artifacts device checkpoints storage spectra rebinning
+ORDER = """labels wavelength broadening lines limits artifacts device checkpoints storage spectra rebinning
 apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
 population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
 pulls training accuracy forward fit

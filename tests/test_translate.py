@@ -241,7 +241,7 @@ def test_bad_input(emulator, survey, trained, tmp_path):
     "changes, words",
     [
         ({"kind": "cnn"}, "kind is 'cnn': give one of mlp, principal, conv"),
-        ({"split": -1}, "split is -1: it must be from 0"),
+        ({"split": -1}, "split is -1: it must be an integer from 0"),
         ({"batch": 8.5}, "batch is 8.5: it must be an integer"),
         ({"hidden": (3,)}, "hidden is .3,.: give two numbers"),
         ({"hidden": (3, 0)}, "hidden is .3, 0.: give two widths"),

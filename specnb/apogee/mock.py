@@ -5,7 +5,7 @@ spectra are. Each effect is a switch of `ApogeeMockConfig`, and what is drawn at
 numbers, so two surveys with the same seed hold the same stars and the same noise whatever is switched on.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.table import Table
@@ -14,6 +14,7 @@ from specnb.apogee.continuum import continuum
 from specnb.apogee.earth import SKY_SNR
 from specnb.apogee.effects import own_effects, sky_light, true_flux
 from specnb.apogee.population import APOGEE_POPULATION, draw_stars
+from specnb.limits import check_limits
 from specnb.population import Population
 from specnb.spectra import Spectra
 from specnb.storage import SpectraWriter
@@ -75,13 +76,7 @@ class ApogeeMockConfig:
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
-        kinds = {entry.name: entry.type for entry in fields(self)}
-        for name, (low, high) in _LIMITS.items():
-            value, whole = getattr(self, name), kinds[name] is int
-            kind = int | np.integer if whole else int | float | np.number
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                number = "an integer" if whole else "a number"
-                raise ValueError(f"{name} is {value!r}: it must be {number} from {low:g} to {high:g}")
+        check_limits(self, _LIMITS)
 
     @classmethod
     def clean(cls, **changes):

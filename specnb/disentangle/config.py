@@ -4,9 +4,10 @@ import difflib
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from specnb.labels import RVS_LABELS
+from specnb.limits import check_limits
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")  # what both the catalogues and the RVS spectra determine
 
@@ -69,14 +70,7 @@ class DisentangleConfig:
                                  f"{', '.join(self.labels)}")  # fmt: skip
             if not isinstance(value, numbers.Real) or not math.isfinite(value):
                 raise ValueError(f"λ of {name} is {value!r}: it must be a finite number")
-        whole = {entry.name: entry.type is int for entry in fields(self)}
-        for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral if whole[name] else numbers.Real):
-                raise ValueError(f"{name} is {value!r}: it must be {'an integer' if whole[name] else 'a number'}")
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}: it must be from {low:g} to {high:g}")
-            object.__setattr__(self, name, int(value) if whole[name] else float(value))  # JSON knows no numpy numbers
+        check_limits(self, _LIMITS)
         if any(not isinstance(width, int) or width < 1 for width in (*self.hidden, *self.discriminator)):
             raise ValueError(f"layers of {(*self.hidden, *self.discriminator)} neurons: each needs at least 1")
         if self.lambda_range and any(self.lambdas.values()):

@@ -13,6 +13,7 @@ from specnb.apogee.mock import ApogeeMockConfig, make_mock
 from specnb.apogee.population import APOGEE_POPULATION, draw_stars
 from specnb.emulator import Emulator
 from specnb.fit import FitConfig
+from specnb.limits import check_limits
 from specnb.missing import scores
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import added_falls
@@ -45,12 +46,7 @@ class MissingConfig:
     seed: int = 1  # of hidden features, stars and noise
 
     def __post_init__(self):
-        for name, (low, high) in _LIMITS.items():
-            value, whole = getattr(self, name), name in ("n_stars", "seed")
-            kind = int | np.integer if whole else int | float | np.number
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-                number = "an integer" if whole else "a number"
-                raise ValueError(f"{name} is {value!r}: it must be {number} from {low:g} to {high:g}")
+        check_limits(self, _LIMITS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """How to build and train a translator between two domains."""
 
-import numbers
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from specnb.limits import check_limits
 
 KINDS = ("mlp", "principal", "conv")
 
@@ -61,14 +62,7 @@ class TranslateConfig:
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}: give one of {', '.join(KINDS)}")
-        kinds = {entry.name: entry.type for entry in fields(self)}
-        for name, (low, high) in _LIMITS.items():
-            value, whole = getattr(self, name), kinds[name] is int
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral if whole else numbers.Real):
-                raise ValueError(f"{name} is {value!r}: it must be {'an integer' if whole else 'a number'}")
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}: it must be from {low:g} to {high:g}")
-            object.__setattr__(self, name, int(value) if whole else float(value))  # JSON knows no numpy numbers
+        check_limits(self, _LIMITS)
         for name in ("residual", "critic_latents"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} is {getattr(self, name)!r}: it must be True or False")
