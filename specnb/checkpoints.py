@@ -1,7 +1,8 @@
-"""Files of networks and trainings: written as a whole or not at all."""
+"""Files of networks and trainings: written as a whole or not at all, and of the configuration that was asked for."""
 
 import os
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -39,3 +40,20 @@ def write_checkpoint(state: dict, path: Path):
             torch.save(state, temporary)
     except (OSError, RuntimeError) as error:
         raise OSError(f"cannot write the checkpoint {path} ({error}): make room, or choose another folder") from error
+
+
+def check_same(path, found, expected):
+    """Raise ValueError, naming what differs but for the device, if a file was made with another configuration.
+
+    Parameters
+    ----------
+    path : path
+    found : dataclass
+        What the file holds.
+    expected : dataclass or None
+        What was asked for; None: anything.
+    """
+    ours, theirs = ({} if each is None else asdict(each) for each in (expected, found))
+    if different := [name for name in ours if ours[name] != theirs[name] and name != "device"]:
+        values = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in different)
+        raise ValueError(f"{path} was made with another configuration ({values}): delete it, or ask for that one")

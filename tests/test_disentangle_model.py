@@ -265,7 +265,7 @@ def test_bad_calls(model, conditional, spectra):
 def test_bad_model_files(model, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
-    with pytest.raises(ValueError, match=r"model.safetensors was made with latent = 5, not 6: delete it or use that"):
+    with pytest.raises(ValueError, match=r"model.safetensors was made with another configuration \(latent 5, not 6\): delete it"):
         Disentangler.load(path, replace(model.config, latent=6))
     data = path.read_bytes()
     for length in (0, 5, len(data) // 2, len(data) - 1):

@@ -343,7 +343,7 @@ def test_checkpoint_of_another_run(spectra, eager, tmp_path):
     setup = config(lambdas=FIXED, epochs=6)
     interrupted(spectra, setup, path)
     data = path.read_bytes()
-    with pytest.raises(ValueError, match=r"run.pt was made with latent = 5, not 6: delete it or use that config"):
+    with pytest.raises(ValueError, match=r"run.pt was made with another configuration \(latent 5, not 6\): delete it"):
         fit(spectra, replace(setup, latent=6), checkpoint=path)
     with pytest.raises(ValueError, match=r"run.pt: it was made with other training spectra or labels: delete it"):
         fit(toy(seed=1), setup, checkpoint=path)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from specnb.checkpoints import write_tensors
+from specnb.checkpoints import check_same, write_tensors
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.networks import Networks
 from specnb.disentangle.scales import Scales, label_array
@@ -219,14 +219,6 @@ class Disentangler:
             raise OSError(f"{path} is not a whole autoencoder file ({reason}): train it anew") from error
         check_same(path, found, config)
         return cls(found, wavelength, scales, networks, json.loads(about["history"]))
-
-
-def check_same(path, found, wanted):
-    """Raise ValueError, naming the first difference, where a file's configuration is not the wanted one."""
-    for entry in fields(DisentangleConfig) if wanted else ():
-        a, b = getattr(found, entry.name), getattr(wanted, entry.name)
-        if a != b and entry.name != "device":
-            raise ValueError(f"{path} was made with {entry.name} = {a}, not {b}: delete it or use that configuration")
 
 
 def _batches(n):

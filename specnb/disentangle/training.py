@@ -7,9 +7,9 @@ from pickle import UnpicklingError
 import torch
 from tqdm.auto import tqdm
 
-from specnb.checkpoints import write_checkpoint
+from specnb.checkpoints import check_same, write_checkpoint
 from specnb.disentangle.config import DisentangleConfig
-from specnb.disentangle.model import Disentangler, check_same
+from specnb.disentangle.model import Disentangler
 from specnb.disentangle.trainer import Trainer
 from specnb.spectra import Spectra
 

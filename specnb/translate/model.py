@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from specnb.checkpoints import write_tensors
+from specnb.checkpoints import check_same, write_tensors
 from specnb.emulator import Emulator
 from specnb.spectra import Spectra
 from specnb.translate.config import TranslateConfig
@@ -216,14 +216,6 @@ def load_translator(name: str) -> Translator:
             f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
         )
     return Translator.load(SHIPPED / f"{name}.safetensors")
-
-
-def check_same(path, found: TranslateConfig, expected: TranslateConfig | None):
-    """Raise ValueError, naming what differs, if a file was made with another configuration."""
-    ours, theirs = ({} if each is None else asdict(each) for each in (expected, found))
-    if different := [name for name in ours if ours[name] != theirs[name] and name != "device"]:
-        values = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in different)
-        raise ValueError(f"{path} was made with another configuration ({values}): delete it, or ask for that one")
 
 
 class Chain(nn.Module):

@@ -7,10 +7,10 @@ from pickle import UnpicklingError
 import torch
 from tqdm.auto import tqdm
 
-from specnb.checkpoints import write_checkpoint
+from specnb.checkpoints import check_same, write_checkpoint
 from specnb.spectra import Spectra
 from specnb.translate.config import TranslateConfig
-from specnb.translate.model import Translator, check_same
+from specnb.translate.model import Translator
 from specnb.translate.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
