@@ -10,7 +10,7 @@
 # # Lines that the simulator lacks
 #
 # No line list is complete. In a survey of stars, a line that the list lacks is a dip that no fit can explain; but which element
-# makes it? A laboratory would answer, line by line. O'Briain et al. (2021, Sect. 4.3 and Fig. 4) ask the stars instead: a line of
+# makes it? A laboratory would answer, line by line. O'Briain et al. (2021, Fig. 4) ask the stars instead: a line of
 # silicon is deeper where there is more silicon.
 #
 # **The idea.** Train the translator of notebook 07 between synthetic spectra, which lack lines, and observed ones, which have them.
@@ -121,7 +121,7 @@ study.figure(translation_history(history), "training_history", "Losses of the tr
 # ## Figure 4
 #
 # The K giant again, with labels of the star for which the features were made. Derivatives are exact, by forward-mode
-# differentiation through emulator and translator together; the paper has finite differences. "Fe" is iron alone: [Fe/H] rises and
+# differentiation through emulator and translator together; the paper's code has finite differences. "Fe" is iron alone: [Fe/H] rises and
 # all other [X/Fe] fall, because [Fe/H] carries all metals along.
 
 # %%

@@ -1,6 +1,6 @@
 r"""What an element does to a translated spectrum and not to the synthetic one: :math:`\partial T(G(y))/\partial y - \partial G(y)/\partial y`.
 
-Exact, by forward mode through emulator and translator (O'Briain et al. 2021, Sect. 4.3, have finite differences).
+Exact, by forward mode through emulator and translator (the code of O'Briain et al. 2021 has finite differences).
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """The controlled experiment: a simulator with known gaps, a survey that shows all lines, and what is found by training.
 
 The observed stars are those of the full emulator with noise as in APOGEE; nothing else differs from the synthetic domain
-but the hidden features. No star is in both domains (O'Briain et al. 2021, Sect. 4.3).
+but the hidden features. No star is in both domains (O'Briain et al. 2021, Fig. 4).
 """
 
 from dataclasses import dataclass, replace
