@@ -140,7 +140,7 @@ Synthetic spectra of the emulator `{name}` to spectra as the mock survey observe
 Notebooks `07_domain_adaptation` and `08_fit_residuals` show what it does.
 
 - **Networks**: {kind}, hidden layers {hidden}; z_shared of {shared} numbers, z_split of {split}; the translation is
-  x + D_obs(z) − D_synth(z).
+  x + D_obs(z) − D_synth(z), and a constant spectrum that gives translations the mean of the observed ones.
 - **Training**: {stars:,} synthetic and {stars:,} observed stars of the mock survey, none in common; {iterations:,} steps of
   {batch} of either; seed {seed}. Emulator of sha256 `{emulator}`.
 - **Limits**: knows what the *mock* survey gets wrong, not what real spectra do; to adapt to real spectra, train on them.

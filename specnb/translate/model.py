@@ -36,6 +36,8 @@ class Translator(nn.Module):
 
     Attributes
     ----------
+    offset : Tensor, shape (n_pix,)
+        Added to scaled translations, see ``config.match_means``.
     mean_split : Tensor, shape of one z_split
         Mean over the observed training stars: the z_split of a typical spectrum.
     """
@@ -48,6 +50,7 @@ class Translator(nn.Module):
         self.networks = build(config, len(self.wavelength))
         with torch.no_grad():
             _, split = self.networks.encode_observed(torch.zeros(2, len(self.wavelength)))
+        self.register_buffer("offset", torch.zeros_like(self.mean))
         self.register_buffer("mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0]))
 
     @property
@@ -71,15 +74,15 @@ class Translator(nn.Module):
         return self.translate_scaled(self.scaled(flux), split) * self.std + self.mean
 
     def translate_scaled(self, x, split=None):
-        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) − D_synth(z), else D_obs(z)."""
+        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) − D_synth(z), else D_obs(z); and `offset`."""
         if not self.config.split:
             split = None
         elif split is None:
             split = self.mean_split.expand(len(x), *self.mean_split.shape)
         shared = self.networks.encode_synthetic(x)
         if self.config.residual:
-            return x + self.networks.decode_difference(shared, split)
-        return self.networks.decode_observed(shared, split)
+            return x + self.networks.decode_difference(shared, split) + self.offset
+        return self.networks.decode_observed(shared, split) + self.offset
 
     def unusable(self, spectra: Spectra):
         """Pixels that encoders and losses do not see, bool of shape (n, n_pix): masked ones, and too uncertain ones."""
