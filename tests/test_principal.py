@@ -15,7 +15,15 @@ from specnb.translate.principal import Principal
 from specnb.translate.trainer import Trainer
 
 CONFIG = TranslateConfig(
-    kind="principal", shared=16, split=2, hidden=(24, 12), batch=32, iterations=20, learning_rate=2e-4, device="cpu"
+    kind="principal",
+    shared=16,
+    split=2,
+    hidden=(24, 12),
+    batch=32,
+    iterations=20,
+    learning_rate=2e-4,
+    match_means=False,
+    device="cpu",
 )
 ERROR = 0.005  # of the flux: S/N 200
 CENTRE, SIGMA = 8610.0, 0.6  # Å

@@ -99,8 +99,9 @@ def test_uncertain_pixels_do_not_count(emulator, survey):
         {"critic_latents": False},
         {"cycle": 0.0},
         {"adversarial": 0.0},
-       
+
         {"residual": False},
+        {"match_means": False},
     ],
 )
 def test_ablations_train(emulator, survey, changes, tmp_path):
@@ -113,6 +114,21 @@ def test_ablations_train(emulator, survey, changes, tmp_path):
     flux = emulator(survey[0][:5])
     np.testing.assert_array_equal(again.translate(flux), model.translate(flux))
     assert model.encode(survey[1][:5])[1].shape == (5, config.split)
+
+
+def test_translations_are_shifted_to_the_mean_of_observed_spectra(emulator, survey, trained):
+    other = train(emulator, *survey[:2], replace(TINY, match_means=False), progress=False)
+    flux = emulator(survey[0][:50])
+    shift = trained.translate(flux) - other.translate(flux)
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=2e-6)  # the same for all
+    labels, observed, _ = survey
+    good = ~observed.mask
+    mean = np.average(observed.flux, axis=0, weights=good)
+    left = []
+    for model in (other, trained):
+        translated = model.translate(emulator(labels), model.encode(observed)[1])
+        left.append(np.std(np.average(translated, axis=0, weights=good) - mean))
+    assert left[1] < 0.2 * left[0]  # not 0: some stars are watched and do not train
 
 
 def test_the_chain_is_differentiable(trained, survey):
