@@ -22,8 +22,13 @@ VARIANTS = {
     "critics without latents": {"critic_latents": False},
     "no cycle": {"cycle": 0.0},
     "not adversarial": {"adversarial": 0.0},
+    "means not matched": {"match_means": False},
     "no residual path": {"residual": False},
-    "paper's weights": {"adversarial": PAPER.adversarial, "residual": PAPER.residual},
+    "paper's weights": {
+        "adversarial": PAPER.adversarial,
+        "residual": PAPER.residual,
+        "match_means": PAPER.match_means,
+    },
     OTHER_POPULATION: {},
 }
 

@@ -45,7 +45,9 @@ class TranslateConfig:
     hidden: tuple[int, ...] = (512, 128)  # "mlp": widths, a domain's own and the shared one; decoders mirror encoders
     residual: bool = True  # translate(x) = x + D_obs − D_synth: what no autoencoder resolves stays. Not in the paper
     critic_latents: bool = True  # critics see latents beside spectra (paper)
-    match_means: bool = True  # at the end translations are shifted to the mean of the observed spectra. Not in the paper
+    # at the end translations are shifted to the mean of the observed spectra (not in the paper): better where both domains
+    # have the same population, worse than without where they have not
+    match_means: bool = True
     cycle: float = 1.0  # weight of cycle consistency, by that of the reconstructions (paper: 1)
     adversarial: float = 0.05  # the same of the critics' verdict; the paper's are 1/3 and 1/9
     synthetic_error: float = 0.005  # error of synthetic spectra in their losses: they have no noise of their own
