@@ -140,7 +140,8 @@ study.table(scores, "scores", "All trainings: scores by variant and seed.")
 # costs many times as much, and the paper takes half a million of them. Here we time nothing: `benchmarks/translate_speed.py` measures
 # both kinds on your machine, side by side, and says how long the paper's training would take there. On a GPU set
 # `device=cuda` and try.
-#
+
+# %% [markdown]
 # **What to see.** (Numbers are of three trainings of each variant, 400 steps each, with `n_stars=6000` and `hidden=[256, 64]`, none of
 # which had the means matched. Where the populations agree, matching them about halves the biases and brings the AUC near that of the
 # truth: compare *full* with *means not matched* above.)

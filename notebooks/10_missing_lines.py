@@ -65,6 +65,7 @@ from specnb.translate import CONFIGS
 from specnb.translate.domains import unseen_stars
 from specnb.widgets import explore_missing
 
+# %%
 study = Study(output)
 for path in (WEIGHTS / "apogee.safetensors", WEIGHTS / "rvs.safetensors", RESPONSES, RVS_RESPONSES):
     study.input(path)
