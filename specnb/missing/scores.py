@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
-from specnb.features import ELEMENTS, features, find, runs
+from specnb.features import ELEMENTS, find, runs
 from specnb.missing.masking import choose, pixels
 from specnb.wavelength import APOGEE_PIXELS, detectors
 
@@ -45,11 +45,11 @@ class Truth:
     @classmethod
     def draw(cls, responses, fraction: float, seed: int, vbroad: float = 6.0):
         """Hide a fraction of each element's features; see `specnb.missing.masking.choose`."""
-        table = features(responses, vbroad)
+        falls = {element: -responses.raised(label, vbroad) for element, label in ELEMENTS.items()}
+        table = find(falls)
         hidden = choose(table, fraction, seed)
         masked = pixels(table[hidden], len(APOGEE_PIXELS))
-        falls = np.stack([-responses.raised(ELEMENTS[name], vbroad) for name in NAMES])
-        return cls(table, hidden, masked, np.where(masked, falls, 0.0))
+        return cls(table, hidden, masked, np.where(masked, np.stack(list(falls.values())), 0.0))
 
 
 def hidden_features(truth: Truth, flux, recovered, added) -> Table:
