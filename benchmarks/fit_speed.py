@@ -11,7 +11,7 @@ import time
 import torch
 
 import specnb
-from specnb.pulls import interior_stars
+from specnb.fitting.pulls import interior_stars
 
 
 def main(band="rvs", sizes=(1, 256, 10_000)):

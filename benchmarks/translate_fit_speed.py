@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import specnb
-from specnb.forward import ForwardModel
+from specnb.fitting.forward import ForwardModel
 from specnb.translate import load_translator, translated_emulator
 from specnb.translate.domains import unseen_stars
 

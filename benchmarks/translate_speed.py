@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import specnb
-from specnb.pulls import interior_stars
+from specnb.fitting.pulls import interior_stars
 from specnb.translate import CONFIGS, PAPER
 from specnb.translate.domains import STARS, true_labels
 from specnb.translate.trainer import WATCHED, Trainer

@@ -32,13 +32,13 @@ output: str = ""  # folder for figures and tables; empty: only show them
 from astropy.table import Table
 
 import specnb
-from specnb.emulator import WEIGHTS
-from specnb.figures.explorer import ExplorerFigure
-from specnb.figures.fits import star_fit
-from specnb.gaia import literature, real_files, real_stars
-from specnb.lines import UNTRUSTED_WINDOWS
-from specnb.mock import MockConfig, make_mock
-from specnb.study import Study
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.fits import star_fit
+from specnb.surveys.rvs.archive import literature, real_files, real_stars
+from specnb.surveys.rvs.lines import UNTRUSTED_WINDOWS
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.reproduce.study import Study
 from specnb.widgets import explore_emulator
 
 study = Study(output)

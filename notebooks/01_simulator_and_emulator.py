@@ -33,14 +33,14 @@ import torch
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.accuracy import accuracy, accuracy_by_label
-from specnb.artifacts import artifact
-from specnb.emulator import WEIGHTS, Emulator
-from specnb.figures.emulator import emulator_accuracy, grid_coverage, training_history
-from specnb.figures.explorer import ExplorerFigure
-from specnb.grid import RVS, load_grid
-from specnb.study import Study
-from specnb.training import EmulatorConfig, held_out, train_emulator
+from specnb.emulator.accuracy import accuracy, accuracy_by_label
+from specnb.core.artifacts import artifact
+from specnb.emulator.model import WEIGHTS, Emulator
+from specnb.plots.emulator import emulator_accuracy, grid_coverage, training_history
+from specnb.plots.explorer import ExplorerFigure
+from specnb.simulator.grid import RVS, load_grid
+from specnb.reproduce.study import Study
+from specnb.emulator.train import EmulatorConfig, held_out, train_emulator
 from specnb.widgets import explore_emulator
 
 study = Study(output)

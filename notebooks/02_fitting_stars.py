@@ -30,15 +30,15 @@ import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.device import pick_device
-from specnb.emulator import WEIGHTS
-from specnb.figures.fits import fit_comparison, pulls, star_fit
-from specnb.figures.survey import abundance_plane, kiel
-from specnb.gaia import literature, real_files, real_stars
-from specnb.lines import CA_II_WINDOWS, UNTRUSTED_WINDOWS
-from specnb.mock import MockConfig, make_mock
-from specnb.pulls import interior_stars, pull_statistics
-from specnb.study import Study
+from specnb.core.device import pick_device
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.fits import fit_comparison, pulls, star_fit
+from specnb.plots.survey import abundance_plane, kiel
+from specnb.surveys.rvs.archive import literature, real_files, real_stars
+from specnb.surveys.rvs.lines import CA_II_WINDOWS, UNTRUSTED_WINDOWS
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.fitting.pulls import interior_stars, pull_statistics
+from specnb.reproduce.study import Study
 from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)

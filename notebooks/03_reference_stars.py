@@ -29,11 +29,11 @@ from astropy.table import Table, vstack
 import specnb
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, reference_stars
-from specnb.disentangle.probe import information_ceiling, label_floor
-from specnb.figures.survey import abundance_plane, kiel, label_histograms, spectra_by_snr
-from specnb.gaia import real_files, real_stars
-from specnb.mock import MockConfig
-from specnb.study import Study
+from specnb.evaluate.probes import information_ceiling, label_floor
+from specnb.plots.survey import abundance_plane, kiel, label_histograms, spectra_by_snr
+from specnb.surveys.rvs.archive import real_files, real_stars
+from specnb.surveys.rvs.mock import MockConfig
+from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)

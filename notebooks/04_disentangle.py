@@ -47,13 +47,13 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
-from specnb.disentangle.probe import information_ceiling, label_floor, project, reconstruction
+from specnb.evaluate.probes import information_ceiling, label_floor, project, reconstruction
 from specnb.disentangle.score import probe_models, reconstruct_models, spread
-from specnb.figures.counterfactual import counterfactual_errors as draw_errors
-from specnb.figures.counterfactual import counterfactual_spectra
-from specnb.figures.latents import probe_bars, tsne_panels
-from specnb.mock import MockConfig
-from specnb.study import Study
+from specnb.plots.counterfactual import counterfactual_errors as draw_errors
+from specnb.plots.counterfactual import counterfactual_spectra
+from specnb.plots.latents import probe_bars, tsne_panels
+from specnb.surveys.rvs.mock import MockConfig
+from specnb.reproduce.study import Study
 from specnb.widgets import edit_star, slide_lambdas, train_live
 
 # %%

@@ -43,13 +43,13 @@ import specnb
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
-from specnb.disentangle.probe import information_ceiling
+from specnb.evaluate.probes import information_ceiling
 from specnb.disentangle.regress import BEST, ENTANGLED_IN, FAITHFUL, IMPROVEMENT, compare, errors, training_times
 from specnb.disentangle.score import regress
-from specnb.figures.regression import mae_bars, predicted_abundances, predicted_kiel
-from specnb.gaia import literature, real_files, real_stars
-from specnb.mock import MockConfig
-from specnb.study import Study
+from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
+from specnb.surveys.rvs.archive import literature, real_files, real_stars
+from specnb.surveys.rvs.mock import MockConfig
+from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)

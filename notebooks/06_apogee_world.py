@@ -36,22 +36,22 @@ import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
-from specnb.apogee.archive import real_apogee, real_files
-from specnb.apogee.gap import domain_gap, known_causes
-from specnb.apogee.mock import ApogeeMockConfig, make_mock
-from specnb.device import pick_device
-from specnb.emulator import WEIGHTS
-from specnb.features import ELEMENTS, elements_at, features, marked
-from specnb.figures import hband
-from specnb.figures.explorer import ExplorerFigure
-from specnb.figures.fits import pulls
-from specnb.figures.survey import kiel
-from specnb.grid import APOGEE, load_grid
-from specnb.pulls import constrained, interior_stars, pull_statistics
-from specnb.responses import RESPONSES, load_responses
-from specnb.study import Study
-from specnb.training import held_out
+from specnb.emulator.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
+from specnb.surveys.apogee.archive import real_apogee, real_files
+from specnb.surveys.apogee.gap import domain_gap, known_causes
+from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.core.device import pick_device
+from specnb.emulator.model import WEIGHTS
+from specnb.simulator.features import ELEMENTS, elements_at, features, marked
+from specnb.plots import hband
+from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.fits import pulls
+from specnb.plots.survey import kiel
+from specnb.simulator.grid import APOGEE, load_grid
+from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
+from specnb.simulator.responses import RESPONSES, load_responses
+from specnb.reproduce.study import Study
+from specnb.emulator.train import held_out
 from specnb.widgets import browse_fits, explore_emulator
 from specnb.widgets.picture import H_BAND_WINDOWS
 

@@ -42,16 +42,16 @@ import numpy as np
 from astropy.table import Table
 
 import specnb
-from specnb.apogee.continuum import continuum
-from specnb.device import pick_device
-from specnb.emulator import WEIGHTS
-from specnb.figures.architecture import architecture
-from specnb.figures.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
-from specnb.figures.translation import mixing_maps, translation_history
-from specnb.study import Study
+from specnb.surveys.apogee.continuum import continuum
+from specnb.core.device import pick_device
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.architecture import architecture
+from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
+from specnb.plots.translation import mixing_maps, translation_history
+from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
-from specnb.translate.mixing import as_observed, best_auc, project, two_sample_auc
+from specnb.evaluate.two_sample import as_observed, best_auc, project, two_sample_auc
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
 from specnb.widgets.picture import H_BAND_WINDOWS

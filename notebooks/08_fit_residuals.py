@@ -36,18 +36,18 @@ import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
-from specnb import gaia
-from specnb.apogee import archive
-from specnb.device import pick_device
-from specnb.emulator import WEIGHTS
-from specnb.figures.translation import label_biases, residual_bands
-from specnb.gaia import CORRELATION_LENGTH, literature
-from specnb.study import Study
+from specnb.surveys.rvs import archive as gaia
+from specnb.surveys.apogee import archive
+from specnb.core.device import pick_device
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.translation import label_biases, residual_bands
+from specnb.surveys.rvs.archive import CORRELATION_LENGTH, literature
+from specnb.reproduce.study import Study
 from specnb.translate import CONFIGS, load_translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, mock_domains, unseen_stars
 from specnb.translate.model import SHIPPED
-from specnb.translate.residuals import bias_change, chi2_statistics, distribution, label_errors
+from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, label_errors
 from specnb.widgets import browse_fits
 
 study = Study(output)

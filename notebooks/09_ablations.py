@@ -58,11 +58,11 @@ from astropy.table import Table
 from tqdm.auto import tqdm
 
 import specnb
-from specnb.device import pick_device
+from specnb.core.device import pick_device
 from specnb.disentangle.score import spread
-from specnb.emulator import WEIGHTS
-from specnb.figures.ablation import ablation
-from specnb.study import Study
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.ablation import ablation
+from specnb.reproduce.study import Study
 from specnb.translate import CONFIGS
 from specnb.translate.ablation import VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, unseen_stars

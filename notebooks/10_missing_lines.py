@@ -49,18 +49,18 @@ from IPython.display import Markdown
 from tqdm.auto import tqdm
 
 import specnb
-from specnb import gaia
-from specnb.device import pick_device
-from specnb.emulator import WEIGHTS
-from specnb.figures.disagreements import disagreements as disagreements_figure
-from specnb.figures.missing import missing_lines_figure
-from specnb.figures.recovery import depth_figure, elements_figure, score_figure
-from specnb.figures.translation import translation_history
+from specnb.surveys.rvs import archive as gaia
+from specnb.core.device import pick_device
+from specnb.emulator.model import WEIGHTS
+from specnb.plots.disagreements import disagreements as disagreements_figure
+from specnb.plots.missing import missing_lines_figure
+from specnb.plots.recovery import depth_figure, elements_figure, score_figure
+from specnb.plots.translation import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import Experiment, MissingConfig, compare
 from specnb.missing.scores import missing_lines
-from specnb.responses import RESPONSES, RVS_RESPONSES, load_responses
-from specnb.study import Study
+from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, load_responses
+from specnb.reproduce.study import Study
 from specnb.translate import CONFIGS
 from specnb.translate.domains import unseen_stars
 from specnb.widgets import explore_missing

@@ -6,14 +6,14 @@ __version__ = "0.1.0"
 
 # Names at the top of the package, opened when first used so that `import specnb` takes no time.
 _HOME = {
-    "Emulator": "emulator",
-    "load_emulator": "emulator",
-    "FitConfig": "fit",
-    "fit_labels": "fit",
-    "fitted_flux": "fit",
-    "read_spectra": "readers",
-    "rebin": "rebinning",
-    "Spectra": "spectra",
+    "Emulator": "emulator.model",
+    "load_emulator": "emulator.model",
+    "FitConfig": "fitting.fit",
+    "fit_labels": "fitting.fit",
+    "fitted_flux": "fitting.fit",
+    "read_spectra": "surveys.rvs.files",
+    "rebin": "core.rebinning",
+    "Spectra": "core.spectra",
 }
 
 

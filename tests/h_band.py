@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from specnb.emulator import Emulator, Network
-from specnb.grid import APOGEE
-from specnb.responses import load_responses
+from specnb.emulator.model import Emulator, Network
+from specnb.simulator.grid import APOGEE
+from specnb.simulator.responses import load_responses
 
 VBROAD = 6.0
 GIANT = {label.name: 0.0 for label in APOGEE.labels} | {

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from specnb.apogee import archive
-from specnb.wavelength import APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.apogee import archive
+from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS
 
 
 def star_file(path, star="2M00000000+0000000"):

@@ -8,8 +8,8 @@ import pytest
 from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
-from specnb.apogee.continuum import BATCH, DETECTOR_EDGES, FILE, LEAST_PIXELS, continuum, continuum_pixels, normalize
-from specnb.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
+from specnb.surveys.apogee.continuum import BATCH, DETECTOR_EDGES, FILE, LEAST_PIXELS, continuum, continuum_pixels, normalize
+from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
 
 N = len(APOGEE_PIXELS)
 
@@ -92,10 +92,10 @@ def test_a_detector_without_support_is_nan():
 
 
 def test_batches_join(monkeypatch):
-    monkeypatch.setattr("specnb.apogee.continuum.BATCH", 2)
+    monkeypatch.setattr("specnb.surveys.apogee.continuum.BATCH", 2)
     flux = np.stack([blaze(i) for i in range(5)])
     small = continuum(flux, np.ones_like(flux))
-    monkeypatch.setattr("specnb.apogee.continuum.BATCH", BATCH)
+    monkeypatch.setattr("specnb.surveys.apogee.continuum.BATCH", BATCH)
     np.testing.assert_allclose(continuum(flux, np.ones_like(flux)), small, rtol=1e-12)
 
 

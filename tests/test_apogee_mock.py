@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from specnb.apogee import mock
-from specnb.apogee.continuum import continuum, normalize
-from specnb.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
-from specnb.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
-from specnb.apogee.mock import ApogeeMockConfig, make_mock, write_mock
-from specnb.apogee.population import draw_stars
-from specnb.emulator import Emulator, Network
-from specnb.labels import APOGEE_LABELS
-from specnb.population import Population
-from specnb.spectra import Spectra
-from specnb.wavelength import APOGEE_PIXELS, APOGEE_RESOLVING_POWER, C_KM_S
+from specnb.surveys.apogee import mock
+from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
+from specnb.surveys.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
+from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock, write_mock
+from specnb.surveys.apogee.population import draw_stars
+from specnb.emulator.model import Emulator, Network
+from specnb.core.labels import APOGEE_LABELS
+from specnb.surveys.rvs.population import Population
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import APOGEE_PIXELS, APOGEE_RESOLVING_POWER, C_KM_S
 
 PIXELS = np.arange(len(APOGEE_PIXELS))
 # one narrow line near the blue end, in the middle and near the red end of each detector

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from specnb.apogee.population import (
+from specnb.surveys.apogee.population import (
     ALPHA,
     APOGEE_POPULATION,
     CARBON_PER_NITROGEN,
@@ -12,8 +12,8 @@ from specnb.apogee.population import (
     giant_branch,
     scaled_metallicity,
 )
-from specnb.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LARGEST_C_O, lowest_logg, where_sampled
-from specnb.population import COMPONENTS, STAGES, Population, microturbulence
+from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LARGEST_C_O, lowest_logg, where_sampled
+from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, microturbulence
 
 N = 40_000
 
@@ -73,7 +73,7 @@ def test_fractions_are_those_asked_for(stars):
 
 
 def test_giants_are_distributed_as_those_of_dr17(stars):
-    # percentiles 5, 50, 95 of the 152,090 giants of specnb.apogee.archive.giants_table within the labels' ranges
+    # percentiles 5, 50, 95 of the 152,090 giants of specnb.surveys.apogee.archive.giants_table within the labels' ranges
     dr17 = {"teff": (4067, 4588, 4975), "logg": (1.228, 2.317, 3.233), "fe_h": (-0.85, -0.255, 0.209)}
     giants = stars[np.isin(stars["stage"], ["giant", "red clump"]) & (stars["logg"] < 3.35)]
     for (name, expected), tolerance in zip(dr17.items(), (60, 0.15, 0.06)):

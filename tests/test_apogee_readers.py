@@ -13,11 +13,11 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
-from specnb.apogee.continuum import continuum_pixels
-from specnb.apogee.readers import ERROR_FLOOR, LABELS, is_apogee, read_apogee
-from specnb.readers import read_spectra
-from specnb.spectra import Spectra
-from specnb.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, RVS_NATIVE, detectors
+from specnb.surveys.apogee.continuum import continuum_pixels
+from specnb.surveys.apogee.files import ERROR_FLOOR, LABELS, is_apogee, read_apogee
+from specnb.surveys.rvs.files import read_spectra
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, RVS_NATIVE, detectors
 
 ID = "2M17335483-2753043"
 HEADER = {

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-import specnb.artifacts
-from specnb.accuracy import accuracy, accuracy_by_label
-from specnb.artifacts import artifact
+import specnb.core.artifacts
+from specnb.emulator.accuracy import accuracy, accuracy_by_label
+from specnb.core.artifacts import artifact
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Config:
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(specnb.artifacts, "ARTIFACTS", tmp_path / "artifacts")
+    monkeypatch.setattr(specnb.core.artifacts, "ARTIFACTS", tmp_path / "artifacts")
     return tmp_path
 
 

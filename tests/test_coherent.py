@@ -6,15 +6,15 @@ import pytest
 from astropy.table import Table
 
 import specnb
-from specnb.features import ELEMENTS
-from specnb.figures.disagreements import disagreements as draw
-from specnb.gaia import data_folder, real_stars
-from specnb.lines import CA_II_TRIPLET
+from specnb.simulator.features import ELEMENTS
+from specnb.plots.disagreements import disagreements as draw
+from specnb.surveys.rvs.archive import data_folder, real_stars
+from specnb.surveys.rvs.lines import CA_II_TRIPLET
 from specnb.missing.coherent import KINDS, coherence, disagreements, robust_fit
-from specnb.mock import MockConfig, make_mock
-from specnb.responses import RESPONSES, RVS_RESPONSES, RVS_STARS, load_responses
-from specnb.spectra import Spectra
-from specnb.wavelength import RVS_PIXELS, vacuum_from_air
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, RVS_STARS, load_responses
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import RVS_PIXELS, vacuum_from_air
 
 SILICON, TITANIUM = (float(vacuum_from_air(air)) for air in (8556.78, 8682.98))  # vacuum Å
 MISSING = 8605.0  # vacuum Å, where spectra of FGK stars are empty

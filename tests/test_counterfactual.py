@@ -4,15 +4,15 @@ from astropy.table import Table
 from matplotlib.text import Text
 from stand_in import StandIn
 
-from specnb import mock
+from specnb.surveys.rvs import mock
 from specnb.disentangle import DisentangleConfig, counterfactual, train
 from specnb.disentangle.counterfactual import EDITS, counterfactual_changes, counterfactual_errors, true_change
 from specnb.disentangle.scales import label_array
-from specnb.effects import INTERSTELLAR_BAND
-from specnb.figures import counterfactual as figures
-from specnb.figures.style import COLUMN, PAGE
-from specnb.mock import MockConfig, make_mock, remake
-from specnb.wavelength import RVS_PIXELS
+from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
+from specnb.plots import counterfactual as figures
+from specnb.plots.style import COLUMN, PAGE
+from specnb.surveys.rvs.mock import MockConfig, make_mock, remake
+from specnb.core.wavelength import RVS_PIXELS
 
 EMULATOR = StandIn()
 CONFIG = MockConfig(n_stars=48, seed=5)

@@ -12,7 +12,7 @@ from specnb.disentangle.model import OutsideBinsWarning
 from specnb.disentangle.networks import Discriminators, bin_loss
 from specnb.disentangle.scales import Scales, label_array
 from specnb.disentangle.trainer import Trainer
-from specnb.spectra import Spectra
+from specnb.core.spectra import Spectra
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 LOW, HIGH = np.array([4000, 0.5, -2, -0.1]), np.array([7000, 5, 0.5, 0.4])

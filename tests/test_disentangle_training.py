@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 import specnb
 from specnb.disentangle import DisentangleConfig, train, training
 from specnb.disentangle.trainer import Diverged, Trainer
-from specnb.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import MockConfig, make_mock
 
 FIXED = {"teff": 0.3, "logg": -0.7, "alpha_fe": 0.1}
 CONDITIONAL = {"lambda_range": 0.5, "bottleneck": 0.02}

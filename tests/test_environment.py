@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from specnb.provenance import PACKAGES, ROOT
+from specnb.reproduce.provenance import PACKAGES, ROOT
 
 CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # names that differ from PyPI's
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

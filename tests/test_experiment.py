@@ -8,15 +8,15 @@ from astropy.table import Table
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-import specnb.artifacts
+import specnb.core.artifacts
 from specnb.disentangle import DisentangleConfig, Disentangler, train, training
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import BOTTLENECK, ENTANGLED, PAPER, TEST, Experiment, reference_stars, trained
-from specnb.disentangle.probe import probe, reconstruction
+from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
 from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress, spread
 from specnb.disentangle.trainer import Trainer
-from specnb.mock import MockConfig
+from specnb.surveys.rvs.mock import MockConfig
 
 SURVEY = MockConfig(n_stars=300, seed=3)
 SMALL = DisentangleConfig(hidden=(16,), latent=4, discriminator=(8,), epochs=2, device="cpu")
@@ -36,7 +36,7 @@ def models(stars):
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(specnb.artifacts, "ARTIFACTS", tmp_path)
+    monkeypatch.setattr(specnb.core.artifacts, "ARTIFACTS", tmp_path)
     return tmp_path
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from h_band import GIANT, VBROAD, linear_emulator
 
-from specnb.accuracy import derivative_pairs
-from specnb.features import (
+from specnb.emulator.accuracy import derivative_pairs
+from specnb.simulator.features import (
     ELEMENTS,
     GROUPS,
     LEAST,
@@ -16,9 +16,9 @@ from specnb.features import (
     marked,
     strongest,
 )
-from specnb.labels import APOGEE_LABELS
-from specnb.responses import IRON, Responses, load_responses
-from specnb.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
+from specnb.core.labels import APOGEE_LABELS
+from specnb.simulator.responses import IRON, Responses, load_responses
+from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
 
 
 def made_up(lines):

@@ -4,8 +4,8 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.text import Text
 
-from specnb.figures.architecture import architecture
-from specnb.figures.style import BLACK, BLUE, GREY, PAGE, PALETTE, VERMILLION
+from specnb.plots.architecture import architecture
+from specnb.plots.style import BLACK, BLUE, GREY, PAGE, PALETTE, VERMILLION
 
 
 @pytest.fixture(scope="module")

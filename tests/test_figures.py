@@ -7,12 +7,13 @@ from nbclient import NotebookClient
 from PIL import Image
 from stand_in import SUN, StandIn
 
-from specnb.figures import emulator as emulator_figures
-from specnb.figures import fits, survey
-from specnb.figures.explorer import ExplorerFigure
-from specnb.figures.style import COLUMN, PAGE, column
-from specnb.labels import sampled_in_kiel
-from specnb.lines import CA_II_TRIPLET, LINES, nearest_line
+from specnb.plots import emulator as emulator_figures
+from specnb.plots import fits
+from specnb.plots import survey
+from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.style import COLUMN, PAGE, column
+from specnb.core.labels import sampled_in_kiel
+from specnb.surveys.rvs.lines import CA_II_TRIPLET, LINES, nearest_line
 
 EMULATOR = StandIn()
 
@@ -172,7 +173,7 @@ def test_lines_are_where_physics_puts_them():
 def test_a_figure_shows_once_in_a_notebook_whatever_the_backend():
     """As last value of a cell, with and without pyplot loaded."""
     make = (
-        "from specnb.figures.emulator import training_history\nhistory = [{'epoch': 1, 'train': 1, 'validation': 1}]\n"
+        "from specnb.plots.emulator import training_history\nhistory = [{'epoch': 1, 'train': 1, 'validation': 1}]\n"
     )
     cells = [make + "training_history(history)", "import matplotlib.pyplot as plt\ntraining_history(history)"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

@@ -4,8 +4,8 @@ from astropy.table import Table
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
 
-from specnb.figures.latents import probe_bars, tsne_panels
-from specnb.figures.style import BLUE, GREEN, PAGE, VERMILLION
+from specnb.plots.latents import probe_bars, tsne_panels
+from specnb.plots.style import BLUE, GREEN, PAGE, VERMILLION
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 

@@ -7,8 +7,8 @@ from matplotlib.text import Text
 
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import PUBLISHED, compare, errors
-from specnb.figures.regression import mae_bars, predicted_abundances, predicted_kiel
-from specnb.figures.style import COLUMN, PAGE
+from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
+from specnb.plots.style import COLUMN, PAGE
 
 SCATTER = {"spectra": 1.0, "plain": 1.2, "First": 0.5, "Second": 2.0, "bottleneck": 0.8}
 SIGMA = np.array([100.0, 0.2, 0.1, 0.05])

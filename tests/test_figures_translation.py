@@ -7,11 +7,11 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from specnb.figures.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
-from specnb.figures.translation import label_biases, mixing_maps, residual_bands, translation_history
-from specnb.labels import APOGEE_LABELS
-from specnb.translate.residuals import by_pixel
-from specnb.wavelength import APOGEE_PIXELS, RVS_PIXELS
+from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
+from specnb.plots.translation import label_biases, mixing_maps, residual_bands, translation_history
+from specnb.core.labels import APOGEE_LABELS
+from specnb.fitting.residuals import by_pixel
+from specnb.core.wavelength import APOGEE_PIXELS, RVS_PIXELS
 
 LABELS = [label.name for label in APOGEE_LABELS]
 

@@ -4,15 +4,15 @@ import torch
 from astropy.table import Table
 
 import specnb
-from specnb.fit import FitConfig, fit_labels, fitted_flux
-from specnb.gaia import CORRELATION_LENGTH
-from specnb.mock import MockConfig, make_mock
-from specnb.pulls import interior_stars, pull_statistics
-from specnb.rebinning import rebin
-from specnb.shift import doppler_shift
-from specnb.spectra import Spectra
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.surveys.rvs.archive import CORRELATION_LENGTH
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.fitting.pulls import interior_stars, pull_statistics
+from specnb.core.rebinning import rebin
+from specnb.core.doppler import doppler_shift
+from specnb.core.spectra import Spectra
 from specnb.translate.domains import unseen_stars
-from specnb.wavelength import RVS_NATIVE
+from specnb.core.wavelength import RVS_NATIVE
 
 
 @pytest.fixture(scope="module")

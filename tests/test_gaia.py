@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from specnb import gaia
-from specnb.wavelength import RVS_NATIVE, RVS_PIXELS
+from specnb.surveys.rvs import archive as gaia
+from specnb.core.wavelength import RVS_NATIVE, RVS_PIXELS
 
 KEPLER_93 = "2052747119115620352"
 

@@ -4,16 +4,16 @@ from h_band import GIANT, VBROAD, linear_emulator
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from specnb.accuracy import derivative_pairs
-from specnb.apogee.gap import LEAST, domain_gap, known_causes
-from specnb.apogee.mock import ApogeeMockConfig, make_mock
-from specnb.features import GROUPS, features, h_band_lines
-from specnb.figures import hband
-from specnb.figures.explorer import GROUP_COLORS, ExplorerFigure
-from specnb.figures.style import COLUMN, PAGE
-from specnb.responses import load_responses
-from specnb.spectra import Spectra
-from specnb.wavelength import APOGEE_PIXELS, detectors
+from specnb.emulator.accuracy import derivative_pairs
+from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
+from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.simulator.features import GROUPS, features, h_band_lines
+from specnb.plots import hband
+from specnb.plots.explorer import GROUP_COLORS, ExplorerFigure
+from specnb.plots.style import COLUMN, PAGE
+from specnb.simulator.responses import load_responses
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import APOGEE_PIXELS, detectors
 from specnb.widgets import explore_emulator
 from specnb.widgets.picture import H_BAND_WINDOWS
 

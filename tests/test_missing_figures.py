@@ -8,14 +8,14 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 
 import specnb
-from specnb.features import find
-from specnb.figures.missing import COLORS, OTHER, WINDOW, missing_lines_figure
-from specnb.figures.recovery import MODELS, SHOWN, depth_figure, elements_figure, score_figure
-from specnb.figures.style import PAGE
+from specnb.simulator.features import find
+from specnb.plots.missing import COLORS, OTHER, WINDOW, missing_lines_figure
+from specnb.plots.recovery import MODELS, SHOWN, depth_figure, elements_figure, score_figure
+from specnb.plots.style import PAGE
 from specnb.missing.experiment import Experiment, MissingConfig
 from specnb.missing.scores import NAMES
-from specnb.responses import load_responses
-from specnb.wavelength import APOGEE_PIXELS
+from specnb.simulator.responses import load_responses
+from specnb.core.wavelength import APOGEE_PIXELS
 from specnb.widgets import explore_missing
 
 PIXEL = APOGEE_PIXELS[1] - APOGEE_PIXELS[0]  # Å

@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb import mock
-from specnb.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
-from specnb.labels import RVS_LABELS
-from specnb.mock import MockConfig, make_mock, signal_to_noise, write_mock_survey
-from specnb.population import Population
-from specnb.spectra import Spectra
-from specnb.wavelength import RVS_PIXELS, RVS_RESOLVING_POWER
+from specnb.surveys.rvs import mock
+from specnb.surveys.rvs.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
+from specnb.core.labels import RVS_LABELS
+from specnb.surveys.rvs.mock import MockConfig, make_mock, signal_to_noise, write_mock_survey
+from specnb.surveys.rvs.population import Population
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
 

@@ -6,9 +6,9 @@ import re
 import nbformat
 import pytest
 
-from specnb.cli import NOTEBOOKS
-from specnb.parameters import PROFILES, check_parameters, profile_of
-from specnb.runner import check_pair, run_notebook
+from specnb.reproduce.cli import NOTEBOOKS
+from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
+from specnb.reproduce.runner import check_pair, run_notebook
 
 LINES_PER_CELL = 25
 STEMS = sorted({path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*") if path.suffix in (".py", ".ipynb")})

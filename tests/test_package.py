@@ -50,10 +50,10 @@ def imported(source):
 @pytest.mark.parametrize(
     "source, modules",
     [
-        ("from specnb.mock import MockConfig, make_mock", {"mock"}),
+        ("from specnb.surveys.rvs.mock import MockConfig, make_mock", {"mock"}),
         ("from specnb import mock", {"mock"}),
-        ("import specnb.mock", {"mock"}),
-        ("def f():\n    from specnb.figures.style import Figure", {"figures.style"}),
+        ("import specnb.surveys.rvs.mock", {"mock"}),
+        ("def f():\n    from specnb.plots.style import Figure", {"figures.style"}),
         ("from specnb.figures import fits, survey", {"figures.fits", "figures.survey"}),
         ("from specnb.widgets import explore_emulator", {name for name in ORDER if name.startswith("widgets.")}),
         ("import specnb.widgets", {name for name in ORDER if name.startswith("widgets.")}),
@@ -88,11 +88,11 @@ def test_the_readme_lays_out_all_modules_in_this_order():
 
 
 def test_names_at_the_top():
-    import specnb.rebinning
+    import specnb.core.rebinning
 
     for name in dir(specnb):
         if not name.startswith("_") and name not in {path.stem for path in PACKAGE.iterdir()}:
             assert callable(getattr(specnb, name)), name
-    assert specnb.rebin is specnb.rebinning.rebin
+    assert specnb.rebin is specnb.core.rebinning.rebin
     with pytest.raises(AttributeError, match="specnb has no load_emulators: it offers Emulator, load_emulator"):
         specnb.load_emulators  # noqa: B018

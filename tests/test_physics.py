@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specnb.broadening import LIMB_DARKENING, broaden, rotation_transform
-from specnb.grid import BANDS, load_grid
-from specnb.labels import RVS_LABELS, lowest_logg, sampled_in_kiel, where_sampled
-from specnb.wavelength import (
+from specnb.core.broadening import LIMB_DARKENING, broaden, rotation_transform
+from specnb.simulator.grid import BANDS, load_grid
+from specnb.core.labels import RVS_LABELS, lowest_logg, sampled_in_kiel, where_sampled
+from specnb.core.wavelength import (
     APOGEE_PIXELS,
     C_KM_S,
     RVS_NATIVE,

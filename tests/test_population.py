@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from specnb.labels import RVS_LABELS, lowest_logg
-from specnb.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
+from specnb.core.labels import RVS_LABELS, lowest_logg
+from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
 
 N = 60_000
 

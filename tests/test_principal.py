@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import specnb
-from specnb.population import draw_stars
-from specnb.spectra import Spectra
+from specnb.surveys.rvs.population import draw_stars
+from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import true_labels
 from specnb.translate.principal import Principal

@@ -3,11 +3,11 @@ import pytest
 from astropy.table import Table
 from sklearn.linear_model import LinearRegression
 
-from specnb.disentangle.probe import information_ceiling, label_floor, probe, project, reconstruction
+from specnb.evaluate.probes import information_ceiling, label_floor, probe, project, reconstruction
 from specnb.disentangle.scales import label_array
-from specnb.labels import RVS_LABELS
-from specnb.mock import MockConfig, make_mock
-from specnb.spectra import Spectra
+from specnb.core.labels import RVS_LABELS
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core.spectra import Spectra
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 HALF = 1500  # training stars, and as many test stars

@@ -3,8 +3,8 @@
 import numpy as np
 from h_band import linear_emulator
 
-from specnb.fit import fit_labels
-from specnb.pulls import MARGIN, constrained, interior_stars, pull_statistics
+from specnb.fitting.fit import fit_labels
+from specnb.fitting.pulls import MARGIN, constrained, interior_stars, pull_statistics
 
 EMULATOR = linear_emulator()
 

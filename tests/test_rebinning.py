@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from specnb.rebinning import overlap_matrix, rebin
-from specnb.spectra import Spectra
-from specnb.wavelength import RVS_NATIVE, RVS_PIXELS
+from specnb.core.rebinning import overlap_matrix, rebin
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import RVS_NATIVE, RVS_PIXELS
 
 
 def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE):

@@ -12,11 +12,11 @@ import nbformat
 import psutil
 import pytest
 
-from specnb import cli
-from specnb.index import write_index
-from specnb.parameters import check_parameters, convert, profile_of, read_parameters
-from specnb.provenance import ROOT, checksum, checksums
-from specnb.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+from specnb.reproduce import cli
+from specnb.reproduce.index import write_index
+from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
+from specnb.reproduce.provenance import ROOT, checksum, checksums
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
 
 PARAMETERS = """\
 n: int = 3  # points
@@ -28,7 +28,7 @@ output: str = ""  # folder"""
 
 GOOD = """\
 from matplotlib.figure import Figure
-from specnb.study import Study
+from specnb.reproduce.study import Study
 study = Study(output)
 fig = Figure()
 fig.subplots().plot(range(3))
@@ -183,7 +183,7 @@ def test_failure_is_named_and_leaves_earlier_results(failures, name, words):
 
 def test_no_process_is_left(failures):
     assert failures
-    assert not [p for p in psutil.Process().children(recursive=True) if "specnb.runner" in " ".join(p.cmdline())]
+    assert not [p for p in psutil.Process().children(recursive=True) if "specnb.reproduce.runner" in " ".join(p.cmdline())]
 
 
 def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
@@ -194,7 +194,7 @@ def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
         f"import os, pathlib, time\npathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
     )
     notebook = write_notebook(tmp_path / "sleeps.ipynb", "x = 1", write_pid)
-    command = [sys.executable, "-m", "specnb.cli", "run", str(notebook), "--output", str(output)]
+    command = [sys.executable, "-m", "specnb.reproduce.cli", "run", str(notebook), "--output", str(output)]
     runner = subprocess.Popen(command, cwd=ROOT)
     wait_until(lambda: pid_file.exists() and pid_file.read_text(), 60)
     kernel = psutil.Process(int(pid_file.read_text()))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
 
-from specnb.spectra import Spectra
-from specnb.storage import SpectraWriter
+from specnb.core.spectra import Spectra
+from specnb.core.storage import SpectraWriter
 
 
 def make(n=7, n_pix=50, seed=0, labels=True):
@@ -182,8 +182,8 @@ def test_a_full_disk_gives_one_sentence(tmp_path):
     program = f"""
 import resource, sys
 import numpy as np
-from specnb.spectra import Spectra
-from specnb.storage import SpectraWriter
+from specnb.core.spectra import Spectra
+from specnb.core.storage import SpectraWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 rng = np.random.default_rng(0)
 n, n_pix = 100, 800

@@ -7,8 +7,8 @@ from astropy.io import ascii
 from astropy.table import MaskedColumn, Table
 from matplotlib.figure import Figure
 
-from specnb.provenance import checksum, checksums
-from specnb.study import RECORD, Study
+from specnb.reproduce.provenance import checksum, checksums
+from specnb.reproduce.study import RECORD, Study
 
 
 def draw():

@@ -8,10 +8,10 @@ from stand_in import StandIn
 
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.experiment import BOTTLENECK
-from specnb.disentangle.probe import probe
+from specnb.evaluate.probes import probe
 from specnb.disentangle.score import chance_levels
-from specnb.figures.history import training_history
-from specnb.mock import MockConfig, make_mock, remake
+from specnb.plots.history import training_history
+from specnb.surveys.rvs.mock import MockConfig, make_mock, remake
 from specnb.widgets import edit_star, slide_lambdas, train_live
 from specnb.widgets.lambdas import nonlinear_r2
 from specnb.widgets.training import linear_r2

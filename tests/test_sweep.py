@@ -15,11 +15,11 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from matplotlib.text import Text
 
-from specnb import cli
-from specnb.figures.style import COLUMN, PAGE
-from specnb.figures.sweep import results_against
-from specnb.provenance import ROOT
-from specnb.sweep import collect, grid_points, sweep
+from specnb.reproduce import cli
+from specnb.plots.style import COLUMN, PAGE
+from specnb.plots.sweep import results_against
+from specnb.reproduce.provenance import ROOT
+from specnb.reproduce.sweep import collect, grid_points, sweep
 
 PARAMETERS = """\
 seed: int = 1  # random seed
@@ -31,7 +31,7 @@ output: str = ""  # folder"""
 
 CELL = """\
 import pathlib, time
-from specnb.study import Study
+from specnb.reproduce.study import Study
 study = Study(output)
 time.sleep(pause)
 while (seed, latent) == (2, 5) and pathlib.Path(HOLD).exists():
@@ -60,7 +60,7 @@ def notebook(tmp_path_factory):
 
 
 def start(notebook, output, *arguments):
-    command = [sys.executable, "-m", "specnb.cli", "sweep", str(notebook), "--output", str(output), *arguments]
+    command = [sys.executable, "-m", "specnb.reproduce.cli", "sweep", str(notebook), "--output", str(output), *arguments]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 

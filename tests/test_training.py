@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 import specnb
-from specnb.accuracy import accuracy
-from specnb.device import pick_device
-from specnb.grid import RVS, broadened, load_grid, split
-from specnb.labels import RVS_LABELS
-from specnb.provenance import checksum
-from specnb.training import EmulatorConfig, held_out, train_emulator
-from specnb.wavelength import RVS_PIXELS
+from specnb.emulator.accuracy import accuracy
+from specnb.core.device import pick_device
+from specnb.simulator.grid import RVS, broadened, load_grid, split
+from specnb.core.labels import RVS_LABELS
+from specnb.reproduce.provenance import checksum
+from specnb.emulator.train import EmulatorConfig, held_out, train_emulator
+from specnb.core.wavelength import RVS_PIXELS
 
 
 @pytest.fixture(scope="module")

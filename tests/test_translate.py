@@ -8,8 +8,8 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 import specnb
-from specnb.mock import MockConfig, make_mock
-from specnb.spectra import Spectra
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import mock_domains, unseen_stars
 from specnb.translate.trainer import Diverged, Trainer

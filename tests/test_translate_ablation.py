@@ -9,8 +9,8 @@ from astropy.table import Table
 from torch import nn
 
 import specnb
-from specnb.figures.ablation import MEASURES, ablation
-from specnb.mock import MockConfig
+from specnb.plots.ablation import MEASURES, ablation
+from specnb.surveys.rvs.mock import MockConfig
 from specnb.translate import TranslateConfig
 from specnb.translate import ablation as module
 from specnb.translate.ablation import OTHER_POPULATION, VARIANTS, score, train_variant

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import specnb
-from specnb import shipping
+from specnb.reproduce import shipping
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import norm
 from stand_in import StandIn
 
-from specnb.mock import MockConfig, make_mock
-from specnb.spectra import Spectra
-from specnb.translate.mixing import as_observed, best_auc, project, two_sample_auc
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core.spectra import Spectra
+from specnb.evaluate.two_sample import as_observed, best_auc, project, two_sample_auc
 
 N = 600  # stars a set
 # Four times the scatter of the AUC of so many stars of one population, as of the Mann-Whitney statistic: 0.067.

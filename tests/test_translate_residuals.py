@@ -6,10 +6,10 @@ from astropy.table import MaskedColumn, Table
 from stand_in import StandIn
 
 import specnb
-from specnb.fit import FitConfig, fit_labels, fitted_flux
-from specnb.mock import MockConfig, make_mock
-from specnb.spectra import Spectra
-from specnb.translate.residuals import (
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core.spectra import Spectra
+from specnb.fitting.residuals import (
     PUBLISHED_CHI2,
     bias_change,
     by_pixel,

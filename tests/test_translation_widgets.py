@@ -8,8 +8,8 @@ import pytest
 from h_band import linear_emulator
 
 import specnb
-from specnb.figures.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
-from specnb.spectra import Spectra
+from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
+from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
 from specnb.translate.trainer import Diverged

@@ -3,7 +3,7 @@ import pytest
 from astropy.table import Table
 from stand_in import SUN, StandIn
 
-from specnb.spectra import Spectra
+from specnb.core.spectra import Spectra
 from specnb.widgets import browse_fits, explore_emulator
 
 EMULATOR = StandIn()

@@ -4,9 +4,9 @@ import numpy as np
 from grid import Recipe
 from turbospectrum import H_BAND, Model, abundances, synthesize
 
-from specnb.broadening import broaden
-from specnb.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LOGARITHMIC
-from specnb.wavelength import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+from specnb.core.broadening import broaden
+from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LOGARITHMIC
+from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
 
 LABELS = tuple(label for label in APOGEE_LABELS if label.name != "vbroad")
 NAMES = [label.name for label in LABELS]

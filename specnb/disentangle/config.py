@@ -6,8 +6,8 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from specnb.labels import RVS_LABELS
-from specnb.limits import check_limits
+from specnb.core.labels import RVS_LABELS
+from specnb.core.limits import check_limits
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")  # what both the catalogues and the RVS spectra determine
 

@@ -4,13 +4,13 @@ On a mock survey the answer is known. The decoder is given catalogue labels, so 
 catalogue's y by y + Δ, and the truth is the simulator's spectrum at the true y + Δ: all else of the star stays, its
 other labels (the true v_micro and v_broad among them), its interstellar band and its continuum residual. Edits to an
 absolute value, as T_eff = 7500 K in the paper's Fig. 2, differ from that by the error of the star's catalogue label;
-`specnb.mock.remake` gives the truth for those.
+`specnb.surveys.rvs.mock.remake` gives the truth for those.
 """
 
 import numpy as np
 from astropy.table import Table
 
-from specnb.mock import remake
+from specnb.surveys.rvs.mock import remake
 
 # Several times the error of a catalogue label, so that the decoder can tell, and within the spread of the population,
 # so that it has seen such stars; 0.15 is about what separates the thin from the thick disc in [α/Fe].

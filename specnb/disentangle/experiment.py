@@ -8,14 +8,14 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from specnb.artifacts import artifact, artifact_path
-from specnb.device import pick_device
+from specnb.core.artifacts import artifact, artifact_path
+from specnb.core.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.training import train
-from specnb.emulator import WEIGHTS, load_emulator
-from specnb.mock import MockConfig, make_mock
-from specnb.spectra import Spectra
+from specnb.emulator.model import WEIGHTS, load_emulator
+from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core.spectra import Spectra
 
 EMULATOR = WEIGHTS / "rvs.safetensors"
 TEST = 0.2  # fraction of test stars (paper: 12,861 of 64,305)

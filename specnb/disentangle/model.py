@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from specnb.checkpoints import check_same, write_tensors
+from specnb.core.files import check_same, write_tensors
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.networks import Networks
 from specnb.disentangle.scales import Scales, label_array
-from specnb.spectra import Spectra
+from specnb.core.spectra import Spectra
 
 BATCH = 8192  # spectra at a time: about 0.1 GB at work
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.scales import label_array
-from specnb.labels import RVS_LABELS
+from specnb.core.labels import RVS_LABELS
 
 # Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent space. As in the note
 # of that table, "First" entangles teff and logg and disentangles m_h and alpha_fe, "Second" is the reverse; the text of

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Column, Table, vstack
 from sklearn.exceptions import ConvergenceWarning
 
-from specnb.disentangle.probe import probe, reconstruction
+from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import fit_regressor
 from specnb.disentangle.scales import chance
 
@@ -93,7 +93,7 @@ def reconstruct_models(models, stars) -> Table:
     -------
     Table
         A row for each setting and seed: ``setting``, ``seed``, the entries of
-        `specnb.disentangle.probe.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the latents of another
+        `specnb.evaluate.probes.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the latents of another
         star (if it is no larger, the latents are empty), and ``ratio``, the mean squared error over the mean one of
         the plain models; NaN without any.
     """

@@ -20,12 +20,12 @@ from hashlib import sha256
 import numpy as np
 import torch
 
-from specnb.device import pick_device
+from specnb.core.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.networks import Networks, ScaleGradient, bin_loss
 from specnb.disentangle.scales import Scales, chance, label_array
-from specnb.spectra import Spectra
+from specnb.core.spectra import Spectra
 
 
 class Diverged(FloatingPointError):

@@ -7,11 +7,11 @@ from pickle import UnpicklingError
 import torch
 from tqdm.auto import tqdm
 
-from specnb.checkpoints import check_same, write_checkpoint
+from specnb.core.files import check_same, write_checkpoint
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.trainer import Trainer
-from specnb.spectra import Spectra
+from specnb.core.spectra import Spectra
 
 CHECKPOINT_SECONDS = 30.0
 

@@ -7,9 +7,9 @@ import torch
 from sklearn.linear_model import RidgeCV
 from torch import nn
 
-from specnb.emulator import Emulator
-from specnb.fit import FitConfig, fit_labels
-from specnb.spectra import Spectra
+from specnb.emulator.model import Emulator
+from specnb.fitting.fit import FitConfig, fit_labels
+from specnb.core.spectra import Spectra
 
 PENALTIES = 10.0 ** np.arange(-1, 6)  # of which cross-validation chooses one for each pixel: most have no gap to learn
 

@@ -13,18 +13,18 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing, find_objects, label
 from scipy.stats import median_abs_deviation
 
-from specnb.emulator import Emulator
-from specnb.fit import FitConfig, fit_labels, fitted_flux
-from specnb.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
-from specnb.responses import RVS_STARS, load_responses
-from specnb.spectra import Spectra
+from specnb.emulator.model import Emulator
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
+from specnb.simulator.responses import RVS_STARS, load_responses
+from specnb.core.spectra import Spectra
 
 THRESHOLD = 4.0  # of the significance: noise alone passes it in one window of 800 pixels out of 20
 WITHOUT_ONE = 2.0  # what must be left of it without any one of the stars, so that no star makes a row alone
 AGREE = 2.0  # standard errors from which on a star speaks for itself
 NARROWEST = 3  # pixels of a resolution element, 0.75 Å: runs no farther apart are one
 EDGE = 10  # pixels at either end, 3 Å: there the survey masks samples, and its normalisation has least to go by
-CORE = 3.0  # Å about the centre of Ca II or hydrogen, as in `specnb.lines.UNTRUSTED_WINDOWS`
+CORE = 3.0  # Å about the centre of Ca II or hydrogen, as in `specnb.surveys.rvs.lines.UNTRUSTED_WINDOWS`
 REACH = 7  # pixels, 2 Å on either side of a line, from which its depth is measured
 ROUNDS = 5  # most fits
 VBROAD = 6.0  # km/s, of the stars whose responses name candidates
@@ -122,7 +122,7 @@ def disagreements(observed: Spectra, flux, references=None, threshold: float = T
     Parameters
     ----------
     observed : Spectra
-        On `specnb.wavelength.RVS_PIXELS`.
+        On `specnb.core.wavelength.RVS_PIXELS`.
     flux : array_like, shape (n, n_pix)
         Best fits, as from `robust_fit`.
     references : sequence of Responses, optional

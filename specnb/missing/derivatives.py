@@ -5,9 +5,9 @@ Exact, by forward mode through emulator and translator (the code of O'Briain et 
 
 import numpy as np
 
-from specnb.emulator import Emulator
-from specnb.features import ELEMENTS
-from specnb.responses import IRON
+from specnb.emulator.model import Emulator
+from specnb.simulator.features import ELEMENTS
+from specnb.simulator.responses import IRON
 
 STEP = 0.05  # dex, that of the features
 
@@ -26,7 +26,7 @@ def falls(emulator: Emulator, labels) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n, n_elements, n_pix), float32
-        In the order of `specnb.features.ELEMENTS`.
+        In the order of `specnb.simulator.features.ELEMENTS`.
     """
     by_label = dict(zip(emulator.labels, np.moveaxis(emulator.jacobian(labels), 1, 0)))
     by_label[IRON] = by_label["fe_h"] - sum(by_label[name] for name in ELEMENTS.values() if name != IRON)

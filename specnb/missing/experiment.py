@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from specnb.apogee.mock import ApogeeMockConfig, make_mock
-from specnb.apogee.population import APOGEE_POPULATION, draw_stars
-from specnb.emulator import Emulator
-from specnb.fit import FitConfig
-from specnb.limits import check_limits
+from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.surveys.apogee.population import APOGEE_POPULATION, draw_stars
+from specnb.emulator.model import Emulator
+from specnb.fitting.fit import FitConfig
+from specnb.core.limits import check_limits
 from specnb.missing import scores
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import added_falls
 from specnb.missing.masking import masked_emulator
-from specnb.responses import Responses
-from specnb.spectra import Spectra
+from specnb.simulator.responses import Responses
+from specnb.core.spectra import Spectra
 from specnb.translate.config import CONFIGS, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.translate.model import translated_emulator

@@ -10,7 +10,7 @@ import torch
 from astropy.table import Table
 from torch import nn
 
-from specnb.emulator import Emulator
+from specnb.emulator.model import Emulator
 
 
 class Masked(nn.Module):
@@ -33,7 +33,7 @@ def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     table : Table
-        Of `specnb.features.features`.
+        Of `specnb.simulator.features.features`.
     fraction : float
         From above 0 to below 1.
     seed : int

@@ -10,9 +10,9 @@ import numpy as np
 from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
-from specnb.features import ELEMENTS, find, runs
+from specnb.simulator.features import ELEMENTS, find, runs
 from specnb.missing.masking import choose, pixels
-from specnb.wavelength import APOGEE_PIXELS, detectors
+from specnb.core.wavelength import APOGEE_PIXELS, detectors
 
 NAMES = tuple(ELEMENTS)
 NOBODY = "none"
@@ -28,7 +28,7 @@ class Truth:
     Attributes
     ----------
     features : Table
-        All features, as from `specnb.features.features`.
+        All features, as from `specnb.simulator.features.features`.
     hidden : ndarray of bool, shape (n_features,)
         Which of them are missing.
     masked : ndarray of bool, shape (7214,)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from specnb.fit import fit_labels
-from specnb.population import Population, draw_stars
+from specnb.fitting.fit import fit_labels
+from specnb.surveys.rvs.population import Population, draw_stars
 from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
-from specnb.translate.mixing import as_observed, best_auc, two_sample_auc
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.translate.model import Translator, translated_emulator
-from specnb.translate.residuals import chi2_statistics, label_errors
+from specnb.fitting.residuals import chi2_statistics, label_errors
 from specnb.translate.training import train
 
 OTHER_POPULATION = "other population"
@@ -79,7 +79,7 @@ def score(translator: Translator | None, emulator, observed, truth, n_fitted: in
     n_fitted : int
         The first so many stars are fitted, with the typical z_split.
     seeds : sequence of int
-        Of the classifiers, see `specnb.translate.mixing.two_sample_auc`.
+        Of the classifiers, see `specnb.evaluate.two_sample.two_sample_auc`.
 
     Returns
     -------

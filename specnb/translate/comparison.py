@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import Table
 
-from specnb.emulator import Emulator
-from specnb.fit import FitConfig, fit_labels, fitted_flux
-from specnb.spectra import Spectra
+from specnb.emulator.model import Emulator
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.core.spectra import Spectra
 from specnb.translate.model import Translator, translated_emulator
-from specnb.translate.residuals import bias_change, chi2_statistics, distribution, z_scores
+from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, z_scores
 
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from specnb.limits import check_limits
+from specnb.core.limits import check_limits
 
 KINDS = ("mlp", "principal", "conv")
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from specnb import mock, population
-from specnb.apogee import mock as apogee_mock
-from specnb.apogee import population as apogee_population
-from specnb.spectra import Spectra
+from specnb.surveys.rvs import mock
+from specnb.surveys.rvs import population
+from specnb.surveys.apogee import mock as apogee_mock
+from specnb.surveys.apogee import population as apogee_population
+from specnb.core.spectra import Spectra
 
 SURVEYS = {
     "rvs": (mock.MockConfig, mock.make_mock, population.draw_stars),
@@ -50,7 +51,7 @@ def mock_domains(emulator, band: str, n: int, seed: int = 1, **survey) -> Domain
     seed : int
         From 0 to 499,999: other stars and other noise, but the same errors of the line list.
     **survey
-        Settings of the mock survey, see `specnb.mock.MockConfig` and `specnb.apogee.mock.ApogeeMockConfig`.
+        Settings of the mock survey, see `specnb.surveys.rvs.mock.MockConfig` and `specnb.surveys.apogee.mock.ApogeeMockConfig`.
 
     Raises
     ------

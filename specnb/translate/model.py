@@ -3,21 +3,21 @@
 import json
 from copy import deepcopy
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from specnb.checkpoints import check_same, write_tensors
-from specnb.emulator import Emulator
-from specnb.spectra import Spectra
+from specnb.core.paths import DATA
+from specnb.core.files import check_same, write_tensors
+from specnb.emulator.model import Emulator
+from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
 
 BATCH = 1024  # spectra at a time
-SHIPPED = Path(__file__).parents[2] / "data" / "translators"
+SHIPPED = DATA / "translators"
 CRITICS = "networks.critics."  # judge in training alone: files leave them out
 
 

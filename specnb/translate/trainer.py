@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from specnb.device import pick_device
-from specnb.spectra import Spectra
+from specnb.core.device import pick_device
+from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.model import Translator
 

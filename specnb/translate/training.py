@@ -7,8 +7,8 @@ from pickle import UnpicklingError
 import torch
 from tqdm.auto import tqdm
 
-from specnb.checkpoints import check_same, write_checkpoint
-from specnb.spectra import Spectra
+from specnb.core.files import check_same, write_checkpoint
+from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.model import Translator
 from specnb.translate.trainer import Trainer

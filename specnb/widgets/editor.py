@@ -8,10 +8,10 @@ import numpy as np
 from astropy.table import Column, Table
 
 from specnb.disentangle.model import OutsideBinsWarning
-from specnb.emulator import OutsideHullWarning
-from specnb.figures.editor import EditorFigure, edit_title
-from specnb.labels import RVS_LABELS
-from specnb.mock import remake
+from specnb.emulator.model import OutsideHullWarning
+from specnb.plots.editor import EditorFigure, edit_title
+from specnb.core.labels import RVS_LABELS
+from specnb.surveys.rvs.mock import remake
 from specnb.widgets.picture import WINDOWS, check_moves, encode_png, label_slider, picture, row_of, slider_grid, snapped
 
 MARGIN = 0.1  # of the training range that sliders go beyond it, at either end, where the decoder extrapolates

@@ -6,8 +6,8 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
-from specnb.features import GROUPS
-from specnb.figures.explorer import ExplorerFigure, in_h_band, start_labels
+from specnb.simulator.features import GROUPS
+from specnb.plots.explorer import ExplorerFigure, in_h_band, start_labels
 from specnb.widgets.picture import (
     H_BAND_WINDOWS,
     WINDOWS,

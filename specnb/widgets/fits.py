@@ -3,7 +3,7 @@
 import ipywidgets
 import numpy as np
 
-from specnb.figures.fits import star_fit
+from specnb.plots.fits import star_fit
 from specnb.widgets.picture import STEPS, check_pixels, figure_png, picture, row_of
 
 
@@ -63,7 +63,7 @@ def browse_fits(spectra, models, table, masked_windows=()) -> FitBrowser:
     models : ndarray, shape (n, n_pix)
         Best-fitting flux of each.
     table : Table
-        Fitted labels of each, as from `specnb.fit.fit_labels`.
+        Fitted labels of each, as from `specnb.fitting.fit.fit_labels`.
     masked_windows : sequence of (float, float)
         Wavelength intervals left out of the fit, Å.
 

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.figures.conditional import ConditionalFigure
+from specnb.plots.conditional import ConditionalFigure
 from specnb.widgets.picture import check_moves, encode_png, picture, slider_grid
 from specnb.widgets.training import linear_r2
 

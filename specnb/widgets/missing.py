@@ -7,13 +7,13 @@ import ipywidgets
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from specnb.emulator import OutsideHullWarning
-from specnb.features import find
-from specnb.figures.missing import WINDOW, missing_lines_figure
-from specnb.figures.style import SCREEN_DPI
+from specnb.emulator.model import OutsideHullWarning
+from specnb.simulator.features import find
+from specnb.plots.missing import WINDOW, missing_lines_figure
+from specnb.plots.style import SCREEN_DPI
 from specnb.missing.derivatives import falls
 from specnb.missing.scores import NAMES, missing_lines
-from specnb.wavelength import APOGEE_PIXELS, detectors
+from specnb.core.wavelength import APOGEE_PIXELS, detectors
 from specnb.widgets.picture import check_moves, check_pixels, encode_png, label_slider, picture, slider_grid, snapped
 
 STAR = ("teff", "logg", "fe_h")  # labels with a slider; the others are those of the experiment's star

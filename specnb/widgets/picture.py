@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from specnb.figures.style import SCREEN_DPI
+from specnb.plots.style import SCREEN_DPI
 
 # Slider steps and decimals of the readout, by a label's unit.
 STEPS = {"K": (10.0, 0), "dex": (0.05, 2), "km / s": (0.1, 1), "": (0.5, 1)}

@@ -10,11 +10,11 @@ from sklearn.metrics import r2_score
 
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
-from specnb.disentangle.probe import probe
+from specnb.evaluate.probes import probe
 from specnb.disentangle.scales import label_array
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.training import train
-from specnb.figures.history import training_history
+from specnb.plots.history import training_history
 from specnb.widgets.picture import figure_png, picture, slider_grid
 
 # λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long trainings, at 0.01 in short ones.
@@ -41,7 +41,7 @@ class TrainingPanel(ipywidgets.VBox):
     sliders : dict of SelectionSlider
         λ of each label.
     linear, mlp : dict
-        Probes of the last training as `specnb.figures.history.training_history` takes them.
+        Probes of the last training as `specnb.plots.history.training_history` takes them.
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):

@@ -6,8 +6,8 @@ import time
 import ipywidgets
 import numpy as np
 
-from specnb.figures.translated import compared_spectra
-from specnb.figures.translation import translation_history
+from specnb.plots.translated import compared_spectra
+from specnb.plots.translation import translation_history
 from specnb.translate.config import TranslateConfig
 from specnb.translate.trainer import Trainer
 from specnb.translate.training import REPORTS

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column
 
-from specnb.figures.translated import TranslatedFigure
+from specnb.plots.translated import TranslatedFigure
 from specnb.widgets.explorer import LabelExplorer
 from specnb.widgets.picture import check_range, row_of, slider_grid, snapped
 

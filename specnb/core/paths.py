@@ -1,0 +1,13 @@
+"""Where files lie: the repository, the data that it ships, and the real spectra beside it."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "specnb"
+DATA = ROOT / "data"
+
+
+def data_folder() -> Path:
+    """Folder of real data: the environment variable SPECNB_DATA, or data/real in the repository."""
+    return Path(os.environ.get("SPECNB_DATA") or DATA / "real")

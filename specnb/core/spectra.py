@@ -1,0 +1,144 @@
+"""Sets of spectra on one common grid: in memory, on disk (HDF5), and streamed batch by batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Column, Table, vstack
+
+from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spectra:
+    """A set of n spectra on one common grid, with no NaN in it.
+
+    Attributes
+    ----------
+    wavelength : ndarray, shape (n_pix,), float64
+        Vacuum wavelength in Å, strictly increasing.
+    flux : ndarray, shape (n, n_pix), float32
+        Flux normalised to the continuum; 1 where masked.
+    flux_error : ndarray, shape (n, n_pix), float32
+        One standard deviation, > 0; infinite where masked.
+    mask : ndarray, shape (n, n_pix), bool
+        True where a pixel is bad or missing.
+    ids : ndarray, shape (n,), str
+        Names of the stars.
+    labels : astropy.table.Table or None
+        One row a star; columns named as the labels, with units.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, the wavelengths do not increase, or an unmasked pixel has no finite flux or no finite
+        positive error.
+    """
+
+    wavelength: np.ndarray
+    flux: np.ndarray
+    flux_error: np.ndarray
+    mask: np.ndarray
+    ids: np.ndarray
+    labels: Table | None = None
+
+    def __post_init__(self):
+        wavelength = np.asarray(self.wavelength, dtype=float)
+        with np.errstate(over="ignore"):  # too large for float32: becomes infinite and is refused below
+            flux = np.asarray(self.flux, dtype=np.float32)
+            flux_error = np.asarray(self.flux_error, dtype=np.float32)
+        mask = np.asarray(self.mask, dtype=bool)
+        ids = np.ravel(self.ids).astype(str)
+
+        if wavelength.ndim != 1 or not np.all(np.isfinite(wavelength)) or np.any(np.diff(wavelength) <= 0):
+            raise ValueError("wavelength must be one row of finite, strictly increasing values in Å: sort and clean it")
+        shape = (ids.size, wavelength.size)
+        for name, array in (("flux", flux), ("flux_error", flux_error), ("mask", mask)):
+            if array.shape != shape:
+                raise ValueError(
+                    f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
+                )
+        if self.labels is not None and len(self.labels) != len(ids):
+            raise ValueError(f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row a star")
+        for name, array, above in (("flux", flux, -np.inf), ("flux_error", flux_error, 0)):
+            bad = ~(mask | (np.isfinite(array) & (array > above)))
+            if bad.any():
+                star, pixel = np.unravel_index(np.argmax(bad), bad.shape)
+                raise ValueError(
+                    f"star {ids[star]} has {name} {array[star, pixel]:g} at {wavelength[pixel]:.2f} Å: "
+                    "mask that pixel (mask = True) or repair it"
+                )
+        self.__dict__.update(  # frozen: not by assignment
+            wavelength=wavelength,
+            flux=np.where(mask, np.float32(1), flux),
+            flux_error=np.where(mask, np.float32(np.inf), flux_error),
+            mask=mask,
+            ids=ids,
+        )
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __repr__(self):
+        low, high = self.wavelength[[0, -1]]
+        return f"<Spectra: {len(self)} stars, {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å>"
+
+    def __getitem__(self, index):
+        """Some of the stars, by slice, index array, bool mask or one integer; always a `Spectra`."""
+        rows = np.atleast_1d(np.arange(len(self))[index])
+        labels = None if self.labels is None else self.labels[rows]
+        return Spectra(self.wavelength, *(getattr(self, name)[rows] for name in ARRAYS), labels)
+
+    @property
+    def ivar(self):
+        """Inverse variance, shape (n, n_pix), float32; 0 where masked, infinite below an error of 5e-20."""
+        with np.errstate(over="ignore", divide="ignore"):
+            return 1 / self.flux_error**2
+
+    @classmethod
+    def join(cls, parts):
+        """One set from several on the same wavelengths; labels are kept if every part has them."""
+        parts = list(parts)
+        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
+        labels = [part.labels for part in parts]
+        return cls(parts[0].wavelength, *arrays, None if any(t is None for t in labels) else vstack(labels))
+
+    def write(self, path, group="spectra"):
+        """Write the spectra to a new HDF5 file, which replaces an older one only when it is whole.
+
+        Masked values in label columns are stored as NaN (numbers) or as empty strings.
+        """
+        with SpectraWriter(path) as writer:
+            writer.append(self, group)
+
+    @classmethod
+    def read(cls, path, group="spectra"):
+        """Read all spectra of a group of an HDF5 file.
+
+        Raises
+        ------
+        OSError
+            If the file is absent, truncated or not HDF5.
+        ValueError
+            If the group or a dataset is missing, or the wavelengths are in air.
+        """
+        with opened(path, group) as source:
+            return _rows(source, slice(None))
+
+    @classmethod
+    def stream(cls, path, batch=1024, group="spectra"):
+        """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars. Raises as `read`."""
+        with opened(path, group) as source:
+            for start in range(0, len(source["ids"]), batch):
+                yield _rows(source, slice(start, start + batch))
+
+
+def _rows(source, rows):
+    """Some rows of an open group as `Spectra`."""
+    labels = None
+    if "labels" in source:
+        columns = source["labels"].items()
+        labels = Table({name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None) for name, data in columns})
+    try:
+        return Spectra(source["wavelength"][:], *(read_rows(source[name], rows) for name in ARRAYS), labels)
+    except ValueError as error:
+        raise ValueError(f"{source.file.filename}: {error}") from error

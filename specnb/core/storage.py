@@ -1,0 +1,177 @@
+"""HDF5 files of spectra: written batch by batch, and opened with their contents checked.
+
+A file holds one or more *groups* (say "spectra" and "truth"), each with the datasets ``wavelength`` (vacuum Å),
+``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a subgroup ``labels`` with a dataset a column.
+"""
+
+import io
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+from astropy.table import MaskedColumn, Table
+
+ARRAYS = ("flux", "flux_error", "mask", "ids")
+
+
+class SpectraWriter:
+    """Write spectra to an HDF5 file batch by batch, as a context manager.
+
+    The file takes its name on a clean exit; after an exception nothing is left of it. Memory is that of one batch.
+
+    >>> with SpectraWriter("survey.h5") as writer:  # doctest: +SKIP
+    ...     writer.append(spectra)
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+
+    def __enter__(self):
+        try:
+            self._disk = _Disk(self._temporary, "w+")
+        except OSError as error:
+            raise self._failure(error) from error
+        self._file = h5py.File(self._disk, "w")
+        return self
+
+    def append(self, spectra, group="spectra"):
+        """Add spectra to the end of a group. All of a group share their wavelengths and label columns.
+
+        Raises
+        ------
+        ValueError
+            If the wavelengths or the label columns differ from those of the first batch.
+        OSError
+            If the disk is full.
+        """
+        labels = Table() if spectra.labels is None else spectra.labels
+        if group not in self._file:
+            target = self._file.create_group(group)
+            axis = target.create_dataset("wavelength", data=spectra.wavelength)
+            axis.attrs.update(unit="Angstrom", medium="vacuum")
+            for name in ARRAYS:
+                _create(target, name, getattr(spectra, name))
+            if spectra.labels is not None:
+                columns = target.create_group("labels", track_order=True)  # keeps the order of the columns
+                for name in labels.colnames:
+                    _create(columns, name, _plain(labels[name])).attrs["unit"] = str(labels[name].unit or "")
+        target = self._file[group]
+        columns = target.get("labels", {})
+        if not np.array_equal(target["wavelength"], spectra.wavelength):
+            raise ValueError(
+                f"{self.path}: wavelengths differ from the first batch of '{group}': rebin to one grid first"
+            )
+        if list(columns) != labels.colnames:
+            first = f"{list(columns)} in the first batch of '{group}'"
+            raise ValueError(f"{self.path}: label columns {labels.colnames} differ from {first}: give all the same")
+        for name in ARRAYS:
+            _extend(target[name], getattr(spectra, name))
+        for name in labels.colnames:
+            _extend(columns[name], _plain(labels[name]))
+        if self._disk.error:
+            raise self._disk.error  # __exit__ makes it a sentence
+
+    def __exit__(self, kind, error, traceback):
+        try:
+            self._file.close()
+            self._disk.close()
+            if kind is None and self._disk.error is None:
+                os.replace(self._temporary, self.path)
+        except OSError as failure:
+            self._disk.error = failure
+        finally:
+            self._temporary.unlink(missing_ok=True)
+        if self._disk.error:
+            raise self._failure(self._disk.error) from None
+
+    def _failure(self, error):
+        folder = self.path.absolute().parent
+        reason = error.strerror or error
+        return OSError(
+            f"cannot write {self.path.name} in {folder} ({reason}): free space there or choose another folder"
+        )
+
+
+class _Disk(io.FileIO):
+    """The file HDF5 writes to. A failed write is remembered and further ones are dropped, because HDF5 itself cannot
+    close a file on a full disk: it ends the whole process (segmentation fault, HDF5 1.14)."""
+
+    error = None
+
+    def write(self, data):
+        rest = memoryview(data).cast("B")
+        while self.error is None and len(rest):
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def truncate(self, size=None):
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size
+
+
+def _plain(column):
+    """Values of a table column as a plain array; masked ones are NaN, or empty in text."""
+    if not isinstance(column, MaskedColumn):
+        return np.asarray(column)
+    if column.dtype.kind in "US":
+        return np.asarray(column.filled(""))
+    return np.asarray(column.astype(float).filled(np.nan))
+
+
+def _create(target, name, values):
+    """An empty dataset for rows like `values`, in compressed chunks of about 256 kB."""
+    row = values.shape[1:]
+    return target.create_dataset(
+        name,
+        shape=(0, *row),
+        maxshape=(None, *row),
+        chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
+        dtype=h5py.string_dtype() if values.dtype.kind in "US" else values.dtype,
+        compression="lzf",
+    )
+
+
+def _extend(dataset, values):
+    """Append rows to a dataset."""
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values.astype(object) if values.dtype.kind in "US" else values
+
+
+@contextmanager
+def opened(path, group):
+    """A group of an HDF5 file, checked; errors of the file become one sentence."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file: check its name")
+    try:
+        with h5py.File(path, "r") as f:
+            if group not in f:
+                raise ValueError(f"{path} has no group '{group}', it has {sorted(f)}: name one of them")
+            missing = {"wavelength", *ARRAYS} - set(f[group])
+            if missing:
+                raise ValueError(f"{path} lacks {sorted(missing)} in group '{group}': write it with Spectra.write")
+            medium = f[group]["wavelength"].attrs.get("medium", "vacuum")
+            if medium != "vacuum":
+                raise ValueError(
+                    f"{path} has its wavelengths in {medium}, specnb works in vacuum: "
+                    "convert them with specnb.core.wavelength.vacuum_from_air and write the file again"
+                )
+            yield f[group]
+    except OSError as error:
+        raise OSError(f"{path} cannot be read as HDF5, it may be truncated: download or write it again") from error
+
+
+def read_rows(dataset, rows):
+    """Some rows of a dataset as an array."""
+    text = h5py.check_string_dtype(dataset.dtype)
+    return dataset.asstr()[rows].astype(str) if text else dataset[rows]

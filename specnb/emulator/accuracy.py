@@ -1,0 +1,108 @@
+"""How well an emulator imitates the simulator, on spectra that it never saw."""
+
+from itertools import pairwise
+
+import numpy as np
+from astropy.table import Table
+
+from specnb.simulator.responses import IRON, Responses
+
+
+def accuracy(predicted, truth) -> dict[str, float]:
+    """Statistics of the absolute flux error.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray, shape (n, n_pix)
+        Continuum-normalised flux of emulator and simulator.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``median`` over all pixels of all spectra; ``spectra_95``, the 95th percentile over spectra of
+        the mean over wavelength; ``pixels_95``, the 95th percentile over wavelength of the mean over spectra;
+        ``worst_spectrum`` and ``worst_pixel``, the largest of these means.
+    """
+    error = np.abs(np.asarray(predicted, dtype=float) - truth)
+    by_spectrum, by_pixel = error.mean(axis=1), error.mean(axis=0)
+    return {
+        "mean": error.mean(),
+        "median": np.median(error),
+        "spectra_95": np.percentile(by_spectrum, 95),
+        "pixels_95": np.percentile(by_pixel, 95),
+        "worst_spectrum": by_spectrum.max(),
+        "worst_pixel": by_pixel.max(),
+    }
+
+
+def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
+    """Mean absolute flux error in bins of one label.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray, shape (n, n_pix)
+    labels : ndarray, shape (n,)
+        Values of the label.
+    name : str
+        Name of the label, for the column.
+    edges : sequence of float
+        Bin edges.
+
+    Returns
+    -------
+    Table
+        Columns ``<name>`` (bin as text), ``spectra`` and ``mean_error``; empty bins have NaN.
+    """
+    error = np.abs(np.asarray(predicted, dtype=float) - truth).mean(axis=1)
+    rows = [(low, high, error[(labels >= low) & (labels < high)]) for low, high in pairwise(edges)]
+    return Table(
+        {
+            name: [f"{low:g} to {high:g}" for low, high, _ in rows],
+            "spectra": [len(e) for *_, e in rows],
+            "mean_error": [e.mean() if len(e) else np.nan for *_, e in rows],
+        }
+    )
+
+
+def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Derivatives of the flux at the reference star, by the simulator and by the emulator.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        Of APOGEE.
+    responses : Responses
+    vbroad : float
+        Of the star, km/s.
+
+    Returns
+    -------
+    dict of (ndarray, ndarray), each of shape (n_pix,)
+        By label, and `IRON` for iron alone, for which all other elements' [X/Fe] fall as [Fe/H] rises: the simulator's
+        and the emulator's, in flux per unit of the label.
+    """
+    star = responses.star | {"vbroad": vbroad}
+    own = dict(zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0]))
+    own[IRON] = own["fe_h"] - sum(own[name] for name in emulator.labels if name.endswith("_fe"))
+    return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
+
+
+def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> Table:
+    """The emulator's derivatives at the reference star against the simulator's own.
+
+    Parameters
+    ----------
+    emulator, responses, vbroad
+        See `derivative_pairs`.
+
+    Returns
+    -------
+    Table
+        A row a label, and one for iron alone: ``correlation`` over the pixels; ``slope`` of the emulator's derivative
+        against the simulator's; ``strongest`` and ``rms`` of the simulator's, in flux per unit of the label.
+    """
+    rows = []
+    for name, (truth, own) in derivative_pairs(emulator, responses, vbroad).items():
+        slope = truth @ own / (truth @ truth)
+        rows.append((name, np.corrcoef(truth, own)[0, 1], slope, np.abs(truth).max(), np.sqrt(np.mean(truth**2))))
+    return Table(rows=rows, names=("label", "correlation", "slope", "strongest", "rms"))

@@ -1,0 +1,138 @@
+"""The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and Jacobian out."""
+
+import numpy as np
+import torch
+from numpy.polynomial.legendre import legvander
+from scipy.linalg import block_diag
+from scipy.stats import qmc
+
+from specnb.emulator.model import flux_and_jacobian
+from specnb.core.doppler import STENCIL, doppler_shift
+from specnb.core.wavelength import C_KM_S, detectors
+
+SPREAD = ("teff", "logg", "m_h", "alpha_fe", "fe_h", "vmicro", "vbroad")  # labels that change the spectrum everywhere
+
+
+class ForwardModel:
+    """Emulator, Doppler shift and continuum factor as one function of a star's parameters.
+
+    The parameters are the labels, then the radial velocity if there is one, then for each detector the coefficients of a
+    Legendre series by which its flux is multiplied, 1 + Σ c_k P_k.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    continuum_order : int
+        Order of the series; -1 for none.
+    rv_limit : float or None
+        Largest radial velocity, km/s; None for spectra at rest.
+    windows_out : sequence of (float, float)
+        Wavelength intervals (Å) that carry no weight.
+
+    Attributes
+    ----------
+    names, units : tuple of str
+        Of the labels and the radial velocity.
+    low, high : ndarray, shape (n_parameters,)
+        Limits of all parameters; infinite for the continuum.
+    kept : Tensor, shape (n_pix,)
+        1 where a pixel counts, else 0.
+    """
+
+    def __init__(self, emulator, continuum_order, rv_limit, windows_out):
+        self.emulator = emulator
+        self.weight = emulator.network.low  # the dtype and device of everything here
+        self.rv = rv_limit is not None
+        self.names = emulator.labels + (("rv",) if self.rv else ())
+        self.units = emulator.units + (("km / s",) if self.rv else ())
+        wavelength = emulator.wavelength
+        series = [_legendre(wavelength[part], continuum_order) for part in detectors(wavelength)]
+        self.legendre = self.tensor(block_diag(*series))
+        limit = [rv_limit] if self.rv else []
+        free = np.full(len(self.legendre), np.inf)
+        self.low = np.concatenate([emulator.low, np.negative(limit), -free])
+        self.high = np.concatenate([emulator.high, limit, free])
+        self.wavelength = self.tensor(wavelength)
+        out = np.zeros(len(wavelength), dtype=bool)
+        for low, high in windows_out:
+            out |= (wavelength >= low) & (wavelength <= high)
+        if self.rv and np.ptp(np.diff(wavelength)) > 1e-6:
+            raise ValueError(
+                "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
+            )
+        if self.rv:  # beyond the ends of the window a shifted model is not known
+            reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
+            edge = int(np.ceil(reach)) + len(STENCIL) // 2
+            out[:edge] = out[len(out) - edge :] = True
+        self.kept = self.tensor(~out)
+
+    def tensor(self, array):
+        """An array in the emulator's precision on its device."""
+        return torch.as_tensor(np.asarray(array), dtype=self.weight.dtype, device=self.weight.device)
+
+    def continuum(self, p):
+        """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
+        return 1.0 + p[:, len(self.names) :] @ self.legendre
+
+    def flux(self, p, context=None):
+        """Flux (n, n_pix) of parameters (n, n_parameters); ``context`` as for `Emulator.flux_and_jacobian`."""
+        n = len(self.emulator.labels)
+        labels = p[:, :n]
+        flux = self.emulator.network(labels) if context is None else self.emulator.network(labels, context)
+        if self.rv:
+            flux = doppler_shift(flux, self.wavelength, p[:, n])
+        return flux * self.continuum(p)
+
+    def flux_and_jacobian(self, p, context=None):
+        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix); ``context`` as for `flux`."""
+        n = len(self.emulator.labels)
+        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n], context)
+        if self.rv:
+            rest, velocity = flux, p[:, n : n + 1]
+            jacobian = doppler_shift(jacobian, self.wavelength, velocity)  # the shift is linear in flux
+            flux, by_rv = flux_and_jacobian(lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity)
+            jacobian = torch.cat([jacobian, by_rv], dim=1)
+        continuum = self.continuum(p)
+        by_continuum = flux[:, None, :] * self.legendre
+        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
+
+    def chi2(self, p, flux, ivar, context=None):
+        """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in float64 on the CPU."""
+        residual = flux - self.flux(self.tensor(p), context)
+        return (ivar * residual**2).sum(dim=1).cpu().double()
+
+    def normal_equations(self, p, flux, ivar, context=None):
+        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and precision as for `chi2`."""
+        value, jacobian = self.flux_and_jacobian(self.tensor(p), context)
+        weighted = jacobian * ivar[:, None, :]
+        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
+        return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
+
+    def library(self, n_spectra):
+        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread over the labels of `SPREAD`.
+
+        The others are halfway between their limits: no number of spectra fills 25 dimensions.
+        """
+        spread = [name in SPREAD for name in self.emulator.labels]
+        u = np.full((n_spectra, len(spread)), 0.5)
+        u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
+        labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
+        labels = self.tensor(labels[self.emulator.in_hull(labels)])
+        models = self.emulator(labels)
+        return labels, models, models**2
+
+    def nearest(self, flux, ivar, library):
+        """Parameters (n, n_parameters) to start from: for each star the nearest model of a library in χ², at rest and
+        with a flat continuum."""
+        labels, models, squares = library
+        # Σ w (f - m)² up to the constant Σ w f²
+        distance = ivar @ squares.T - 2.0 * (ivar * flux) @ models.T
+        start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
+        start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
+        return start
+
+
+def _legendre(wavelength, order):
+    """Legendre polynomials 0 to `order` over one detector, shape (order + 1, n_pix)."""
+    x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
+    return legvander(x, max(order, 0)).T[: order + 1]

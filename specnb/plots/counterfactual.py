@@ -1,0 +1,141 @@
+"""Figures of counterfactuals: what a decoder makes of edited labels against what the simulator gives."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from specnb.plots.style import BLACK, COLUMN, GREY, PAGE, PALETTE, Figure, axis_title, styled, symbol
+
+WINDOW = (8530.0, 8560.0)  # vacuum Å: core and wings of Ca II 8544 and weak lines, where each of the labels shows
+
+
+@styled
+def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
+    """How the spectrum of one star changes with each label: the truth, each model's decoder, and their difference.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    changes : mapping of str to mapping
+        For each label, "truth" and each model's name to the change of flux, shape (n_pix,), as
+        `specnb.disentangle.counterfactual.counterfactual_changes` gives them.
+    steps : mapping of str to float, optional
+        Step of each label, for the titles.
+    window : tuple of float or None
+        Lowest and highest wavelength shown, in Å; ``None`` shows all.
+
+    Returns
+    -------
+    Figure
+        A column for each label: the changes, and below them decoded minus true.
+
+    Raises
+    ------
+    ValueError
+        If there is no change to show, a label has no "truth", the window has no pixels, or there are more models than
+        colours.
+    """
+    if not changes:
+        raise ValueError("there are no changes to show: give at least one label")
+    if without := [label for label, each in changes.items() if "truth" not in each]:
+        raise ValueError(f"the changes of {', '.join(without)} have no 'truth': see counterfactual_changes")
+    low, high = window or (wavelength[0], wavelength[-1])
+    shown = (wavelength >= low) & (wavelength <= high)
+    if not shown.any():
+        raise ValueError(f"no pixels from {low:g} to {high:g} Å: choose a window in "
+                         f"{wavelength[0]:.0f}-{wavelength[-1]:.0f} Å")  # fmt: skip
+    figure = Figure(PAGE, 3.2)
+    panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
+    for (top, bottom), (label, each) in zip(panels.T, changes.items()):
+        true = np.asarray(each["truth"], dtype=float)
+        top.plot(wavelength[shown], true[shown], color=BLACK, linewidth=1.6, alpha=0.45, label="simulator")
+        for name, color in _colors(name for name in each if name != "truth").items():
+            line = {"color": color, "linewidth": 0.8, "label": name}
+            top.plot(wavelength[shown], each[name][shown], **line)
+            bottom.plot(wavelength[shown], (each[name] - true)[shown], **line)
+        for axes in (top, bottom):
+            axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
+        top.set_title(_edit(label, None if steps is None else steps[label]))
+        top.set_xlim(low, high)
+        top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))  # no labels at the ends, which would meet
+    panels[0, 0].set_ylabel("Change of flux")
+    panels[1, 0].set_ylabel("Decoded − true")
+    figure.supxlabel("Vacuum wavelength (Å)", fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
+    return figure
+
+
+@styled
+def counterfactual_errors(table):
+    """Slope and error of the decoded change for each label and model.
+
+    Parameters
+    ----------
+    table : Table
+        From `specnb.disentangle.counterfactual.counterfactual_errors`.
+
+    Returns
+    -------
+    Figure
+        Above, the slope of decoded on true change: 1 is right, 0 ignores the label. Below, the error of the change
+        relative to the change: 1 is no better than leaving the spectrum as it is.
+
+    Raises
+    ------
+    ValueError
+        If the table has no rows, or more models than there are colours.
+    """
+    if not len(table):
+        raise ValueError("the table of counterfactual errors has no rows: edit at least one label")
+    labels, colors = list(dict.fromkeys(table["label"])), _colors(dict.fromkeys(table["model"]))
+    place = np.array([labels.index(label) for label in table["label"]], dtype=float)
+    up = np.asarray(table["step"]) > 0
+    figure = Figure(COLUMN, 3.4)
+    panels = figure.subplots(2, 1, sharex=True)
+    for axes, quantity in zip(panels, ("slope", "relative")):
+        for i, (name, color) in enumerate(colors.items()):
+            offset = 0.6 * ((i + 0.5) / len(colors) - 0.5)
+            for chosen, marker in ((up, "^"), (~up, "v")):
+                rows = chosen & (np.asarray(table["model"]) == name)
+                axes.plot(place[rows] + offset, table[quantity][rows], marker, color=color, markersize=4.5, alpha=0.9)
+        for border in np.arange(len(labels) - 1) + 0.5:
+            axes.axvline(border, color=GREY, linewidth=0.4)
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+        axes.set_ylim(min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity])))
+        axes.tick_params(axis="x", length=0)
+    slope, error = panels
+    slope.set_ylabel("Slope, decoded on true")
+    error.set_ylabel("Error / true change")
+    error.set_xlabel("Edited label")
+    for axes in panels:
+        axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
+    slope.text(0.99, 1.0, "right", transform=slope.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
+    error.text(0.99, 1.0, "as no edit", transform=error.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
+    error.set_xticks(range(len(labels)), [_edit(label, _size(table, label), "±") for label in labels])
+    marks = [Line2D([], [], color=color, marker="s", linestyle="", label=name) for name, color in colors.items()]
+    for marker, text in (("^", "step up"), ("v", "step down")):
+        marks.append(Line2D([], [], color=GREY, marker=marker, linestyle="", label=text))
+    figure.legend(handles=marks, loc="outside upper center", ncols=3, handlelength=1)
+    return figure
+
+
+def _colors(models):
+    """The colour of each model."""
+    models = list(models)
+    if len(models) > len(PALETTE):
+        raise ValueError(f"{len(models)} models, but {len(PALETTE)} colours that one can tell apart: show fewer")
+    return dict(zip(models, PALETTE))
+
+
+def _size(table, label):
+    return abs(table["step"][np.asarray(table["label"]) == label][0])
+
+
+def _edit(label, step, sign=""):
+    """A label and its step, as "log g + 0.5 dex"."""
+    if step is None:
+        return axis_title(label)
+    unit = axis_title(label)[len(symbol(label)) :].strip(" ()")
+    sign = sign or ("+" if step > 0 else "−")
+    return f"{symbol(label)}\n{sign}{abs(step):g} {unit}"

@@ -1,0 +1,117 @@
+"""Figure of where real spectra and the physics disagree in all stars alike."""
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+
+STARS = (BLUE, ORANGE, GREEN, PURPLE)  # of more stars all are grey
+ZOOMS = (8634.1, 8504.3)  # vacuum Å: the false line and the blend of the RVS grid
+HALF_WIDTH = 3.2  # Å of a zoom
+NAMED = 12  # of the most significant runs are labelled
+ROOM = 9.0  # Å between labels; those that are nearer stand one above the other
+
+
+@styled
+def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
+    """Mean residual over the stars with the runs of a table marked, and zooms of the spectra below.
+
+    Parameters
+    ----------
+    observed : Spectra
+    flux : ndarray, shape (n, n_pix)
+        Best fits of the stars.
+    pixels, table : Table
+        Of `specnb.missing.coherent.coherence` and `disagreements`.
+    names : sequence of str, optional
+        Of the stars; their ids by default.
+    zooms : sequence of float
+        Centres of the zooms, vacuum Å.
+
+    Returns
+    -------
+    Figure
+        The band is one standard error of the mean, model error included. Runs in a core of Ca II are grey. Labels stand
+        above where the simulator's line is false or too strong, below where it is missing or too weak. In a zoom each
+        star is set off from the one below it.
+
+    Raises
+    ------
+    ValueError
+        If fits, pixels or names are not those of the spectra.
+    """
+    names = [str(name) for name in (observed.ids if names is None else names)]
+    if np.shape(flux) != observed.flux.shape or len(pixels) != len(observed.wavelength) or len(names) != len(observed):
+        given = f"fits of shape {np.shape(flux)}, {len(pixels)} pixels and {len(names)} names"
+        raise ValueError(f"{given} for spectra of shape {observed.flux.shape}: give those of the same stars")
+    figure = Figure(PAGE, 4.9 if len(zooms) else 2.7)
+    grid = figure.add_gridspec(2 if len(zooms) else 1, max(len(zooms), 1))
+    colors = STARS[: len(names)] if len(names) <= len(STARS) else (GREY,) * len(names)
+    residual = np.where(observed.mask, np.nan, observed.flux - flux)
+    _residuals(figure.add_subplot(grid[0, :]), observed.wavelength, residual, pixels, table, colors)
+    for k, centre in enumerate(zooms):
+        axes = figure.add_subplot(grid[1, k])
+        _zoom(axes, centre, observed, np.asarray(flux), table, colors)
+        axes.set(xlabel="Vacuum wavelength (Å)", ylabel="" if k else "Flux / continuum + offset")
+    few = len(names) <= len(STARS)
+    handles = [Line2D([], [], color=BLACK), Patch(color=SKY, alpha=0.7)]
+    handles += [Patch(color=VERMILLION, alpha=0.3), Patch(color=GREY, alpha=0.3)]
+    handles += [Line2D([], [], color=color, marker="." if len(zooms) else "") for color in colors[: None if few else 1]]
+    labels = ["mean over the stars", "its error", "significant", "significant, Ca II core"]
+    labels += names if few else [f"each of {len(names)} stars"]
+    figure.legend(handles, labels, loc="outside upper left", ncols=4)
+    return figure
+
+
+def _residuals(axes, wavelength, residual, pixels, table, colors):
+    """Mean residual with its error, the stars faint, and a label for each of the most significant runs."""
+    for own, color in zip(residual, colors):
+        axes.plot(wavelength, own, color=color, alpha=min(0.6, 10 / len(residual)), linewidth=0.4)
+    mean, error = np.asarray(pixels["excess"]), np.asarray(pixels["error"])
+    axes.fill_between(wavelength, mean - error, mean + error, color=SKY, alpha=0.7, linewidth=0)
+    axes.plot(wavelength, mean, color=BLACK, linewidth=0.6)
+    axes.axhline(0, color=GREY, linewidth=0.5)
+    _shade(axes, table)
+    reach, last, shown = 1.1 * np.max(np.abs(mean), initial=0.02), {}, table[:NAMED]
+    for row in shown[np.argsort(shown["wavelength"])]:
+        side, x = np.sign(row["excess"]), row["wavelength"]
+        level = next(n for n in range(NAMED) if x - last.get((side, n), -np.inf) > ROOM)
+        last[side, level] = x
+        height = side * reach * (1.12 if side > 0 else 0.45) + side * 0.15 * reach * level
+        line = {"arrowstyle": "-", "color": BLACK, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+        text = f"{x:.1f}  {str(row['candidates']).split()[0]}"
+        look = {
+            "fontsize": 6,
+            "ha": "center",
+            "va": "center",
+            "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0.5},
+        }
+        tip = (x, row["excess"])
+        axes.annotate(
+            text, tip, (x, height), arrowprops=line, zorder=4 - 0.1 * level, **look
+        )  # lower ones hide the lines
+    axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
+    axes.set(xlabel="Vacuum wavelength (Å)", ylabel="Observed − best fit")
+
+
+def _zoom(axes, centre, observed, flux, table, colors):
+    """Observed spectra (points) and best fits (lines) about one wavelength, each star above the one before."""
+    some = np.abs(observed.wavelength - centre) < HALF_WIDTH
+    x = observed.wavelength[some]
+    apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)
+    for k, color in enumerate(colors):
+        shown = np.where(observed.mask[k], np.nan, observed.flux[k])[some] + k * apart
+        error = np.where(observed.mask[k], np.nan, observed.flux_error[k])[some]
+        axes.errorbar(x, shown, error, color=color, marker=".", markersize=3, linestyle="", elinewidth=0.6)
+        axes.plot(x, flux[k][some] + k * apart, color=color, linewidth=0.9)
+    axes.set_xlim(x[[0, -1]])
+    _shade(axes, table)
+    axes.set_title("observed (points) and best fit (lines)", loc="left", fontsize=7)
+
+
+def _shade(axes, table):
+    """Mark the pixels of each run."""
+    for row in table:
+        color = GREY if "core" in row["known"] else VERMILLION
+        axes.axvspan(row["first"] - 0.15, row["last"] + 0.15, color=color, alpha=0.3, linewidth=0)

@@ -1,0 +1,181 @@
+"""Figures of the H band: a panel a detector, because at page width a line is narrower than a pixel."""
+
+import numpy as np
+
+from specnb.simulator.features import group_of, strongest
+from specnb.plots.explorer import GROUP_COLORS
+from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, SKY, VERMILLION, Figure, styled, symbol
+from specnb.core.wavelength import detectors
+
+NAMES = {"fe_only": "[Fe/H], iron alone"}
+
+
+@styled
+def tour(wavelength, flux, features, n_named: int = 12):
+    """A spectrum with its features in the colours of their groups of elements.
+
+    Parameters
+    ----------
+    wavelength, flux : ndarray, shape (n_pix,)
+        Vacuum Å; normalised flux.
+    features : Table
+        As from `specnb.simulator.features.features`. A pixel is coloured if one element takes more than half of what all
+        elements take there.
+    n_named : int
+        The strongest features of each element are named, as many as this where there is room.
+
+    Returns
+    -------
+    Figure
+    """
+    own = features[features["share"] > 0.5]
+    own = own[np.argsort(own["depth"])]  # the deepest on top
+    figure = Figure(PAGE, 6.2)
+    rows = detectors(wavelength)
+    panels = figure.subplots(len(rows), 1)
+    bottom, top = np.nanmin(flux), np.nanmax(flux)
+    for axes, part in zip(panels, rows):
+        axes.plot(wavelength[part], flux[part], color=GREY, linewidth=0.6)
+        low, high = wavelength[part][[0, -1]]
+        for row in own[(own["first"] >= part.start) & (own["first"] < part.stop)]:
+            pixels = slice(row["first"], row["last"] + 1)
+            axes.plot(wavelength[pixels], flux[pixels], color=_color(row["element"]), linewidth=1.1)
+        shown = []
+        for row in strongest(own, n_named):
+            x, room = row["wavelength"], 0.019 * (high - low)
+            if low + room / 2 < x < high - room / 2 and all(abs(x - other) > room for other in shown):
+                shown.append(x)
+                style = {"color": _color(row["element"]), "ha": "center", "va": "bottom", "fontsize": 7}
+                axes.text(x, top + 0.06 * (top - bottom), row["element"], **style)
+                axes.vlines(
+                    x, top + 0.01 * (top - bottom), top + 0.05 * (top - bottom), color=style["color"], linewidth=0.6
+                )
+        axes.set(xlim=(low, high), ylim=(bottom - 0.05 * (top - bottom), top + 0.19 * (top - bottom)), ylabel="Flux")
+    panels[-1].set_xlabel("Vacuum wavelength (Å)")
+    handles = [
+        panels[0].plot([], [], color=color, linewidth=2, label=group)[0] for group, color in GROUP_COLORS.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), title="")
+    return figure
+
+
+def _color(element):
+    return GROUP_COLORS[group_of(element)]
+
+
+@styled
+def best_fit(wavelength, flux, flux_error, mask, model, name=""):
+    """Observed spectrum and its best fit, detector by detector, with the residual in standard errors below.
+
+    Parameters
+    ----------
+    wavelength, flux, flux_error, mask, model : ndarray, shape (n_pix,)
+        Vacuum Å; normalised flux; its error; True where bad; best-fitting flux.
+    name : str
+        The star's name.
+
+    Returns
+    -------
+    Figure
+    """
+    good = ~np.asarray(mask, dtype=bool)
+    residual = np.where(good, (flux - model) / np.where(good, flux_error, 1.0), np.nan)
+    observed = np.where(good, flux, np.nan)
+    reach = 1.1 * np.nanpercentile(np.abs(residual), 99.8) if good.any() else 5.0
+    both = np.concatenate([observed[good], model[np.isfinite(model)]])
+    low, high = np.percentile(both, [0.02, 99.98]) if len(both) else (0.0, 1.0)
+    rows = detectors(wavelength)
+    figure = Figure(PAGE, 7.6)
+    pairs = figure.subplots(2 * len(rows), 1, height_ratios=[2, 1] * len(rows)).reshape(-1, 2)
+    for part, (top, bottom) in zip(rows, pairs):
+        x = wavelength[part]
+        top.plot(x, observed[part], color=BLACK, linewidth=1.1, label="observed")
+        top.plot(x, model[part], color=VERMILLION, linewidth=0.7, label="best fit")
+        bottom.axhline(0, color=GREY, linewidth=0.5)
+        bottom.plot(x, residual[part], color=BLUE, linewidth=0.5)
+        for axes in (top, bottom):
+            shade = axes.get_xaxis_transform()
+            axes.fill_between(x, 0, 1, where=~good[part], step="mid", transform=shade, color=GREY, alpha=0.35, linewidth=0,
+                              label="masked")  # fmt: skip
+            axes.set_xlim(x[0], x[-1])
+        top.set(ylabel="Flux", ylim=(low - 0.05 * (high - low), high + 0.08 * (high - low)))
+        top.tick_params(labelbottom=False)
+        bottom.set(ylabel="Residual (σ)", ylim=(-reach, reach))
+    rms = np.sqrt(np.nanmean(residual**2)) if good.any() else np.nan
+    pairs[0, 0].set_title(f"{name}     residual: rms {rms:.2f} σ over {good.sum():,} pixels".strip(), loc="left")
+    pairs[-1, 1].set_xlabel("Vacuum wavelength (Å)")
+    figure.legend(*pairs[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    return figure
+
+
+@styled
+def domain_gap(wavelength, gap, causes):
+    """Mean and spread of observed − synthetic over many stars, with what is known to cause it.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    gap : Gap
+        As from `specnb.surveys.apogee.gap.domain_gap`.
+    causes : dict of ndarray of bool, shape (n_pix,)
+        By cause the pixels where it acts: a strip each at the foot of the panels.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = detectors(wavelength)
+    figure = Figure(PAGE, 6.4)
+    panels = figure.subplots(len(rows), 1)
+    reach = np.nanpercentile(np.abs(gap.mean) + gap.spread, 99.5)
+    for axes, part in zip(panels, rows):
+        x, mean, spread = wavelength[part], gap.mean[part], gap.spread[part]
+        axes.axhline(0, color=GREY, linewidth=0.5)
+        axes.fill_between(x, mean - spread, mean + spread, color=SKY, alpha=0.6, linewidth=0, label="mean ± spread")
+        axes.plot(x, mean, color=BLACK, linewidth=0.6, label="mean")
+        for k, ((cause, pixels), color) in enumerate(zip(causes.items(), (VERMILLION, BLUE, GREEN, ORANGE))):
+            foot, height = 0.015 + 0.055 * k, 0.04
+            strip = {"step": "mid", "transform": axes.get_xaxis_transform(), "color": color, "linewidth": 0}
+            axes.fill_between(x, foot, foot + height, where=pixels[part], label=cause, **strip)
+        axes.set(xlim=x[[0, -1]], ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
+    panels[-1].set_xlabel("Vacuum wavelength (Å)")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes))
+    return figure
+
+
+@styled
+def derivatives(wavelength, pairs, width: float = 60.0):
+    """The emulator's derivatives over the simulator's, each around its strongest feature.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    pairs : dict of (ndarray, ndarray), each of shape (n_pix,)
+        By label the derivative of simulator and emulator, as from `specnb.simulator.features.derivative_pairs`. The title gives
+        their correlation over all pixels.
+    width : float
+        Of the windows, Å.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(PAGE, 2.0 * -(-len(pairs) // 2))
+    panels = figure.subplots(-(-len(pairs) // 2), 2, squeeze=False).ravel()
+    for axes, (name, (simulator, emulator)) in zip(panels, pairs.items()):
+        centre = wavelength[np.argmax(np.abs(simulator))]
+        part = next(p for p in detectors(wavelength) if wavelength[p][0] <= centre <= wavelength[p][-1])
+        low = np.clip(centre - width / 2, wavelength[part][0], wavelength[part][-1] - width)
+        shown = (wavelength >= low) & (wavelength <= low + width)
+        axes.axhline(0, color=GREY, linewidth=0.5)
+        axes.plot(wavelength[shown], simulator[shown], color=BLACK, linewidth=1.6, label="simulator")
+        axes.plot(wavelength[shown], emulator[shown], color=SKY, linewidth=0.8, label="emulator")
+        correlation = np.corrcoef(simulator, emulator)[0, 1]
+        axes.set_title(f"{NAMES.get(name, symbol(name))}: correlation {correlation:.3f}", loc="left")
+        axes.set(xlim=(low, low + width), xlabel="Vacuum wavelength (Å)", ylabel=r"d flux / d label (dex$^{-1}$)")
+    for axes in panels[len(pairs) :]:
+        axes.set_axis_off()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure

@@ -1,0 +1,112 @@
+"""One look for all figures: journal widths, legible fonts, the colour-blind-safe palette of Okabe & Ito (2008)."""
+
+from io import BytesIO
+
+import matplotlib.figure
+import numpy as np
+from matplotlib import rc_context
+
+from specnb.core.labels import LABEL_SETS
+
+COLUMN, PAGE = 3.5, 7.2  # widths of one and two columns in inches
+
+BLACK, GREY = "#000000", "#8c8c8c"
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
+PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE)
+DENSITY, SEQUENTIAL = "cividis_r", "viridis"  # both keep their order for colour-blind eyes and in grey
+
+RC = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.5,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 0.9,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "axes.formatter.useoffset": False,
+    "savefig.dpi": 300,
+}
+SCREEN_DPI = 100  # a page-wide figure is 720 px wide in the notebook, drawn with twice as many for sharp screens
+
+styled = rc_context(RC)  # decorator of every figure function
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure in this style that belongs to no window: it shows once, as the last value of a notebook cell,
+    whichever matplotlib backend runs, and is freed when its name is.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+    **kwargs
+        As for `matplotlib.figure.Figure`.
+    """
+
+    def __init__(self, width: float = COLUMN, height: float = 2.6, **kwargs):
+        super().__init__(figsize=(width, height), **{"layout": "constrained"} | kwargs)
+
+    def draw(self, renderer):
+        with rc_context(RC):  # ticks are made when they are first drawn
+            super().draw(renderer)
+
+    def _repr_png_(self):
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=2 * SCREEN_DPI)
+        width, height = self.get_size_inches() * SCREEN_DPI
+        return buffer.getvalue(), {"width": int(width), "height": int(height)}
+
+
+_LABELS = {label.name: label for labels in LABEL_SETS for label in labels}
+
+
+def axis_title(name: str, unit: str = "") -> str:
+    """Symbol and unit of a label for an axis; an unknown label is shown by its name."""
+    if name in _LABELS:
+        return _LABELS[name].axis
+    return f"{name} ({unit})" if unit else name
+
+
+def symbol(name: str) -> str:
+    """Symbol of a label without its unit."""
+    return _LABELS[name].symbol if name in _LABELS else name
+
+
+def column(labels, name: str) -> np.ndarray:
+    """One label of many stars as floats, masked entries as NaN.
+
+    Parameters
+    ----------
+    labels : Table, mapping or ndarray, shape (n, n_labels)
+        An array has its columns in the order of that one of `LABEL_SETS` which has as many.
+    name : str
+
+    Raises
+    ------
+    ValueError
+        If there is no such label.
+    """
+    if isinstance(labels, np.ndarray) and labels.dtype.names is None:
+        order = next((known for known in LABEL_SETS if len(known) == labels.shape[1]), LABEL_SETS[0])
+        labels = {label.name: values for label, values in zip(order, labels.T)}
+    try:
+        values = labels[name]
+    except KeyError:
+        names = getattr(labels, "colnames", None) or list(labels)
+        raise ValueError(f"the table has no column {name!r}: it has {', '.join(names)}") from None
+    return np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
+
+
+def kiel_axes(axes):
+    """Turn axes into a Kiel diagram: hot stars left, giants on top."""
+    axes.set(xlabel=axis_title("teff"), ylabel=axis_title("logg"))
+    axes.xaxis.set_inverted(True)
+    axes.yaxis.set_inverted(True)

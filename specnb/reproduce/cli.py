@@ -1,0 +1,204 @@
+"""The command line: ``specnb paper``, ``specnb run``, ``specnb sweep`` and ``specnb data``."""
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+
+from specnb.surveys.rvs import archive as gaia
+from specnb.surveys.apogee import archive
+from specnb.reproduce.index import write_index
+from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
+from specnb.reproduce.provenance import ROOT, shipped_data
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+def find_notebook(name: str) -> Path:
+    """A notebook from its path, its stem or its leading number. Raises ValueError with the nearest name."""
+    if Path(name).is_file() and name.endswith(".ipynb"):
+        return Path(name)
+    stems = [path.stem for path in all_notebooks()]
+    found = [stem for stem in stems if Path(name).stem in (stem, stem.partition("_")[0])]
+    if not found:
+        nearest = difflib.get_close_matches(name, stems, n=1, cutoff=0.3)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        raise ValueError(f"there is no notebook {name}{hint} There are: {', '.join(stems)}")
+    return NOTEBOOKS / f"{found[0]}.ipynb"
+
+
+def all_notebooks() -> list[Path]:
+    """The project's notebooks, in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def paper(args):
+    """Run all notebooks that are not fresh and write the index."""
+    notebooks = [find_notebook(name) for name in args.only] if args.only else all_notebooks()
+    if not notebooks:
+        raise FileNotFoundError(f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository")
+    check_writable(args.output)
+    plan = []
+    for notebook in notebooks:  # every one is checked before the first one runs
+        check_pair(notebook)
+        overrides, limit = profile_of(notebook, args.profile)
+        plan.append((notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit))
+    fetch_missing(args)
+    for notebook, values, output, limit in plan:
+        print(f"{notebook.stem} ({args.profile}): ", end="", flush=True)
+        if not args.force and is_fresh(notebook, values, output):
+            print("unchanged")
+            continue
+        print("running", flush=True)
+        results = run_notebook(notebook, values, output, limit, args.profile)
+        print(f"  {results['wall_time_s']:.0f} s, {len(results['outputs'])} files in {output}")
+        write_index(args.output)
+    print(f"index: {write_index(args.output)}")
+
+
+def run(args):
+    """Run one notebook with given parameters."""
+    notebook = find_notebook(args.notebook)
+    output = args.output or ROOT / "data" / "artifacts" / "runs" / notebook.stem
+    results = run_notebook(notebook, dict(_given(args.parameter)), output, 60.0 * args.minutes)
+    for name, result in results["results"].items():
+        print(f"{name} = {result['value']} {result['unit']}".rstrip())
+    print(f"{results['wall_time_s']:.0f} s, {len(results['outputs'])} files in {output}")
+
+
+def run_sweep(args):
+    """Run one notebook over a grid of parameters."""
+    from specnb.reproduce.sweep import sweep
+
+    notebook = find_notebook(args.notebook)
+    output = args.output or ROOT / "data" / "artifacts" / "sweeps" / notebook.stem
+    grid = {}
+    for name, text in _given(args.parameter):
+        grid.setdefault(name, []).extend(split_values(text))
+    fetch_missing(args)  # else the first runs fetch them, all at once, and are not fresh afterwards
+    sweep(notebook, grid, output, args.jobs, 60.0 * args.minutes, args.x, args.y)
+    print(f"table and figure: {output / 'sweep.*'}")
+
+
+def split_values(text: str) -> list[str]:
+    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``: commas in brackets do not split."""
+    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]
+
+
+def _given(texts):
+    """Name and value of each ``-p name=value`` option."""
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"-p {text}: write name=value")
+        yield name.strip(), value
+
+
+def stars(args):
+    """Fetch the real stars."""
+    print(gaia.real_stars()[1])
+    print(archive.real_apogee()[1])
+
+
+def fetch_missing(args):
+    """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
+    if not (gaia.real_files() and archive.real_files()):
+        stars(args)
+
+
+def emulator(args):
+    """Train a shipped emulator anew."""
+    from specnb.simulator.grid import BANDS
+    from specnb.reproduce.shipping import STATISTICS, ship_emulator
+
+    for name, value in ship_emulator(BANDS[args.band]).items():
+        print(f"{value:.1e}  {STATISTICS[name]}")
+
+
+def translator(args):
+    """Train a shipped translator anew."""
+    from specnb.reproduce.shipping import ship_translator
+
+    for name, value in ship_translator(args.survey).items():
+        print(f"{value:.1e}  {name}")
+
+
+def list_data(args):
+    """Print the data files there are and their sizes."""
+    made = (ROOT / "data" / "artifacts").rglob("*")
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": gaia.data_folder().rglob("*")}
+    for title, files in groups.items():
+        print(f"{title}:")
+        for path in sorted(path for path in files if path.is_file()):
+            print(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    top = argparse.ArgumentParser(prog="specnb", description="Reproduce the figures and run the notebooks of specnb.")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("paper", help="run the notebooks whose results are not fresh")
+    command.add_argument("--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)")
+    command.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number")
+    command.add_argument("--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures")
+    command.add_argument("--force", action="store_true", help="run even what is fresh")
+    command.set_defaults(do=paper)
+
+    command = commands.add_parser("run", help="run one notebook with parameters of your own")
+    command.add_argument("notebook", help="path, name or number")
+    command.add_argument("-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE")
+    command.add_argument("--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)")
+    command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
+    command.set_defaults(do=run)
+
+    command = commands.add_parser(
+        "sweep",
+        help="run one notebook over a grid of parameters",
+        description="Run one notebook at all combinations of the values of its parameters, skip runs whose results "
+        "are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an interruption, the same command goes on.",
+        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
+    )
+    command.add_argument("notebook", help="path, name or number")
+    command.add_argument(
+        "-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE,VALUE,...",
+        help="values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'",
+    )  # fmt: skip
+    command.add_argument("--jobs", type=int, help="how many run at a time (default: number of cores)")
+    command.add_argument("--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)")
+    command.add_argument("--minutes", type=float, default=60.0, help="time limit of each run (default: 60)")
+    command.add_argument("--x", metavar="NAME", help="parameter to draw against (default: the first varied number)")
+    command.add_argument("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)")
+    command.set_defaults(do=run_sweep)
+
+    command = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
+    kinds = command.add_subparsers(required=True, metavar="what")
+    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
+    command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
+    command.add_argument("band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)")
+    command.set_defaults(do=emulator)
+    command = kinds.add_parser("translator", help="train a shipped translator anew with its mock survey")
+    command.add_argument("survey", choices=("rvs", "apogee"), help="which")
+    command.set_defaults(do=translator)
+    kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
+    return top
+
+
+def main(arguments=None) -> int:
+    """Run one command; the exit code is 1 after an error, told in one message."""
+    args = parser().parse_args(arguments)
+    try:
+        args.do(args)
+    except (NotebookError, ValueError, OSError) as error:
+        print(f"specnb: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("specnb: interrupted; earlier results are untouched", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

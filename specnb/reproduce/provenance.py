@@ -1,0 +1,97 @@
+"""Where results come from: checksums, the state of the code, versions, machine, and whether results are fresh."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from specnb.surveys.rvs import archive as gaia
+from specnb.surveys.apogee import archive
+from specnb.core.paths import ROOT, data_folder
+
+# What decides the figures besides the code and the data.
+PACKAGES = ("torch", "numpy", "scipy", "astropy", "h5py", "scikit-learn", "matplotlib", "papermill", "jupyterlab")
+NOT_SHIPPED = ("artifacts", "real", "recipes")
+
+
+def checksum(path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def checksums(folder) -> dict[str, str]:
+    """SHA-256 of every file in a folder that is not hidden, by name."""
+    return {path.name: checksum(path) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()}
+
+
+def shipped_data() -> list[Path]:
+    """The data files that belong to the repository."""
+    data = ROOT / "data"
+    files = [path for path in sorted(data.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    return [path for path in files if path.relative_to(data).parts[0] not in NOT_SHIPPED]
+
+
+def portable_name(path) -> str:
+    """A file's name on every machine: relative to the repository or to SPECNB_DATA, else the bare name."""
+    path = Path(path).resolve()
+    for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (ROOT, "")):
+        if path.is_relative_to(folder):
+            return prefix + path.relative_to(folder).as_posix()
+    return path.name
+
+
+def git_state(root: Path = ROOT) -> dict:
+    """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
+
+    def git(*arguments):
+        done = subprocess.run(["git", "-C", root, *arguments], check=False, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    try:
+        inside = git("rev-parse", "--show-toplevel")
+    except FileNotFoundError:  # no git on this machine
+        inside = None
+    if inside is None or Path(inside).resolve() != root.resolve():
+        return {"commit": None, "dirty": None}
+    changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
+    return {"commit": git("rev-parse", "--verify", "--quiet", "HEAD"), "dirty": bool(changes)}
+
+
+def environment() -> dict:
+    """Versions of Python and packages, and the platform."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+
+
+def code_key(notebook: Path, parameters: dict) -> str:
+    """SHA-256 of all that decides a notebook's results, except for the real spectra.
+
+    That is the notebook's cells (not its outputs), the parameters, the source of specnb, the shipped data and the
+    versions of the packages that decide figures.
+    """
+    cells = [(cell["cell_type"], cell["source"]) for cell in json.loads(notebook.read_text("utf-8"))["cells"]]
+    files = [*(ROOT / "specnb").rglob("*.py"), *shipped_data()]
+    return _digest(
+        cells,
+        parameters,
+        {p.relative_to(ROOT).as_posix(): checksum(p) for p in sorted(files)},
+        {package: version(package) for package in PACKAGES},
+    )
+
+
+def stars_key() -> str:
+    """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
+    return _digest(
+        {p.name: checksum(p) for p in [*gaia.real_files(), *archive.real_files()]}, os.environ.get("SPECNB_OFFLINE", "")
+    )
+
+
+def _digest(*values) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

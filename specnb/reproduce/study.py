@@ -1,0 +1,180 @@
+"""What a notebook leaves behind: figures, tables, numbers and the inputs they came from.
+
+A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and everything is
+only shown; the runner sets it to a folder, and everything is shown and written there.
+"""
+
+import csv
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython import get_ipython
+from IPython.core.pylabtools import select_figure_formats
+from IPython.display import Markdown
+
+from specnb.reproduce.provenance import checksum, portable_name
+
+RECORD = "study.json"
+MISSING = "–"
+# Nothing in a file may depend on when or with which release it was drawn.
+METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+
+
+class Study:
+    """Show figures, tables and numbers and, given a folder, write them there.
+
+    Parameters
+    ----------
+    output : str or Path
+        Folder to write into, made if missing; empty to write nothing.
+    """
+
+    def __init__(self, output=""):
+        self.folder = Path(output) if output else None
+        self.record = {"figures": {}, "tables": {}, "results": {}, "inputs": {}}
+        if shell := get_ipython():  # a Figure made without pyplot is shown as well
+            select_figure_formats(shell, {"png"})
+
+    def figure(self, fig, name: str, caption: str):
+        """Write ``name.png`` (200 dpi) and ``name.pdf``, the same bytes for the same figure.
+
+        Returns
+        -------
+        matplotlib Figure
+            ``fig``, so that a cell that ends with this call shows it.
+        """
+        for kind, metadata in METADATA.items():
+            self._write(f"{_checked(name)}.{kind}", fig.savefig, format=kind, dpi=200, metadata=metadata)
+        self._note("figures", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in METADATA]})
+        plt.close(fig)  # pyplot would show it a second time at the end of the cell
+        return fig
+
+    def table(self, table, name: str, caption: str, formats=None) -> Markdown:
+        """Write ``name.csv`` (7 significant digits), ``name.tex`` and ``name.md``, with units in the header.
+
+        Parameters
+        ----------
+        table : astropy Table
+        name, caption : str
+        formats : dict, optional
+            Format of the numbers of a column in the LaTeX and Markdown tables, such as ``{"teff": ".0f"}``.
+            Otherwise the largest number of a column has four significant digits.
+
+        Returns
+        -------
+        IPython Markdown
+            What a notebook shows.
+        """
+        formats = formats or {}
+        if unknown := set(formats) - set(table.colnames):
+            raise ValueError(f"formats of table {name!r} name no column: {', '.join(sorted(unknown))}")
+        shown = [_cells(table[c], formats.get(c)) for c in table.colnames]
+        exact = [_cells(table[c], ".7g" if table[c].dtype.kind == "f" else None, missing="") for c in table.colnames]
+        plain = [_header(table[c], "{} [{}]", "generic") for c in table.colnames]
+        texts = {
+            "csv": _csv(plain, exact),
+            "tex": _latex(table, shown, caption),
+            "md": "\n".join("| " + " | ".join(row) + " |" for row in [plain, ["---"] * len(plain), *zip(*shown)])
+            + "\n",
+        }
+        for kind, text in texts.items():
+            self._write(f"{_checked(name)}.{kind}", Path.write_text, text, encoding="utf-8")
+        self._note("tables", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in texts]})
+        return Markdown(f"{caption}\n\n{texts['md']}")
+
+    def result(self, name: str, value, unit: str = ""):
+        """Record one number, bool or text and return it. A number that is not finite is a ValueError."""
+        plain = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+        if not isinstance(plain, bool | int | float | str):
+            raise TypeError(f"result {name!r} is a {type(value).__name__}: give one number, bool or str")
+        if isinstance(plain, float) and not math.isfinite(plain):
+            raise ValueError(f"result {name!r} is {plain}: give a finite number")
+        self._note("results", _checked(name), {"value": plain, "unit": str(unit)})
+        return plain
+
+    def input(self, path) -> Path:
+        """Record the SHA-256 of a file that the notebook reads and return its path."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no input file {path}")
+        self._note("inputs", portable_name(path), checksum(path))
+        return path
+
+    def _write(self, name, write, *arguments, **options):
+        """Call ``write(path, ...)`` for a temporary file and rename it to ``name``."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".{name}.tmp"
+        try:
+            write(temporary, *arguments, **options)
+            os.replace(temporary, self.folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _note(self, kind, name, value):
+        self.record[kind][name] = value
+        text = json.dumps(self.record, indent=1, ensure_ascii=False)
+        self._write(RECORD, Path.write_text, text, encoding="utf-8")
+
+
+def _checked(name):
+    if not re.fullmatch(r"\w[\w-]*", name, flags=re.ASCII):
+        raise ValueError(f"{name!r} cannot be a name: use letters, digits, '_' and '-'")
+    return name
+
+
+def _header(column, pattern, unit_format):
+    unit = column.unit.to_string(unit_format) if column.unit is not None else ""
+    return pattern.format(column.name, unit) if unit else column.name
+
+
+def _cells(column, form, missing=MISSING):
+    """The cells of one column as text; ``missing`` where a number is masked or not finite."""
+    values = np.ma.getdata(column)
+    masked = np.broadcast_to(np.ma.getmaskarray(column), values.shape)
+    if values.dtype.kind == "f":
+        masked = masked | ~np.isfinite(values)
+        form = form or _number_format(np.abs(values[~masked]))
+    return [missing if bad else format(value.item(), form or "") for value, bad in zip(values, masked)]
+
+
+def _number_format(sizes):
+    sizes = sizes[sizes > 0]
+    if not sizes.size:
+        return ".1f"
+    decimals = max(0, 3 - math.floor(math.log10(sizes.max())))
+    fixed = decimals <= 6 and sizes.max() < 1e6 and sizes.min() >= 10.0**-decimals
+    return f".{decimals}f" if fixed else ".4g"
+
+
+def _csv(header, columns):
+    lines = _Lines()
+    csv.writer(lines, lineterminator="\n").writerows([header, *zip(*columns)])
+    return "".join(lines)
+
+
+class _Lines(list):
+    write = list.append
+
+
+def _latex(table, shown, caption):
+    header = [_header(table[c], r"{} [{}]", "latex_inline") for c in table.colnames]
+    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in [header, *zip(*shown)]]
+    align = "".join("l" if table[c].dtype.kind in "OSU" else "r" for c in table.colnames)
+    begin = [r"\begin{table}", rf"\caption{{{_escaped(caption)}}}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
+    end = [r"\hline", r"\end{tabular}", r"\end{table}"]
+    return "\n".join([*begin, rows[0], r"\hline", *rows[1:], *end]) + "\n"
+
+
+def _escaped(text):
+    """Text with LaTeX's special characters escaped, but not inside $...$."""
+    pieces = re.split(r"(\$[^$]*\$)", text)
+    return "".join(
+        p if p.startswith("$") else re.sub(r"([&%#_])", r"\\\1", p).replace(MISSING, r"\dots{}") for p in pieces
+    )

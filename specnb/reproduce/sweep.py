@@ -1,0 +1,255 @@
+"""Run a notebook over a grid of parameters, several points at a time, and collect the results in one table and figure.
+
+Each point is an ordinary run with a folder of its own: what is fresh is skipped, and a sweep that was killed goes on.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Column, MaskedColumn, Table
+
+from specnb.plots.sweep import results_against
+from specnb.reproduce.parameters import check_parameters
+from specnb.reproduce.runner import RESULTS, NotebookError, check_pair, check_writable, is_fresh, kill, run_notebook
+from specnb.reproduce.study import Study
+
+LONGEST_NAME = 150  # bytes of a folder's name; file systems allow 255, and the runner adds to it
+
+
+def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=None, y=None, progress=True) -> Table:
+    """Run a notebook at all points of a grid whose results are not fresh.
+
+    After every run the table and the figure of all fresh points are written to ``output``: sweep.csv, .md and .tex
+    (see `collect`), sweep.png and .pdf. Results of other points may lie in that folder; they are left alone.
+
+    Parameters
+    ----------
+    notebook : path of an .ipynb file
+    grid : dict
+        Values of each parameter: a list, a tuple, a range, an array or a single value. The grid is their product.
+    output : path
+        Folder of the sweep; each point has a folder in it, such as ``latent=5,n_stars=5000,seed=1``.
+    jobs : int, optional
+        How many run at a time; they share the cores. Default: number of cores.
+    timeout : float
+        Wall-clock limit of one run in seconds.
+    x : str, optional
+        Parameter on the figure's horizontal axis; default: the first with several values, a number rather than text,
+        that is not the seed.
+    y : str or sequence of str, optional
+        Results to draw; default: all that are numbers.
+    progress : bool
+        Print a line for each run.
+
+    Returns
+    -------
+    Table
+        As from `collect`, of the points of this grid.
+
+    Raises
+    ------
+    ValueError
+        Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired .py differ.
+        At the end: where no run has a result ``y``.
+    OSError
+        Before anything runs, where ``output`` cannot be written.
+    NotebookError
+        At the end, where points failed; the others have run.
+    """
+    notebook, output, jobs = Path(notebook), Path(output), os.cpu_count() if jobs is None else jobs
+    if jobs < 1:
+        raise ValueError(f"cannot run {jobs} notebooks at a time: give 1 job or more")
+    points, varied = grid_points(notebook, grid)
+    x = _axis(points, varied, grid, x)
+    y = [y] if isinstance(y, str) else y
+    check_pair(notebook)
+    check_writable(output)
+    say = print if progress else lambda *args, **options: None
+
+    fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
+    waiting = {name: values for name, values in points.items() if name not in fresh}
+    failed = {}
+    say(f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run", flush=True)
+    with ThreadPoolExecutor(jobs) as pool:
+        cores = max(1, (os.cpu_count() or 1) // jobs)
+        runs = {
+            pool.submit(run_notebook, notebook, v, output / name, timeout, cores=cores): name
+            for name, v in waiting.items()
+        }
+        try:
+            for number, run in enumerate(as_completed(runs), start=1):
+                name, trouble = runs[run], None
+                try:
+                    seconds = run.result()["wall_time_s"]
+                except (NotebookError, ValueError, OSError) as error:
+                    failed[name] = trouble = " ".join(str(error).split())
+                else:
+                    fresh.add(name)
+                    with contextlib.suppress(ValueError):  # a wrong y stops no run: it is told at the end
+                        _write(notebook, output, sorted(fresh), varied, x, y)
+                say(f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True)
+        except BaseException:  # such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's
+            _stop(runs)
+            raise
+    table = _write(notebook, output, sorted(fresh), varied, x, y) if fresh else None
+    if failed:
+        names = " and ".join(failed)
+        raise NotebookError(
+            f"{len(failed)} of {len(points)} points failed: {names} (the first: {next(iter(failed.values()))}); mend the "
+            "notebook, give it more time or leave these values out, and sweep again: all other points are done"
+        )
+    return table
+
+
+def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
+    """All points of a grid, each with all its parameters checked, by the name of its folder; and what is varied.
+
+    The second value names the parameters with more than one value or, if there is none, all given ones. A folder's
+    name holds the given parameters, so that it does not change when a grid gets more values. Raises ValueError for an
+    empty grid, an unknown parameter or a value of a wrong type.
+    """
+    values = {name: _several(given) for name, given in grid.items()}
+    if empty := [name for name, several in values.items() if not several]:
+        raise ValueError(f"the grid has no value of {empty[0]}: give at least one")
+    if not values:
+        raise ValueError("the grid is empty: give at least one parameter and its values")
+    points = {}
+    for point in itertools.product(*values.values()):
+        checked = check_parameters(notebook, dict(zip(values, point)))
+        points[_folder_name({name: value for name, value in checked.items() if name in values})] = checked
+    return points, _varied(list(points.values())) or [name for name in next(iter(points.values())) if name in values]
+
+
+def collect(folder, runs=None, parameters=None) -> Table:
+    """The results of many runs as one table.
+
+    Parameters
+    ----------
+    folder : path
+        Folder that holds the folders of the runs.
+    runs : sequence of str, optional
+        Names of those folders; default: all that hold results, also those an older code or grid left.
+    parameters : sequence of str, optional
+        Which to show; default: those that differ between the runs or, if none does, from the notebook's defaults.
+
+    Returns
+    -------
+    Table
+        One row a run, sorted: the parameters, all results that are numbers (masked where a run has none; one with
+        the name of a parameter gets the ending _result) and wall_time (s). ``table.meta`` lists the names of ``parameters`` and ``results``.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there are no results.
+    """
+    folder = Path(folder)
+    if runs is None:
+        runs = [path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}")]
+    found = [json.loads((folder / run / RESULTS).read_text("utf-8")) for run in runs]
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no results of runs: give the --output folder of a sweep")
+    if parameters is None:
+        changed = dict.fromkeys(name for each in found for name in each["changed"])
+        parameters = _varied([each["parameters"] for each in found]) or list(changed)
+    units = {"wall_time": "s"}
+    rows = []
+    for each in found:
+        row = {name: _plain(each["parameters"].get(name)) for name in parameters}
+        for name, result in each["results"].items():
+            if isinstance(result["value"], int | float) and not isinstance(result["value"], bool):
+                name = f"{name}_result" if name in [*each["parameters"], "wall_time"] else name
+                row[name] = result["value"]
+                units.setdefault(name, result["unit"])
+        rows.append(row | {"wall_time": each["wall_time_s"]})
+    rows.sort(key=lambda row: [_sortable(row[name]) for name in parameters])
+    results = [name for name in dict.fromkeys(itertools.chain(*rows)) if name not in [*parameters, "wall_time"]]
+    columns = [
+        _column(name, [row.get(name) for row in rows], units.get(name)) for name in [*parameters, *results, "wall_time"]
+    ]
+    return Table(columns, meta={"parameters": list(parameters), "results": results})
+
+
+def _several(given):
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    return list(given) if isinstance(given, list | tuple | range) else [given]
+
+
+def _folder_name(values):
+    name = ",".join(f"{key}={_safe(_plain(value))}" for key, value in values.items())
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}-{_digest(name)}"
+
+
+def _safe(value):
+    """A value as part of a file's name; with a digest where other values would look the same."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    safe = re.sub(r"[^\w.+-]+", "_", text, flags=re.ASCII).strip("_")[:40]
+    return safe if safe == text else f"{safe}-{_digest(text)}"
+
+
+def _digest(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _plain(value):
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+
+
+def _varied(points):
+    names = dict.fromkeys(itertools.chain(*points))
+    return [name for name in names if len({_plain(point.get(name)) for point in points}) > 1]
+
+
+def _sortable(value):
+    return (value is None, isinstance(value, str), value)
+
+
+def _column(name, values, unit):
+    missing = [value is None for value in values]
+    if not any(missing):
+        return Column(values, name=name, unit=unit or None)
+    fill = next(value for value in values if value is not None)
+    filled = [fill if value is None else value for value in values]
+    return MaskedColumn(filled, name=name, mask=missing, unit=unit or None)
+
+
+def _axis(points, varied, grid, x):
+    """The parameter on the horizontal axis."""
+    if x is not None and x not in grid:
+        raise ValueError(f"x is {x}, which is no parameter of this grid: choose one of {', '.join(grid)}")
+    first = next(iter(points.values()))
+    choice = [name for name in grid if name in varied]
+    numbers = [name for name in choice if type(first[name]) in (int, float)]
+    return x or next((name for name in [*numbers, *choice] if name != "seed"), choice[0])
+
+
+def _write(notebook, output, runs, varied, x, y):
+    """Write the table and the figure of the given runs, each file as a whole."""
+    shown = varied if x in varied else [x, *varied]
+    table, study = collect(output, runs, shown), Study(output)
+    title = f"{notebook.stem}, {len(table)} runs"
+    study.table(table, "sweep", f"{title}: parameters, results and run time.")
+    if y or table.meta["results"]:
+        figure = results_against(table, x, y or table.meta["results"])
+        study.figure(figure, "sweep", f"{title}: each run (points) and the median at each {x} (line).")
+    return table
+
+
+def _stop(runs):
+    """Drop the runs that wait and kill those under way; `run_notebook` then clears up after them."""
+    import psutil
+
+    for run in runs:
+        run.cancel()
+    while wait(runs, timeout=0.2).not_done:  # again and again: a thread may be about to start its notebook
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "specnb.reproduce.runner" in child.cmdline():
+                    kill(child.pid)

@@ -1,0 +1,126 @@
+"""The pseudo-continuum of APOGEE spectra, the same for synthetic and for observed ones.
+
+As in The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and Cycle-StarNet (O'Briain
+et al. 2021, ApJ 906, 130): on each of the three detectors a Chebyshev polynomial of 4th order through fixed pixels that
+hardly depend on the labels, those of data/apogee_continuum.ecsv. Lines cover them all the same in cool stars, so that
+this is not the true continuum; what counts is that both domains are divided by the same functional of the spectrum.
+"""
+
+from functools import cache
+
+import numpy as np
+from astropy.table import Table
+
+from specnb.core.paths import DATA
+from specnb.core.wavelength import APOGEE_CUT, APOGEE_PIXELS
+
+FILE = DATA / "apogee_continuum.ecsv"
+ORDER = 4
+DETECTOR_EDGES = (15_800.0, 16_420.0)  # Å, between the three detectors
+# A detector's polynomial counts as determined by this many good continuum pixels in each third of the detector (they
+# hold 28-112 of them). A choice: without support in a third, a polynomial of 4th order runs away there.
+LEAST_PIXELS = 10
+# A pixel counts as good if its inverse variance is no less than this fraction of the detector's best: a choice, which
+# leaves out errors a thousand times those of the other pixels, as pipelines give to bad pixels.
+LEAST_WEIGHT = 1e-6
+BATCH = 4096  # stars at a time, which bounds memory to some tens of MB besides the result
+
+
+@cache
+def continuum_pixels():
+    """Where spectra are taken as continuum.
+
+    Returns
+    -------
+    ndarray of bool, shape (7214,)
+        True at the 529 continuum pixels of `APOGEE_PIXELS`; read-only.
+    """
+    pixels = np.isin(APOGEE_CUT, Table.read(FILE)["pixel"])
+    pixels.flags.writeable = False
+    return pixels
+
+
+def continuum(flux, ivar):
+    """Pseudo-continuum of spectra: per detector the polynomial with the least Σ ivar (flux − polynomial)².
+
+    That is the fit in which each residual is weighted by 1/error.
+
+    Parameters
+    ----------
+    flux : array_like, shape (n, 7214)
+        Flux on `APOGEE_PIXELS`, in any unit.
+    ivar : array_like, shape (n, 7214)
+        Inverse variance, in the unit of flux to the power −2. Where it is 0 the flux has no weight and may be NaN.
+
+    Returns
+    -------
+    ndarray, shape (n, 7214)
+        In the unit of flux; float32 if flux is, else float64. NaN on a detector whose polynomial is not determined:
+        one with a third that holds fewer than `LEAST_PIXELS` good continuum pixels. Mask it.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, an ivar is negative, NaN or infinite, or a flux with weight is not finite.
+    """
+    flux, ivar = np.asarray(flux), np.asarray(ivar)
+    if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
+        raise ValueError(
+            f"flux has shape {flux.shape} and ivar {ivar.shape}: give a row a star and the {len(APOGEE_PIXELS)} pixels "
+            "of specnb.core.wavelength.APOGEE_PIXELS for both"
+        )
+    result = np.empty(flux.shape, np.float32 if flux.dtype == np.float32 else float)
+    edges = np.searchsorted(APOGEE_PIXELS, DETECTOR_EDGES)
+    for start in range(0, len(flux), BATCH):
+        rows = slice(start, start + BATCH)
+        for columns in map(slice, [0, *edges], [*edges, len(APOGEE_PIXELS)]):
+            result[rows, columns] = _polynomial(
+                APOGEE_PIXELS[columns], flux[rows, columns], ivar[rows, columns], continuum_pixels()[columns]
+            )
+    return result
+
+
+def normalize(flux, ivar=None):
+    """Flux over its pseudo-continuum.
+
+    Parameters
+    ----------
+    flux : array_like, shape (n, 7214)
+        Flux on `APOGEE_PIXELS`, in any unit.
+    ivar : array_like, shape (n, 7214), optional
+        Inverse variance; equal weights without it, as for synthetic spectra.
+
+    Returns
+    -------
+    ndarray, shape (n, 7214)
+        Dimensionless, of the type and with the NaN of `continuum`.
+    """
+    flux = np.asarray(flux)
+    ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else ivar
+    return flux / continuum(flux, ivar)
+
+
+def _polynomial(wavelength, flux, ivar, chosen):
+    """Best polynomial of one detector for each star, by the normal equations of weighted least squares."""
+    x = 2 * (wavelength - wavelength[0]) / (wavelength[-1] - wavelength[0]) - 1  # −1…1: well conditioned
+    basis = np.polynomial.chebyshev.chebvander(x, ORDER)
+    points, flux, ivar = basis[chosen], flux[:, chosen].astype(float), ivar[:, chosen].astype(float)
+    if not np.all((ivar >= 0) & (ivar < np.inf)):
+        raise ValueError("ivar has negative, NaN or infinite values: give 0 where a pixel is bad")
+    if not np.all(np.isfinite(flux) | (ivar == 0)):
+        raise ValueError("flux is not finite where ivar is above 0: give ivar 0 where a pixel is bad")
+    best = ivar.max(axis=1, keepdims=True)
+    weight = ivar / np.where(best > 0, best, 1)  # of order 1, whatever the unit
+    weight[weight < LEAST_WEIGHT] = 0
+    thirds = np.digitize(x[chosen], (-1 / 3, 1 / 3))
+    counts = np.stack([(weight[:, thirds == third] > 0).sum(axis=1) for third in range(3)])
+    determined = (counts >= LEAST_PIXELS).all(axis=0)
+
+    # (n, 5, 5) at once as a matrix product over the pixels, without an array of stars x pixels x 25
+    squares = (points[:, :, None] * points[:, None, :]).reshape(len(points), -1)
+    matrix = (weight @ squares).reshape(-1, ORDER + 1, ORDER + 1)
+    vector = np.where(weight > 0, weight * flux, 0) @ points
+    matrix[~determined] = np.eye(ORDER + 1)
+    coefficients = np.linalg.solve(matrix, vector[..., None])[..., 0]
+    coefficients[~determined] = np.nan
+    return coefficients @ basis.T

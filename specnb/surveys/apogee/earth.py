@@ -1,0 +1,104 @@
+"""What the Earth's atmosphere adds to spectra of APOGEE: telluric absorption and the airglow of the night sky.
+
+Both stand still in the frame of the spectrograph and so move, from star to star, in the rest frame of the stars.
+Positions and strengths were measured in the sky and telluric spectra of the three visits in the DR17 file
+apStar-dr17-2M17335483-2753043.fits (medians; S/N of the star 67-106 a visit and 154 together), those of CO2 are computed.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from specnb.core.broadening import FWHM_PER_SIGMA
+from specnb.core.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_RESOLVING_POWER, C_KM_S
+
+# Airglow, mostly OH: vacuum Å, and peak in units of that star's continuum.
+SKY_LINES = (
+    (15187.2, 9.8), (15241.0, 35.0), (15287.8, 13.0), (15332.4, 28.8), (15395.3, 10.3), (15431.8, 13.6), (15432.5, 13.5),
+    (15500.9, 2.3), (15509.8, 4.7), (15517.9, 1.5), (15539.7, 6.0), (15541.0, 6.0), (15546.2, 6.4), (15570.2, 3.6),
+    (15597.6, 14.1), (15631.5, 7.8), (15655.0, 18.7), (15657.8, 2.1), (15702.5, 5.6), (15868.4, 3.0), (15870.2, 3.0),
+    (15972.6, 10.4), (16030.8, 34.7), (16079.8, 14.1), (16128.6, 28.7), (16194.6, 11.3), (16235.0, 14.5), (16235.8, 14.8),
+    (16317.1, 5.3), (16341.8, 2.3), (16350.7, 7.1), (16352.0, 6.9), (16360.4, 1.5), (16388.5, 6.5), (16414.7, 3.7),
+    (16475.6, 2.7), (16477.3, 2.6), (16479.0, 6.3), (16502.3, 17.2), (16553.8, 6.5), (16689.3, 3.5), (16692.4, 48.5),
+    (16709.2, 10.6), (16731.6, 3.1), (16733.4, 3.2), (16840.6, 6.9), (16903.7, 31.5),
+)  # fmt: skip
+SKY_SNR = 154.0  # of that star
+
+# Telluric lines: vacuum Å and peak optical depth. Those below 15,320 Å are taken for water, the others for methane.
+WATER_LINES = (
+    (15142.3, 0.13), (15148.4, 0.29), (15162.9, 0.47), (15168.2, 0.40), (15172.5, 0.13), (15176.1, 0.48), (15183.8, 0.21),
+    (15189.1, 0.21), (15190.3, 0.10), (15191.8, 0.29), (15194.7, 0.10), (15204.4, 0.20), (15218.7, 0.18), (15234.5, 0.09),
+    (15245.6, 0.16), (15258.1, 0.15), (15267.8, 0.18), (15273.9, 0.17), (15287.6, 0.13), (15313.6, 0.14),
+)  # fmt: skip
+METHANE_LINES = (
+    (16354.3, 0.21), (16376.9, 0.16), (16403.6, 0.24), (16429.2, 0.38), (16482.3, 0.37), (16509.6, 0.44), (16520.3, 0.09),
+    (16537.2, 0.37), (16565.5, 0.18), (16594.2, 0.09), (16623.3, 0.11), (16654.6, 0.32), (16655.9, 0.36), (16657.6, 0.30),
+    (16659.6, 0.38), (16662.0, 0.29), (16664.7, 0.21), (16668.0, 0.17), (16671.4, 0.10), (16744.5, 0.21), (16776.0, 0.26),
+    (16807.9, 0.20), (16840.3, 0.38), (16873.2, 0.20), (16905.9, 0.23), (16909.8, 0.10), (16915.5, 0.13), (16939.8, 0.09),
+)  # fmt: skip
+# Bands of CO2: origin and B' - B" in 1/cm (rounded; 57 lines fall on those of the star's telluric spectrum to 0.12 Å rms).
+CARBON_DIOXIDE_BANDS = ((6347.85, -0.0039), (6227.92, -0.0035))
+
+_PER_PIXEL = 4  # samples of a pattern in a pixel of APOGEE
+_STEP = 6e-6  # of a pixel in log10 of wavelength
+
+
+def carbon_dioxide_lines():
+    """Vacuum Å and peak optical depth of the telluric lines of CO2 in APOGEE, a linear molecule whose levels of odd J
+    do not exist; populations at 265 K."""
+    j = np.arange(0, 60, 2)
+    lower, m = np.concatenate([j, j[1:]]), np.concatenate([j + 1, -j[1:]])  # R and P branches
+    strength = np.abs(m) * np.exp(-1.4388 * 0.3902 * lower * (lower + 1) / 265.0)
+    wavelength = [1e8 / (origin + (0.7804 + change) * m + change * m**2) for origin, change in CARBON_DIOXIDE_BANDS]
+    return np.column_stack([np.concatenate(wavelength), np.tile(0.37 * strength / strength.max(), 2)])
+
+
+@cache
+def pattern(name):
+    """Spectrum of the atmosphere as APOGEE sees it, in fine steps.
+
+    Parameters
+    ----------
+    name : {"sky", "water", "dry"}
+        Airglow in units of the reference star's continuum, or optical depth of water, or of CO2 and methane.
+
+    Returns
+    -------
+    ndarray, shape (34297,)
+        For `seen_at_rest`.
+    """
+    lines = {
+        "sky": np.array(SKY_LINES),
+        "water": np.array(WATER_LINES),
+        "dry": np.concatenate([METHANE_LINES, carbon_dioxide_lines()]),
+    }[name]
+    n = (len(APOGEE_NATIVE) - 1) * _PER_PIXEL + 1
+    wavelength = 10 ** (np.log10(APOGEE_NATIVE[0]) + np.arange(n) * _STEP / _PER_PIXEL)
+    total = np.zeros(n)
+    for centre, peak in lines:
+        sigma = centre / APOGEE_RESOLVING_POWER / FWHM_PER_SIGMA
+        total += peak * np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)
+    total.flags.writeable = False
+    return total
+
+
+def seen_at_rest(spectrum, rv):
+    """What a pattern at fixed observed wavelengths is at `APOGEE_PIXELS` once spectra are shifted to rest.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (34297,)
+        Of `pattern`; interpolated linearly.
+    rv : ndarray, shape (n,)
+        Radial velocities in km/s, up to ±500.
+
+    Returns
+    -------
+    ndarray, shape (n, 7214)
+    """
+    # light seen at rest wavelength λ was recorded at λ (1 + v/c)
+    shift = np.log10(1.0 + np.asarray(rv) / C_KM_S) / _STEP * _PER_PIXEL
+    whole = np.floor(shift).astype(int)
+    index = APOGEE_CUT * _PER_PIXEL + whole[:, None]
+    part = (shift - whole)[:, None]
+    return (1.0 - part) * spectrum[index] + part * spectrum[index + 1]

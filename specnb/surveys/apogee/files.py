@@ -1,0 +1,191 @@
+"""Read APOGEE spectra, apStar (asStar) and aspcapStar files of SDSS DR14 and DR17, on the papers' 7,214 pixels.
+
+What the files hold (data model of SDSS; measured where it says so)
+-------------------------------------------------------------------
+- *apStar* (from Las Campanas: asStar): images of 8,575 pixels, rest frame, vacuum: HDU 1 flux in 1e-17 erg/s/cm²/Å,
+  HDU 2 its error, HDU 3 the pixel mask. Rows: 0 the visits co-added with weights pixel by pixel, 1 the same with one
+  weight a visit, then the visits. A single visit is one row without rows (DR14) or row 0 over a row of zeros (DR17,
+  measured). This reader takes row 0.
+- *aspcapStar*: HDU 1 the flux over ASPCAP's continuum, HDU 2 its error, HDU 3 ASPCAP's best fit (of floating point,
+  which tells these files apart: there is no mask, so bad pixels show in the errors and in the flux alone), a table with
+  ASPCAP's parameters last. Row 0 if there are rows.
+- Between and beyond the detectors flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured), missing header values
+  are −9999.99.
+
+Tested with real apStar files of DR17 only; one-row files of DR14 and aspcapStar files were made from those in the
+tests, after the data model.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+
+from specnb.surveys.apogee.continuum import continuum
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
+
+FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # of APOGEE_NATIVE: CRVAL1 and CDELT1
+# Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray, saturated, not fixable, bad
+# dark, bad flat, bad error, no sky information) and 12 (significant sky line).
+BAD_BITS = 0b1_0000_1111_1111
+# Floor of the error, in units of the continuum, as in The Payne and Cycle-StarNet: flat fields and tellurics are no better.
+ERROR_FLOOR = 0.005
+# Above this error, in units of the continuum, a pixel is masked: it holds no information. A choice; the papers keep such
+# pixels with a huge error, which comes to the same.
+LARGEST_ERROR = 1.0
+MISSING = -9999.0  # header values at or below are missing
+KINDS = "apStar, asStar or aspcapStar files of SDSS DR14 or DR17"
+REMEDY = "download it again"
+# Columns of the labels: unit, and the header keywords or table columns that may hold it.
+LABELS = {
+    "snr": ("", ("SNR",)),
+    "n_visits": ("", ("NVISITS",)),
+    "vhelio": ("km / s", ("VHELIO",)),
+    "vscatter": ("km / s", ("VSCATTER",)),
+    "rv_teff": ("K", ("RV_TEFF", "RVTEFF")),
+    "rv_logg": ("dex", ("RV_LOGG", "RVLOGG")),
+    "rv_fe_h": ("dex", ("RV_FEH", "RVFEH")),
+    "teff": ("K", ("TEFF",)),
+    "logg": ("dex", ("LOGG",)),
+    "m_h": ("dex", ("M_H",)),
+    "alpha_m": ("dex", ("ALPHA_M",)),
+}
+TABLE = {"APOGEE_ID", *(keyword for _, keywords in LABELS.values() for keyword in keywords)}
+
+
+def read_apogee(paths):
+    """Read APOGEE spectra and divide them by their pseudo-continuum.
+
+    Parameters
+    ----------
+    paths : str, Path, or sequence of them
+        apStar, asStar or aspcapStar files, gzipped or not, one star each.
+
+    Returns
+    -------
+    Spectra
+        On `APOGEE_PIXELS`, over `specnb.surveys.apogee.continuum.continuum`, the errors no less than `ERROR_FLOOR`; aspcapStar
+        flux too, so that all spectra have the same continuum. Masked: pixels with one of `BAD_BITS`, without a finite
+        positive flux and error, with an error above `LARGEST_ERROR`, or on a detector without a continuum. ids are the
+        APOGEE ids. The labels are what the files say, masked where they do not: snr (per pixel), n_visits, vhelio and
+        vscatter (km/s), rv_teff, rv_logg and rv_fe_h (of the template for the radial velocity, coarse), and from
+        aspcapStar teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
+
+    Raises
+    ------
+    OSError
+        If a path is not a file.
+    ValueError
+        If a file is truncated, of another kind, on other wavelengths or without a good pixel, or a star appears twice.
+    """
+    paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    if not paths:
+        raise ValueError(f"no files to read spectra from: give {KINDS}")
+    stars = {}
+    for path in paths:
+        star, *contents = _read(path)
+        if star in stars:
+            raise ValueError(f"star {star} is in both {stars[star][0]} and {path}: give only one of them")
+        stars[star] = path, *contents
+    files, flux, error, mask, values = zip(*stars.values())
+    flux, error, mask = np.array(flux), np.array(error), np.array(mask)
+
+    scale = continuum(flux, np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2))
+    mask |= ~(scale > 0)
+    scale[mask] = 1
+    flux, error = flux / scale, np.maximum(error / scale, ERROR_FLOOR)
+    mask |= ~(error <= LARGEST_ERROR)
+    for path, star, empty in zip(files, stars, mask.all(axis=1)):
+        if empty:
+            raise ValueError(f"{path}: star {star} has no good pixel with a continuum: leave it out")
+    return Spectra(APOGEE_PIXELS, flux, error, mask, list(stars), _labels(values))
+
+
+def is_apogee(path):
+    """Whether a FITS file has the shape of an APOGEE spectrum: an image in HDU 1, where Gaia's files have a table.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    bool
+        False also for a file that is not FITS.
+    """
+    try:
+        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
+            warnings.simplefilter("ignore")  # of truncated files: the readers say it in one sentence
+            return len(hdus) > 1 and hdus[1].is_image
+    except (OSError, ValueError, TypeError, fits.VerifyError):
+        return False
+
+
+def _read(path):
+    """One file: id, flux, error and mask on `APOGEE_PIXELS`, and what the file says by keyword."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file: give {KINDS}")
+    try:
+        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
+            for sign in ("File may have been truncated", "Error validating header"):
+                warnings.filterwarnings("error", sign)
+            images = [hdu for hdu in hdus[1:4] if hdu.is_image]
+            data = [hdu.data for hdu in images]
+            header = {**hdus[0].header, **(images[0].header if images else {})}
+            if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
+                header |= {name: hdus[-1].data[name][0] for name in TABLE & {*hdus[-1].columns.names}}
+    except Exception as error:
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        raise ValueError(f"{path} cannot be read as FITS ({reason}), it may be truncated: {REMEDY}") from error
+    if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
+        raise ValueError(f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}")
+    _check_wavelengths(path, header, data)
+    flux, error, third = (np.atleast_2d(array)[0, APOGEE_CUT] for array in data)
+    flux, error = flux.astype(float), error.astype(float)
+    bad = (third & BAD_BITS) > 0 if third.dtype.kind in "iu" else np.zeros(flux.shape, bool)
+    mask = bad | ~(np.isfinite(flux) & np.isfinite(error) & (flux > 0) & (error > 0))
+    if mask.all():
+        raise ValueError(f"{path} has no good pixel, its flux is zero, missing or masked: leave it out")
+    star = header.get("OBJID") or header.get("APOGEE_ID") or _name(path)
+    return str(star).strip(), flux, error, mask, header
+
+
+def _name(path):
+    """The 2MASS name in the name of a file, or the latter itself."""
+    found = re.search(r"2M\d{8}[+-]\d{7}", path.name)
+    return found[0] if found else path.name.partition(".fits")[0]
+
+
+def _check_wavelengths(path, header, data):
+    """Raise ValueError unless an image has the 8,575 pixels of `APOGEE_NATIVE`."""
+    sizes = {array.shape[-1] for array in data}
+    if sizes != {len(APOGEE_NATIVE)}:
+        raise ValueError(
+            f"{path} has {' and '.join(map(str, sorted(sizes)))} pixels, not the {len(APOGEE_NATIVE)} of co-added APOGEE "
+            f"spectra (single exposures such as apVisit have others): give {KINDS}"
+        )
+    first, step = header.get("CRVAL1", np.nan), header.get("CDELT1", np.nan)
+    first -= (header.get("CRPIX1", 1) - 1) * step
+    shift = max(abs(first - FIRST_LOG_WAVELENGTH), abs(first + 8574 * step - FIRST_LOG_WAVELENGTH - 8574 * STEP))
+    if not shift < 0.02 * STEP:
+        raise ValueError(
+            f"{path} has its pixels at log λ = {first:.6f} + {step:.6e} i (CRVAL1, CDELT1), not at "
+            f"{FIRST_LOG_WAVELENGTH} + {STEP} i: give {KINDS}, which are in the rest frame on these pixels"
+        )
+
+
+def _labels(headers):
+    """Table of `LABELS` from the headers of stars, masked where they have no value."""
+    table = Table()
+    for name, (unit, keywords) in LABELS.items():
+        values = [next((header[key] for key in keywords if key in header), np.nan) for header in headers]
+        values = np.ma.filled(np.ma.masked_invalid(np.ma.array(values, dtype=float)), np.nan)
+        missing = ~(values > MISSING)
+        if name == "n_visits":
+            values = np.where(missing, 0, values).astype(int)
+        table[name] = MaskedColumn(values, mask=missing, unit=unit or None)
+    return table

@@ -1,0 +1,87 @@
+"""How observed spectra differ from synthetic ones of the same stars, and in a mock survey why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
+from specnb.surveys.apogee.effects import line_list, sky_light
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+
+# Changes of the flux from which on a cause is marked in a pixel: choices. That of a line is a mean over the stars; that
+# of the Earth's lines, which have both signs and come and go with the velocity, a root mean square.
+LEAST = {"wrong line strength": 0.01, "missing line": 0.01, "Earth's lines": 0.004}
+STARS = 200  # whose velocities tell where the Earth's lines fall
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """Difference observed − synthetic over many stars, pixel by pixel.
+
+    Attributes
+    ----------
+    mean, spread : ndarray, shape (n_pix,)
+        Mean and standard deviation over the stars whose pixel is good; NaN where fewer than two are.
+    stars : ndarray of int, shape (n_pix,)
+        Number of these stars.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    stars: np.ndarray
+
+
+def domain_gap(observed, synthetic) -> Gap:
+    """Compare spectra with the emulator's for the same stars.
+
+    Parameters
+    ----------
+    observed : Spectra
+    synthetic : ndarray, shape (n, n_pix)
+        On the same pixels, normalised in the same way.
+
+    Returns
+    -------
+    Gap
+    """
+    good = ~observed.mask
+    difference = np.where(good, observed.flux - synthetic, 0.0)
+    stars = good.sum(axis=0)
+    enough = np.where(stars > 1, stars, np.nan)
+    mean = difference.sum(axis=0) / enough
+    variance = np.where(good, (difference - mean) ** 2, 0.0).sum(axis=0) / (enough - 1)
+    return Gap(mean, np.sqrt(variance), stars)
+
+
+def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.ndarray]:
+    """Where a mock survey was made to differ from the emulator.
+
+    Parameters
+    ----------
+    config : ApogeeMockConfig
+        Of the survey.
+    synthetic : ndarray, shape (n, 7214)
+        The emulator's flux for its stars.
+    stars : Table
+        Their true labels, with rv and snr: it depends on them where the Earth's lines fall and how much they matter.
+
+    Returns
+    -------
+    dict of ndarray of bool, shape (7214,)
+        By cause, as in `LEAST`: True where it changes the flux by more. A missing line is that of a star at 4500 K and
+        [Fe/H] = 0; the Earth's lines are what is left of telluric absorption and of the airglow outside the masks.
+    """
+    log_strength, missing = line_list(config.line_list)
+    flux = np.maximum(np.asarray(synthetic, dtype=float).mean(axis=0), 1e-3)
+    stars = stars[:STARS]
+    sky = sky_light(stars, np.ones(len(stars)))
+    masked = sky * (np.asarray(stars["snr"])[:, None] / SKY_SNR) ** 2 > config.sky_limit
+    earth = (config.sky * np.where(masked, 0.0, sky)) ** 2
+    for name in ("water", "dry"):
+        earth += (config.telluric * seen_at_rest(pattern(name), stars["rv"])) ** 2
+    change = {
+        "wrong line strength": flux ** np.exp(config.wrong_lines * log_strength) - flux,
+        "missing line": flux * (1.0 - np.exp(-config.missing_lines * missing[0].sum(axis=0))),
+        "Earth's lines": np.sqrt(earth.mean(axis=0)),
+    }
+    return {name: np.abs(size) > LEAST[name] for name, size in change.items()}

@@ -1,0 +1,220 @@
+"""Stars as APOGEE observes them, with 25 labels each.
+
+Giants are shaped after 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff, log g, [Fe/H], [α/M]
+from `specnb.surveys.apogee.archive.giants_table`): a giant branch fitted to them, and a red clump, a distribution of log g and
+two sequences in [Fe/H]-[α/Fe] drawn like theirs by a few formulas. Dwarfs and subgiants are a sketch. Individual
+abundances follow [Fe/H] and [α/Fe] on straight lines whose slopes (`TRENDS`) are chosen to have the direction and about
+the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et al. 2019, ApJ 874, 102), with a small scatter
+of their own; C, N and ¹²C/¹³C change as a star climbs the giant branch. None of it is a fit to abundances.
+"""
+
+import numpy as np
+from astropy.table import Table
+
+from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, lowest_logg, where_sampled
+from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, broadening_median, main_sequence, microturbulence
+
+# Fractions for `Population`; its magnitudes play no part. Discs and halo as the giants of DR17 between [Fe/H] = -1.5 and
+# 0.5, of which 10% are in the clump; the share of dwarfs is a choice: APOGEE is a survey of giants.
+APOGEE_POPULATION = Population(
+    thin_disc=0.70, thick_disc=0.25, halo=0.05, dwarf=0.14, subgiant=0.08, giant=0.68, red_clump=0.10
+)
+ALPHA = ("O", "Mg", "Si", "S", "Ca", "Ti")
+
+# Element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H], own scatter in dex. C and N as born, before dredge-up. All are choices.
+TRENDS = {
+    "C": (0.35, 0.00, 0.04),
+    "N": (0.10, 0.10, 0.05),
+    "O": (1.10, -0.02, 0.025),
+    "Na": (0.20, 0.08, 0.05),
+    "Mg": (1.10, 0.00, 0.02),
+    "Al": (0.75, 0.05, 0.04),
+    "Si": (0.85, 0.00, 0.02),
+    "P": (0.50, 0.00, 0.08),
+    "S": (0.90, -0.03, 0.04),
+    "K": (0.50, -0.03, 0.05),
+    "Ca": (0.65, 0.00, 0.02),
+    "Ti": (0.75, 0.00, 0.04),
+    "V": (0.40, 0.04, 0.05),
+    "Cr": (0.00, 0.02, 0.03),
+    "Mn": (-0.20, 0.13, 0.03),
+    "Co": (0.35, 0.07, 0.04),
+    "Ni": (0.15, 0.04, 0.02),
+    "Cu": (0.35, 0.15, 0.06),
+    "Ge": (0.40, 0.05, 0.08),
+}
+# Carbon burnt to nitrogen, in dex of carbon: by the first dredge-up (more in the heavier stars of the thin disc) and,
+# per dex below [Fe/H] = 0, by the mixing beyond the bump of the giant branch. Choices.
+FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
+EXTRA_MIXING = 0.08
+CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # in the Sun: Asplund et al. (2009)
+
+SNR = (50.0, 800.0)  # per pixel
+SPEED = 500.0  # km/s: largest radial velocity either way
+
+
+def scaled_metallicity(fe_h, alpha_fe):
+    """[M/H] that gives a scaled-solar star the opacity of an α-enhanced one (Salaris, Chieffi & Straniero 1993)."""
+    return fe_h + np.log10(0.638 * 10**alpha_fe + 0.362)
+
+
+def giant_branch(logg, m_h):
+    """Temperature of giants in K as DR17 has them: a quadratic through 152,090 of its giants with T_eff > 4000 K,
+    rms 57 K. `specnb.surveys.rvs.population.giant_branch` is 100 K hotter at log g = 1.3 and 30 K cooler at 3.2.
+
+    Parameters
+    ----------
+    logg : array_like
+    m_h : array_like
+        `scaled_metallicity`.
+
+    Returns
+    -------
+    ndarray
+    """
+    g = logg - 2.5
+    return 4604.0 + 463.0 * g - 67.0 * g**2 - (442.0 - 71.0 * g) * m_h - 62.0 * m_h**2
+
+
+def _chemistry(component, rng):
+    """[Fe/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
+    fe_h = rng.normal(np.array([-0.14, -0.44, -1.25])[component], np.array([0.27, 0.20, 0.25])[component])
+    flat = np.maximum(fe_h, -0.45)
+    low_alpha = 0.032 - 0.085 * flat + 0.08 * flat**2
+    high_alpha = np.minimum(0.29, 0.17 - 0.20 * fe_h)
+    sequence = np.choose(component, [low_alpha, high_alpha, np.full_like(fe_h, 0.22)])
+    return fe_h, rng.normal(sequence, np.array([0.02, 0.025, 0.06])[component])
+
+
+def _kiel(stage, m_h, rng):
+    """T_eff and log g for stars of given stages (indices into `STAGES`) and scaled metallicities."""
+    n = len(m_h)
+    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they are to it
+    turn_off = rng.normal(6150.0, 200.0, n) - 250.0 * m_h
+    below = rng.gamma(1.5, 500.0, n)
+    dwarf_teff = turn_off - below
+    dwarf_logg = main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+
+    # subgiants cross from the turn-off to the foot of the giant branch
+    s, foot = rng.random(n), 3.5
+    top = main_sequence(turn_off, m_h) - 0.25
+    sub_logg = top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
+
+    # as many giants in every dex of log g from 1.4 upwards, fewer and fewer below
+    giant_logg = np.where(rng.random(n) < 0.30, 1.4 * np.sqrt(rng.random(n)), rng.uniform(1.4, 3.55, n))
+    giant_teff = giant_branch(giant_logg, m_h) + rng.normal(-15.0, 50.0, n)
+
+    clump_logg = rng.normal(2.56 + 0.15 * m_h, 0.08)
+    clump_teff = giant_branch(clump_logg, m_h) + rng.normal(15.0, 50.0, n)
+
+    teff = np.choose(stage, [dwarf_teff, sub_teff, giant_teff, clump_teff])
+    return teff, np.choose(stage, [dwarf_logg, sub_logg, giant_logg, clump_logg])
+
+
+def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
+    """[C/Fe], [N/Fe] and ¹²C/¹³C at the surface: giants have brought up what the CN cycle made of their carbon.
+
+    Every carbon nucleus that is lost is a nitrogen nucleus gained. Dwarfs keep ratios of 60-90, giants below the bump
+    have about 25, above it and in the clump about 13 (compare Gilroy 1989; Gratton et al. 2000).
+    """
+    first = np.where(stage == 0, 0.0, np.clip((3.7 - logg) / 0.6, 0.0, 1.0))
+    beyond = np.where(stage == 3, 1.0, np.where(stage == 2, np.clip((2.4 - logg) / 0.6, 0.0, 1.0), 0.0))
+    burnt = FIRST_DREDGE_UP[component] * rng.normal(1.0, 0.2, len(logg)) * first
+    burnt += EXTRA_MIXING * np.maximum(-fe_h, 0.0) * beyond
+    ratio = CARBON_PER_NITROGEN * 10 ** (c_fe - n_fe)
+    n_fe = n_fe + np.log10(1.0 + ratio * (1.0 - 10**-burnt))
+    born = rng.uniform(np.log(60.0), np.log(90.0), len(logg))
+    mixed = np.log(25.0 - 12.0 * beyond) + rng.normal(0.0, 0.15, len(logg))
+    return c_fe - burnt, n_fe, np.exp(born + first * (mixed - born))
+
+
+def _labels(component, stage, rng):
+    """One draw of the 25 labels: a dict of arrays by name."""
+    fe_h, alpha_fe = _chemistry(component, rng)
+    m_h = scaled_metallicity(fe_h, alpha_fe)
+    teff, logg = _kiel(stage, m_h, rng)
+    stars = {"teff": teff, "logg": logg, "fe_h": fe_h}
+    for element in APOGEE_ELEMENTS:
+        with_alpha, with_iron, scatter = TRENDS[element]
+        stars[f"{element.lower()}_fe"] = rng.normal(with_alpha * alpha_fe + with_iron * fe_h, scatter)
+    stars["c_fe"], stars["n_fe"], stars["c12_c13"] = _dredge_up(
+        component, stage, logg, fe_h, stars["c_fe"], stars["n_fe"], rng
+    )
+    stars["vmicro"] = rng.normal(microturbulence(teff, logg), 0.12)  # scatter about such relations: 0.1-0.15 km/s
+    macroturbulence = 10 ** (0.741 - 0.0998 * logg - 0.225 * fe_h)  # giants of APOGEE DR14: Holtzman et al. (2018)
+    median = np.where(stage <= 1, broadening_median(teff), macroturbulence)
+    stars["vbroad"] = median * np.exp(np.where(stage <= 1, 0.35, 0.15) * rng.normal(size=len(teff)))
+    return stars
+
+
+def _allowed(stars):
+    """Inside the trusted range of every label, above the edge of the Kiel diagram, and no carbon star; shape (n,)."""
+    inside = where_sampled(stars) & (stars["logg"] >= lowest_logg(stars["teff"]))
+    for label in APOGEE_LABELS:
+        inside &= (stars[label.name] >= label.low) & (stars[label.name] <= label.high)
+    return inside
+
+
+def draw_stars(n, rng, population=APOGEE_POPULATION):
+    """Draw stars with their true labels.
+
+    A star outside the trusted range of `APOGEE_LABELS` or of `where_sampled` is drawn again with the same component
+    and stage, so that the fractions are those asked for and no stars pile up at the edges.
+
+    Parameters
+    ----------
+    n : int
+        Number of stars, ≥ 1.
+    rng : numpy.random.Generator
+        Source of randomness; the same state gives the same stars.
+    population : Population
+        Fractions; its magnitudes are not used.
+
+    Returns
+    -------
+    Table
+        n rows: the 25 labels of `APOGEE_LABELS` (float64, with units), ``rv`` (km/s, with respect to the spectrograph),
+        ``snr`` (per pixel), ``component`` (one of `COMPONENTS`) and ``stage`` (one of `STAGES`).
+
+    Raises
+    ------
+    ValueError
+        If n is not a positive integer.
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"cannot draw {n!r} stars: n must be a positive integer")
+    component = rng.choice(3, n, p=population.components)
+    stage = rng.choice(4, n, p=population.stages)
+    stage[(component == 2) & (stage == 3)] = 2  # old metal-poor stars burn helium on the horizontal branch
+
+    labels = {label.name: np.empty(n) for label in APOGEE_LABELS}
+    todo = np.arange(n)
+    while len(todo):
+        drawn = _labels(component[todo], stage[todo], rng)
+        for name, values in labels.items():
+            values[todo] = drawn[name]
+        todo = todo[~_allowed(drawn)]
+
+    stars = Table(labels)
+    for label in APOGEE_LABELS:
+        stars[label.name].unit = label.unit
+    # Velocity dispersions as near the Sun; the Earth's motion adds to that of the stars.
+    dispersion = np.array([40.0, 65.0, 150.0])[component]
+    stars["rv"] = _redrawn(lambda i: rng.normal(0.0, dispersion[i]), n, -SPEED, SPEED)
+    stars["rv"].unit = "km / s"
+    # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94) and the brighter stars of a field get
+    # more; median and width are choices.
+    stars["snr"] = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
+    stars["component"] = np.array(COMPONENTS)[component]
+    stars["stage"] = np.array(STAGES)[stage]
+    return stars
+
+
+def _redrawn(draw, n, low, high):
+    """n values of ``draw(rows)``, drawn again where outside [low, high]."""
+    values, todo = np.empty(n), np.arange(n)
+    while len(todo):
+        values[todo] = draw(todo)
+        todo = todo[(values[todo] < low) | (values[todo] > high)]
+    return values

@@ -1,0 +1,223 @@
+"""Read spectra whatever the kind of file: Gaia RVS mean spectra in every shape of the archive, APOGEE spectra (see
+specnb.surveys.apogee.files), and specnb's own HDF5.
+
+Shapes of Gaia DR3 RVS mean spectra
+-----------------------------------
+- *A row a pixel* (DataLink, structure INDIVIDUAL): columns wavelength, flux, flux_error. CSV repeats source_id in
+  every row; ECSV holds it in the metadata, FITS in the header (SOURCEID), VOTable in a PARAM of each TABLE.
+- *A row a star* (the bulk files RvsMeanSpectrum_*.csv.gz, and DataLink structure RAW): columns source_id, flux and
+  flux_error, the last two arrays, or text such as "[0.98, NaN, null]".
+
+All may be gzipped. A pixel with an empty field, NaN or null is missing and becomes masked.
+"""
+
+import gzip
+import re
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from astropy import units
+from astropy.io import fits, votable
+from astropy.table import Table
+
+from specnb.surveys.apogee.files import is_apogee, read_apogee
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import RVS_NATIVE, air_from_vacuum
+
+COLUMNS = ("source_id", "wavelength", "flux", "flux_error")
+REMEDY = "download it again"
+AIR = (
+    "its wavelengths are in air, specnb works in vacuum: convert them with specnb.core.wavelength.vacuum_from_air and "
+    "interpolate to the vacuum grid, or download the file again, as the archive gives vacuum"
+)
+
+
+def read_spectra(paths):
+    """Read the spectra of one or several files into one set.
+
+    Parameters
+    ----------
+    paths : str, Path, or sequence of them
+        Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), apStar, asStar or aspcapStar files of APOGEE,
+        or HDF5 written by specnb, told apart by their content.
+
+    Returns
+    -------
+    Spectra
+        Gaia spectra on their native 2,401 pixels with source_id as ids and no labels; APOGEE spectra as `read_apogee`
+        gives them. Labels of HDF5 and APOGEE files are kept if every file has them.
+
+    Raises
+    ------
+    OSError
+        If a path is not a file.
+    ValueError
+        If a file is damaged, of unknown kind, lacks a column, is in air or off its survey's grid, if a star has no good
+        pixel, an error that is not positive, or appears twice, or if the grids of the files differ.
+    """
+    paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    if not paths:
+        raise ValueError("no files to read spectra from: give at least one path")
+    parts = [_read(path) for path in paths]
+    seen = {}
+    for path, part in zip(paths, parts):
+        if not np.array_equal(part.wavelength, parts[0].wavelength):
+            raise ValueError(f"{paths[0]} and {path} have different wavelengths: rebin one of them, or read them apart")
+        for star in part.ids:
+            if seen.setdefault(star, path) is not path:
+                raise ValueError(f"star {star} is in both {seen[star]} and {path}: give only one of them")
+    return Spectra.join(parts)
+
+
+def _read(path):
+    kind = _kind(path)
+    if kind == "hdf5":
+        return Spectra.read(path)
+    if kind == "fits" and is_apogee(path):
+        return read_apogee(path)
+    try:
+        tables = _tables(path, kind)
+    except Exception as error:  # each reader of astropy raises what it likes on a damaged file
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        raise ValueError(f"{path} cannot be read as {kind} ({reason}), it may be truncated: {REMEDY}") from error
+    try:
+        stars = [star for table in tables for star in _stars(table)]
+        if not stars:
+            raise ValueError("holds no table with a spectrum: give a file of RVS mean spectra")
+        ids, flux, flux_error = (np.array(values) for values in zip(*stars))
+        names, counts = np.unique(ids, return_counts=True)
+        if counts.max() > 1:
+            raise ValueError(f"star {names[counts.argmax()]} appears more than once: keep one of its spectra")
+        mask = ~(np.isfinite(flux) & np.isfinite(flux_error))
+        empty = mask.all(axis=1)
+        if empty.any():
+            raise ValueError(f"star {ids[empty.argmax()]} has no pixel with both flux and flux_error: leave it out")
+        return Spectra(RVS_NATIVE, flux, flux_error, mask, ids)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _zipped(path):
+    with open(path, "rb") as f:
+        return f.read(2) == b"\x1f\x8b"
+
+
+def _kind(path):
+    """The kind of a file, by its first bytes."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
+    try:
+        with gzip.open(path) if _zipped(path) else open(path, "rb") as f:
+            head = f.read(4096)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read ({error}), it may be truncated: {REMEDY}") from error
+    for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
+        if head.startswith(start):
+            return kind
+    if b"<VOTABLE" in head:
+        return "votable"
+    if b"," in head.partition(b"\n")[0] and b"\0" not in head:
+        return "csv"
+    raise ValueError(f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not")
+
+
+def _tables(path, kind):
+    """The tables of a file, column names in lower case, with what the file says about each in its metadata."""
+    if kind == "votable":
+        elements = list(votable.parse(path).iter_tables())
+        tables = [element.to_table(use_names_over_ids=True) for element in elements]
+        for table, element in zip(tables, elements):
+            table.meta.update({param.name: param.value for param in element.params})
+    elif kind == "fits":
+        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
+            warnings.filterwarnings("error", "File may have been truncated")
+            tables = [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+    else:
+        with gzip.open(path, "rt") if _zipped(path) else open(path) as f:
+            lines = [line for line in f if not line.startswith("#")]
+        if lines[-1].count(",") < lines[0].count(",") or lines[-1].count('"') % 2:  # the reader would let it pass
+            raise ValueError("the last row is cut")
+        tables = [Table.read(path, format=f"ascii.{kind}", fill_values=[("", "0"), ("null", "0")])]
+    for table in tables:
+        table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
+        table.meta = {str(key).lower(): value for key, value in table.meta.items()}
+    return tables
+
+
+def _stars(table):
+    """Yield (source_id, flux, flux_error) of each star in a table, once its pixels are found to be those of the RVS."""
+    meta_id = table.meta.get("source_id", table.meta.get("sourceid"))  # FITS keywords have no underscore
+    if "source_id" not in table.colnames and meta_id is not None:
+        table["source_id"] = np.full(len(table), str(meta_id))
+    row_a_star = "flux" in table.colnames and len(table) > 0 and _numbers(table["flux"][0]).size > 1
+    missing = [name for name in COLUMNS if name not in table.colnames and not (row_a_star and name == "wavelength")]
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}, its columns are {', '.join(table.colnames)}: rename or add them")
+    if table["source_id"].dtype.kind == "f":
+        raise ValueError("source_id is stored as floating point, which loses its last digits: write it as an integer")
+    ids = np.asarray(table["source_id"]).astype(str)
+    if len(table) == 0:
+        return
+    if row_a_star:
+        for star, row in zip(ids, table):
+            wavelength = _angstrom(row["wavelength"], table) if "wavelength" in table.colnames else None
+            yield star, *_on_grid(star, wavelength, _numbers(row["flux"]), _numbers(row["flux_error"]))
+    else:
+        wavelength = _angstrom(table["wavelength"], table)
+        flux, flux_error = _numbers(table["flux"]), _numbers(table["flux_error"])
+        order = np.lexsort((wavelength, ids))
+        _, first = np.unique(ids[order], return_index=True)
+        for rows in sorted(np.split(order, first[1:]), key=np.min):  # stars in the order of the file
+            star = ids[rows[0]]
+            yield star, *_on_grid(star, wavelength[rows], flux[rows], flux_error[rows])
+
+
+def _numbers(values):
+    """Values of a column, or of an array in a cell, as float; NaN where missing."""
+    if isinstance(values, (str, bytes)):
+        text = values.decode() if isinstance(values, bytes) else values
+        values = text.strip("()[] ").replace("null", "nan").split(",")
+    return np.atleast_1d(np.ma.filled(np.ma.asarray(values, dtype=float), np.nan))
+
+
+def _angstrom(values, table):
+    """Wavelengths in vacuum Å, by the unit of the column or, without one, by their range."""
+    column = table["wavelength"]
+    about = " ".join(str(text) for text in (column.unit, column.description, column.meta, table.meta))
+    if re.search(r"\bair\b", about, re.IGNORECASE) and not re.search(r"\bvac", about, re.IGNORECASE):
+        raise ValueError(AIR)
+    values = _numbers(values)
+    if column.unit is not None:
+        try:
+            return values * column.unit.to(units.AA)
+        except ValueError as error:
+            raise ValueError(f"the unit of wavelength is '{column.unit}', not a length: give nm or Angstrom") from error
+    low, high = np.nanmin(values), np.nanmax(values)
+    if 800 < low <= high < 900:
+        return 10 * values
+    if 8000 < low <= high < 9000:
+        return values
+    raise ValueError(
+        f"wavelengths {low:g}-{high:g} without a unit are neither nm (846-870) nor Å (8460-8700): add the unit"
+    )
+
+
+def _on_grid(star, wavelength, flux, flux_error):
+    """Return flux and flux_error if they are on the 2,401 pixels of the RVS, in vacuum."""
+    wavelength = RVS_NATIVE[: flux.size] if wavelength is None else wavelength
+    low, high = np.nanmin(wavelength), np.nanmax(wavelength)
+    if abs(low - air_from_vacuum(RVS_NATIVE[0])) < 0.5:
+        raise ValueError(AIR)
+    if len(np.unique(wavelength)) < len(wavelength):
+        raise ValueError(f"star {star} appears more than once, or with a missing wavelength: keep one spectrum a star")
+    shape = RVS_NATIVE.shape
+    if not (
+        wavelength.shape == flux.shape == flux_error.shape == shape and np.allclose(wavelength, RVS_NATIVE, 0, 0.01)
+    ):
+        raise ValueError(
+            f"star {star} has {flux.size} pixels over {low:.2f}-{high:.2f} Å, not the {shape[0]} of the RVS over "
+            f"8460-8700 Å: if the file is truncated, {REMEDY}"
+        )
+    return flux, flux_error
