@@ -32,7 +32,7 @@ def overlap_matrix(wavelength_in, wavelength_out):
     return csr_array((fraction, (rows, columns)), shape=(len(wavelength_out), len(wavelength_in)))
 
 
-def rebin(spectra, wavelength, correlation_length=1.0):
+def rebin(spectra, wavelength):
     r"""Average spectra into new pixels, so that the mean flux density within each pixel is conserved.
 
     The flux of an output pixel is the mean of the good input pixels it overlaps, weighted by the overlap. An output
@@ -44,29 +44,27 @@ def rebin(spectra, wavelength, correlation_length=1.0):
         Spectra on n_in pixels.
     wavelength : ndarray, shape (n_out,)
         Centres of the new pixels, vacuum Å, increasing; their edges are those of `pixel_edges`.
-    correlation_length : float
-        In input pixels, ≥ 1: the noise of input pixels k apart correlates by :math:`\max(0, 1 - k/L)`, as it does
-        when a detector whose pixels are L samples wide is resampled. 1 means independent pixels; a larger L makes
-        the new errors larger, up to :math:`\sqrt{L}` times. The new pixels are taken to be independent whatever L
-        is: neighbours at the size of L still share noise, which `Spectra` does not record.
 
     Returns
     -------
     Spectra
-        On the new pixels; ids and labels as before.
+        On the new pixels; ids and labels as before. The very same spectra if they are on these pixels
+        already, so that rebinning twice does no harm.
 
     Raises
     ------
     ValueError
-        If more than 5% of the new pixels lie outside the input, or the correlation length is below 1.
+        If more than 5% of the new pixels lie outside the input.
 
     Notes
     -----
-    Gaia's RVS mean spectra oversample the detector (0.1 Å against 0.245 Å): see `specnb.surveys.rvs.archive.CORRELATION_LENGTH`.
+    Where the noise of input pixels correlates over :math:`L` pixels (``spectra.correlation_length``) the
+    new errors are larger, up to :math:`\sqrt{L}` times. The length in new pixels is L times the ratio of
+    the steps, but at least 1: what neighbours at about the size of L still share is neglected.
     """
     wavelength = np.asarray(wavelength, dtype=float)
-    if correlation_length < 1:
-        raise ValueError(f"correlation_length is {correlation_length} pixels: give 1 (independent pixels) or more")
+    if np.array_equal(wavelength, spectra.wavelength):
+        return spectra
     edges = pixel_edges(spectra.wavelength)
     outside = np.mean((wavelength < edges[0]) | (wavelength > edges[-1]))
     if outside > 0.05:
@@ -75,20 +73,24 @@ def rebin(spectra, wavelength, correlation_length=1.0):
             f"{edges[0]:.2f}-{edges[-1]:.2f} Å, a grid that does not cover the window: choose pixels within it"
         )
     weights = overlap_matrix(spectra.wavelength, wavelength)
-    batches = [_rebin(spectra[i : i + BATCH], weights, correlation_length) for i in range(0, len(spectra) or 1, BATCH)]
+    batches = [_rebin(spectra[i : i + BATCH], weights) for i in range(0, len(spectra) or 1, BATCH)]
     covered, flux, flux_error = (np.concatenate(arrays) for arrays in zip(*batches))
-    return Spectra(wavelength, flux, flux_error, covered < 0.5 - 1e-9, spectra.ids, spectra.labels)
+    ratio = np.median(np.diff(spectra.wavelength)) / np.median(np.diff(wavelength))
+    length = max(1.0, round(spectra.correlation_length * ratio, 6))
+    mask = covered < 0.5 - 1e-9
+    return Spectra(wavelength, flux, flux_error, mask, spectra.ids, spectra.labels, length)
 
 
-def _rebin(spectra, weights, correlation_length):
+def _rebin(spectra, weights):
     """Fraction covered by good pixels, mean flux and its error, each of shape (n, n_out)."""
+    length = spectra.correlation_length
     good = np.where(spectra.mask, 0.0, 1.0)
     error = np.where(spectra.mask, 0.0, spectra.flux_error).astype(float)
     covered = (weights @ good.T).T
     total = (weights @ (good * spectra.flux).T).T
     variance = (weights**2 @ (error**2).T).T
-    for k in range(1, int(np.ceil(correlation_length))):  # covariance of pixels k apart, which counts twice
+    for k in range(1, int(np.ceil(length))):  # covariance of pixels k apart, which counts twice
         pairs = weights[:, k:] * weights[:, :-k]
-        variance += 2 * (1 - k / correlation_length) * (pairs @ (error[:, k:] * error[:, :-k]).T).T
+        variance += 2 * (1 - k / length) * (pairs @ (error[:, k:] * error[:, :-k]).T).T
     norm = np.where(covered > 0, covered, np.inf)
     return covered, (total / norm).astype(np.float32), (np.sqrt(variance) / norm).astype(np.float32)

@@ -25,13 +25,16 @@ class Spectra:
     ids : ndarray, shape (n,), str
         Names of the stars.
     labels : astropy.table.Table or None
-        One row a star; columns named as the labels, with units.
+        One row per star; columns named as the labels, with units.
+    correlation_length : float
+        Of the noise, in pixels: pixels k apart correlate by max(0, 1 − k / length), as they do when a
+        detector whose pixels are wider is resampled. 1 means independent pixels.
 
     Raises
     ------
     ValueError
-        If shapes disagree, the wavelengths do not increase, or an unmasked pixel has no finite flux or no finite
-        positive error.
+        If shapes disagree, the wavelengths do not increase, an unmasked pixel has no finite flux or no
+        finite positive error, or the correlation length is below 1.
     """
 
     wavelength: np.ndarray
@@ -40,6 +43,7 @@ class Spectra:
     mask: np.ndarray
     ids: np.ndarray
     labels: Table | None = None
+    correlation_length: float = 1.0
 
     def __post_init__(self):
         wavelength = np.asarray(self.wavelength, dtype=float)
@@ -59,6 +63,10 @@ class Spectra:
                 )
         if self.labels is not None and len(self.labels) != len(ids):
             raise ValueError(f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row a star")
+        if not 1 <= self.correlation_length < np.inf:
+            raise ValueError(
+                f"correlation_length is {self.correlation_length} pixels: give 1 (independent pixels) or more"
+            )
         for name, array, above in (("flux", flux, -np.inf), ("flux_error", flux_error, 0)):
             bad = ~(mask | (np.isfinite(array) & (array > above)))
             if bad.any():
@@ -73,6 +81,7 @@ class Spectra:
             flux_error=np.where(mask, np.float32(np.inf), flux_error),
             mask=mask,
             ids=ids,
+            correlation_length=float(self.correlation_length),
         )
 
     def __len__(self):
@@ -86,7 +95,8 @@ class Spectra:
         """Some of the stars, by slice, index array, bool mask or one integer; always a `Spectra`."""
         rows = np.atleast_1d(np.arange(len(self))[index])
         labels = None if self.labels is None else self.labels[rows]
-        return Spectra(self.wavelength, *(getattr(self, name)[rows] for name in ARRAYS), labels)
+        arrays = (getattr(self, name)[rows] for name in ARRAYS)
+        return Spectra(self.wavelength, *arrays, labels, self.correlation_length)
 
     @property
     def ivar(self):
@@ -96,11 +106,21 @@ class Spectra:
 
     @classmethod
     def join(cls, parts):
-        """One set from several on the same wavelengths; labels are kept if every part has them."""
+        """One set from several on the same wavelengths; labels are kept if every part has them.
+
+        Raises
+        ------
+        ValueError
+            If the noise of the parts has different correlation lengths.
+        """
         parts = list(parts)
         arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
         labels = [part.labels for part in parts]
-        return cls(parts[0].wavelength, *arrays, None if any(t is None for t in labels) else vstack(labels))
+        lengths = sorted({part.correlation_length for part in parts})
+        if len(lengths) > 1:
+            raise ValueError(f"the noise correlates over {lengths} pixels: rebin all parts to one grid")
+        table = None if any(t is None for t in labels) else vstack(labels)
+        return cls(parts[0].wavelength, *arrays, table, *lengths)
 
     def write(self, path, group="spectra"):
         """Write the spectra to a new HDF5 file, which replaces an older one only when it is whole.
@@ -138,7 +158,9 @@ def _rows(source, rows):
     if "labels" in source:
         columns = source["labels"].items()
         labels = Table({name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None) for name, data in columns})
+    length = source.attrs.get("correlation_length", 1.0)
     try:
-        return Spectra(source["wavelength"][:], *(read_rows(source[name], rows) for name in ARRAYS), labels)
+        arrays = (read_rows(source[name], rows) for name in ARRAYS)
+        return Spectra(source["wavelength"][:], *arrays, labels, length)
     except ValueError as error:
         raise ValueError(f"{source.file.filename}: {error}") from error

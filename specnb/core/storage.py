@@ -52,6 +52,7 @@ class SpectraWriter:
             target = self._file.create_group(group)
             axis = target.create_dataset("wavelength", data=spectra.wavelength)
             axis.attrs.update(unit="Angstrom", medium="vacuum")
+            target.attrs["correlation_length"] = spectra.correlation_length
             for name in ARRAYS:
                 _create(target, name, getattr(spectra, name))
             if spectra.labels is not None:

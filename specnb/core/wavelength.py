@@ -1,4 +1,4 @@
-"""Wavelength scales: vacuum and air, and the pixel grids of Gaia RVS and APOGEE. All values in Å.
+"""Wavelength scales: vacuum and air, the edges of pixels and the gaps between detectors. All in Å.
 
 specnb works in vacuum throughout; line lists and Turbospectrum work in air.
 """
@@ -6,19 +6,6 @@ specnb works in vacuum throughout; line lists and Turbospectrum work in air.
 import numpy as np
 
 C_KM_S = 299_792.458  # speed of light, km/s
-
-RVS_RESOLVING_POWER = 11_500.0
-# Gaia DR3 mean spectra: 2,401 samples, 0.1 Å apart (DataLink product "RVS").
-RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
-# The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al. 2023).
-RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
-
-APOGEE_RESOLVING_POWER = 22_500.0
-# APOGEE's 8,575 pixels: uniform in log10 λ, 4.14 km/s each.
-APOGEE_NATIVE = 10 ** (4.179 + 6e-6 * np.arange(8575))
-# The 7,214 of them on which the papers work: three detectors without their ends.
-APOGEE_CUT = np.r_[322:3242, 3648:6048, 6412:8306]
-APOGEE_PIXELS = APOGEE_NATIVE[APOGEE_CUT]
 
 
 def air_from_vacuum(wavelength):

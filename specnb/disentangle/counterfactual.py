@@ -12,9 +12,6 @@ from astropy.table import Table
 
 from specnb.surveys.rvs.mock import remake
 
-# Several times the error of a catalogue label, so that the decoder can tell, and within the spread of the population,
-# so that it has seen such stars; 0.15 is about what separates the thin from the thick disc in [α/Fe].
-EDITS = {"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15}
 BATCH = 4096  # stars at a time: about 0.2 GB at work
 
 
@@ -33,7 +30,7 @@ def true_change(truth, emulator, config, label, step):
     truth : Spectra
         Stars of the survey, with their true labels.
     emulator : Emulator
-    config : MockConfig
+    config : RvsMockConfig
         Of the survey.
     label : str
     step : float
@@ -76,7 +73,7 @@ def decode_edited(model, z, values, label, step):
     return model.decode(z, values + step * (np.array(model.labels) == label))
 
 
-def counterfactual_changes(models, observed, truth, emulator, config, edits=EDITS):
+def counterfactual_changes(models, observed, truth, emulator, config, edits=None):
     """Changes of one star's spectrum, for a figure.
 
     Parameters
@@ -86,8 +83,8 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=EDIT
         One star of a mock survey.
     emulator, config
         As for `true_change`.
-    edits : mapping of str to float
-        Step of each label; the sign counts.
+    edits : mapping of str to float, optional
+        Step of each label; the sign counts. Default: those of the survey.
 
     Returns
     -------
@@ -99,6 +96,7 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=EDIT
     ValueError
         If there is more than one star, or an edit leaves what the emulator or a model knows.
     """
+    edits = emulator.survey.edits if edits is None else edits
     _check(models, observed, truth, edits)
     if len(truth) != 1:
         raise ValueError(f"{len(truth)} stars: give one, as observed[i:i+1] and truth[i:i+1]")
@@ -114,7 +112,7 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=EDIT
     return out
 
 
-def counterfactual_errors(models, observed, truth, emulator, config, edits=EDITS):
+def counterfactual_errors(models, observed, truth, emulator, config, edits=None):
     """How right decoded spectra of edited stars are: each label by a step up and a step down, each model.
 
     Stars that an edit takes out of the emulator's hull or out of the range of any model's training labels are left
@@ -132,8 +130,8 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=EDITS
         Stars of a mock survey that trained no model.
     emulator, config
         As for `true_change`.
-    edits : mapping of str to float
-        Size of the step of each label.
+    edits : mapping of str to float, optional
+        Size of the step of each label. Default: those of the survey.
 
     Returns
     -------
@@ -152,6 +150,7 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=EDITS
     ValueError
         If the stars of ``observed`` and ``truth`` differ, a model lacks a label, or as `true_change`.
     """
+    edits = emulator.survey.edits if edits is None else edits
     _check(models, observed, truth, edits)
     inputs = {name: (model.encode(observed), model.label_array(observed.labels)) for name, model in models.items()}
     rows = []

@@ -13,11 +13,12 @@ from specnb.core.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.training import train
-from specnb.emulator.model import WEIGHTS, load_emulator
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.emulator.model import load_emulator
+from specnb.surveys import RVS
+from specnb.surveys.mock import MockConfig, make_mock
 from specnb.core.spectra import Spectra
 
-EMULATOR = WEIGHTS / "rvs.safetensors"
+EMULATOR = RVS.emulator_path
 TEST = 0.2  # fraction of test stars (paper: 12,861 of 64,305)
 
 

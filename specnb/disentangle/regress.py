@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.scales import label_array
-from specnb.core.labels import RVS_LABELS
+from specnb.surveys import known_label
 
 # Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent space. As in the note
 # of that table, "First" entangles teff and logg and disentangles m_h and alpha_fe, "Second" is the reverse; the text of
@@ -170,7 +170,8 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     if len(predicted) != len(reference):
         raise ValueError(f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star")
     difference = predicted - reference
-    units = [next((label.unit for label in RVS_LABELS if label.name == name), "") for name in labels]
+    known = (known_label(name) for name in labels)
+    units = [label.unit if label else "" for label in known]
     columns = (np.abs(difference).mean(axis=0), difference.mean(axis=0), difference.std(axis=0))
     return Table([list(labels), units, *columns], names=("label", "unit", "mae", "mean", "std"))
 

@@ -1,11 +1,11 @@
-"""Many models side by side: what probes read from each, and how well each reconstructs, with the spread over seeds."""
+"""Many models side by side: what probes read from each, and how well each reconstructs."""
 
 import warnings
 from dataclasses import replace
 
 import joblib
 import numpy as np
-from astropy.table import Column, Table, vstack
+from astropy.table import Table, vstack
 from sklearn.exceptions import ConvergenceWarning
 
 from specnb.evaluate.probes import probe, reconstruction
@@ -109,38 +109,6 @@ def reconstruct_models(models, stars) -> Table:
     plain = table["mean_squared_error"][table["setting"] == "plain"]
     table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
     return table
-
-
-def spread(table: Table, by, values) -> Table:
-    """Mean, least and largest of some columns over the rows (seeds) that agree in others.
-
-    Parameters
-    ----------
-    table : Table
-    by : sequence of str
-        Columns whose combinations make a row, in the order of their first appearance.
-    values : sequence of str
-        Columns of numbers.
-
-    Returns
-    -------
-    Table
-        ``by``, ``seeds`` (how many rows) and for each value ``<value>``, ``<value>_min``, ``<value>_max``.
-    """
-    keys = list(zip(*(table[name] for name in by)))
-    rows = []
-    for key in dict.fromkeys(keys):
-        group = table[[k == key for k in keys]]
-        row = dict(zip(by, key)) | {"seeds": len(group)}
-        for name in values:
-            low, high = np.min(group[name]), np.max(group[name])
-            row |= {name: np.mean(group[name]), f"{name}_min": low, f"{name}_max": high}
-        rows.append(row)
-    out = Table(rows)
-    for name in values:
-        for column in (name, f"{name}_min", f"{name}_max"):
-            out[column] = Column(out[column], unit=table[name].unit)
-    return out
 
 
 def regress(representations, catalogue: Table, config, jobs: int = -1):

@@ -70,7 +70,7 @@ def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dic
     Parameters
     ----------
     emulator : Emulator
-        Of APOGEE.
+        Of a survey in which labels are abundances of single elements, such as APOGEE.
     responses : Responses
     vbroad : float
         Of the star, km/s.
@@ -83,7 +83,7 @@ def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dic
     """
     star = responses.star | {"vbroad": vbroad}
     own = dict(zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0]))
-    own[IRON] = own["fe_h"] - sum(own[name] for name in emulator.labels if name.endswith("_fe"))
+    own[IRON] = emulator.survey.alone(own, "fe_h")
     return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
 
 

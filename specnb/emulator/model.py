@@ -2,79 +2,20 @@
 
 import json
 import warnings
-from itertools import pairwise
+from copy import deepcopy
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
-from specnb.core.paths import DATA
 from specnb.core.files import write_tensors
-from specnb.core.labels import LABEL_SETS, RVS_LABELS, where_sampled
-
-WEIGHTS = DATA / "emulators"
+from specnb.emulator.network import Network, flux_and_jacobian
+from specnb.emulator.step import Chain, Step, step_kind
+from specnb.surveys import SURVEYS
 
 
 class OutsideHullWarning(UserWarning):
     """Labels outside the region the emulator was trained on."""
-
-
-class Network(nn.Module):
-    """Perceptrons side by side, each of some of the labels, whose outputs are added: flux = b + Σ W_k h_k(labels of k).
-
-    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019). With many labels most of
-    them act in few pixels and hardly on each other: branches of few labels need far fewer spectra to be learned.
-
-    Labels, some of them as logarithms, are scaled to ±1 over the training range; the output is linear, so that flux may
-    exceed 1.
-
-    Parameters
-    ----------
-    low, high : array_like, shape (n_labels,)
-        Training range of the labels.
-    branches : sequence of (sequence of int, sequence of int)
-        Of each branch the columns of its labels and the widths of its hidden layers.
-    n_pix : int
-        Number of pixels.
-    logarithmic : sequence of int
-        Columns of the labels whose logarithm counts.
-    """
-
-    def __init__(self, low, high, branches, n_pix, logarithmic=()):
-        super().__init__()
-        self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
-        self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        self.columns, self.logarithmic = [list(columns) for columns, _ in branches], list(logarithmic)
-        is_log = torch.zeros(len(self.low), dtype=torch.bool)
-        is_log[self.logarithmic] = True
-        self.register_buffer("is_log", is_log, persistent=False)
-        self.branches = nn.ModuleList()
-        for columns, widths in branches:
-            layers = []
-            for n_in, n_out in pairwise([len(columns), *widths]):
-                layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # smooth, so that gradients are
-            self.branches.append(nn.Sequential(*layers))
-        self.output = nn.Linear(sum([len(columns), *widths][-1] for columns, widths in branches), n_pix)
-
-    @property
-    def shape(self):
-        """The `branches` of the constructor."""
-        widths = [[layer.out_features for layer in branch if isinstance(layer, nn.Linear)] for branch in self.branches]
-        return list(zip(self.columns, widths))
-
-    def forward(self, labels):
-        labels, low, high = (self._logged(values) for values in (labels, self.low, self.high))
-        scaled = 2.0 * (labels - low) / (high - low) - 1.0
-        parts = [branch(scaled[:, columns]) for branch, columns in zip(self.branches, self.columns)]
-        return self.output(torch.cat(parts, dim=1))
-
-    def _logged(self, labels):
-        """Labels, the logarithmic ones as their logarithms."""
-        if not self.logarithmic:
-            return labels
-        positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)  # also where another label is negative
-        return torch.where(self.is_log, positive.log(), labels)
 
 
 class Emulator:
@@ -82,31 +23,71 @@ class Emulator:
 
     Parameters
     ----------
-    network : Network
-    wavelength : ndarray, shape (n_pix,)
-        Vacuum wavelength in Å.
-    label_set : sequence of Label
-        The labels in the order of the network's inputs.
+    network : Network or Chain
+    survey : Survey
+        Whose labels and pixels the network has.
     card : dict
         Where it comes from: configuration, grid, accuracy.
 
     Attributes
     ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum wavelength in Å.
     labels, units : tuple of str
         Names and units of the labels, in order.
     low, high : ndarray, shape (n_labels,)
         Range within which the emulator may be trusted; the training range is wider by a margin.
     """
 
-    def __init__(self, network, wavelength, label_set=RVS_LABELS, card=None):
+    def __init__(self, network, survey, card=None):
         self.network = network.eval().requires_grad_(False)
-        self.wavelength = np.asarray(wavelength, dtype=float)
-        self.label_set = tuple(label_set)
-        self.labels = tuple(label.name for label in label_set)
-        self.units = tuple(label.unit for label in label_set)
-        self.low = np.array([label.low for label in label_set])
-        self.high = np.array([label.high for label in label_set])
-        self.card = card or {}
+        self.survey, self.card = survey, card or {}
+        self.wavelength, self.labels = survey.pixels, survey.names
+        self.units = tuple(label.unit for label in survey.labels)
+        self.low = np.array([label.low for label in survey.labels])
+        self.high = np.array([label.high for label in survey.labels])
+
+    def __repr__(self):
+        steps = "".join(f", then {type(step).__name__}" for step in self.steps)
+        return f"<Emulator of {self.survey.title}: {len(self.labels)} labels to {len(self.wavelength)} pixels{steps}>"
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps behind the network, in order; see `then`."""
+        found, network = [], self.network
+        while isinstance(network, Chain):
+            found, network = [network.step, *found], network.network
+        return found
+
+    def then(self, step: Step, **about) -> "Emulator":
+        """An emulator whose spectra are changed by a further step, such as a translation.
+
+        Parameters
+        ----------
+        step : Step
+            It is copied, and so is this emulator.
+        **about
+            Entries of the new emulator's card, which says besides what it was made from.
+
+        Returns
+        -------
+        Emulator
+            With the labels, the hull and the pixels of this one, and a card of its own.
+        """
+        origin = {name: value for name, value in self.card.items() if name != "history"}
+        card = {"made_from": origin, "step": step.kind(), "settings": step.settings(), **about}
+        return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
+
+    def of(self, rows) -> "Emulator":
+        """The emulator for some of the stars, where a step holds something of each star.
+
+        Parameters
+        ----------
+        rows : slice, Tensor of int, or None
+            Which stars; None for any star: nothing of single stars is used.
+        """
+        network = self.network.of(rows)
+        return self if network is self.network else Emulator(network, self.survey, self.card)
 
     def __call__(self, labels):
         """Flux for each row of labels.
@@ -145,17 +126,14 @@ class Emulator:
         """
         return self.flux_and_jacobian(self._checked(labels))[1].cpu().numpy()
 
-    def flux_and_jacobian(self, labels, context=None):
-        """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels).
-
-        ``context``, a tensor (n, ...), is what some networks take of each star besides its labels.
-        """
-        return flux_and_jacobian(self.network if context is None else lambda y: self.network(y, context), labels)
+    def flux_and_jacobian(self, labels):
+        """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels)."""
+        return flux_and_jacobian(self.network, labels)
 
     def in_hull(self, labels):
         """Whether labels lie in the region that the training spectra were drawn from.
 
-        That region is the training range of every label, cut by `specnb.core.labels.where_sampled`.
+        That region is the training range of every label, cut by `Survey.inside`.
 
         Parameters
         ----------
@@ -168,7 +146,7 @@ class Emulator:
         labels = np.atleast_2d(np.asarray(labels, dtype=float))
         low, high = self.network.low.cpu().numpy(), self.network.high.cpu().numpy()
         inside = np.all((labels >= low) & (labels <= high), axis=1)
-        return inside & where_sampled(dict(zip(self.labels, labels.T)))
+        return inside & self.survey.inside(dict(zip(self.labels, labels.T)))
 
     def to(self, device=None, dtype=None):
         """Move the network to a device or precision; returns the emulator."""
@@ -200,63 +178,63 @@ class Emulator:
 
     def save(self, path):
         """Write weights, wavelength and model card to one safetensors file."""
-        tensors = self.network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
+        network = self.network
+        while isinstance(network, Chain):
+            network = network.network
+        tensors = network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
+        for k, step in enumerate(self.steps):
+            tensors |= {f"steps.{k}.{name}": value for name, value in step.state_dict().items()}
         about = {
             "labels": ",".join(self.labels),
-            "branches": json.dumps(self.network.shape),
-            "logarithmic": json.dumps(self.network.logarithmic),
+            "branches": json.dumps(network.shape),
+            "logarithmic": json.dumps(network.logarithmic),
+            "steps": json.dumps([[step.kind(), step.settings()] for step in self.steps]),
             "card": json.dumps(self.card),
         }
         write_tensors(path, tensors, about)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path, survey):
         """Read a file written by `save`.
+
+        Parameters
+        ----------
+        path : path
+        survey : Survey
+            Which gives the labels their meaning.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated or an emulator of labels that specnb does not know.
+            If the file is missing, truncated or an emulator of other labels or pixels.
         """
-        known = {",".join(label.name for label in labels): labels for labels in LABEL_SETS}
         try:
             with safe_open(path, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
                 metadata = f.metadata() or {}
-            if metadata["labels"] not in known:
-                raise OSError(f"its labels are {metadata['labels']}, not {' or '.join(known)}")
+            if metadata["labels"] != (expected := ",".join(survey.names)):
+                raise OSError(f"its labels are {metadata['labels']}, not {expected}")
             wavelength = tensors.pop("wavelength").numpy()
+            if not np.array_equal(wavelength, survey.pixels):
+                raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
             shape, logarithmic = json.loads(metadata["branches"]), json.loads(metadata["logarithmic"])
             network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
-            network.load_state_dict(tensors)
-        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+            network.load_state_dict(_part(tensors, ""))
+            for k, (kind, settings) in enumerate(json.loads(metadata.get("steps", "[]"))):
+                step = step_kind(kind).build(settings, survey)
+                step.load_state_dict(_part(tensors, f"steps.{k}."))
+                network = Chain(network, step)
+        except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as error:
             raise OSError(
                 f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
             ) from error
-        return cls(network, wavelength, known[metadata["labels"]], json.loads(metadata["card"]))
+        return cls(network, survey, json.loads(metadata["card"]))
 
 
-def flux_and_jacobian(function, inputs):
-    """Value and Jacobian of a batched function by forward mode: one tangent an input, all at once.
-
-    Parameters
-    ----------
-    function : callable
-        Maps a tensor (n, k) to (n, n_pix), each row by itself.
-    inputs : Tensor, shape (n, k)
-
-    Returns
-    -------
-    value : Tensor, shape (n, n_pix)
-    jacobian : Tensor, shape (n, k, n_pix)
-    """
-
-    def push(direction):
-        return torch.func.jvp(function, (inputs,), (direction.expand_as(inputs),))
-
-    basis = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
-    value, jacobian = torch.func.vmap(push, out_dims=(None, 1))(basis)
-    return value, jacobian
+def _part(tensors, prefix):
+    """The tensors whose names begin with a prefix, without it; for an empty one those of no step."""
+    names = [name for name in tensors if name.startswith(prefix or "") and (prefix or not name.startswith("steps."))]
+    return {name.removeprefix(prefix): tensors[name] for name in names}
 
 
 def load_emulator(name: str = "rvs") -> Emulator:
@@ -277,7 +255,7 @@ def load_emulator(name: str = "rvs") -> Emulator:
     ValueError
         If there is no emulator of that name.
     """
-    known = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+    known = sorted(key for key, survey in SURVEYS.items() if survey.emulator_path.is_file())
     if name not in known:
         raise ValueError(f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}")
-    return Emulator.load(WEIGHTS / f"{name}.safetensors")
+    return Emulator.load(SURVEYS[name].emulator_path, SURVEYS[name])

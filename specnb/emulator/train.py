@@ -9,9 +9,9 @@ import torch
 from tqdm.auto import tqdm
 
 from specnb.core.device import pick_device
-from specnb.emulator.model import Emulator, Network
-from specnb.simulator.grid import SyntheticGrid, broadened, split, trained_range
-from specnb.core.labels import APOGEE_ELEMENTS, LOGARITHMIC
+from specnb.emulator.model import Emulator
+from specnb.emulator.network import Network
+from specnb.simulator.grid import SyntheticGrid, observed, split, trained_range
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,13 @@ class EmulatorConfig:
     seed: int = 1
     device: str = "auto"
 
-
-ABUNDANCES = tuple(f"{element.lower()}_fe" for element in APOGEE_ELEMENTS)
-_ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
-_CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
-# Of 25 labels, what acts together: the atmosphere; the elements that share CO, CN and OH; those whose mean shapes the
-# model atmosphere; and each other element with the atmosphere.
-_BRANCHES = (
-    (_ATMOSPHERE, (128, 128, 128, 64)),
-    ((*_ATMOSPHERE, *_CNO), (64, 64, 64, 32)),
-    ((*_ATMOSPHERE, "o_fe", "mg_fe", "si_fe", "ca_fe"), (64, 64, 32)),
-    *(((*_ATMOSPHERE, name), (32, 32, 8)) for name in ABUNDANCES if name not in _CNO),
-)
-CONFIGS = {"rvs": EmulatorConfig(), "apogee": EmulatorConfig(branches=_BRANCHES, copies=4, batch=64)}
+    @classmethod
+    def for_survey(cls, survey, **changes):
+        """The configuration of a survey's shipped emulator, with some changes."""
+        return cls(**dict(survey.training.get("emulator", {})) | changes)
 
 
-def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(), progress: bool = True):
+def train_emulator(grid: SyntheticGrid, config: EmulatorConfig | None = None, progress: bool = True):
     """Fit a network to the training spectra of a grid, keeping the weights that are best on the validation spectra.
 
     The loss is the mean absolute flux error, as in The Payne: it weighs line wings and cores alike.
@@ -73,7 +64,8 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
     Parameters
     ----------
     grid : SyntheticGrid
-    config : EmulatorConfig
+    config : EmulatorConfig, optional
+        Default: that of the survey.
     progress : bool
         Show a progress bar.
 
@@ -83,17 +75,18 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
         Its card holds the configuration, the validation error and ``history``: for each epoch, a dict with the
         training and validation error (mean absolute flux).
     """
-    start = time.perf_counter()
+    start, survey = time.perf_counter(), grid.survey
+    config = config or EmulatorConfig.for_survey(survey)
     torch.manual_seed(config.seed)
     device = pick_device(config.device)
     train, validation, _ = split(len(grid))
-    x, y = (torch.from_numpy(a).to(device) for a in broadened(grid, train, config.copies, config.seed))
-    x_val, y_val = (torch.from_numpy(a).to(device) for a in broadened(grid, validation, 4, config.seed + 1))
+    x, y = (torch.from_numpy(a).to(device) for a in observed(grid, train, config.copies, config.seed))
+    x_val, y_val = (torch.from_numpy(a).to(device) for a in observed(grid, validation, 4, config.seed + 1))
 
-    names = [label.name for label in grid.band.labels]
+    names = list(survey.names)
     branches = [([names.index(name) for name in own], widths) for own, widths in config.branches]
     branches = branches or [(range(len(names)), config.hidden)]
-    logarithmic = [names.index(name) for name in LOGARITHMIC if name in names]
+    logarithmic = [k for k, label in enumerate(survey.labels) if label.logarithmic]
     network = Network(*trained_range(grid), branches, y.shape[1], logarithmic).to(device)
     network.output.bias.data = y.mean(dim=0)  # start from the mean spectrum
     optimizer = torch.optim.Adam(network.parameters(), fused=device.type != "mps")
@@ -124,7 +117,7 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
         if waited >= config.patience:
             break
     network.load_state_dict(best[1])
-    emulator = Emulator(network, grid.band.pixels, grid.band.labels)
+    emulator = Emulator(network, survey)
     emulator.card = {
         "config": asdict(config),
         "grid_seed": int(grid.provenance["seed"]),
@@ -136,14 +129,3 @@ def train_emulator(grid: SyntheticGrid, config: EmulatorConfig = EmulatorConfig(
         "history": history,
     }
     return emulator
-
-
-def held_out(grid: SyntheticGrid, copies: int = 4):
-    """Held-out spectra: never used in training or selection, and the same for every network.
-
-    Returns
-    -------
-    labels : ndarray, shape (m, n_labels)
-    flux : ndarray, shape (m, n_pix)
-    """
-    return broadened(grid, split(len(grid))[2], copies, seed=0)

@@ -12,12 +12,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import mutual_info_regression
 from sklearn.linear_model import LinearRegression
-from sklearn.manifold import TSNE
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 
 CEILING_STARS = 2000  # the mean over them is good to 0.003
 
@@ -203,35 +202,6 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
     if truth is not None:
         result["rms_truth"] = float(np.sqrt(np.mean((flux - truth.flux[good]) ** 2)))
     return result
-
-
-def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.0) -> np.ndarray:
-    """t-SNE map in two dimensions, which shows neighbours and no distances; 3000 stars take half a minute.
-
-    Parameters
-    ----------
-    values : array_like, shape (n_stars, n_dimensions)
-        Latents, or the flux of spectra; all dimensions weigh as they are.
-    seed : int
-    n : int, optional
-        The first n stars only.
-    perplexity : float
-        About the number of neighbours that count.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite, or there are too few dimensions or stars.
-    """
-    values = np.asarray(values)[:n]
-    if values.ndim != 2 or values.shape[1] < 2 or len(values) <= perplexity or not np.isfinite(values).all():
-        raise ValueError(f"t-SNE of an array of shape {values.shape}: give finite values of more than {perplexity:g} "
-                         "stars (the perplexity) in 2 or more dimensions")  # fmt: skip
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
 
 
 def _checked(which, y, labels, z=None):

@@ -16,10 +16,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.evaluate import probes as probe
 from specnb.core.spectra import Spectra
 
-PERPLEXITY = 80.0  # of the maps in O'Briain et al. (2020)
 COMPONENTS = 50  # that the network sees: on mock RVS spectra as good as 20, and 0.03 in AUC better than 200
 
 
@@ -42,7 +40,7 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
     donors : sequence of int, shape (n,), optional
         Which of them lends its errors and mask to each spectrum; default: drawn at random.
     normalize : callable, optional
-        Pseudo-continuum of (flux, ivar) by which a survey divides its spectra, such as `specnb.surveys.apogee.continuum.continuum`.
+        Pseudo-continuum of (flux, ivar) by which a survey divides its spectra, such as ``Survey.normalize`` of APOGEE.
 
     Returns
     -------
@@ -107,7 +105,7 @@ def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
     """
     scores = {"logistic": [], "mlp": []}
     for seed in seeds:
-        values = _alike(first, second, seed)
+        values = alike(first, second, seed)
         if (least := min(map(len, values))) < 10 * folds:
             raise ValueError(f"a set has {least} stars: give at least {10 * folds}, 10 a fold")
         domain = np.repeat([0, 1], [len(x) for x in values])
@@ -132,31 +130,6 @@ def best_auc(table: Table) -> tuple[float, float]:
     return float(row["auc"]), float(row["auc_std"])
 
 
-def project(first, second, seed: int = 0, n: int = 1000):
-    """One t-SNE map of two sets, as in Fig. 2 of O'Briain et al. (2020): perplexity 80.
-
-    Parameters
-    ----------
-    first, second : Spectra, or array_like of shape (n, ...)
-        As for `two_sample_auc`.
-    seed : int
-    n : int
-        The first n stars of each set.
-
-    Returns
-    -------
-    first, second : ndarray, shape (n, 2)
-
-    Raises
-    ------
-    ValueError
-        If the columns or pixels differ, a value is not finite, or both sets together have no more than 80 stars.
-    """
-    values = _alike(first[:n], second[:n], seed)
-    points = probe.project(np.concatenate(values), seed, perplexity=PERPLEXITY)
-    return tuple(np.split(points, [len(values[0])]))
-
-
 def _classifiers(shape, seed):
     """Fresh classifiers for values of this shape."""
     regression = LogisticRegression(C=0.01, max_iter=300)  # on one faint line, 0.07 in AUC better than 1e-4
@@ -171,7 +144,7 @@ def _classifiers(shape, seed):
     }
 
 
-def _alike(first, second, seed):
+def alike(first, second, seed):
     """Values of two sets as float32, shape (n, n_columns), in which masks tell nothing."""
     wavelengths = [each.wavelength for each in (first, second) if isinstance(each, Spectra)]
     if len(wavelengths) == 2 and not np.array_equal(*wavelengths):

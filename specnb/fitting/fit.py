@@ -11,7 +11,7 @@ factor of 4: steps of F alone swing about the minimum. What F lacks is learnt fr
 step: a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981), by symmetric rank-one updates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -19,9 +19,7 @@ from astropy.table import Column, Table
 from tqdm.auto import tqdm
 
 from specnb.fitting.forward import ForwardModel
-from specnb.surveys.rvs.archive import CORRELATION_LENGTH
 from specnb.core.rebinning import rebin
-from specnb.core.wavelength import RVS_NATIVE
 
 JACOBIAN_FLOATS = 2**21  # of a batch of stars
 CHI2_NOISE = 1e-5  # relative: χ² of a float32 model is no smoother than this, so a step may "raise" it by as much
@@ -71,24 +69,23 @@ class FitConfig:
                 raise ValueError(f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high")
 
 
-def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False, context=None) -> Table:
+def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
     """Fit the labels of every star.
 
     Parameters
     ----------
     spectra : Spectra
-        On the emulator's pixels, or Gaia's native samples of 0.1 Å, which are rebinned to them.
+        On the emulator's pixels, or on the native ones of its survey, which are rebinned to them.
     emulator : Emulator
+        If it holds something of each star, such as its z_split, then of these stars in this order.
     config : FitConfig
     progress : bool
         Show a progress bar.
-    context : array_like, shape (n, ...), optional
-        What the emulator's network takes of each star besides its labels, such as z_split of `specnb.translate`.
 
     Returns
     -------
     astropy.table.Table
-        A row a star: ``id``; each label and ``<label>_error`` with units; ``rv`` and ``rv_error`` if fitted;
+        One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and ``rv_error`` if fitted;
         ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text of: ``no_pixels`` (fewer good
         pixels than parameters), ``no_information`` (the flux is no stellar spectrum, or so noisy or wild that
         some label has no finite error), both with NaN for labels and errors; ``not_converged``,
@@ -99,8 +96,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     ValueError
         If the spectra are on yet other pixels.
     """
-    if np.array_equal(spectra.wavelength, RVS_NATIVE):
-        spectra = rebin(spectra, emulator.wavelength, CORRELATION_LENGTH)
+    if np.array_equal(spectra.wavelength, emulator.survey.native):
+        spectra = rebin(spectra, emulator.wavelength)
     if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
         spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3
     ):
@@ -110,18 +107,16 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
     model = _model(emulator, config)
-    return _table(spectra.ids, _minimise(model, spectra, config, context, progress), model)
+    return _table(spectra.ids, _minimise(model, spectra, config, progress), model)
 
 
-def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig(), context=None):
+def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     """The best-fitting model of each star, continuum factor included.
 
     Parameters
     ----------
     table : Table
-        Result of `fit_labels` with the same configuration.
-    context : array_like, optional
-        The same as there.
+        Result of `fit_labels` with the same emulator and configuration.
 
     Returns
     -------
@@ -133,8 +128,7 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig(), context
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError("the table is from a fit with another configuration: give the one it was made with")
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
-    context = None if context is None else model.tensor(context)
-    return model.flux(model.tensor(np.column_stack(columns)), context).cpu().numpy()
+    return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
 
 
 def _model(emulator, config):
@@ -142,84 +136,123 @@ def _model(emulator, config):
     return ForwardModel(emulator, config.continuum_order, rv_limit, config.windows_out)
 
 
-def _minimise(model, spectra, config, context, progress):
+@dataclass
+class _Stars:
+    """Stars whose fits are under way: tensors of one row per star.
+
+    Spectra are in the emulator's precision on its device; the algebra of the few parameters is in
+    float64 on the CPU.
+    """
+
+    row: torch.Tensor  # in the set of spectra
+    flux: torch.Tensor
+    ivar: torch.Tensor
+    parameters: torch.Tensor
+    chi2: torch.Tensor  # infinite before the first trial, which any χ² improves
+    damping: torch.Tensor
+    gradient: torch.Tensor
+    fisher: torch.Tensor
+    secant: torch.Tensor
+    trials: torch.Tensor
+    converged: torch.Tensor
+    n_free: torch.Tensor
+
+    @classmethod
+    def begin(cls, model, library, spectra, ivar, rows):
+        """New stars, at the nearest model of the library."""
+        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
+        p = model.nearest(flux, ivar, library).cpu().double()
+        n, k = p.shape
+        return cls(
+            row=torch.arange(len(spectra))[rows],
+            flux=flux,
+            ivar=ivar,
+            parameters=p,
+            chi2=p.new_full((n,), torch.inf),
+            damping=p.new_full((n,), 1e-2),
+            gradient=torch.zeros_like(p),
+            fisher=p.new_zeros(n, k, k),
+            secant=p.new_zeros(n, k, k),
+            trials=torch.zeros(n, dtype=torch.long),
+            converged=torch.zeros(n, dtype=torch.bool),
+            n_free=(ivar > 0).sum(dim=1).cpu() - k,
+        )
+
+    def __len__(self):
+        return len(self.row)
+
+    def __getitem__(self, which):
+        """Some of the stars, by a mask."""
+        arrays = (getattr(self, each.name) for each in fields(self))
+        return _Stars(*(array[which.to(array.device)] for array in arrays))
+
+    def join(self, others):
+        """These stars and others."""
+        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return _Stars(*(torch.cat(pair) for pair in pairs))
+
+
+def _minimise(model, spectra, config, progress):
     """Levenberg-Marquardt, a batch of stars under way, of which one that is done makes room for the next; a dict of arrays."""
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
     library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
     result = {"parameters": np.empty((n, k)), "error": np.empty((n, k)), "at_limit": np.empty((n, k), bool)}
     result |= {"chi2_reduced": np.empty(n)} | {name: np.empty(n, bool) for name in ("converged", "enough", "informed")}
-    stars = _begin(model, library, spectra, ivar, context, slice(0, begun := batch))
+    stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
-        while len(stars["row"]):
+        while len(stars):
             _iterate(model, stars, config.tolerance)
-            hopeless = (stars["n_free"] <= 0) | ~torch.isfinite(stars["chi2"])
-            done = stars["converged"] | hopeless | (stars["trials"] > config.max_iterations)
-            ended = _select(stars, done)
+            hopeless = (stars.n_free <= 0) | ~torch.isfinite(stars.chi2)
+            done = stars.converged | hopeless | (stars.trials > config.max_iterations)
+            ended = stars[done]
             for name, values in _ending(model, ended).items():
-                result[name][ended["row"].numpy()] = values.numpy()
-            bar.update(len(ended["row"]))
-            rows = slice(begun, begun := begun + len(ended["row"]))
-            new = _begin(model, library, spectra, ivar, context, rows)
-            stars = {name: torch.cat([a, new[name]]) for name, a in _select(stars, ~done).items()}
+                result[name][ended.row.numpy()] = values.numpy()
+            bar.update(len(ended))
+            rows = slice(begun, begun := begun + len(ended))
+            stars = stars[~done].join(_Stars.begin(model, library, spectra, ivar, rows))
     return result
-
-
-def _begin(model, library, spectra, ivar, context, rows):
-    """Spectra and state of new stars: their first trial is the library's nearest model, any χ² being below infinity.
-
-    Spectra are in the emulator's precision on its device; the algebra of the few parameters is in float64 on the CPU.
-    """
-    flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
-    p = model.nearest(flux, ivar, library).cpu().double()
-    n, k = p.shape
-    stars = {"row": torch.arange(len(spectra))[rows], "flux": flux, "ivar": ivar, "parameters": p}
-    stars |= {"chi2": p.new_full((n,), torch.inf), "damping": p.new_full((n,), 1e-2), "gradient": torch.zeros_like(p)}
-    stars |= {name: p.new_zeros(n, k, k) for name in ("fisher", "secant")}
-    stars |= {"trials": torch.zeros(n, dtype=torch.long), "converged": torch.zeros(n, dtype=torch.bool)}
-    stars["n_free"] = (ivar > 0).sum(dim=1).cpu() - k
-    return stars if context is None else stars | {"context": model.tensor(context[rows])}
-
-
-def _select(stars, which):
-    return {name: a[which.to(a.device)] for name, a in stars.items()}
 
 
 def _iterate(model, stars, tolerance):
     """Try a step of each star; the Jacobian is computed only where χ² takes it. Changes ``stars``."""
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
-    p, chi2, gradient, damping = (stars[name] for name in ("parameters", "chi2", "gradient", "damping"))
-    step, distance = _step(p, gradient, stars["fisher"], stars["secant"], damping, low, high)
-    stars["converged"] = torch.isfinite(chi2) & (distance < tolerance)  # the last step needs no further Jacobian
+    p, old, damping = stars.parameters.clone(), stars.gradient.clone(), stars.damping
+    step, distance = _step(p, old, stars.fisher, stars.secant, damping, low, high)
+    # the last step needs no further Jacobian
+    stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
-    moved, spectra = trial - p, {name: stars[name] for name in ("flux", "ivar", "context") if name in stars}
-    new = model.chi2(trial, **spectra)
-    better = torch.isfinite(new) & (new <= chi2 * (1.0 + CHI2_NOISE))  # wild flux or errors overflow float32
-    p[better], chi2[better] = trial[better], new[better]
+    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar)
+    # wild flux or errors overflow float32
+    better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
+    stars.parameters[better], stars.chi2[better] = trial[better], new[better]
     damping[~better] = (damping[~better] * 10).clamp(max=1e9)
-    stars["trials"] += 1
-    taken = better & ~stars["converged"]
-    old, step, before = gradient[taken], step[taken], damping[taken]
-    gradient[taken], stars["fisher"][taken] = model.normal_equations(p[taken], **_select(spectra, taken))
+    stars.trials += 1
+
+    taken = better & ~stars.converged
+    some, moved = stars[taken], trial[taken] - p[taken]
+    gradient, fisher = model.of(some.row).normal_equations(some.parameters, some.flux, some.ivar)
     # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
     # such steps would swing about the minimum for ever.
-    too_far = (gradient[taken] * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
-    damping[taken] = torch.where(too_far, (before * 10).clamp(min=1e-4), before / 10).clamp(min=1e-9)
-    fall, fisher = old - gradient[taken], stars["fisher"][taken]
-    stars["secant"][taken] = _secant(stars["secant"][taken], fisher, moved[taken], fall)
+    old, step = old[taken], step[taken]
+    too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
+    more, less = (some.damping * 10).clamp(min=1e-4), some.damping / 10
+    damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
+    stars.gradient[taken], stars.fisher[taken] = gradient, fisher
+    stars.secant[taken] = _secant(some.secant, fisher, moved, old - gradient)
 
 
 def _ending(model, stars):
     """What is returned of stars that are done, a dict of tensors."""
-    p, chi2, n_free = (stars[name] for name in ("parameters", "chi2", "n_free"))
-    error = _errors(stars["fisher"])
+    p, n_free = stars.parameters, stars.n_free
+    error = _errors(stars.fisher)
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
-    informed = (n_free > 0) & torch.isfinite(chi2) & torch.isfinite(error).all(dim=1) & positive
+    informed = (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
     at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
     p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
-    chi2_reduced = torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan)
+    chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
     result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
-    return result | {"converged": stars["converged"] & informed, "enough": n_free > 0, "informed": informed}
+    return result | {"converged": stars.converged & informed, "enough": n_free > 0, "informed": informed}
 
 
 def _secant(old, fisher, step, fall):

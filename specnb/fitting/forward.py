@@ -1,16 +1,16 @@
 """The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and Jacobian out."""
 
+from copy import copy
+
 import numpy as np
 import torch
 from numpy.polynomial.legendre import legvander
 from scipy.linalg import block_diag
 from scipy.stats import qmc
 
-from specnb.emulator.model import flux_and_jacobian
+from specnb.emulator.network import flux_and_jacobian
 from specnb.core.doppler import STENCIL, doppler_shift
 from specnb.core.wavelength import C_KM_S, detectors
-
-SPREAD = ("teff", "logg", "m_h", "alpha_fe", "fe_h", "vmicro", "vbroad")  # labels that change the spectrum everywhere
 
 
 class ForwardModel:
@@ -74,19 +74,24 @@ class ForwardModel:
         """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
         return 1.0 + p[:, len(self.names) :] @ self.legendre
 
-    def flux(self, p, context=None):
-        """Flux (n, n_pix) of parameters (n, n_parameters); ``context`` as for `Emulator.flux_and_jacobian`."""
+    def of(self, rows):
+        """The same model for some of the stars, see `Emulator.of`."""
+        model = copy(self)
+        model.emulator = self.emulator.of(rows)
+        return model
+
+    def flux(self, p):
+        """Flux (n, n_pix) of parameters (n, n_parameters)."""
         n = len(self.emulator.labels)
-        labels = p[:, :n]
-        flux = self.emulator.network(labels) if context is None else self.emulator.network(labels, context)
+        flux = self.emulator.network(p[:, :n])
         if self.rv:
             flux = doppler_shift(flux, self.wavelength, p[:, n])
         return flux * self.continuum(p)
 
-    def flux_and_jacobian(self, p, context=None):
-        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix); ``context`` as for `flux`."""
+    def flux_and_jacobian(self, p):
+        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
         n = len(self.emulator.labels)
-        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n], context)
+        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
             jacobian = doppler_shift(jacobian, self.wavelength, velocity)  # the shift is linear in flux
@@ -96,29 +101,31 @@ class ForwardModel:
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
-    def chi2(self, p, flux, ivar, context=None):
+    def chi2(self, p, flux, ivar):
         """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in float64 on the CPU."""
-        residual = flux - self.flux(self.tensor(p), context)
+        residual = flux - self.flux(self.tensor(p))
         return (ivar * residual**2).sum(dim=1).cpu().double()
 
-    def normal_equations(self, p, flux, ivar, context=None):
+    def normal_equations(self, p, flux, ivar):
         """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and precision as for `chi2`."""
-        value, jacobian = self.flux_and_jacobian(self.tensor(p), context)
+        value, jacobian = self.flux_and_jacobian(self.tensor(p))
         weighted = jacobian * ivar[:, None, :]
         gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
-        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread over the labels of `SPREAD`.
+        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread over the
+        labels that change the spectrum everywhere.
 
         The others are halfway between their limits: no number of spectra fills 25 dimensions.
         """
-        spread = [name in SPREAD for name in self.emulator.labels]
+        emulator = self.emulator.of(None)
+        spread = [name in emulator.survey.everywhere for name in emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
         u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        models = self.emulator(labels)
+        models = emulator(labels)
         return labels, models, models**2
 
     def nearest(self, flux, ivar, library):

@@ -6,7 +6,6 @@ from astropy.table import Table
 from specnb.core.spectra import Spectra
 
 MARGIN = 0.2  # of a label's range, that ideal stars keep from either end
-LEAST_METALLICITY = {"m_h": -1.2, "fe_h": -0.7}  # dex; choices
 LEAST_ERRORS = 4.0  # standard errors, of the median ideal star, that fit between it and the nearest limit: a choice
 
 
@@ -14,8 +13,8 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """Stars spread evenly over the inner part of the emulator's range, with noise and nothing else.
 
     Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at rotation and
-    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and [M/H] is above
-    -1.2, or [Fe/H], where abundances of single elements are labels, above -0.7.
+    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and is above
+    ``survey.ideal_above``: [M/H] above -1.2 in the RVS, [Fe/H] above -0.7 in APOGEE.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
     low, high = emulator.low + MARGIN * span, emulator.high - MARGIN * span
-    low = np.array([LEAST_METALLICITY.get(name, value) for name, value in zip(emulator.labels, low)])
+    low = np.array([emulator.survey.ideal_above.get(name, value) for name, value in zip(emulator.labels, low)])
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))

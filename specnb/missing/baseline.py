@@ -1,32 +1,38 @@
 """What needs no network: a ridge regression of observed minus synthetic spectra on fitted labels."""
 
-from copy import deepcopy
-
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
-from torch import nn
 
 from specnb.emulator.model import Emulator
+from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.core.spectra import Spectra
 
 PENALTIES = 10.0 ** np.arange(-1, 6)  # of which cross-validation chooses one for each pixel: most have no gap to learn
 
 
-class Corrected(nn.Module):
-    """A network from labels to spectra, with a correction that is linear in the labels."""
+class LinearCorrection(Step):
+    """A correction of spectra that is linear in the labels.
 
-    def __init__(self, network, slope, intercept):
+    Parameters
+    ----------
+    slope : array_like, shape (n_labels, n_pix)
+    intercept : array_like, shape (n_pix,)
+    """
+
+    def __init__(self, slope, intercept):
         super().__init__()
-        self.network = network
-        self.register_buffer("low", network.low)
-        self.register_buffer("high", network.high)
         self.register_buffer("slope", torch.as_tensor(slope, dtype=torch.float32))
         self.register_buffer("intercept", torch.as_tensor(intercept, dtype=torch.float32))
 
-    def forward(self, labels):
-        return self.network(labels) + self.intercept + labels @ self.slope
+    def forward(self, flux, labels):
+        return flux + self.intercept + labels @ self.slope
+
+    @classmethod
+    def build(cls, settings, survey):
+        n_pix = len(survey.pixels)
+        return cls(np.zeros((len(survey.labels), n_pix)), np.zeros(n_pix))
 
 
 def corrected_emulator(emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()) -> Emulator:
@@ -58,5 +64,5 @@ def corrected_emulator(emulator: Emulator, observed: Spectra, config: FitConfig 
     mean, scale = labels.mean(axis=0), labels.std(axis=0) + 1e-9
     ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((labels - mean) / scale, residual)
     slope = ridge.coef_.T / scale[:, None]
-    network = Corrected(deepcopy(emulator.network), slope, ridge.intercept_ - mean @ slope)
-    return Emulator(network, emulator.wavelength, emulator.label_set, emulator.card)
+    correction = LinearCorrection(slope, ridge.intercept_ - mean @ slope)
+    return emulator.then(correction.to(emulator.network.low.device), stars=len(labels))

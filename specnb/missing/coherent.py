@@ -15,10 +15,12 @@ from scipy.stats import median_abs_deviation
 
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
-from specnb.simulator.responses import RVS_STARS, load_responses
+from specnb.simulator.responses import load_responses
 from specnb.core.spectra import Spectra
 
+STARS = ("sun", "giant")  # of the responses of the RVS
 THRESHOLD = 4.0  # of the significance: noise alone passes it in one window of 800 pixels out of 20
 WITHOUT_ONE = 2.0  # what must be left of it without any one of the stars, so that no star makes a row alone
 AGREE = 2.0  # standard errors from which on a star speaks for itself
@@ -122,7 +124,7 @@ def disagreements(observed: Spectra, flux, references=None, threshold: float = T
     Parameters
     ----------
     observed : Spectra
-        On `specnb.core.wavelength.RVS_PIXELS`.
+        On the pixels of the RVS.
     flux : array_like, shape (n, n_pix)
         Best fits, as from `robust_fit`.
     references : sequence of Responses, optional
@@ -145,7 +147,7 @@ def disagreements(observed: Spectra, flux, references=None, threshold: float = T
         As `coherence`, or if the references have other pixels.
     """
     pixels = coherence(observed, flux)
-    references = [load_responses("rvs", star) for star in RVS_STARS] if references is None else references
+    references = [load_responses(RVS, star) for star in STARS] if references is None else references
     falls = {}
     for element in references[0].elements:
         slopes = [reference.derivative(reference.elements[element], VBROAD) for reference in references]

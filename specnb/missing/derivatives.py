@@ -6,8 +6,6 @@ Exact, by forward mode through emulator and translator (the code of O'Briain et 
 import numpy as np
 
 from specnb.emulator.model import Emulator
-from specnb.simulator.features import ELEMENTS
-from specnb.simulator.responses import IRON
 
 STEP = 0.05  # dex, that of the features
 
@@ -20,17 +18,17 @@ def falls(emulator: Emulator, labels) -> np.ndarray:
     Parameters
     ----------
     emulator : Emulator
-        Of APOGEE's labels; of the observed domain, too (`specnb.translate.translated_emulator`).
+        Of a survey whose labels are abundances of single elements, such as APOGEE; of the observed domain, too (`specnb.translate.translated_emulator`).
     labels : array_like, shape (n, n_labels)
 
     Returns
     -------
     ndarray, shape (n, n_elements, n_pix), float32
-        In the order of `specnb.simulator.features.ELEMENTS`.
+        In the order of ``survey.elements``.
     """
+    survey = emulator.survey
     by_label = dict(zip(emulator.labels, np.moveaxis(emulator.jacobian(labels), 1, 0)))
-    by_label[IRON] = by_label["fe_h"] - sum(by_label[name] for name in ELEMENTS.values() if name != IRON)
-    return -STEP * np.stack([by_label[name] for name in ELEMENTS.values()], axis=1)
+    return -STEP * np.stack([survey.alone(by_label, name) for name in survey.elements.values()], axis=1)
 
 
 def added_falls(translated: Emulator, synthetic: Emulator, labels) -> np.ndarray:

@@ -3,28 +3,32 @@
 Where a feature is taken out the flux is 1, its continuum, for every star: whatever else absorbs there is gone, too.
 """
 
-from copy import deepcopy
-
 import numpy as np
 import torch
 from astropy.table import Table
-from torch import nn
 
 from specnb.emulator.model import Emulator
+from specnb.emulator.step import Step
 
 
-class Masked(nn.Module):
-    """A network from labels to spectra, with flux 1 in some pixels."""
+class Masked(Step):
+    """A simulator that knows no line in some pixels, where the flux is 1.
 
-    def __init__(self, network, masked):
+    Parameters
+    ----------
+    masked : array_like of bool, shape (n_pix,)
+    """
+
+    def __init__(self, masked):
         super().__init__()
-        self.network = network
-        self.register_buffer("low", network.low)
-        self.register_buffer("high", network.high)
-        self.register_buffer("masked", torch.as_tensor(masked, device=network.low.device))
+        self.register_buffer("masked", torch.as_tensor(np.array(masked, dtype=bool)))
 
-    def forward(self, labels):
-        return torch.where(self.masked, 1.0, self.network(labels))
+    def forward(self, flux, labels):
+        return torch.where(self.masked, 1.0, flux)
+
+    @classmethod
+    def build(cls, settings, survey):
+        return cls(np.zeros(len(survey.pixels)))
 
 
 def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
@@ -78,9 +82,8 @@ def masked_emulator(emulator: Emulator, masked) -> Emulator:
     ValueError
         If there is not one value a pixel.
     """
-    masked = np.array(masked, dtype=bool)  # its own: the caller's may change
-    if masked.shape != emulator.wavelength.shape:
+    if np.shape(masked) != emulator.wavelength.shape:
         raise ValueError(
-            f"masked has shape {masked.shape}: give one value for each of {len(emulator.wavelength)} pixels"
+            f"masked has shape {np.shape(masked)}: give one value for each of {len(emulator.wavelength)} pixels"
         )
-    return Emulator(Masked(deepcopy(emulator.network), masked), emulator.wavelength, emulator.label_set, emulator.card)
+    return emulator.then(Masked(masked).to(emulator.network.low.device))

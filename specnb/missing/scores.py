@@ -10,11 +10,11 @@ import numpy as np
 from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
-from specnb.simulator.features import ELEMENTS, find, runs
+from specnb.core.wavelength import detectors
 from specnb.missing.masking import choose, pixels
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
+from specnb.simulator.features import find, runs, taken
+from specnb.surveys.survey import Survey
 
-NAMES = tuple(ELEMENTS)
 NOBODY = "none"
 DEEP = 0.03  # features at least as deep count in the median of recovered depths
 UNAMBIGUOUS = 0.5  # share of an element that takes more than all others together
@@ -27,29 +27,37 @@ class Truth:
 
     Attributes
     ----------
+    survey : Survey
     features : Table
         All features, as from `specnb.simulator.features.features`.
     hidden : ndarray of bool, shape (n_features,)
         Which of them are missing.
-    masked : ndarray of bool, shape (7214,)
+    masked : ndarray of bool, shape (n_pix,)
         The pixels of these.
-    falls : ndarray, shape (n_elements, 7214)
-        By the simulator, 0 where nothing is missing; in the order of `NAMES`.
+    falls : ndarray, shape (n_elements, n_pix)
+        By the simulator, 0 where nothing is missing; in the order of `names`.
     """
 
+    survey: Survey
     features: Table
     hidden: np.ndarray
     masked: np.ndarray
     falls: np.ndarray
 
+    @property
+    def names(self) -> list[str]:
+        """Symbols of the elements, in order."""
+        return list(self.survey.elements)
+
     @classmethod
     def draw(cls, responses, fraction: float, seed: int, vbroad: float = 6.0):
         """Hide a fraction of each element's features; see `specnb.missing.masking.choose`."""
-        falls = {element: -responses.raised(label, vbroad) for element, label in ELEMENTS.items()}
-        table = find(falls)
+        survey, falls = responses.survey, taken(responses, vbroad)
+        table = find(falls, survey.pixels)
         hidden = choose(table, fraction, seed)
-        masked = pixels(table[hidden], len(APOGEE_PIXELS))
-        return cls(table, hidden, masked, np.where(masked, np.stack(list(falls.values())), 0.0))
+        masked = pixels(table[hidden], len(survey.pixels))
+        falls = np.stack([falls[name] for name in survey.elements])
+        return cls(survey, table, hidden, masked, np.where(masked, falls, 0.0))
 
 
 def hidden_features(truth: Truth, flux, recovered, added) -> Table:
@@ -58,11 +66,11 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     Parameters
     ----------
     truth : Truth
-    flux : ndarray, shape (7214,)
+    flux : ndarray, shape (n_pix,)
         Of the star with all lines.
-    recovered : ndarray, shape (7214,)
+    recovered : ndarray, shape (n_pix,)
         Synthetic minus translated flux.
-    added : ndarray, shape (n_elements, 7214)
+    added : ndarray, shape (n_elements, n_pix)
         Of `specnb.missing.derivatives.added_falls`.
 
     Returns
@@ -79,10 +87,10 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
         part = slice(first, last + 1)
         deepest = first + int(np.argmin(flux[part]))
         own, found = (_shares(each[:, part].sum(axis=1)) for each in (truth.falls, added))
-        best, name = _largest(found)
-        place = element, first, last, APOGEE_PIXELS[deepest], 1.0 - flux[deepest], recovered[deepest]
+        best, name = _largest(found, truth.names)
+        place = element, first, last, truth.survey.pixels[deepest], 1.0 - flux[deepest], recovered[deepest]
         credit = own[best] / own.max() if name != NOBODY else 0.0
-        rows.append((*place, name, found[best], own[NAMES.index(element)], credit, name == element))
+        rows.append((*place, name, found[best], own[truth.names.index(element)], credit, name == element))
     columns = (
         "element",
         "first",
@@ -114,11 +122,12 @@ def by_element(truth: Truth, added) -> Table:
         curve over pixels, in which a pixel of a missing feature counts by the element's share; ``base_rate``, what chance
         has of it. NaN where there is nothing to divide by.
     """
-    missing, found = find(dict(zip(NAMES, truth.falls))), find(dict(zip(NAMES, added)))
+    wavelength = truth.survey.pixels
+    missing, found = (find(dict(zip(truth.names, falls)), wavelength) for falls in (truth.falls, added))
     shares, rows = _shares(truth.falls), []
-    for k, name in enumerate(NAMES):
+    for k, name in enumerate(truth.names):
         ours, theirs = (table[table["element"] == name] for table in (found, missing))
-        is_missing, is_found = (pixels(table, len(APOGEE_PIXELS)) for table in (theirs, ours))
+        is_missing, is_found = (pixels(table, len(wavelength)) for table in (theirs, ours))
         precision, recall = _overlap(ours, is_missing), _overlap(theirs, is_found)
         weight = np.where(is_missing, shares[k], 1.0)
         base, area = np.nan, np.nan
@@ -161,11 +170,12 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     }
 
 
-def missing_lines(recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH) -> Table:
+def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH) -> Table:
     """Where translated spectra are darker than synthetic ones, and by which element: what a survey would publish.
 
     Parameters
     ----------
+    survey : Survey
     recovered, added
         See `hidden_features`.
     truth : Truth, optional
@@ -180,14 +190,14 @@ def missing_lines(recovered, added, truth: Truth | None = None, least: float = L
         the largest added fall over the run, and its ``probability``, its part of the sum over elements; ``truth``, the
         elements that are missing there with their shares, empty if nothing is.
     """
-    rows = []
-    for detector in detectors(APOGEE_PIXELS):
+    rows, names = [], list(survey.elements)
+    for detector in detectors(survey.pixels):
         for first, end in runs(np.asarray(recovered)[detector] > least) + detector.start:
             deepest = first + int(np.argmax(recovered[first:end]))
             shares = _shares(added[:, first:end].sum(axis=1))
-            best, name = _largest(shares)
-            true = "" if truth is None else _described(_shares(truth.falls[:, first:end].sum(axis=1)))
-            rows.append((APOGEE_PIXELS[deepest], recovered[deepest], name, shares[best], true))
+            best, name = _largest(shares, names)
+            true = "" if truth is None else _described(_shares(truth.falls[:, first:end].sum(axis=1)), names)
+            rows.append((survey.pixels[deepest], recovered[deepest], name, shares[best], true))
     columns = ("wavelength", "depth", "element", "probability", "truth")
     table = Table(rows=rows or None, names=columns, dtype=(float, float, "U4", float, "U200"))
     table["wavelength"].unit = "Angstrom"
@@ -202,15 +212,15 @@ def _shares(falls):
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
 
-def _largest(shares):
+def _largest(shares, names):
     """Index and name of the element with the largest share; `NOBODY` if all are 0."""
     best = int(np.argmax(shares))
-    return best, NAMES[best] if shares[best] > 0 else NOBODY
+    return best, names[best] if shares[best] > 0 else NOBODY
 
 
-def _described(shares):
+def _described(shares, names):
     order = [k for k in np.argsort(shares)[::-1] if shares[k] >= 0.05]
-    return ", ".join(f"{NAMES[k]} {shares[k]:.2f}" for k in order)
+    return ", ".join(f"{names[k]} {shares[k]:.2f}" for k in order)
 
 
 def _overlap(table, inside):

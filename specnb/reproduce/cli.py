@@ -6,8 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from specnb.surveys.rvs import archive as gaia
-from specnb.surveys.apogee import archive
+from specnb.core.paths import data_folder
+from specnb.surveys import SURVEYS
+from specnb.surveys.archive import real_spectra
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
 from specnb.reproduce.provenance import ROOT, shipped_data
@@ -98,22 +99,22 @@ def _given(texts):
 
 def stars(args):
     """Fetch the real stars."""
-    print(gaia.real_stars()[1])
-    print(archive.real_apogee()[1])
+    for survey in SURVEYS.values():
+        if survey.archive is not None:
+            print(real_spectra(survey)[1])
 
 
 def fetch_missing(args):
     """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
-    if not (gaia.real_files() and archive.real_files()):
+    if not all(survey.archive.files() for survey in SURVEYS.values() if survey.archive is not None):
         stars(args)
 
 
 def emulator(args):
     """Train a shipped emulator anew."""
-    from specnb.simulator.grid import BANDS
     from specnb.reproduce.shipping import STATISTICS, ship_emulator
 
-    for name, value in ship_emulator(BANDS[args.band]).items():
+    for name, value in ship_emulator(SURVEYS[args.survey]).items():
         print(f"{value:.1e}  {STATISTICS[name]}")
 
 
@@ -128,7 +129,7 @@ def translator(args):
 def list_data(args):
     """Print the data files there are and their sizes."""
     made = (ROOT / "data" / "artifacts").rglob("*")
-    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": gaia.data_folder().rglob("*")}
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": data_folder().rglob("*")}
     for title, files in groups.items():
         print(f"{title}:")
         for path in sorted(path for path in files if path.is_file()):
@@ -177,10 +178,10 @@ def parser() -> argparse.ArgumentParser:
     kinds = command.add_subparsers(required=True, metavar="what")
     kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
     command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
-    command.add_argument("band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)")
+    command.add_argument("survey", nargs="?", choices=SURVEYS, default="rvs", help="which (default: rvs)")
     command.set_defaults(do=emulator)
     command = kinds.add_parser("translator", help="train a shipped translator anew with its mock survey")
-    command.add_argument("survey", choices=("rvs", "apogee"), help="which")
+    command.add_argument("survey", choices=SURVEYS, help="which")
     command.set_defaults(do=translator)
     kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
     return top

@@ -8,8 +8,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from specnb.surveys.rvs import archive as gaia
-from specnb.surveys.apogee import archive
+from specnb.surveys import SURVEYS
+from specnb.surveys.archive import real_files
 from specnb.core.paths import ROOT, data_folder
 
 # What decides the figures besides the code and the data.
@@ -89,7 +89,7 @@ def code_key(notebook: Path, parameters: dict) -> str:
 def stars_key() -> str:
     """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
     return _digest(
-        {p.name: checksum(p) for p in [*gaia.real_files(), *archive.real_files()]}, os.environ.get("SPECNB_OFFLINE", "")
+        {p.name: checksum(p) for p in real_files(SURVEYS.values())}, os.environ.get("SPECNB_OFFLINE", "")
     )
 
 

@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from specnb.surveys.rvs.archive import data_folder
+from specnb.core.paths import data_folder
 from specnb.reproduce.parameters import check_parameters, read_parameters
 from specnb.reproduce.provenance import (
     ROOT,

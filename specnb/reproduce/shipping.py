@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from specnb.emulator.accuracy import accuracy
-from specnb.emulator.model import WEIGHTS, load_emulator
-from specnb.simulator.grid import RVS, Band, load_grid
+from specnb.emulator.model import load_emulator
+from specnb.core.paths import DATA
+from specnb.simulator.grid import held_out, load_grid
+from specnb.surveys import Survey
 from specnb.reproduce.provenance import checksum
-from specnb.emulator.train import CONFIGS, EmulatorConfig, held_out, train_emulator
-from specnb.translate import CONFIGS as TRANSLATE_CONFIGS
+from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
@@ -25,7 +26,7 @@ accuracy.
 | --- | --- | --- | --- | --- |
 {ranges}
 
-Conventions (solar scale, abundances, what v_micro and v_broad mean) are in `specnb/labels.py`.
+Conventions (solar scale, abundances, what v_micro and v_broad mean) are in `specnb/surveys/{name}/survey.py`.
 
 - **Network**: {network}, SiLU, linear output; labels scaled to ±1.
 - **Training**: {train_spectra} spectra of `data/{grid_name}` (sha256 `{grid}`), {copies} draws of v_broad each; mean
@@ -41,23 +42,6 @@ neither training nor any choice has seen:
 | --- | --- |
 {errors}
 """
-TEXTS = {
-    "rvs": {
-        "what": "Six stellar labels to the 800 pixels of the Gaia RVS window.",
-        "notebook": "01_simulator_and_emulator",
-        "wavelength": "vacuum, bins of 0.3 Å, 8460-8700 Å; R = 11,500; flux over continuum.",
-        "limits": "LTE, plane-parallel, no TiO; [Fe/H] = [M/H]; the cores of Ca II, a blend at 8504 Å and a line at 8634 Å\n"
-        "  are known to be wrong (`specnb.surveys.rvs.lines.UNTRUSTED_WINDOWS`).",
-    },
-    "apogee": {
-        "what": "25 stellar labels to 7,214 pixels of APOGEE.",
-        "notebook": "06_apogee_world",
-        "wavelength": "vacuum, APOGEE's pixels (6e-6 in log10 λ) on three detectors, 15,168-16,937 Å; R = 22,500;\n"
-        "  flux over the papers' pseudo-continuum (`specnb.surveys.apogee.continuum`).",
-        "limits": "LTE, plane-parallel, no TiO, no H2O; [C/O] ≤ 0.25; atmospheres follow [Fe/H] and [α/Fe] only; the\n"
-        "  strengths of many lines are untuned.",
-    },
-}
 STATISTICS = {
     "mean": "mean over all pixels of all spectra",
     "median": "median over the same",
@@ -69,14 +53,14 @@ STATISTICS = {
 TEST_DRAWS = 4
 
 
-def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder: Path = WEIGHTS) -> dict[str, float]:
-    """Train an emulator and write its weights, BAND.safetensors, and its model card, BAND.md.
+def ship_emulator(survey: Survey, config: EmulatorConfig | None = None, folder: Path = DATA / "emulators") -> dict[str, float]:
+    """Train an emulator and write its weights, NAME.safetensors, and its model card, NAME.md.
 
     Parameters
     ----------
-    band : Band
+    survey : Survey
     config : EmulatorConfig, optional
-        Default: that of `specnb.emulator.train.CONFIGS`.
+        Default: that of the survey.
     folder : Path
 
     Returns
@@ -84,23 +68,23 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
     dict
         Accuracy on the held-out spectra, see `specnb.emulator.accuracy.accuracy`.
     """
-    grid, config = load_grid(band), config or CONFIGS[band.name]
+    grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
     errors = {name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()}
-    emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(band.path)}
-    emulator.save(folder / f"{band.name}.safetensors")
+    emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
+    emulator.save(folder / f"{survey.name}.safetensors")
     card = emulator.card
     trained = zip(emulator.network.low.tolist(), emulator.network.high.tolist())
     text = CARD.format(
-        name=band.name,
-        **TEXTS[band.name],
+        name=survey.name,
+        **survey.card,
         ranges="\n".join(
             f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} | {low:.4g} to {high:.4g} | {label.meaning} |"
-            for label, (low, high) in zip(emulator.label_set, trained)
+            for label, (low, high) in zip(survey.labels, trained)
         ),
         network=_network(config),
-        grid_name=band.path.name,
+        grid_name=survey.grid_path.name,
         grid=card["grid_sha256"][:16],
         copies=config.copies,
         seed=config.seed,
@@ -113,7 +97,7 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
         draws=TEST_DRAWS,
         errors="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
     )
-    (folder / f"{band.name}.md").write_text(text, encoding="utf-8")
+    (folder / f"{survey.name}.md").write_text(text, encoding="utf-8")
     return errors
 
 
@@ -133,10 +117,10 @@ def _network(config):
 
 
 TRANSLATOR_CARD = """\
-# Translator `{name}`
+# Translator `{name}-mock`
 
 Synthetic spectra of the emulator `{name}` to spectra as the mock survey observes them, trained without pairs. Made by
-`specnb data translator {name}` in {seconds:.0f} s on {device}; opened by `specnb.translate.load_translator("{name}")`.
+`specnb data translator {name}` in {seconds:.0f} s on {device}; opened by `specnb.translate.load_translator("{name}-mock")`.
 Notebooks `07_domain_adaptation` and `08_fit_residuals` show what it does.
 
 - **Networks**: {kind}, hidden layers {hidden}; z_shared of {shared} numbers, z_split of {split}; the translation is
@@ -158,15 +142,16 @@ TEST_STARS = 1000
 
 
 def ship_translator(name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED) -> dict[str, float]:
-    """Train a translator for a mock survey and write its weights, NAME.safetensors, and its model card, NAME.md.
+    """Train a translator for a mock survey and write its weights, NAME-mock.safetensors, and its model card.
 
     After an interruption the same call goes on from the checkpoint beside the weights.
 
     Parameters
     ----------
-    name : "rvs" or "apogee"
+    name : str
+        Of the survey.
     config : TranslateConfig, optional
-        Default: that of `specnb.translate.CONFIGS`.
+        Default: that of the survey.
     folder : Path
 
     Returns
@@ -174,13 +159,14 @@ def ship_translator(name: str, config: TranslateConfig | None = None, folder: Pa
     dict
         Root-mean-square errors of spectra of unseen stars: ``before``, ``after``, ``own``, see the card.
     """
-    emulator, config, start = load_emulator(name), config or TRANSLATE_CONFIGS[name], time.monotonic()
-    domains = mock_domains(emulator, name, STARS, config.seed)
+    emulator, start = load_emulator(name), time.monotonic()
+    config = config or TranslateConfig.for_survey(emulator.survey)
+    domains = mock_domains(emulator, STARS, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    model = train(emulator, domains.labels, domains.observed, config, folder / f"{name}.checkpoint")
+    model = train(emulator, domains.labels, domains.observed, config, folder / f"{name}-mock.checkpoint")
     seconds = time.monotonic() - start
-    model.save(folder / f"{name}.safetensors")
-    observed, truth = unseen_stars(emulator, name, TEST_STARS)
+    model.save(folder / f"{name}-mock.safetensors")
+    observed, truth = unseen_stars(emulator, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))
     _, split = model.encode(observed)
     spectra = {"before": synthetic, "after": model.translate(synthetic), "own": model.translate(synthetic, split)}
@@ -189,7 +175,7 @@ def ship_translator(name: str, config: TranslateConfig | None = None, folder: Pa
     settings = {key: getattr(config, key) for key in ("kind", "shared", "split", "iterations", "batch", "seed")}
     text = TRANSLATOR_CARD.format(
         name=name, **settings, hidden=", ".join(map(str, config.hidden)), stars=STARS, test=TEST_STARS, seconds=seconds,
-        device=model.device, emulator=checksum(WEIGHTS / f"{name}.safetensors")[:16], **errors,
+        device=model.device, emulator=checksum(emulator.survey.emulator_path)[:16], **errors,
     )  # fmt: skip
-    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    (folder / f"{name}-mock.md").write_text(text, encoding="utf-8")
     return errors

@@ -1,4 +1,4 @@
-"""Features of each element in the H band: where the spectrum of one K giant answers to it, by the simulator itself.
+"""Features of each element: where the spectrum of a reference star answers to it, by the simulator itself.
 
 A feature belongs to an element, not to an atom: those of carbon, nitrogen and oxygen are mostly lines of CO, CN and OH.
 A line of CN is a feature of carbon and of nitrogen, and since CO binds most carbon, more carbon leaves less oxygen for OH.
@@ -9,35 +9,13 @@ from functools import cache
 import numpy as np
 from astropy.table import Table, vstack
 
-from specnb.core.labels import APOGEE_ELEMENTS
-from specnb.surveys.rvs.lines import Line
-from specnb.simulator.responses import IRON, Responses, load_responses
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
+from specnb.core.lines import Line
+from specnb.core.wavelength import detectors
+from specnb.simulator.responses import Responses, load_responses
 
-ELEMENTS = {element: f"{element.lower()}_fe" for element in APOGEE_ELEMENTS} | {
-    "Fe": IRON
-}  # and what raises each alone
-GROUPS = {
-    "atmosphere": ("teff", "logg", "vmicro", "vbroad", "fe_h"),
-    "CNO": ("c_fe", "n_fe", "o_fe", "c12_c13"),
-    "α": ("mg_fe", "si_fe", "s_fe", "ca_fe", "ti_fe"),
-    "odd-Z": ("na_fe", "al_fe", "p_fe", "k_fe"),
-    "iron peak": ("v_fe", "cr_fe", "mn_fe", "co_fe", "ni_fe", "cu_fe", "ge_fe"),
-}
 # What counts as a feature, in flux for a step of 0.05 dex: choices, of the order of the noise at S/N 1000 and 200.
 LEAST = 0.001
 PEAK = 0.005
-
-
-def element_of(label: str) -> str | None:
-    """Element of which a label is the abundance: ``"Mg"`` of ``mg_fe``, ``"Fe"`` of ``fe_h``; None for other labels."""
-    return "Fe" if label == "fe_h" else next((element for element, name in ELEMENTS.items() if name == label), None)
-
-
-def group_of(element: str) -> str | None:
-    """Group of an element as in `GROUPS`, iron in the iron peak; None for what is no element of the H band."""
-    label = "ni_fe" if element == "Fe" else ELEMENTS.get(element)
-    return next((group for group, labels in GROUPS.items() if label in labels), None)
 
 
 def features(responses: Responses, vbroad: float = 6.0, least: float = LEAST, peak: float = PEAK) -> Table:
@@ -56,16 +34,23 @@ def features(responses: Responses, vbroad: float = 6.0, least: float = LEAST, pe
     Table
         As from `find`.
     """
-    return find({element: -responses.raised(label, vbroad) for element, label in ELEMENTS.items()}, least, peak)
+    return find(taken(responses, vbroad), responses.survey.pixels, least, peak)
 
 
-def find(falls, least: float = LEAST, peak: float = PEAK) -> Table:
+def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
+    """By element, how far the flux (n_pix,) falls when its abundance rises by a step of the responses."""
+    return {element: -responses.raised(step, vbroad) for element, step in responses.elements.items()}
+
+
+def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
     """Features in what each element takes from the flux.
 
     Parameters
     ----------
-    falls : dict of ndarray, each of shape (7214,)
-        By element: how far the flux falls when its abundance rises by a step, on `APOGEE_PIXELS`.
+    falls : dict of ndarray, each of shape (n_pix,)
+        By element: how far the flux falls when its abundance rises by a step, see `taken`.
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
     least : float
         A feature ends where the flux falls by no more than this.
     peak : float
@@ -81,12 +66,12 @@ def find(falls, least: float = LEAST, peak: float = PEAK) -> Table:
     total = sum(np.maximum(each, 0.0) for each in falls.values())
     rows = []
     for element, each in falls.items():
-        for detector in detectors(APOGEE_PIXELS):
+        for detector in detectors(wavelength):
             for first, end in runs(each[detector] > least) + detector.start:
                 deepest = first + int(np.argmax(each[first:end]))
                 if each[deepest] > peak:
                     share = each[deepest] / total[deepest]
-                    rows.append((element, first, end - 1, APOGEE_PIXELS[deepest], each[deepest], share))
+                    rows.append((element, first, end - 1, wavelength[deepest], each[deepest], share))
     names = ("element", "first", "last", "wavelength", "depth", "share")
     table = Table(rows=rows or None, names=names, dtype=("U2", int, int, float, float, float))
     table["wavelength"].unit = "Angstrom"
@@ -125,7 +110,10 @@ def marked(responses: Responses, vbroad: float = 6.0) -> Table:
 
 
 @cache
-def h_band_lines(n: int = 30) -> tuple[Line, ...]:
-    """The n strongest features of each element by the shipped responses, see `marked`, for markers."""
-    table = strongest(marked(load_responses()), n)
+def line_markers(survey, n: int = 30) -> tuple[Line, ...]:
+    """Lines to mark in figures: those that the survey declares, else the n strongest features of each
+    element by its shipped responses, see `marked`; none without either."""
+    if survey.lines or not survey.responses_path.is_file():
+        return survey.lines
+    table = strongest(marked(load_responses(survey)), n)
     return tuple(Line(str(row["element"]), float(row["wavelength"])) for row in table)

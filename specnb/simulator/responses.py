@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from specnb.core.paths import DATA
-from specnb.simulator.grid import APOGEE, BANDS, Band
+from specnb.simulator.grid import computed
+from specnb.surveys.survey import Survey
 
-RESPONSES = DATA / "apogee_responses.h5"
-RVS_RESPONSES = DATA / "rvs_responses.h5"
-FILES = {"apogee": RESPONSES, "rvs": RVS_RESPONSES}
-RVS_STARS = ("sun", "giant")
 IRON = "fe_only"  # iron alone; fe_h carries all elements and the atmosphere along
 
 
@@ -24,8 +20,9 @@ class Responses:
 
     Attributes
     ----------
+    survey : Survey
     star : dict
-        Labels of the star, in the order of the band's labels; vbroad is free.
+        Labels of the star, in the order of the survey's labels; vbroad is free.
     wavelength : ndarray, shape (n_native,)
         Vacuum Å.
     reference : ndarray, shape (n_native,)
@@ -33,14 +30,13 @@ class Responses:
     steps : dict of (float, ndarray, ndarray)
         By label, abundance of one element alone such as ``"si_fe"``, or `IRON`: the step, the flux a step above and a step
         below.
-    band : Band
     """
 
+    survey: Survey
     star: dict[str, float]
     wavelength: np.ndarray
     reference: np.ndarray
     steps: dict[str, tuple[float, np.ndarray, np.ndarray]]
-    band: Band = APOGEE
 
     @property
     def elements(self) -> dict[str, str]:
@@ -49,36 +45,37 @@ class Responses:
         return alone | ({"Fe": IRON} if IRON in self.steps else {})
 
     def derivative(self, name: str, vbroad: float) -> np.ndarray:
-        """Central difference of the flux by a label, on the band's pixels, shape (n_pix,), in flux per unit of the label."""
+        """Central difference of the flux by a label, on the survey's pixels, shape (n_pix,), in flux per unit of the label."""
         step, above, below = self.steps[name]
-        above, below = self.band.observe(self.wavelength, np.stack([above, below]), np.full(2, vbroad))
+        above, below = self.survey.observe(self.wavelength, np.stack([above, below]), np.full(2, vbroad))
         return (above - below) / (2 * step)
 
     def raised(self, name: str, vbroad: float) -> np.ndarray:
-        """Change of the flux by one step up, on the band's pixels, shape (n_pix,)."""
+        """Change of the flux by one step up, on the survey's pixels, shape (n_pix,)."""
         _, above, _ = self.steps[name]
-        above, reference = self.band.observe(self.wavelength, np.stack([above, self.reference]), np.full(2, vbroad))
+        above, reference = self.survey.observe(self.wavelength, np.stack([above, self.reference]), np.full(2, vbroad))
         return above - reference
 
 
-def load_responses(source="apogee", star: str | None = None) -> Responses:
+def load_responses(survey: Survey, star: str | None = None, path=None) -> Responses:
     """Read the spectra made by ``data/recipes/apogee_responses.py`` or ``rvs_responses.py``.
 
     Parameters
     ----------
-    source : {"apogee", "rvs"} or path
-        Shipped responses of a band, or a file of the same kind; the labels in it tell the band.
+    survey : Survey
     star : str, optional
-        Which star, if the file has several: one of `RVS_STARS`.
+        Which star, if the file has several: those of the RVS are "sun" and "giant".
+    path : path, optional
+        Default: the shipped responses of the survey.
 
     Raises
     ------
     OSError
         If the file is missing or truncated.
     ValueError
-        If it does not have that star.
+        If it does not have that star, or is of another survey.
     """
-    path = FILES.get(source, source)
+    path = survey.responses_path if path is None else path
     try:
         with h5py.File(path) as f:
             stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)]
@@ -88,10 +85,10 @@ def load_responses(source="apogee", star: str | None = None) -> Responses:
             flux, wavelength, step = group["flux"][:], group["wavelength"][:], group["step"][:]
             changed, names = group["changed"].asstr()[:], group["labels"].attrs["names"]
             star = dict(zip(names, group["labels"][0]))
-        kinds = {tuple(label.name for label in band.labels if label.name != "vbroad"): band for band in BANDS.values()}
-        band = kinds[tuple(names)]
     except (OSError, KeyError) as error:
         raise OSError(f"{path} is not a whole file of responses ({error}): restore it with git") from error
+    if list(names) != (expected := [label.name for label in computed(survey)]):
+        raise ValueError(f"{path} has the labels {', '.join(names)}: {survey.name} has {', '.join(expected)}")
     pairs = {name: np.flatnonzero(changed == name) for name in dict.fromkeys(changed[1:])}
     steps = {name: (float(step[up]), flux[up], flux[down]) for name, (up, down) in pairs.items()}
-    return Responses(star, wavelength, flux[0], steps, band)
+    return Responses(survey, star, wavelength, flux[0], steps)

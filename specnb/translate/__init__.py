@@ -1,7 +1,7 @@
 """Unpaired translation between synthetic and observed spectra (O'Briain et al. 2020, 2021: Cycle-StarNet)."""
 
-from specnb.translate.config import CONFIGS, PAPER, TranslateConfig
+from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.model import Translator, load_translator, translated_emulator
 from specnb.translate.training import train
 
-__all__ = ["CONFIGS", "PAPER", "TranslateConfig", "Translator", "load_translator", "train", "translated_emulator"]
+__all__ = ["PAPER", "TranslateConfig", "Translator", "load_translator", "train", "translated_emulator"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from specnb.fitting.fit import fit_labels
-from specnb.surveys.rvs.population import Population, draw_stars
+from specnb.surveys.population import Population, draw_stars
 from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
@@ -38,13 +38,12 @@ DWARFS = Population(thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgia
 
 
 def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, progress: bool = False) -> Translator:
-    """Train one of `VARIANTS` for the RVS.
+    """Train one of `VARIANTS`.
 
     Parameters
     ----------
     name : str
     emulator : Emulator
-        Of the RVS.
     domains : Domains
         As from `specnb.translate.domains.mock_domains`; "other population" takes the observed stars alone.
     base : TranslateConfig
@@ -61,7 +60,7 @@ def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, 
         raise ValueError(f"there is no variant {name!r}: choose one of {', '.join(VARIANTS)}")
     labels = domains.labels
     if name == OTHER_POPULATION:
-        labels = true_labels(draw_stars(len(labels), np.random.default_rng(base.seed), DWARFS), emulator)
+        labels = true_labels(draw_stars(emulator.survey, len(labels), np.random.default_rng(base.seed), DWARFS), emulator)
     return train(emulator, labels, domains.observed, replace(base, **VARIANTS[name]), progress=progress)
 
 

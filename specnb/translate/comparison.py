@@ -14,16 +14,14 @@ from specnb.fitting.residuals import bias_change, chi2_statistics, distribution,
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 
 
-def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict:
+def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[str, Emulator]:
     """The emulator alone, and with the translator behind it: with one z_split for all stars, and with each star's own.
 
-    Each is a pair of emulator and context, as `specnb.fit_labels` takes them. A z_split from the spectrum that is fitted
-    is further freedom: what it gains beyond the typical one is no better physics.
+    A z_split from the spectrum that is fitted is further freedom: what it gains beyond the typical one is no better physics.
     """
-    translated = translated_emulator(emulator, translator)
-    found = {PHYSICS: (emulator, None), TYPICAL: (translated, None)}
+    found = {PHYSICS: emulator, TYPICAL: translated_emulator(emulator, translator)}
     if translator.config.split:
-        found[OWN] = (translated, translator.encode(stars)[1])
+        found[OWN] = translated_emulator(emulator, translator, translator.encode(stars)[1])
     return found
 
 
@@ -34,7 +32,7 @@ def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig())
     ----------
     stars : Spectra
         On the emulator's pixels.
-    models : mapping of str to (Emulator, array or None)
+    models : mapping of str to Emulator
         As of `chains`.
     config : FitConfig
 
@@ -45,10 +43,8 @@ def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig())
     residuals : dict of str to ndarray, shape (n, n_pix)
         In standard errors, of `z_scores`.
     """
-    fits, residuals = {}, {}
-    for name, (emulator, context) in models.items():
-        fits[name] = fit_labels(stars, emulator, config, context=context)
-        residuals[name] = z_scores(stars, fitted_flux(fits[name], emulator, config, context))
+    fits = {name: fit_labels(stars, emulator, config) for name, emulator in models.items()}
+    residuals = {name: z_scores(stars, fitted_flux(fits[name], emulator, config)) for name, emulator in models.items()}
     return fits, residuals
 
 

@@ -62,6 +62,11 @@ class TranslateConfig:
     seed: int = 1
     device: str = "auto"  # auto, cpu, cuda or mps
 
+    @classmethod
+    def for_survey(cls, survey, **changes):
+        """The configuration of a survey's shipped translator, with some changes."""
+        return cls(**dict(survey.training.get("translator", {})) | changes)
+
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}: give one of {', '.join(KINDS)}")
@@ -78,26 +83,6 @@ class TranslateConfig:
         if not all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
 
-
-# Of the shipped translators, and of the missing lines. The default is for the 800 pixels of the RVS; 7,214 pixels get
-# smaller layers, that the weights of all of them need no more than some 15 MB. Nothing but lines is missing in the third:
-# 48 components leave 0.02% of the synthetic spectra, longer or faster training moves them away from the linear start, and that
-# has the right mean already.
-CONFIGS = {
-    "rvs": TranslateConfig(iterations=2500),
-    "apogee": TranslateConfig(hidden=(128, 64), split=16, batch=64, iterations=3000),
-    "missing": TranslateConfig(
-        kind="principal",
-        shared=48,
-        split=2,
-        hidden=(64, 64),
-        batch=64,
-        iterations=300,
-        learning_rate=2e-4,
-        largest_error=0.5,
-        match_means=False,
-    ),
-}
 
 # O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed reconstructions and cycles
 # against 1 of the critics are here 1 against 1/6, their mean.

@@ -8,16 +8,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from specnb.surveys.rvs import mock
-from specnb.surveys.rvs import population
-from specnb.surveys.apogee import mock as apogee_mock
-from specnb.surveys.apogee import population as apogee_population
 from specnb.core.spectra import Spectra
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import draw_stars
 
-SURVEYS = {
-    "rvs": (mock.MockConfig, mock.make_mock, population.draw_stars),
-    "apogee": (apogee_mock.ApogeeMockConfig, apogee_mock.make_mock, apogee_population.draw_stars),
-}
 STARS = 10_000  # of each domain, for the shipped translators; the paper has about 100,000
 TEST_SEED = 1_000_000  # of the test stars, the same for all trainings
 
@@ -38,43 +32,41 @@ class Domains:
     observed: Spectra
 
 
-def mock_domains(emulator, band: str, n: int, seed: int = 1, **survey) -> Domains:
+def mock_domains(emulator, n: int, seed: int = 1, **settings) -> Domains:
     """Draw n synthetic stars and observe n others.
 
     Parameters
     ----------
     emulator : Emulator
-        Of the band.
-    band : "rvs" or "apogee"
+        Of a survey that has a mock survey.
     n : int
         Stars of each domain.
     seed : int
         From 0 to 499,999: other stars and other noise, but the same errors of the line list.
-    **survey
-        Settings of the mock survey, see `specnb.surveys.rvs.mock.MockConfig` and `specnb.surveys.apogee.mock.ApogeeMockConfig`.
+    **settings
+        Of the mock survey, fields of ``emulator.survey.mock``.
 
     Raises
     ------
     ValueError
-        If the band or a setting is unknown, or a number out of range.
+        If a setting is unknown, or a number out of range.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ValueError(f"seed is {seed!r}: it must be an integer")
     if not 0 <= seed < TEST_SEED // 2:
         raise ValueError(f"seed is {seed}: it must be from 0 to {TEST_SEED // 2 - 1}")
-    config = _config(band, n, 2 * seed, survey)
-    _, make_mock, draw_stars = SURVEYS[band]
+    config = _config(emulator.survey, n, 2 * seed, settings)
     observed, _ = make_mock(emulator, config)
-    stars = draw_stars(n, np.random.default_rng(2 * seed + 1), config.population)
+    stars = draw_stars(emulator.survey, n, np.random.default_rng(2 * seed + 1), config.population)
     return Domains(true_labels(stars, emulator), observed)
 
 
-def unseen_stars(emulator, band: str, n: int, **survey):
+def unseen_stars(emulator, n: int, **settings):
     """Stars of the mock survey that no training has seen, and the truth about them.
 
     Parameters
     ----------
-    emulator, band, **survey
+    emulator, **settings
         As for `mock_domains`.
     n : int
 
@@ -83,8 +75,7 @@ def unseen_stars(emulator, band: str, n: int, **survey):
     observed, truth : Spectra
         As `make_mock` returns them.
     """
-    config = _config(band, n, TEST_SEED, survey)
-    return SURVEYS[band][1](emulator, config)
+    return make_mock(emulator, _config(emulator.survey, n, TEST_SEED, settings))
 
 
 def true_labels(stars, emulator) -> np.ndarray:
@@ -92,13 +83,11 @@ def true_labels(stars, emulator) -> np.ndarray:
     return np.column_stack([np.asarray(stars[name], dtype=np.float32) for name in emulator.labels])
 
 
-def _config(band, n, seed, survey):
-    if band not in SURVEYS:
-        raise ValueError(f"band is {band!r}: give one of {', '.join(SURVEYS)}")
-    kind = SURVEYS[band][0]
+def _config(survey, n, seed, settings):
+    kind = survey.mock
     known = {entry.name for entry in fields(kind)} - {"n_stars", "seed"}
-    if unknown := sorted(set(survey) - known):
+    if unknown := sorted(set(settings) - known):
         raise ValueError(
             f"{unknown[0]} is no setting of {kind.__name__} that may be changed: {', '.join(sorted(known))}"
         )
-    return kind(n_stars=n, seed=seed, **survey)
+    return kind(n_stars=n, seed=seed, **settings)

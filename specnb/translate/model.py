@@ -1,7 +1,7 @@
 """A trained translator: synthetic spectra to the observed domain, and labels to realistic spectra."""
 
 import json
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import asdict
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import nn
 from specnb.core.paths import DATA
 from specnb.core.files import check_same, write_tensors
 from specnb.emulator.model import Emulator
+from specnb.emulator.step import Step
 from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
@@ -204,7 +205,8 @@ class Translator(nn.Module):
 
 
 def load_translator(name: str) -> Translator:
-    """Open a shipped translator: ``"rvs"`` or ``"apogee"``, for the shipped emulator and the mock survey of that name.
+    """Open a shipped translator, named by its domain: ``"rvs-mock"`` or ``"apogee-mock"``, from spectra of the shipped
+    emulator to those of the mock survey.
 
     Raises
     ------
@@ -221,23 +223,61 @@ def load_translator(name: str) -> Translator:
     return Translator.load(SHIPPED / f"{name}.safetensors")
 
 
-class Chain(nn.Module):
-    """From labels to spectra of the observed domain: the translator after the emulator's network, differentiable."""
+class Translation(Step):
+    """A translator behind an emulator: spectra of the observed domain.
 
-    def __init__(self, network, translator: Translator):
+    Parameters
+    ----------
+    translator : Translator
+    split : Tensor, shape (n, ...), optional
+        z_split of each of n stars. By default all stars have the typical one.
+    """
+
+    def __init__(self, translator, split=None):
         super().__init__()
-        self.network, self.translator = network, translator
-        self.register_buffer("low", network.low)
-        self.register_buffer("high", network.high)
+        self.translator = deepcopy(translator)
+        self.translator.networks.critics = nn.ModuleList()  # they judge in training alone
+        self.register_buffer("split", split)
 
-    def forward(self, labels, split=None):
-        return self.translator(self.network(labels), split)
+    def forward(self, flux, labels):
+        if self.split is not None and len(self.split) != len(flux):
+            raise ValueError(
+                f"{len(flux)} spectra, but the z_split of {len(self.split)} stars: give labels of these"
+            )
+        return self.translator(flux, self.split)
+
+    def of(self, rows):
+        """The translation of some of the stars; with None, that with the typical z_split."""
+        if self.split is None:
+            return self
+        some = copy(self)
+        some._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return some
+
+    def settings(self):
+        config = asdict(self.translator.config)
+        stars = 0 if self.split is None else len(self.split)
+        return {"config": config, "stars": stars}
+
+    @classmethod
+    def build(cls, settings, survey):
+        config = TranslateConfig(**settings["config"])
+        translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
+        shape = translator.mean_split.shape
+        split = torch.zeros(settings["stars"], *shape) if settings["stars"] else None
+        return cls(translator, split)
 
 
-def translated_emulator(emulator: Emulator, translator: Translator) -> Emulator:
+def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
     """An emulator of the observed domain, with the labels and the hull of the synthetic one.
 
-    Its spectra have the typical z_split, the same for all stars. In `specnb.fit_labels` ``context`` gives each star its own.
+    Parameters
+    ----------
+    emulator : Emulator
+    translator : Translator
+    split : array_like, shape (n, ...), optional
+        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have the
+        typical one.
 
     Raises
     ------
@@ -245,7 +285,6 @@ def translated_emulator(emulator: Emulator, translator: Translator) -> Emulator:
         If emulator and translator are on different pixels.
     """
     translator.check(emulator.wavelength)
-    # a copy: an emulator's network is frozen, and the translator may still be in training
-    return Emulator(
-        Chain(emulator.network, deepcopy(translator)), emulator.wavelength, emulator.label_set, emulator.card
-    )
+    if split is not None:
+        split = torch.as_tensor(np.asarray(split), dtype=translator.mean.dtype, device=translator.device)
+    return emulator.then(Translation(translator, split))

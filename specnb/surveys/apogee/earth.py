@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from specnb.core.broadening import FWHM_PER_SIGMA
-from specnb.core.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_RESOLVING_POWER, C_KM_S
+from specnb.core.wavelength import C_KM_S
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_RESOLVING_POWER
 
 # Airglow, mostly OH: vacuum Å, and peak in units of that star's continuum.
 SKY_LINES = (

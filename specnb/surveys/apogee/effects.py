@@ -11,9 +11,11 @@ import numpy as np
 from numpy.polynomial.legendre import legvander
 from scipy.fft import dct, idct
 
+from specnb.surveys.mock import emulated, strengthened
 from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
 from specnb.core.broadening import FWHM_PER_SIGMA, broaden
-from specnb.core.wavelength import APOGEE_PIXELS, APOGEE_RESOLVING_POWER, C_KM_S, detectors
+from specnb.core.wavelength import C_KM_S, detectors
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
 
 DETECTORS = detectors(APOGEE_PIXELS)
 PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
@@ -146,13 +148,10 @@ def true_flux(emulator, stars, config, own, sky):
     wavelength = np.asarray(emulator.wavelength)
     if wavelength.shape != APOGEE_PIXELS.shape or not np.allclose(wavelength, APOGEE_PIXELS, rtol=1e-8):
         raise ValueError("the emulator is not on the 7,214 pixels of APOGEE: load one that is")
-    if unknown := [name for name in emulator.labels if name not in stars.colnames]:
-        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the stars do not have")
-    flux = emulator(np.column_stack([stars[name] for name in emulator.labels])).astype(float)
+    flux = emulated(emulator, stars)
     log_strength, missing = line_list(config.line_list)
     if config.wrong_lines:
-        wrong = log_strength != 0.0
-        flux[:, wrong] = np.maximum(flux[:, wrong], 1e-3) ** np.exp(config.wrong_lines * log_strength[wrong])
+        strengthened(flux, np.exp(config.wrong_lines * log_strength))
     if config.missing_lines:
         flux *= np.exp(-config.missing_lines * _missing_depth(stars, missing))
     flux = _smooth(flux, np.asarray(stars["stage"]), config)

@@ -26,7 +26,8 @@ from astropy.table import MaskedColumn, Table
 
 from specnb.surveys.apogee.continuum import continuum
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.files import REMEDY
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
 
 FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # of APOGEE_NATIVE: CRVAL1 and CDELT1
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray, saturated, not fixable, bad
@@ -39,7 +40,6 @@ ERROR_FLOOR = 0.005
 LARGEST_ERROR = 1.0
 MISSING = -9999.0  # header values at or below are missing
 KINDS = "apStar, asStar or aspcapStar files of SDSS DR14 or DR17"
-REMEDY = "download it again"
 # Columns of the labels: unit, and the header keywords or table columns that may hold it.
 LABELS = {
     "snr": ("", ("SNR",)),
@@ -105,18 +105,22 @@ def read_apogee(paths):
     return Spectra(APOGEE_PIXELS, flux, error, mask, list(stars), _labels(values))
 
 
-def is_apogee(path):
-    """Whether a FITS file has the shape of an APOGEE spectrum: an image in HDU 1, where Gaia's files have a table.
+def is_apogee(path, kind="fits"):
+    """Whether a file has the shape of an APOGEE spectrum: a FITS image in HDU 1, where Gaia's files have a table.
 
     Parameters
     ----------
     path : str or Path
+    kind : str
+        See `specnb.surveys.files.kind_of`.
 
     Returns
     -------
     bool
-        False also for a file that is not FITS.
+        False also for a file that cannot be read.
     """
+    if kind != "fits":
+        return False
     try:
         with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
             warnings.simplefilter("ignore")  # of truncated files: the readers say it in one sentence

@@ -1,7 +1,7 @@
 """How a star's observed spectrum differs from the emulator's, before the noise.
 
 The differences are the kinds that real surveys show: wrong line strengths, a false line, missing absorption, an
-imperfect continuum and a lower resolving power. `specnb.surveys.rvs.mock.MockConfig` tells how large each is. All act in the star's
+imperfect continuum and a lower resolving power. `specnb.surveys.rvs.mock.RvsMockConfig` tells how large each is. All act in the star's
 rest frame and, for simplicity, after rotational broadening.
 """
 
@@ -10,7 +10,8 @@ from numpy.polynomial.legendre import legvander
 from scipy.ndimage import fourier_gaussian
 
 from specnb.core.broadening import FWHM_PER_SIGMA
-from specnb.core.wavelength import RVS_RESOLVING_POWER
+from specnb.surveys.mock import emulated, strengthened
+from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 # Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å, observed / emulated.
 # Those of Ca II are what the RVS spectrum of Kepler-93 shows against the emulator at its labels in the literature.
@@ -37,7 +38,7 @@ def line_strength(wavelength, config):
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
-    config : MockConfig
+    config : RvsMockConfig
 
     Returns
     -------
@@ -60,14 +61,13 @@ def own_effects(n_stars, streams):
 
     Returns
     -------
-    column : ndarray, shape (n_stars,)
-        Relative depth of the interstellar band.
-    coefficients : ndarray, shape (n_stars, 4)
-        Legendre coefficients of the continuum residual, of unit rms over pixels and stars.
+    dict of ndarray
+        ``band`` (n_stars,), relative depth of the interstellar band; ``continuum`` (n_stars, 4), Legendre coefficients of the
+        continuum residual, of unit rms over pixels and stars.
     """
     order = np.arange(4)
     coefficients = streams["continuum"].normal(size=(n_stars, 4)) * np.sqrt((2 * order + 1) / 4)
-    return streams["band"].exponential(size=n_stars), coefficients
+    return {"band": streams["band"].exponential(size=n_stars), "continuum": coefficients}
 
 
 def true_flux(emulator, stars, config, own):
@@ -79,8 +79,8 @@ def true_flux(emulator, stars, config, own):
         On evenly spaced pixels.
     stars : Table
         One row a star, with the emulator's labels.
-    config : MockConfig
-    own : pair of ndarray
+    config : RvsMockConfig
+    own : dict of ndarray
         The same stars' rows of `own_effects`.
 
     Returns
@@ -95,20 +95,14 @@ def true_flux(emulator, stars, config, own):
     wavelength = np.asarray(emulator.wavelength, dtype=float)
     if np.ptp(np.diff(wavelength)) > 1e-6:
         raise ValueError("the emulator's pixels are not evenly spaced: a mock survey needs them to be")
-    if unknown := [name for name in emulator.labels if name not in stars.colnames]:
-        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the stars do not have")
-    flux = emulator(np.column_stack([stars[name] for name in emulator.labels])).astype(float)
-    strength = line_strength(wavelength, config)
-    wrong = strength != 1.0
-    flux[:, wrong] = np.maximum(flux[:, wrong], 1e-3) ** strength[wrong]
+    flux = strengthened(emulated(emulator, stars), line_strength(wavelength, config))
     teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
     depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)  # a line of a neutral metal
     flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
-    column, coefficients = own
-    flux *= np.exp(-config.interstellar_band * column[:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
+    flux *= np.exp(-config.interstellar_band * own["band"][:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
     if config.resolving_power < RVS_RESOLVING_POWER:
         flux = _smooth(flux, wavelength, config.resolving_power)
-    residual = coefficients @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T
+    residual = own["continuum"] @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T
     return flux * (1.0 + config.continuum * residual)
 
 

@@ -1,5 +1,4 @@
-"""Read spectra whatever the kind of file: Gaia RVS mean spectra in every shape of the archive, APOGEE spectra (see
-specnb.surveys.apogee.files), and specnb's own HDF5.
+"""Read Gaia RVS mean spectra in every shape of the archive.
 
 Shapes of Gaia DR3 RVS mean spectra
 -----------------------------------
@@ -14,69 +13,53 @@ All may be gzipped. A pixel with an empty field, NaN or null is missing and beco
 import gzip
 import re
 import warnings
-import zlib
-from pathlib import Path
 
 import numpy as np
 from astropy import units
 from astropy.io import fits, votable
 from astropy.table import Table
 
-from specnb.surveys.apogee.files import is_apogee, read_apogee
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_NATIVE, air_from_vacuum
+from specnb.core.wavelength import air_from_vacuum
+from specnb.surveys.files import REMEDY, is_zipped, kind_of, read_files
+from specnb.surveys.rvs.pixels import CORRELATION_LENGTH, RVS_NATIVE
 
 COLUMNS = ("source_id", "wavelength", "flux", "flux_error")
-REMEDY = "download it again"
 AIR = (
     "its wavelengths are in air, specnb works in vacuum: convert them with specnb.core.wavelength.vacuum_from_air and "
     "interpolate to the vacuum grid, or download the file again, as the archive gives vacuum"
 )
 
 
-def read_spectra(paths):
-    """Read the spectra of one or several files into one set.
+def read_gaia(paths):
+    """Read Gaia RVS mean spectra.
 
     Parameters
     ----------
     paths : str, Path, or sequence of them
-        Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), apStar, asStar or aspcapStar files of APOGEE,
-        or HDF5 written by specnb, told apart by their content.
+        CSV, ECSV, FITS or VOTable files, gzipped or not.
 
     Returns
     -------
     Spectra
-        Gaia spectra on their native 2,401 pixels with source_id as ids and no labels; APOGEE spectra as `read_apogee`
-        gives them. Labels of HDF5 and APOGEE files are kept if every file has them.
+        On `RVS_NATIVE`, with source_id as ids, no labels, and noise that correlates over
+        `CORRELATION_LENGTH` samples.
 
     Raises
     ------
-    OSError
-        If a path is not a file.
-    ValueError
-        If a file is damaged, of unknown kind, lacks a column, is in air or off its survey's grid, if a star has no good
-        pixel, an error that is not positive, or appears twice, or if the grids of the files differ.
+    OSError, ValueError
+        As `specnb.read_spectra`.
     """
-    paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    if not paths:
-        raise ValueError("no files to read spectra from: give at least one path")
-    parts = [_read(path) for path in paths]
-    seen = {}
-    for path, part in zip(paths, parts):
-        if not np.array_equal(part.wavelength, parts[0].wavelength):
-            raise ValueError(f"{paths[0]} and {path} have different wavelengths: rebin one of them, or read them apart")
-        for star in part.ids:
-            if seen.setdefault(star, path) is not path:
-                raise ValueError(f"star {star} is in both {seen[star]} and {path}: give only one of them")
-    return Spectra.join(parts)
+    return read_files(paths, _read)
+
+
+def is_gaia(path, kind):
+    """Whether a file may hold Gaia's spectra, which come as tables of every kind."""
+    return kind != "hdf5"
 
 
 def _read(path):
-    kind = _kind(path)
-    if kind == "hdf5":
-        return Spectra.read(path)
-    if kind == "fits" and is_apogee(path):
-        return read_apogee(path)
+    kind = kind_of(path)
     try:
         tables = _tables(path, kind)
     except Exception as error:  # each reader of astropy raises what it likes on a damaged file
@@ -94,33 +77,9 @@ def _read(path):
         empty = mask.all(axis=1)
         if empty.any():
             raise ValueError(f"star {ids[empty.argmax()]} has no pixel with both flux and flux_error: leave it out")
-        return Spectra(RVS_NATIVE, flux, flux_error, mask, ids)
+        return Spectra(RVS_NATIVE, flux, flux_error, mask, ids, None, CORRELATION_LENGTH)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-def _zipped(path):
-    with open(path, "rb") as f:
-        return f.read(2) == b"\x1f\x8b"
-
-
-def _kind(path):
-    """The kind of a file, by its first bytes."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
-    try:
-        with gzip.open(path) if _zipped(path) else open(path, "rb") as f:
-            head = f.read(4096)
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read ({error}), it may be truncated: {REMEDY}") from error
-    for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
-        if head.startswith(start):
-            return kind
-    if b"<VOTABLE" in head:
-        return "votable"
-    if b"," in head.partition(b"\n")[0] and b"\0" not in head:
-        return "csv"
-    raise ValueError(f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not")
 
 
 def _tables(path, kind):
@@ -135,7 +94,7 @@ def _tables(path, kind):
             warnings.filterwarnings("error", "File may have been truncated")
             tables = [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
     else:
-        with gzip.open(path, "rt") if _zipped(path) else open(path) as f:
+        with gzip.open(path, "rt") if is_zipped(path) else open(path) as f:
             lines = [line for line in f if not line.startswith("#")]
         if lines[-1].count(",") < lines[0].count(",") or lines[-1].count('"') % 2:  # the reader would let it pass
             raise ValueError("the last row is cut")

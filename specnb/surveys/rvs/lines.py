@@ -4,27 +4,8 @@ Ca II is given in vacuum (Recio-Blanco et al. 2023); the other wavelengths are l
 converted on import. The order is the one in which figures label them: from strong to weak in a cool dwarf.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
-
+from specnb.core.lines import Line
 from specnb.core.wavelength import vacuum_from_air
-
-
-@dataclass(frozen=True)
-class Line:
-    """One spectral line.
-
-    Attributes
-    ----------
-    species : str
-        Element and ionisation stage, as "Fe I"; hydrogen lines by their name, as "P14".
-    wavelength : float
-        Vacuum wavelength in Å.
-    """
-
-    species: str
-    wavelength: float
 
 
 CA_II_TRIPLET = (8500.35, 8544.44, 8664.52)
@@ -49,18 +30,3 @@ _AIR = {
 LINES = tuple(Line("Ca II", wavelength) for wavelength in CA_II_TRIPLET) + tuple(
     Line(species, round(float(vacuum_from_air(air)), 2)) for species, wavelengths in _AIR.items() for air in wavelengths
 )
-
-
-def nearest_line(wavelength: float) -> Line:
-    """The line of `LINES` that lies closest to a wavelength.
-
-    Parameters
-    ----------
-    wavelength : float
-        Vacuum wavelength in Å.
-
-    Returns
-    -------
-    Line
-    """
-    return min(LINES, key=lambda line: np.abs(line.wavelength - wavelength))

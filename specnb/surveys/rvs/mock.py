@@ -1,32 +1,16 @@
-"""A mock reference survey: spectra from an emulator that differ from it in known ways.
+"""Mock surveys of Gaia's RVS: spectra that differ from an emulator's by the effects of `specnb.surveys.rvs.effects`, by bad pixels
+and by noise."""
 
-They differ by the effects of `specnb.surveys.rvs.effects`, by bad pixels and by noise. Each is a switch of `MockConfig`, and what is
-drawn at random has its own stream of random numbers, so two surveys with the same seed hold the same stars and the same
-noise whatever is switched on.
-"""
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from astropy.table import Table
 
-from specnb.surveys.rvs.effects import own_effects, true_flux
 from specnb.core.limits import check_limits
-from specnb.surveys.rvs.population import Population, draw_stars
-from specnb.core.spectra import Spectra
-from specnb.core.storage import SpectraWriter
-from specnb.core.wavelength import RVS_RESOLVING_POWER
-
-BATCH = 4096  # stars at a time: about 0.4 GB at work
-STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")  # one generator each
-
-# Errors of catalogue labels: at infinite S/N, added at S/N = 25, and the largest one that the papers' cuts let pass.
-LABEL_ERRORS = {
-    "teff": (25.0, 75.0, 200.0),
-    "logg": (0.05, 0.12, 0.5),
-    "m_h": (0.02, 0.06, 0.3),
-    "alpha_fe": (0.02, 0.04, 0.2),
-}
+from specnb.surveys.mock import MockConfig
+from specnb.surveys.rvs import stars
+from specnb.surveys.rvs.effects import own_effects, true_flux
+from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 # Lowest and highest value of each number in MockConfig.
 _LIMITS = {
@@ -48,7 +32,7 @@ _LIMITS = {
 
 
 @dataclass(frozen=True)
-class MockConfig:
+class RvsMockConfig(MockConfig):
     """A mock survey: its stars, and how far its spectra are from the emulator's.
 
     Raises
@@ -60,8 +44,6 @@ class MockConfig:
     """
 
     n_stars: int = 20_000  # a third of the papers' 64,305 reference stars: enough to train on, made in seconds
-    seed: int = 1
-    population: Population = field(default_factory=Population)
     wrong_lines: float = 1.0  # scale of the errors in `effects.WRONG_LINES`: line lists are wrong by tens of per cent
     false_line: float = 1.0  # fraction of the optical depth at `effects.FALSE_LINE` that real stars do not show
     missing_line: float = 1.0  # scale of a stellar line that the emulator lacks: 14% deep at 5000 K and [M/H] = 0
@@ -73,11 +55,22 @@ class MockConfig:
     cosmics: float = 0.0  # fraction of pixels hit and not masked: off, as the RVS combines many transits
     snr_faint: float = 24.0  # photon S/N per pixel of 0.3 Å at G = 14; see `signal_to_noise`
     noise_floor: float = 0.002  # relative error that does not fall with brightness: calibration
-    label_errors: float = 1.0  # scale of `LABEL_ERRORS`; 0 puts the true labels in the catalogue
+
+    PREFIX = "mock"
+    STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")
+    BATCH = 4096  # about 0.4 GB at work
+    FAINT = 25.0
+    # The largest errors are those that the papers' cuts let pass.
+    LABEL_ERRORS: ClassVar = {
+        "teff": (25.0, 75.0, 200.0),
+        "logg": (0.05, 0.12, 0.5),
+        "m_h": (0.02, 0.06, 0.3),
+        "alpha_fe": (0.02, 0.04, 0.2),
+    }
+    draw_labels = staticmethod(stars.draw_labels)
 
     def __post_init__(self):
-        if not isinstance(self.population, Population):
-            raise TypeError(f"population is {self.population!r}: it must be a Population")
+        super().__post_init__()
         check_limits(self, _LIMITS)
 
     @classmethod
@@ -86,6 +79,25 @@ class MockConfig:
         off = dict.fromkeys(("wrong_lines", "false_line", "missing_line", "interstellar_band", "continuum"), 0.0)
         off |= {"resolving_power": RVS_RESOLVING_POWER, "bad_pixels": 0.0, "bad_ends": 0, "cosmics": 0.0}
         return cls(**(off | changes))
+
+    @staticmethod
+    def draw_observation(component, population, rng):
+        """The apparent magnitude."""
+        return [stars.draw_magnitudes(len(component), population, rng)]
+
+    def own_effects(self, streams):
+        """Depth of the interstellar band and the continuum's coefficients, see `effects.own_effects`."""
+        return own_effects(self.n_stars, streams)
+
+    def signal_to_noise(self, stars):
+        """S/N per pixel in the continuum, by the stars' magnitudes."""
+        return signal_to_noise(stars["g_mag"], self)
+
+    def observe(self, emulator, stars, own, streams):
+        """Flux without noise, its standard deviation, noisy flux and mask; see `MockConfig.observe`."""
+        flux = true_flux(emulator, stars, self, own)
+        error = _noise(np.asarray(stars["g_mag"])[:, None], flux, self)
+        return flux, error, *_measure(flux, error, self, streams)
 
 
 def signal_to_noise(g_mag, config=None):
@@ -99,62 +111,13 @@ def signal_to_noise(g_mag, config=None):
     ----------
     g_mag : array_like
         Apparent G magnitude.
-    config : MockConfig, optional
+    config : RvsMockConfig, optional
 
     Returns
     -------
     ndarray
     """
-    return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or MockConfig())
-
-
-def make_mock(emulator, config=None):
-    """A mock survey in memory, for small sizes. Same seed, same arrays.
-
-    Parameters
-    ----------
-    emulator : Emulator
-        On evenly spaced pixels.
-    config : MockConfig, optional
-
-    Returns
-    -------
-    observed : Spectra
-        Noisy spectra. ``labels`` is a catalogue: teff, logg, m_h, alpha_fe with Gaussian errors, and ``<label>_error``.
-    truth : Spectra
-        The same spectra without noise and bad pixels; ``flux_error`` is the noise that the observed ones have.
-        ``labels`` holds the true six labels, g_mag, component and stage.
-
-    Raises
-    ------
-    ValueError
-        If the emulator has a label that the population lacks, or unevenly spaced pixels.
-    """
-    observed, truth = zip(*_batches(emulator, config or MockConfig()), strict=True)
-    return Spectra.join(observed), Spectra.join(truth)
-
-
-def write_mock_survey(path, emulator, config=None):
-    """Write a mock survey to HDF5 batch by batch: groups "spectra" and "truth", as `make_mock` returns them.
-
-    Labels, noise and masks do not depend on the size of the batches; the emulator's last bit may.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write; replaced only when the new one is whole.
-    emulator : Emulator
-    config : MockConfig, optional
-
-    Raises
-    ------
-    ValueError
-        As `make_mock`.
-    """
-    with SpectraWriter(path) as writer:
-        for observed, truth in _batches(emulator, config or MockConfig()):
-            writer.append(observed, group="spectra")
-            writer.append(truth, group="truth")
+    return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or RvsMockConfig())
 
 
 def remake(emulator, config, ids, labels):
@@ -165,7 +128,7 @@ def remake(emulator, config, ids, labels):
     Parameters
     ----------
     emulator : Emulator
-    config : MockConfig
+    config : RvsMockConfig
         Of the survey.
     ids : array_like of str, shape (n,)
         Names of stars as the survey has them.
@@ -183,33 +146,11 @@ def remake(emulator, config, ids, labels):
         If a name is not one of the survey's, or as `make_mock`.
     """
     try:
-        rows = [int(name.removeprefix("mock-")) for name in ids]
-        own = [draws[rows] for draws in own_effects(config.n_stars, _streams(config))]
+        rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
+        own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
     except (ValueError, IndexError) as error:
         raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
     return true_flux(emulator, labels, config, own).astype(np.float32)
-
-
-def _batches(emulator, config, batch=BATCH):
-    """The one generator behind both: pairs of observed and true `Spectra`, `batch` stars at a time."""
-    streams = _streams(config)
-    stars = draw_stars(config.n_stars, streams["stars"], config.population)
-    catalogue = _catalogue(stars, config, streams["catalogue"])
-    own = own_effects(config.n_stars, streams)
-    ids = np.array([f"mock-{i:07d}" for i in range(config.n_stars)])
-    for start in range(0, config.n_stars, batch):
-        rows = slice(start, start + batch)
-        some = stars[rows]
-        flux = true_flux(emulator, some, config, [draws[rows] for draws in own])
-        error = _noise(np.asarray(some["g_mag"])[:, None], flux, config)
-        noisy, mask = _measure(flux, error, config, streams)
-        observed = Spectra(emulator.wavelength, noisy, error, mask, ids[rows], catalogue[rows])
-        yield observed, Spectra(emulator.wavelength, flux, error, np.zeros_like(mask), ids[rows], some)
-
-
-def _streams(config):
-    """A generator of random numbers for each of `STREAMS`."""
-    return dict(zip(STREAMS, np.random.default_rng(config.seed).spawn(len(STREAMS)), strict=True))
 
 
 def _noise(g_mag, flux, config):
@@ -229,18 +170,3 @@ def _measure(flux, error, config, streams):
     hit = streams["cosmics"].random((n, n_pix)) < config.cosmics
     noisy[hit] += 20.0 * error[hit]  # an outlier beyond doubt
     return noisy, mask
-
-
-def _catalogue(stars, config, rng):
-    """Labels as a reference catalogue has them: four labels with errors that grow as the S/N falls."""
-    snr = signal_to_noise(stars["g_mag"], config)
-    table, errors = Table(), {}
-    for name, (floor, faint, cut) in LABEL_ERRORS.items():
-        error = np.minimum(config.label_errors * (floor + faint * 25.0 / snr), cut)
-        table[name] = stars[name] + error * rng.normal(size=len(stars))
-        table[name].unit = stars[name].unit
-        errors[f"{name}_error"] = error
-    for name, error in errors.items():
-        table[name] = error
-        table[name].unit = table[name.removesuffix("_error")].unit
-    return table

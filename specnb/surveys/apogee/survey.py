@@ -1,0 +1,151 @@
+"""APOGEE in the H band: the survey of the second paper.
+
+Conventions of the labels
+-------------------------
+- Solar mixture, ``vmicro`` and ``vbroad`` as in `specnb.surveys.rvs.survey`; ``fe_h`` is [Fe/H], and
+  of all elements without a label.
+- ``c_fe``, ``n_fe``, ... are [X/Fe] = [X/H] − [Fe/H]. The paper's labels are [X/H]; with [X/Fe] the
+  range is a box.
+- ``c12_c13`` is the number ratio of the carbon isotopes.
+"""
+
+import numpy as np
+
+from specnb.core.broadening import broaden
+from specnb.core.labels import Label
+from specnb.surveys.apogee.archive import ARCHIVE
+from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.files import is_apogee, read_apogee
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOLVING_POWER
+from specnb.surveys.kiel import sampled_in_kiel
+from specnb.surveys.survey import Survey
+
+# The elements of the H band besides iron, in the order of the labels (O'Briain et al. 2020 with iron
+# in its place).
+ELEMENTS = (
+    "C", "N", "O", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Ti", "V", "Cr", "Mn",
+    "Co", "Ni", "Cu", "Ge",
+)  # fmt: skip
+LARGEST_C_O = 0.25  # dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
+
+
+def _name(element):
+    return f"{element.lower()}_fe"
+
+
+def _abundance(element):
+    meaning = f"{element} abundance relative to iron"
+    return Label(_name(element), "dex", -0.3, 0.4, f"[{element}/Fe]", meaning)
+
+
+LABELS = (
+    Label("teff", "K", 4000.0, 6500.0, r"$T_\mathrm{eff}$", "effective temperature"),
+    Label("logg", "dex", 0.3, 5.0, r"$\log g$", "surface gravity, log10 of cm s-2"),
+    Label("vmicro", "km / s", 0.5, 2.5, r"$v_\mathrm{micro}$", "microturbulence"),
+    Label(
+        "vbroad", "km / s", 0.0, 30.0, r"$v_\mathrm{broad}$", "rotational broadening, v sin i",
+        broadens=True,
+    ),
+    *(_abundance(element) for element in ELEMENTS[:15]),
+    Label("fe_h", "dex", -1.5, 0.5, "[Fe/H]", "iron abundance relative to the Sun"),
+    *(_abundance(element) for element in ELEMENTS[15:]),
+    Label(  # by its logarithm: ¹³C counts as a fraction of all carbon
+        "c12_c13", "", 5.0, 90.0, r"$^{12}$C/$^{13}$C", "ratio of the carbon isotopes",
+        logarithmic=True,
+    ),
+)  # fmt: skip
+ABUNDANCES = tuple(_name(element) for element in ELEMENTS)
+
+ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
+CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
+# What acts together, each with the widths of a perceptron: the atmosphere; the elements that share
+# CO, CN and OH; those whose mean shapes the model atmosphere; and each other element with the
+# atmosphere.
+BRANCHES = (
+    (ATMOSPHERE, (128, 128, 128, 64)),
+    ((*ATMOSPHERE, *CNO), (64, 64, 64, 32)),
+    ((*ATMOSPHERE, "o_fe", "mg_fe", "si_fe", "ca_fe"), (64, 64, 32)),
+    *(((*ATMOSPHERE, name), (32, 32, 8)) for name in ABUNDANCES if name not in CNO),
+)
+
+
+def observe(wavelength, flux, vbroad):
+    """Rotation, and the pseudo-continuum of the observed spectra."""
+    return normalize(broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT])
+
+
+def inside(stars):
+    """Where the grid was computed: in the Kiel diagram as `sampled_in_kiel`, and where oxygen
+    outnumbers carbon, [C/O] ≤ 0.25.
+
+    Beyond that CO leaves carbon instead of oxygen over: a carbon star, of another kind altogether.
+    """
+    carbon_oxygen = np.asarray(stars["c_fe"]) - np.asarray(stars["o_fe"])
+    return sampled_in_kiel(stars) & (carbon_oxygen <= LARGEST_C_O)
+
+
+APOGEE = Survey(
+    name="apogee",
+    title="APOGEE",
+    labels=LABELS,
+    pixels=APOGEE_PIXELS,
+    resolving_power=APOGEE_RESOLVING_POWER,
+    observe=observe,
+    normalize=continuum,
+    inside=inside,
+    # Most stars are giants: the star of the second paper's missing-lines study, all [X/Fe] zero.
+    start=dict.fromkeys(ABUNDANCES, 0.0)
+    | {"teff": 4750.0, "logg": 2.5, "fe_h": 0.0, "vmicro": 1.5, "vbroad": 6.0, "c12_c13": 7.5},
+    windows={
+        "blue detector": (15167.0, 15794.0),
+        "green detector": (15879.0, 16418.0),
+        "red detector": (16499.0, 16939.0),
+        "K I 15173": (15168.0, 15188.0),
+        "OH 15283": (15270.0, 15300.0),
+        "CO 3–0 head 15582": (15570.0, 15610.0),
+        "Mg I 15745–15770": (15735.0, 15780.0),
+        "Ca I 16141–16162": (16130.0, 16170.0),
+        "CO 6–3 head 16189": (16180.0, 16220.0),
+        "Na I 16378, 16393": (16370.0, 16400.0),
+        "Al I 16724–16768": (16715.0, 16775.0),
+    },
+    groups={
+        "atmosphere": ATMOSPHERE,
+        "CNO": CNO,
+        "α": ("mg_fe", "si_fe", "s_fe", "ca_fe", "ti_fe"),
+        "odd-Z": ("na_fe", "al_fe", "p_fe", "k_fe"),
+        "iron peak": ("v_fe", "cr_fe", "mn_fe", "co_fe", "ni_fe", "cu_fe", "ge_fe"),
+    },
+    elements={element: _name(element) for element in ELEMENTS} | {"Fe": "fe_h"},
+    element_groups={
+        "CNO": ("C", "N", "O"),
+        "α": ("Mg", "Si", "S", "Ca", "Ti"),
+        "odd-Z": ("Na", "Al", "P", "K"),
+        "iron peak": ("V", "Cr", "Mn", "Co", "Ni", "Cu", "Ge", "Fe"),
+    },
+    compensated={"fe_h": ABUNDANCES},
+    everywhere=ATMOSPHERE,
+    ideal_above={"fe_h": -0.7},
+    training={
+        "emulator": {"branches": BRANCHES, "copies": 4, "batch": 64},
+        # Smaller layers than in the RVS, so that the weights of 7,214 pixels need some 15 MB.
+        "translator": {"hidden": (128, 64), "split": 16, "batch": 64, "iterations": 3000},
+    },
+    read=read_apogee,
+    recognizes=is_apogee,
+    archive=ARCHIVE,
+    mock=ApogeeMockConfig,
+    card={
+        "what": "25 stellar labels to 7,214 pixels of APOGEE.",
+        "notebook": "06_apogee_world",
+        "wavelength": (
+            "vacuum, APOGEE's pixels (6e-6 in log10 λ) on three detectors, 15,168-16,937 Å; R = 22,500;\n"
+            "  flux over the papers' pseudo-continuum (`specnb.surveys.apogee.continuum`)."
+        ),
+        "limits": (
+            "LTE, plane-parallel, no TiO, no H2O; [C/O] ≤ 0.25; atmospheres follow [Fe/H] and [α/Fe] only; the\n"
+            "  strengths of many lines are untuned."
+        ),
+    },
+)

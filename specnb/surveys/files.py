@@ -1,0 +1,76 @@
+"""What the readers of all surveys share: what kind of file a file is, and many files as one set."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from specnb.core.spectra import Spectra
+
+REMEDY = "download it again"
+
+
+def is_zipped(path) -> bool:
+    """Whether a file is gzipped."""
+    with open(path, "rb") as f:
+        return f.read(2) == b"\x1f\x8b"
+
+
+def kind_of(path):
+    """The kind of a file: "hdf5", "fits", "ecsv", "votable" or "csv", gzipped or not.
+
+    Raises
+    ------
+    OSError
+        If the path is not a file.
+    ValueError
+        If the file is damaged or of another kind.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
+    try:
+        with gzip.open(path) if is_zipped(path) else open(path, "rb") as f:
+            head = f.read(4096)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read ({error}), it may be truncated: {REMEDY}") from error
+    for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
+        if head.startswith(start):
+            return kind
+    if b"<VOTABLE" in head:
+        return "votable"
+    if b"," in head.partition(b"\n")[0] and b"\0" not in head:
+        return "csv"
+    raise ValueError(f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not")
+
+
+def read_files(paths, read):
+    """Read files one by one into one set.
+
+    Parameters
+    ----------
+    paths : str, Path, or sequence of them
+    read : callable
+        ``read(path)`` gives the `Spectra` of one file.
+
+    Raises
+    ------
+    ValueError
+        If there is no path, the wavelengths of the files differ, or a star is in two files.
+    """
+    paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    if not paths:
+        raise ValueError("no files to read spectra from: give at least one path")
+    parts = [read(path) for path in paths]
+    seen = {}
+    for path, part in zip(paths, parts):
+        if not np.array_equal(part.wavelength, parts[0].wavelength):
+            raise ValueError(
+                f"{paths[0]} and {path} have different wavelengths: rebin one of them, or read them apart"
+            )
+        for star in part.ids:
+            if seen.setdefault(star, path) is not path:
+                raise ValueError(
+                    f"star {star} is in both {seen[star]} and {path}: give only one of them"
+                )
+    return Spectra.join(parts)

@@ -1,0 +1,15 @@
+"""Pixels of Gaia's Radial Velocity Spectrometer, vacuum Å."""
+
+import numpy as np
+
+RVS_RESOLVING_POWER = 11_500.0
+# Gaia DR3 mean spectra: 2,401 samples, 0.1 Å apart (DataLink product "RVS").
+RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
+# The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al. 2023).
+RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
+
+# Correlation length of the noise in RVS mean spectra, in their samples of 0.1 Å. Measured: the
+# power of three spectra at 1.5-3 cycles/Å, where R = 11,500 leaves no lines, fits a triangular
+# correlation of 2.7, 3.2 and 3.3 samples; the detector's pixels are 2.45 samples wide. Errors in
+# pixels of 0.3 Å become 1.53 times those of independent samples.
+CORRELATION_LENGTH = 3.0

@@ -1,0 +1,96 @@
+"""Stars as the papers' reference sample has them: FGK stars of the Galaxy with six labels each.
+
+The sample that is imitated are the 54,422 stars of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259,
+35) and 9,883 of GALAH DR3 (Buder et al. 2021, MNRAS 506, 150) with 8 ≤ G ≤ 14 and a Gaia RVS
+spectrum of Manteiga et al. (2025). It is a sketch: a few formulas with the shapes of those surveys'
+Kiel and [M/H]-[α/Fe] diagrams, and no fit to either catalogue. It has no ages, distances or
+selection function, no hot main sequence, no AGB as a sequence of its own and a single halo
+sequence; evolutionary stage and apparent magnitude do not depend on the Galactic component, except
+that the halo has no red clump.
+"""
+
+import numpy as np
+from astropy.table import Column
+
+from specnb.surveys.population import broadening_median, main_sequence, microturbulence
+
+
+def giant_branch(logg, m_h):
+    """Temperature of the red giant branch in K: hotter for metal-poor stars.
+
+    Shaped like isochrones of 1-1.2 M☉ (PARSEC: Bressan et al. 2012; MIST: Choi et al. 2016), to about 100 K.
+    """
+    g = logg - 2.5
+    return 4640.0 + 370.0 * g - 75.0 * g**2 - 340.0 * m_h - 55.0 * m_h**2
+
+
+def red_clump(m_h):
+    """Temperature of the red clump in K: 150 K hotter than the branch at log g = 2.45 (compare Bovy et al. 2014)."""
+    return 4790.0 - 300.0 * m_h
+
+
+def _chemistry(component, rng):
+    """[M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
+    mean = np.array([0.0, -0.5, -1.4])[component]
+    m_h = rng.normal(mean, np.array([0.2, 0.25, 0.45])[component])
+    low_alpha = 0.02 - 0.10 * m_h + 0.10 * m_h**2  # thin disc: nearly flat
+    high_alpha = np.minimum(0.29, 0.13 - 0.28 * m_h)  # thick disc: plateau and knee at [M/H] = -0.57
+    sequence = np.choose(component, [low_alpha, high_alpha, np.full_like(m_h, 0.30)])
+    alpha_fe = rng.normal(sequence, np.array([0.025, 0.03, 0.05])[component])
+    return m_h, alpha_fe
+
+
+def _kiel(component, stage, m_h, rng):
+    """T_eff and log g for stars of given components, stages and metallicities."""
+    n = len(m_h)
+    # A star's turn-off temperature stands for its age: thin-disc stars are young, hence hot, by various amounts.
+    youth = np.where(component == 0, rng.gamma(2.0, 200.0, n), 0.0)
+    turn_off = rng.normal(5900.0, 80.0, n) + youth - 250.0 * m_h
+
+    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they are to it
+    below = rng.gamma(1.3, 500.0, n)
+    dwarf_teff = turn_off - below
+    dwarf_logg = main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+
+    # subgiants cross from the turn-off to the foot of the giant branch, flat in the middle
+    s = rng.random(n) ** 1.3
+    foot = 3.45
+    top = main_sequence(turn_off, m_h) - 0.25
+    sub_logg = top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
+
+    giant_logg = 3.6 * rng.beta(3.2, 1.9, n)
+    giant_teff = giant_branch(giant_logg, m_h) + rng.normal(0.0, 60.0, n)
+
+    clump_logg = rng.normal(2.45, 0.08, n)
+    clump_teff = red_clump(m_h) + rng.normal(0.0, 55.0, n)
+
+    teff = np.choose(stage, [dwarf_teff, sub_teff, giant_teff, clump_teff])
+    logg = np.choose(stage, [dwarf_logg, sub_logg, giant_logg, clump_logg])
+    return teff, logg
+
+
+def draw_labels(component, stage, rng):
+    """One draw of the six labels: a dict of arrays by name.
+
+    Parameters
+    ----------
+    component, stage : ndarray of int, shape (n,)
+        Indices into `specnb.surveys.population.COMPONENTS` and ``STAGES``.
+    rng : numpy.random.Generator
+    """
+    m_h, alpha_fe = _chemistry(component, rng)
+    teff, logg = _kiel(component, stage, m_h, rng)
+    vmicro = rng.normal(microturbulence(teff, logg), 0.12)  # scatter about such relations: 0.1-0.15 km/s
+    median = np.where(stage <= 1, broadening_median(teff), 4.0)
+    vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
+    values = (teff, logg, m_h, alpha_fe, vmicro, vbroad)
+    return dict(zip(("teff", "logg", "m_h", "alpha_fe", "vmicro", "vbroad"), values))
+
+
+def draw_magnitudes(n, population, rng):
+    """Apparent G magnitudes of n stars: N(<G) grows as 10**(slope G), cut at both ends."""
+    u = rng.random(n)  # inverse of the cumulative distribution
+    span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
+    g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
+    return Column(g_mag, "g_mag", unit="mag")
