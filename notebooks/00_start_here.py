@@ -32,12 +32,12 @@ output: str = ""  # folder for figures and tables; empty: only show them
 from astropy.table import Table
 
 import specnb
-from specnb.emulator.model import WEIGHTS
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.fits import star_fit
-from specnb.surveys.rvs.archive import literature, real_files, real_stars
-from specnb.surveys.rvs.lines import UNTRUSTED_WINDOWS
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
+from specnb.surveys.mock import make_mock
 from specnb.reproduce.study import Study
 from specnb.widgets import explore_emulator
 
@@ -71,13 +71,13 @@ study.table(claims, "claims", "Claims of the two papers that these notebooks are
 # folder named by `SPECNB_DATA`, or from the Gaia archive; without either it draws one from the mock survey.
 
 # %%
-study.input(WEIGHTS / "rvs.safetensors")
+study.input(RVS.emulator_path)
 emulator = specnb.load_emulator("rvs")
-spectra, source = real_stars()
-for path in real_files():
+spectra, source = real_spectra(RVS)
+for path in RVS.archive.files():
     study.input(path)
 if spectra is None:
-    spectra, _ = make_mock(emulator, MockConfig(n_stars=1, seed=seed))
+    spectra, _ = make_mock(emulator, RVS.mock(n_stars=1, seed=seed))
 print(source)
 names = list(literature(spectra.ids)["name"])
 star = names.index("Kepler-93") if "Kepler-93" in names else 0
@@ -88,14 +88,14 @@ name = names[star]
 # the residual is not pure noise.)
 
 # %%
-config = specnb.FitConfig(windows_out=UNTRUSTED_WINDOWS)
+config = specnb.FitConfig(windows_out=RVS.untrusted)
 fit = specnb.fit_labels(spectra[star], emulator, config)
 model = specnb.fitted_flux(fit, emulator, config)[0]
 study.result("first_star", name)
 study.result("first_star_teff", float(fit["teff"][0]), "K")
 figure = star_fit(
     spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
-    name=name, masked_windows=UNTRUSTED_WINDOWS,
+    name=name, masked_windows=RVS.untrusted,
 )  # fmt: skip
 study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting model and the residuals.")
 

@@ -35,12 +35,13 @@ from astropy.table import Table, vstack
 import specnb
 from specnb.emulator.accuracy import accuracy, accuracy_by_label
 from specnb.core.artifacts import artifact
-from specnb.emulator.model import WEIGHTS, Emulator
+from specnb.emulator.model import Emulator
 from specnb.plots.emulator import emulator_accuracy, grid_coverage, training_history
 from specnb.plots.explorer import ExplorerFigure
-from specnb.simulator.grid import RVS, load_grid
+from specnb.simulator.grid import held_out, load_grid
+from specnb.surveys import RVS
 from specnb.reproduce.study import Study
-from specnb.emulator.train import EmulatorConfig, held_out, train_emulator
+from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.widgets import explore_emulator
 
 study = Study(output)
@@ -52,7 +53,7 @@ study = Study(output)
 # beyond the range in which the emulator is to be trusted (outlined): networks are worst at the edge of what they know.
 
 # %%
-grid = load_grid(RVS, study.input(RVS.path))
+grid = load_grid(RVS, study.input(RVS.grid_path))
 study.result("grid_spectra", len(grid))
 study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
 study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in the Kiel and abundance planes.")
@@ -67,9 +68,9 @@ study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
 path = artifact(
-    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.path]
+    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.grid_path]
 )
-trained = Emulator.load(path)
+trained = Emulator.load(path, RVS)
 study.result("live_training_seconds", trained.card["seconds"], "s")
 study.figure(training_history(trained.card["history"]), "training_history", "Training of the network in this notebook.")
 
@@ -80,7 +81,7 @@ study.figure(training_history(trained.card["history"]), "training_history", "Tra
 
 # %%
 shipped = specnb.load_emulator("rvs")
-study.input(WEIGHTS / "rvs.safetensors")
+study.input(RVS.emulator_path)
 labels, truth = held_out(grid)
 predicted = shipped(labels)
 rows = {"shipped": accuracy(predicted, truth), f"{len(trained.card['history'])} epochs here": accuracy(trained(labels), truth)}

@@ -31,18 +31,19 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
-from specnb.emulator.model import WEIGHTS
 from specnb.plots.fits import fit_comparison, pulls, star_fit
 from specnb.plots.survey import abundance_plane, kiel
-from specnb.surveys.rvs.archive import literature, real_files, real_stars
-from specnb.surveys.rvs.lines import CA_II_WINDOWS, UNTRUSTED_WINDOWS
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
+from specnb.surveys.rvs.lines import CA_II_WINDOWS
+from specnb.surveys.mock import make_mock
 from specnb.fitting.pulls import interior_stars, pull_statistics
 from specnb.reproduce.study import Study
 from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)
-study.input(WEIGHTS / "rvs.safetensors")
+study.input(RVS.emulator_path)
 emulator = specnb.load_emulator("rvs").to(pick_device(device))
 
 # %% [markdown]
@@ -71,7 +72,7 @@ study.figure(pulls(fit, ideal.labels, emulator.labels), "pulls", "Pulls of mock 
 # resolving power, bad pixels.
 
 # %%
-observed, truth = make_mock(emulator, MockConfig(n_stars=n_stars, seed=seed))
+observed, truth = make_mock(emulator, RVS.mock(n_stars=n_stars, seed=seed))
 study.figure(kiel(truth.labels), "survey_kiel", "Kiel diagram of the mock reference survey.")
 
 # %%
@@ -80,7 +81,7 @@ study.figure(abundance_plane(truth.labels), "survey_abundances", "Abundance plan
 # %%
 setups = {
     "whole spectrum": specnb.FitConfig(),
-    "untrusted windows out": specnb.FitConfig(windows_out=UNTRUSTED_WINDOWS),
+    "untrusted windows out": specnb.FitConfig(windows_out=RVS.untrusted),
     "Ca II lines out": specnb.FitConfig(windows_out=CA_II_WINDOWS),
 }
 survey_fits = {name: specnb.fit_labels(observed, emulator, config, progress=True) for name, config in setups.items()}
@@ -111,13 +112,13 @@ study.table(vstack(parts), "survey_pulls", "The same pulls when the model is wro
 # line at 8634 Å); and without the Ca II lines altogether. What the windows hide is the subject of the second paper.
 
 # %%
-stars, source = real_stars()
+stars, source = real_spectra(RVS)
 print(source)
 kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
 stars = stars or observed[:3]
 known = literature(stars.ids)
 names = list(known["name"])
-for path in real_files():
+for path in RVS.archive.files():
     study.input(path)
 fits = {name: specnb.fit_labels(stars, emulator, config) for name, config in setups.items()}
 

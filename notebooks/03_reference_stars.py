@@ -31,13 +31,13 @@ from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, reference_stars
 from specnb.evaluate.probes import information_ceiling, label_floor
 from specnb.plots.survey import abundance_plane, kiel, label_histograms, spectra_by_snr
-from specnb.surveys.rvs.archive import real_files, real_stars
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
 from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)
-stars = reference_stars(MockConfig(n_stars=n_stars, seed=seed))
+stars = reference_stars(RVS.mock(n_stars=n_stars, seed=seed))
 catalogue, truth = (vstack([a.labels, b.labels]) for a, b in ((stars.train, stars.test), (stars.truth_train, stars.truth_test)))
 study.result("train_stars", len(stars.train))
 study.result("test_stars", len(stars.test))
@@ -116,9 +116,9 @@ study.table(table, "limits", caption + "R² with which the other pair of labels 
 # network trained on mock stars meets surprises in real ones.
 
 # %%
-real, source = real_stars()
+real, source = real_spectra(RVS)
 print(source)
-for path in real_files():
+for path in RVS.archive.files():
     study.input(path)
 shown = real if real else stars.test[examples]
 figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
@@ -128,5 +128,5 @@ study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock
 # **What to see.** [α/Fe] has the lowest ceiling: its catalogue errors are half as wide as its distribution. The floor is
 # one-sided: temperature and gravity tell of metallicity, through isochrones, but metallicity hardly tells of them.
 #
-# **Exercise.** Collect a hundred times the light with `MockConfig(snr_faint=240)`. Which ceilings rise? (The catalogue's errors shrink
+# **Exercise.** Collect a hundred times the light with `RVS.mock(snr_faint=240)`. Which ceilings rise? (The catalogue's errors shrink
 # as well: they grow as the S/N falls.) Then keep the light and draw a catalogue without errors (`label_errors=0`).

@@ -47,19 +47,21 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
-from specnb.evaluate.probes import information_ceiling, label_floor, project, reconstruction
-from specnb.disentangle.score import probe_models, reconstruct_models, spread
+from specnb.evaluate.probes import information_ceiling, label_floor, reconstruction
+from specnb.evaluate.projection import project
+from specnb.disentangle.score import probe_models, reconstruct_models
+from specnb.evaluate.spread import spread
 from specnb.plots.counterfactual import counterfactual_errors as draw_errors
 from specnb.plots.counterfactual import counterfactual_spectra
 from specnb.plots.latents import probe_bars, tsne_panels
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.surveys import RVS
 from specnb.reproduce.study import Study
 from specnb.widgets import edit_star, slide_lambdas, train_live
 
 # %%
 study = Study(output)
 study.input(EMULATOR)
-survey = MockConfig(n_stars=n_stars, seed=seed)
+survey = RVS.mock(n_stars=n_stars, seed=seed)
 stars = reference_stars(survey)
 base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, latent=latent, device=device)
 

@@ -47,13 +47,14 @@ from specnb.evaluate.probes import information_ceiling
 from specnb.disentangle.regress import BEST, ENTANGLED_IN, FAITHFUL, IMPROVEMENT, compare, errors, training_times
 from specnb.disentangle.score import regress
 from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
-from specnb.surveys.rvs.archive import literature, real_files, real_stars
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
 from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)
-survey = MockConfig(n_stars=n_stars, seed=seed)
+survey = RVS.mock(n_stars=n_stars, seed=seed)
 stars = reference_stars(survey)
 base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, device=device)
 
@@ -154,9 +155,9 @@ study.figure(figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and 
 # The same networks, trained on mock stars only, meet real *Gaia* spectra.
 
 # %%
-real, source = real_stars()
+real, source = real_spectra(RVS)
 print(source)
-for path in real_files():
+for path in RVS.archive.files():
     study.input(path)
 kind = "Real stars" if real else "Mock stars (no real ones were at hand)"
 real = real or stars.test[:3]

@@ -37,28 +37,26 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.emulator.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
-from specnb.surveys.apogee.archive import real_apogee, real_files
+from specnb.surveys import APOGEE
+from specnb.surveys.archive import real_spectra
 from specnb.surveys.apogee.gap import domain_gap, known_causes
-from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.surveys.mock import make_mock
 from specnb.core.device import pick_device
-from specnb.emulator.model import WEIGHTS
-from specnb.simulator.features import ELEMENTS, elements_at, features, marked
+from specnb.simulator.features import elements_at, features, marked
 from specnb.plots import hband
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.fits import pulls
 from specnb.plots.survey import kiel
-from specnb.simulator.grid import APOGEE, load_grid
+from specnb.simulator.grid import held_out, load_grid
 from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
-from specnb.simulator.responses import RESPONSES, load_responses
+from specnb.simulator.responses import load_responses
 from specnb.reproduce.study import Study
-from specnb.emulator.train import held_out
 from specnb.widgets import browse_fits, explore_emulator
-from specnb.widgets.picture import H_BAND_WINDOWS
 
 study = Study(output)
 
 # %%
-study.input(WEIGHTS / "apogee.safetensors")
+study.input(APOGEE.emulator_path)
 emulator = specnb.load_emulator("apogee").to(pick_device(device))
 
 # %% [markdown]
@@ -71,7 +69,7 @@ emulator = specnb.load_emulator("apogee").to(pick_device(device))
 # of CO, CN and OH, and a line of CN counts for both.
 
 # %%
-responses = load_responses(study.input(RESPONSES))
+responses = load_responses(APOGEE, path=study.input(APOGEE.responses_path))
 found = features(responses)
 native = responses.wavelength, responses.reference[None]
 giant = APOGEE.observe(*native, np.array([6.0]))[0]
@@ -80,7 +78,7 @@ study.figure(figure, "tour", "The H band of a K giant, features by group of elem
 
 # %%
 rows = []
-for name in ELEMENTS:
+for name in APOGEE.elements:
     own = found[found["element"] == name]
     clean = own[own["share"] > 0.5]
     best = clean[np.argsort(clean["depth"])[::-1][:3]]
@@ -98,13 +96,13 @@ study.table(Table(rows=rows, names=names), "features", "Features of each element
 
 # %%
 explorer = explore_emulator(emulator)
-explorer.gradient.value = "fe_h" if element == "Fe" else ELEMENTS[element]
+explorer.gradient.value = APOGEE.elements[element]
 explorer
 
 # %%
 reference = emulator(np.array([list(explorer.labels.values())]))[0]
 view = ExplorerFigure(emulator, {"c_fe": 0.2}, reference, "solar carbon", gradient="c_fe")
-view.update(window=H_BAND_WINDOWS["CO 6–3 head 16189"])
+view.update(window=APOGEE.windows["CO 6–3 head 16189"])
 study.figure(view.figure, "explorer", "More carbon at a band head of CO: the difference, and the gradient by carbon.")
 
 # %% [markdown]
@@ -114,7 +112,7 @@ study.figure(view.figure, "explorer", "More carbon at a band head of CO: the dif
 # was never used in training, nor to choose anything; on these the emulator is judged.
 
 # %%
-grid = load_grid(APOGEE, study.input(APOGEE.path))
+grid = load_grid(APOGEE, study.input(APOGEE.grid_path))
 study.result("grid_spectra", len(grid))
 study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
 labels, truth = held_out(grid, 2)
@@ -196,7 +194,7 @@ study.figure(figure, "pulls", "Pulls of six labels for mock stars whose model is
 # stars alike; the spread is noise and what differs from star to star.
 
 # %%
-config = ApogeeMockConfig(n_stars=n_survey, seed=seed)
+config = APOGEE.mock(n_stars=n_survey, seed=seed)
 observed, true = make_mock(emulator, config)
 study.figure(kiel(true.labels, color="fe_h"), "survey_kiel", "Kiel diagram of the mock survey.")
 
@@ -218,10 +216,10 @@ study.figure(hband.domain_gap(emulator.wavelength, gap, causes), "domain_gap", c
 # From the folder `SPECNB_DATA`, or two that a small Python package holds, or, with no network, mock ones in their place.
 
 # %%
-stars, source = real_apogee()
+stars, source = real_spectra(APOGEE)
 print(source)
 kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
-for path in real_files() if stars else []:
+for path in APOGEE.archive.files() if stars else []:
     study.input(path)
 stars = stars or observed[:2]
 real = specnb.fit_labels(stars, emulator)

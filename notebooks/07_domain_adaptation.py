@@ -24,7 +24,7 @@
 # authors could not: is the translated spectrum *right*?
 
 # %% tags=["parameters"]
-band: str = "rvs"  # rvs (6 labels, 800 pixels) or apogee (25 labels, 7,214 pixels)
+survey: str = "rvs"  # rvs (6 labels, 800 pixels) or apogee (25 labels, 7,214 pixels)
 seed: int = 2  # random seed of the stars; the shipped translators were trained with 1
 n_stars: int = 500  # stars of each set that is compared
 n_mapped: int = 200  # stars of each set in the t-SNE maps
@@ -42,26 +42,24 @@ import numpy as np
 from astropy.table import Table
 
 import specnb
-from specnb.surveys.apogee.continuum import continuum
 from specnb.core.device import pick_device
-from specnb.emulator.model import WEIGHTS
 from specnb.plots.architecture import architecture
 from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
 from specnb.plots.translation import mixing_maps, translation_history
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
-from specnb.evaluate.two_sample import as_observed, best_auc, project, two_sample_auc
+from specnb.evaluate.projection import project_two
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
-from specnb.widgets.picture import H_BAND_WINDOWS
 
 # %%
 study = Study(output)
-for folder in (WEIGHTS, SHIPPED):
-    study.input(folder / f"{band}.safetensors")
-emulator = specnb.load_emulator(band).to(pick_device(device))
-translator = load_translator(band).to(pick_device(device))
+emulator = specnb.load_emulator(survey).to(pick_device(device))
+translator = load_translator(f"{survey}-mock").to(pick_device(device))
+for path in (emulator.survey.emulator_path, SHIPPED / f"{survey}-mock.safetensors"):
+    study.input(path)
 
 # %%
 study.figure(architecture(), "fig1_architecture", "The networks, the cycles that train them, and the fit of labels through them.")
@@ -116,9 +114,9 @@ study.figure(translation_history(translator.history), "training_history", "Train
 # other stars, drawn from the same population. The translator is given neither the truth nor any pair.
 
 # %%
-unseen, true = unseen_stars(emulator, band, 2 * n_stars)
+unseen, true = unseen_stars(emulator, 2 * n_stars)
 observed, truth, others = unseen[:n_stars], true[:n_stars], true[n_stars:]
-domains = mock_domains(emulator, band, n_stars, seed)
+domains = mock_domains(emulator, n_stars, seed)
 synthetic = emulator(true_labels(truth.labels, emulator))
 spectra = {
     "synthetic": synthetic,
@@ -194,7 +192,7 @@ study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.
 drawn = emulator(domains.labels)
 split = translator.encode(domains.observed)[1]  # of random observed stars, as in the training
 translations = {"after": translator.translate(drawn, split), "after_typical": translator.translate(drawn)}
-normalize = continuum if band == "apogee" else None
+normalize = emulator.survey.normalize
 same = np.arange(n_stars)  # the spectrum's own donor
 measured = {
     name: as_observed(flux, domains.observed, seed, same, normalize)
@@ -229,7 +227,7 @@ titles = {
     "After: spectra": ("after", "translated"),
     "$z_\\mathrm{shared}$": ("latents", "synthetic"),
 }
-panels = {title: dict(zip((kind, "observed"), project(*sets[name], n=n_mapped))) for title, (name, kind) in titles.items()}
+panels = {title: dict(zip((kind, "observed"), project_two(*sets[name], n=n_mapped))) for title, (name, kind) in titles.items()}
 figure = mixing_maps(panels, {title: auc[name] for title, (name, _) in titles.items()})
 study.figure(figure, "fig2_mixing", "t-SNE maps of both domains before and after translation, and of z_shared (Fig. 2).")
 
@@ -250,9 +248,9 @@ explorer = explore_translator(emulator, translator, observed[:200])
 explorer
 
 # %%
-giant = {"teff": 4800.0, "logg": 2.5} if band == "rvs" else {"c_fe": 0.2}
+giant = {"rvs": {"teff": 4800.0, "logg": 2.5}, "apogee": {"c_fe": 0.2}}[survey]
 view = TranslatedFigure(emulator, translator, giant, split=translator.encode(observed[star])[1][0])
-view.update(window=None if band == "rvs" else H_BAND_WINDOWS["CO 6–3 head 16189"])
+view.update(window=emulator.survey.windows.get("CO 6–3 head 16189"))
 caption = f"A K giant, synthetic and translated with the z_split of {observed.ids[star]}."
 study.figure(view.figure, "explorer", caption)
 
@@ -266,7 +264,7 @@ study.figure(view.figure, "explorer", caption)
 # %%
 rvs = specnb.load_emulator("rvs")
 small = TranslateConfig(hidden=(64, 32), batch=32, iterations=live_steps, learning_rate=3e-3, device=device)
-panel = train_translator(rvs, mock_domains(rvs, "rvs", live_stars, seed), small, window=(8595.0, 8640.0))
+panel = train_translator(rvs, mock_domains(rvs, live_stars, seed), small, window=(8595.0, 8640.0))
 panel
 
 # %%
@@ -274,7 +272,7 @@ live = panel.train()
 study.figure(panel.figure(), "live_training", "Mean observed, synthetic and translated spectrum after a short training.")
 
 # %%
-stars, known = unseen_stars(rvs, "rvs", n_stars)
+stars, known = unseen_stars(rvs, n_stars)
 flux = rvs(true_labels(known.labels, rvs))
 study.result("live_rms_synthetic", rms(flux - known.flux), "flux")
 study.result("live_rms_translated", rms(live.translate(flux) - known.flux), "flux")

@@ -36,14 +36,13 @@ import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.surveys.rvs import archive as gaia
-from specnb.surveys.apogee import archive
 from specnb.core.device import pick_device
-from specnb.emulator.model import WEIGHTS
 from specnb.plots.translation import label_biases, residual_bands
-from specnb.surveys.rvs.archive import CORRELATION_LENGTH, literature
+from specnb.surveys import SURVEYS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
 from specnb.reproduce.study import Study
-from specnb.translate import CONFIGS, load_translator, train
+from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, mock_domains, unseen_stars
 from specnb.translate.model import SHIPPED
@@ -62,18 +61,18 @@ NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 
 # %%
 emulators, translators, stars, truth = {}, {}, {}, {}
-for band in NAMES:
-    for folder in (WEIGHTS, SHIPPED):
-        study.input(folder / f"{band}.safetensors")
-    emulators[band] = specnb.load_emulator(band).to(pick_device(device))
-    translators[band] = load_translator(band).to(pick_device(device))
-    stars[band], truth[band] = unseen_stars(emulators[band], band, n_stars)
+for survey in NAMES:
+    for path in (SURVEYS[survey].emulator_path, SHIPPED / f"{survey}-mock.safetensors"):
+        study.input(path)
+    emulators[survey] = specnb.load_emulator(survey).to(pick_device(device))
+    translators[survey] = load_translator(f"{survey}-mock").to(pick_device(device))
+    stars[survey], truth[survey] = unseen_stars(emulators[survey], n_stars)
 
 # %%
 fits, residuals = {}, {}
-for band in NAMES:
-    models = chains(emulators[band], translators[band], stars[band])
-    fits[band], residuals[band] = fit_chains(stars[band], models)
+for survey in NAMES:
+    models = chains(emulators[survey], translators[survey], stars[survey])
+    fits[survey], residuals[survey] = fit_chains(stars[survey], models)
 
 # %% [markdown]
 # ## Figure 3
@@ -82,25 +81,25 @@ for band in NAMES:
 # of wrong strength, and lines that the list lacks, stand out in the upper row in all stars alike.
 
 # %%
-for band, name in NAMES.items():
-    figure = residual_bands(stars[band].wavelength, {fit: residuals[band][fit] for fit in (PHYSICS, TYPICAL)})
-    study.figure(figure, f"residuals_{band}", f"Residuals of fits of {n_stars} mock stars ({name}), before and after.")
+for survey, name in NAMES.items():
+    figure = residual_bands(stars[survey].wavelength, {fit: residuals[survey][fit] for fit in (PHYSICS, TYPICAL)})
+    study.figure(figure, f"residuals_{survey}", f"Residuals of fits of {n_stars} mock stars ({name}), before and after.")
 figure
 
 # %%
 parts = []
-for band in NAMES:
-    part = chi2_statistics(fits[band])
-    rest = distribution(residuals[band])
+for survey in NAMES:
+    part = chi2_statistics(fits[survey])
+    rest = distribution(residuals[survey])
     for column in ("mean", "std", "beyond"):
         part[f"z_{column}"] = rest[column]
-    part.add_column([band] * len(part), 0, "survey")
+    part.add_column([survey] * len(part), 0, "survey")
     parts.append(part)
     for key, fit in (("physics", PHYSICS), ("translated", TYPICAL), ("own_split", OWN)):
         row = part[part["fit"] == fit][0]
         for column in ("mean", "median", "z_mean", "z_std"):
             name = column if column.startswith("z") else f"chi2_{column}"
-            study.result(f"{band}_{key}_{name}", float(row[column]))
+            study.result(f"{survey}_{key}_{name}", float(row[column]))
 study.table(vstack(parts), "residuals", "Reduced χ² of the fits, and residuals in standard errors (z), of the same stars.")
 
 # %% [markdown]
@@ -114,19 +113,19 @@ study.table(vstack(parts), "residuals", "Reduced χ² of the fits, and residuals
 # hides in the noise of one star. At the right stands how many stars ended at a limit of the label.
 
 # %%
-errors = {band: label_errors(fits[band], truth[band].labels, emulators[band].labels) for band in NAMES}
-for band, name in NAMES.items():
-    figure = label_biases(errors[band], (PHYSICS, TYPICAL))
-    study.figure(figure, f"label_biases_{band}", f"Bias of fitted labels, {n_stars} mock stars ({name}).")
+errors = {survey: label_errors(fits[survey], truth[survey].labels, emulators[survey].labels) for survey in NAMES}
+for survey, name in NAMES.items():
+    figure = label_biases(errors[survey], (PHYSICS, TYPICAL))
+    study.figure(figure, f"label_biases_{survey}", f"Bias of fitted labels, {n_stars} mock stars ({name}).")
 figure
 
 # %%
-for band, name in NAMES.items():
-    study.table(errors[band], f"label_errors_{band}", f"Fitted − true labels ({name}).")
+for survey, name in NAMES.items():
+    study.table(errors[survey], f"label_errors_{survey}", f"Fitted − true labels ({name}).")
     for fit, key in ((TYPICAL, "translated"), (OWN, "own_split")):
-        change = bias_change(fits[band][PHYSICS], fits[band][fit], truth[band].labels, emulators[band].labels)
-        study.result(f"{band}_{key}_biases_that_fall", int(np.sum(change["falls"])))
-        study.table(change, f"bias_change_{band}_{key}", f"Median bias by physics only and by {fit} ({name}).")
+        change = bias_change(fits[survey][PHYSICS], fits[survey][fit], truth[survey].labels, emulators[survey].labels)
+        study.result(f"{survey}_{key}_biases_that_fall", int(np.sum(change["falls"])))
+        study.table(change, f"bias_change_{survey}_{key}", f"Median bias by physics only and by {fit} ({name}).")
 change
 
 # %% [markdown]
@@ -136,20 +135,20 @@ change
 
 # %%
 rows = []
-for band in NAMES:
+for survey in NAMES:
     for seed in seeds:
-        some = fits[band], residuals[band]
+        some = fits[survey], residuals[survey]
         if seed != 1:
-            config = replace(CONFIGS[band], seed=seed, device=device)
+            config = TranslateConfig.for_survey(SURVEYS[survey], seed=seed, device=device)
             config = replace(config, iterations=iterations) if iterations else config
-            domains = mock_domains(emulators[band], band, STARS, seed)
-            other = train(emulators[band], domains.labels, domains.observed, config)
-            models = chains(emulators[band], other, stars[band])
+            domains = mock_domains(emulators[survey], STARS, seed)
+            other = train(emulators[survey], domains.labels, domains.observed, config)
+            models = chains(emulators[survey], other, stars[survey])
             del models[PHYSICS]
-            new = fit_chains(stars[band], models)
-            some = [{PHYSICS: first[band][PHYSICS]} | part for first, part in zip((fits, residuals), new)]
-        table = summary(*some, truth[band].labels, emulators[band].labels)
-        rows += [{"survey": band, "seed": seed} | dict(zip(table.colnames, row)) for row in table]
+            new = fit_chains(stars[survey], models)
+            some = [{PHYSICS: first[survey][PHYSICS]} | part for first, part in zip((fits, residuals), new)]
+        table = summary(*some, truth[survey].labels, emulators[survey].labels)
+        rows += [{"survey": survey, "seed": seed} | dict(zip(table.colnames, row)) for row in table]
 seeds_table = Table(rows=rows)
 for column, form in {"chi2": ".3f", "ratio": ".3f", "mean": "+.4f", "std": ".3f"}.items():
     seeds_table[column].format = form
@@ -165,31 +164,28 @@ study.table(seeds_table, "seeds", "Trainings of each translator: χ², residuals
 
 # %%
 real, names = {}, {}
-sources = {"rvs": gaia, "apogee": archive}
-for band, read in (("rvs", gaia.real_stars), ("apogee", archive.real_apogee)):
-    found, source = read()
+for survey in NAMES:
+    found, source = real_spectra(SURVEYS[survey])
     print(source)
-    for path in sources[band].real_files() if found else []:
+    for path in SURVEYS[survey].archive.files() if found else []:
         study.input(path)
-    if found and band == "rvs":
-        found = specnb.rebin(found, emulators[band].wavelength, CORRELATION_LENGTH)
-    real[band] = found or stars[band][:2]
-    names[band] = list(literature(found.ids)["name"]) if found and band == "rvs" else [str(i) for i in real[band].ids]
+    real[survey] = found or stars[survey][:2]
+    names[survey] = [str(name) for name in literature(real[survey].ids)["name"]]
 
 # %%
 shown = {"rvs": ("teff", "logg", "m_h", "alpha_fe"), "apogee": ("teff", "logg", "fe_h", "mg_fe")}
 real_fits = {}
-for band in NAMES:
-    real_fits[band], _ = fit_chains(real[band], chains(emulators[band], translators[band], real[band]))
+for survey in NAMES:
+    real_fits[survey], _ = fit_chains(real[survey], chains(emulators[survey], translators[survey], real[survey]))
     rows = []
-    for k, name in enumerate(names[band]):
-        for fit, table in real_fits[band].items():
+    for k, name in enumerate(names[survey]):
+        for fit, table in real_fits[survey].items():
             limits = sum(flag.startswith("at_limit") for flag in str(table["flags"][k]).split(","))
-            values = {label: table[label][k] for label in shown[band]}
+            values = {label: table[label][k] for label in shown[survey]}
             rows.append({"star": name, "fit": fit, "chi2": table["chi2_reduced"][k], "at_limit": limits} | values)
     table = Table(rows=rows)
-    study.table(table, f"real_{band}", f"Real stars, fitted with translators of the mock survey ({NAMES[band]}).",
-                {"chi2": ".2f"} | dict.fromkeys(shown[band], ".4g"))  # fmt: skip
+    study.table(table, f"real_{survey}", f"Real stars, fitted with translators of the mock survey ({NAMES[survey]}).",
+                {"chi2": ".2f"} | dict.fromkeys(shown[survey], ".4g"))  # fmt: skip
 
 # %%
 known = literature(real["rvs"].ids)
@@ -205,7 +201,7 @@ study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "Th
 # ## Look at single stars
 
 # %%
-translated = chains(emulators["apogee"], translators["apogee"], stars["apogee"])[TYPICAL][0]
+translated = chains(emulators["apogee"], translators["apogee"], stars["apogee"])[TYPICAL]
 fitted = specnb.fitted_flux(fits["apogee"][TYPICAL], translated)
 browse_fits(stars["apogee"], fitted, fits["apogee"][TYPICAL])
 

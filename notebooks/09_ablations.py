@@ -59,18 +59,19 @@ from tqdm.auto import tqdm
 
 import specnb
 from specnb.core.device import pick_device
-from specnb.disentangle.score import spread
-from specnb.emulator.model import WEIGHTS
+from specnb.evaluate.spread import spread
 from specnb.plots.ablation import ablation
 from specnb.reproduce.study import Study
-from specnb.translate import CONFIGS
+from specnb.surveys import RVS
+from specnb.translate import TranslateConfig
 from specnb.translate.ablation import VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, unseen_stars
 
 study = Study(output)
-study.input(WEIGHTS / "rvs.safetensors")
+study.input(RVS.emulator_path)
 emulator = specnb.load_emulator("rvs").to(pick_device(device))
-base = replace(CONFIGS["rvs"], iterations=iterations, batch=batch, hidden=tuple(hidden), device=device)
+changes = {"iterations": iterations, "batch": batch, "hidden": tuple(hidden), "device": device}
+base = TranslateConfig.for_survey(RVS, **changes)
 
 # %% [markdown]
 # ## Train and score
@@ -80,10 +81,10 @@ base = replace(CONFIGS["rvs"], iterations=iterations, batch=batch, hidden=tuple(
 
 # %%
 names = variants or list(VARIANTS)
-observed, truth = unseen_stars(emulator, "rvs", n_test)
+observed, truth = unseen_stars(emulator, n_test)
 rows = [{"variant": "physics only", "seed": seed} | score(None, emulator, observed, truth, n_fitted)]
 for each in range(seed, seed + n_seeds):
-    domains = mock_domains(emulator, "rvs", n_stars, each)
+    domains = mock_domains(emulator, n_stars, each)
     for name in tqdm(names, desc=f"seed {each}", unit="variant"):
         translator = train_variant(name, emulator, domains, replace(base, seed=each))
         rows.append({"variant": name, "seed": each} | score(translator, emulator, observed, truth, n_fitted))

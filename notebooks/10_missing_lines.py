@@ -49,25 +49,25 @@ from IPython.display import Markdown
 from tqdm.auto import tqdm
 
 import specnb
-from specnb.surveys.rvs import archive as gaia
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
 from specnb.core.device import pick_device
-from specnb.emulator.model import WEIGHTS
 from specnb.plots.disagreements import disagreements as disagreements_figure
 from specnb.plots.missing import missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
 from specnb.plots.translation import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
-from specnb.missing.experiment import Experiment, MissingConfig, compare
+from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.scores import missing_lines
-from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, load_responses
+from specnb.simulator.responses import load_responses
 from specnb.reproduce.study import Study
-from specnb.translate import CONFIGS
 from specnb.translate.domains import unseen_stars
 from specnb.widgets import explore_missing
 
 # %%
 study = Study(output)
-for path in (WEIGHTS / "apogee.safetensors", WEIGHTS / "rvs.safetensors", RESPONSES, RVS_RESPONSES):
+for path in [path for survey in (APOGEE, RVS) for path in (survey.emulator_path, survey.responses_path)]:
     study.input(path)
 
 # %% [markdown]
@@ -84,7 +84,7 @@ for path in (WEIGHTS / "apogee.safetensors", WEIGHTS / "rvs.safetensors", RESPON
 
 # %%
 device = pick_device(device)
-emulator, responses = specnb.load_emulator("apogee").to(device), load_responses()
+emulator, responses = specnb.load_emulator("apogee").to(device), load_responses(APOGEE)
 reference = MissingConfig(n_stars=n_stars)
 experiment = Experiment.make(emulator, responses, reference)
 truth = experiment.truth
@@ -112,7 +112,7 @@ study.table(table[np.argsort(-counts)], "features", "Features of each element at
 # so that their labels suffer where lines are missing. The *full emulator* is the right answer, scored by the same rules.
 
 # %%
-settings = replace(CONFIGS["missing"], iterations=iterations, device=str(device))
+settings = replace(MISSING, iterations=iterations, device=str(device))
 models, comparison = compare(experiment, settings, n_baseline, progress=True)
 translated = models["translated"]
 history = translated.network.translator.history
@@ -152,7 +152,7 @@ study.figure(figure, "fig4_missing_lines", caption)
 # survey has: which elements are missing there, by the same shares. Empty: nothing is, and the line is an invention.
 
 # %%
-lines = missing_lines(recovered, added, truth)
+lines = missing_lines(APOGEE, recovered, added, truth)
 caption = "Missing lines by the translator, with the elements that are really missing there and their shares."
 formats = {"wavelength": ".2f", "depth": ".4f", "probability": ".2f"}
 study.table(lines, "missing_lines", caption, formats)
@@ -282,15 +282,15 @@ study.figure(explorer.figure, "explorer", "The same for iron in a cooler giant t
 
 # %%
 rvs = specnb.load_emulator("rvs").to(device)
-stars, source = gaia.real_stars()
+stars, source = real_spectra(RVS)
 print(source)
 if found := stars is not None:
-    for path in gaia.real_files():
+    for path in RVS.archive.files():
         study.input(path)
 else:
     print("Below stand six stars of the mock survey, into which both wrong lines were put.")
-    stars, _ = unseen_stars(rvs, "rvs", 6)
-names = list(gaia.literature(stars.ids)["name"]) if found else list(stars.ids)
+    stars, _ = unseen_stars(rvs, 6)
+names = list(literature(stars.ids)["name"]) if found else list(stars.ids)
 
 # %%
 fits, best = robust_fit(stars, rvs)
@@ -316,7 +316,7 @@ study.figure(figure, "real_lines", caption)
 # depths proves no name. And a name is worth as much as the method was right about that element where lines had been hidden: a figure
 # of one star in one window tells nothing of it.
 #
-# **Exercise.** 1. Train with the perceptrons of notebook 07 (`dataclasses.replace(CONFIGS["missing"], kind="mlp")`): what do they get
+# **Exercise.** 1. Train with the perceptrons of notebook 07 (`dataclasses.replace(MISSING, kind="mlp")`): what do they get
 # right, and how much longer must they be trained? 2. Take the table `hidden`: of features named with a probability above 0.5, how
 # many are right, and is that what a probability should say? 3. Which elements are named in place of the true one? Cross
 # `hidden["element"]` with `hidden["named"]`, and compare with how these elements go together in the stars
