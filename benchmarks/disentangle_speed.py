@@ -20,7 +20,7 @@ from astropy.table import Table
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.trainer import Trainer
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_PIXELS
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 PAPER = 51_444  # its training spectra
 PEER = 15_000  # those of a run of the authors' TensorFlow code: 8-12 s an epoch on two cores with a batch of 64

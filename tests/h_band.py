@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 import torch
 
-from specnb.emulator.model import Emulator, Network
-from specnb.simulator.grid import APOGEE
+from specnb.emulator.model import Emulator
+from specnb.emulator.network import Network
+from specnb.surveys import APOGEE
 from specnb.simulator.responses import load_responses
 
 VBROAD = 6.0

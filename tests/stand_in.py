@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from specnb.core.labels import RVS_LABELS, sampled_in_kiel
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys.kiel import sampled_in_kiel
 from specnb.surveys.rvs.lines import LINES
-from specnb.core.wavelength import RVS_PIXELS
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 SUN = np.array([5772.0, 4.44, 0.0, 0.0, 1.0, 2.0])
 _CENTRES = np.array([line.wavelength for line in LINES])

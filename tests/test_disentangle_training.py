@@ -15,7 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 import specnb
 from specnb.disentangle import DisentangleConfig, train, training
 from specnb.disentangle.trainer import Diverged, Trainer
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 
 FIXED = {"teff": 0.3, "logg": -0.7, "alpha_fe": 0.1}
 CONDITIONAL = {"lambda_range": 0.5, "bottleneck": 0.02}
@@ -197,7 +198,7 @@ def test_more_steps_of_the_discriminators_follow_the_latents_more_closely(spectr
 
 def test_negative_lambda_keeps_a_label_in_the_latents_and_positive_lambda_removes_it():
     """On 1,500 mock stars; the last three epochs of three seeds against a discriminator that knows no latents."""
-    _, truth = make_mock(specnb.load_emulator("rvs"), MockConfig(n_stars=1500, seed=1))
+    _, truth = make_mock(specnb.load_emulator("rvs"), RvsMockConfig(n_stars=1500, seed=1))
     for seed in (1, 2, 3):
         relative = {}
         for sign in (-1, 1):

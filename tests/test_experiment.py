@@ -14,11 +14,12 @@ from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import BOTTLENECK, ENTANGLED, PAPER, TEST, Experiment, reference_stars, trained
 from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
-from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress, spread
+from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
+from specnb.evaluate.spread import spread
 from specnb.disentangle.trainer import Trainer
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.surveys.rvs.mock import RvsMockConfig
 
-SURVEY = MockConfig(n_stars=300, seed=3)
+SURVEY = RvsMockConfig(n_stars=300, seed=3)
 SMALL = DisentangleConfig(hidden=(16,), latent=4, discriminator=(8,), epochs=2, device="cpu")
 
 

@@ -12,8 +12,8 @@ from specnb.plots import fits
 from specnb.plots import survey
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.style import COLUMN, PAGE, column
-from specnb.core.labels import sampled_in_kiel
-from specnb.surveys.rvs.lines import CA_II_TRIPLET, LINES, nearest_line
+from specnb.surveys.kiel import sampled_in_kiel
+from specnb.surveys.rvs.lines import CA_II_TRIPLET, LINES
 
 EMULATOR = StandIn()
 

@@ -9,9 +9,10 @@ from matplotlib.text import Text
 
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
 from specnb.plots.translation import label_biases, mixing_maps, residual_bands, translation_history
-from specnb.core.labels import APOGEE_LABELS
+from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
 from specnb.fitting.residuals import by_pixel
-from specnb.core.wavelength import APOGEE_PIXELS, RVS_PIXELS
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 LABELS = [label.name for label in APOGEE_LABELS]
 

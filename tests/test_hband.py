@@ -6,14 +6,16 @@ from matplotlib.text import Text
 
 from specnb.emulator.accuracy import derivative_pairs
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
-from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.simulator.features import GROUPS, features, h_band_lines
 from specnb.plots import hband
 from specnb.plots.explorer import GROUP_COLORS, ExplorerFigure
 from specnb.plots.style import COLUMN, PAGE
 from specnb.simulator.responses import load_responses
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.core.wavelength import detectors
 from specnb.widgets import explore_emulator
 from specnb.widgets.picture import H_BAND_WINDOWS
 

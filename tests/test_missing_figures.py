@@ -15,7 +15,7 @@ from specnb.plots.style import PAGE
 from specnb.missing.experiment import Experiment, MissingConfig
 from specnb.missing.scores import NAMES
 from specnb.simulator.responses import load_responses
-from specnb.core.wavelength import APOGEE_PIXELS
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.widgets import explore_missing
 
 PIXEL = APOGEE_PIXELS[1] - APOGEE_PIXELS[0]  # Å

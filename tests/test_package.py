@@ -50,7 +50,7 @@ def imported(source):
 @pytest.mark.parametrize(
     "source, modules",
     [
-        ("from specnb.surveys.rvs.mock import MockConfig, make_mock", {"mock"}),
+        ("from specnb.surveys.rvs.mock import RvsMockConfig, make_mock", {"mock"}),
         ("from specnb import mock", {"mock"}),
         ("import specnb.surveys.rvs.mock", {"mock"}),
         ("def f():\n    from specnb.plots.style import Figure", {"figures.style"}),

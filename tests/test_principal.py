@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import specnb
-from specnb.surveys.rvs.population import draw_stars
+from specnb.surveys.population import draw_stars
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import true_labels

@@ -11,13 +11,14 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
 from specnb.disentangle.score import chance_levels
 from specnb.plots.history import training_history
-from specnb.surveys.rvs.mock import MockConfig, make_mock, remake
+from specnb.surveys.rvs.mock import RvsMockConfig, remake
+from specnb.surveys.mock import make_mock
 from specnb.widgets import edit_star, slide_lambdas, train_live
 from specnb.widgets.lambdas import nonlinear_r2
 from specnb.widgets.training import linear_r2
 
 EMULATOR = StandIn()
-SURVEY = MockConfig(n_stars=200, seed=1)
+SURVEY = RvsMockConfig(n_stars=200, seed=1)
 SMALL = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50)
 PNG = b"\x89PNG\r\n"
 
@@ -229,7 +230,7 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
         (lambda: editor.choose(), "choose a star"),
         (lambda: edit_star(model, *survey), "all or none"),
         (lambda: edit_star(model, survey[0][:9], survey[1], EMULATOR, SURVEY), "same rows"),
-        (lambda: edit_star(model, *survey, EMULATOR, MockConfig(n_stars=200, seed=2)), "do not give"),
+        (lambda: edit_star(model, *survey, EMULATOR, RvsMockConfig(n_stars=200, seed=2)), "do not give"),
     ):
         with pytest.raises(ValueError, match=match):
             wrong()

@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 import specnb
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import mock_domains, unseen_stars
@@ -25,8 +26,8 @@ def emulator():
 @pytest.fixture(scope="module")
 def survey(emulator):
     """Labels of synthetic stars, and observed stars with their truth."""
-    observed, truth = make_mock(emulator, MockConfig(n_stars=300, seed=1))
-    _, others = make_mock(emulator, MockConfig(n_stars=300, seed=2))
+    observed, truth = make_mock(emulator, RvsMockConfig(n_stars=300, seed=1))
+    _, others = make_mock(emulator, RvsMockConfig(n_stars=300, seed=2))
     return np.column_stack([others.labels[name] for name in emulator.labels]), observed, truth
 
 
@@ -200,11 +201,11 @@ def test_uncertain_pixels_are_not_encoded(trained, survey):
 
 def test_split_holds_what_labels_do_not_tell(emulator):
     """A continuum that differs from star to star is read into z_split, and T_eff is not."""
-    domains = mock_domains(emulator, "rvs", 600, seed=5, continuum=0.03)
+    domains = mock_domains(emulator, 600, seed=5, continuum=0.03)
     config = replace(TINY, shared=12, split=4, hidden=(64, 32), iterations=400)
     model = train(emulator, domains.labels, domains.observed, config, progress=False)
-    stars, truth = unseen_stars(emulator, "rvs", 400, continuum=0.03)
-    _, flat = unseen_stars(emulator, "rvs", 400, continuum=0.0)
+    stars, truth = unseen_stars(emulator, 400, continuum=0.03)
+    _, flat = unseen_stars(emulator, 400, continuum=0.0)
     _, split = model.encode(stars)
     continuum = (truth.flux / flat.flux)[:, ::100]
     teff = np.asarray(truth.labels["teff"])[:, None]
