@@ -67,7 +67,12 @@ study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
 path = artifact(
-    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.path]
+    "emulator",
+    config,
+    ".safetensors",
+    make=lambda path: train_emulator(grid, config).save(path),
+    data=[RVS.path],
+    code=train_emulator,
 )
 trained = Emulator.load(path)
 study.result("live_training_seconds", trained.card["seconds"], "s")

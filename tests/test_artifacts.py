@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import specnb.core.artifacts
+from specnb.core.artifacts import artifact, artifact_path
+from specnb.core.sources import EVERYTHING, code_digest
+from specnb.disentangle.experiment import Experiment
 from specnb.emulator.accuracy import accuracy, accuracy_by_label
-from specnb.core.artifacts import artifact
+from specnb.emulator.train import train_emulator
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,51 @@ def test_nothing_is_left_of_a_failure(folder):
     with pytest.raises(RuntimeError, match="stopped"):
         artifact("model", Config(), ".txt", fail)
     assert list((folder / "artifacts").iterdir()) == []
+
+
+@pytest.fixture
+def edit(monkeypatch):
+    """Replace words in the text of a module, as if it had been imported so."""
+
+    def edit(module, old, new):
+        sources = specnb.core.artifacts.SOURCES
+        assert old in sources[module]
+        monkeypatch.setattr(specnb.core.artifacts, "SOURCES", sources | {module: sources[module].replace(old, new)})
+
+    return edit
+
+
+def paths():
+    """Where the artifacts of the autoencoders, of an emulator and of unknown code would be."""
+    return [artifact_path("x", Config(), ".txt", code=code) for code in (Experiment, train_emulator, None)]
+
+
+def test_a_comment_anywhere_makes_nothing_anew(edit):
+    before = paths()
+    for module, text in specnb.core.artifacts.SOURCES.items():
+        edit(module, text, text + "# a comment\n")
+    edit("specnb.core.broadening", '"""', '"""Other words: ')
+    assert paths() == before
+
+
+def test_only_what_imports_a_changed_module_is_made_anew(edit):
+    before = paths()
+    edit("specnb.widgets.picture", "import", "import math\nimport")
+    assert [new == old for new, old in zip(paths(), before)] == [True, True, False]
+    before = paths()
+    edit("specnb.disentangle.trainer", "import", "import math\nimport")
+    assert [new == old for new, old in zip(paths(), before)] == [False, True, False]
+    before = paths()
+    edit("specnb.core.broadening", "import", "import math\nimport")
+    assert [new == old for new, old in zip(paths(), before)] == [False, False, False]
+
+
+def test_code_that_makes_an_artifact_is_that_of_make(folder):
+    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path("x", Config(), ".txt")  # not of specnb
+    sources = specnb.core.artifacts.SOURCES
+    assert code_digest([Experiment.__module__], sources) != code_digest([EVERYTHING], sources)
+    made = artifact("x", Config(), ".txt", lambda path: path.write_text("model"), code=train_emulator)
+    assert made == artifact_path("x", Config(), ".txt", code=train_emulator) != artifact_path("x", Config(), ".txt")
 
 
 def test_accuracy_separates_spectra_and_pixels():

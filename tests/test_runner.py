@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from specnb.reproduce import cli
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
 from specnb.reproduce.provenance import ROOT, checksum, checksums
-from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
 
 PARAMETERS = """\
 n: int = 3  # points

@@ -117,7 +117,7 @@ class Experiment:
         Path
             Of the model, for `Disentangler.load`.
         """
-        checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR])
+        checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR], code=Experiment)
 
         def make(path):
             train(spectra, self.model, checkpoint, progress).save(path)

@@ -6,12 +6,14 @@ import re
 import sys
 from pathlib import Path
 
-from specnb.surveys.rvs import archive as gaia
-from specnb.surveys.apogee import archive
+from specnb.core.paths import ARTIFACTS, ROOT, data_folder
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
-from specnb.reproduce.provenance import ROOT, shipped_data
-from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+from specnb.reproduce.provenance import shipped_data
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
+from specnb.surveys.apogee import archive as apogee
+from specnb.surveys.rvs import archive as gaia
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -61,7 +63,7 @@ def paper(args):
 def run(args):
     """Run one notebook with given parameters."""
     notebook = find_notebook(args.notebook)
-    output = args.output or ROOT / "data" / "artifacts" / "runs" / notebook.stem
+    output = args.output or ARTIFACTS / "runs" / notebook.stem
     results = run_notebook(notebook, dict(_given(args.parameter)), output, 60.0 * args.minutes)
     for name, result in results["results"].items():
         print(f"{name} = {result['value']} {result['unit']}".rstrip())
@@ -73,7 +75,7 @@ def run_sweep(args):
     from specnb.reproduce.sweep import sweep
 
     notebook = find_notebook(args.notebook)
-    output = args.output or ROOT / "data" / "artifacts" / "sweeps" / notebook.stem
+    output = args.output or ARTIFACTS / "sweeps" / notebook.stem
     grid = {}
     for name, text in _given(args.parameter):
         grid.setdefault(name, []).extend(split_values(text))
@@ -99,12 +101,12 @@ def _given(texts):
 def stars(args):
     """Fetch the real stars."""
     print(gaia.real_stars()[1])
-    print(archive.real_apogee()[1])
+    print(apogee.real_apogee()[1])
 
 
 def fetch_missing(args):
     """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
-    if not (gaia.real_files() and archive.real_files()):
+    if not (gaia.real_files() and apogee.real_files()):
         stars(args)
 
 
@@ -127,8 +129,8 @@ def translator(args):
 
 def list_data(args):
     """Print the data files there are and their sizes."""
-    made = (ROOT / "data" / "artifacts").rglob("*")
-    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": gaia.data_folder().rglob("*")}
+    made, real = ARTIFACTS.rglob("*"), data_folder().rglob("*")
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": real}
     for title, files in groups.items():
         print(f"{title}:")
         for path in sorted(path for path in files if path.is_file()):

@@ -17,20 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-from specnb.surveys.rvs.archive import data_folder
+from specnb.core.paths import ROOT, data_folder
+from specnb.reproduce.freshness import current_keys, mark_fresh, write_json
 from specnb.reproduce.parameters import check_parameters, read_parameters
-from specnb.reproduce.provenance import (
-    ROOT,
-    checksum,
-    checksums,
-    code_key,
-    environment,
-    git_state,
-    portable_name,
-    stars_key,
-)
+from specnb.reproduce.provenance import checksums, environment, git_state, portable_name
 
-EXECUTED, FAILED, FRESH, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", ".fresh", "results.json", ".trouble"
+EXECUTED, FAILED, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", "results.json", ".trouble"
 
 
 class NotebookError(RuntimeError):
@@ -62,18 +54,6 @@ def check_pair(notebook):
     )
     if ours != theirs:
         raise ValueError(f"{notebook} and {script.name} differ: save in JupyterLab, or `make sync` to take the .py")
-
-
-def is_fresh(notebook, parameters: dict, output) -> bool:
-    """Whether a folder holds, untouched, what the notebook would compute again with these (checked) parameters."""
-    output = Path(output)
-    try:
-        kept = json.loads((output / FRESH).read_text("utf-8"))
-        same_files = all(checksum(output / name) == sha for name, sha in kept["files"].items())
-        code, stars = kept["code"], kept["stars"]
-    except (OSError, ValueError, KeyError):  # never run, or something is damaged
-        return False
-    return same_files and code == code_key(Path(notebook), parameters) and stars == stars_key()
 
 
 def run_notebook(
@@ -119,7 +99,7 @@ def run_notebook(
 
     device = str(pick_device(values.get("device", "cpu")))
     with _working_folder(output) as new:
-        code, stars, git, start = code_key(notebook, values), stars_key(), git_state(), time.perf_counter()
+        keys, git, start = current_keys(notebook, values), git_state(), time.perf_counter()
         trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores)
         wall_time = time.perf_counter() - start
         if trouble is None and not (new / "study.json").exists():
@@ -141,14 +121,10 @@ def run_notebook(
         }
         (new / "study.json").unlink()
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
-        _write_json(new / RESULTS, results)
-        _write_json(new / FRESH, {"code": code, "stars": stars, "files": checksums(new)})
+        write_json(new / RESULTS, results)
+        mark_fresh(new, keys)
         _replace(new, output)
     return results
-
-
-def _write_json(path, content):
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _beside(output, kind):

@@ -5,9 +5,9 @@ only shown; the runner sets it to a folder, and everything is shown and written 
 """
 
 import csv
+import io
 import json
 import math
-import os
 import re
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
 from IPython.display import Markdown
 
+from specnb.core.files import replacing
 from specnb.reproduce.provenance import checksum, portable_name
 
 RECORD = "study.json"
@@ -106,16 +107,10 @@ class Study:
         return path
 
     def _write(self, name, write, *arguments, **options):
-        """Call ``write(path, ...)`` for a temporary file and rename it to ``name``."""
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{name}.tmp"
-        try:
-            write(temporary, *arguments, **options)
-            os.replace(temporary, self.folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Write a file of this name as a whole, by ``write(path, ...)``, if there is a folder to write to."""
+        if self.folder is not None:
+            with replacing(self.folder / name) as temporary:
+                write(temporary, *arguments, **options)
 
     def _note(self, kind, name, value):
         self.record[kind][name] = value
@@ -154,13 +149,9 @@ def _number_format(sizes):
 
 
 def _csv(header, columns):
-    lines = _Lines()
-    csv.writer(lines, lineterminator="\n").writerows([header, *zip(*columns)])
-    return "".join(lines)
-
-
-class _Lines(list):
-    write = list.append
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *zip(*columns)])
+    return text.getvalue()
 
 
 def _latex(table, shown, caption):

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Table
 
 from specnb.plots.sweep import results_against
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import check_parameters
-from specnb.reproduce.runner import RESULTS, NotebookError, check_pair, check_writable, is_fresh, kill, run_notebook
+from specnb.reproduce.runner import RESULTS, NotebookError, check_pair, check_writable, kill, run_notebook
 from specnb.reproduce.study import Study
 
 LONGEST_NAME = 150  # bytes of a folder's name; file systems allow 255, and the runner adds to it
@@ -162,19 +163,18 @@ def collect(folder, runs=None, parameters=None) -> Table:
     units = {"wall_time": "s"}
     rows = []
     for each in found:
-        row = {name: _plain(each["parameters"].get(name)) for name in parameters}
+        row = {name: _plain(each["parameters"][name]) for name in parameters if name in each["parameters"]}
         for name, result in each["results"].items():
             if isinstance(result["value"], int | float) and not isinstance(result["value"], bool):
                 name = f"{name}_result" if name in [*each["parameters"], "wall_time"] else name
                 row[name] = result["value"]
                 units.setdefault(name, result["unit"])
         rows.append(row | {"wall_time": each["wall_time_s"]})
-    rows.sort(key=lambda row: [_sortable(row[name]) for name in parameters])
+    rows.sort(key=lambda row: [_sortable(row.get(name)) for name in parameters])
     results = [name for name in dict.fromkeys(itertools.chain(*rows)) if name not in [*parameters, "wall_time"]]
-    columns = [
-        _column(name, [row.get(name) for row in rows], units.get(name)) for name in [*parameters, *results, "wall_time"]
-    ]
-    return Table(columns, meta={"parameters": list(parameters), "results": results})
+    units = {name: unit for name, unit in units.items() if unit}
+    table = Table(rows=rows, units=units, meta={"parameters": list(parameters), "results": results})
+    return table[[*parameters, *results, "wall_time"]]
 
 
 def _several(given):
@@ -209,15 +209,6 @@ def _varied(points):
 
 def _sortable(value):
     return (value is None, isinstance(value, str), value)
-
-
-def _column(name, values, unit):
-    missing = [value is None for value in values]
-    if not any(missing):
-        return Column(values, name=name, unit=unit or None)
-    fill = next(value for value in values if value is not None)
-    filled = [fill if value is None else value for value in values]
-    return MaskedColumn(filled, name=name, mask=missing, unit=unit or None)
 
 
 def _axis(points, varied, grid, x):
