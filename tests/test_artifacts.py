@@ -53,48 +53,57 @@ def test_nothing_is_left_of_a_failure(folder):
 
 
 @pytest.fixture
-def edit(monkeypatch):
-    """Replace words in the text of a module, as if it had been imported so."""
-
-    def edit(module, old, new):
-        sources = specnb.core.artifacts.SOURCES
-        assert old in sources[module]
-        monkeypatch.setattr(specnb.core.artifacts, "SOURCES", sources | {module: sources[module].replace(old, new)})
-
-    return edit
+def imported(monkeypatch):
+    """Let modules of specnb have been imported with other texts."""
+    return lambda texts: monkeypatch.setattr(
+        specnb.core.artifacts, "SOURCES", specnb.core.artifacts.SOURCES | texts
+    )
 
 
 def paths():
     """Where the artifacts of the autoencoders, of an emulator and of unknown code would be."""
-    return [artifact_path("x", Config(), ".txt", code=code) for code in (Experiment, train_emulator, None)]
+    return [
+        artifact_path("x", Config(), ".txt", code=code)
+        for code in (Experiment, train_emulator, None)
+    ]
 
 
-def test_a_comment_anywhere_makes_nothing_anew(edit):
+def test_a_comment_anywhere_makes_nothing_anew(imported):
     before = paths()
-    for module, text in specnb.core.artifacts.SOURCES.items():
-        edit(module, text, text + "# a comment\n")
-    edit("specnb.core.broadening", '"""', '"""Other words: ')
+    imported(
+        {name: f"# A comment.\n{text}" for name, text in specnb.core.artifacts.SOURCES.items()}
+    )
     assert paths() == before
 
 
-def test_only_what_imports_a_changed_module_is_made_anew(edit):
+@pytest.mark.parametrize(
+    "module, same",
+    [
+        ("specnb.widgets.picture", [True, True, False]),
+        ("specnb.disentangle.networks", [False, True, False]),
+        ("specnb.core.broadening", [False, False, False]),
+    ],
+)
+def test_only_what_imports_a_changed_module_is_made_anew(imported, module, same):
     before = paths()
-    edit("specnb.widgets.picture", "import", "import math\nimport")
-    assert [new == old for new, old in zip(paths(), before)] == [True, True, False]
-    before = paths()
-    edit("specnb.disentangle.trainer", "import", "import math\nimport")
-    assert [new == old for new, old in zip(paths(), before)] == [False, True, False]
-    before = paths()
-    edit("specnb.core.broadening", "import", "import math\nimport")
-    assert [new == old for new, old in zip(paths(), before)] == [False, False, False]
+    imported({module: specnb.core.artifacts.SOURCES[module] + "x = 1\n"})
+    assert [new == old for new, old in zip(paths(), before)] == same
 
 
 def test_code_that_makes_an_artifact_is_that_of_make(folder):
-    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path("x", Config(), ".txt")  # not of specnb
+    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path(
+        "x", Config(), ".txt"
+    )  # not of specnb
     sources = specnb.core.artifacts.SOURCES
     assert code_digest([Experiment.__module__], sources) != code_digest([EVERYTHING], sources)
-    made = artifact("x", Config(), ".txt", lambda path: path.write_text("model"), code=train_emulator)
-    assert made == artifact_path("x", Config(), ".txt", code=train_emulator) != artifact_path("x", Config(), ".txt")
+    made = artifact(
+        "x", Config(), ".txt", lambda path: path.write_text("model"), code=train_emulator
+    )
+    assert (
+        made
+        == artifact_path("x", Config(), ".txt", code=train_emulator)
+        != artifact_path("x", Config(), ".txt")
+    )
 
 
 def test_accuracy_separates_spectra_and_pixels():

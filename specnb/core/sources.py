@@ -67,7 +67,9 @@ def code_digest(modules, sources: dict[str, str]) -> str:
     sources : dict
         As from `read_sources`.
     """
-    meanings = [f"{name} {parse(sources[name]).meaning}\n" for name in sorted(_follow(modules, sources))]
+    meanings = [
+        f"{name} {parse(sources[name]).meaning}\n" for name in sorted(_follow(modules, sources))
+    ]
     return sha256("".join(meanings).encode()).hexdigest()
 
 
@@ -83,7 +85,9 @@ def parse(text: str) -> Parsed:
         if isinstance(node, ast.Import):
             imports |= {f"{alias.name}.*" for alias in node.names}
             # `import a.b` also gives the name a, from which all of a can be used.
-            imports |= {f"{alias.name.partition('.')[0]}.*" for alias in node.names if alias.asname is None}
+            imports |= {
+                f"{alias.name.partition('.')[0]}.*" for alias in node.names if alias.asname is None
+            }
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f"a relative import in line {node.lineno}: give the whole name")
