@@ -40,13 +40,17 @@ def paper(args):
     """Run all notebooks that are not fresh and write the index."""
     notebooks = [find_notebook(name) for name in args.only] if args.only else all_notebooks()
     if not notebooks:
-        raise FileNotFoundError(f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository")
+        raise FileNotFoundError(
+            f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository"
+        )
     check_writable(args.output)
     plan = []
     for notebook in notebooks:  # every one is checked before the first one runs
         check_pair(notebook)
         overrides, limit = profile_of(notebook, args.profile)
-        plan.append((notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit))
+        plan.append(
+            (notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit)
+        )
     fetch_missing(args)
     for notebook, values, output, limit in plan:
         print(f"{notebook.stem} ({args.profile}): ", end="", flush=True)
@@ -139,20 +143,30 @@ def list_data(args):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    top = argparse.ArgumentParser(prog="specnb", description="Reproduce the figures and run the notebooks of specnb.")
+    top = argparse.ArgumentParser(
+        prog="specnb", description="Reproduce the figures and run the notebooks of specnb."
+    )
     commands = top.add_subparsers(required=True, metavar="command")
 
     command = commands.add_parser("paper", help="run the notebooks whose results are not fresh")
-    command.add_argument("--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)")
-    command.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number")
-    command.add_argument("--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures")
+    command.add_argument(
+        "--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)"
+    )
+    command.add_argument(
+        "--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number"
+    )
+    command.add_argument(
+        "--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures"
+    )
     command.add_argument("--force", action="store_true", help="run even what is fresh")
     command.set_defaults(do=paper)
 
     command = commands.add_parser("run", help="run one notebook with parameters of your own")
     command.add_argument("notebook", help="path, name or number")
     command.add_argument("-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE")
-    command.add_argument("--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)")
+    command.add_argument(
+        "--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)"
+    )
     command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
     command.set_defaults(do=run)
 
@@ -168,20 +182,36 @@ def parser() -> argparse.ArgumentParser:
         "-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE,VALUE,...",
         help="values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'",
     )  # fmt: skip
-    command.add_argument("--jobs", type=int, help="how many run at a time (default: number of cores)")
-    command.add_argument("--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)")
-    command.add_argument("--minutes", type=float, default=60.0, help="time limit of each run (default: 60)")
-    command.add_argument("--x", metavar="NAME", help="parameter to draw against (default: the first varied number)")
-    command.add_argument("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)")
+    command.add_argument(
+        "--jobs", type=int, help="how many run at a time (default: number of cores)"
+    )
+    command.add_argument(
+        "--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)"
+    )
+    command.add_argument(
+        "--minutes", type=float, default=60.0, help="time limit of each run (default: 60)"
+    )
+    command.add_argument(
+        "--x", metavar="NAME", help="parameter to draw against (default: the first varied number)"
+    )
+    command.add_argument(
+        "--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)"
+    )
     command.set_defaults(do=run_sweep)
 
     command = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
     kinds = command.add_subparsers(required=True, metavar="what")
-    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
+    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(
+        do=stars
+    )
     command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
-    command.add_argument("band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)")
+    command.add_argument(
+        "band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)"
+    )
     command.set_defaults(do=emulator)
-    command = kinds.add_parser("translator", help="train a shipped translator anew with its mock survey")
+    command = kinds.add_parser(
+        "translator", help="train a shipped translator anew with its mock survey"
+    )
     command.add_argument("survey", choices=("rvs", "apogee"), help="which")
     command.set_defaults(do=translator)
     kinds.add_parser("list", help="list data files").set_defaults(do=list_data)

@@ -19,7 +19,9 @@ def current_keys(notebook: Path, parameters: dict) -> dict[str, str]:
 def stars_key() -> str:
     """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
     files = [*gaia.real_files(), *apogee.real_files()]
-    return digest({path.name: checksum(path) for path in files}, os.environ.get("SPECNB_OFFLINE", ""))
+    return digest(
+        {path.name: checksum(path) for path in files}, os.environ.get("SPECNB_OFFLINE", "")
+    )
 
 
 def mark_fresh(folder: Path, keys: dict[str, str]):

@@ -32,10 +32,15 @@ def write_index(folder) -> Path:
 def _row(study, name, entry, results):
     files = {file.rpartition(".")[2]: f"{study}/{file}" for file in entry["files"]}
     if "png" in files:
-        picture = f'<a href="{files["png"]}"><img src="{files["png"]}" width="240" alt="{name}"></a>'
+        picture = (
+            f'<a href="{files["png"]}"><img src="{files["png"]}" width="240" alt="{name}"></a>'
+        )
     else:
         picture = " ".join([f"`{name}`", *(f"[{kind}]({path})" for kind, path in files.items())])
-    changed = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in results["changed"].items()]
+    changed = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in results["changed"].items()
+    ]
     cells = [
         picture,
         entry["caption"],

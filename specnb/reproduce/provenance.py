@@ -12,7 +12,17 @@ from specnb.core.paths import DATA, ROOT, data_folder
 from specnb.core.sources import code_digest, imported_modules, read_sources
 
 # What decides the figures besides the code and the data.
-PACKAGES = ("torch", "numpy", "scipy", "astropy", "h5py", "scikit-learn", "matplotlib", "papermill", "jupyterlab")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "astropy",
+    "h5py",
+    "scikit-learn",
+    "matplotlib",
+    "papermill",
+    "jupyterlab",
+)
 NOT_SHIPPED = ("artifacts", "real", "recipes")
 
 
@@ -24,7 +34,9 @@ def checksum(path) -> str:
 
 def checksums(folder) -> dict[str, str]:
     """SHA-256 of every file in a folder that is not hidden, by name."""
-    return {path.name: checksum(path) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()}
+    return {
+        path.name: checksum(path) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()
+    }
 
 
 def shipped_data() -> list[Path]:
@@ -46,7 +58,9 @@ def git_state(root: Path = ROOT) -> dict:
     """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
 
     def git(*arguments):
-        done = subprocess.run(["git", "-C", root, *arguments], check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "-C", root, *arguments], check=False, capture_output=True, text=True
+        )
         return done.stdout.strip() if done.returncode == 0 else None
 
     inside = git("rev-parse", "--show-toplevel") if shutil.which("git") else None

@@ -38,7 +38,9 @@ def check_writable(folder):
             f.flush()
             os.fsync(f.fileno())
     except OSError as error:
-        raise OSError(f"cannot write to {folder} ({error.strerror}): make room, or choose another --output") from error
+        raise OSError(
+            f"cannot write to {folder} ({error.strerror}): make room, or choose another --output"
+        ) from error
 
 
 def check_pair(notebook):
@@ -49,15 +51,25 @@ def check_pair(notebook):
     import jupytext  # takes half a second
 
     ours, theirs = (
-        [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in jupytext.read(path).cells]
+        [
+            (cell.cell_type, cell.source, cell.metadata.get("tags", []))
+            for cell in jupytext.read(path).cells
+        ]
         for path in (notebook, script)
     )
     if ours != theirs:
-        raise ValueError(f"{notebook} and {script.name} differ: save in JupyterLab, or `make sync` to take the .py")
+        raise ValueError(
+            f"{notebook} and {script.name} differ: save in JupyterLab, or `make sync` to take the .py"
+        )
 
 
 def run_notebook(
-    notebook, parameters: dict, output, timeout: float = 3600.0, profile: str = "quick", cores: int | None = None
+    notebook,
+    parameters: dict,
+    output,
+    timeout: float = 3600.0,
+    profile: str = "quick",
+    cores: int | None = None,
 ) -> dict:
     """Run a notebook and replace the folder ``output`` by its results.
 
@@ -93,8 +105,14 @@ def run_notebook(
     values = check_parameters(notebook, parameters)
     check_pair(notebook)
     check_writable(output.parent)
-    if output.exists() and any(output.iterdir()) and not any((output / name).exists() for name in (RESULTS, FAILED)):
-        raise OSError(f"{output} holds files that are not results of specnb: choose an empty or a new --output")
+    if (
+        output.exists()
+        and any(output.iterdir())
+        and not any((output / name).exists() for name in (RESULTS, FAILED))
+    ):
+        raise OSError(
+            f"{output} holds files that are not results of specnb: choose an empty or a new --output"
+        )
     from specnb.core.device import pick_device  # torch takes seconds
 
     device = str(pick_device(values.get("device", "cpu")))
@@ -137,9 +155,13 @@ def _working_folder(output):
     new, old = _beside(output, "new"), _beside(output, "old")
     with open(_beside(output, "lock"), "w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the system even if this process is killed
+            fcntl.flock(
+                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # freed by the system even if this process is killed
         except BlockingIOError:
-            raise OSError(f"another run is writing to {output}: wait for its end, or choose another --output") from None
+            raise OSError(
+                f"another run is writing to {output}: wait for its end, or choose another --output"
+            ) from None
         if old.exists() and not output.exists():  # killed inside _replace
             old.rename(output)
         for stale in (new, old):
@@ -169,13 +191,18 @@ def _keep_failed(new, output):
 
 def _execute(notebook, parameters, executed, timeout, cores):
     """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
-    env = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    env = os.environ | {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
     env |= {"LOKY_MAX_CPU_COUNT": str(cores)} if cores else {}  # what joblib obeys
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     env["SPECNB_DATA"] = str(data_folder().resolve())  # the notebook runs in another folder
     env.pop("MPLBACKEND", None)  # the kernel's default is inline
     command = [sys.executable, "-m", "specnb.reproduce.runner"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True
+    )
     try:
         process.stdin.write(json.dumps([str(notebook), str(executed), parameters]) + "\n")
         process.stdin.flush()
@@ -198,7 +225,11 @@ def _find_trouble(executed, reason, failed):
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
         cells = []
-    ours = [c for c in cells if c["cell_type"] == "code" and "injected-parameters" not in c["metadata"].get("tags", [])]
+    ours = [
+        c
+        for c in cells
+        if c["cell_type"] == "code" and "injected-parameters" not in c["metadata"].get("tags", [])
+    ]
     started = 0
     for number, cell in enumerate(ours, start=1):
         for each in cell["outputs"]:
@@ -208,7 +239,11 @@ def _find_trouble(executed, reason, failed):
             started = number
     if not failed:
         return None
-    return f"code cell {started} failed: {reason}" if started else f"failed before its first cell: {reason}"
+    return (
+        f"code cell {started} failed: {reason}"
+        if started
+        else f"failed before its first cell: {reason}"
+    )
 
 
 def kill(pid):
@@ -241,7 +276,9 @@ def _child():
     except papermill.PapermillExecutionError:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
-        Path(executed).with_name(TROUBLE).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        Path(executed).with_name(TROUBLE).write_text(
+            f"{type(error).__name__}: {error}", encoding="utf-8"
+        )
         sys.exit(1)
 
 

@@ -69,7 +69,9 @@ STATISTICS = {
 TEST_DRAWS = 4
 
 
-def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder: Path = WEIGHTS) -> dict[str, float]:
+def ship_emulator(
+    band: Band = RVS, config: EmulatorConfig | None = None, folder: Path = WEIGHTS
+) -> dict[str, float]:
     """Train an emulator and write its weights, BAND.safetensors, and its model card, BAND.md.
 
     Parameters
@@ -87,7 +89,9 @@ def ship_emulator(band: Band = RVS, config: EmulatorConfig | None = None, folder
     grid, config = load_grid(band), config or CONFIGS[band.name]
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
-    errors = {name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()}
+    errors = {
+        name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()
+    }
     emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(band.path)}
     emulator.save(folder / f"{band.name}.safetensors")
     card = emulator.card
@@ -157,7 +161,9 @@ Root-mean-square error of {test:,} spectra of unseen stars from their true label
 TEST_STARS = 1000
 
 
-def ship_translator(name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED) -> dict[str, float]:
+def ship_translator(
+    name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED
+) -> dict[str, float]:
     """Train a translator for a mock survey and write its weights, NAME.safetensors, and its model card, NAME.md.
 
     After an interruption the same call goes on from the checkpoint beside the weights.
@@ -174,7 +180,11 @@ def ship_translator(name: str, config: TranslateConfig | None = None, folder: Pa
     dict
         Root-mean-square errors of spectra of unseen stars: ``before``, ``after``, ``own``, see the card.
     """
-    emulator, config, start = load_emulator(name), config or TRANSLATE_CONFIGS[name], time.monotonic()
+    emulator, config, start = (
+        load_emulator(name),
+        config or TRANSLATE_CONFIGS[name],
+        time.monotonic(),
+    )
     domains = mock_domains(emulator, name, STARS, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
     model = train(emulator, domains.labels, domains.observed, config, folder / f"{name}.checkpoint")
@@ -183,10 +193,20 @@ def ship_translator(name: str, config: TranslateConfig | None = None, folder: Pa
     observed, truth = unseen_stars(emulator, name, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))
     _, split = model.encode(observed)
-    spectra = {"before": synthetic, "after": model.translate(synthetic), "own": model.translate(synthetic, split)}
+    spectra = {
+        "before": synthetic,
+        "after": model.translate(synthetic),
+        "own": model.translate(synthetic, split),
+    }
     good = ~truth.mask
-    errors = {key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2))) for key, flux in spectra.items()}
-    settings = {key: getattr(config, key) for key in ("kind", "shared", "split", "iterations", "batch", "seed")}
+    errors = {
+        key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2)))
+        for key, flux in spectra.items()
+    }
+    settings = {
+        key: getattr(config, key)
+        for key in ("kind", "shared", "split", "iterations", "batch", "seed")
+    }
     text = TRANSLATOR_CARD.format(
         name=name, **settings, hidden=", ".join(map(str, config.hidden)), stars=STARS, test=TEST_STARS, seconds=seconds,
         device=model.device, emulator=checksum(WEIGHTS / f"{name}.safetensors")[:16], **errors,
