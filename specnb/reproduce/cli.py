@@ -19,7 +19,7 @@ NOTEBOOKS = ROOT / "notebooks"
 
 
 def find_notebook(name: str) -> Path:
-    """A notebook from its path, its stem or its leading number. Raises ValueError with the nearest name."""
+    """A notebook from its path, stem or leading number. Raises ValueError with the nearest name."""
     if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name)
     stems = [path.stem for path in all_notebooks()]
@@ -89,8 +89,9 @@ def run_sweep(args):
 
 
 def split_values(text: str) -> list[str]:
-    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``: commas in brackets do not split."""
-    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]
+    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``."""
+    commas_outside_brackets = r",(?![^\[]*\])"
+    return [value.strip() for value in re.split(commas_outside_brackets, text)]
 
 
 def _given(texts):
@@ -147,75 +148,103 @@ def parser() -> argparse.ArgumentParser:
         prog="specnb", description="Reproduce the figures and run the notebooks of specnb."
     )
     commands = top.add_subparsers(required=True, metavar="command")
-
-    command = commands.add_parser("paper", help="run the notebooks whose results are not fresh")
-    command.add_argument(
-        "--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)"
+    notebook = option("notebook", help="path, name or number")
+    many = {"dest": "parameter", "action": "append", "default": []}
+    minutes = {"type": float, "default": 60.0}
+    surveys = {"choices": ("rvs", "apogee")}
+    add_command(
+        commands,
+        "paper",
+        paper,
+        "run the notebooks whose results are not fresh",
+        option(
+            "--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)"
+        ),
+        option(
+            "--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number"
+        ),
+        option(
+            "--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures"
+        ),
+        option("--force", action="store_true", help="run even what is fresh"),
     )
-    command.add_argument(
-        "--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number"
+    add_command(
+        commands,
+        "run",
+        run,
+        "run one notebook with parameters of your own",
+        notebook,
+        option("-p", metavar="NAME=VALUE", **many),
+        option(
+            "--output",
+            type=Path,
+            help="folder of the results (default: data/artifacts/runs/NOTEBOOK)",
+        ),
+        option("--minutes", help="time limit (default: 60)", **minutes),
     )
-    command.add_argument(
-        "--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures"
-    )
-    command.add_argument("--force", action="store_true", help="run even what is fresh")
-    command.set_defaults(do=paper)
-
-    command = commands.add_parser("run", help="run one notebook with parameters of your own")
-    command.add_argument("notebook", help="path, name or number")
-    command.add_argument("-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE")
-    command.add_argument(
-        "--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)"
-    )
-    command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
-    command.set_defaults(do=run)
-
-    command = commands.add_parser(
+    add_command(
+        commands,
         "sweep",
-        help="run one notebook over a grid of parameters",
-        description="Run one notebook at all combinations of the values of its parameters, skip runs whose results "
-        "are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an interruption, the same command goes on.",
+        run_sweep,
+        "run one notebook over a grid of parameters",
+        notebook,
+        option(
+            "-p",
+            metavar="NAME=VALUE,VALUE,...",
+            **many,
+            help="values of one parameter; where each value is a list, in brackets: "
+            "-p 'layers=[64],[64,32]'",
+        ),
+        option("--jobs", type=int, help="how many run at a time (default: number of cores)"),
+        option(
+            "--output",
+            type=Path,
+            help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)",
+        ),
+        option("--minutes", help="time limit of each run (default: 60)", **minutes),
+        option(
+            "--x",
+            metavar="NAME",
+            help="parameter to draw against (default: the first varied number)",
+        ),
+        option("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)"),
+        description="Run one notebook at all combinations of the values of its parameters, skip "
+        "runs whose results are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an "
+        "interruption, the same command goes on.",
         epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
     )
-    command.add_argument("notebook", help="path, name or number")
-    command.add_argument(
-        "-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE,VALUE,...",
-        help="values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'",
-    )  # fmt: skip
-    command.add_argument(
-        "--jobs", type=int, help="how many run at a time (default: number of cores)"
+    data = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
+    kinds = data.add_subparsers(required=True, metavar="what")
+    add_command(kinds, "stars", stars, "fetch real spectra of Gaia RVS and APOGEE")
+    add_command(
+        kinds,
+        "emulator",
+        emulator,
+        "train a shipped emulator anew from its grid",
+        option("band", nargs="?", default="rvs", help="which (default: rvs)", **surveys),
     )
-    command.add_argument(
-        "--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)"
+    add_command(
+        kinds,
+        "translator",
+        translator,
+        "train a shipped translator anew with its mock survey",
+        option("survey", help="which", **surveys),
     )
-    command.add_argument(
-        "--minutes", type=float, default=60.0, help="time limit of each run (default: 60)"
-    )
-    command.add_argument(
-        "--x", metavar="NAME", help="parameter to draw against (default: the first varied number)"
-    )
-    command.add_argument(
-        "--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)"
-    )
-    command.set_defaults(do=run_sweep)
-
-    command = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
-    kinds = command.add_subparsers(required=True, metavar="what")
-    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(
-        do=stars
-    )
-    command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
-    command.add_argument(
-        "band", nargs="?", choices=("rvs", "apogee"), default="rvs", help="which (default: rvs)"
-    )
-    command.set_defaults(do=emulator)
-    command = kinds.add_parser(
-        "translator", help="train a shipped translator anew with its mock survey"
-    )
-    command.add_argument("survey", choices=("rvs", "apogee"), help="which")
-    command.set_defaults(do=translator)
-    kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
+    add_command(kinds, "list", list_data, "list data files")
     return top
+
+
+def option(*names, **settings):
+    """An option or argument of a command, as ``add_argument`` takes it."""
+    return names, settings
+
+
+def add_command(commands, name, do, help, *options, **settings):
+    """Add a command that calls ``do`` with the values of its options."""
+    command = commands.add_parser(name, help=help, **settings)
+    for names, each in options:
+        command.add_argument(*names, **each)
+    command.set_defaults(do=do)
 
 
 def main(arguments=None) -> int:

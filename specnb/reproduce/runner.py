@@ -155,9 +155,8 @@ def _working_folder(output):
     new, old = _beside(output, "new"), _beside(output, "old")
     with open(_beside(output, "lock"), "w") as lock:
         try:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # freed by the system even if this process is killed
+            # The system frees the lock even if this process is killed.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OSError(
                 f"another run is writing to {output}: wait for its end, or choose another --output"

@@ -105,16 +105,14 @@ def sweep(
                     failed[name] = trouble = " ".join(str(error).split())
                 else:
                     fresh.add(name)
-                    with contextlib.suppress(
-                        ValueError
-                    ):  # a wrong y stops no run: it is told at the end
+                    # A wrong y does not stop the other runs: it is told at the end.
+                    with contextlib.suppress(ValueError):
                         _write(notebook, output, sorted(fresh), varied, x, y)
                 say(
                     f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True
                 )
-        except (
-            BaseException
-        ):  # such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's
+        except BaseException:
+            # Such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's.
             _stop(runs)
             raise
     table = _write(notebook, output, sorted(fresh), varied, x, y) if fresh else None
@@ -275,9 +273,8 @@ def _stop(runs):
 
     for run in runs:
         run.cancel()
-    while wait(
-        runs, timeout=0.2
-    ).not_done:  # again and again: a thread may be about to start its notebook
+    # Again and again, because a thread may be about to start its notebook.
+    while wait(runs, timeout=0.2).not_done:
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if "specnb.reproduce.runner" in child.cmdline():
