@@ -68,7 +68,12 @@ study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
 path = artifact(
-    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.grid_path]
+    "emulator",
+    config,
+    ".safetensors",
+    make=lambda path: train_emulator(grid, config).save(path),
+    data=[RVS.grid_path],
+    code=train_emulator,
 )
 trained = Emulator.load(path, RVS)
 study.result("live_training_seconds", trained.card["seconds"], "s")
