@@ -93,9 +93,13 @@ class RvsMockConfig(MockConfig):
         """S/N per pixel in the continuum, by the stars' magnitudes."""
         return signal_to_noise(stars["g_mag"], self)
 
+    def true_flux(self, emulator, stars, own):
+        """Flux without noise, see `effects.true_flux`."""
+        return true_flux(emulator, stars, self, own)
+
     def observe(self, emulator, stars, own, streams):
         """Flux without noise, its standard deviation, noisy flux and mask; see `MockConfig.observe`."""
-        flux = true_flux(emulator, stars, self, own)
+        flux = self.true_flux(emulator, stars, own)
         error = _noise(np.asarray(stars["g_mag"])[:, None], flux, self)
         return flux, error, *_measure(flux, error, self, streams)
 
@@ -118,39 +122,6 @@ def signal_to_noise(g_mag, config=None):
     ndarray
     """
     return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or RvsMockConfig())
-
-
-def remake(emulator, config, ids, labels):
-    """Spectra of stars of a mock survey as they would be with other labels: the truth of counterfactuals.
-
-    All else of a star stays: its interstellar band and its continuum residual. Same labels, same spectrum.
-
-    Parameters
-    ----------
-    emulator : Emulator
-    config : RvsMockConfig
-        Of the survey.
-    ids : array_like of str, shape (n,)
-        Names of stars as the survey has them.
-    labels : Table
-        One row for each of them, with the emulator's labels.
-
-    Returns
-    -------
-    ndarray, shape (n, n_pix), float32
-        Without noise, as the survey's truth.
-
-    Raises
-    ------
-    ValueError
-        If a name is not one of the survey's, or as `make_mock`.
-    """
-    try:
-        rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
-        own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
-    return true_flux(emulator, labels, config, own).astype(np.float32)
 
 
 def _noise(g_mag, flux, config):
