@@ -10,7 +10,8 @@ from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
-from specnb.fitting.residuals import PUBLISHED_CHI2, bias_change, by_pixel, chi2_statistics, distribution, histogram, label_errors, z_scores
+from specnb.fitting.label_errors import bias_change, label_errors
+from specnb.fitting.residuals import PUBLISHED_CHI2, by_pixel, chi2_statistics, distribution, histogram, z_scores
 
 N = 300
 LABELS = ("teff", "m_h")
