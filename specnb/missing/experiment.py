@@ -13,7 +13,7 @@ from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
 from specnb.surveys.apogee.population import APOGEE_POPULATION, draw_stars
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
-from specnb.core.limits import check_limits
+from specnb.core.config import check_fields, within
 from specnb.missing import scores
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import added_falls
@@ -26,10 +26,6 @@ from specnb.translate.model import translated_emulator
 from specnb.translate.trainer import Trainer
 from specnb.translate.training import train
 
-# Lowest and highest value of each number in MissingConfig.
-_LIMITS = {"fraction": (0.01, 0.9), "n_stars": (100, 1_000_000), "noise": (0.01, 20.0), "seed": (0, 2**31 - 1)}
-
-
 @dataclass(frozen=True)
 class MissingConfig:
     """What is hidden and what is observed. Unknown keys are refused by the constructor.
@@ -40,13 +36,16 @@ class MissingConfig:
         If a value is outside its limits.
     """
 
-    fraction: float = 0.3  # of each element's features that are hidden (paper)
-    n_stars: int = 10_000  # of each domain; the paper has about 100,000
-    noise: float = 1.0  # scale of the noise: APOGEE's stars have S/N 50-800, with a median of 130, over this
-    seed: int = 1  # of hidden features, stars and noise
+    # of each element's features that are hidden (paper)
+    fraction: float = within(0.01, 0.9, default=0.3)
+    # of each domain; the paper has about 100,000
+    n_stars: int = within(100, 1_000_000, default=10_000)
+    # scale of the noise: APOGEE's stars have S/N 50-800, with a median of 130, over this
+    noise: float = within(0.01, 20.0, default=1.0)
+    seed: int = within(0, 2**31 - 1, default=1)  # of hidden features, stars and noise
 
     def __post_init__(self):
-        check_limits(self, _LIMITS)
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)
