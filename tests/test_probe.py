@@ -4,7 +4,7 @@ from astropy.table import Table
 from sklearn.linear_model import LinearRegression
 
 from specnb.evaluate.probes import information_ceiling, label_floor, probe, project, reconstruction
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.core.labels import RVS_LABELS
 from specnb.surveys.rvs.mock import MockConfig, make_mock
 from specnb.core.spectra import Spectra

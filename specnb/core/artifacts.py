@@ -4,15 +4,16 @@ Notebooks share them and a second run finds them again. Deleting the folder is a
 """
 
 import json
-import os
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
+from specnb.core.files import replacing
 from specnb.core.paths import DATA, PACKAGE
 
 ARTIFACTS = DATA / "artifacts"
-# All code: no list of what matters stays complete. As imported: an edit during a long run is no part of that run.
+# All code: no list of what matters stays complete. As imported: an edit during a long run is no
+# part of that run.
 SOURCES = b"".join(sha256(path.read_bytes()).digest() for path in sorted(PACKAGE.rglob("*.py")))
 
 
@@ -37,7 +38,8 @@ def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
     suffix : str
         Ending of the file's name.
     make : callable
-        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when it is whole.
+        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when
+        it is whole.
     data : sequence of path
         Files that determine it.
 
@@ -47,11 +49,6 @@ def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
     """
     path = artifact_path(kind, config, suffix, data)
     if not path.exists():
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}-{path.name}")
-        try:
+        with replacing(path) as temporary:
             make(temporary)
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return path

@@ -24,6 +24,7 @@ Conventions of the APOGEE grid
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.table import Table
 
 LARGEST_C_O = 0.25  # dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
 ALPHA_ELEMENTS = ("O", "Ne", "Mg", "Si", "S", "Ar", "Ca", "Ti")
@@ -150,3 +151,23 @@ def where_sampled(stars):
     if "c_fe" in stars and "o_fe" in stars:
         inside = inside & (np.asarray(stars["c_fe"]) - np.asarray(stars["o_fe"]) <= LARGEST_C_O)
     return inside
+
+
+def label_array(table: Table, labels) -> np.ndarray:
+    """The columns of a catalogue that a model uses, shape (n, n_labels), float64.
+
+    Raises
+    ------
+    ValueError
+        If there is no table, a column is missing, or a star lacks a value.
+    """
+    if table is None:
+        raise ValueError(f"the spectra have no labels: this needs a catalogue with {', '.join(labels)}")
+    if missing := [name for name in labels if name not in table.colnames]:
+        raise ValueError(f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}")
+    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
+    values = np.column_stack(columns) if len(table) else np.empty((0, len(labels)))
+    if (bad := ~np.isfinite(values)).any():
+        star, label = np.argwhere(bad)[0]
+        raise ValueError(f"star {star} of the catalogue has no {labels[label]}: leave out stars without labels")
+    return values

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.core.labels import RVS_LABELS
 
 # Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent space. As in the note

@@ -6,11 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from specnb.core.paths import DATA
-from specnb.core.files import write_tensors
+from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.core.labels import LABEL_SETS, RVS_LABELS, where_sampled
 
 WEIGHTS = DATA / "emulators"
@@ -219,21 +218,15 @@ class Emulator:
             If the file is missing, truncated or an emulator of labels that specnb does not know.
         """
         known = {",".join(label.name for label in labels): labels for labels in LABEL_SETS}
-        try:
-            with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-                metadata = f.metadata() or {}
-            if metadata["labels"] not in known:
-                raise OSError(f"its labels are {metadata['labels']}, not {' or '.join(known)}")
+        with whole_file(path, "emulator file", "restore it with git or train it anew"):
+            tensors, about = read_tensors(path)
+            if about["labels"] not in known:
+                raise OSError(f"its labels are {about['labels']}, not {' or '.join(known)}")
             wavelength = tensors.pop("wavelength").numpy()
-            shape, logarithmic = json.loads(metadata["branches"]), json.loads(metadata["logarithmic"])
+            shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
             network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
             network.load_state_dict(tensors)
-        except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-            raise OSError(
-                f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
-            ) from error
-        return cls(network, wavelength, known[metadata["labels"]], json.loads(metadata["card"]))
+        return cls(network, wavelength, known[about["labels"]], json.loads(about["card"]))
 
 
 def flux_and_jacobian(function, inputs):

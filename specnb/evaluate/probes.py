@@ -17,7 +17,7 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 
 CEILING_STARS = 2000  # the mean over them is good to 0.003
 

@@ -23,8 +23,7 @@ from specnb.core.spectra import Spectra
 from specnb.translate.config import CONFIGS, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.translate.model import translated_emulator
-from specnb.translate.trainer import Trainer
-from specnb.translate.training import train
+from specnb.translate.train import TranslateTraining, train
 
 @dataclass(frozen=True)
 class MissingConfig:
@@ -147,7 +146,7 @@ def compare(experiment: Experiment, config: TranslateConfig = CONFIGS["missing"]
         A row a model: its name and the numbers of `specnb.missing.scores.summary`.
     """
     synthetic, domains = experiment.synthetic, experiment.domains
-    start = Trainer(synthetic, domains.labels, domains.observed, config).finish()
+    start = TranslateTraining(synthetic, domains.labels, domains.observed, config).finish()
     translator = train(synthetic, domains.labels, domains.observed, config, progress=progress)
     models = {
         "translated": translated_emulator(synthetic, translator),

@@ -2,6 +2,6 @@
 
 from specnb.translate.config import CONFIGS, PAPER, TranslateConfig
 from specnb.translate.model import Translator, load_translator, translated_emulator
-from specnb.translate.training import train
+from specnb.translate.train import train
 
 __all__ = ["CONFIGS", "PAPER", "TranslateConfig", "Translator", "load_translator", "train", "translated_emulator"]

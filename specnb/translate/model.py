@@ -3,14 +3,14 @@
 import json
 from copy import deepcopy
 from dataclasses import asdict
+from itertools import repeat
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from specnb.core.paths import DATA
-from specnb.core.files import check_same, write_tensors
+from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.emulator.model import Emulator
 from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
@@ -22,7 +22,7 @@ CRITICS = "networks.critics."  # judge in training alone: files leave them out
 
 
 class Translator(nn.Module):
-    """Networks of a translator with their scales; made by `specnb.translate.training.train`.
+    """Networks of a translator with their scales; made by `specnb.translate.train.train`.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Translator(nn.Module):
         if np.shape(flux)[1:] != (len(self.wavelength),):
             raise ValueError(f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})")
         if split is None or not self.config.split:
-            splits = iter(lambda: None, 0)
+            splits = repeat(None)
         elif np.shape(split) != (len(flux), *self.mean_split.shape):
             expected = (len(flux), *self.mean_split.shape)
             raise ValueError(f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum")
@@ -186,20 +186,13 @@ class Translator(nn.Module):
         ValueError
             If it was trained with another configuration.
         """
-        try:
-            with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-                about = f.metadata() or {}
+        with whole_file(path, "translator", "train it anew or restore it with git"):
+            tensors, about = read_tensors(path)
             found = TranslateConfig(**json.loads(about["config"]))
             wavelength = tensors.pop("wavelength").numpy()
             model = cls(found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"]))
             model.load_state_dict(tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)})
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).partition("\n")[0]
-            raise OSError(
-                f"{path} is not a whole translator ({reason}): train it anew or restore it with git"
-            ) from error
-        check_same(path, found, config)
+        check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
 
 
