@@ -1,6 +1,7 @@
 """The losses of the adversarial autoencoder, as functions of tensors.
 
-They are Eqs. 1-4 of Manteiga et al. (2025). For a spectrum x with labels y, latents z = E(x) and reconstruction D(z, y):
+They are Eqs. 1-4 of Manteiga et al. (2025). For a spectrum x with labels y, latents z = E(x) and
+reconstruction D(z, y):
 
 - L_rec (Eq. 1): mean squared error of the reconstruction.
 - L_DISC,i (Eq. 2): cross-entropy of discriminator i, which names the bin of label i from z.
@@ -22,7 +23,8 @@ def reconstruction_loss(prediction, flux, weight):
     ----------
     prediction, flux : Tensor, shape (n, n_pix)
     weight : Tensor, shape (n, n_pix)
-        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels.
+        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels; with
+        an ``error_floor`` the weights are 1 / (σ² + floor²).
     """
     return (weight * (prediction - flux) ** 2).sum() / weight.sum()
 
@@ -30,8 +32,8 @@ def reconstruction_loss(prediction, flux, weight):
 def bin_cross_entropy(logits, index):
     """L_DISC,i of each spectrum (Eq. 2): binary cross-entropy summed over the bins, in nats.
 
-    The paper does not say whether it sums or averages over bins. With the sum, λ has the same
-    meaning for any number of bins.
+    The paper does not say whether it sums or averages over bins, and its code uses a categorical
+    cross-entropy. With the sum, λ has the same meaning for any number of bins.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ class ScaleGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, z, factor):
-        """From shapes (n, latent) and (n_discriminators, 1 or n, 1) to (n_discriminators, n, latent)."""
+        """Shapes (n, latent), (n_discriminators, 1 or n, 1) to (n_discriminators, n, latent)."""
         ctx.save_for_backward(factor)
         return z.expand(len(factor), *z.shape)
 

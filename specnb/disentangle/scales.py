@@ -66,7 +66,8 @@ class Scales:
     def bin_index(self, values, bins: int) -> np.ndarray:
         """Bin of each label, int64. All bins have the same width.
 
-        They reach from the lowest to the highest training label. Labels beyond the range, which new stars may have, fall in the first or last bin.
+        They reach from the lowest to the highest training label. Labels beyond the range, which new
+        stars may have, fall in the first or last bin.
         """
         position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
         return np.clip((position * bins).astype(np.int64), 0, bins - 1)

@@ -1,4 +1,4 @@
-"""Train the autoencoder against its discriminators; the losses are in `specnb.disentangle.losses`."""
+"""Train the autoencoder against its discriminators, with the losses of `losses`."""
 
 from functools import cached_property
 

@@ -18,7 +18,7 @@ STRIDES = (4, 4, 4, 2, 2)  # of two layers of the domain's own and three shared 
 DOMAIN, SHARED, SPLIT = (1, 32, 64), (64, 128, 256, 512), (64, 32, 32, 32)
 # Channels of a critic (paper).
 CRITIC_SPECTRUM, CRITIC_LATENTS = (1, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)
-# Positions of the latents. This is a choice: of a channel of 2 numbers, normalisation leaves a sign.
+# Positions of the latents, a choice: of a channel of 2 numbers, normalisation leaves a sign.
 FEWEST_POSITIONS = 8
 
 

@@ -1,4 +1,4 @@
-"""A batch of each domain through all networks of a translator, with the losses of what comes out."""
+"""A batch of each domain through all networks of a translator, and the losses of the result."""
 
 from typing import NamedTuple
 

@@ -2,10 +2,10 @@
 
 What a spectrum tells of its star is nearly linear in its principal components: a few tens of them
 reproduce a synthetic H-band spectrum to 0.1%, which networks that start at random reach only after
-long training. Therefore z_shared is the principal components of synthetic spectra; those of observed
-spectra are shifted to the same mean. The difference of the decoders, D_obs − D_synth, starts as the
-linear regression of what the components leave of observed spectra on the components, pixel by pixel
-with their errors. Perceptrons beside these linear layers start at 0.
+long training. Therefore z_shared is the principal components of synthetic spectra; those of
+observed spectra are shifted to the same mean. The difference of the decoders, D_obs − D_synth,
+starts as the linear regression of what the components leave of observed spectra on the components,
+pixel by pixel with their errors. Perceptrons beside these linear layers start at 0.
 
 This needs no pairs of spectra, but, as critics do, two populations that agree: a difference of the
 two samples' means is taken for a gap (0.001-0.004 of the flux for 400 stars). It is not part of the
@@ -14,12 +14,11 @@ and synthetic spectra, `specnb.translate.networks.Perceptrons` tell more of the 
 """
 
 import torch
-from sklearn.decomposition import PCA
 from torch import nn
 
 from specnb.translate.autoencoders import Autoencoders, perceptron
 
-# Ridge of the regression, in stars. With less, 48 components of a few hundred stars fit their noise.
+# Ridge of the regression, in stars. With less, 48 components of a few hundred stars fit noise.
 RIDGE = 10.0
 
 
@@ -67,6 +66,8 @@ class Principal(Autoencoders):
         ValueError
             If a domain has no more spectra than components.
         """
+        from sklearn.decomposition import PCA  # here, since the import takes a second
+
         observed, weight = observed[rows], weight[rows] * std**2
         if (fewest := min(len(synthetic), len(observed))) <= self.config.shared:
             raise ValueError(f"a domain has {fewest} spectra for {self.config.shared} principal components: "

@@ -1,4 +1,4 @@
-"""Train the translator on two unpaired sets of spectra; the losses are in `specnb.translate.losses`."""
+"""Train the translator on two unpaired sets of spectra, with the losses of `losses`."""
 
 from functools import cached_property, partial
 
