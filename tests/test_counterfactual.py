@@ -7,7 +7,7 @@ from stand_in import StandIn
 from specnb.surveys.rvs import mock
 from specnb.disentangle import DisentangleConfig, counterfactual, train
 from specnb.disentangle.counterfactual import EDITS, counterfactual_changes, counterfactual_errors, true_change
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
 from specnb.plots import counterfactual as figures
 from specnb.plots.style import COLUMN, PAGE

@@ -25,7 +25,7 @@ from specnb.core.spectra import Spectra
 from specnb.translate import translated_emulator
 from specnb.translate.config import CONFIGS
 from specnb.translate.domains import true_labels
-from specnb.translate.trainer import Trainer
+from specnb.translate.train import TranslateTraining
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.core.wavelength import detectors
 
@@ -528,6 +528,6 @@ def test_four_models_are_compared(emulator, experiment, monkeypatch):
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_start_finds_hidden_lines(emulator, responses, seed):
     other = Experiment.make(emulator, responses, MissingConfig(n_stars=400, seed=seed))
-    start = Trainer(other.synthetic, other.domains.labels, other.domains.observed, SHORT).finish()
+    start = TranslateTraining(other.synthetic, other.domains.labels, other.domains.observed, SHORT).finish()
     hidden, _, found = other.score(translated_emulator(other.synthetic, start))
     check_start(hidden, found)

@@ -5,7 +5,7 @@ from sklearn.linear_model import LinearRegression
 
 from specnb.evaluate.probes import information_ceiling, label_floor, probe, reconstruction
 from specnb.evaluate.projection import project
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from specnb.core.files import replacing
+from specnb.core.writing import replacing
 from specnb.core.paths import ARTIFACTS
 from specnb.core.sources import EVERYTHING, code_digest, read_sources
 

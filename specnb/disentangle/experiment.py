@@ -12,7 +12,7 @@ from specnb.core.artifacts import artifact, artifact_path
 from specnb.core.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
-from specnb.disentangle.training import train
+from specnb.disentangle.train import train
 from specnb.emulator.model import load_emulator
 from specnb.surveys import RVS
 from specnb.surveys.mock import MockConfig, make_mock

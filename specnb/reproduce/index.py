@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from specnb.core.files import replacing
+from specnb.core.writing import replacing
 
 HEADER = """\
 # Figures and tables

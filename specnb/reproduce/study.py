@@ -17,7 +17,7 @@ from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
 from IPython.display import Markdown
 
-from specnb.core.files import replacing
+from specnb.core.writing import replacing
 from specnb.reproduce.provenance import checksum, portable_name
 
 RECORD = "study.json"

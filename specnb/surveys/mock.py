@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.config import check_fields, within
 from specnb.core.spectra import Spectra
 from specnb.surveys.kiel import stars_exist
 from specnb.surveys.population import Population, draw_stars
@@ -45,10 +46,10 @@ class MockConfig(ABC):
         What the catalogue tells of a star besides its labels: columns of `draw_observation`.
     """
 
-    n_stars: int = 10_000
-    seed: int = 1
+    n_stars: int = within(1, 10_000_000, default=10_000)
+    seed: int = within(0, 2**63 - 1, default=1)
     population: Population = field(default_factory=Population)
-    label_errors: float = 1.0
+    label_errors: float = within(0.0, 2.0, default=1.0)
 
     PREFIX: ClassVar[str]
     STREAMS: ClassVar[tuple[str, ...]]
@@ -61,6 +62,7 @@ class MockConfig(ABC):
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
+        check_fields(self)
 
     @staticmethod
     @abstractmethod

@@ -11,9 +11,9 @@ from sklearn.metrics import r2_score
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.disentangle.score import chance_levels
-from specnb.disentangle.training import train
+from specnb.disentangle.train import train
 from specnb.plots.history import training_history
 from specnb.widgets.picture import figure_png, picture, slider_grid
 
