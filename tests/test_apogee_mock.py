@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from specnb.surveys.apogee import mock
 from specnb.surveys.apogee.continuum import continuum, normalize
 from specnb.surveys.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
 from specnb.surveys.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
@@ -13,9 +12,8 @@ from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
-from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
+from specnb.surveys import APOGEE
 from specnb.surveys.population import Population
-from specnb.core.spectra import Spectra
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
 from specnb.core.wavelength import C_KM_S
 
@@ -26,7 +24,7 @@ NARROW = np.concatenate([np.linspace(d.start + 60, d.stop - 60, 3).astype(int) f
 
 def emulator():
     """A small network whose bias paints lines of two widths and whose weights make them fade in hot stars."""
-    low, high = np.array([[label.low, label.high] for label in APOGEE_LABELS]).T
+    low, high = np.array([[label.low, label.high] for label in APOGEE.labels]).T
     rng = np.random.default_rng(0)
     absorbed = 0.5 * np.exp(-0.5 * ((PIXELS - NARROW[:, None]) / 1.5) ** 2).sum(axis=0)
     for centre, depth in zip(rng.uniform(0, len(PIXELS), 500), rng.uniform(0, 0.3, 500)):
@@ -39,7 +37,7 @@ def emulator():
         first.weight.zero_(), first.bias.fill_(2.0), first.weight[0, 0].fill_(1.0)
         last.weight[:, 0] = torch.as_tensor(0.1 * absorbed)
         last.bias[:] = torch.as_tensor(1.0 - absorbed)
-    return Emulator(network, APOGEE_PIXELS, APOGEE_LABELS)
+    return Emulator(network, APOGEE)
 
 
 EMULATOR = emulator()
@@ -70,14 +68,14 @@ def effect(**changes):
 
 def before_normalising(stars, **changes):
     """Flux of stars of given labels with some effects, as it is before it is divided by its continuum."""
-    streams = {name: np.random.default_rng(0) for name in mock.STREAMS}
+    streams = {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS}
     config = ApogeeMockConfig.clean(**changes)
     return true_flux(EMULATOR, stars, config, own_effects(len(stars), streams), np.zeros((len(stars), len(PIXELS))))
 
 
 def like_the_first(n, **changes):
     """n stars like the first of a survey but for some labels."""
-    stars = draw_stars(1, np.random.default_rng(0))[np.zeros(n, int)]
+    stars = draw_stars(APOGEE, 1, np.random.default_rng(0))[np.zeros(n, int)]
     for name, values in changes.items():
         stars[name] = values
     return stars
@@ -119,7 +117,7 @@ def test_an_effect_changes_neither_stars_nor_noise(name, value):
 
 
 def test_wrong_lines_scale_the_optical_depth_by_factors_that_all_stars_share():
-    stars = draw_stars(10, np.random.default_rng(1))
+    stars = draw_stars(APOGEE, 10, np.random.default_rng(1))
     emulated, observed = before_normalising(stars), before_normalising(stars, wrong_lines=0.3)
     deep = emulated < 0.95
     factor = np.where(deep, np.log(observed) / np.log(np.where(deep, emulated, 0.5)), np.nan)
@@ -183,7 +181,7 @@ def test_giants_have_more_macroturbulence_than_dwarfs():
 
 def test_smoothing_does_not_leak_across_the_gaps():
     class Step:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS
+        survey, labels, wavelength = APOGEE, EMULATOR.labels, APOGEE_PIXELS
 
         def __call__(self, labels):
             flux = np.ones((len(labels), len(PIXELS)), np.float32)
@@ -191,8 +189,8 @@ def test_smoothing_does_not_leak_across_the_gaps():
             return flux
 
     config = ApogeeMockConfig.clean(resolution=1.0, macroturbulence=1.0)
-    own = own_effects(3, {name: np.random.default_rng(0) for name in mock.STREAMS})
-    stars = draw_stars(3, np.random.default_rng(0))
+    own = own_effects(3, {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS})
+    stars = draw_stars(APOGEE, 3, np.random.default_rng(0))
     assert np.allclose(true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12)
 
 
@@ -316,19 +314,17 @@ def test_truth_holds_what_there_is_to_know():
     assert len(set(truth.ids)) == 10 and np.array_equal(truth.wavelength, APOGEE_PIXELS)
 
 
-def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
+def test_any_batch_gives_the_same_survey(monkeypatch):
     config = ApogeeMockConfig(n_stars=60, seed=4)
-    write_mock(EMULATOR, config, tmp_path / "mock.h5")
-    monkeypatch.setattr(mock._batches, "__defaults__", (17,))
-    for group, one in zip(("spectra", "truth"), make_mock(EMULATOR, config)):
-        read = Spectra.read(tmp_path / "mock.h5", group)
-        assert read.flux.shape == (60, len(APOGEE_PIXELS))
-        assert np.array_equal(read.mask, one.mask) and np.array_equal(read.ids, one.ids)
-        assert np.allclose(read.flux, one.flux, atol=2e-6)
-        assert np.allclose(read.flux_error, one.flux_error, rtol=1e-5)
+    whole = make_mock(EMULATOR, config)
+    monkeypatch.setattr(ApogeeMockConfig, "BATCH", 17)
+    for one, other in zip(whole, make_mock(EMULATOR, config), strict=True):
+        assert other.flux.shape == (60, len(APOGEE_PIXELS))
+        assert np.array_equal(other.mask, one.mask) and np.array_equal(other.ids, one.ids)
+        assert np.allclose(other.flux, one.flux, atol=2e-6)
+        assert np.allclose(other.flux_error, one.flux_error, rtol=1e-5)
         for name in one.labels.colnames:
-            assert np.array_equal(read.labels[name], one.labels[name])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mock.h5"]
+            assert np.array_equal(other.labels[name], one.labels[name])
 
 
 def test_same_seed_same_bytes():
@@ -345,16 +341,21 @@ def test_population_is_passed_on():
     assert np.mean(truth.labels["fe_h"]) < -0.9
 
 
-def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
+def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
     class Broken:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS
+        survey, labels, wavelength, calls = APOGEE, EMULATOR.labels, APOGEE_PIXELS, 0
 
         def __call__(self, labels):
-            raise RuntimeError("no flux")
+            self.calls += 1
+            if self.calls == 3:
+                raise RuntimeError("no flux")
+            return EMULATOR(labels)
 
+    monkeypatch.setattr(ApogeeMockConfig, "BATCH", 3)
+    broken = Broken()
     with pytest.raises(RuntimeError, match="no flux"):
-        write_mock(Broken(), ApogeeMockConfig(n_stars=10), tmp_path / "mock.h5")
-    assert not list(tmp_path.iterdir())
+        make_mock(broken, ApogeeMockConfig(n_stars=10))
+    assert broken.calls == 3
 
 
 @pytest.mark.parametrize(
@@ -388,10 +389,10 @@ def test_refuses_what_is_not_a_population_or_a_switch():
 
 def test_refuses_an_emulator_of_other_labels_or_pixels():
     class Other:
-        labels, wavelength = ("teff", "metals"), APOGEE_PIXELS
+        survey, labels, wavelength = APOGEE, ("teff", "metals"), APOGEE_PIXELS
 
     class Short:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS[:-1]
+        survey, labels, wavelength = APOGEE, EMULATOR.labels, APOGEE_PIXELS[:-1]
 
     with pytest.raises(ValueError, match="takes metals"):
         make_mock(Other(), ApogeeMockConfig(n_stars=2))

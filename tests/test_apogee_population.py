@@ -1,18 +1,20 @@
 import numpy as np
 import pytest
 
-from specnb.surveys.apogee.stars import ALPHA, APOGEE_POPULATION, CARBON_PER_NITROGEN, SNR, SPEED, TRENDS, giant_branch, scaled_metallicity
+from specnb.surveys.apogee.stars import APOGEE_POPULATION, CARBON_PER_NITROGEN, SNR, SPEED, TRENDS, giant_branch, scaled_metallicity
 from specnb.surveys.population import draw_stars
-from specnb.surveys.apogee.survey import ELEMENTS as APOGEE_ELEMENTS, LABELS as APOGEE_LABELS, LARGEST_C_O, inside as where_sampled
+from specnb.surveys import APOGEE
+from specnb.surveys.apogee.survey import ELEMENTS, LARGEST_C_O
 from specnb.surveys.kiel import lowest_logg
 from specnb.surveys.population import COMPONENTS, STAGES, Population, microturbulence
 
+ALPHA = ("O", "Mg", "Si", "S", "Ca", "Ti")
 N = 40_000
 
 
 @pytest.fixture(scope="module")
 def stars():
-    return draw_stars(N, np.random.default_rng(3))
+    return draw_stars(APOGEE, N, np.random.default_rng(3))
 
 
 def median(stars, name, where):
@@ -27,22 +29,22 @@ def alpha_fe(stars):
 
 def test_columns_and_units(stars):
     assert len(stars) == N
-    assert stars.colnames == [label.name for label in APOGEE_LABELS] + ["rv", "snr", "component", "stage"]
-    for label in APOGEE_LABELS:
+    assert stars.colnames == [label.name for label in APOGEE.labels] + ["rv", "snr", "component", "stage"]
+    for label in APOGEE.labels:
         assert str(stars[label.name].unit or "") == label.unit
     assert str(stars["rv"].unit) == "km / s"
 
 
 def test_every_star_is_where_the_emulator_is_trusted(stars):
-    for label in APOGEE_LABELS:
+    for label in APOGEE.labels:
         assert stars[label.name].min() >= label.low and stars[label.name].max() <= label.high
-    assert np.all(where_sampled(dict(stars)))
+    assert np.all(APOGEE.inside(dict(stars)))
     assert np.all(stars["logg"] >= lowest_logg(stars["teff"]))
     assert np.max(stars["c_fe"] - stars["o_fe"]) <= LARGEST_C_O
 
 
 def test_no_stars_pile_up_at_an_edge(stars):
-    for label in APOGEE_LABELS:
+    for label in APOGEE.labels:
         values, width = np.asarray(stars[label.name]), 0.01 * (label.high - label.low)
         for distance in (values - label.low, label.high - values):
             last, before = np.sum(distance < width), np.sum((distance >= width) & (distance < 2 * width))
@@ -51,7 +53,7 @@ def test_no_stars_pile_up_at_an_edge(stars):
 
 
 def test_every_label_varies(stars):
-    for label in APOGEE_LABELS:
+    for label in APOGEE.labels:
         assert np.std(stars[label.name]) > 0.02 * (label.high - label.low)
 
 
@@ -65,7 +67,7 @@ def test_fractions_are_those_asked_for(stars):
 
 
 def test_giants_are_distributed_as_those_of_dr17(stars):
-    # percentiles 5, 50, 95 of the 152,090 giants of specnb.surveys.apogee.archive.giants_table within the labels' ranges
+    # percentiles 5, 50, 95 of the 152,090 giants of DR17 within the labels' ranges
     dr17 = {"teff": (4067, 4588, 4975), "logg": (1.228, 2.317, 3.233), "fe_h": (-0.85, -0.255, 0.209)}
     giants = stars[np.isin(stars["stage"], ["giant", "red clump"]) & (stars["logg"] < 3.35)]
     for (name, expected), tolerance in zip(dr17.items(), (60, 0.15, 0.06)):
@@ -99,7 +101,7 @@ def test_alpha_elements_rise_together_each_by_its_slope(stars):
     thick, thin = (near & (stars["component"] == name) for name in ("thick disc", "thin disc"))
     contrast = {
         element: median(stars, f"{element.lower()}_fe", thick) - median(stars, f"{element.lower()}_fe", thin)
-        for element in APOGEE_ELEMENTS
+        for element in ELEMENTS
     }
     for element in ALPHA:
         assert contrast[element] == pytest.approx(TRENDS[element][0] * 0.165, abs=0.02)
@@ -162,13 +164,13 @@ def test_velocities_and_signal_to_noise(stars):
 
 def test_a_population_of_one_kind():
     only = Population(thin_disc=0, thick_disc=1, halo=0, dwarf=0, subgiant=0, giant=0, red_clump=1)
-    stars = draw_stars(300, np.random.default_rng(0), only)
+    stars = draw_stars(APOGEE, 300, np.random.default_rng(0), only)
     assert set(stars["component"]) == {"thick disc"} and set(stars["stage"]) == {"red clump"}
     assert np.all(np.abs(stars["logg"] - 2.5) < 0.5)
 
 
 def test_same_seed_same_stars():
-    one, two, other = (draw_stars(300, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    one, two, other = (draw_stars(APOGEE, 300, np.random.default_rng(seed)) for seed in (5, 5, 6))
     for name in one.colnames:
         assert np.array_equal(one[name], two[name])
     assert not np.any(one["teff"] == other["teff"])
@@ -177,4 +179,4 @@ def test_same_seed_same_stars():
 @pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])
 def test_refuses_a_number_of_stars_that_is_none(n):
     with pytest.raises(ValueError, match="positive integer"):
-        draw_stars(n, np.random.default_rng(0))
+        draw_stars(APOGEE, n, np.random.default_rng(0))

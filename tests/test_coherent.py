@@ -1,20 +1,22 @@
 """Wavelengths where stars and physics disagree coherently: known ones are found, and nothing else is."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 from astropy.table import Table
 
 import specnb
-from specnb.simulator.features import ELEMENTS
+from specnb.surveys import APOGEE, RVS
 from specnb.plots.disagreements import disagreements as draw
 from specnb.core.paths import data_folder
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.lines import CA_II_TRIPLET
-from specnb.missing.coherent import KINDS, coherence, disagreements, robust_fit
+from specnb.missing.coherent import KINDS, STARS, coherence, disagreements, robust_fit
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
-from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, RVS_STARS, load_responses
+from specnb.simulator.responses import IRON, load_responses
 from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 from specnb.core.wavelength import vacuum_from_air
@@ -84,7 +86,7 @@ def test_other_lines_name_their_elements(clean, emulator):
     by_element = {row["candidates"].split()[0]: row for row in found}
     assert by_element["Ti"]["wavelength"] == pytest.approx(TITANIUM, abs=0.3)
     assert by_element["Ca"]["known"].startswith("Ca II 8544, core") and by_element["Ti"]["known"] == ""
-    in_dwarfs = disagreements(changed(clean, line(TITANIUM, 0.04)), flux, [load_responses("rvs", "sun")])
+    in_dwarfs = disagreements(changed(clean, line(TITANIUM, 0.04)), flux, [load_responses(RVS, "sun")])
     both = float(by_element["Ti"]["candidates"].split(",")[0].split()[1])
     assert len(in_dwarfs) == 1 and float(in_dwarfs["candidates"][0].split(",")[0].split()[1]) > both  # no CN there
 
@@ -147,9 +149,9 @@ def test_the_figure_marks_the_runs(wrong):
         draw(stars, flux[:2], pixels, found)
 
 
-@pytest.mark.parametrize("star", RVS_STARS)
+@pytest.mark.parametrize("star", STARS)
 def test_responses_of_the_rvs_are_lines_of_their_elements(star):
-    responses = load_responses("rvs", star)
+    responses = load_responses(RVS, star)
     assert {"C", "N", "O", "Mg", "Si", "Ca", "Ti", "Cr", "Mn", "Fe", "Ni"} < set(responses.elements)
     known = {"Ca": CA_II_TRIPLET[1], "Si": SILICON, "Ti": TITANIUM, "Fe": float(vacuum_from_air(8688.62))}
     for element, at in known.items():
@@ -162,41 +164,43 @@ def test_responses_of_the_rvs_are_lines_of_their_elements(star):
 
 
 def test_elements_that_change_neither_star_are_left_out():
-    stars = [load_responses("rvs", star) for star in RVS_STARS]
+    stars = [load_responses(RVS, star) for star in STARS]
     assert stars[0].elements == stars[1].elements
     for name in stars[0].steps:
         assert max(np.abs(star.steps[name][1] - star.reference).max() for star in stars) > 1e-4
 
 
 def test_the_emulator_answers_as_the_responses(emulator):
-    for star in RVS_STARS:
-        responses = load_responses("rvs", star)
+    for star in STARS:
+        responses = load_responses(RVS, star)
         own = emulator([[*responses.star.values(), 6.0]])[0]
-        simulated = responses.band.observe(responses.wavelength, responses.reference[None], np.full(1, 6.0))[0]
+        simulated = responses.survey.observe(responses.wavelength, responses.reference[None], np.full(1, 6.0))[0]
         assert np.abs(own - simulated).mean() < 0.003
 
 
-def test_responses_are_read_by_band_or_path(tmp_path):
-    apogee = load_responses()
-    assert apogee.elements == ELEMENTS and apogee.band.name == "apogee"
-    assert load_responses(RESPONSES).steps.keys() == apogee.steps.keys()
-    assert load_responses(RVS_RESPONSES, "sun").star["teff"] == 5772
+def test_responses_are_read_by_survey_or_path(tmp_path):
+    apogee = load_responses(APOGEE)
+    assert apogee.elements == APOGEE.elements | {"Fe": IRON} and apogee.survey is APOGEE
+    assert load_responses(APOGEE, path=APOGEE.responses_path).steps.keys() == apogee.steps.keys()
+    assert load_responses(RVS, "sun", RVS.responses_path).star["teff"] == 5772
     for star in (None, "procyon"):
         with pytest.raises(ValueError, match="'giant' or 'sun'"):
-            load_responses("rvs", star)
+            load_responses(RVS, star)
     with pytest.raises(ValueError, match="give None"):
-        load_responses("apogee", "sun")
+        load_responses(APOGEE, "sun")
     with pytest.raises(OSError, match="not a whole file"):
-        load_responses("galah")
+        load_responses(replace(APOGEE, name="galah"))
+    with pytest.raises(ValueError, match="apogee has teff, logg, vmicro, c_fe"):
+        load_responses(APOGEE, "sun", RVS.responses_path)
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     with pytest.raises(OSError, match="not a whole file"):
-        load_responses(tmp_path / "empty.h5")
+        load_responses(APOGEE, path=tmp_path / "empty.h5")
 
 
 @pytest.mark.skipif(not (data_folder() / "gaia_rvs").is_dir(), reason="no real spectra: set SPECNB_DATA")
 def test_real_stars_show_the_false_line(emulator):
-    stars, _ = real_stars()
+    stars, _ = real_spectra(RVS)
     _, flux = robust_fit(stars, emulator)
     found, pixels = disagreements(stars, flux), coherence(stars, flux)
     assert isinstance(found, Table)

@@ -4,10 +4,10 @@ from astropy.table import Table
 from matplotlib.text import Text
 from stand_in import StandIn
 
-from specnb.surveys.rvs import mock
 from specnb.disentangle import DisentangleConfig, counterfactual, train
-from specnb.disentangle.counterfactual import EDITS, counterfactual_changes, counterfactual_errors, true_change
+from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors, true_change
 from specnb.disentangle.scales import label_array
+from specnb.surveys import RVS
 from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
 from specnb.plots import counterfactual as figures
 from specnb.plots.style import COLUMN, PAGE
@@ -26,7 +26,7 @@ class Oracle:
     Its change is `slope` times the true one, and its spectra are too bright by `offset`.
     """
 
-    labels = tuple(EDITS)
+    labels = tuple(RVS.edits)
 
     def __init__(self, slope=1.0, offset=0.0, low=-np.inf):
         self.slope, self.offset, self.low = slope, offset, low
@@ -50,7 +50,7 @@ class Oracle:
 
 
 def test_same_labels_give_the_same_spectra_in_any_order_and_batch(monkeypatch):
-    monkeypatch.setattr(mock._batches, "__defaults__", (7,))
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 7)
     _, truth = make_mock(EMULATOR, CONFIG)
     some = np.array([40, 3, 21])
     assert remake(EMULATOR, CONFIG, truth.ids[some], truth.labels[some]) == pytest.approx(truth.flux[some], abs=1e-6)
@@ -86,7 +86,7 @@ def test_errors_of_decoders_that_are_right_deaf_and_halfway(monkeypatch):
     models = {"right": Oracle(), "deaf": Oracle(slope=0.0), "halfway": Oracle(slope=0.5, offset=0.003)}
     table = counterfactual_errors(models, OBSERVED, TRUTH, EMULATOR, CONFIG)
     assert len(table) == 3 * 4 * 2
-    assert set(zip(table["label"], table["step"])) == {(k, s * v) for k, v in EDITS.items() for s in (1, -1)}
+    assert set(zip(table["label"], table["step"])) == {(k, s * v) for k, v in RVS.edits.items() for s in (1, -1)}
     assert table["stars"].min() > 20
     right, deaf, halfway = (table[table["model"] == name] for name in models)
     for name in ("stars", "change"):
@@ -135,7 +135,7 @@ def test_a_trained_autoencoder_is_judged():
 
 
 def test_errors_name_the_remedy():
-    def errors(observed=OBSERVED, truth=TRUTH, config=CONFIG, edits=EDITS, models=None):
+    def errors(observed=OBSERVED, truth=TRUTH, config=CONFIG, edits=RVS.edits, models=None):
         models = {"a": Oracle()} if models is None else models
         return counterfactual_errors(models, observed, truth, EMULATOR, config, edits)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,8 @@ from astropy.table import Table
 
 import specnb
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.surveys.rvs.pixels import CORRELATION_LENGTH
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
 from specnb.fitting.pulls import interior_stars, pull_statistics
@@ -191,10 +194,27 @@ def test_fit_does_not_depend_on_the_order(wrong_model):
 
 def test_native_gaia_samples_are_rebinned_with_their_correlation(emulator):
     flux = np.interp(RVS_NATIVE, emulator.wavelength, emulator([[5000.0, 3, 0, 0, 1, 5]])[0])[None]
-    native = Spectra(RVS_NATIVE, flux, np.full(flux.shape, 0.01), np.zeros(flux.shape, bool), ["a"])
+    native = Spectra(
+        RVS_NATIVE, flux, np.full(flux.shape, 0.01), np.zeros(flux.shape, bool), ["a"], correlation_length=3.0
+    )
     fit = fit_labels(native, emulator)
-    by_hand = fit_labels(rebin(native, emulator.wavelength, CORRELATION_LENGTH), emulator)
+    by_hand = fit_labels(rebin(native, emulator.wavelength), emulator)
     assert fit["teff"][0] == by_hand["teff"][0] and fit["teff_error"][0] == by_hand["teff_error"][0]
+    uncorrelated = fit_labels(replace(native, correlation_length=1.0), emulator)
+    assert fit["teff_error"][0] > 1.3 * uncorrelated["teff_error"][0]
+
+
+@pytest.mark.skipif(not RVS.archive.files(), reason="no real spectra: set SPECNB_DATA")
+def test_real_stars_fit_alike_however_they_are_rebinned(emulator):
+    native = specnb.read_spectra(RVS.archive.files())
+    assert native.correlation_length == 3.0 and len(native.wavelength) == len(RVS_NATIVE)
+    by_hand = specnb.rebin(native, emulator.wavelength)
+    twice = specnb.rebin(by_hand, emulator.wavelength)
+    fits = [fit_labels(stars, emulator) for stars in (native, by_hand, twice, real_spectra(RVS)[0])]
+    assert np.isfinite(fits[0]["teff_error"]).any()
+    for fit in fits[1:]:
+        for name in fit.colnames:
+            np.testing.assert_array_equal(fit[name], fits[0][name])
 
 
 def test_no_stars(emulator):

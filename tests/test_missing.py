@@ -10,27 +10,28 @@ from astropy.table import Table
 from h_band import GIANT
 
 import specnb
+from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.mock import make_mock
-from specnb.simulator.features import ELEMENTS, LEAST, PEAK, features, find, runs
+from specnb.simulator.features import LEAST, PEAK, features, find, runs
 from specnb.fitting.fit import FitConfig
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import STEP, added_falls, falls
-from specnb.missing.experiment import Experiment, MissingConfig, compare
+from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.masking import choose, masked_emulator, pixels
-from specnb.missing.scores import NAMES, Truth, by_element, hidden_features, missing_lines, summary
+from specnb.missing.scores import Truth, by_element, hidden_features, missing_lines, summary
 from specnb.surveys.population import draw_stars
 from specnb.simulator.responses import IRON, load_responses
 from specnb.core.spectra import Spectra
 from specnb.translate import translated_emulator
-from specnb.translate.config import CONFIGS
 from specnb.translate.domains import true_labels
 from specnb.translate.trainer import Trainer
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.core.wavelength import detectors
 
 N = len(APOGEE_PIXELS)
-SHORT = replace(CONFIGS["missing"], iterations=3, device="cpu")
+NAMES = list(APOGEE.elements)
+SHORT = replace(MISSING, iterations=3, device="cpu")
 STAR = np.array([list(GIANT.values())])
 DWARF = GIANT | {"teff": 5500.0, "logg": 4.4, "fe_h": -0.4, "mg_fe": 0.2, "c12_c13": 60.0}
 STARS = np.array([list(GIANT.values()), list(DWARF.values()), list((GIANT | {"teff": 4300.0, "logg": 1.6}).values())])
@@ -43,7 +44,7 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def responses():
-    return load_responses()
+    return load_responses(APOGEE)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ def made_up(**lines):
 
 def all_hidden(falls):
     """Truth in which every feature of some falls is missing."""
-    table = find(dict(zip(NAMES, falls)))
-    return Truth(table, np.ones(len(table), dtype=bool), pixels(table, N), falls)
+    table = find(dict(zip(NAMES, falls)), APOGEE_PIXELS)
+    return Truth(APOGEE, table, np.ones(len(table), dtype=bool), pixels(table, N), falls)
 
 
 # What is a feature
@@ -95,7 +96,7 @@ def test_a_feature_ends_at_the_threshold_and_at_the_detector():
     end = detectors(APOGEE_PIXELS)[0].stop
     below, faint = LEAST * (1 - 1e-9), PEAK * (1 - 1e-9)
     mg = {0: 0.01, 1: 0.02, 2: below, 3: 0.006} | {50: faint, 51: faint} | {end - 1: 0.01, end: 0.03, N - 1: 0.01}
-    table = find(dict(zip(NAMES, made_up(Mg=mg, Fe={1: -0.5}, Si={1: 0.06}))))
+    table = find(dict(zip(NAMES, made_up(Mg=mg, Fe={1: -0.5}, Si={1: 0.06}))), APOGEE_PIXELS)
     own = table[table["element"] == "Mg"]
     assert list(zip(own["first"], own["last"])) == [(0, 1), (3, 3), (end - 1, end - 1), (end, end), (N - 1, N - 1)]
     assert own["depth"].tolist() == [0.02, 0.006, 0.01, 0.03, 0.01]
@@ -165,8 +166,8 @@ def test_a_mask_that_changes_later_changes_nothing(emulator):
 def test_falls_are_derivatives(emulator):
     exact = specnb.load_emulator("apogee").to(dtype=torch.float64)
     found = falls(exact, STARS)
-    assert found.shape == (len(STARS), len(ELEMENTS), N)
-    names = list(ELEMENTS)
+    assert found.shape == (len(STARS), len(NAMES), N)
+    names = NAMES
 
     def raised(element, step):
         if element == "Fe":
@@ -190,7 +191,7 @@ def test_falls_are_derivatives(emulator):
 def test_falls_are_those_of_the_simulator(emulator, responses):
     own = falls(emulator, STAR)[0]
     for element in ("C", "Mg", "Si", "Fe"):
-        simulated = -responses.raised(ELEMENTS[element], GIANT["vbroad"])
+        simulated = -responses.raised(responses.elements[element], GIANT["vbroad"])
         assert np.corrcoef(own[NAMES.index(element)], simulated)[0, 1] > 0.95, element
 
 
@@ -216,7 +217,7 @@ def test_truth_is_what_is_hidden(truth, responses):
     assert (truth.falls[:, ~truth.masked] == 0.0).all()
     silicon = -responses.raised("si_fe", 6.0)
     np.testing.assert_array_equal(truth.falls[NAMES.index("Si"), truth.masked], silicon[truth.masked])
-    assert NAMES[-1] == "Fe" and ELEMENTS["Fe"] == IRON and truth.falls.shape == (20, N)
+    assert NAMES[-1] == "Fe" and responses.elements["Fe"] == IRON and list(responses.elements) == NAMES == truth.names and truth.falls.shape == (20, N)
 
 
 def test_the_full_emulator_is_the_right_answer(emulator, synthetic, truth, perfect):
@@ -340,15 +341,15 @@ def test_missing_lines_are_listed():
     recovered[[300, 301]] = 0.0101, 0.0099
     recovered[[end - 1, end]] = 0.02, 0.03
     added = made_up(Mg={100: 0.03, 101: 0.01}, Si={101: 0.01, 300: 0.01}, Ca={100: -0.3}, Fe={end: 0.01, end - 1: 0.01})
-    table = missing_lines(recovered, added, truth)
+    table = missing_lines(APOGEE, recovered, added, truth)
     np.testing.assert_allclose(table["wavelength"], APOGEE_PIXELS[[101, 300, end - 1, end]])
     np.testing.assert_allclose(table["depth"], [0.07, 0.0101, 0.02, 0.03])
     assert list(table["element"]) == ["Mg", "Si", "Fe", "Fe"]
     np.testing.assert_allclose(table["probability"], [0.8, 1, 1, 1])
     assert list(table["truth"]) == ["Mg 0.74, Si 0.25", "Si 0.75, Mg 0.25", "", ""]  # parts below 0.05 are not told
-    assert list(missing_lines(recovered, added)["truth"]) == [""] * 4
-    assert len(missing_lines(recovered, added, least=0.025)) == 2
-    empty = missing_lines(np.zeros(N), added, truth)
+    assert list(missing_lines(APOGEE, recovered, added)["truth"]) == [""] * 4
+    assert len(missing_lines(APOGEE, recovered, added, least=0.025)) == 2
+    empty = missing_lines(APOGEE, np.zeros(N), added, truth)
     assert len(empty) == 0 and empty.colnames == table.colnames and str(table["wavelength"].unit) == "Angstrom"
 
 
@@ -369,7 +370,7 @@ CENTRE, DEPTH, SLOPE = 8610.0, 0.10, 0.06  # Å; of the line that is missing, at
 @pytest.fixture(scope="module")
 def corrected():
     emulator = specnb.load_emulator("rvs")
-    labels = true_labels(draw_stars(150, np.random.default_rng(1)), emulator)
+    labels = true_labels(draw_stars(RVS, 150, np.random.default_rng(1)), emulator)
     profile = np.exp(-0.5 * ((emulator.wavelength - CENTRE) / 0.6) ** 2)
     flux = emulator(labels) - (DEPTH + SLOPE * labels[:, [2]]) * profile
     flux = (flux + 0.005 * np.random.default_rng(2).standard_normal(flux.shape)).astype(np.float32)
@@ -393,7 +394,7 @@ def test_the_ridge_regression_finds_the_mean_line(corrected):
 def test_the_correction_is_linear(corrected):
     emulator, _, _, _, model, _ = corrected
     stars = np.array([[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0], [5600.0, 4.4, 0.0, 0.05, 1.2, 6.0]])
-    slope, intercept = model.network.slope.numpy(), model.network.intercept.numpy()
+    slope, intercept = model.network.step.slope.numpy(), model.network.step.intercept.numpy()
     assert slope.shape == (6, 800) and np.abs(slope).max() > 0
     np.testing.assert_allclose(
         model.jacobian(stars) - emulator.jacobian(stars), np.broadcast_to(slope, (2, 6, 800)), atol=1e-6
@@ -404,7 +405,7 @@ def test_the_correction_is_linear(corrected):
 
 def test_the_ridge_regression_finds_what_the_line_depends_on(corrected):
     profile, model = corrected[3], corrected[4]
-    assert model.network.slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(-SLOPE, rel=0.5)
+    assert model.network.step.slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(-SLOPE, rel=0.5)
 
 
 def test_the_ridge_regression_needs_stars(corrected):

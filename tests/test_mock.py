@@ -3,13 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb.surveys.rvs import mock
 from specnb.surveys.rvs.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys import RVS
 from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
-from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
@@ -18,9 +16,10 @@ CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8
 class GaussianLines:
     """An emulator with a line wherever the mock survey changes one, and two that it leaves alone."""
 
-    labels = tuple(label.name for label in RVS_LABELS)
-    low = np.array([label.low for label in RVS_LABELS])
-    high = np.array([label.high for label in RVS_LABELS])
+    survey = RVS
+    labels = RVS.names
+    low = np.array([label.low for label in RVS.labels])
+    high = np.array([label.high for label in RVS.labels])
     wavelength = RVS_PIXELS
     profile = np.exp(-0.5 * ((RVS_PIXELS - CENTRES[:, None]) / 0.6) ** 2)
 
@@ -221,22 +220,21 @@ def test_truth_holds_what_there_is_to_know():
     assert len(set(truth.ids)) == 10
 
 
-def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
+def test_any_batch_gives_the_same_survey(monkeypatch):
     config = RvsMockConfig(n_stars=5000, seed=4)
-    write_mock_survey(tmp_path / "mock.h5", EMULATOR, config)
-    monkeypatch.setattr(mock._batches, "__defaults__", (700,))
-    for group, made in zip(("spectra", "truth"), make_mock(EMULATOR, config)):
-        read = Spectra.read(tmp_path / "mock.h5", group)
-        assert read.flux.shape == (5000, 800)
+    assert config.BATCH < 5000
+    whole = make_mock(EMULATOR, config)
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 700)
+    for one, other in zip(whole, make_mock(EMULATOR, config), strict=True):
+        assert other.flux.shape == (5000, 800)
         for name in ("wavelength", "mask", "ids"):
-            assert np.array_equal(getattr(read, name), getattr(made, name))
-        assert np.allclose(read.flux, made.flux, atol=2e-6)
-        assert np.allclose(read.flux_error, made.flux_error, rtol=1e-5)
-        assert read.labels.colnames == made.labels.colnames
-        for name in made.labels.colnames:
-            assert np.array_equal(read.labels[name], made.labels[name])
-            assert read.labels[name].unit == made.labels[name].unit
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mock.h5"]
+            assert np.array_equal(getattr(other, name), getattr(one, name))
+        assert np.allclose(other.flux, one.flux, atol=2e-6)
+        assert np.allclose(other.flux_error, one.flux_error, rtol=1e-5)
+        assert other.labels.colnames == one.labels.colnames
+        for name in one.labels.colnames:
+            assert np.array_equal(other.labels[name], one.labels[name])
+            assert other.labels[name].unit == one.labels[name].unit
 
 
 def test_same_seed_same_bytes():
@@ -253,14 +251,21 @@ def test_population_is_passed_on():
     assert np.mean(truth.labels["m_h"]) < -1
 
 
-def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
+def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
     class Broken(GaussianLines):
-        def __call__(self, labels):
-            raise RuntimeError("no flux")
+        calls = 0
 
+        def __call__(self, labels):
+            self.calls += 1
+            if self.calls == 3:
+                raise RuntimeError("no flux")
+            return super().__call__(labels)
+
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 4)
+    broken = Broken()
     with pytest.raises(RuntimeError, match="no flux"):
-        write_mock_survey(tmp_path / "mock.h5", Broken(), RvsMockConfig(n_stars=10))
-    assert not list(tmp_path.iterdir())
+        make_mock(broken, RvsMockConfig(n_stars=20))
+    assert broken.calls == 3
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 from specnb.core.broadening import LIMB_DARKENING, broaden, rotation_transform
-from specnb.surveys import SURVEYS
 from specnb.simulator.grid import load_grid
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys import APOGEE, RVS
 from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
-from specnb.surveys.apogee.survey import inside as where_sampled
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
@@ -73,9 +71,10 @@ def test_broadening_beyond_the_input_is_refused():
 
 
 def test_labels_exist_where_stars_do():
-    assert [label.name for label in RVS_LABELS][:2] == ["teff", "logg"]
+    assert RVS.names[:2] == ("teff", "logg")
     assert lowest_logg(4800.0) == 0 and lowest_logg(6000.0) == pytest.approx(3.0)
-    assert not sampled_in_kiel(6500.0, 2.0) and sampled_in_kiel(4500.0, 0.0) and sampled_in_kiel(6500.0, 3.2)
+    stars = {"teff": [6500.0, 4500.0, 6500.0], "logg": [2.0, 0.0, 3.2]}
+    assert sampled_in_kiel(stars).tolist() == RVS.inside(stars).tolist() == [False, True, True]
 
 
 @pytest.fixture(params=["rvs_grid", "apogee_grid"])
@@ -90,7 +89,7 @@ def test_recipe_samples_where_stars_are_and_extends(recipe):
     np.testing.assert_array_equal(labels[:40], recipe.sample_labels(40, seed=1))
     names = [label.name for label in recipe.labels]
     assert labels.shape == (300, len(names)) and "vbroad" not in names
-    assert where_sampled(dict(zip(names, labels.T))).all()
+    assert recipe.survey.inside(dict(zip(names, labels.T))).all()
     low, high = np.array([(label.low, label.high) for label in recipe.labels]).T
     span = high - low
     assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(labels.max(axis=0) > high - 0.05 * span)
@@ -98,8 +97,8 @@ def test_recipe_samples_where_stars_are_and_extends(recipe):
 
 def test_carbon_stars_are_not_sampled(recipe):
     star = {"teff": 4500.0, "logg": 2.0, "c_fe": 0.3, "o_fe": 0.1}
-    assert where_sampled(star) and not where_sampled(star | {"o_fe": 0.0})
-    assert not where_sampled(star | {"teff": 6500.0})
+    assert APOGEE.inside(star) and not APOGEE.inside(star | {"o_fe": 0.0})
+    assert not APOGEE.inside(star | {"teff": 6500.0})
 
 
 def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
@@ -110,7 +109,7 @@ def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
         np.savez(tmp_path / recipe.name / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
     assert recipe.compute((tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
     assert recipe.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
-    grid = load_grid(BANDS[recipe.name.removesuffix("_grid")], tmp_path / "grid.h5")
+    grid = load_grid(recipe.survey, tmp_path / "grid.h5")
     np.testing.assert_array_equal(grid.labels, labels[[0, 2]])
     np.testing.assert_allclose(grid.flux, 0.5, atol=1e-5)
     with pytest.raises(SystemExit, match="holds other labels than seed 2"):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import specnb
+from specnb.surveys import RVS
 from specnb.surveys.population import draw_stars
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
@@ -45,7 +46,7 @@ def profile(emulator):
 
 
 def labels_of(emulator, n, seed):
-    return true_labels(draw_stars(n, np.random.default_rng(seed)), emulator)
+    return true_labels(draw_stars(RVS, n, np.random.default_rng(seed)), emulator)
 
 
 def observe(emulator, labels, gap, seed):

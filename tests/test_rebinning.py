@@ -9,10 +9,12 @@ from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 
-def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE):
+def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE, length=1.0):
     flux = np.atleast_2d(flux)
     mask = np.zeros(flux.shape, bool) if mask is None else mask
-    return Spectra(wavelength, flux, np.broadcast_to(error, flux.shape), mask, np.arange(len(flux)).astype(str))
+    ids = np.arange(len(flux)).astype(str)
+    error = np.broadcast_to(error, flux.shape)
+    return Spectra(wavelength, flux, error, mask, ids, correlation_length=length)
 
 
 def irregular(rng, low, high, n):
@@ -66,11 +68,11 @@ def test_errors_match_monte_carlo_for_correlated_pixels(length):
     white = rng.standard_normal((1000, 2401 + length - 1))
     noise = sum(white[:, k : k + 2401] for k in range(length)) / np.sqrt(length)
     error = 0.01 * (1 + 0.5 * np.sin(np.arange(2401) / 50))
-    noisy = spectra_of(1 + error * noise, error)
-    out = rebin(noisy, RVS_PIXELS, correlation_length=length)
+    noisy = spectra_of(1 + error * noise, error, length=length)
+    out = rebin(noisy, RVS_PIXELS)
     pull = (out.flux - 1) / out.flux_error
     np.testing.assert_allclose(pull.var(), 1, atol=0.01)
-    independent = rebin(noisy, RVS_PIXELS).flux_error
+    independent = rebin(spectra_of(1 + error * noise, error), RVS_PIXELS).flux_error
     assert np.all((out.flux_error > independent) & (out.flux_error < np.sqrt(length) * independent))
 
 
@@ -109,8 +111,9 @@ def test_pixels_outside():
         rebin(spectra, np.arange(8600.5, 8720))
     out = rebin(spectra, np.arange(8600.5, 8704))  # 4 of 104 outside
     assert list(np.flatnonzero(out.mask[0])) == [100, 101, 102, 103]
-    with pytest.raises(ValueError, match="correlation_length is 0.5"):
-        rebin(spectra, RVS_PIXELS, 0.5)
+    for length in (0.5, 0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="correlation_length is .*: give 1"):
+            spectra_of(np.ones(2401), length=length)
 
 
 def test_ids_and_labels_are_kept_and_none_is_fine():
@@ -119,3 +122,30 @@ def test_ids_and_labels_are_kept_and_none_is_fine():
     out = rebin(spectra, RVS_PIXELS)
     assert list(out.ids) == ["a", "b"] and list(out.labels["teff"]) == [5000.0, 6000.0]
     assert rebin(spectra[:0], RVS_PIXELS).flux.shape == (0, 800)
+
+
+@pytest.mark.parametrize(
+    "length, wavelength, expected",
+    [
+        (1.0, RVS_PIXELS, 1.0),
+        (3.0, RVS_PIXELS, 1.0),  # as long as a new pixel
+        (6.0, RVS_PIXELS, 2.0),
+        (3.0, np.arange(8465.0, 8695.0), 1.0),
+        (3.0, np.arange(8465.0, 8695.0, 0.05), 6.0),
+        (1.0, np.arange(8465.0, 8695.0, 0.05), 2.0),  # two pixels of one share its noise
+    ],
+)
+def test_the_noise_correlates_over_as_many_angstroms_as_before(length, wavelength, expected):
+    out = rebin(spectra_of(np.ones(2401), length=length), wavelength)
+    assert out.correlation_length == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("length", [1.0, 3.0])
+def test_rebinning_twice_does_no_harm(length):
+    rng = np.random.default_rng(4)
+    flux, mask = rng.uniform(0.5, 1.0, (3, 2401)), rng.random((3, 2401)) < 0.1
+    native = spectra_of(flux, mask=mask, length=length)
+    assert rebin(native, RVS_NATIVE) is native
+    once = rebin(native, RVS_PIXELS)
+    assert rebin(once, RVS_PIXELS) is once
+    assert rebin(once, RVS_PIXELS.copy()).flux_error is once.flux_error

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -70,6 +71,29 @@ def test_the_first_offence_is_named():
         Spectra(**good | {"mask": np.zeros(n_pix, bool)})
     with pytest.raises(ValueError, match="labels has 1 rows for 2 stars"):
         Spectra(**good | {"labels": Table({"teff": [5000.0]})})
+    with pytest.raises(ValueError, match=r"correlation_length is 0\.5 pixels: give 1"):
+        Spectra(**good | {"correlation_length": 0.5})
+
+
+def test_the_correlation_of_the_noise_goes_with_the_spectra(tmp_path):
+    spectra = replace(make(), correlation_length=3)
+    assert make().correlation_length == 1.0 and spectra.correlation_length == 3.0
+    for some in (spectra[2], spectra[:0], spectra[[3, 1]], Spectra.join([spectra, spectra[:2]])):
+        assert some.correlation_length == 3.0
+    with pytest.raises(ValueError, match=r"correlates over \[1\.0, 3\.0\] pixels: rebin"):
+        Spectra.join([spectra, make()])
+    spectra.write(tmp_path / "a.h5")
+    make().write(tmp_path / "b.h5")
+    assert Spectra.read(tmp_path / "a.h5").correlation_length == 3.0
+    assert Spectra.read(tmp_path / "b.h5").correlation_length == 1.0
+    assert [part.correlation_length for part in Spectra.stream(tmp_path / "a.h5", 4)] == [3.0, 3.0]
+    with pytest.raises(ValueError, match="correlat"), SpectraWriter(tmp_path / "c.h5") as writer:
+        writer.append(spectra)
+        writer.append(make())
+    assert not (tmp_path / "c.h5").exists()
+    with h5py.File(tmp_path / "b.h5", "r+") as f:  # a file of before
+        del f["spectra"].attrs["correlation_length"]
+    assert Spectra.read(tmp_path / "b.h5").correlation_length == 1.0
 
 
 @pytest.mark.parametrize("index", [slice(2, 5), np.array([4, 0]), np.arange(7) % 2 == 0, 3, -1])

@@ -151,10 +151,10 @@ def test_each_star_may_have_its_own_split(emulator, trained, survey):
     split = np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0)
     flat = np.full(truth.shape, 0.002, np.float32)
     stars = Spectra(emulator.wavelength, truth, flat, np.zeros(truth.shape, bool), [str(k) for k in range(6)])
-    chain = translated_emulator(emulator, trained)
-    fits = {name: specnb.fit_labels(stars, chain, context=z) for name, z in (("own", split), ("typical", None))}
+    chains = {"own": translated_emulator(emulator, trained, split), "typical": translated_emulator(emulator, trained)}
+    fits = {name: specnb.fit_labels(stars, chain) for name, chain in chains.items()}
     assert fits["own"]["chi2_reduced"].max() < 1e-3 < fits["typical"]["chi2_reduced"].min()
-    model = specnb.fitted_flux(fits["own"], chain, context=split)
+    model = specnb.fitted_flux(fits["own"], chains["own"])
     np.testing.assert_allclose(model, truth, atol=2e-4)
 
 

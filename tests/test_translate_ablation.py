@@ -44,6 +44,7 @@ class Known(nn.Module):
 
     def __init__(self, wavelength, added):
         super().__init__()
+        self.config, self.networks = TINY, nn.Module()
         self.wavelength, self.added = wavelength, torch.as_tensor(added, dtype=torch.float32)
 
     def check(self, wavelength):

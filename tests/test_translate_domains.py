@@ -1,10 +1,14 @@
 """Domains of a mock survey, fits through several chains, and shipping a translator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import specnb
+from specnb.emulator.model import Emulator
 from specnb.reproduce import shipping
+from specnb.surveys import RVS
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
@@ -46,17 +50,22 @@ def test_domains_repeat_and_take_settings(emulator, domains):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"band": "visible"}, "band is 'visible': give one of rvs, apogee"),
-        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence is no setting of RvsMockConfig"),
-        ({"band": "rvs", "seed": 500_000}, "seed is 500000"),
-        ({"band": "rvs", "seed": -1}, "seed is -1"),
-        ({"band": "rvs", "seed": 0.5}, "seed is 0.5: it must be an integer"),
-        ({"band": "rvs", "n_stars": 3}, "n_stars is no setting"),
+        ({"macroturbulence": 1.0}, "macroturbulence is no setting of RvsMockConfig"),
+        ({"seed": 500_000}, "seed is 500000"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 0.5}, "seed is 0.5: it must be an integer"),
+        ({"n_stars": 3}, "n_stars is no setting"),
     ],
 )
 def test_bad_domains(emulator, arguments, message):
     with pytest.raises(ValueError, match=message):
         mock_domains(emulator, n=10, **arguments)
+
+
+def test_a_survey_without_a_mock_survey_has_no_domains(emulator):
+    bare = Emulator(emulator.network, replace(RVS, name="bare", mock=None))
+    with pytest.raises(ValueError, match="survey bare has no mock survey"):
+        mock_domains(bare, n=10)
 
 
 def test_chains_are_fitted_alike(emulator, domains):
@@ -85,10 +94,10 @@ def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
     monkeypatch.setattr(shipping, "STARS", 100)
     monkeypatch.setattr(shipping, "TEST_STARS", 50)
     errors = shipping.ship_translator("rvs", TINY, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rvs.md", "rvs.safetensors"]
-    model = Translator.load(tmp_path / "rvs.safetensors", TINY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rvs-mock.md", "rvs-mock.safetensors"]
+    model = Translator.load(tmp_path / "rvs-mock.safetensors", TINY)
     _, truth = unseen_stars(emulator, 50)
     flux = model.translate(emulator(true_labels(truth.labels, emulator)))
     assert errors["after"] == pytest.approx(np.sqrt(np.mean((flux - truth.flux) ** 2)), rel=1e-4)
-    card = (tmp_path / "rvs.md").read_text("utf-8")
+    card = (tmp_path / "rvs-mock.md").read_text("utf-8")
     assert f"{errors['after']:.1e}" in card and "hidden layers 24, 12" in card
