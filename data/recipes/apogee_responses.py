@@ -3,7 +3,7 @@
 Usage: see responses.py. The star is that of the second paper's missing-lines study.
 """
 
-from apogee_grid import LABELS, NAMES, simulate
+from apogee_grid import GRID, NAMES, simulate
 from responses import DEX, Recipe
 
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
@@ -16,7 +16,7 @@ RESPONSES = Recipe(
     stars={"/": {name: REFERENCE.get(name, 0.0) for name in NAMES}},
     steps={name: STEPS.get(name, DEX) for name in [*NAMES, "fe_only"]},
     elements={"fe_only": "Fe"},
-    labels=LABELS,
+    labels=GRID.labels,
     wavelength=APOGEE_NATIVE,
     simulate=simulate,
 )

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.stats import qmc
 from tqdm import tqdm
 
-from specnb.core.labels import Label
-from specnb.surveys.apogee.survey import inside as where_sampled
+from specnb.simulator.grid import computed
+from specnb.surveys import Survey
 
 FLUX_QUANTUM = 2e-5  # 16-bit integers times this; rounding adds 6e-6 rms
 CITATIONS = {
@@ -43,14 +43,13 @@ class Recipe:
         Of its file.
     n : int
         Spectra by default.
-    labels : tuple of Label
-        What the simulation takes, teff first; v_broad is applied by convolution when the grid is read.
+    survey : Survey
+        Its labels but for those that broaden are what the simulation takes, teff first; v_broad is applied by convolution
+        when the grid is read.
     margins : dict
         How far labels are drawn below and above their trusted range: an emulator is worst at the edge of what it has seen.
     powers : dict
         Exponents of the uniform variates: below 1 towards high values, above 1 towards low ones.
-    logarithmic : tuple of str
-        Labels drawn uniformly in their logarithm.
     wavelength : ndarray, shape (n_pix,)
         Vacuum wavelength in Å.
     simulate : callable
@@ -61,13 +60,17 @@ class Recipe:
 
     name: str
     n: int
-    labels: tuple[Label, ...]
+    survey: Survey
     margins: dict[str, tuple[float, float]]
     powers: dict[str, float]
-    logarithmic: tuple[str, ...]
     wavelength: np.ndarray
     simulate: Callable
     attributes: dict
+
+    @property
+    def labels(self):
+        """The labels that the simulation takes."""
+        return tuple(computed(self.survey))
 
     def drawn_range(self):
         """Lowest and highest value of each label that is drawn."""
@@ -76,7 +79,7 @@ class Recipe:
         return low, np.array([label.high + above for label, (_, above) in zip(self.labels, margins)])
 
     def sample_labels(self, n: int, seed: int) -> np.ndarray:
-        """Draw labels where stars exist, by a scrambled Sobol sequence. Rounded as the simulator reads them.
+        """Draw labels where the survey's grid is computed, by a scrambled Sobol sequence. Rounded as the simulator reads them.
 
         Returns
         -------
@@ -87,13 +90,13 @@ class Recipe:
         columns = []
         for k, label in enumerate(self.labels):
             share = u[:, k] ** self.powers.get(label.name, 1.0)
-            if label.name in self.logarithmic:
+            if label.logarithmic:
                 columns.append(low[k] * (high[k] / low[k]) ** share)
             else:
                 columns.append(low[k] + (high[k] - low[k]) * share)
         labels = np.round(np.column_stack(columns), 3)
         labels[:, 0] = np.round(labels[:, 0])
-        inside = where_sampled(dict(zip([label.name for label in self.labels], labels.T)))
+        inside = self.survey.inside(dict(zip([label.name for label in self.labels], labels.T)))
         return labels[inside][:n]
 
     def compute(self, task):
