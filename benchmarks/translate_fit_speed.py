@@ -39,8 +39,8 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, multiprocessing.cpu_count()}))
     args = parser.parse_args()
     sizes, emulator = args.sizes or SIZES[args.band], specnb.load_emulator(args.band)
-    chain = translated_emulator(emulator, load_translator(args.band))
-    stars, _ = unseen_stars(emulator, args.band, max(*sizes, args.stars))
+    chain = translated_emulator(emulator, load_translator(f"{args.band}-mock"))
+    stars, _ = unseen_stars(emulator, max(*sizes, args.stars))
     print("threads   fit                                stars   stars/s   evaluations   median χ²_red   within 1")
     for threads in args.threads:
         compare(stars, chain, sizes, args.stars, threads)
@@ -115,7 +115,7 @@ class Problem:
 
 def memory(band, stars):
     """Peak memory in GB of a process before it fits any star (modules, spectra, library) and after."""
-    chain, peaks = translated_emulator(specnb.load_emulator(band), load_translator(band)), []
+    chain, peaks = translated_emulator(specnb.load_emulator(band), load_translator(f"{band}-mock")), []
     for some in (stars[:0], stars):
         specnb.fit_labels(some, chain, CONFIG)
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)

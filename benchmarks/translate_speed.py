@@ -16,12 +16,14 @@ import torch
 
 import specnb
 from specnb.fitting.pulls import interior_stars
-from specnb.translate import CONFIGS, PAPER
+from specnb.surveys import SURVEYS
+from specnb.translate import PAPER, TranslateConfig
 from specnb.translate.domains import STARS, true_labels
 from specnb.translate.trainer import WATCHED, Trainer
 from specnb.translate.training import REPORTS
 
-CASES = [("rvs", CONFIGS["rvs"]), ("apogee", CONFIGS["apogee"]), ("rvs", PAPER), ("apogee", PAPER)]
+CASES = [(name, TranslateConfig.for_survey(survey)) for name, survey in SURVEYS.items()]
+CASES += [(name, PAPER) for name in SURVEYS]
 FEW = 64  # watched spectra of the report that is timed
 
 
