@@ -194,7 +194,7 @@ def test_without_lambda_there_are_no_discriminators(spectra):
         ({"lambdas": {"vbroad": 1}}, "there is a λ for 'vbroad'.* It has: teff, logg, m_h, alpha_fe"),
         ({"lambdas": {"teff": float("nan")}}, "λ of teff is nan: it must be a finite number"),
         ({"lambdas": {"teff": "large"}}, "λ of teff is 'large': it must be a finite number"),
-        ({"labels": ("teff", "colour")}, "labels are .*colour.*: name some of"),
+        ({"labels": ()}, "labels are .*: name at least one, each once"),
         ({"labels": ("teff", "teff")}, "each once"),
         ({"latent": 2.5}, "latent is 2.5: it must be an integer"),
         ({"bins": 1}, "bins is 1: it must be an integer from 2 to 1000"),
@@ -234,6 +234,12 @@ def test_unknown_option():
 def test_bad_training_stars(spectra, change, message):
     with pytest.raises(ValueError, match=message):
         train(change(spectra), DisentangleConfig(**SMALL), progress=False)
+
+
+def test_labels_that_the_catalogue_lacks_are_refused_before_training(spectra):
+    config = DisentangleConfig(**SMALL | {"labels": ("teff", "colour")})
+    with pytest.raises(ValueError, match="the catalogue has no column colour: it has teff"):
+        train(spectra, config, progress=False)
 
 
 def test_bad_calls(model, conditional, spectra):

@@ -22,17 +22,7 @@ def not_yet(reason):
     return pytest.mark.xfail(reason=reason, strict=True)
 
 
-PROBES = "specnb.evaluate.probes imports specnb.disentangle.scales"
-SURVEYS = "specnb.surveys.rvs.files imports specnb.surveys.apogee.files; apogee's mock and population import rvs.population"
-
-
-@pytest.mark.parametrize(
-    "contract",
-    [
-        pytest.param("layers", marks=not_yet(PROBES)),
-        pytest.param("surveys", marks=not_yet(SURVEYS)),
-    ],
-)
+@pytest.mark.parametrize("contract", ["layers", "surveys"])
 def test_imports_keep_the_contract(contract):
     lint = Path(sys.executable).with_name("lint-imports")
     command = [lint, "--contract", contract, "--no-cache", "--no-logo"]

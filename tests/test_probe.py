@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -6,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from specnb.evaluate.probes import information_ceiling, label_floor, probe, reconstruction
 from specnb.evaluate.projection import project
 from specnb.disentangle.scales import label_array
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys import RVS
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
@@ -138,8 +140,9 @@ CLEAN = RvsMockConfig.clean(n_stars=4000, snr_faint=1e4, noise_floor=NOISE)  # t
 class Linear:
     """An emulator with flux 1 + (y - centre) J, so that the linear-Gaussian answer is exact for linear predictors."""
 
-    labels = tuple(label.name for label in RVS_LABELS)
     wavelength = np.linspace(8460.0, 8700.0, 24)
+    survey = replace(RVS, pixels=wavelength, native=None, lines=())
+    labels = survey.names
     centre = np.array([5000.0, 3.0, -0.3, 0.1, 1.2, 8.0])
 
     def __init__(self, rows):

@@ -170,7 +170,7 @@ def test_latents_of_convolutions_and_sets_of_unequal_size():
 def test_maps_are_of_both_sets_together():
     random = np.random.default_rng(9)
     a, b = random.normal(size=(80, 6)), random.normal(size=(70, 6)) + 30
-    one, other = project(a, b, n=75)
+    one, other = project_two(a, b, n=75)
     assert one.shape == (75, 2)
     assert other.shape == (70, 2)
     distance = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
@@ -199,4 +199,4 @@ def test_bad_input_is_told():
     with pytest.raises(ValueError, match="not finite"):
         as_observed(np.full((3, 5), np.nan), one)
     with pytest.raises(ValueError, match="more than 80 stars"):
-        project(a[:30], a[:30])
+        project_two(a[:30], a[:30])

@@ -75,7 +75,7 @@ class Emulator:
             With the labels, the hull and the pixels of this one, and a card of its own.
         """
         origin = {name: value for name, value in self.card.items() if name != "history"}
-        card = {"made_from": origin, "step": step.kind(), "settings": step.settings(), **about}
+        card = {"made_from": deepcopy(origin), "step": step.kind(), "settings": step.settings(), **about}
         return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
 
     def of(self, rows) -> "Emulator":
@@ -197,6 +197,9 @@ class Emulator:
     def load(cls, path, survey):
         """Read a file written by `save`.
 
+        One with steps needs that the modules of their classes have been imported, as by
+        ``import specnb.translate``.
+
         Parameters
         ----------
         path : path
@@ -206,7 +209,7 @@ class Emulator:
         Raises
         ------
         OSError
-            If the file is missing, truncated or an emulator of other labels or pixels.
+            If the file is missing, truncated, an emulator of other labels or pixels, or has a step of unknown class.
         """
         try:
             with safe_open(path, framework="pt") as f:
@@ -224,11 +227,12 @@ class Emulator:
                 step = step_kind(kind).build(settings, survey)
                 step.load_state_dict(_part(tensors, f"steps.{k}."))
                 network = Chain(network, step)
-        except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as error:
+            card = json.loads(metadata["card"])
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError, SafetensorError) as error:
             raise OSError(
                 f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
             ) from error
-        return cls(network, survey, json.loads(metadata["card"]))
+        return cls(network, survey, card)
 
 
 def _part(tensors, prefix):
