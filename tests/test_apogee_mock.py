@@ -4,18 +4,30 @@ import numpy as np
 import pytest
 import torch
 
-from specnb.surveys.apogee.continuum import continuum, normalize
-from specnb.surveys.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
-from specnb.surveys.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
-from specnb.surveys.apogee.mock import ApogeeMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.surveys.population import draw_stars
+from specnb.core.wavelength import C_KM_S
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.surveys import APOGEE
-from specnb.surveys.population import Population
+from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.earth import (
+    SKY_LINES,
+    WATER_LINES,
+    carbon_dioxide_lines,
+    pattern,
+    seen_at_rest,
+)
+from specnb.surveys.apogee.effects import (
+    DETECTORS,
+    PERSISTENT,
+    RESOLVING_POWER,
+    line_list,
+    own_effects,
+    true_flux,
+)
+from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
-from specnb.core.wavelength import C_KM_S
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import Population, draw_stars
 
 PIXELS = np.arange(len(APOGEE_PIXELS))
 # one narrow line near the blue end, in the middle and near the red end of each detector
@@ -70,7 +82,13 @@ def before_normalising(stars, **changes):
     """Flux of stars of given labels with some effects, as it is before it is divided by its continuum."""
     streams = {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS}
     config = ApogeeMockConfig.clean(**changes)
-    return true_flux(EMULATOR, stars, config, own_effects(len(stars), streams), np.zeros((len(stars), len(PIXELS))))
+    return true_flux(
+        EMULATOR,
+        stars,
+        config,
+        own_effects(len(stars), streams),
+        np.zeros((len(stars), len(PIXELS))),
+    )
 
 
 def like_the_first(n, **changes):
@@ -84,13 +102,17 @@ def like_the_first(n, **changes):
 def near_lines(observed_wavelength, lines, rv, width):
     """Which pixels are within `width` km/s of lines at fixed observed wavelengths, for stars of velocities rv."""
     at_rest = np.asarray(lines) / (1 + np.asarray(rv)[:, None] / C_KM_S)
-    return np.min(np.abs(observed_wavelength[:, None, None] / at_rest - 1), axis=2).T * C_KM_S < width
+    return (
+        np.min(np.abs(observed_wavelength[:, None, None] / at_rest - 1), axis=2).T * C_KM_S < width
+    )
 
 
 def test_clean_is_the_emulator_over_the_pseudo_continuum():
     observed, truth = made()
     flux = emulated(truth)
-    error = truth.flux_error / truth.flux  # of the flux before normalising, relative to it: gives the weights
+    error = (
+        truth.flux_error / truth.flux
+    )  # of the flux before normalising, relative to it: gives the weights
     level = continuum(flux, (error * flux) ** -2.0)
     assert np.allclose(truth.flux, flux / level, rtol=1e-6)
     assert np.max(np.abs(level - continuum(flux, np.ones_like(flux)))) < 0.03
@@ -110,7 +132,9 @@ def test_an_effect_changes_neither_stars_nor_noise(name, value):
     observed, truth = made(n_stars=15, **{name: value})
     for table, same in ((truth.labels, plain_truth.labels), (observed.labels, plain.labels)):
         assert all(np.array_equal(table[column], same[column]) for column in same.colnames)
-    one, two = ((o.flux - t.flux) / t.flux_error for o, t in ((observed, truth), (plain, plain_truth)))
+    one, two = (
+        (o.flux - t.flux) / t.flux_error for o, t in ((observed, truth), (plain, plain_truth))
+    )
     good = ~observed.mask & (np.abs(one) < 4)
     assert good.mean() > 0.9
     assert np.corrcoef(one[good], two[good])[0, 1] > 0.99  # the continuum feels noise and masks
@@ -129,10 +153,16 @@ def test_wrong_lines_scale_the_optical_depth_by_factors_that_all_stars_share():
 
 
 def test_line_lists_have_their_own_seed():
-    one, two, other = made(wrong_lines=0.3)[1], made(wrong_lines=0.3, seed=2)[1], made(wrong_lines=0.3, line_list=2)[1]
+    one, two, other = (
+        made(wrong_lines=0.3)[1],
+        made(wrong_lines=0.3, seed=2)[1],
+        made(wrong_lines=0.3, line_list=2)[1],
+    )
     assert not np.array_equal(one.labels["teff"], two.labels["teff"])
     assert np.array_equal(one.labels["teff"], other.labels["teff"])
-    ratio = [np.median(truth.flux / normalize(emulated(truth)), axis=0) for truth in (one, two, other)]
+    ratio = [
+        np.median(truth.flux / normalize(emulated(truth)), axis=0) for truth in (one, two, other)
+    ]
     assert np.corrcoef(ratio[0], ratio[1])[0, 1] > 0.9
     assert abs(np.corrcoef(ratio[0], ratio[2])[0, 1]) < 0.2
 
@@ -141,10 +171,14 @@ def test_missing_lines_depend_on_temperature_metallicity_and_rotation():
     changes = {"teff": [4500, 4500, 5500, 4500], "fe_h": [0, -1, 0, 0], "vbroad": [4, 4, 4, 20]}
     stars = like_the_first(4, **changes)
     depth = -np.log(before_normalising(stars, missing_lines=1.0) / before_normalising(stars))
-    kinds = line_list(1)[1][2]  # neutral metals, molecules, high excitation, each as at v_broad = 4 km/s
+    kinds = line_list(1)[1][
+        2
+    ]  # neutral metals, molecules, high excitation, each as at v_broad = 4 km/s
     assert np.allclose(depth[0], kinds.sum(axis=0), atol=1e-6)
     alone = kinds > 0.999 * kinds.sum(axis=0)
-    for kind, here, iron, temperature in zip(kinds, alone, (0.5, 0.8, 0.5), (-1 / 3, -1 / 1.5, 1 / 4)):
+    for kind, here, iron, temperature in zip(
+        kinds, alone, (0.5, 0.8, 0.5), (-1 / 3, -1 / 1.5, 1 / 4)
+    ):
         here = here & (kind > 0.005)
         assert here.sum() > 50
         assert np.allclose(depth[1][here], kind[here] * 10**-iron, rtol=0.01)
@@ -159,7 +193,9 @@ def test_lower_resolution_widens_lines_as_stated_from_end_to_end_of_a_detector()
     stars = like_the_first(1)
     emulated, observed = before_normalising(stars)[0], before_normalising(stars, resolution=1.0)[0]
     for centre in NARROW:
-        detector, ends = next((d, ends) for d, ends in zip(DETECTORS, RESOLVING_POWER) if d.start <= centre < d.stop)
+        detector, ends = next(
+            (d, ends) for d, ends in zip(DETECTORS, RESOLVING_POWER) if d.start <= centre < d.stop
+        )
         window = np.arange(centre - 12, centre + 13)
         variance = [
             np.sum((1 - flux[window]) * (window - centre) ** 2) / np.sum(1 - flux[window])
@@ -191,7 +227,9 @@ def test_smoothing_does_not_leak_across_the_gaps():
     config = ApogeeMockConfig.clean(resolution=1.0, macroturbulence=1.0)
     own = own_effects(3, {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS})
     stars = draw_stars(APOGEE, 3, np.random.default_rng(0))
-    assert np.allclose(true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12)
+    assert np.allclose(
+        true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12
+    )
 
 
 def test_carbon_dioxide_lines_are_where_they_are_in_the_atmosphere():
@@ -209,8 +247,12 @@ def test_patterns_stand_still_in_the_observed_frame():
         seen = APOGEE_PIXELS * (1 + velocity / C_KM_S)
         for line, peak in ((16030.8, 34.7), (15241.0, 35.0)):
             near = np.abs(seen - line) < 2.0
-            assert np.sum(seen[near] * spectrum[near]) / np.sum(spectrum[near]) == pytest.approx(line, abs=0.02)
-            assert spectrum[near].max() == pytest.approx(peak, rel=0.08)  # a pixel is 0.1 Å off its centre at most
+            assert np.sum(seen[near] * spectrum[near]) / np.sum(spectrum[near]) == pytest.approx(
+                line, abs=0.02
+            )
+            assert spectrum[near].max() == pytest.approx(
+                peak, rel=0.08
+            )  # a pixel is 0.1 Å off its centre at most
 
 
 def fine_sky():
@@ -254,7 +296,9 @@ def test_continuum_trends_leave_waves_and_change_no_line():
         x = np.linspace(-1, 1, detector.stop - detector.start)
         high = (
             ratio[:, detector].T
-            - np.polynomial.legendre.legval(x, np.polynomial.legendre.legfit(x, ratio[:, detector].T, 16)).T
+            - np.polynomial.legendre.legval(
+                x, np.polynomial.legendre.legfit(x, ratio[:, detector].T, 16)
+            ).T
         )
         assert np.std(high) < 0.1 * rms
 
@@ -264,7 +308,10 @@ def test_noise_has_the_stated_signal_to_noise():
     snr = np.asarray(truth.labels["snr"])
     dark = seen_at_rest(pattern("sky"), truth.labels["rv"]) < 1e-4  # no airglow
     top = dark & (np.abs(truth.flux - 1) < 0.02)
-    achieved = [np.median((flux / error)[where]) for flux, error, where in zip(truth.flux, truth.flux_error, top)]
+    achieved = [
+        np.median((flux / error)[where])
+        for flux, error, where in zip(truth.flux, truth.flux_error, top)
+    ]
     assert np.allclose(achieved, snr, rtol=0.02)
     assert snr.min() < 70 and snr.max() > 350
     pull = (observed.flux - truth.flux) / observed.flux_error
@@ -276,7 +323,9 @@ def test_noise_has_the_stated_signal_to_noise():
 
 def test_bad_pixels_come_in_runs_and_are_harmless():
     observed, truth = made(n_stars=400, bad_runs=15.0)
-    assert np.all(observed.flux[observed.mask] == 1) and np.all(np.isinf(observed.flux_error[observed.mask]))
+    assert np.all(observed.flux[observed.mask] == 1) and np.all(
+        np.isinf(observed.flux_error[observed.mask])
+    )
     assert not truth.mask.any()
     padded = np.pad(observed.mask, ((0, 0), (1, 1))).astype(int)
     starts, ends = np.argwhere(np.diff(padded) == 1), np.argwhere(np.diff(padded) == -1)
@@ -328,7 +377,9 @@ def test_any_batch_gives_the_same_survey(monkeypatch):
 
 
 def test_same_seed_same_bytes():
-    one, two, other = (make_mock(EMULATOR, ApogeeMockConfig(n_stars=8, seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (
+        make_mock(EMULATOR, ApogeeMockConfig(n_stars=8, seed=seed)) for seed in (1, 1, 2)
+    )
     for a, b, c in zip(one, two, other):
         for name in ("flux", "flux_error", "mask"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()

@@ -1,12 +1,19 @@
 import numpy as np
 import pytest
 
-from specnb.surveys.apogee.stars import APOGEE_POPULATION, CARBON_PER_NITROGEN, SNR, SPEED, TRENDS, giant_branch, scaled_metallicity
-from specnb.surveys.population import draw_stars
 from specnb.surveys import APOGEE
+from specnb.surveys.apogee.stars import (
+    APOGEE_POPULATION,
+    CARBON_PER_NITROGEN,
+    SNR,
+    SPEED,
+    TRENDS,
+    giant_branch,
+    scaled_metallicity,
+)
 from specnb.surveys.apogee.survey import ELEMENTS, LARGEST_C_O
 from specnb.surveys.kiel import lowest_logg
-from specnb.surveys.population import COMPONENTS, STAGES, Population, microturbulence
+from specnb.surveys.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
 
 ALPHA = ("O", "Mg", "Si", "S", "Ca", "Ti")
 N = 40_000
@@ -29,7 +36,12 @@ def alpha_fe(stars):
 
 def test_columns_and_units(stars):
     assert len(stars) == N
-    assert stars.colnames == [label.name for label in APOGEE.labels] + ["rv", "snr", "component", "stage"]
+    assert stars.colnames == [label.name for label in APOGEE.labels] + [
+        "rv",
+        "snr",
+        "component",
+        "stage",
+    ]
     for label in APOGEE.labels:
         assert str(stars[label.name].unit or "") == label.unit
     assert str(stars["rv"].unit) == "km / s"
@@ -47,7 +59,10 @@ def test_no_stars_pile_up_at_an_edge(stars):
     for label in APOGEE.labels:
         values, width = np.asarray(stars[label.name]), 0.01 * (label.high - label.low)
         for distance in (values - label.low, label.high - values):
-            last, before = np.sum(distance < width), np.sum((distance >= width) & (distance < 2 * width))
+            last, before = (
+                np.sum(distance < width),
+                np.sum((distance >= width) & (distance < 2 * width)),
+            )
             assert last <= before + 4 * np.sqrt(before + 1)
             assert np.sum(distance == 0) <= 1
 
@@ -62,21 +77,31 @@ def test_fractions_are_those_asked_for(stars):
         assert abs(np.sum(stars["component"] == name) - N * fraction) < 4 * np.sqrt(N * fraction)
     disc = stars[stars["component"] != "halo"]
     for name, fraction in zip(STAGES, APOGEE_POPULATION.stages):
-        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(len(disc) * fraction)
+        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(
+            len(disc) * fraction
+        )
     assert "red clump" not in stars["stage"][stars["component"] == "halo"]
 
 
 def test_giants_are_distributed_as_those_of_dr17(stars):
     # percentiles 5, 50, 95 of the 152,090 giants of DR17 within the labels' ranges
-    dr17 = {"teff": (4067, 4588, 4975), "logg": (1.228, 2.317, 3.233), "fe_h": (-0.85, -0.255, 0.209)}
+    dr17 = {
+        "teff": (4067, 4588, 4975),
+        "logg": (1.228, 2.317, 3.233),
+        "fe_h": (-0.85, -0.255, 0.209),
+    }
     giants = stars[np.isin(stars["stage"], ["giant", "red clump"]) & (stars["logg"] < 3.35)]
     for (name, expected), tolerance in zip(dr17.items(), (60, 0.15, 0.06)):
         assert np.allclose(np.percentile(giants[name], (5, 50, 95)), expected, atol=tolerance)
-    assert np.allclose(np.percentile(alpha_fe(giants), (5, 50, 95)), (0.005, 0.081, 0.290), atol=0.015)
+    assert np.allclose(
+        np.percentile(alpha_fe(giants), (5, 50, 95)), (0.005, 0.081, 0.290), atol=0.015
+    )
 
 
 def test_giants_lie_on_the_branch(stars):
-    giants = stars[(stars["stage"] == "giant") & (stars["teff"] > 4150) & (stars["component"] == "thin disc")]
+    giants = stars[
+        (stars["stage"] == "giant") & (stars["teff"] > 4150) & (stars["component"] == "thin disc")
+    ]
     m_h = scaled_metallicity(np.asarray(giants["fe_h"]), alpha_fe(giants))
     residual = giants["teff"] - giant_branch(np.asarray(giants["logg"]), m_h)
     assert abs(np.mean(residual)) < 30
@@ -100,7 +125,8 @@ def test_alpha_elements_rise_together_each_by_its_slope(stars):
     near = np.abs(stars["fe_h"] + 0.4) < 0.1
     thick, thin = (near & (stars["component"] == name) for name in ("thick disc", "thin disc"))
     contrast = {
-        element: median(stars, f"{element.lower()}_fe", thick) - median(stars, f"{element.lower()}_fe", thin)
+        element: median(stars, f"{element.lower()}_fe", thick)
+        - median(stars, f"{element.lower()}_fe", thin)
         for element in ELEMENTS
     }
     for element in ALPHA:
@@ -113,13 +139,19 @@ def test_alpha_elements_rise_together_each_by_its_slope(stars):
 def test_manganese_and_copper_follow_metallicity(stars):
     thin = stars["component"] == "thin disc"
     for name in ("mn_fe", "cu_fe", "ni_fe"):
-        rich, poor = (median(stars, name, thin & (np.abs(stars["fe_h"] - centre) < 0.1)) for centre in (0.2, -0.5))
+        rich, poor = (
+            median(stars, name, thin & (np.abs(stars["fe_h"] - centre) < 0.1))
+            for centre in (0.2, -0.5)
+        )
         assert rich > poor + 0.01
 
 
 def test_dredge_up_turns_carbon_into_nitrogen_one_by_one(stars):
     thin = (stars["component"] == "thin disc") & (np.abs(stars["fe_h"]) < 0.15)
-    dwarf, giant = thin & (stars["stage"] == "dwarf"), thin & (stars["stage"] == "giant") & (stars["logg"] < 3)
+    dwarf, giant = (
+        thin & (stars["stage"] == "dwarf"),
+        thin & (stars["stage"] == "giant") & (stars["logg"] < 3),
+    )
     assert -0.18 < median(stars, "c_fe", giant) - median(stars, "c_fe", dwarf) < -0.06
     assert 0.15 < median(stars, "n_fe", giant) - median(stars, "n_fe", dwarf) < 0.4
     total = CARBON_PER_NITROGEN * 10 ** stars["c_fe"] + 10 ** stars["n_fe"]
@@ -131,16 +163,22 @@ def test_carbon_isotopes_tell_the_stage(stars):
     thin = stars["component"] == "thin disc"
     dwarfs = stars["c12_c13"][stars["stage"] == "dwarf"]
     assert dwarfs.min() >= 59 and dwarfs.max() <= 90
-    below = median(stars, "c12_c13", thin & (stars["stage"] == "giant") & (np.abs(stars["logg"] - 2.8) < 0.2))
+    below = median(
+        stars, "c12_c13", thin & (stars["stage"] == "giant") & (np.abs(stars["logg"] - 2.8) < 0.2)
+    )
     above = median(stars, "c12_c13", thin & (stars["stage"] == "giant") & (stars["logg"] < 1.6))
     assert 20 < below < 30 and 10 < above < 16
     assert median(stars, "c12_c13", stars["stage"] == "red clump") == pytest.approx(13, abs=1)
 
 
 def test_dredge_up_grows_along_the_lower_giant_branch(stars):
-    on_the_way = np.isin(stars["stage"], ["subgiant", "giant"]) & (stars["component"] == "thin disc")
+    on_the_way = np.isin(stars["stage"], ["subgiant", "giant"]) & (
+        stars["component"] == "thin disc"
+    )
     carbon_over_nitrogen = [
-        np.median((stars["c_fe"] - stars["n_fe"])[on_the_way & (np.abs(stars["logg"] - logg) < 0.05)])
+        np.median(
+            (stars["c_fe"] - stars["n_fe"])[on_the_way & (np.abs(stars["logg"] - logg) < 0.05)]
+        )
         for logg in (3.75, 3.5, 3.3, 3.1)
     ]
     assert np.all(np.diff(carbon_over_nitrogen) < -0.05)

@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 from h_band import GIANT, VBROAD, linear_emulator
 
-from specnb.emulator.accuracy import derivative_pairs
-from specnb.simulator.features import LEAST, PEAK, elements_at, features, line_markers, marked, strongest
-from specnb.surveys import APOGEE, RVS
-from specnb.simulator.responses import IRON, Responses, load_responses
-from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 from specnb.core.wavelength import detectors
-
+from specnb.emulator.accuracy import derivative_pairs
+from specnb.simulator.features import (
+    LEAST,
+    PEAK,
+    elements_at,
+    features,
+    line_markers,
+    marked,
+    strongest,
+)
+from specnb.simulator.responses import IRON, Responses, load_responses
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 
 STEPS = APOGEE.elements | {"Fe": IRON}  # what raises each element alone
 
@@ -31,9 +38,15 @@ def shipped():
 
 def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
     # 15,704-15,710 Å holds no continuum pixel, so that the pseudo-continuum stays at 1
-    lines = {"Mg": [(15706.0, 0.02, 0.4), (16253.0, 0.0045, 0.4)], "Fe": [(15706.0, 0.01, 0.4), (15708.5, -0.02, 0.3)]}
+    lines = {
+        "Mg": [(15706.0, 0.02, 0.4), (16253.0, 0.0045, 0.4)],
+        "Fe": [(15706.0, 0.01, 0.4), (15708.5, -0.02, 0.3)],
+    }
     found = features(made_up(lines), vbroad=0.0)
-    assert list(found["element"]) == ["Mg", "Fe"]  # the second of Mg is too weak, and what brightens is none
+    assert list(found["element"]) == [
+        "Mg",
+        "Fe",
+    ]  # the second of Mg is too weak, and what brightens is none
     for row, depth in zip(found, (0.02, 0.01)):
         assert row["wavelength"] == pytest.approx(15706.0, abs=0.12)
         assert row["depth"] == pytest.approx(depth, rel=0.05)
@@ -47,7 +60,10 @@ def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
 
 def test_no_feature_bridges_detectors():
     blue, green = detectors(APOGEE_PIXELS)[:2]
-    ends = APOGEE_PIXELS[blue][-1], APOGEE_PIXELS[green][0]  # neighbours among the pixels, 90 Å apart
+    ends = (
+        APOGEE_PIXELS[blue][-1],
+        APOGEE_PIXELS[green][0],
+    )  # neighbours among the pixels, 90 Å apart
     found = features(made_up({"Si": [(end, 0.05, 0.5) for end in ends]}), vbroad=0.0)
     assert sorted(found["wavelength"]) == pytest.approx(ends)
     assert found["last"][0] == blue.stop - 1 and found["first"][1] == green.start
@@ -64,7 +80,9 @@ def test_known_lines_are_features_of_their_elements(shipped):
     for element, lines in known.items():
         own = shipped[shipped["element"] == element]
         for line in lines:
-            inside = (APOGEE_PIXELS[own["first"]] - 0.2 < line) & (line < APOGEE_PIXELS[own["last"]] + 0.2)
+            inside = (APOGEE_PIXELS[own["first"]] - 0.2 < line) & (
+                line < APOGEE_PIXELS[own["last"]] + 0.2
+            )
             assert inside.sum() == 1, (element, line)
     counts = {element: np.sum(shipped["element"] == element) for element in STEPS}
     assert counts["Fe"] > 50 and counts["C"] > 50  # an iron line or a molecule nearly everywhere
@@ -94,7 +112,11 @@ def test_every_element_is_marked_and_the_deepest_come_first(shipped):
     assert np.all(np.diff(first["depth"]) <= 0)
     for element in ("C", "Fe", "Mg"):
         own = table[table["element"] == element]
-        assert len(own) == 3 and list(own["depth"]) == sorted(shipped[shipped["element"] == element]["depth"])[:-4:-1]
+        assert (
+            len(own) == 3
+            and list(own["depth"])
+            == sorted(shipped[shipped["element"] == element]["depth"])[:-4:-1]
+        )
     assert [line.species for line in line_markers(APOGEE, 3)] == names
     assert line_markers(RVS) is RVS.lines
 
@@ -102,10 +124,16 @@ def test_every_element_is_marked_and_the_deepest_come_first(shipped):
 def test_groups_hold_every_label_once():
     grouped = [label for labels in APOGEE.groups.values() for label in labels]
     assert sorted(grouped) == sorted(label.name for label in APOGEE.labels)
-    assert [APOGEE.group_of(element) for element in ("C", "Mg", "K", "Fe", "Ni")] == ["CNO", "α", "odd-Z"] + ["iron peak"] * 2
+    assert [APOGEE.group_of(element) for element in ("C", "Mg", "K", "Fe", "Ni")] == [
+        "CNO",
+        "α",
+        "odd-Z",
+    ] + ["iron peak"] * 2
     assert APOGEE.group_of("Ca II") is None
     assert [APOGEE.element_of(label) for label in ("mg_fe", "fe_h")] == ["Mg", "Fe"]
-    assert [APOGEE.element_of(label) for label in ("teff", "alpha_fe", "m_h", "c12_c13")] == [None] * 4
+    assert [APOGEE.element_of(label) for label in ("teff", "alpha_fe", "m_h", "c12_c13")] == [
+        None
+    ] * 4
 
 
 def test_derivatives_of_a_perfect_emulator_are_the_simulators():

@@ -21,7 +21,12 @@ KEPLER_93 = "2052747119115620352"
 def star(source_id):
     flux = np.full(2401, 0.9)
     return Table(
-        {"source_id": [int(source_id)] * 2401, "wavelength": RVS_NATIVE / 10, "flux": flux, "flux_error": 0.01 * flux}
+        {
+            "source_id": [int(source_id)] * 2401,
+            "wavelength": RVS_NATIVE / 10,
+            "flux": flux,
+            "flux_error": 0.01 * flux,
+        }
     )
 
 
@@ -67,7 +72,12 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
     monkeypatch.setenv("SPECNB_OFFLINE", "1")
     spectra, source = real_spectra(RVS)
     assert spectra is None
-    assert "offline" in source and str(folder) in source and "stars.ecsv" in source and "\n" not in source
+    assert (
+        "offline" in source
+        and str(folder) in source
+        and "stars.ecsv" in source
+        and "\n" not in source
+    )
     assert not folder.exists()
     monkeypatch.delenv("SPECNB_OFFLINE")
     monkeypatch.setattr(gaia, "HOST", "archive.invalid")  # a name that never resolves

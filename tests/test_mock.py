@@ -3,11 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb.surveys.rvs.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
 from specnb.surveys import RVS
-from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
+from specnb.surveys.rvs.effects import (
+    FALSE_LINE,
+    INTERSTELLAR_BAND,
+    MISSING_LINE,
+    WRONG_LINES,
+    line_strength,
+)
+from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
@@ -66,7 +72,9 @@ def test_false_line_is_gone_and_nothing_else_changes():
     centre = np.argmin(np.abs(RVS_PIXELS - FALSE_LINE[0]))
     emulated = EMULATOR(labels_of(truth))[:, centre]
     assert np.mean(emulated) < 0.75
-    assert np.all(np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03)  # the pixel is 0.15 Å off at most
+    assert np.all(
+        np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03
+    )  # the pixel is 0.15 Å off at most
 
 
 def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
@@ -74,14 +82,20 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     emulated = EMULATOR(labels_of(truth))
     pixels = [np.argmin(np.abs(RVS_PIXELS - centre)) for centre, _, _ in WRONG_LINES]
     factors = np.log(truth.flux[:, pixels]) / np.log(emulated[:, pixels])
-    assert np.allclose(factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4)
+    assert np.allclose(
+        factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4
+    )
     assert np.allclose(
         factors, [strength for _, _, strength in WRONG_LINES], atol=0.03
     )  # a pixel is 0.15 Å off at most
-    outside = away_from(*[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES))
+    outside = away_from(
+        *[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES)
+    )
     assert np.array_equal(truth.flux[:, outside], emulated[:, outside])
     half = line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=0.5)) - 1
-    assert np.allclose(2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1)
+    assert np.allclose(
+        2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1
+    )
 
 
 def test_missing_line_depends_on_temperature_and_metallicity():
@@ -123,10 +137,14 @@ def test_lower_resolution_widens_lines_and_keeps_their_strength():
     for flux in (emulated, truth.flux.astype(float)):
         absorbed = 1 - flux[:, line]
         mean = absorbed @ RVS_PIXELS[line] / absorbed.sum(axis=1)
-        width.append((absorbed * (RVS_PIXELS[line] - mean[:, None]) ** 2).sum(axis=1) / absorbed.sum(axis=1))
+        width.append(
+            (absorbed * (RVS_PIXELS[line] - mean[:, None]) ** 2).sum(axis=1) / absorbed.sum(axis=1)
+        )
         strength.append(absorbed.sum(axis=1))
     assert np.allclose(strength[1], strength[0], rtol=1e-4)
-    added = (8580.0 / 2.3548) ** 2 * (9000.0**-2 - RVS_RESOLVING_POWER**-2)  # variance of the extra Gaussian
+    added = (8580.0 / 2.3548) ** 2 * (
+        9000.0**-2 - RVS_RESOLVING_POWER**-2
+    )  # variance of the extra Gaussian
     assert np.allclose(width[1] - width[0], added, rtol=0.01)
 
 
@@ -158,7 +176,9 @@ def test_noise_has_the_stated_variance():
     n = pull.size
     assert abs(np.mean(pull)) < 4 / np.sqrt(n)
     assert np.mean(pull**2) == pytest.approx(1, abs=4 * np.sqrt(2 / n))
-    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(axis=1, where=good)  # also star by star
+    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(
+        axis=1, where=good
+    )  # also star by star
     assert np.all(np.abs(sigma - 1) < 5 / np.sqrt(2 * 780))
 
 
@@ -167,14 +187,21 @@ def test_noise_follows_magnitude_and_flux():
     assert 20 < signal_to_noise(14.0) < 25
     assert np.all(np.diff(signal_to_noise(np.linspace(8, 14, 50))) < 0)
     _, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=200, noise_floor=0.0))
-    expected = np.sqrt(truth.flux) / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
+    expected = (
+        np.sqrt(truth.flux)
+        / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
+    )
     assert np.ptp(truth.flux) > 0.2
     assert np.allclose(truth.flux_error, expected, rtol=1e-5)
 
 
 def test_bad_pixels_are_masked_and_harmless():
-    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6))
-    assert np.all(observed.flux[observed.mask] == 1) and np.all(np.isinf(observed.flux_error[observed.mask]))
+    observed, truth = make_mock(
+        EMULATOR, RvsMockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6)
+    )
+    assert np.all(observed.flux[observed.mask] == 1) and np.all(
+        np.isinf(observed.flux_error[observed.mask])
+    )
     assert not truth.mask.any()
     inside = observed.mask[:, 6:-6]
     assert np.mean(inside) == pytest.approx(0.01, rel=0.05)
@@ -211,7 +238,10 @@ def test_catalogue_labels_have_their_errors():
 
 def test_label_errors_stay_within_the_papers_cuts_even_at_low_snr():
     observed, _ = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=50, snr_faint=2.0))
-    assert observed.labels["teff_error"].max() == 200 and observed.labels["alpha_fe_error"].max() == 0.2
+    assert (
+        observed.labels["teff_error"].max() == 200
+        and observed.labels["alpha_fe_error"].max() == 0.2
+    )
 
 
 def test_truth_holds_what_there_is_to_know():
@@ -238,7 +268,9 @@ def test_any_batch_gives_the_same_survey(monkeypatch):
 
 
 def test_same_seed_same_bytes():
-    one, two, other = (make_mock(EMULATOR, RvsMockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (
+        make_mock(EMULATOR, RvsMockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2)
+    )
     for a, b, c in zip(one, two, other):
         for name in ("flux", "flux_error", "mask"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()

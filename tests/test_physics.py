@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from specnb.core.broadening import LIMB_DARKENING, broaden, rotation_transform
+from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
 from specnb.simulator.grid import load_grid
 from specnb.surveys import APOGEE, RVS
-from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
-from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
+from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
@@ -21,7 +21,9 @@ RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 def test_air_and_vacuum():
     assert float(air_from_vacuum(8460.0)) == pytest.approx(8457.675933876, abs=1e-6)
     wavelength = np.linspace(3000.0, 17000.0, 50)
-    np.testing.assert_allclose(vacuum_from_air(air_from_vacuum(wavelength)), wavelength, atol=1e-8, rtol=0)
+    np.testing.assert_allclose(
+        vacuum_from_air(air_from_vacuum(wavelength)), wavelength, atol=1e-8, rtol=0
+    )
 
 
 def test_pixels_tile_the_window():
@@ -66,7 +68,9 @@ def test_resolving_power_sets_the_width():
 
 
 def test_broadening_beyond_the_input_is_refused():
-    with pytest.raises(ValueError, match=r"cannot sample 8400.00-8700.00 Å: the input covers 8460.00-8700.00 Å"):
+    with pytest.raises(
+        ValueError, match=r"cannot sample 8400.00-8700.00 Å: the input covers 8460.00-8700.00 Å"
+    ):
         broaden(RVS_NATIVE, np.ones(2401), np.linspace(8400.0, 8700.0, 10))
 
 
@@ -92,7 +96,9 @@ def test_recipe_samples_where_stars_are_and_extends(recipe):
     assert recipe.survey.inside(dict(zip(names, labels.T))).all()
     low, high = np.array([(label.low, label.high) for label in recipe.labels]).T
     span = high - low
-    assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(labels.max(axis=0) > high - 0.05 * span)
+    assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(
+        labels.max(axis=0) > high - 0.05 * span
+    )
 
 
 def test_carbon_stars_are_not_sampled(recipe):
@@ -106,8 +112,16 @@ def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
     flux = np.full(len(recipe.wavelength), 0.5, np.float32)
     (tmp_path / recipe.name).mkdir()
     for index in (0, 2):  # the second one is missing, as after a failure
-        np.savez(tmp_path / recipe.name / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
-    assert recipe.compute((tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
+        np.savez(
+            tmp_path / recipe.name / f"{index:05d}.npz",
+            labels=labels[index],
+            flux=flux,
+            seconds=1.5,
+        )
+    assert recipe.compute((tmp_path, 0, labels[0])) == (
+        0,
+        None,
+    )  # found on disk: no simulator is needed
     assert recipe.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
     grid = load_grid(recipe.survey, tmp_path / "grid.h5")
     np.testing.assert_array_equal(grid.labels, labels[[0, 2]])
@@ -127,5 +141,7 @@ def test_abundances(recipe):
 def test_detectors_are_divided_at_gaps():
     assert detectors(RVS_PIXELS) == [slice(0, 800)]
     parts = detectors(APOGEE_PIXELS)
-    assert [part.stop - part.start for part in parts] == [2920, 2400, 1894] and parts[-1].stop == len(APOGEE_PIXELS)
+    assert [part.stop - part.start for part in parts] == [2920, 2400, 1894] and parts[
+        -1
+    ].stop == len(APOGEE_PIXELS)
     assert APOGEE_PIXELS[[0, -1]] == pytest.approx([15168.13, 16936.75], abs=0.01)

@@ -37,7 +37,10 @@ def test_no_star_sits_on_an_edge_and_none_pile_up(stars):
     for label in RVS.labels:
         values, width = np.asarray(stars[label.name]), 0.01 * (label.high - label.low)
         for distance in (values - label.low, label.high - values):
-            last, before = np.sum(distance < width), np.sum((distance >= width) & (distance < 2 * width))
+            last, before = (
+                np.sum(distance < width),
+                np.sum((distance >= width) & (distance < 2 * width)),
+            )
             assert last <= before + 4 * np.sqrt(before + 1)
             assert np.sum(distance == 0) <= 1
     assert np.sum(stars["teff"] < 4100) > 100  # the coolest giants are cut at 4000 K, not removed
@@ -49,7 +52,9 @@ def test_fractions_are_those_asked_for(stars):
         assert abs(np.sum(stars["component"] == name) - N * fraction) < 4 * np.sqrt(N * fraction)
     disc = stars[stars["component"] != "halo"]
     for name, fraction in zip(STAGES, population.stages):
-        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(len(disc) * fraction)
+        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(
+            len(disc) * fraction
+        )
     assert "red clump" not in stars["stage"][stars["component"] == "halo"]
 
 
@@ -68,12 +73,18 @@ def test_giants_are_cooler_at_higher_metallicity(stars):
 
 
 def test_giants_cool_towards_low_gravity(stars):
-    temperatures = [np.median(giants_near(stars, 0.0, logg)["teff"]) for logg in (1.5, 2.0, 2.5, 3.0, 3.4)]
+    temperatures = [
+        np.median(giants_near(stars, 0.0, logg)["teff"]) for logg in (1.5, 2.0, 2.5, 3.0, 3.4)
+    ]
     assert np.all(np.diff(temperatures) > 80)
 
 
 def test_solar_dwarfs_have_solar_gravity(stars):
-    sun = (stars["stage"] == "dwarf") & (np.abs(stars["teff"] - 5772) < 60) & (np.abs(stars["m_h"]) < 0.1)
+    sun = (
+        (stars["stage"] == "dwarf")
+        & (np.abs(stars["teff"] - 5772) < 60)
+        & (np.abs(stars["m_h"]) < 0.1)
+    )
     assert np.sum(sun) > 50
     assert np.median(stars["logg"][sun]) == pytest.approx(4.44, abs=0.06)
     assert np.median(stars["vmicro"][sun]) == pytest.approx(1.05, abs=0.1)
@@ -82,14 +93,18 @@ def test_solar_dwarfs_have_solar_gravity(stars):
 def test_halo_turn_off_is_hotter_than_the_thick_discs(stars):
     turn_off = {}
     for name in ("thick disc", "halo"):
-        turn_off[name] = np.percentile(stars["teff"][(stars["component"] == name) & (stars["stage"] == "dwarf")], 95)
+        turn_off[name] = np.percentile(
+            stars["teff"][(stars["component"] == name) & (stars["stage"] == "dwarf")], 95
+        )
     assert turn_off["halo"] > turn_off["thick disc"] + 100
     assert turn_off["halo"] < 6800
 
 
 def test_two_alpha_sequences_at_the_same_metallicity(stars):
     slice_ = stars[np.abs(stars["m_h"] + 0.4) < 0.05]
-    low, valley, high = (np.sum(np.abs(slice_["alpha_fe"] - centre) < 0.02) for centre in (0.08, 0.16, 0.24))
+    low, valley, high = (
+        np.sum(np.abs(slice_["alpha_fe"] - centre) < 0.02) for centre in (0.08, 0.16, 0.24)
+    )
     assert min(low, high) > 100
     assert valley < 0.35 * min(low, high)
 
@@ -105,7 +120,9 @@ def test_metallicities(stars):
 
 
 def test_red_clump_is_an_overdensity_in_gravity(stars):
-    clump, below, above = (np.sum(np.abs(stars["logg"] - centre) < 0.1) for centre in (2.45, 2.05, 2.85))
+    clump, below, above = (
+        np.sum(np.abs(stars["logg"] - centre) < 0.1) for centre in (2.45, 2.05, 2.85)
+    )
     assert clump > 3 * max(below, above)
     metal_poor = stars[(stars["stage"] == "red clump") & (stars["m_h"] < -0.4)]
     metal_rich = stars[(stars["stage"] == "red clump") & (stars["m_h"] > 0.1)]

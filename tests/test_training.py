@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import specnb
-from specnb.emulator.accuracy import accuracy
 from specnb.core.device import pick_device
-from specnb.surveys import RVS
-from specnb.simulator.grid import held_out, load_grid, observed, split
-from specnb.reproduce.provenance import checksum
+from specnb.emulator.accuracy import accuracy
 from specnb.emulator.train import EmulatorConfig, train_emulator
+from specnb.reproduce.provenance import checksum
+from specnb.simulator.grid import held_out, load_grid, observed, split
+from specnb.surveys import RVS
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 
@@ -31,7 +31,12 @@ def test_grid_is_physical(grid):
     design = np.column_stack([grid.labels / np.ptp(grid.labels, axis=0), np.ones(len(grid))])
     trend = dict(zip([label.name for label in RVS.labels], np.linalg.lstsq(design, strength)[0]))
     # metals and α elements absorb, heat ionises and dissociates absorbers, turbulence desaturates lines
-    assert trend["m_h"] > 0.03 and trend["alpha_fe"] > 0 and trend["vmicro"] > 0 and trend["teff"] < -0.01
+    assert (
+        trend["m_h"] > 0.03
+        and trend["alpha_fe"] > 0
+        and trend["vmicro"] > 0
+        and trend["teff"] < -0.01
+    )
 
 
 def test_split_is_a_partition_and_always_the_same():
@@ -69,7 +74,9 @@ def test_training_learns_and_repeats(grid):
 
 def test_early_stopping(grid):
     few = replace(grid, labels=grid.labels[:60], flux=grid.flux[:60])
-    config = EmulatorConfig(hidden=(4,), copies=1, epochs=200, patience=2, learning_rate=0.1, device="cpu")
+    config = EmulatorConfig(
+        hidden=(4,), copies=1, epochs=200, patience=2, learning_rate=0.1, device="cpu"
+    )
     history = train_emulator(few, config, progress=False).card["history"]
     assert len(history) < 200
     assert min(row["validation"] for row in history) == history[-3]["validation"]
@@ -90,10 +97,19 @@ def test_truncated_grid(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f["wavelength"].attrs.__setitem__("medium", "air"), "wavelengths in air: convert"),
-        (lambda f: f["wavelength"].__setitem__(slice(None), f["wavelength"][:] + 20), "not the window 8460-8700"),
+        (
+            lambda f: f["wavelength"].attrs.__setitem__("medium", "air"),
+            "wavelengths in air: convert",
+        ),
+        (
+            lambda f: f["wavelength"].__setitem__(slice(None), f["wavelength"][:] + 20),
+            "not the window 8460-8700",
+        ),
         (lambda f: f["labels"].__setitem__((0, 0), np.nan), "NaN among them"),
-        (lambda f: f["labels"].attrs.__setitem__("names", ["teff", "logg"]), "has the labels teff, logg: a grid needs"),
+        (
+            lambda f: f["labels"].attrs.__setitem__("names", ["teff", "logg"]),
+            "has the labels teff, logg: a grid needs",
+        ),
     ],
 )
 def test_bad_grid(tmp_path, change, message):

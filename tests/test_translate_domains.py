@@ -13,7 +13,9 @@ from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
 
-TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=150, learning_rate=5e-3, device="cpu")
+TINY = TranslateConfig(
+    shared=6, split=2, hidden=(24, 12), batch=32, iterations=150, learning_rate=5e-3, device="cpu"
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,10 @@ def test_domains_share_no_star(emulator, domains):
     observed, truth = unseen_stars(emulator, 200)
     other = mock_domains(emulator, 200, seed=4)
     assert domains.labels.shape == (200, 6) and domains.labels.dtype == np.float32
-    sets = [set(map(bytes, x)) for x in (domains.labels, other.labels, true_labels(truth.labels, emulator))]
+    sets = [
+        set(map(bytes, x))
+        for x in (domains.labels, other.labels, true_labels(truth.labels, emulator))
+    ]
     assert all(a.isdisjoint(b) for k, a in enumerate(sets) for b in sets[:k])
     fluxes = [set(map(bytes, x.flux)) for x in (domains.observed, other.observed, observed)]
     assert all(a.isdisjoint(b) for k, a in enumerate(fluxes) for b in fluxes[:k])
@@ -85,7 +90,9 @@ def test_chains_are_fitted_alike(emulator, domains):
 
 
 def test_without_split_there_are_two_chains(emulator, domains):
-    config = TranslateConfig(shared=6, split=0, hidden=(24, 12), batch=32, iterations=2, device="cpu")
+    config = TranslateConfig(
+        shared=6, split=0, hidden=(24, 12), batch=32, iterations=2, device="cpu"
+    )
     translator = train(emulator, domains.labels, domains.observed, config, progress=False)
     assert list(chains(emulator, translator, domains.observed)) == [PHYSICS, TYPICAL]
 
@@ -94,7 +101,10 @@ def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
     monkeypatch.setattr(shipping, "STARS", 100)
     monkeypatch.setattr(shipping, "TEST_STARS", 50)
     errors = shipping.ship_translator("rvs", TINY, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rvs-mock.md", "rvs-mock.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "rvs-mock.md",
+        "rvs-mock.safetensors",
+    ]
     model = Translator.load(tmp_path / "rvs-mock.safetensors", TINY)
     _, truth = unseen_stars(emulator, 50)
     flux = model.translate(emulator(true_labels(truth.labels, emulator)))

@@ -39,7 +39,10 @@ GRID = Recipe(
         "c12_c13": (1.0, 10.0),
     }
     | {f"{element.lower()}_fe": (0.1, 0.1) for element in ELEMENTS},
-    powers={"teff": 1.25, "fe_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
+    powers={
+        "teff": 1.25,
+        "fe_h": 0.7,
+    },  # denser in cool and metal-rich stars, whose spectra hold most lines
     wavelength=APOGEE_NATIVE,
     simulate=simulate,
     attributes={
@@ -47,7 +50,9 @@ GRID = Recipe(
         "resolving_power": APOGEE_RESOLVING_POWER,
         "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 57 layers, no TiO, no H2O",
         "synthesis_step_angstrom": H_BAND.step,
-        "citations": {"lines": "linemake: Placco et al. 2021, RNAAS 5, 92; Kurucz (van der Waals damping)"},
+        "citations": {
+            "lines": "linemake: Placco et al. 2021, RNAAS 5, 92; Kurucz (van der Waals damping)"
+        },
     },
 )
 

@@ -32,7 +32,10 @@ GRID = Recipe(
         "alpha_fe": (0.0, 0.05),
         "vmicro": (0.1, 0.1),
     },
-    powers={"teff": 1.25, "m_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
+    powers={
+        "teff": 1.25,
+        "m_h": 0.7,
+    },  # denser in cool and metal-rich stars, whose spectra hold most lines
     wavelength=WAVELENGTH,
     simulate=simulate,
     attributes={
