@@ -52,7 +52,7 @@ def test_few_things_lie_at_the_top():
     assert len(entries) <= 15
 
 
-@not_yet("specnb/translate/trainer.py has 306 lines")
+@not_yet("specnb/fitting/fit.py and specnb/translate/trainer.py have more than 300 lines")
 def test_no_module_is_long():
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {path: length for path, length in lengths.items() if length > 300} == {}
