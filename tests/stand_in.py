@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
-from specnb.surveys.kiel import sampled_in_kiel
+from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import LINES
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
@@ -14,10 +13,11 @@ _DEPTH = np.where(np.arange(len(LINES)) < 3, 0.6, 0.3)
 
 
 class StandIn:
-    labels = tuple(label.name for label in RVS_LABELS)
-    units = tuple(label.unit for label in RVS_LABELS)
-    low = np.array([label.low for label in RVS_LABELS])
-    high = np.array([label.high for label in RVS_LABELS])
+    survey = RVS
+    labels = tuple(label.name for label in RVS.labels)
+    units = tuple(label.unit for label in RVS.labels)
+    low = np.array([label.low for label in RVS.labels])
+    high = np.array([label.high for label in RVS.labels])
     wavelength = RVS_PIXELS
 
     def __call__(self, labels):
@@ -39,4 +39,4 @@ class StandIn:
     def in_hull(self, labels):
         labels = np.atleast_2d(labels)
         inside = np.all((labels >= self.low) & (labels <= self.high), axis=1)
-        return inside & sampled_in_kiel(labels[:, 0], labels[:, 1])
+        return inside & RVS.inside(dict(zip(self.labels, labels.T)))
