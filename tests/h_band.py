@@ -5,9 +5,10 @@ from functools import cache
 import numpy as np
 import torch
 
-from specnb.emulator.model import Emulator, Network
-from specnb.simulator.grid import APOGEE
+from specnb.emulator.model import Emulator
+from specnb.emulator.network import Network
 from specnb.simulator.responses import load_responses
+from specnb.surveys import APOGEE
 
 VBROAD = 6.0
 GIANT = {label.name: 0.0 for label in APOGEE.labels} | {
@@ -17,7 +18,7 @@ GIANT = {label.name: 0.0 for label in APOGEE.labels} | {
 
 @cache
 def linear_emulator():
-    responses = load_responses()
+    responses = load_responses(APOGEE)
     low, high = np.array([(label.low, label.high) for label in APOGEE.labels]).T
     native = responses.wavelength, responses.reference[None]
     flux = APOGEE.observe(*native, np.array([VBROAD]))[0]
@@ -30,4 +31,4 @@ def linear_emulator():
     with torch.no_grad():
         network.output.weight.copy_(torch.from_numpy((half[:, None] * slope).T))
         network.output.bias.copy_(torch.from_numpy(middle))
-    return Emulator(network, APOGEE.pixels, APOGEE.labels)
+    return Emulator(network, APOGEE)

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from specnb.core.labels import RVS_LABELS, sampled_in_kiel
+from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import LINES
-from specnb.core.wavelength import RVS_PIXELS
 
 SUN = np.array([5772.0, 4.44, 0.0, 0.0, 1.0, 2.0])
 _CENTRES = np.array([line.wavelength for line in LINES])
@@ -13,11 +12,12 @@ _DEPTH = np.where(np.arange(len(LINES)) < 3, 0.6, 0.3)
 
 
 class StandIn:
-    labels = tuple(label.name for label in RVS_LABELS)
-    units = tuple(label.unit for label in RVS_LABELS)
-    low = np.array([label.low for label in RVS_LABELS])
-    high = np.array([label.high for label in RVS_LABELS])
-    wavelength = RVS_PIXELS
+    survey = RVS
+    labels = RVS.names
+    units = tuple(label.unit for label in RVS.labels)
+    low = np.array([label.low for label in RVS.labels])
+    high = np.array([label.high for label in RVS.labels])
+    wavelength = RVS.pixels
 
     def __call__(self, labels):
         teff, logg, m_h, alpha_fe, vmicro, vbroad = np.atleast_2d(np.asarray(labels, dtype=float)).T[:, :, None]
@@ -38,4 +38,4 @@ class StandIn:
     def in_hull(self, labels):
         labels = np.atleast_2d(labels)
         inside = np.all((labels >= self.low) & (labels <= self.high), axis=1)
-        return inside & sampled_in_kiel(labels[:, 0], labels[:, 1])
+        return inside & RVS.inside(dict(zip(self.labels, labels.T)))

@@ -23,10 +23,14 @@ def stars():
     return reference, {name: [values + scale * each for each in noise] for name, scale in SCATTER.items()}
 
 
+def tabled(values):
+    return Table(values, names=LABELS)
+
+
 @pytest.fixture(scope="module")
 def figures(stars):
     reference, predicted = stars
-    first = {name: seeds[0] for name, seeds in predicted.items()}
+    first = {name: tabled(seeds[0]) for name, seeds in predicted.items()}
     table = compare({name: [errors(p, reference) for p in seeds] for name, seeds in predicted.items()})
     floor = dict(zip(LABELS, 0.4 * SIGMA))
     return {
@@ -67,11 +71,11 @@ def test_stars_beyond_the_axes_are_counted(stars):
     away[:, 0] = 5000.0
     away[:, 1] = 3.0
     away[:7, 0] = 20_000.0
-    figure = predicted_kiel({"spectra": away}, reference)
+    figure = predicted_kiel({"spectra": tabled(away)}, reference)
     shown = panels(figure)[1]
     assert shown.get_title() == "spectra (7 beyond)"
     assert shown.findobj(PolyCollection)[0].get_array().sum() == len(reference) - 7
-    predicted_kiel({"spectra": away + 1e6}, reference).draw_without_rendering()  # an empty panel is no error
+    predicted_kiel({"spectra": tabled(away + 1e6)}, reference).draw_without_rendering()  # an empty panel is no error
 
 
 def test_bars_show_the_table(figures):
@@ -93,7 +97,7 @@ def test_bad_input_gets_one_sentence(stars, figures):
     with pytest.raises(ValueError, match="no predictions"):
         predicted_kiel({}, reference)
     with pytest.raises(ValueError, match="10 stars predicted from plain, 400 in the reference"):
-        predicted_abundances({"plain": predicted["plain"][0][:10]}, reference)
+        predicted_abundances({"plain": tabled(predicted["plain"][0][:10])}, reference)
     for only in (table["representation"] == "spectra", table["representation"] == "plain"):
         with pytest.raises(ValueError, match="spectra with another representation"):
             mae_bars(table[only])

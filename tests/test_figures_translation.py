@@ -9,11 +9,10 @@ from matplotlib.text import Text
 
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
 from specnb.plots.translation import label_biases, mixing_maps, residual_bands, translation_history
-from specnb.core.labels import APOGEE_LABELS
+from specnb.surveys import APOGEE, RVS
 from specnb.fitting.residuals import by_pixel
-from specnb.core.wavelength import APOGEE_PIXELS, RVS_PIXELS
 
-LABELS = [label.name for label in APOGEE_LABELS]
+LABELS = [label.name for label in APOGEE.labels]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def panels():
 @pytest.fixture(scope="module")
 def fits():
     """Residuals of 30 stars on APOGEE's pixels: wide ones, and unit normal ones without one star."""
-    z = np.random.default_rng(2).normal(size=(2, 30, len(APOGEE_PIXELS))).astype(np.float32)
+    z = np.random.default_rng(2).normal(size=(2, 30, len(APOGEE.pixels))).astype(np.float32)
     z[0] = 2 * z[0] + 0.5
     z[0, :, 100] += 40
     z[1, 4] = np.nan
@@ -75,7 +74,7 @@ def lines(axes, color):
 def test_figures_have_the_widths_of_the_journal_and_are_legible(panels, fits, errors, history):
     auc = dict.fromkeys(panels, (0.5, 0.01))
     figures = {
-        PAGE: (mixing_maps(panels, auc), residual_bands(APOGEE_PIXELS, fits), translation_history(history)),
+        PAGE: (mixing_maps(panels, auc), residual_bands(APOGEE.pixels, fits), translation_history(history)),
         COLUMN: (label_biases(errors), label_biases(errors, unit="scatter")),
     }
     for width, each in figures.items():
@@ -111,14 +110,14 @@ def test_maps_hold_all_stars_in_the_colours_of_their_domains(panels):
 
 
 def test_bands_are_mean_and_scatter_detector_by_detector(fits):
-    figure = residual_bands(APOGEE_PIXELS, fits)
+    figure = residual_bands(APOGEE.pixels, fits)
     assert len(figure.axes) == 8  # two fits x (three detectors and a histogram)
     common = np.arange(30) != 4
     rows = np.reshape(figure.axes, (2, 4))
     for axes, z in zip(rows, fits.values()):
-        table = by_pixel(APOGEE_PIXELS, z[common])
+        table = by_pixel(APOGEE.pixels, z[common])
         drawn = np.concatenate([lines(each, BLACK)[0].get_xydata() for each in axes[:3]])
-        assert np.allclose(drawn[:, 0], APOGEE_PIXELS)
+        assert np.allclose(drawn[:, 0], APOGEE.pixels)
         assert np.allclose(drawn[:, 1], table["mean"], equal_nan=True)
         assert np.isnan(drawn[7, 1])
         band = axes[1].findobj(PolyCollection)[0].get_paths()[0].vertices
@@ -138,7 +137,7 @@ def test_bands_are_mean_and_scatter_detector_by_detector(fits):
 
 def test_one_detector_has_one_panel():
     z = np.random.default_rng(3).normal(size=(20, 800))
-    figure = residual_bands(RVS_PIXELS, {"physics only": z})
+    figure = residual_bands(RVS.pixels, {"physics only": z})
     assert len(figure.axes) == 2
     assert all(spine.get_visible() for spine in figure.axes[0].spines.values())
     counts, edges, _ = figure.axes[1].patches[0].get_data()
@@ -157,7 +156,7 @@ def test_biases_are_in_units_of_the_first_fit(errors):
     assert before[2:] == pytest.approx(2 * (-1.0) ** np.arange(2, 25))
     assert after[2:] == pytest.approx(0.5 * (-1.0) ** np.arange(2, 25))
     assert axes.get_title("left") == "nearer to 0 in 23 of 25 labels"
-    assert [t.get_text() for t in axes.get_yticklabels()][:2] == [APOGEE_LABELS[0].symbol, APOGEE_LABELS[1].symbol]
+    assert [t.get_text() for t in axes.get_yticklabels()][:2] == [APOGEE.labels[0].symbol, APOGEE.labels[1].symbol]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first label on top
     assert limits.get_yticklabels()[3].get_text() == "9 → 9"
     in_scatter = points(label_biases(errors, unit="scatter").axes[0], VERMILLION)[0]

@@ -11,20 +11,22 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
 from specnb.disentangle.score import chance_levels
 from specnb.plots.history import training_history
-from specnb.surveys.rvs.mock import MockConfig, make_mock, remake
+from specnb.surveys import RVS
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.mock import remake
 from specnb.widgets import edit_star, slide_lambdas, train_live
 from specnb.widgets.lambdas import nonlinear_r2
 from specnb.widgets.training import linear_r2
 
 EMULATOR = StandIn()
-SURVEY = MockConfig(n_stars=200, seed=1)
+MOCK = RVS.mock(n_stars=200, seed=1)
 SMALL = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50)
 PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture(scope="module")
 def survey():
-    return make_mock(EMULATOR, SURVEY)
+    return make_mock(EMULATOR, MOCK)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def conditional(survey):
 
 @pytest.fixture
 def editor(model, survey):
-    return edit_star(model, *survey, EMULATOR, SURVEY)
+    return edit_star(model, survey[0], RVS, survey[1], EMULATOR, MOCK)
 
 
 def pictures_of(widget):
@@ -205,7 +207,7 @@ def test_the_simulator_lies_over_the_edited_spectrum(editor, survey):
     editor.set(m_h=-0.5)
     labels = truth.labels[5:6].copy()
     labels["m_h"] = -0.5
-    assert editor.spectrum()["simulator"] == pytest.approx(remake(EMULATOR, SURVEY, truth.ids[5:6], labels)[0])
+    assert editor.spectrum()["simulator"] == pytest.approx(remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0])
 
 
 def test_export_comes_back(editor, tmp_path):
@@ -227,9 +229,9 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
         (lambda: editor.choose(200), "choose 0 to 199"),
         (lambda: editor.choose(age=5), "age"),
         (lambda: editor.choose(), "choose a star"),
-        (lambda: edit_star(model, *survey), "all or none"),
-        (lambda: edit_star(model, survey[0][:9], survey[1], EMULATOR, SURVEY), "same rows"),
-        (lambda: edit_star(model, *survey, EMULATOR, MockConfig(n_stars=200, seed=2)), "do not give"),
+        (lambda: edit_star(model, survey[0], RVS, survey[1]), "all or none"),
+        (lambda: edit_star(model, survey[0][:9], RVS, survey[1], EMULATOR, MOCK), "same rows"),
+        (lambda: edit_star(model, survey[0], RVS, survey[1], EMULATOR, RVS.mock(n_stars=200, seed=2)), "do not give"),
     ):
         with pytest.raises(ValueError, match=match):
             wrong()
@@ -237,7 +239,7 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
 
 
 def test_gaussian_latents_have_wider_sliders(conditional, survey):
-    editor = edit_star(conditional, survey[0])
+    editor = edit_star(conditional, survey[0], RVS)
     editor.set_latent(0, -2.5)
     assert editor.latents[0] == -2.5
     assert "simulator" not in editor.compare.options

@@ -26,7 +26,7 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def domains(emulator):
-    return mock_domains(emulator, "rvs", 60)
+    return mock_domains(emulator, 60)
 
 
 @pytest.fixture(scope="module")

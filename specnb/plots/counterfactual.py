@@ -6,11 +6,9 @@ from matplotlib.ticker import MaxNLocator
 
 from specnb.plots.style import BLACK, COLUMN, GREY, PAGE, PALETTE, Figure, axis_title, styled, symbol
 
-WINDOW = (8530.0, 8560.0)  # vacuum Å: core and wings of Ca II 8544 and weak lines, where each of the labels shows
-
 
 @styled
-def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
+def counterfactual_spectra(wavelength, changes, steps=None, window=None):
     """How the spectrum of one star changes with each label: the truth, each model's decoder, and their difference.
 
     Parameters
@@ -22,8 +20,8 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
         `specnb.disentangle.counterfactual.counterfactual_changes` gives them.
     steps : mapping of str to float, optional
         Step of each label, for the titles.
-    window : tuple of float or None
-        Lowest and highest wavelength shown, in Å; ``None`` shows all.
+    window : (float, float), optional
+        Lowest and highest wavelength shown, in Å; by default all.
 
     Returns
     -------

@@ -7,14 +7,13 @@ from matplotlib.patches import Patch
 from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
 
 STARS = (BLUE, ORANGE, GREEN, PURPLE)  # of more stars all are grey
-ZOOMS = (8634.1, 8504.3)  # vacuum Å: the false line and the blend of the RVS grid
 HALF_WIDTH = 3.2  # Å of a zoom
 NAMED = 12  # of the most significant runs are labelled
 ROOM = 9.0  # Å between labels; those that are nearer stand one above the other
 
 
 @styled
-def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
+def disagreements(observed, flux, pixels, table, names=None, zooms=()):
     """Mean residual over the stars with the runs of a table marked, and zooms of the spectra below.
 
     Parameters

@@ -1,8 +1,11 @@
 """A star, its reconstruction and its spectrum with edited labels and latents (Fig. 2 of Manteiga et al. 2025)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from specnb.plots.live import LiveFigure, round_limit
+from specnb.plots.panels import WAVELENGTH
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, SKY, VERMILLION, styled
 
 
@@ -20,6 +23,35 @@ def edit_title(star: str, own, labels) -> str:
         digits = 2 if abs(own[name]) < 100 else 0
         parts.append(f"{name} {own[name]:.{digits}f}" + (f" → {value:.{digits}f}" if value != own[name] else ""))
     return "   ".join([star, *(part.replace("-", "−") for part in parts)])  # an id keeps its hyphen
+
+
+@dataclass(frozen=True, eq=False)
+class EditedStar:
+    """A star before and after an edit, as `EditorFigure` shows it.
+
+    Attributes
+    ----------
+    original, reconstruction, edited : ndarray, shape (n_pix,)
+        Flux, NaN where bad.
+    z_original, z : ndarray, shape (latent,)
+        Latents before and after the edit.
+    title : str
+    inside : bool
+        Whether the labels lie in the training range. If not, the title says so.
+    overlay : ndarray, shape (n_pix,), optional
+        Another flux to compare the edited one with.
+    overlay_name : str
+    """
+
+    original: np.ndarray
+    reconstruction: np.ndarray
+    edited: np.ndarray
+    z_original: np.ndarray
+    z: np.ndarray
+    title: str = ""
+    inside: bool = True
+    overlay: np.ndarray | None = None
+    overlay_name: str = ""
 
 
 class EditorFigure(LiveFigure):
@@ -71,7 +103,7 @@ class EditorFigure(LiveFigure):
         ]
         bottom.axhline(0, color=BLACK, linewidth=0.5)
         top.set(ylabel="Flux / continuum", ylim=(0, 1.2), xlim=(x[0], x[-1]))
-        middle.set(xlabel="Vacuum wavelength (Å)", ylabel="Difference")
+        middle.set(xlabel=WAVELENGTH, ylabel="Difference")
         bottom.set(xlabel="Entry k of the latent vector", ylabel="$z_k$", ylim=limits, xlim=(-0.7, latent - 0.3))
         for axes in self._panels:
             axes.yaxis.set_label_coords(-0.066, 0.5)
@@ -79,46 +111,35 @@ class EditorFigure(LiveFigure):
         self.moving += [self._span, *self._bars[0], *self._bars[1], self._title]
 
     @styled
-    def update(self, original, reconstruction, edited, z_original, z, title="", warn=False, entry=0,
-               overlay=None, overlay_name="", window=None):  # fmt: skip
+    def update(self, star: EditedStar, entry: int = 0, window=None):
         """Show a star and its edit.
 
         Parameters
         ----------
-        original, reconstruction, edited : ndarray, shape (n_pix,)
-            Flux, NaN where bad.
-        z_original, z : ndarray, shape (latent,)
-            Latents before and after the edit.
-        title : str
-        warn : bool
-            Show the title in the colour of warnings.
+        star : EditedStar
         entry : int
             The latent entry to mark.
-        overlay : ndarray, shape (n_pix,), optional
-            Another flux to compare the edited one with.
-        overlay_name : str
         window : (float, float), optional
             Wavelengths to show, in Å; by default all.
         """
-        nothing = np.full(len(original), np.nan)
-        self._original.set_ydata(original)
-        self._reconstruction.set_ydata(reconstruction)
-        self._edited.set_ydata(edited)
-        self._overlay.set_ydata(nothing if overlay is None else overlay)
-        self._misfit.set_ydata(original - reconstruction)
-        self._change.set_ydata(edited - reconstruction)
-        self._error.set_ydata(nothing if overlay is None else edited - overlay)
-        for bars, values in zip(self._bars, (z_original, z)):
-            for bar, value in zip(bars, values):
-                bar.set_height(value)
-        self._span.set_x(entry - 0.5)
-        self._title.set(text=title, color=VERMILLION if warn else "black")
+        overlay = np.full(len(star.original), np.nan) if star.overlay is None else star.overlay
+        fluxes = star.original, star.reconstruction, star.edited, overlay
+        for line, flux in zip((self._original, self._reconstruction, self._edited, self._overlay), fluxes):
+            line.set_ydata(flux)
+        differences = self._misfit, self._change, self._error
+        values = star.original - star.reconstruction, star.edited - star.reconstruction, star.edited - overlay
         x = self._original.get_xdata()
         low, high = window or (x[0], x[-1])
         shown = (x >= low) & (x <= high)
-        differences = self._misfit, self._change, self._error
-        reach = max(np.nanmax(np.abs(each.get_ydata()[shown]), initial=0.0) for each in differences)
-        self._set_frame((low, high), round_limit(max(1.05 * reach, 0.01)), overlay_name if overlay is not None else "")
+        for line, difference in zip(differences, values):
+            line.set_ydata(difference)
+        for bar, height in zip([*self._bars[0], *self._bars[1]], [*star.z_original, *star.z]):
+            bar.set_height(height)
+        self._span.set_x(entry - 0.5)
+        outside = "" if star.inside else "   outside the training range"
+        self._title.set(text=star.title + outside, color="black" if star.inside else VERMILLION)
+        reach = np.nanmax(np.abs(np.stack(values)[:, shown]), initial=0.0)
+        self._set_frame((low, high), round_limit(max(1.05 * reach, 0.01)), star.overlay_name)
 
     def _set_frame(self, window, limit, overlay_name):
         """Limits of the axes and legends."""

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
+from specnb.plots.panels import WAVELENGTH, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -17,20 +18,8 @@ from specnb.plots.style import (
     styled,
     symbol,
 )
-from specnb.surveys.rvs.lines import CA_II_TRIPLET
 
-CA_II_HALF_WIDTH = 4.0  # Å on either side of a line centre that are shaded: its core and inner wings
-
-
-def _panels(count, height):
-    """Figure with a grid of panels, two or three a row; panels beyond `count` are hidden."""
-    columns = 2 if count in (1, 2, 4) else 3
-    rows = -(-count // columns)
-    figure = Figure(PAGE, height * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in panels[count:]:
-        axes.set_axis_off()
-    return figure, panels[:count]
+HALF_WIDTH = 4.0  # Å on either side of a strong line that are shaded: its core and inner wings
 
 
 def _check_rows(fit, truth):
@@ -62,7 +51,7 @@ def pulls(fit, truth, labels):
         If the tables differ in length or lack a column.
     """
     _check_rows(fit, truth)
-    figure, panels = _panels(len(labels), 1.9)
+    figure, panels = panel_grid(len(labels), 1.9)
     x = np.linspace(-5, 5, 201)
     for name, axes in zip(labels, panels):
         pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
@@ -103,7 +92,7 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
         If the tables differ in length or lack a column.
     """
     _check_rows(fit, truth)
-    figure, panels = _panels(len(labels), 2.15)
+    figure, panels = panel_grid(len(labels), 2.15)
     order = np.argsort(snr)  # the good ones on top
     for name, axes in zip(labels, panels):
         true, fitted = column(truth, name)[order], column(fit, name)[order]
@@ -123,7 +112,7 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
 
 
 @styled
-def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=()):
+def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=(), survey=None):
     """Observed spectrum with its best fit, and the residual in standard errors below.
 
     Parameters
@@ -134,6 +123,8 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
         The star's name.
     masked_windows : sequence of (float, float)
         Wavelength intervals left out of the fit, Å.
+    survey : Survey, optional
+        Whose most important lines are shaded: those of the species that is first among `Survey.lines`.
 
     Returns
     -------
@@ -143,6 +134,7 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     for low, high in masked_windows:
         used &= (wavelength < low) | (wavelength > high)
     residual = np.where(mask, np.nan, (flux - model) / np.where(mask, 1.0, flux_error))
+    lines = () if survey is None else survey.lines
     figure = Figure(PAGE, 3.6)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     top.plot(wavelength, np.where(mask, np.nan, flux), color=BLACK, linewidth=1.3, label="observed")
@@ -150,11 +142,11 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     bottom.axhline(0, color=GREY, linewidth=0.5)
     bottom.plot(wavelength, residual, color=BLUE, linewidth=0.6)
     reach = np.nanmax(np.abs(residual[used]), initial=5.0)
-    bottom.set(xlabel="Vacuum wavelength (Å)", ylabel="Residual (σ)", ylim=(-1.05 * reach, 1.05 * reach))
+    bottom.set(xlabel=WAVELENGTH, ylabel="Residual (σ)", ylim=(-1.05 * reach, 1.05 * reach))
     for axes in (top, bottom):
-        for i, line in enumerate(CA_II_TRIPLET):
-            span = line - CA_II_HALF_WIDTH, line + CA_II_HALF_WIDTH
-            axes.axvspan(*span, color=SKY, alpha=0.2, linewidth=0, label="Ca II" if i == 0 else None)
+        for line in [line for line in lines if line.species == lines[0].species]:
+            span = line.wavelength - HALF_WIDTH, line.wavelength + HALF_WIDTH
+            axes.axvspan(*span, color=SKY, alpha=0.2, linewidth=0, label=line.species if line is lines[0] else None)
         for i, window in enumerate(masked_windows):
             axes.axvspan(*window, color=GREY, alpha=0.35, linewidth=0, label="left out of the fit" if i == 0 else None)
     top.set(ylabel="Flux / continuum", xlim=(wavelength[0], wavelength[-1]))

@@ -5,34 +5,31 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from specnb.simulator.features import find, runs
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
 from specnb.missing.masking import pixels
-from specnb.missing.scores import NAMES
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
+from specnb.plots.panels import WAVELENGTH, with_gaps, with_room
+from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+from specnb.simulator.features import find, runs
 
-ELEMENTS = ("Mg", "Si", "Fe", "C")  # of the paper's figure
-COLORS = {"Mg": BLUE, "Si": ORANGE, "Fe": VERMILLION, "C": GREEN}
+COLORS = {"Mg": BLUE, "Si": ORANGE, "Fe": VERMILLION, "C": GREEN}  # of the elements in the paper's figure
 SPARE = (PURPLE, SKY, "#7A4B00", "#5D3A9B")  # of other elements
 HIDDEN, OTHER, CURVE = "#DCDCDC", "#8C8C8C", "#444444"  # hidden pixels; features of other elements; the difference
-WINDOW = (15926.0, 16001.0)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
 LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.985, 0.42, 0.34  # margins: parts of the width, and inches
 LABEL = -0.065  # of the y axes
 
 
 @styled
-def missing_lines_figure(truth, flux, added, elements=ELEMENTS, window=WINDOW, title=""):
+def missing_lines_figure(truth, flux, added, elements, window, title=""):
     """What a translator adds to a spectrum whose simulator lacks lines, and which elements make it (Fig. 4).
 
     Parameters
     ----------
     truth : specnb.missing.scores.Truth
-    flux : mapping of str to ndarray, shape (7214,)
-        Of one star: "synthetic", "translated" and, the full emulator's, "truth".
-    added : mapping of str to ndarray, shape (n_elements, 7214)
+    flux : mapping of str to ndarray, shape (n_pix,)
+        Spectra of one star on the survey's pixels: "synthetic", "translated" and "truth", that of the full emulator.
+    added : mapping of str to ndarray, shape (n_elements, n_pix)
         Added falls of the flux, see `specnb.missing.derivatives`: "translated" and "truth".
     elements : sequence of str
-        A row each. Features of others are grey.
+        Elements that have a panel each. Features of other elements are grey.
     window : (float, float)
         Wavelength range, vacuum Å.
     title : str
@@ -40,54 +37,75 @@ def missing_lines_figure(truth, flux, added, elements=ELEMENTS, window=WINDOW, t
     Returns
     -------
     Figure
-        The spectra; their difference, filled where features are missing in the colour of the element, where several
-        are of the one that takes most from the flux, by the simulator; and the rows, all on one scale. Grey bands:
-        hidden pixels; coloured ones: those in which the element lacks a feature.
+        The spectra; their difference; and a panel for each element, all on one scale. Where features are missing, the
+        difference is filled in the colour of the element; where several elements lack a feature, in that of the element
+        that takes most from the flux, by the simulator. Grey bands are hidden pixels. Coloured bands are those in which
+        the element of the panel lacks a feature.
 
     Raises
     ------
     ValueError
         If an element is unknown, there are too many, or hardly a pixel is in the window.
     """
-    colors, window = _colors(elements), tuple(float(end) for end in window)
-    inside = (APOGEE_PIXELS >= window[0]) & (APOGEE_PIXELS <= window[1])
+    names, wavelength = truth.names, truth.survey.pixels
+    colors, window = _colors(elements, names), tuple(float(end) for end in window)
+    inside = (wavelength >= window[0]) & (wavelength <= window[1])
     if inside.sum() < 2:
-        low, high = APOGEE_PIXELS[[0, -1]]
+        low, high = wavelength[[0, -1]]
         raise ValueError(
             f"no pixels lie in the window {window[0]:g}-{window[1]:g} Å: choose one within {low:.0f}-{high:.0f} Å"
         )
     rows = [max(0.62, 1.5 / len(colors))] * len(colors)
     figure, panels = _panels([1.25, 1.0, 1.0, *rows])
-    missing = {name: table for name in NAMES if len(table := find({name: truth.falls[NAMES.index(name)]}))}
-    lacking = {name: pixels(table, len(inside)) & inside for name, table in missing.items()}
-    for axes in panels[:3]:
-        _shade(axes, truth.masked & inside, HIDDEN)
-    _spectra(panels[:2], inside, *(flux[name] for name in ("synthetic", "translated", "truth")))
+    lacking = {name: pixels(find({name: fall}, wavelength), len(inside)) & inside
+               for name, fall in zip(names, truth.falls)}  # fmt: skip
     owners = _owners(truth, lacking)
-    _names(panels[0], truth, owners, window, colors)
-    _difference(panels[2], inside, flux, owners, colors)
+    for axes in panels[:3]:
+        _shade(axes, wavelength, truth.masked & inside, HIDDEN)
+
+    def curve(axes, values, color, **look):
+        shown = (with_gaps(wavelength, np.where(inside, each, np.nan)) for each in (wavelength, values))
+        axes.plot(*shown, color=color, **look)
+
+    curve(panels[0], flux["synthetic"], BLACK)
+    curve(panels[1], flux["truth"], SKY, linewidth=2.6)
+    curve(panels[1], flux["translated"], BLACK)
+    both = np.concatenate([flux[name][inside] for name in ("synthetic", "translated", "truth")])
+    margin = 0.06 * np.ptp(both)
+    panels[0].set(ylabel="Synthetic flux", ylim=(both.min() - margin, both.max() + 5 * margin))  # names stand above
+    panels[1].set(ylabel="Translated flux", ylim=(both.min() - margin, both.max() + margin))
+    _name_missing(panels[0], truth, owners, window, colors)
+
+    found = flux["synthetic"] - flux["translated"]
+    panels[2].axhline(0, color=GREY, linewidth=0.5)
+    _fill(panels[2], wavelength, found, [(owners == k) & inside for k in range(len(names))],
+          [colors.get(name, OTHER) for name in names])  # fmt: skip
+    curve(panels[2], found, CURVE, linewidth=0.9)
+    curve(panels[2], flux["synthetic"] - flux["truth"], BLACK, linewidth=0.5)
+    panels[2].set_ylabel("Synthetic −\ntranslated")
+
     for axes, (name, color) in zip(panels[3:], colors.items()):
-        own = lacking.get(name, np.zeros_like(inside))
-        _shade(axes, truth.masked & inside & ~own, HIDDEN)
-        _shade(axes, own, color, alpha=0.3)
+        k, own = names.index(name), lacking[name]
+        _shade(axes, wavelength, truth.masked & inside & ~own, HIDDEN)
+        _shade(axes, wavelength, own, color, alpha=0.3)
         axes.axhline(0, color=GREY, linewidth=0.5)
-        axes.plot(*_gapped(inside, added["translated"][NAMES.index(name)]), color=color, linewidth=1.3)
-        axes.plot(*_gapped(inside, added["truth"][NAMES.index(name)]), color=BLACK, linewidth=0.5)
+        curve(axes, added["translated"][k], color, linewidth=1.3)
+        curve(axes, added["truth"][k], BLACK, linewidth=0.5)
         axes.text(0.008, 0.95, name, transform=axes.transAxes, color=color, fontweight="bold", va="top")
     _one_scale(panels[3:])
     middle = (panels[3].get_position().y1 + panels[-1].get_position().y0) / 2
     text = "Added fall of flux" + (" " if len(rows) > 3 else "\n") + "per 0.05 dex"
     at = LEFT + LABEL * (RIGHT - LEFT)
     figure.text(at, middle, text, rotation=90, ha="right", va="center", ma="center", fontsize=8)
-    panels[-1].set(xlim=window, xlabel="Vacuum wavelength (Å)")
-    _legend(figure, panels[0], colors, title)
+    panels[-1].set(xlim=window, xlabel=WAVELENGTH)
+    _legend(panels[0], colors, title)
     return figure
 
 
-def _colors(elements):
+def _colors(elements, known):
     elements = list(dict.fromkeys(elements))
-    if unknown := [name for name in elements if name not in NAMES]:
-        raise ValueError(f"{', '.join(unknown)}: no element of the H band, which has {', '.join(NAMES)}")
+    if unknown := [name for name in elements if name not in known]:
+        raise ValueError(f"{', '.join(unknown)}: no element of the survey, which has {', '.join(known)}")
     spare = [name for name in elements if name not in COLORS]
     if not elements or len(spare) > len(SPARE):
         raise ValueError(
@@ -107,65 +125,45 @@ def _panels(heights):
     return figure, panels
 
 
-def _gapped(inside, values):
-    """Wavelength and values within the window, with a NaN in each gap between detectors."""
-    gaps = [part.start for part in detectors(APOGEE_PIXELS)[1:]]
-    return tuple(np.insert(np.where(inside, each, np.nan), gaps, np.nan) for each in (APOGEE_PIXELS, values))
-
-
-def _shade(axes, mask, color, alpha=1.0):
+def _shade(axes, wavelength, mask, color, alpha=1.0):
     """A band from half a pixel before each run of pixels to half a pixel after it."""
-    half = 0.5 * (APOGEE_PIXELS[1] - APOGEE_PIXELS[0])
+    half = 0.5 * (wavelength[1] - wavelength[0])
     for first, end in runs(mask):
-        ends = APOGEE_PIXELS[first] - half, APOGEE_PIXELS[end - 1] + half
+        ends = wavelength[first] - half, wavelength[end - 1] + half
         axes.axvspan(*ends, color=color, alpha=alpha, linewidth=0, zorder=0)
 
 
 def _owners(truth, lacking):
-    """Index of the element that lacks a feature in each pixel, of several that with the largest fall; -1: none does."""
-    falls = np.where([lacking.get(name, np.zeros_like(truth.masked)) for name in NAMES], truth.falls, 0.0)
+    """For each pixel the index of the element that lacks a feature there, −1 if none does.
+
+    Of several elements it is the one with the largest fall.
+    """
+    falls = np.where([lacking[name] for name in truth.names], truth.falls, 0.0)
     return np.where(falls.max(axis=0) > 0, falls.argmax(axis=0), -1)
 
 
-def _spectra(panels, inside, synthetic, translated, true):
-    panels[0].plot(*_gapped(inside, synthetic), color=BLACK)
-    panels[1].plot(*_gapped(inside, true), color=SKY, linewidth=2.6)
-    panels[1].plot(*_gapped(inside, translated), color=BLACK)
-    low, high = (end(np.concatenate([each[inside] for each in (synthetic, translated, true)])) for end in (min, max))
-    margin = 0.06 * (high - low)
-    panels[0].set(ylabel="Synthetic flux", ylim=(low - margin, high + 5 * margin))  # names stand above
-    panels[1].set(ylabel="Translated flux", ylim=(low - margin, high + margin))
+def _fill(axes, wavelength, values, masks, colors):
+    """Fill the area between some pixels and zero, each mask in its colour."""
+    for mask, color in zip(masks, colors):
+        if mask.any():
+            mask[1:] |= mask[:-1]  # up to the next pixel, so that no white is left between two fills
+            axes.fill_between(wavelength, 0, values, where=mask, color=color, alpha=0.75, linewidth=0)
 
 
-def _difference(axes, inside, flux, owners, colors):
-    """Synthetic minus translated flux, filled by element, and its truth."""
-    axes.axhline(0, color=GREY, linewidth=0.5)
-    found = flux["synthetic"] - flux["translated"]
-    for k, name in enumerate(NAMES):
-        own = (owners == k) & inside
-        own[1:] |= own[:-1]  # up to the next pixel: no white between fills
-        if own.any():
-            color = colors.get(name, OTHER)
-            axes.fill_between(APOGEE_PIXELS, 0, found, where=own, color=color, alpha=0.75, linewidth=0)
-    axes.plot(*_gapped(inside, found), color=CURVE, linewidth=0.9)
-    axes.plot(*_gapped(inside, flux["synthetic"] - flux["truth"]), color=BLACK, linewidth=0.5)
-    axes.set_ylabel("Synthetic −\ntranslated")
-
-
-def _names(axes, truth, owners, window, colors):
+def _name_missing(axes, truth, owners, window, colors):
     """The element of each missing feature above the spectrum, the stronger where there is no room for both."""
-    strength, room, shown = truth.falls.max(axis=0), 0.02 * (window[1] - window[0]), []
+    strength = truth.falls.max(axis=0)
     found = [
         (strength[a:b].max(), a + int(np.argmax(strength[a:b])), k)
-        for k in range(len(NAMES))
+        for k in range(len(truth.names))
         for a, b in runs(owners == k)
     ]
-    for _, pixel, k in sorted(found, reverse=True):
-        at = APOGEE_PIXELS[pixel]
-        if window[0] + room / 2 < at < window[1] - room / 2 and all(abs(at - other) > room for other in shown):
-            shown.append(at)
-            look = {"color": colors.get(NAMES[k], OTHER), "ha": "center", "va": "top", "fontsize": 7}
-            axes.text(at, 0.96, NAMES[k], transform=axes.get_xaxis_transform(), **look)
+    found = sorted(found, reverse=True)
+    places = [truth.survey.pixels[pixel] for _, pixel, _ in found]
+    for chosen in with_room(places, window, 0.02 * (window[1] - window[0])):
+        name = truth.names[found[chosen][2]]
+        look = {"color": colors.get(name, OTHER), "ha": "center", "va": "top", "fontsize": 7}
+        axes.text(places[chosen], 0.96, name, transform=axes.get_xaxis_transform(), **look)
 
 
 def _one_scale(panels):
@@ -176,7 +174,7 @@ def _one_scale(panels):
         axes.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))  # ticks of neighbours would meet
 
 
-def _legend(figure, top, colors, title):
+def _legend(top, colors, title):
     true = Line2D([], [], color=SKY, linewidth=2.6), Line2D([], [], color=BLACK, linewidth=0.5)
     patches = [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
     names = ["true spectrum", "true value", "hidden", *colors]

@@ -6,12 +6,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
+from specnb.plots.panels import panel_grid
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
     GREY,
-    PAGE,
     PALETTE,
     Figure,
     axis_title,
@@ -29,9 +29,9 @@ def predicted_kiel(predictions, reference):
 
     Parameters
     ----------
-    predictions : mapping of str to Table or ndarray, shape (n, n_labels)
-        Predicted labels for each representation; the columns of an array are teff, logg, m_h, alpha_fe.
-    reference : Table or ndarray
+    predictions : mapping of str to Table or mapping
+        Predicted labels for each representation, by name.
+    reference : Table or mapping
         Labels of the same stars.
 
     Returns
@@ -132,11 +132,8 @@ def _planes(predictions, reference, x, y):
             raise ValueError(f"{points.shape[1]} stars predicted from {name}, {count} in the reference: give the same")
     low, high = np.nanmin(stars["reference"], axis=1), np.nanmax(stars["reference"], axis=1)
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
-    columns = 2 if len(stars) in (2, 4) else 3
-    rows = -(-len(stars) // columns)
-    figure = Figure(PAGE, 0.3 + 1.9 * rows)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    panels, cells = grid.ravel()[: len(stars)], []
+    figure, panels = panel_grid(len(stars), 1.9, header=0.3, sharex=True, sharey=True)
+    columns, everything, cells = panels[0].get_gridspec().ncols, list(figure.axes), []
     for axes, (name, points) in zip(panels, stars.items()):
         inside = np.all((points.T >= low) & (points.T <= high), axis=1)
         beyond = f" ({count - inside.sum()} beyond)" if not inside.all() else ""
@@ -149,12 +146,10 @@ def _planes(predictions, reference, x, y):
     for each in cells:
         each.set_norm(LogNorm(1, most))
     panels[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    for axes in grid[:, 0]:
+    for axes in panels[::columns]:
         axes.set_ylabel(axis_title(y))
     for axes in panels[-columns:]:  # the lowest of each column
         axes.set_xlabel(axis_title(x))
         axes.xaxis.set_tick_params(labelbottom=True)
-    for axes in grid.ravel()[len(stars) :]:
-        axes.set_axis_off()
-    figure.colorbar(cells[0], ax=grid, label="Stars per cell", aspect=30)
+    figure.colorbar(cells[0], ax=everything, label="Stars per cell", aspect=30)
     return figure, panels

@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy.stats import norm
 
+from specnb.plots.panels import WAVELENGTH, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -94,7 +95,7 @@ def residual_bands(wavelength, fits):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å. Between detectors the axis is broken.
     fits : mapping of str to ndarray, shape (n, n_pix)
-        By name `specnb.fitting.residuals.z_scores` of the same stars: a row of panels each.
+        By name `specnb.fitting.residuals.z_scores` of the same stars. Each fit has a row of panels.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def residual_bands(wavelength, fits):
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
         _bell(side, histogram(np.asarray(fits[name])[common]), summary[name])
-    rows[-1, len(parts) // 2].set_xlabel("Vacuum wavelength (Å)")
+    rows[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     rows[-1, -1].set_xlabel("Residual (σ)")
     names = (f"mean over {common.sum():,} stars", "mean ± scatter", "perfect model: ±1 and N(0, 1)")
     figure.legend((line, band, unit), names, loc="outside upper right", ncols=3)
@@ -257,10 +258,7 @@ def translation_history(history, iterations=None):
     groups = {kind: [name for name in names if name.split("_")[0] == kind] for kind in CHI2}
     groups |= {name: [name] for name in names if name.split("_")[0] not in CHI2}
     groups = {title: members for title, members in groups.items() if members} or {"reconstruction": []}
-    columns = min(len(groups), 3)
-    rows = -(-len(groups) // columns)
-    figure = Figure(PAGE, 0.1 + 1.9 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    figure, panels = panel_grid(len(groups), 1.9, header=0.1, columns=min(len(groups), 3), sharex=True)
     end = max([iterations or 1, *(row["iteration"] for row in history)])
     for axes, (kind, members) in zip(panels, groups.items()):
         for name in members:
@@ -282,9 +280,7 @@ def translation_history(history, iterations=None):
                 axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
                 axes.legend()
         axes.set_xlim(0, end)
-    for axes in panels[len(groups) :]:
-        axes.set_axis_off()
-    for axes in panels[max(len(groups) - columns, 0) : len(groups)]:
+    for axes in panels[-3:]:  # the lowest of each column
         axes.set_xlabel("Iteration")
         axes.tick_params(labelbottom=True)
     return figure

@@ -1,6 +1,6 @@
 """Train an autoencoder live: a slider for each λ, a button, and the losses and probes as they come."""
 
-import time
+from contextlib import suppress
 from dataclasses import replace
 
 import ipywidgets
@@ -11,17 +11,17 @@ from sklearn.metrics import r2_score
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.training import train
 from specnb.plots.history import training_history
-from specnb.widgets.picture import figure_png, picture, slider_grid
+from specnb.widgets.panel import TrainingPanel
+from specnb.widgets.picture import figure_png, slider_grid
 
 # λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long trainings, at 0.01 in short ones.
 LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
 PROBE_EVERY = 5  # epochs between linear probes
 PROBE_STARS = 2000  # most stars that fit, and that score, a probe
-DRAWING = 0.25  # largest fraction of the time that goes into pictures
 
 
 def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
@@ -29,7 +29,7 @@ def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     return r2_score(y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values")
 
 
-class TrainingPanel(ipywidgets.VBox):
+class DisentanglerTraining(TrainingPanel):
     """λ sliders, a Train button and the history of the training; made by `train_live`.
 
     Attributes
@@ -45,9 +45,10 @@ class TrainingPanel(ipywidgets.VBox):
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
+        super().__init__(epochs)
         self.train_spectra, self.test_spectra, self._config = train_spectra, test_spectra, config
         self._fitting, self._scoring = train_spectra[:PROBE_STARS], test_spectra[:PROBE_STARS]
-        self.model, self.linear, self.mlp, self._chance, self._history = None, {}, {}, {}, []
+        self.linear, self.mlp, self._chance = {}, {}, {}
         self.sliders = {name: self._slider(name) for name in config.labels}
         for name, value in config.lambdas.items():
             self._place(name, value)
@@ -56,14 +57,9 @@ class TrainingPanel(ipywidgets.VBox):
             value=config.bottleneck, description="objective",
         )  # fmt: skip
         self.epochs = ipywidgets.IntSlider(value=epochs, min=1, max=max(100, epochs), description="epochs")
-        self.button = ipywidgets.Button(description="Train", button_style="primary")
-        self.progress = ipywidgets.IntProgress(min=0, max=epochs)
-        self.readout = ipywidgets.HTML("λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it")
-        self.image = picture()
-        self.button.on_click(lambda _: self._clicked())
+        self.readout.value = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
         choices = ipywidgets.HBox([self.objective, self.epochs])
-        below = ipywidgets.HBox([self.button, self.progress, self.readout])
-        super().__init__([slider_grid(self.sliders.values()), choices, below, self.image])
+        self.children = [slider_grid(self.sliders.values()), choices, self._below, self.image]
         self._draw()
 
     @staticmethod
@@ -109,21 +105,17 @@ class TrainingPanel(ipywidgets.VBox):
         for name, value in lambdas.items():
             self._place(name, float(value))
         config = self.config
-        self.model, self.linear, self.mlp, self._history, self._drawn = None, {}, {}, [], (-np.inf, 0.0)
-        self.progress.max, self.progress.value, self.progress.bar_style = config.epochs, 0, ""
+        self._begin(config.epochs)
+        self.linear, self.mlp = {}, {}
         self.button.disabled = True
-        self._start = time.monotonic()
         try:
-            model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
-            self._say("probing with an MLP …")
-            self.mlp = self._mlp(model)
-        except (ArithmeticError, ValueError, OSError) as error:
-            self.progress.bar_style = "danger"
-            self._draw()
-            self.readout.value = f"<b style='color: #D55E00'>{error}</b>"
-            raise
+            with self._telling():
+                model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
+                self._say("probing with an MLP …")
+                self.mlp = dict(zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist()))
         finally:
             self.button.disabled = False
+            self._draw()
         self.model, self._history = model, model.history
         self.progress.value, self.progress.bar_style = config.epochs, "success"
         self._draw()
@@ -133,10 +125,8 @@ class TrainingPanel(ipywidgets.VBox):
         return model
 
     def _clicked(self):
-        try:
+        with suppress(*self.FAILURES):  # the panel tells them
             self.train()
-        except (ArithmeticError, ValueError, OSError):
-            pass  # the panel says it
 
     def _epoch(self, model):
         """Progress, a linear probe now and then, and a picture if there is time."""
@@ -148,20 +138,12 @@ class TrainingPanel(ipywidgets.VBox):
         if epoch in (1, self.epochs.value) or epoch % PROBE_EVERY == 0:
             self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
         self._say(f"epoch {epoch}")
-        ended, took = self._drawn
-        if time.monotonic() - ended > took / DRAWING:
-            start = time.monotonic()
-            self._draw()
-            self._drawn = time.monotonic(), time.monotonic() - start
+        self._draw_in_time()
 
     def _latents(self, model):
         """Latents and labels of the stars that fit a probe, and of those that score it."""
         sets = self._fitting, self._scoring
         return [part for s in sets for part in (model.encode(s), model.label_array(s.labels))]
-
-    def _mlp(self, model):
-        table = probe(*self._latents(model), model.labels)
-        return dict(zip(model.labels, table["mlp_r2"].tolist()))
 
     def figure(self):
         """The picture as a Figure."""
@@ -170,15 +152,12 @@ class TrainingPanel(ipywidgets.VBox):
     def _draw(self):
         self.image.value = figure_png(self.figure())
 
-    def _say(self, text):
-        self.readout.value = f"{text} · {time.monotonic() - self._start:.0f} s"
-
 
 def _options(stops):
     return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
 
 
-def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> TrainingPanel:
+def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> DisentanglerTraining:
     """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
 
     Parameters
@@ -192,7 +171,7 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
 
     Returns
     -------
-    TrainingPanel
+    DisentanglerTraining
         Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``, ``.figure()``.
 
     Raises
@@ -205,4 +184,4 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
         raise ValueError("lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas")
     for spectra in (train_spectra, test_spectra):
         label_array(spectra.labels, config.labels)
-    return TrainingPanel(train_spectra, test_spectra, config, epochs or config.epochs)
+    return DisentanglerTraining(train_spectra, test_spectra, config, epochs or config.epochs)
