@@ -73,7 +73,7 @@ responses = load_responses(APOGEE, path=study.input(APOGEE.responses_path))
 found = features(responses)
 native = responses.wavelength, responses.reference[None]
 giant = APOGEE.observe(*native, np.array([6.0]))[0]
-figure = hband.tour(emulator.wavelength, giant, marked(responses))
+figure = hband.tour(APOGEE, giant, marked(responses))
 study.figure(figure, "tour", "The H band of a K giant, features by group of elements.")
 
 # %%

@@ -261,7 +261,8 @@ study.figure(figure, "sweep", "Scores against the fraction hidden, the noise and
 # answer follow the thin lines when the star gets hotter, or poorer in metals, than those it was trained on?
 
 # %%
-explorer = explore_missing(experiment, translated)
+title = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
+explorer = explore_missing(experiment, translated, ("teff", "logg", "fe_h"), window, title)
 explorer
 
 # %%
@@ -300,7 +301,7 @@ caption = f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with
 formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {"excess": "+.3f", "error": ".3f", "model_depth": ".3f"}
 study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
 study.result("real_lines", len(table))
-figure = disagreements_figure(stars, best, coherence(stars, best), table, names)
+figure = disagreements_figure(stars, best, coherence(stars, best), table, names, zooms=(8634.1, 8504.3))
 study.figure(figure, "real_lines", caption)
 
 # %% [markdown]

@@ -20,6 +20,7 @@ from specnb.widgets import explore_missing
 PIXEL = APOGEE.pixels[1] - APOGEE.pixels[0]  # Å
 NAMES = list(APOGEE.elements)
 WINDOW = (15926.0, 16001.0)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
+TITLE = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
 PNG = b"\x89PNG\r\n"
 
 
@@ -186,7 +187,7 @@ def test_scores_that_are_nan_or_lack_the_reference():
 
 @pytest.fixture
 def explorer(experiment):
-    explorer = explore_missing(experiment, experiment.full, ("teff", "logg", "fe_h"), WINDOW)
+    explorer = explore_missing(experiment, experiment.full, ("teff", "logg", "fe_h"), WINDOW, TITLE)
     explorer.set("Si")
     return explorer
 

@@ -4,6 +4,7 @@ from astropy.table import Table
 from stand_in import SUN, StandIn
 
 from specnb.core.spectra import Spectra
+from specnb.surveys import RVS
 from specnb.widgets import browse_fits, explore_emulator
 
 EMULATOR = StandIn()
@@ -115,7 +116,7 @@ def test_browse_fits_shows_the_chosen_star(stars):
     fit["teff_error"] = 25.0
     fit["chi2_reduced"] = [1.0, 2.5]
     fit["flags"] = ["", "not_converged"]
-    browser = browse_fits(stars, EMULATOR(np.array(SUN)[None, :] * np.ones((2, 1))), fit)
+    browser = browse_fits(stars, EMULATOR(np.array(SUN)[None, :] * np.ones((2, 1))), fit, survey=RVS)
     assert "teff 5772 ± 25 K" in browser.readout.value
     pictures = count_pictures(browser)
     browser.show("halo dwarf")

@@ -113,12 +113,11 @@ class DisentanglerTraining(TrainingPanel):
                 model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
                 self._say("probing with an MLP …")
                 self.mlp = dict(zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist()))
+            self.model, self._history = model, model.history
+            self.progress.value, self.progress.bar_style = config.epochs, "success"
         finally:
             self.button.disabled = False
             self._draw()
-        self.model, self._history = model, model.history
-        self.progress.value, self.progress.bar_style = config.epochs, "success"
-        self._draw()
         probes = " · ".join(f"{name} {value:.2f}" for name, value in self.mlp.items())
         rms = np.sqrt(min(row["reconstruction"] for row in model.history))
         self._say(f"rms flux error {rms:.4f} · MLP probe R² {probes}")
