@@ -3,6 +3,7 @@
 import numpy as np
 
 from specnb.plots.live import LiveFigure, round_limit
+from specnb.plots.panels import name_ticks
 from specnb.plots.style import BLACK, BLUE, PAGE, SEQUENTIAL, SKY, axis_title, styled, symbol
 
 
@@ -37,11 +38,11 @@ class ConditionalFigure(LiveFigure):
             nothing, y + 0.19, "|", color=BLACK, markersize=11, label="nonlinear, all λ = 0", animated=True
         )[0]
         self._probes.set(
-            xlim=(-0.05, 1.05), xlabel="R² of probes on test stars", yticks=y, yticklabels=map(symbol, labels)
+            xlim=(-0.05, 1.05), xlabel="R² of probes on test stars"
         )
         self._probes.axvline(0, color=BLACK, linewidth=0.5)
         self._probes.yaxis.set_inverted(True)
-        self._probes.tick_params(axis="y", length=0)
+        name_ticks(self._probes.yaxis, [symbol(name) for name in labels])
         self._probes.legend(ncols=3, loc="lower right", bbox_to_anchor=(1.03, 1), columnspacing=1, borderaxespad=0.2)
         self._title = self._map.text(0, 1.03, "", transform=self._map.transAxes, animated=True)
         self.moving += [self._dots, *self._bars[0], *self._bars[1], self._marks, self._title]

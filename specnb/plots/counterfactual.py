@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from specnb.plots.panels import WAVELENGTH, name_ticks
 from specnb.plots.style import BLACK, COLUMN, GREY, PAGE, PALETTE, Figure, axis_title, styled, symbol
 
 
@@ -59,7 +60,7 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
         top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))  # no labels at the ends, which would meet
     panels[0, 0].set_ylabel("Change of flux")
     panels[1, 0].set_ylabel("Decoded − true")
-    figure.supxlabel("Vacuum wavelength (Å)", fontsize=8)
+    figure.supxlabel(WAVELENGTH, fontsize=8)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
     return figure
 
@@ -101,7 +102,6 @@ def counterfactual_errors(table):
             axes.axvline(border, color=GREY, linewidth=0.4)
         axes.set_xlim(-0.5, len(labels) - 0.5)
         axes.set_ylim(min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity])))
-        axes.tick_params(axis="x", length=0)
     slope, error = panels
     slope.set_ylabel("Slope, decoded on true")
     error.set_ylabel("Error / true change")
@@ -110,7 +110,8 @@ def counterfactual_errors(table):
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
     slope.text(0.99, 1.0, "right", transform=slope.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
     error.text(0.99, 1.0, "as no edit", transform=error.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
-    error.set_xticks(range(len(labels)), [_edit(label, _size(table, label), "±") for label in labels])
+    name_ticks(error.xaxis, [_edit(label, _size(table, label), "±") for label in labels])
+    slope.tick_params(axis="x", length=0)
     marks = [Line2D([], [], color=color, marker="s", linestyle="", label=name) for name, color in colors.items()]
     for marker, text in (("^", "step up"), ("v", "step down")):
         marks.append(Line2D([], [], color=GREY, marker=marker, linestyle="", label=text))

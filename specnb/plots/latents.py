@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from specnb.plots.panels import name_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -33,9 +34,9 @@ def tsne_panels(projections, labels, names):
     Parameters
     ----------
     projections : mapping of str to ndarray, shape (n, 2)
-        Title and map of each representation, as from `specnb.evaluate.probes.project`.
-    labels : Table, mapping or ndarray, shape (n, n_labels)
-        An array has its columns in the order of that one of `specnb.core.labels.LABEL_SETS` which has as many.
+        Title and map of each representation, as from `specnb.evaluate.projection.project`.
+    labels : Table or mapping of str to array_like
+        Of the stars, in the order of the maps.
     names : sequence of str
         Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a value are left out.
 
@@ -46,7 +47,7 @@ def tsne_panels(projections, labels, names):
     Raises
     ------
     ValueError
-        If a map has not one row a star, or there is no such label.
+        If a map does not have one row for each star, or there is no such label.
     """
     figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
     panels = figure.subplots(len(projections), len(names), squeeze=False)
@@ -80,7 +81,7 @@ def probe_bars(table):
     Parameters
     ----------
     table : Table
-        A row a setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``, and optionally ``floor``
+        One row for each setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``, and optionally ``floor``
         and ``ceiling``, R² that no code can fall below or exceed, NaN where there is none. Settings and labels are
         shown in the order in which they first appear.
 
@@ -119,10 +120,8 @@ def probe_bars(table):
                 if np.isfinite(r2).any():
                     seen[name] = axes.vlines(np.nanmean(r2), row - 0.4, row + 0.4, color=color, linewidth=1.2)
             axes.axhline(row + 0.5, color=GREY, linewidth=0.3)
-        axes.set(
-            xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1), yticks=range(len(settings)), yticklabels=settings
-        )
-        axes.tick_params(axis="y", length=0)
+        axes.set(xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1))
+        name_ticks(axes.yaxis, settings)
     panels[0].set_xlim(LEAST, 1.05)
     panels[0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
     seen[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line

@@ -1,6 +1,7 @@
 """What many figures have in common: grids of panels, a panel for each detector, and names that have room."""
 
 import numpy as np
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from specnb.core.wavelength import detectors
 from specnb.plots.style import PAGE, Figure
@@ -64,6 +65,19 @@ def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
         axes.set_xlim(wavelength[part][[0, -1]])
     panels[-1].set_xlabel(WAVELENGTH)
     return figure, list(zip(parts, panels))
+
+
+def name_ticks(axis, names):
+    """Names at 0, 1, 2, ... of an axis, without marks."""
+    axis.set_ticks(range(len(names)), names)
+    axis.set_tick_params(which="both", length=0)
+
+
+def plain_ticks(axis, values, text="{:g}".format):
+    """Ticks at some values, written as plain numbers, as far as the axis reaches."""
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(lambda value, _: text(value).replace("-", "−"))
+    axis.set_minor_locator(NullLocator())
 
 
 def with_gaps(wavelength, values) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Figures of how well missing lines are recovered: depths, elements, and what both depend on."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from specnb.plots.missing import COLORS, OTHER
+from specnb.plots.panels import name_ticks, plain_ticks
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
 from specnb.missing.scores import DEEP
 
@@ -12,7 +12,7 @@ SHOWN = (0.4, 1.6)  # of recovered over true depth; what is beyond is an arrowhe
 LINEAR = "linear start"  # the translator before its training: often the same, so drawn in another way
 MODELS = {"translated": BLUE, LINEAR: GREEN, "baseline": ORANGE, "full emulator": BLACK}
 REFERENCE = {"fraction": 0.3, "noise": 1.0}  # from which a column of panels departs in one quantity; and most n_stars
-MEDIAN_SNR = 130.0  # of the stars with noise 1, by `specnb.surveys.apogee.population`
+MEDIAN_SNR = 130.0  # of the stars with noise 1, by `specnb.surveys.apogee.stars`
 QUANTITIES = {"fraction": "Fraction of features hidden", "noise": "Median S/N", "n_stars": "Stars of each domain"}
 SCORES = {
     "depth": "Recovered /\ntrue depth (median)",
@@ -34,13 +34,13 @@ def score_figure(table):
     Parameters
     ----------
     table : Table
-        A row a model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``, ``n_stars``, ``seed``; and the
+        One row for each model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``, ``n_stars``, ``seed``; and the
         keys of `specnb.missing.scores.summary`. The reference is `REFERENCE` and the most common ``n_stars``.
 
     Returns
     -------
     Figure
-        A point a seed, lines through the medians.
+        One point for each seed, and lines through their medians.
 
     Raises
     ------
@@ -104,9 +104,7 @@ def _ticks(axes, x):
     """A logarithmic axis with a tick at each value, as plain numbers."""
     values = np.unique(x)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(values))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value > 5 else f"{value:g}"))
+    plain_ticks(axes.xaxis, values, lambda value: f"{value:,.0f}" if value > 5 else f"{value:g}")
     axes.set_xlim(values[0] / 1.4, values[-1] * 1.4)
 
 
@@ -164,8 +162,8 @@ def elements_figure(elements):
     Returns
     -------
     Figure
-        A row an element, with the number of its missing features; that which lacks most on top. Without precision: nothing
-        was found.
+        One row for each element, with the number of its missing features; the element that lacks most is on top. An
+        element without a mark for precision was not found anywhere.
     """
     rows = elements[elements["missing"] > 0]
     rows = rows[np.argsort(-np.asarray(rows["missing"]), kind="stable")]
@@ -180,8 +178,7 @@ def elements_figure(elements):
         axes.plot(
             np.asarray(rows[name], float), at, marker, ms=size, mfc="none", color=color, label=title, clip_on=False
         )
-    axes.set_yticks(places, [f"{row['element']} ({row['missing']})" for row in rows])
-    axes.tick_params(axis="y", length=0)
+    name_ticks(axes.yaxis, [f"{row['element']} ({row['missing']})" for row in rows])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.4, -0.6), xlabel="Score")
     figure.legend(loc="outside upper center", ncols=2)
     return figure

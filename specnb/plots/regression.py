@@ -4,9 +4,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from specnb.plots.panels import panel_grid
+from specnb.plots.panels import name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     COLUMN,
@@ -99,11 +98,8 @@ def mae_bars(table, floor=None):
         published = column(rows, "published_gain")
         axes.plot(at, 1 - published / 100, "D", markersize=3.5, markerfacecolor="white", markeredgecolor=BLACK)
     axes.axhline(1, color=BLACK, linewidth=0.6)
-    axes.yaxis.set_major_locator(FixedLocator(RATIOS))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(range(len(spectra)), [_spectra_error(row) for row in spectra.values()])
-    axes.tick_params(axis="x", length=0)
+    plain_ticks(axes.yaxis, RATIOS)
+    name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra.values()])
     axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
     handles = [Patch(color=color, label=name) for name, color in zip(names, PALETTE)]
     handles.append(Line2D([], [], color=BLACK, linestyle="", marker="D", markersize=3.5, markerfacecolor="white",

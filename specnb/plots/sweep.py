@@ -3,9 +3,9 @@
 import textwrap
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from specnb.plots.panels import panel_grid
+from specnb.plots.panels import panel_grid, plain_ticks
 from specnb.plots.style import BLUE, COLUMN, GREY, axis_title, column, styled
 
 MANY_DECADES = 10.0  # ratio of the values of x from which on their axis is logarithmic
@@ -79,6 +79,5 @@ def _scale(axes, values):
     else:
         axes.set_xscale("symlog", linthresh=sizes.min())
     if len(values) <= FEW_VALUES:
-        axes.xaxis.set_major_locator(FixedLocator(values))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+        plain_ticks(axes.xaxis, values)
     axes.xaxis.set_minor_locator(NullLocator())

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from scipy.stats import norm
 
-from specnb.plots.panels import WAVELENGTH, panel_grid
+from specnb.plots.panels import WAVELENGTH, name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -48,7 +48,7 @@ def mixing_maps(panels, auc=None):
     Parameters
     ----------
     panels : mapping of str to mapping of str to ndarray, shape (n, 2)
-        By title two sets by name, as from `specnb.evaluate.two_sample.project`: "synthetic", "translated", "observed" have
+        By title two sets by name, as from `specnb.evaluate.projection.project_two`: "synthetic", "translated", "observed" have
         their own colours.
     auc : mapping of str to (float, float), optional
         By title the AUC and its scatter, as from `specnb.evaluate.two_sample.best_auc`.
@@ -131,7 +131,7 @@ def residual_bands(wavelength, fits):
             axes.set(xlim=x[[0, -1]], ylim=(-reach, reach))
             ticks, room = MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]), 0.08 * np.ptp(x)
             axes.set_xticks(ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)])  # clear of the next detector's
-            _plain_ticks(axes.yaxis, reach)
+            _both_ticks(axes.yaxis, reach)
         _open_gaps(panels)
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
@@ -143,12 +143,10 @@ def residual_bands(wavelength, fits):
     return figure
 
 
-def _plain_ticks(axis, reach):
+def _both_ticks(axis, reach):
     """Ticks of an axis that is linear to ±3 and logarithmic beyond, as plain numbers."""
     ticks = [tick for tick in (1, 2, 3, 10, 100, 1000, 10_000) if tick < reach]
-    axis.set_ticks([*(-tick for tick in ticks[::-1]), 0, *ticks])
-    axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
-    axis.set_ticks([], minor=True)
+    plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
 
 
 def _open_gaps(panels):
@@ -224,13 +222,11 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     reach = max(np.nanmax(np.abs(bias)) * 1.3, 2.0)
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.3)
     axes.set(xlim=(-reach, reach), ylim=(len(labels) - 0.4, -0.6), xlabel=f"Median bias / {UNITS[unit]}")
-    axes.set_yticks(place, [symbol(name) for name in labels])
-    _plain_ticks(axes.xaxis, reach)
-    axes.tick_params(axis="y", which="both", length=0)
+    name_ticks(axes.yaxis, [symbol(name) for name in labels])
+    _both_ticks(axes.xaxis, reach)
     limits = axes.twinx()
     limits.set_ylim(axes.get_ylim())
-    limits.set_yticks(place, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
-    limits.tick_params(axis="y", length=0)
+    name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
     limits.set_title("at limit", loc="right", fontsize=7)
     falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
     axes.set_title(f"nearer to 0 in {falls} of {len(labels)} labels", loc="left", fontsize=7)
