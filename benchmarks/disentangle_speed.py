@@ -18,9 +18,9 @@ import torch
 from astropy.table import Table
 
 from specnb.disentangle import DisentangleConfig
-from specnb.disentangle.trainer import Trainer
+from specnb.disentangle.train import DisentangleTraining
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_PIXELS
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 PAPER = 51_444  # its training spectra
 PEER = 15_000  # those of a run of the authors' TensorFlow code: 8-12 s an epoch on two cores with a batch of 64
@@ -46,11 +46,11 @@ def measure(n, batch, repeats):
     """Least seconds of an epoch and of its floor for n training spectra, and the floor's operations in products."""
     lambdas = {"teff": -0.01, "logg": -0.01, "m_h": 0.01, "alpha_fe": 0.01}
     config = DisentangleConfig(lambdas=lambdas, batch=batch, validation=VALIDATION, device="cpu")
-    trainer = Trainer(noise(round(n / (1 - VALIDATION))), config)
+    trainer = DisentangleTraining(noise(round(n / (1 - VALIDATION))), config)
     floor = Floor(config, trainer.model.networks.parameters())
     steps = trainer.steps
-    floor.epoch(2), trainer.epoch()  # warm up
-    times = np.array([(clock(trainer.epoch), clock(lambda: floor.epoch(steps))) for _ in range(repeats)])
+    floor.epoch(2), trainer.advance()  # warm up
+    times = np.array([(clock(trainer.advance), clock(lambda: floor.epoch(steps))) for _ in range(repeats)])
     return *times.min(axis=0), floor.operations * steps
 
 

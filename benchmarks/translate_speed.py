@@ -18,8 +18,7 @@ import specnb
 from specnb.fitting.pulls import interior_stars
 from specnb.translate import CONFIGS, PAPER
 from specnb.translate.domains import STARS, true_labels
-from specnb.translate.trainer import WATCHED, Trainer
-from specnb.translate.training import REPORTS
+from specnb.translate.train import REPORTS, WATCHED, TranslateTraining
 
 CASES = [("rvs", CONFIGS["rvs"]), ("apogee", CONFIGS["apogee"]), ("rvs", PAPER), ("apogee", PAPER)]
 FEW = 64  # watched spectra of the report that is timed
@@ -49,7 +48,7 @@ def untrained(band, config):
     """A training that has not begun, on few stars: a step takes as long as with many."""
     emulator = specnb.load_emulator(band)
     stars = interior_stars(emulator, max(32, 2 * config.batch), snr=100.0, seed=1)
-    return Trainer(emulator, true_labels(stars.labels, emulator), stars, config)
+    return TranslateTraining(emulator, true_labels(stars.labels, emulator), stars, config)
 
 
 def median(function, n):

@@ -69,7 +69,12 @@ study.figure(coverage, "grid_coverage", "The grid's spectra in the Kiel and abun
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
 path = artifact(
-    "emulator", config, ".safetensors", make=lambda path: train_emulator(grid, config).save(path), data=[RVS.grid_path]
+    "emulator",
+    config,
+    ".safetensors",
+    make=lambda path: train_emulator(grid, config).save(path),
+    data=[RVS.grid_path],
+    code=train_emulator,
 )
 trained = Emulator.load(path, RVS)
 study.result("live_training_seconds", trained.card["seconds"], "s")

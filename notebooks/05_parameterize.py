@@ -44,7 +44,8 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
 from specnb.evaluate.probes import information_ceiling
-from specnb.disentangle.regress import BEST, ENTANGLED_IN, FAITHFUL, IMPROVEMENT, compare, errors, training_times
+from specnb.disentangle.regress import BEST, FAITHFUL, errors
+from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.disentangle.score import regress
 from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
 from specnb.surveys import RVS

@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 
 from specnb.surveys.apogee import archive
-from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 
 
 def star_file(path, star="2M00000000+0000000"):

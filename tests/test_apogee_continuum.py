@@ -9,7 +9,8 @@ from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
 from specnb.surveys.apogee.continuum import BATCH, DETECTOR_EDGES, FILE, LEAST_PIXELS, continuum, continuum_pixels, normalize
-from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.core.wavelength import detectors
 
 N = len(APOGEE_PIXELS)
 

@@ -8,13 +8,16 @@ from specnb.surveys.apogee import mock
 from specnb.surveys.apogee.continuum import continuum, normalize
 from specnb.surveys.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
 from specnb.surveys.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
-from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock, write_mock
-from specnb.surveys.apogee.population import draw_stars
-from specnb.emulator.model import Emulator, Network
-from specnb.core.labels import APOGEE_LABELS
-from specnb.surveys.rvs.population import Population
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import draw_stars
+from specnb.emulator.model import Emulator
+from specnb.emulator.network import Network
+from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
+from specnb.surveys.population import Population
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import APOGEE_PIXELS, APOGEE_RESOLVING_POWER, C_KM_S
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
+from specnb.core.wavelength import C_KM_S
 
 PIXELS = np.arange(len(APOGEE_PIXELS))
 # one narrow line near the blue end, in the middle and near the red end of each detector

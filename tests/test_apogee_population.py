@@ -1,19 +1,11 @@
 import numpy as np
 import pytest
 
-from specnb.surveys.apogee.population import (
-    ALPHA,
-    APOGEE_POPULATION,
-    CARBON_PER_NITROGEN,
-    SNR,
-    SPEED,
-    TRENDS,
-    draw_stars,
-    giant_branch,
-    scaled_metallicity,
-)
-from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LARGEST_C_O, lowest_logg, where_sampled
-from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, microturbulence
+from specnb.surveys.apogee.stars import ALPHA, APOGEE_POPULATION, CARBON_PER_NITROGEN, SNR, SPEED, TRENDS, giant_branch, scaled_metallicity
+from specnb.surveys.population import draw_stars
+from specnb.surveys.apogee.survey import ELEMENTS as APOGEE_ELEMENTS, LABELS as APOGEE_LABELS, LARGEST_C_O, inside as where_sampled
+from specnb.surveys.kiel import lowest_logg
+from specnb.surveys.population import COMPONENTS, STAGES, Population, microturbulence
 
 N = 40_000
 

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import specnb.core.artifacts
+from specnb.core.artifacts import artifact, artifact_path
+from specnb.core.sources import EVERYTHING, code_digest
+from specnb.disentangle.experiment import Experiment
 from specnb.emulator.accuracy import accuracy, accuracy_by_label
-from specnb.core.artifacts import artifact
+from specnb.emulator.train import train_emulator
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,60 @@ def test_nothing_is_left_of_a_failure(folder):
     with pytest.raises(RuntimeError, match="stopped"):
         artifact("model", Config(), ".txt", fail)
     assert list((folder / "artifacts").iterdir()) == []
+
+
+@pytest.fixture
+def imported(monkeypatch):
+    """Let modules of specnb have been imported with other texts."""
+    return lambda texts: monkeypatch.setattr(
+        specnb.core.artifacts, "SOURCES", specnb.core.artifacts.SOURCES | texts
+    )
+
+
+def paths():
+    """Where the artifacts of the autoencoders, of an emulator and of unknown code would be."""
+    return [
+        artifact_path("x", Config(), ".txt", code=code)
+        for code in (Experiment, train_emulator, None)
+    ]
+
+
+def test_a_comment_anywhere_makes_nothing_anew(imported):
+    before = paths()
+    imported(
+        {name: f"# A comment.\n{text}" for name, text in specnb.core.artifacts.SOURCES.items()}
+    )
+    assert paths() == before
+
+
+@pytest.mark.parametrize(
+    "module, same",
+    [
+        ("specnb.widgets.picture", [True, True, False]),
+        ("specnb.disentangle.networks", [False, True, False]),
+        ("specnb.core.broadening", [False, False, False]),
+    ],
+)
+def test_only_what_imports_a_changed_module_is_made_anew(imported, module, same):
+    before = paths()
+    imported({module: specnb.core.artifacts.SOURCES[module] + "x = 1\n"})
+    assert [new == old for new, old in zip(paths(), before)] == same
+
+
+def test_code_that_makes_an_artifact_is_that_of_make(folder):
+    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path(
+        "x", Config(), ".txt"
+    )  # not of specnb
+    sources = specnb.core.artifacts.SOURCES
+    assert code_digest([Experiment.__module__], sources) != code_digest([EVERYTHING], sources)
+    made = artifact(
+        "x", Config(), ".txt", lambda path: path.write_text("model"), code=train_emulator
+    )
+    assert (
+        made
+        == artifact_path("x", Config(), ".txt", code=train_emulator)
+        != artifact_path("x", Config(), ".txt")
+    )
 
 
 def test_accuracy_separates_spectra_and_pixels():

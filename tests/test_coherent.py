@@ -8,13 +8,16 @@ from astropy.table import Table
 import specnb
 from specnb.simulator.features import ELEMENTS
 from specnb.plots.disagreements import disagreements as draw
-from specnb.surveys.rvs.archive import data_folder, real_stars
+from specnb.core.paths import data_folder
+from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.lines import CA_II_TRIPLET
 from specnb.missing.coherent import KINDS, coherence, disagreements, robust_fit
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, RVS_STARS, load_responses
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_PIXELS, vacuum_from_air
+from specnb.surveys.rvs.pixels import RVS_PIXELS
+from specnb.core.wavelength import vacuum_from_air
 
 SILICON, TITANIUM = (float(vacuum_from_air(air)) for air in (8556.78, 8682.98))  # vacuum Å
 MISSING = 8605.0  # vacuum Å, where spectra of FGK stars are empty
@@ -32,7 +35,7 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def clean(emulator):
-    return make_mock(emulator, MockConfig.clean(n_stars=30, seed=3))[0]
+    return make_mock(emulator, RvsMockConfig.clean(n_stars=30, seed=3))[0]
 
 
 def changed(stars, change):

@@ -7,15 +7,16 @@ from stand_in import StandIn
 from specnb.surveys.rvs import mock
 from specnb.disentangle import DisentangleConfig, counterfactual, train
 from specnb.disentangle.counterfactual import EDITS, counterfactual_changes, counterfactual_errors, true_change
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
 from specnb.plots import counterfactual as figures
 from specnb.plots.style import COLUMN, PAGE
-from specnb.surveys.rvs.mock import MockConfig, make_mock, remake
-from specnb.core.wavelength import RVS_PIXELS
+from specnb.surveys.rvs.mock import RvsMockConfig, remake
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 EMULATOR = StandIn()
-CONFIG = MockConfig(n_stars=48, seed=5)
+CONFIG = RvsMockConfig(n_stars=48, seed=5)
 OBSERVED, TRUTH = make_mock(EMULATOR, CONFIG)
 
 
@@ -56,7 +57,7 @@ def test_same_labels_give_the_same_spectra_in_any_order_and_batch(monkeypatch):
 
 
 def test_an_edited_star_keeps_its_continuum_and_its_interstellar_band():
-    config = MockConfig.clean(n_stars=40, continuum=0.02, interstellar_band=0.1)
+    config = RvsMockConfig.clean(n_stars=40, continuum=0.02, interstellar_band=0.1)
     _, truth = make_mock(EMULATOR, config)
     edited = counterfactual.shifted(truth.labels, "m_h", 0.3)
     assert edited["teff"].unit == truth.labels["teff"].unit == "K"
@@ -72,7 +73,7 @@ def test_an_edited_star_keeps_its_continuum_and_its_interstellar_band():
 
 
 def test_true_change_is_that_of_the_simulator():
-    config = MockConfig.clean(n_stars=20)
+    config = RvsMockConfig.clean(n_stars=20)
     _, truth = make_mock(EMULATOR, config)
     values = label_array(truth.labels, EMULATOR.labels)
     expected = EMULATOR(values + 300.0 * np.eye(6)[0]) - EMULATOR(values)
@@ -141,7 +142,7 @@ def test_errors_name_the_remedy():
     with pytest.raises(ValueError, match="not the same stars"):
         errors(observed=OBSERVED[::-1])
     with pytest.raises(ValueError, match="do not give these true spectra"):
-        errors(config=MockConfig(n_stars=48, seed=6))
+        errors(config=RvsMockConfig(n_stars=48, seed=6))
     with pytest.raises(ValueError, match="at least one model"):
         errors(models={})
     with pytest.raises(ValueError, match="model 'a' does not take vmicro"):

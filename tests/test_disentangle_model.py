@@ -9,9 +9,11 @@ from torch import nn
 
 from specnb.disentangle import DisentangleConfig, Disentangler, train
 from specnb.disentangle.model import OutsideBinsWarning
-from specnb.disentangle.networks import Discriminators, bin_loss
-from specnb.disentangle.scales import Scales, label_array
-from specnb.disentangle.trainer import Trainer
+from specnb.disentangle.losses import bin_cross_entropy
+from specnb.disentangle.networks import Discriminators
+from specnb.core.labels import label_array
+from specnb.disentangle.scales import Scales
+from specnb.disentangle.train import DisentangleTraining
 from specnb.core.spectra import Spectra
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
@@ -70,12 +72,12 @@ def test_batched_discriminators_are_separate_perceptrons():
         torch.testing.assert_close(logits, nn.Sequential(*layers[:-1])(z[k]))
 
 
-def test_bin_loss_is_the_binary_cross_entropy_summed_over_bins():
+def test_bin_cross_entropy_is_the_binary_cross_entropy_summed_over_bins():
     torch.manual_seed(1)
     logits, index = 5 * torch.randn(4, 9, 10), torch.randint(10, (4, 9))
     target = nn.functional.one_hot(index, 10).float()
     expected = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1)
-    torch.testing.assert_close(bin_loss(logits, index), expected)
+    torch.testing.assert_close(bin_cross_entropy(logits, index), expected)
 
 
 def test_scales_leave_masked_pixels_out(spectra):
@@ -98,12 +100,12 @@ def test_labels_outside_the_bins_fall_in_the_end_bins(spectra):
 
 def test_validation_stars_set_no_scale_and_no_bin(spectra):
     config = DisentangleConfig(**SMALL, lambdas={"teff": 0.01})
-    before = Trainer(spectra, config)
+    before = DisentangleTraining(spectra, config)
     rows = before.validation.numpy()
     assert len(rows) == 20
     flux, teff = spectra.flux.copy(), np.array(spectra.labels["teff"])
     flux[rows], teff[rows] = 9, 9000
-    after = Trainer(replace(changed(spectra, teff=teff), flux=flux), config)
+    after = DisentangleTraining(replace(changed(spectra, teff=teff), flux=flux), config)
     for name, value in vars(before.model.scales).items():
         np.testing.assert_array_equal(getattr(after.model.scales, name), value)
     assert (after.data[3][rows, 0] == 9).all()
@@ -194,9 +196,11 @@ def test_without_lambda_there_are_no_discriminators(spectra):
         ({"lambdas": {"vbroad": 1}}, "there is a λ for 'vbroad'.* It has: teff, logg, m_h, alpha_fe"),
         ({"lambdas": {"teff": float("nan")}}, "λ of teff is nan: it must be a finite number"),
         ({"lambdas": {"teff": "large"}}, "λ of teff is 'large': it must be a finite number"),
-        ({"labels": ("teff", "colour")}, "labels are .*colour.*: name some of"),
+        ({"labels": "m_h"}, "labels are 'm_h': name columns of the catalogue"),
+        ({"labels": ()}, "labels are .*: name columns of the catalogue"),
         ({"labels": ("teff", "teff")}, "each once"),
         ({"latent": 2.5}, "latent is 2.5: it must be an integer"),
+        ({"joint": "yes"}, "joint is 'yes': it must be True or False"),
         ({"bins": 1}, "bins is 1: it must be an integer from 2 to 1000"),
         ({"hidden": (0,)}, "each needs at least 1"),
         ({"hidden": (2.5,)}, "each needs at least 1"),
@@ -209,6 +213,15 @@ def test_bad_configuration(change, message):
     with pytest.raises(ValueError, match=message) as raised:
         DisentangleConfig(**change)
     assert "\n" not in str(raised.value)
+
+
+def test_any_column_of_the_catalogue_may_be_a_label(spectra):
+    config = DisentangleConfig(**SMALL, labels=("teff", "colour"), lambdas={"colour": 0.01})
+    with pytest.raises(ValueError, match="the catalogue has no column colour: it has teff"):
+        train(spectra, config, progress=False)
+    colour = np.linspace(0.2, 1.5, len(spectra))
+    model = train(changed(spectra, colour=colour), config, progress=False)
+    assert model.labels == ("teff", "colour") and "discriminator_colour" in model.history[-1]
 
 
 def test_unknown_option():

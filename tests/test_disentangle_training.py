@@ -13,9 +13,12 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 import specnb
-from specnb.disentangle import DisentangleConfig, train, training
-from specnb.disentangle.trainer import Diverged, Trainer
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.core import training
+from specnb.core.training import Diverged
+from specnb.disentangle import DisentangleConfig, train
+from specnb.disentangle.train import DisentangleTraining
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 
 FIXED = {"teff": 0.3, "logg": -0.7, "alpha_fe": 0.1}
 CONDITIONAL = {"lambda_range": 0.5, "bottleneck": 0.02}
@@ -91,17 +94,17 @@ def losses(trainer, networks, rows, lambdas, noise):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_one_backward_pass_has_the_gradients_of_all_losses(spectra, name, monkeypatch):
     setup = config(**OBJECTIVES[name])
-    trainer = Trainer(spectra, setup)
+    trainer = DisentangleTraining(spectra, setup)
     trainer.model.networks.double()
     trainer.data = [each.double() if each.is_floating_point() else each for each in trainer.data]
-    trainer.weights = torch.tensor(setup.weights, dtype=torch.float64)
+    trainer.lambdas = torch.tensor(setup.weights, dtype=torch.float64)
     rows = trainer.train[:50]
     random = torch.Generator().manual_seed(5)
     noise = torch.randn((50, setup.latent), generator=random, dtype=torch.float64)
     lambdas = None
     if setup.lambda_range:
         lambdas = 2 * torch.rand((50, 4), generator=random, dtype=torch.float64) - 1
-    monkeypatch.setattr(trainer, "_noise", lambda shape, random: noise)
+    monkeypatch.setattr(torch, "randn", lambda *shape, **options: noise)
     monkeypatch.setattr(trainer, "_drawn_lambdas", lambda n, random: lambdas)
 
     networks = deepcopy(trainer.model.networks)
@@ -128,7 +131,7 @@ def test_one_backward_pass_has_the_gradients_of_all_losses(spectra, name, monkey
 
 @pytest.mark.parametrize("floor", [0.0, 0.02])
 def test_reconstruction_loss_counts_good_pixels_only(spectra, floor):
-    trainer = Trainer(spectra, config(error_floor=floor))
+    trainer = DisentangleTraining(spectra, config(error_floor=floor))
     loss, _, _ = trainer._forward(torch.arange(len(spectra)), None, None)
     difference = (spectra.flux - trainer.model.reconstruct(spectra)).astype(float)
     weight = np.where(spectra.mask, 0, 1 / (spectra.flux_error.astype(float) ** 2 + floor**2) if floor else 1)
@@ -144,7 +147,7 @@ def test_flux_of_a_masked_pixel_changes_nothing(spectra):
 
 
 def test_chance_is_the_entropy_of_the_bins(spectra):
-    trainer = Trainer(spectra, config(lambdas=FIXED, bins=4))
+    trainer = DisentangleTraining(spectra, config(lambdas=FIXED, bins=4))
     rows = trainer.train.numpy()
     for k, name in enumerate(LABELS):
         share = np.histogram(spectra.labels[name][rows], bins=4)[0] / len(rows)
@@ -155,7 +158,7 @@ def test_chance_is_the_entropy_of_the_bins(spectra):
 def test_the_epoch_is_chosen_by_a_loss_that_does_not_reward_untrained_discriminators(spectra):
     lambdas = {"teff": 0.3, "logg": -0.7, "m_h": 20.0, "alpha_fe": 0.0}
     setup = config(lambdas=lambdas, bottleneck=0.02, epochs=25, learning_rate=0.01)
-    chance = dict(zip(LABELS, Trainer(spectra, setup).chance.tolist()))
+    chance = dict(zip(LABELS, DisentangleTraining(spectra, setup).chance.tolist()))
     worse = 0
     for row in fit(spectra, setup).history:
         expected = row["reconstruction"] + 0.02 * row["rate"]
@@ -169,8 +172,8 @@ def test_the_epoch_is_chosen_by_a_loss_that_does_not_reward_untrained_discrimina
 
 @pytest.mark.parametrize("changes", [{"lambda_range": 0.02}, {"bottleneck": 1e-2}, {}])
 def test_the_same_weights_have_the_same_validation_loss(spectra, changes):
-    trainer = Trainer(spectra, config(**changes))
-    trainer.epoch()
+    trainer = DisentangleTraining(spectra, config(**changes))
+    trainer.advance()
     before = trainer.random.get_state()
     assert trainer._validate() == trainer._validate()
     assert torch.equal(trainer.random.get_state(), before)
@@ -180,7 +183,7 @@ def test_an_empty_bin_is_no_error(spectra):
     edges = np.linspace(4000, 7000, 11)
     teff = np.array(spectra.labels["teff"])
     gap = changed(spectra, teff=np.where((teff > edges[4]) & (teff < edges[6]), edges[3] + 1, teff))
-    trainer = Trainer(gap, config(lambdas=FIXED))
+    trainer = DisentangleTraining(gap, config(lambdas=FIXED))
     assert set(trainer.data[3][:, 0].tolist()) == {0, 1, 2, 3, 6, 7, 8, 9}
     assert np.isfinite(trainer.chance.numpy()).all()
     assert np.isfinite(list(fit(gap, config(lambdas=FIXED)).history[-1].values())).all()
@@ -197,14 +200,14 @@ def test_more_steps_of_the_discriminators_follow_the_latents_more_closely(spectr
 
 def test_negative_lambda_keeps_a_label_in_the_latents_and_positive_lambda_removes_it():
     """On 1,500 mock stars; the last three epochs of three seeds against a discriminator that knows no latents."""
-    _, truth = make_mock(specnb.load_emulator("rvs"), MockConfig(n_stars=1500, seed=1))
+    _, truth = make_mock(specnb.load_emulator("rvs"), RvsMockConfig(n_stars=1500, seed=1))
     for seed in (1, 2, 3):
         relative = {}
         for sign in (-1, 1):
             setup = DisentangleConfig(lambdas={"teff": 0.01 * sign}, hidden=(64,), latent=10, discriminator=(32,),
                                       learning_rate=0.01, epochs=20, patience=20, seed=seed, device="cpu")  # fmt: skip
             found = [row["discriminator_teff"] for row in fit(truth, setup).history[-3:]]
-            relative[sign] = np.mean(found) / Trainer(truth, setup).chance[0].item()
+            relative[sign] = np.mean(found) / DisentangleTraining(truth, setup).chance[0].item()
         assert relative[-1] < 0.8
         assert 0.9 < relative[1] < 1.2
 
@@ -317,7 +320,7 @@ def test_a_resumed_run_remembers_its_best_epoch(spectra, eager, tmp_path):
 def test_a_killed_process_resumes_exactly(spectra, eager, tmp_path):
     code = """
 import os, signal, sys
-from specnb.disentangle import training
+from specnb.core import training
 from test_disentangle_training import config, fit, toy, FIXED
 training.CHECKPOINT_SECONDS = -1.0
 

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 import specnb
-from specnb.emulator.model import Emulator, Network, OutsideHullWarning
-from specnb.core.labels import RVS_LABELS
+from specnb.emulator.model import Emulator, OutsideHullWarning
+from specnb.emulator.network import Network
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
 
 SUN = [5772.0, 4.44, 0.0, 0.0, 1.0, 2.0]
 GIANT = [4500.0, 2.0, -0.3, 0.1, 1.6, 6.0]

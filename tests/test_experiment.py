@@ -9,16 +9,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import specnb.core.artifacts
-from specnb.disentangle import DisentangleConfig, Disentangler, train, training
+from specnb.core import training
+from specnb.disentangle import DisentangleConfig, Disentangler, train
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import BOTTLENECK, ENTANGLED, PAPER, TEST, Experiment, reference_stars, trained
 from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
-from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress, spread
-from specnb.disentangle.trainer import Trainer
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
+from specnb.evaluate.spread import spread
+from specnb.disentangle.train import DisentangleTraining
+from specnb.surveys.rvs.mock import RvsMockConfig
 
-SURVEY = MockConfig(n_stars=300, seed=3)
+SURVEY = RvsMockConfig(n_stars=300, seed=3)
 SMALL = DisentangleConfig(hidden=(16,), latent=4, discriminator=(8,), epochs=2, device="cpu")
 
 
@@ -43,13 +45,13 @@ def folder(monkeypatch, tmp_path):
 @pytest.fixture
 def epochs(monkeypatch):
     """Counts the epochs that are trained, by seed."""
-    seen, epoch = [], Trainer.epoch
+    seen, epoch = [], DisentangleTraining.advance
 
     def counted(self):
         seen.append(self.config.seed)
         return epoch(self)
 
-    monkeypatch.setattr(Trainer, "epoch", counted)
+    monkeypatch.setattr(DisentangleTraining, "advance", counted)
     return seen
 
 
@@ -132,7 +134,7 @@ def test_a_second_run_does_not_train(stars, folder, epochs):
 def test_a_killed_training_goes_on(stars, folder, monkeypatch):
     config = replace(SMALL, epochs=4)
     whole = train(stars.train, config, progress=False)
-    run, epoch, seen = Experiment(SURVEY, config), Trainer.epoch, []
+    run, epoch, seen = Experiment(SURVEY, config), DisentangleTraining.advance, []
 
     def killed(self):
         if len(self.history) == 3:
@@ -144,12 +146,12 @@ def test_a_killed_training_goes_on(stars, folder, monkeypatch):
         return epoch(self)
 
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(Trainer, "epoch", killed)
+    monkeypatch.setattr(DisentangleTraining, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         run.run(stars.train)
     (checkpoint,) = folder.iterdir()
     assert checkpoint.suffix == ".checkpoint"
-    monkeypatch.setattr(Trainer, "epoch", counted)
+    monkeypatch.setattr(DisentangleTraining, "advance", counted)
     path = run.run(stars.train)
     assert seen == [4]
     assert list(folder.iterdir()) == [path]

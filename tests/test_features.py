@@ -3,22 +3,11 @@ import pytest
 from h_band import GIANT, VBROAD, linear_emulator
 
 from specnb.emulator.accuracy import derivative_pairs
-from specnb.simulator.features import (
-    ELEMENTS,
-    GROUPS,
-    LEAST,
-    PEAK,
-    element_of,
-    elements_at,
-    features,
-    group_of,
-    h_band_lines,
-    marked,
-    strongest,
-)
-from specnb.core.labels import APOGEE_LABELS
+from specnb.simulator.features import ELEMENTS, GROUPS, LEAST, PEAK, element_of, elements_at, features, group_of, h_band_lines, marked, strongest
+from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
 from specnb.simulator.responses import IRON, Responses, load_responses
-from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_PIXELS, detectors
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.core.wavelength import detectors
 
 
 def made_up(lines):

@@ -5,14 +5,15 @@ from astropy.table import Table
 
 import specnb
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.surveys.rvs.archive import CORRELATION_LENGTH
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.pixels import CORRELATION_LENGTH
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.fitting.pulls import interior_stars, pull_statistics
 from specnb.core.rebinning import rebin
 from specnb.core.doppler import doppler_shift
 from specnb.core.spectra import Spectra
 from specnb.translate.domains import unseen_stars
-from specnb.core.wavelength import RVS_NATIVE
+from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_absurd_stars_are_flagged_and_harm_no_other(emulator):
 
 
 def test_hard_stars_converge(emulator):
-    survey, _ = make_mock(emulator, MockConfig(n_stars=300))  # the model is wrong
+    survey, _ = make_mock(emulator, RvsMockConfig(n_stars=300))  # the model is wrong
     rng = np.random.default_rng(0)
     flux = np.tile(emulator([[7300.0, 4.4, -2.3, 0.1, 1.5, 10.0]]), (100, 1))  # hardly any lines
     hot = as_star(emulator, flux + 0.05 * rng.normal(size=flux.shape), error=0.05)
@@ -153,7 +154,7 @@ def test_hard_stars_converge(emulator):
 def wrong_model():
     """Stars of APOGEE whose spectra differ from the emulator's, with much larger residuals than their noise."""
     emulator = specnb.load_emulator("apogee")
-    return emulator, unseen_stars(emulator, "apogee", 24)[0]
+    return emulator, unseen_stars(emulator, 24)[0]
 
 
 @pytest.mark.parametrize("continuum_order", [-1, 2])

@@ -10,7 +10,7 @@ import pytest
 from astropy.table import Table
 
 from specnb.surveys.rvs import archive as gaia
-from specnb.core.wavelength import RVS_NATIVE, RVS_PIXELS
+from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 KEPLER_93 = "2052747119115620352"
 

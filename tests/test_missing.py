@@ -10,7 +10,8 @@ from astropy.table import Table
 from h_band import GIANT
 
 import specnb
-from specnb.surveys.apogee.mock import ApogeeMockConfig, make_mock
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.simulator.features import ELEMENTS, LEAST, PEAK, features, find, runs
 from specnb.fitting.fit import FitConfig
 from specnb.missing.baseline import corrected_emulator
@@ -18,14 +19,15 @@ from specnb.missing.derivatives import STEP, added_falls, falls
 from specnb.missing.experiment import Experiment, MissingConfig, compare
 from specnb.missing.masking import choose, masked_emulator, pixels
 from specnb.missing.scores import NAMES, Truth, by_element, hidden_features, missing_lines, summary
-from specnb.surveys.rvs.population import draw_stars
+from specnb.surveys.population import draw_stars
 from specnb.simulator.responses import IRON, load_responses
 from specnb.core.spectra import Spectra
 from specnb.translate import translated_emulator
 from specnb.translate.config import CONFIGS
 from specnb.translate.domains import true_labels
-from specnb.translate.trainer import Trainer
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
+from specnb.translate.train import TranslateTraining
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.core.wavelength import detectors
 
 N = len(APOGEE_PIXELS)
 SHORT = replace(CONFIGS["missing"], iterations=3, device="cpu")
@@ -526,6 +528,6 @@ def test_four_models_are_compared(emulator, experiment, monkeypatch):
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_start_finds_hidden_lines(emulator, responses, seed):
     other = Experiment.make(emulator, responses, MissingConfig(n_stars=400, seed=seed))
-    start = Trainer(other.synthetic, other.domains.labels, other.domains.observed, SHORT).finish()
+    start = TranslateTraining(other.synthetic, other.domains.labels, other.domains.observed, SHORT).finish()
     hidden, _, found = other.score(translated_emulator(other.synthetic, start))
     check_start(hidden, found)

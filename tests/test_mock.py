@@ -5,11 +5,12 @@ import pytest
 
 from specnb.surveys.rvs import mock
 from specnb.surveys.rvs.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
-from specnb.core.labels import RVS_LABELS
-from specnb.surveys.rvs.mock import MockConfig, make_mock, signal_to_noise, write_mock_survey
-from specnb.surveys.rvs.population import Population
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import Population
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_PIXELS, RVS_RESOLVING_POWER
+from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
 
@@ -33,7 +34,7 @@ EMULATOR = GaussianLines()
 
 
 def truth_of(**changes):
-    return make_mock(EMULATOR, MockConfig.clean(**{"n_stars": 60} | changes))[1]
+    return make_mock(EMULATOR, RvsMockConfig.clean(**{"n_stars": 60} | changes))[1]
 
 
 def labels_of(truth):
@@ -51,7 +52,7 @@ def away_from(*centres, width):
 
 
 def test_clean_is_the_emulator_exactly():
-    observed, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=100))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=100))
     assert np.array_equal(truth.flux, EMULATOR(labels_of(truth)))
     assert not observed.mask.any()
     assert not np.array_equal(observed.flux, truth.flux)
@@ -74,14 +75,14 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     emulated = EMULATOR(labels_of(truth))
     pixels = [np.argmin(np.abs(RVS_PIXELS - centre)) for centre, _, _ in WRONG_LINES]
     factors = np.log(truth.flux[:, pixels]) / np.log(emulated[:, pixels])
-    assert np.allclose(factors, line_strength(RVS_PIXELS, MockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4)
+    assert np.allclose(factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4)
     assert np.allclose(
         factors, [strength for _, _, strength in WRONG_LINES], atol=0.03
     )  # a pixel is 0.15 Å off at most
     outside = away_from(*[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES))
     assert np.array_equal(truth.flux[:, outside], emulated[:, outside])
-    half = line_strength(RVS_PIXELS, MockConfig.clean(wrong_lines=0.5)) - 1
-    assert np.allclose(2 * half, line_strength(RVS_PIXELS, MockConfig.clean(wrong_lines=1.0)) - 1)
+    half = line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=0.5)) - 1
+    assert np.allclose(2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1)
 
 
 def test_missing_line_depends_on_temperature_and_metallicity():
@@ -141,8 +142,8 @@ def test_lower_resolution_widens_lines_and_keeps_their_strength():
     ],
 )
 def test_an_effect_changes_neither_stars_nor_noise(changes):
-    plain, plain_truth = make_mock(EMULATOR, MockConfig.clean(n_stars=50))
-    observed, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=50, **changes))
+    plain, plain_truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=50))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=50, **changes))
     assert np.array_equal(labels_of(truth), labels_of(plain_truth))
     assert np.array_equal(observed.labels["teff"], plain.labels["teff"])
     noise = ((o.flux - t.flux) / t.flux_error for o, t in ((observed, truth), (plain, plain_truth)))
@@ -151,7 +152,7 @@ def test_an_effect_changes_neither_stars_nor_noise(changes):
 
 
 def test_noise_has_the_stated_variance():
-    observed, truth = make_mock(EMULATOR, MockConfig(n_stars=1000))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig(n_stars=1000))
     good = ~observed.mask
     assert np.array_equal(observed.flux_error[good], truth.flux_error[good])
     pull = ((observed.flux - truth.flux) / observed.flux_error)[good]
@@ -166,14 +167,14 @@ def test_noise_follows_magnitude_and_flux():
     assert signal_to_noise(8.0) == pytest.approx(300, rel=0.02)
     assert 20 < signal_to_noise(14.0) < 25
     assert np.all(np.diff(signal_to_noise(np.linspace(8, 14, 50))) < 0)
-    _, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=200, noise_floor=0.0))
-    expected = np.sqrt(truth.flux) / signal_to_noise(truth.labels["g_mag"], MockConfig(noise_floor=0.0))[:, None]
+    _, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=200, noise_floor=0.0))
+    expected = np.sqrt(truth.flux) / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
     assert np.ptp(truth.flux) > 0.2
     assert np.allclose(truth.flux_error, expected, rtol=1e-5)
 
 
 def test_bad_pixels_are_masked_and_harmless():
-    observed, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6))
     assert np.all(observed.flux[observed.mask] == 1) and np.all(np.isinf(observed.flux_error[observed.mask]))
     assert not truth.mask.any()
     inside = observed.mask[:, 6:-6]
@@ -185,7 +186,7 @@ def test_bad_pixels_are_masked_and_harmless():
 
 
 def test_cosmics_are_outliers_that_nobody_masked():
-    observed, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=500, cosmics=0.002))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=500, cosmics=0.002))
     pull = (observed.flux - truth.flux) / truth.flux_error
     assert not observed.mask.any()
     assert np.mean(pull > 10) == pytest.approx(0.002, rel=0.15)
@@ -193,7 +194,7 @@ def test_cosmics_are_outliers_that_nobody_masked():
 
 
 def test_catalogue_labels_have_their_errors():
-    observed, truth = make_mock(EMULATOR, MockConfig.clean(n_stars=4000))
+    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=4000))
     names = ["teff", "logg", "m_h", "alpha_fe"]
     assert observed.labels.colnames == names + [f"{name}_error" for name in names]
     for name, largest in zip(names, (200, 0.5, 0.3, 0.2)):
@@ -205,23 +206,23 @@ def test_catalogue_labels_have_their_errors():
         assert error.unit == observed.labels[name].unit == truth.labels[name].unit
         faint = truth.labels["g_mag"] > 13
         assert np.mean(error[faint]) > 1.2 * np.mean(error[~faint])
-    exact = make_mock(EMULATOR, MockConfig.clean(n_stars=20, label_errors=0.0))
+    exact = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=20, label_errors=0.0))
     assert np.array_equal(exact[0].labels["m_h"], exact[1].labels["m_h"])
 
 
 def test_label_errors_stay_within_the_papers_cuts_even_at_low_snr():
-    observed, _ = make_mock(EMULATOR, MockConfig.clean(n_stars=50, snr_faint=2.0))
+    observed, _ = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=50, snr_faint=2.0))
     assert observed.labels["teff_error"].max() == 200 and observed.labels["alpha_fe_error"].max() == 0.2
 
 
 def test_truth_holds_what_there_is_to_know():
-    _, truth = make_mock(EMULATOR, MockConfig(n_stars=10))
+    _, truth = make_mock(EMULATOR, RvsMockConfig(n_stars=10))
     assert truth.labels.colnames == [*EMULATOR.labels, "g_mag", "component", "stage"]
     assert len(set(truth.ids)) == 10
 
 
 def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
-    config = MockConfig(n_stars=5000, seed=4)
+    config = RvsMockConfig(n_stars=5000, seed=4)
     write_mock_survey(tmp_path / "mock.h5", EMULATOR, config)
     monkeypatch.setattr(mock._batches, "__defaults__", (700,))
     for group, made in zip(("spectra", "truth"), make_mock(EMULATOR, config)):
@@ -239,7 +240,7 @@ def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
 
 
 def test_same_seed_same_bytes():
-    one, two, other = (make_mock(EMULATOR, MockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (make_mock(EMULATOR, RvsMockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2))
     for a, b, c in zip(one, two, other):
         for name in ("flux", "flux_error", "mask"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
@@ -248,7 +249,7 @@ def test_same_seed_same_bytes():
 
 def test_population_is_passed_on():
     halo = Population(thin_disc=0, thick_disc=0, halo=1)
-    _, truth = make_mock(EMULATOR, MockConfig(n_stars=100, population=halo))
+    _, truth = make_mock(EMULATOR, RvsMockConfig(n_stars=100, population=halo))
     assert np.mean(truth.labels["m_h"]) < -1
 
 
@@ -258,7 +259,7 @@ def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
             raise RuntimeError("no flux")
 
     with pytest.raises(RuntimeError, match="no flux"):
-        write_mock_survey(tmp_path / "mock.h5", Broken(), MockConfig(n_stars=10))
+        write_mock_survey(tmp_path / "mock.h5", Broken(), RvsMockConfig(n_stars=10))
     assert not list(tmp_path.iterdir())
 
 
@@ -281,17 +282,17 @@ def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
 )
 def test_refuses_values_that_make_no_sense(name, value):
     with pytest.raises(ValueError, match=f"{name} is .*: it must be an? (integer|number) from"):
-        replace(MockConfig(), **{name: value})
+        replace(RvsMockConfig(), **{name: value})
 
 
 def test_refuses_what_is_not_a_population():
     with pytest.raises(TypeError, match="must be a Population"):
-        MockConfig(population={"halo": 1.0})
+        RvsMockConfig(population={"halo": 1.0})
 
 
 def test_refuses_an_unknown_key():
     with pytest.raises(TypeError, match="wrong_line"):
-        MockConfig(wrong_line=1.0)
+        RvsMockConfig(wrong_line=1.0)
 
 
 def test_refuses_an_emulator_of_other_labels_or_uneven_pixels():
@@ -302,6 +303,6 @@ def test_refuses_an_emulator_of_other_labels_or_uneven_pixels():
         wavelength = np.geomspace(8460.0, 8700.0, 800)
 
     with pytest.raises(ValueError, match="takes carbon"):
-        make_mock(Other(), MockConfig(n_stars=2))
+        make_mock(Other(), RvsMockConfig(n_stars=2))
     with pytest.raises(ValueError, match="evenly spaced"):
-        make_mock(Uneven(), MockConfig(n_stars=2))
+        make_mock(Uneven(), RvsMockConfig(n_stars=2))

@@ -1,90 +1,71 @@
-import ast
+"""The layout of the package: which folder may import which, and how much there is at one place."""
+
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import specnb
 
-# The order of the README's layout: a module may import only those before it.
-ORDER = """labels wavelength broadening lines limits artifacts device checkpoints storage spectra rebinning
-apogee.continuum apogee.readers readers gaia apogee.archive grid responses features emulator shift
-population effects mock apogee.population apogee.earth apogee.effects apogee.mock apogee.gap
-pulls training accuracy forward fit
-disentangle.config disentangle.scales disentangle.networks disentangle.model disentangle.trainer disentangle.training
-disentangle.experiment disentangle.probe disentangle.regress disentangle.score disentangle.counterfactual
-translate.config translate.domains translate.autoencoders translate.conv translate.principal translate.networks translate.model translate.trainer translate.training
-translate.mixing translate.residuals translate.comparison translate.ablation
-missing.masking missing.derivatives missing.baseline missing.scores missing.experiment missing.coherent
-figures.style figures.live figures.emulator figures.explorer figures.hband figures.fits figures.survey figures.history figures.latents
-figures.regression figures.counterfactual figures.editor figures.conditional figures.architecture figures.translation figures.translated figures.ablation figures.sweep
-figures.missing figures.recovery figures.disagreements
-widgets.picture widgets.explorer widgets.fits widgets.training widgets.editor widgets.lambdas widgets.translation widgets.translating widgets.missing
-provenance study parameters runner sweep index shipping cli""".split()
 PACKAGE = Path(specnb.__file__).parent
-README = PACKAGE.parent / "README.md"
+ROOT = PACKAGE.parent
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+    "contracts"
+]
 
 
-def imported(source):
-    """Names of the modules of specnb that a source text imports, wherever in it.
+def not_yet(reason):
+    """Mark of a test that fails until other modules are mended; when it passes, the mark has to go."""
+    return pytest.mark.xfail(reason=reason, strict=True)
 
-    A name from a package, as in ``from specnb.disentangle import train``, counts as all modules of that package, unless
-    it is one of them.
-    """
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            assert not node.level, f"a relative import in line {node.lineno}: give the whole name"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            top, _, name = name.partition(".")
-            if top != "specnb" or not name:
-                continue
-            parent = name.rpartition(".")[0]
-            inside = [other for other in ORDER if other.startswith((f"{parent}.", f"{name}."))]
-            yield from [name] if name in ORDER else [parent] if parent in ORDER else inside or [name]
+
+PROBES = "specnb.evaluate.probes imports specnb.disentangle.scales"
+SURVEYS = "specnb.surveys.rvs.files imports specnb.surveys.apogee.files; apogee's mock and population import rvs.population"
 
 
 @pytest.mark.parametrize(
-    "source, modules",
+    "contract",
     [
-        ("from specnb.surveys.rvs.mock import MockConfig, make_mock", {"mock"}),
-        ("from specnb import mock", {"mock"}),
-        ("import specnb.surveys.rvs.mock", {"mock"}),
-        ("def f():\n    from specnb.plots.style import Figure", {"figures.style"}),
-        ("from specnb.figures import fits, survey", {"figures.fits", "figures.survey"}),
-        ("from specnb.widgets import explore_emulator", {name for name in ORDER if name.startswith("widgets.")}),
-        ("import specnb.widgets", {name for name in ORDER if name.startswith("widgets.")}),
-        ("import specnb\nimport numpy.linalg\nfrom pathlib import Path", set()),
+        pytest.param("layers", marks=not_yet(PROBES)),
+        pytest.param("surveys", marks=not_yet(SURVEYS)),
     ],
 )
-def test_imports_are_found(source, modules):
-    assert set(imported(source)) == modules
+def test_imports_keep_the_contract(contract):
+    lint = Path(sys.executable).with_name("lint-imports")
+    command = [lint, "--contract", contract, "--no-cache", "--no-logo"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_imports_flow_one_way():
-    modules = {
-        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): path
-        for path in PACKAGE.rglob("*.py")
-        if path.stem != "__init__"
-    }
-    assert set(modules) == set(ORDER)
-    backwards = [
-        f"{name} imports {other}"
-        for name, path in modules.items()
-        for other in imported(path.read_text("utf-8"))
-        if other not in ORDER[: ORDER.index(name)]
-    ]
-    assert backwards == []
+def test_every_contract_is_tested():
+    assert [contract["id"] for contract in CONTRACTS] == ["layers", "surveys"]
 
 
-def test_the_readme_lays_out_all_modules_in_this_order():
-    block = README.read_text("utf-8").partition("imports flow downwards\n")[2].partition("\nnotebooks/")[0]
-    words = [word for line in block.splitlines() for word in line.strip().split("   ")[0].split()]
-    top = [f"{name.partition('.')[0]}/" if "." in name else name for name in ORDER]
-    assert words == list(dict.fromkeys(top))
+def test_the_readme_lays_out_all_folders_in_the_order_of_the_contract():
+    block = (
+        (ROOT / "README.md")
+        .read_text("utf-8")
+        .partition("\nspecnb/ ")[2]
+        .partition("\nnotebooks/")[0]
+    )
+    shown = re.findall(r"^  (\w+)/ +\S", block, flags=re.MULTILINE)
+    layers = next(contract["layers"] for contract in CONTRACTS if contract["id"] == "layers")
+    assert [f"specnb.{name}" for name in shown] == re.findall(r"[\w.]+", " ".join(layers))
+    assert sorted(shown) == sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+
+def test_few_things_lie_at_the_top():
+    entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 15
+
+
+@not_yet("specnb/translate/trainer.py has 306 lines")
+def test_no_module_is_long():
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {path: length for path, length in lengths.items() if length > 300} == {}
 
 
 def test_names_at_the_top():
@@ -94,5 +75,7 @@ def test_names_at_the_top():
         if not name.startswith("_") and name not in {path.stem for path in PACKAGE.iterdir()}:
             assert callable(getattr(specnb, name)), name
     assert specnb.rebin is specnb.core.rebinning.rebin
-    with pytest.raises(AttributeError, match="specnb has no load_emulators: it offers Emulator, load_emulator"):
+    with pytest.raises(
+        AttributeError, match="specnb has no load_emulators: it offers Emulator, load_emulator"
+    ):
         specnb.load_emulators  # noqa: B018

@@ -8,18 +8,14 @@ import numpy as np
 import pytest
 
 from specnb.core.broadening import LIMB_DARKENING, broaden, rotation_transform
-from specnb.simulator.grid import BANDS, load_grid
-from specnb.core.labels import RVS_LABELS, lowest_logg, sampled_in_kiel, where_sampled
-from specnb.core.wavelength import (
-    APOGEE_PIXELS,
-    C_KM_S,
-    RVS_NATIVE,
-    RVS_PIXELS,
-    air_from_vacuum,
-    detectors,
-    pixel_edges,
-    vacuum_from_air,
-)
+from specnb.surveys import SURVEYS
+from specnb.simulator.grid import load_grid
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
+from specnb.surveys.apogee.survey import inside as where_sampled
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
+from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 

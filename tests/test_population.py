@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from specnb.core.labels import RVS_LABELS, lowest_logg
-from specnb.surveys.rvs.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys.kiel import lowest_logg
+from specnb.surveys.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
 
 N = 60_000
 

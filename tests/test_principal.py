@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import specnb
-from specnb.surveys.rvs.population import draw_stars
+from specnb.surveys.population import draw_stars
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import true_labels
 from specnb.translate.principal import Principal
-from specnb.translate.trainer import Trainer
+from specnb.translate.train import TranslateTraining
 
 CONFIG = TranslateConfig(
     kind="principal",
@@ -69,7 +69,7 @@ def survey(emulator, profile):
 @pytest.fixture(scope="module")
 def start(emulator, survey):
     """A translator before any step of training."""
-    return Trainer(emulator, *survey, CONFIG).finish()
+    return TranslateTraining(emulator, *survey, CONFIG).finish()
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def own_autoencoder(model, flux):
 def test_the_start_holds_synthetic_spectra_it_has_not_seen(emulator, survey, start):
     assert isinstance(start.networks, Principal)
     flux = emulator(labels_of(emulator, 300, seed=99))
-    few = Trainer(emulator, *survey, replace(CONFIG, shared=8)).finish()
+    few = TranslateTraining(emulator, *survey, replace(CONFIG, shared=8)).finish()
     small, large = (np.sqrt(np.mean((own_autoencoder(model, flux) - flux) ** 2)) for model in (start, few))
     scatter = np.sqrt(np.mean((flux - flux.mean(axis=0)) ** 2))
     assert scatter > 0.02
@@ -94,7 +94,7 @@ def test_the_start_holds_synthetic_spectra_it_has_not_seen(emulator, survey, sta
 
 
 def test_the_start_has_one_mean_and_unit_variance_in_both_domains(emulator, survey):
-    trainer = Trainer(emulator, *survey, CONFIG)
+    trainer = TranslateTraining(emulator, *survey, CONFIG)
     networks = trainer.model.networks
     with torch.no_grad():
         synthetic = networks.encode_synthetic(trainer.model.scaled(emulator(survey[0])))
@@ -119,7 +119,7 @@ def test_the_start_finds_a_line_and_what_it_depends_on(emulator, profile, start)
 def test_without_a_gap_next_to_nothing_is_found(emulator, survey):
     """Only what the means of two samples of 400 stars differ by, which the alignment takes for a gap."""
     observed = observe(emulator, labels_of(emulator, 400, seed=11), 0.0, seed=13)
-    added = emulator(STARS) - translated_emulator(emulator, Trainer(emulator, survey[0], observed, CONFIG).finish())(
+    added = emulator(STARS) - translated_emulator(emulator, TranslateTraining(emulator, survey[0], observed, CONFIG).finish())(
         STARS
     )
     assert np.sqrt(np.mean(added**2)) < 0.04 * DEPTH and np.abs(added).max() < 0.2 * DEPTH
@@ -146,7 +146,7 @@ def test_masked_pixels_have_no_influence(emulator, survey):
     states = []
     for value, where in ((0.3, mask), (-7.0, mask), (0.3, ~mask & (np.arange(800) == 600))):
         flux = np.where(where, np.float32(value), observed.flux)
-        states.append(Trainer(emulator, labels, replace(observed, flux=flux, mask=mask), CONFIG).model.state_dict())
+        states.append(TranslateTraining(emulator, labels, replace(observed, flux=flux, mask=mask), CONFIG).model.state_dict())
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name]), name
     assert not torch.equal(states[0]["networks.linear.bias"], states[2]["networks.linear.bias"])
@@ -163,7 +163,7 @@ def test_stars_with_large_errors_count_less(emulator, survey, profile):
     depths = []
     for scale in (1, 9):
         error[::2] = scale * ERROR
-        model = Trainer(emulator, labels, replace(observed, flux=flux, flux_error=error), CONFIG).finish()
+        model = TranslateTraining(emulator, labels, replace(observed, flux=flux, flux_error=error), CONFIG).finish()
         added = emulator(STARS) - translated_emulator(emulator, model)(STARS)
         depths.append(added @ profile / (profile @ profile) - SLOPE * STARS[:, M_H])
     np.testing.assert_allclose(depths[0], 1.5 * DEPTH, rtol=0.15)
@@ -189,7 +189,7 @@ def test_training_goes_on_from_the_start(emulator, survey, start, trained):
 
 
 def test_a_resumed_training_is_the_same(emulator, survey, trained, tmp_path):
-    trainer = Trainer(emulator, *survey, CONFIG)
+    trainer = TranslateTraining(emulator, *survey, CONFIG)
     for _ in range(7):
         trainer.step()
         trainer.report()
@@ -218,4 +218,4 @@ def test_fewer_stars_than_components_are_refused(emulator, survey, few):
     labels, observed = survey
     n = {"synthetic": 400, "observed": 400} | {few: 30}
     with pytest.raises(ValueError, match="spectra for 40 principal components: give more stars, or lower shared"):
-        Trainer(emulator, labels[: n["synthetic"]], observed[: n["observed"]], replace(CONFIG, shared=40))
+        TranslateTraining(emulator, labels[: n["synthetic"]], observed[: n["observed"]], replace(CONFIG, shared=40))

@@ -3,10 +3,12 @@ import pytest
 from astropy.table import Table
 from sklearn.linear_model import LinearRegression
 
-from specnb.evaluate.probes import information_ceiling, label_floor, probe, project, reconstruction
-from specnb.disentangle.scales import label_array
-from specnb.core.labels import RVS_LABELS
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.evaluate.probes import information_ceiling, label_floor, probe, reconstruction
+from specnb.evaluate.projection import project
+from specnb.core.labels import label_array
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
@@ -130,7 +132,7 @@ def test_floor_is_what_the_entangled_labels_tell():
 
 
 NOISE = 0.05
-CLEAN = MockConfig.clean(n_stars=4000, snr_faint=1e4, noise_floor=NOISE)  # the same noise in all pixels of all stars
+CLEAN = RvsMockConfig.clean(n_stars=4000, snr_faint=1e4, noise_floor=NOISE)  # the same noise in all pixels of all stars
 
 
 class Linear:

@@ -6,7 +6,7 @@ from astropy.table import Table
 
 from specnb.core.rebinning import overlap_matrix, rebin
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import RVS_NATIVE, RVS_PIXELS
+from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 
 def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE):

@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from specnb.reproduce import cli
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
 from specnb.reproduce.provenance import ROOT, checksum, checksums
-from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
 
 PARAMETERS = """\
 n: int = 3  # points
@@ -40,7 +41,10 @@ study.figure(fig, "line", "A | line.")"""
 def write_notebook(path, *cells, parameters=PARAMETERS):
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    notebook.cells = [nbformat.v4.new_markdown_cell("# Title"), *map(nbformat.v4.new_code_cell, [parameters, *cells])]
+    notebook.cells = [
+        nbformat.v4.new_markdown_cell("# Title"),
+        *map(nbformat.v4.new_code_cell, [parameters, *cells]),
+    ]
     notebook.cells[1].metadata["tags"] = ["parameters"]
     nbformat.write(notebook, path)
     return path
@@ -107,21 +111,44 @@ def test_paper_runs_then_skips_then_reruns_what_changed(paper, capsys):
     code, printed = paper(capsys)
     assert code == 0, printed.err
     study = paper.output / "01_good"
-    assert {p.name for p in study.iterdir()} == {"line.png", "line.pdf", "results.json", "executed.ipynb", ".fresh"}
+    assert {p.name for p in study.iterdir()} == {
+        "line.png",
+        "line.pdf",
+        "results.json",
+        "executed.ipynb",
+        ".fresh",
+    }
     assert {p.name for p in paper.output.iterdir()} == {"01_good", ".01_good.lock", "README.md"}
     results = json.loads((study / "results.json").read_text())
     assert results["profile"] == "demo" and results["changed"] == {"n": 4} and results["seed"] == 7
-    assert results["parameters"] == {"n": 4, "scale": 1.0, "names": ["a"], "seed": 7, "device": "auto"}
+    assert results["parameters"] == {
+        "n": 4,
+        "scale": 1.0,
+        "names": ["a"],
+        "seed": 7,
+        "device": "auto",
+    }
     assert results["results"] == {"points": {"value": 4, "unit": ""}}
     assert results["device"] in ("cpu", "cuda", "mps") and results["wall_time_s"] > 0
     assert list(results["inputs"]) == ["input.csv"]
     assert results["outputs"] == {name: checksum(study / name) for name in ("line.pdf", "line.png")}
-    assert results["environment"]["versions"]["numpy"] and set(results["code"]) == {"commit", "dirty"}
+    assert results["environment"]["versions"]["numpy"] and set(results["code"]) == {
+        "commit",
+        "dirty",
+    }
     executed = nbformat.read(study / "executed.ipynb", 4)
-    assert any("image/png" in o.get("data", {}) for c in executed.cells for o in c.get("outputs", []))
+    assert any(
+        "image/png" in o.get("data", {}) for c in executed.cells for o in c.get("outputs", [])
+    )
     index = (paper.output / "README.md").read_text()
     row = index.splitlines()[-1]
-    for text in ('src="01_good/line.png"', r"A \| line.", "`01_good`", "demo, n = 4", "`input.csv`"):
+    for text in (
+        'src="01_good/line.png"',
+        r"A \| line.",
+        "`01_good`",
+        "demo, n = 4",
+        "`input.csv`",
+    ):
         assert text in row
 
     before = checksums(study)
@@ -183,18 +210,28 @@ def test_failure_is_named_and_leaves_earlier_results(failures, name, words):
 
 def test_no_process_is_left(failures):
     assert failures
-    assert not [p for p in psutil.Process().children(recursive=True) if "specnb.reproduce.runner" in " ".join(p.cmdline())]
+    assert not [
+        p
+        for p in psutil.Process().children(recursive=True)
+        if "specnb.reproduce.runner" in " ".join(p.cmdline())
+    ]
 
 
 def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
     pid_file, output = tmp_path / "pid", tmp_path / "results" / "sleeps"
     output.mkdir(parents=True)
     (output / "results.json").write_text("earlier")
-    write_pid = (
-        f"import os, pathlib, time\npathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
-    )
+    write_pid = f"import os, pathlib, time\npathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
     notebook = write_notebook(tmp_path / "sleeps.ipynb", "x = 1", write_pid)
-    command = [sys.executable, "-m", "specnb.reproduce.cli", "run", str(notebook), "--output", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        "specnb.reproduce.cli",
+        "run",
+        str(notebook),
+        "--output",
+        str(output),
+    ]
     runner = subprocess.Popen(command, cwd=ROOT)
     wait_until(lambda: pid_file.exists() and pid_file.read_text(), 60)
     kernel = psutil.Process(int(pid_file.read_text()))
@@ -275,7 +312,9 @@ def test_parameter_without_type_or_output_is_refused(tmp_path):
     with pytest.raises(ValueError, match="parameter n has no type"):
         read_parameters(write_notebook(tmp_path / "a.ipynb", parameters='n = 3\noutput: str = ""'))
     with pytest.raises(ValueError, match="default of parameter n is no plain value: 1 / 2"):
-        read_parameters(write_notebook(tmp_path / "c.ipynb", parameters='n: float = 1 / 2\noutput: str = ""'))
+        read_parameters(
+            write_notebook(tmp_path / "c.ipynb", parameters='n: float = 1 / 2\noutput: str = ""')
+        )
     with pytest.raises(ValueError, match="no parameter `output"):
         read_parameters(write_notebook(tmp_path / "b.ipynb", parameters="n: int = 3"))
 

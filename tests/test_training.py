@@ -7,11 +7,13 @@ import pytest
 import specnb
 from specnb.emulator.accuracy import accuracy
 from specnb.core.device import pick_device
-from specnb.simulator.grid import RVS, broadened, load_grid, split
-from specnb.core.labels import RVS_LABELS
+from specnb.surveys import RVS
+from specnb.simulator.grid import observed, load_grid, split
+from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
 from specnb.reproduce.provenance import checksum
-from specnb.emulator.train import EmulatorConfig, held_out, train_emulator
-from specnb.core.wavelength import RVS_PIXELS
+from specnb.emulator.train import EmulatorConfig, train_emulator
+from specnb.simulator.grid import held_out
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_split_is_a_partition_and_always_the_same():
 
 def test_broadened_keeps_equivalent_width_and_covers_vbroad(grid):
     index = np.arange(5)
-    labels, flux = broadened(grid, index, copies=4, seed=0)
+    labels, flux = observed(grid, index, copies=4, seed=0)
     assert labels.shape == (20, 6) and flux.shape == (20, 800)
     assert [(labels[5 * k : 5 * k + 5, 5] // 12.5 == k).all() for k in range(4)] == [True] * 4
     width = np.mean(1 - flux, axis=1).reshape(4, 5)

@@ -8,11 +8,13 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 import specnb
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import mock_domains, unseen_stars
-from specnb.translate.trainer import Diverged, Trainer
+from specnb.core.training import Diverged
+from specnb.translate.train import TranslateTraining
 
 TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=100, learning_rate=5e-3, device="cpu")
 
@@ -25,8 +27,8 @@ def emulator():
 @pytest.fixture(scope="module")
 def survey(emulator):
     """Labels of synthetic stars, and observed stars with their truth."""
-    observed, truth = make_mock(emulator, MockConfig(n_stars=300, seed=1))
-    _, others = make_mock(emulator, MockConfig(n_stars=300, seed=2))
+    observed, truth = make_mock(emulator, RvsMockConfig(n_stars=300, seed=1))
+    _, others = make_mock(emulator, RvsMockConfig(n_stars=300, seed=2))
     return np.column_stack([others.labels[name] for name in emulator.labels]), observed, truth
 
 
@@ -36,7 +38,7 @@ def trained(emulator, survey):
 
 
 def test_an_untrained_translator_changes_little(emulator, survey):
-    trainer = Trainer(emulator, *survey[:2], TINY)
+    trainer = TranslateTraining(emulator, *survey[:2], TINY)
     flux = emulator(survey[0][:50])
     change = trainer.model.translate(flux) - flux
     assert 0 < np.abs(change).max() < 0.2 * float(trainer.model.std)
@@ -55,19 +57,19 @@ def test_training_learns_and_repeats(emulator, survey, trained):
 
 
 def test_a_resumed_training_is_the_same(emulator, survey, trained):
-    trainer = Trainer(emulator, *survey[:2], TINY)
+    trainer = TranslateTraining(emulator, *survey[:2], TINY)
     for _ in range(17):
         trainer.step()
         trainer.report()
     state = trainer.state()
-    other = Trainer(emulator, *survey[:2], TINY)
+    other = TranslateTraining(emulator, *survey[:2], TINY)
     other.restore(state)
     while not other.finished:
         other.step()
         other.report()
     assert other.history == trained.history
     with pytest.raises(ValueError, match="other spectra or labels"):
-        Trainer(emulator, survey[0][:200], survey[1], TINY).restore(state)
+        TranslateTraining(emulator, survey[0][:200], survey[1], TINY).restore(state)
 
 
 def test_masked_pixels_tell_nothing(emulator, survey):
@@ -79,7 +81,7 @@ def test_masked_pixels_tell_nothing(emulator, survey):
     losses = []
     for values in (observed.flux, flux):
         spectra = Spectra(observed.wavelength, values, observed.flux_error, mask, observed.ids)
-        losses.append(Trainer(emulator, labels, spectra, TINY).report())
+        losses.append(TranslateTraining(emulator, labels, spectra, TINY).report())
     assert losses[0] == losses[1]
 
 
@@ -88,7 +90,7 @@ def test_uncertain_pixels_do_not_count(emulator, survey):
     error = observed.flux_error.copy()
     error[:, 200:240] = 0.06
     spectra = Spectra(observed.wavelength, observed.flux, error, observed.mask, observed.ids)
-    weight = Trainer(emulator, labels, spectra, TINY).data[1]
+    weight = TranslateTraining(emulator, labels, spectra, TINY).data[1]
     assert (weight[:, 200:240] == 0).all() and weight.max() <= 1 / TINY.error_floor**2 * (1 + 1e-5)
 
 
@@ -158,7 +160,7 @@ def test_each_star_may_have_its_own_split(emulator, trained, survey):
 
 
 def test_an_explosion_is_told_before_it_overflows(emulator, survey):
-    trainer = Trainer(emulator, *survey[:2], TINY)
+    trainer = TranslateTraining(emulator, *survey[:2], TINY)
     row = trainer.report()
     trainer.check(row)
     mean = trainer.model.mean.numpy()
@@ -200,11 +202,11 @@ def test_uncertain_pixels_are_not_encoded(trained, survey):
 
 def test_split_holds_what_labels_do_not_tell(emulator):
     """A continuum that differs from star to star is read into z_split, and T_eff is not."""
-    domains = mock_domains(emulator, "rvs", 600, seed=5, continuum=0.03)
+    domains = mock_domains(emulator, 600, seed=5, continuum=0.03)
     config = replace(TINY, shared=12, split=4, hidden=(64, 32), iterations=400)
     model = train(emulator, domains.labels, domains.observed, config, progress=False)
-    stars, truth = unseen_stars(emulator, "rvs", 400, continuum=0.03)
-    _, flat = unseen_stars(emulator, "rvs", 400, continuum=0.0)
+    stars, truth = unseen_stars(emulator, 400, continuum=0.03)
+    _, flat = unseen_stars(emulator, 400, continuum=0.0)
     _, split = model.encode(stars)
     continuum = (truth.flux / flat.flux)[:, ::100]
     teff = np.asarray(truth.labels["teff"])[:, None]
@@ -219,21 +221,21 @@ def test_split_holds_what_labels_do_not_tell(emulator):
 def test_bad_input(emulator, survey, trained, tmp_path):
     labels, observed, _ = survey
     with pytest.raises(ValueError, match="the observed domain has 5 stars"):
-        Trainer(emulator, labels, observed[:5], TINY)
+        TranslateTraining(emulator, labels, observed[:5], TINY)
     with pytest.raises(ValueError, match="the synthetic domain has 0 stars"):
-        Trainer(emulator, labels[:0], observed, TINY)
+        TranslateTraining(emulator, labels[:0], observed, TINY)
     shifted = Spectra(observed.wavelength + 1, observed.flux, observed.flux_error, observed.mask, observed.ids)
     with pytest.raises(ValueError, match="not on this model's 800 pixels, 8460.15"):
-        Trainer(emulator, labels, shifted, TINY)
+        TranslateTraining(emulator, labels, shifted, TINY)
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         trained.encode(shifted)
     with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
-        Trainer(emulator, labels[:, :3], observed, TINY)
+        TranslateTraining(emulator, labels[:, :3], observed, TINY)
     with pytest.raises(ValueError, match="the synthetic domain has teff = .*check the order of the columns"):
-        Trainer(emulator, labels[:, ::-1], observed, TINY)
+        TranslateTraining(emulator, labels[:, ::-1], observed, TINY)
     uncertain = Spectra(observed.wavelength, observed.flux, 10 * observed.flux_error + 0.1, observed.mask, observed.ids)
     with pytest.raises(ValueError, match="300 observed stars, such as .*, have no pixel with an error below"):
-        Trainer(emulator, labels, uncertain, TINY)
+        TranslateTraining(emulator, labels, uncertain, TINY)
     flux = emulator(labels[:5])
     with pytest.raises(ValueError, match="z_split has shape .4, 2.: give .5, 2."):
         trained.translate(flux, np.zeros((4, 2)))

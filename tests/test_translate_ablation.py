@@ -10,7 +10,7 @@ from torch import nn
 
 import specnb
 from specnb.plots.ablation import MEASURES, ablation
-from specnb.surveys.rvs.mock import MockConfig
+from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.translate import TranslateConfig
 from specnb.translate import ablation as module
 from specnb.translate.ablation import OTHER_POPULATION, VARIANTS, score, train_variant
@@ -26,12 +26,12 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def stars(emulator):
-    return unseen_stars(emulator, "rvs", 160)
+    return unseen_stars(emulator, 160)
 
 
 @pytest.fixture(scope="module")
 def domains(emulator):
-    return mock_domains(emulator, "rvs", 100)
+    return mock_domains(emulator, 100)
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +102,10 @@ def test_the_mean_difference_is_all_that_a_constant_corrects(emulator, stars, ph
 
 
 def test_where_the_model_is_right_nothing_is_wrong(emulator):
-    off = {name: getattr(MockConfig.clean(), name) for name in ("wrong_lines", "false_line", "missing_line")}
-    off |= {"interstellar_band": 0.0, "continuum": 0.0, "resolving_power": MockConfig.clean().resolving_power}
+    off = {name: getattr(RvsMockConfig.clean(), name) for name in ("wrong_lines", "false_line", "missing_line")}
+    off |= {"interstellar_band": 0.0, "continuum": 0.0, "resolving_power": RvsMockConfig.clean().resolving_power}
     n, fitted = 400, 100
-    row = score(None, emulator, *unseen_stars(emulator, "rvs", n, **off), n_fitted=fitted)
+    row = score(None, emulator, *unseen_stars(emulator, n, **off), n_fitted=fitted)
     assert row["rms"] < 1e-6 and row["rms_mean"] < 1e-6
     assert abs(row["auc"] - 0.5) < 5 * np.sqrt((n + 1) / (3 * n**2))  # of the Mann-Whitney statistic, n/2 a set
     assert abs(row["chi2"] - 1) < 5 * np.sqrt(2 / (800 * fitted))

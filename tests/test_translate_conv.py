@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from specnb.emulator.model import flux_and_jacobian
+from specnb.emulator.network import flux_and_jacobian
 from specnb.translate.config import PAPER
 from specnb.translate.conv import KERNEL, Convolutions, layout
 

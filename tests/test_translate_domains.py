@@ -19,12 +19,12 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def domains(emulator):
-    return mock_domains(emulator, "rvs", 200, seed=3)
+    return mock_domains(emulator, 200, seed=3)
 
 
 def test_domains_share_no_star(emulator, domains):
-    observed, truth = unseen_stars(emulator, "rvs", 200)
-    other = mock_domains(emulator, "rvs", 200, seed=4)
+    observed, truth = unseen_stars(emulator, 200)
+    other = mock_domains(emulator, 200, seed=4)
     assert domains.labels.shape == (200, 6) and domains.labels.dtype == np.float32
     sets = [set(map(bytes, x)) for x in (domains.labels, other.labels, true_labels(truth.labels, emulator))]
     assert all(a.isdisjoint(b) for k, a in enumerate(sets) for b in sets[:k])
@@ -33,21 +33,21 @@ def test_domains_share_no_star(emulator, domains):
 
 
 def test_domains_repeat_and_take_settings(emulator, domains):
-    again = mock_domains(emulator, "rvs", 200, seed=3)
+    again = mock_domains(emulator, 200, seed=3)
     np.testing.assert_array_equal(again.labels, domains.labels)
     np.testing.assert_array_equal(again.observed.flux, domains.observed.flux)
-    changed, truth = unseen_stars(emulator, "rvs", 20, wrong_lines=0.0, missing_line=0.0, false_line=0.0)
-    plain, _ = unseen_stars(emulator, "rvs", 20)
+    changed, truth = unseen_stars(emulator, 20, wrong_lines=0.0, missing_line=0.0, false_line=0.0)
+    plain, _ = unseen_stars(emulator, 20)
     assert np.abs(changed.flux - plain.flux).max() > 0.05
     flux = emulator(true_labels(truth.labels, emulator))
-    assert np.abs(truth.flux - flux).max() < np.abs(unseen_stars(emulator, "rvs", 20)[1].flux - flux).max()
+    assert np.abs(truth.flux - flux).max() < np.abs(unseen_stars(emulator, 20)[1].flux - flux).max()
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
         ({"band": "visible"}, "band is 'visible': give one of rvs, apogee"),
-        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence is no setting of MockConfig"),
+        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence is no setting of RvsMockConfig"),
         ({"band": "rvs", "seed": 500_000}, "seed is 500000"),
         ({"band": "rvs", "seed": -1}, "seed is -1"),
         ({"band": "rvs", "seed": 0.5}, "seed is 0.5: it must be an integer"),
@@ -61,7 +61,7 @@ def test_bad_domains(emulator, arguments, message):
 
 def test_chains_are_fitted_alike(emulator, domains):
     translator = train(emulator, domains.labels, domains.observed, TINY, progress=False)
-    stars, truth = unseen_stars(emulator, "rvs", 30)
+    stars, truth = unseen_stars(emulator, 30)
     models = chains(emulator, translator, stars)
     assert list(models) == [PHYSICS, TYPICAL, OWN]
     fits, residuals = fit_chains(stars, models)
@@ -87,7 +87,7 @@ def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
     errors = shipping.ship_translator("rvs", TINY, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rvs.md", "rvs.safetensors"]
     model = Translator.load(tmp_path / "rvs.safetensors", TINY)
-    _, truth = unseen_stars(emulator, "rvs", 50)
+    _, truth = unseen_stars(emulator, 50)
     flux = model.translate(emulator(true_labels(truth.labels, emulator)))
     assert errors["after"] == pytest.approx(np.sqrt(np.mean((flux - truth.flux) ** 2)), rel=1e-4)
     card = (tmp_path / "rvs.md").read_text("utf-8")

@@ -5,9 +5,11 @@ import pytest
 from scipy.stats import norm
 from stand_in import StandIn
 
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
-from specnb.evaluate.two_sample import as_observed, best_auc, project, two_sample_auc
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
+from specnb.evaluate.projection import project_two
 
 N = 600  # stars a set
 # Four times the scatter of the AUC of so many stars of one population, as of the Mann-Whitney statistic: 0.067.
@@ -28,7 +30,7 @@ def aucs(first, second, **kwargs):
 @pytest.fixture(scope="module")
 def survey():
     """The true and observed spectra of a mock survey, masks and errors from star to star included."""
-    return make_mock(StandIn(), MockConfig(n_stars=2 * N, seed=7, bad_pixels=0.02, bad_ends=20))
+    return make_mock(StandIn(), RvsMockConfig(n_stars=2 * N, seed=7, bad_pixels=0.02, bad_ends=20))
 
 
 def test_one_population_mixes_and_a_shifted_one_does_not():

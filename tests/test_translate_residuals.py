@@ -7,18 +7,11 @@ from stand_in import StandIn
 
 import specnb
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
-from specnb.fitting.residuals import (
-    PUBLISHED_CHI2,
-    bias_change,
-    by_pixel,
-    chi2_statistics,
-    distribution,
-    histogram,
-    label_errors,
-    z_scores,
-)
+from specnb.fitting.label_errors import bias_change, label_errors
+from specnb.fitting.residuals import PUBLISHED_CHI2, by_pixel, chi2_statistics, distribution, histogram, z_scores
 
 N = 300
 LABELS = ("teff", "m_h")
@@ -44,7 +37,7 @@ def truth():
 @pytest.fixture(scope="module")
 def survey():
     """A mock survey without effects, some pixels masked, and its true flux."""
-    config = MockConfig.clean(n_stars=N, seed=2, bad_pixels=0.05, bad_ends=5)
+    config = RvsMockConfig.clean(n_stars=N, seed=2, bad_pixels=0.05, bad_ends=5)
     return make_mock(StandIn(), config)
 
 
@@ -207,7 +200,7 @@ def test_real_fits_of_wrong_and_right_spectra():
     """Of spectra with a false slope, the fit without a continuum is worse in χ², residuals and labels."""
 
     emulator = specnb.load_emulator("rvs")
-    observed, true = make_mock(emulator, MockConfig.clean(n_stars=60, seed=3, continuum=0.05))
+    observed, true = make_mock(emulator, RvsMockConfig.clean(n_stars=60, seed=3, continuum=0.05))
     right = FitConfig(continuum_order=3)
     wrong = FitConfig(continuum_order=-1)
     fits = {"physics only": fit_labels(observed, emulator, wrong), "translated": fit_labels(observed, emulator, right)}

@@ -12,7 +12,7 @@ from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_dif
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
-from specnb.translate.trainer import Diverged
+from specnb.core.training import Diverged
 from specnb.widgets import explore_translator, train_translator
 
 TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=30, learning_rate=5e-3, device="cpu")

@@ -5,8 +5,9 @@ from grid import Recipe
 from turbospectrum import H_BAND, Model, abundances, synthesize
 
 from specnb.core.broadening import broaden
-from specnb.core.labels import APOGEE_ELEMENTS, APOGEE_LABELS, LOGARITHMIC
-from specnb.core.wavelength import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+from specnb.surveys.apogee.survey import ELEMENTS as APOGEE_ELEMENTS, LABELS as APOGEE_LABELS
+from specnb.core.labels import LOGARITHMIC
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
 
 LABELS = tuple(label for label in APOGEE_LABELS if label.name != "vbroad")
 NAMES = [label.name for label in LABELS]

@@ -6,7 +6,7 @@ Usage: see responses.py. The star is that of the second paper's missing-lines st
 from apogee_grid import LABELS, NAMES, simulate
 from responses import DEX, Recipe
 
-from specnb.core.wavelength import APOGEE_NATIVE
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE
 
 REFERENCE = {"teff": 4750.0, "logg": 2.5, "vmicro": 1.5, "c12_c13": 7.5}  # all abundances solar
 STEPS = {"teff": 25.0, "logg": 0.05, "vmicro": 0.05, "c12_c13": 0.5}  # of the other labels: abundances

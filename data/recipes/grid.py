@@ -22,7 +22,8 @@ import numpy as np
 from scipy.stats import qmc
 from tqdm import tqdm
 
-from specnb.core.labels import Label, where_sampled
+from specnb.core.labels import Label
+from specnb.surveys.apogee.survey import inside as where_sampled
 
 FLUX_QUANTUM = 2e-5  # 16-bit integers times this; rounding adds 6e-6 rms
 CITATIONS = {

@@ -5,8 +5,8 @@ from grid import Recipe
 from turbospectrum import RVS, Model, abundances, synthesize
 
 from specnb.core.broadening import broaden
-from specnb.core.labels import ALPHA_ELEMENTS, RVS_LABELS
-from specnb.core.wavelength import RVS_RESOLVING_POWER
+from specnb.surveys.rvs.survey import ALPHA_ELEMENTS, LABELS as RVS_LABELS
+from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 # The window and 5 Å on either side, so that v_broad up to 50 km/s (1.4 Å) never sees an edge.
 WAVELENGTH = np.linspace(8455.0, 8705.0, 2501)

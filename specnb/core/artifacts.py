@@ -4,28 +4,38 @@ Notebooks share them and a second run finds them again. Deleting the folder is a
 """
 
 import json
-import os
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from specnb.core.paths import DATA, PACKAGE
+from specnb.core.writing import replacing
+from specnb.core.paths import ARTIFACTS
+from specnb.core.sources import EVERYTHING, code_digest, read_sources
 
-ARTIFACTS = DATA / "artifacts"
-# All code: no list of what matters stays complete. As imported: an edit during a long run is no part of that run.
-SOURCES = b"".join(sha256(path.read_bytes()).digest() for path in sorted(PACKAGE.rglob("*.py")))
+# The code as this process imported it: an edit during a long run is no part of that run.
+SOURCES = read_sources()
 
 
-def artifact_path(kind: str, config, suffix: str, data=()) -> Path:
-    """Where an artifact is or would be; arguments as in `artifact`."""
+def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
+    """Where an artifact is or would be.
+
+    Parameters
+    ----------
+    kind, config, suffix, data
+        As in `artifact`.
+    code : function or class, optional
+        What makes it. The name depends on its module and on all modules of specnb that this imports; if it is not
+        part of specnb, or not given, on all modules of specnb.
+    """
+    module = getattr(code, "__module__", None)
     digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
-    digest.update(SOURCES)
+    digest.update(code_digest([module if module in SOURCES else EVERYTHING], SOURCES).encode())
     for source in data:
         digest.update(sha256(Path(source).read_bytes()).digest())
     return ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
 
 
-def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
+def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
     """Path of an artifact; made if it does not exist.
 
     Parameters
@@ -40,18 +50,16 @@ def artifact(kind: str, config, suffix: str, make, data=()) -> Path:
         Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when it is whole.
     data : sequence of path
         Files that determine it.
+    code : function or class, optional
+        What makes it, see `artifact_path`; default: ``make``. A notebook names here the function of specnb that its
+        own ``make`` calls.
 
     Returns
     -------
     Path
     """
-    path = artifact_path(kind, config, suffix, data)
+    path = artifact_path(kind, config, suffix, data, code or make)
     if not path.exists():
-        ARTIFACTS.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}-{path.name}")
-        try:
+        with replacing(path) as temporary:
             make(temporary)
-            temporary.rename(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return path

@@ -1,30 +1,64 @@
-"""Files of networks and trainings: written as a whole or not at all, and of the configuration that was asked for."""
+"""Files of networks and trainings: written completely or not at all, and checked when read."""
 
-import os
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from specnb.core.writing import replacing
 
 
 @contextmanager
-def replacing(path: Path):
-    """The name of a temporary file beside `path` to write to; it takes the place of `path` if nothing fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def whole_file(path, kind: str, advice: str):
+    """Turn the errors of a missing, truncated or foreign file into one sentence.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        What the file should be.
+    advice : str
+        What the user can do about it.
+
+    Raises
+    ------
+    OSError
+        With that sentence.
+    """
     try:
-        yield temporary
-        temporary.rename(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except (
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        UnpicklingError,
+        SafetensorError,
+    ) as error:
+        reason = str(error).partition("\n")[0]  # torch lists every tensor in lines of their own
+        raise OSError(f"{path} is not a whole {kind} ({reason}): {advice}") from error
 
 
 def write_tensors(path, tensors: dict, about: dict):
     """Write tensors, and texts about them, to one safetensors file."""
     with replacing(Path(path)) as temporary:
-        save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, temporary, metadata=about)
+        save_file(
+            {name: value.contiguous().cpu() for name, value in tensors.items()},
+            temporary,
+            metadata=about,
+        )
+
+
+def read_tensors(path) -> tuple[dict, dict]:
+    """The tensors and the texts of a file written by `write_tensors`, each by name."""
+    with safe_open(path, framework="pt") as f:
+        return {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
 
 
 def write_checkpoint(state: dict, path: Path):
@@ -39,21 +73,40 @@ def write_checkpoint(state: dict, path: Path):
         with replacing(path) as temporary:
             torch.save(state, temporary)
     except (OSError, RuntimeError) as error:
-        raise OSError(f"cannot write the checkpoint {path} ({error}): make room, or choose another folder") from error
+        raise OSError(
+            f"cannot write the checkpoint {path} ({error}): make room, or choose another folder"
+        ) from error
 
 
-def check_same(path, found, expected):
-    """Raise ValueError, naming what differs but for the device, if a file was made with another configuration.
+def read_checkpoint(path: Path, device) -> dict:
+    """Read a training's state, with its tensors on a device.
+
+    Raises
+    ------
+    OSError
+        If the file is damaged or no checkpoint.
+    """
+    with whole_file(path, "checkpoint", "delete it to start anew"):
+        state = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(state, dict) or not {"config", "data", "random", "history"} <= set(state):
+            raise ValueError("it holds no state of a training")
+    return state
+
+
+def check_same(path, found: dict, expected):
+    """Raise ValueError if a file was made with another configuration, whatever the device.
 
     Parameters
     ----------
     path : path
-    found : dataclass
-        What the file holds.
+    found : dict
+        The fields of the configuration in the file.
     expected : dataclass or None
-        What was asked for; None: anything.
+        The configuration that was asked for; None accepts any.
     """
-    ours, theirs = ({} if each is None else asdict(each) for each in (expected, found))
-    if different := [name for name in ours if ours[name] != theirs[name] and name != "device"]:
-        values = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in different)
-        raise ValueError(f"{path} was made with another configuration ({values}): delete it, or ask for that one")
+    asked = {} if expected is None else asdict(expected)
+    if different := [name for name in asked if asked[name] != found.get(name) and name != "device"]:
+        values = ", ".join(f"{name} {found.get(name)}, not {asked[name]}" for name in different)
+        raise ValueError(
+            f"{path} was made with another configuration ({values}): delete it, or ask for that one"
+        )

@@ -2,6 +2,6 @@
 
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
-from specnb.disentangle.training import train
+from specnb.disentangle.train import train
 
 __all__ = ["DisentangleConfig", "Disentangler", "train"]

@@ -4,13 +4,13 @@ On a mock survey the answer is known. The decoder is given catalogue labels, so 
 catalogue's y by y + Δ, and the truth is the simulator's spectrum at the true y + Δ: all else of the star stays, its
 other labels (the true v_micro and v_broad among them), its interstellar band and its continuum residual. Edits to an
 absolute value, as T_eff = 7500 K in the paper's Fig. 2, differ from that by the error of the star's catalogue label;
-`specnb.surveys.rvs.mock.remake` gives the truth for those.
+`specnb.surveys.mock.remake` gives the truth for those.
 """
 
 import numpy as np
 from astropy.table import Table
 
-from specnb.surveys.rvs.mock import remake
+from specnb.surveys.mock import remake
 
 BATCH = 4096  # stars at a time: about 0.2 GB at work
 
@@ -30,7 +30,7 @@ def true_change(truth, emulator, config, label, step):
     truth : Spectra
         Stars of the survey, with their true labels.
     emulator : Emulator
-    config : RvsMockConfig
+    config : MockConfig
         Of the survey.
     label : str
     step : float

@@ -12,7 +12,7 @@ from specnb.core.artifacts import artifact, artifact_path
 from specnb.core.device import pick_device
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
-from specnb.disentangle.training import train
+from specnb.disentangle.train import train
 from specnb.emulator.model import load_emulator
 from specnb.surveys import RVS
 from specnb.surveys.mock import MockConfig, make_mock
@@ -37,8 +37,12 @@ def reference_stars(survey: MockConfig) -> ReferenceStars:
     Its spectra come from the shipped emulator; its seed also draws the split.
     """
     observed, truth = make_mock(load_emulator("rvs"), survey)
-    train_rows, test_rows = train_test_split(np.arange(len(observed)), test_size=TEST, random_state=survey.seed)
-    return ReferenceStars(observed[train_rows], observed[test_rows], truth[train_rows], truth[test_rows])
+    train_rows, test_rows = train_test_split(
+        np.arange(len(observed)), test_size=TEST, random_state=survey.seed
+    )
+    return ReferenceStars(
+        observed[train_rows], observed[test_rows], truth[train_rows], truth[test_rows]
+    )
 
 
 # What the settings of the paper's Table 1 entangle; they disentangle the rest. (The note of that table; the text of
@@ -88,12 +92,21 @@ class Objective:
             )
         others = self.disentangle if entangled else self.remove
         lambdas = {name: -self.entangle if name in entangled else others for name in base.labels}
-        return replace(base, lambdas=lambdas, bottleneck=self.bottleneck, discriminator_steps=self.discriminator_steps)
+        return replace(
+            base,
+            lambdas=lambdas,
+            bottleneck=self.bottleneck,
+            discriminator_steps=self.discriminator_steps,
+        )
 
 
 PAPER = Objective(entangle=1e-3, disentangle=1e-3, remove=1e-4)
-BOTTLENECK = Objective(entangle=5e-4, disentangle=5e-4, remove=3e-5, bottleneck=4e-4, discriminator_steps=3)
-REMOVAL = replace(BOTTLENECK, bottleneck=1e-4)  # where all labels go, 4e-4 would let nothing else pass
+BOTTLENECK = Objective(
+    entangle=5e-4, disentangle=5e-4, remove=3e-5, bottleneck=4e-4, discriminator_steps=3
+)
+REMOVAL = replace(
+    BOTTLENECK, bottleneck=1e-4
+)  # where all labels go, 4e-4 would let nothing else pass
 
 
 @dataclass(frozen=True)
@@ -118,7 +131,7 @@ class Experiment:
         Path
             Of the model, for `Disentangler.load`.
         """
-        checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR])
+        checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR], code=Experiment)
 
         def make(path):
             train(spectra, self.model, checkpoint, progress).save(path)
@@ -126,7 +139,9 @@ class Experiment:
         return artifact("disentangle", self, ".safetensors", make, [EMULATOR])
 
 
-def trained(stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1) -> list[Disentangler]:
+def trained(
+    stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1
+) -> list[Disentangler]:
     """Models of several configurations, trained side by side, or opened where they have been trained before.
 
     Parameters
@@ -148,6 +163,8 @@ def trained(stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1) 
     if on_gpu or jobs == 1 or len(runs) == 1:
         paths = [run.run(stars.train, progress=True) for run in runs]
     else:
-        work = joblib.Parallel(n_jobs=jobs, return_as="generator")(joblib.delayed(run.run)(stars.train) for run in runs)
+        work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+            joblib.delayed(run.run)(stars.train) for run in runs
+        )
         paths = list(tqdm(work, total=len(runs), desc="autoencoders", unit="model"))
     return [Disentangler.load(path, config) for path, config in zip(paths, configs)]

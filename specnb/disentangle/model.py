@@ -7,13 +7,13 @@ from dataclasses import asdict, fields
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
-from specnb.core.files import check_same, write_tensors
+from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
+from specnb.core.labels import label_array
+from specnb.core.spectra import Spectra
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.networks import Networks
-from specnb.disentangle.scales import Scales, label_array
-from specnb.core.spectra import Spectra
+from specnb.disentangle.scales import Scales
 
 BATCH = 8192  # spectra at a time: about 0.1 GB at work
 
@@ -23,7 +23,7 @@ class OutsideBinsWarning(UserWarning):
 
 
 class Disentangler:
-    """An adversarial autoencoder with its scales; made by `specnb.disentangle.training.train`.
+    """An adversarial autoencoder with its scales; made by `specnb.disentangle.train.train`.
 
     Attributes
     ----------
@@ -35,10 +35,12 @@ class Disentangler:
     scales : Scales
     networks : Networks
     history : list of dict
-        One row an epoch of the training.
+        One row per epoch of the training.
     """
 
-    def __init__(self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()):
+    def __init__(
+        self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()
+    ):
         self.config, self.labels = config, config.labels
         self.wavelength = np.asarray(wavelength, dtype=float)
         self.scales, self.networks, self.history = scales, networks, list(history)
@@ -54,8 +56,8 @@ class Disentangler:
     def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32.
 
-        With a bottleneck they are draws, with the noise that limits what they carry: it is these that the decoder and
-        the discriminators know. Their means may tell more.
+        With a bottleneck they are draws, with the noise that limits what they carry: it is these
+        that the decoder and the discriminators know. Their means may tell more.
 
         Parameters
         ----------
@@ -69,7 +71,8 @@ class Disentangler:
         Raises
         ------
         ValueError
-            If the pixels differ, labels are missing, or λ is given to a model that does not take it.
+            If the pixels differ, labels are missing, or λ is given to a model that does not take
+            it.
         """
         if not np.array_equal(spectra.wavelength, self.wavelength):
             low, high = self.wavelength[[0, -1]]
@@ -80,7 +83,9 @@ class Disentangler:
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         parts = []
         for rows in _batches(len(spectra)):
-            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows])).to(self.device)
+            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows])).to(
+                self.device
+            )
             labels = None if values is None else self._scaled(values[rows])
             lam = None if weights is None else weights.expand(len(flux), -1)
             with torch.no_grad():
@@ -98,8 +103,9 @@ class Disentangler:
         ----------
         z : array_like, shape (n, latent)
         labels : array_like, shape (n, n_labels), or Table
-            In the order of ``self.labels``. Where they are beyond the training range by more than a bin, the decoder
-            extrapolates and an `OutsideBinsWarning` tells so; `inside` tells which.
+            In the order of ``self.labels``. Where they are beyond the training range by more than a
+            bin, the decoder extrapolates and an `OutsideBinsWarning` tells so; `inside` tells
+            which.
         lambdas : mapping, optional
             As for `encode`.
 
@@ -108,34 +114,53 @@ class Disentangler:
         ValueError
             If shapes disagree or a label is not finite.
         """
-        values = np.asarray(labels, dtype=float) if not hasattr(labels, "colnames") else self.label_array(labels)
+        values = (
+            np.asarray(labels, dtype=float)
+            if not hasattr(labels, "colnames")
+            else self.label_array(labels)
+        )
         z = np.asarray(z, dtype=np.float32)
-        if z.ndim != 2 or z.shape[1] != self.config.latent or values.shape != (len(z), len(self.labels)):
+        if (
+            z.ndim != 2
+            or z.shape[1] != self.config.latent
+            or values.shape != (len(z), len(self.labels))
+        ):
             raise ValueError(f"latents of shape {z.shape} and labels of shape {values.shape}: give (n, "
                              f"{self.config.latent}) and (n, {len(self.labels)}): {', '.join(self.labels)}")  # fmt: skip
         if not np.isfinite(z).all():
-            raise ValueError(f"latents of row {np.argwhere(~np.isfinite(z))[0][0]} are not finite: give finite ones")
+            raise ValueError(
+                f"latents of row {np.argwhere(~np.isfinite(z))[0][0]} are not finite: give finite ones"
+            )
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(f"{self.labels[column]} of row {row} is {values[row, column]}: labels must be finite")
+            raise ValueError(
+                f"{self.labels[column]} of row {row} is {values[row, column]}: labels must be finite"
+            )
         self._warn_outside(values)
         weights = self._weights(lambdas)
         flux = np.empty((len(z), len(self.wavelength)), dtype=np.float32)
         for rows in _batches(len(z)):
             lam = None if weights is None else weights.expand(len(z[rows]), -1)
             with torch.no_grad():
-                out = self.networks.decode(torch.from_numpy(z[rows]).to(self.device), self._scaled(values[rows]), lam)
+                out = self.networks.decode(
+                    torch.from_numpy(z[rows]).to(self.device), self._scaled(values[rows]), lam
+                )
             flux[rows] = out.cpu().numpy() * self.scales.flux_scale + self.scales.flux_mean
         return flux
 
     def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Spectra through encoder and decoder with their own labels, shape (n, n_pix)."""
-        return self.decode(self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas)
+        return self.decode(
+            self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas
+        )
 
     def inside(self, labels) -> np.ndarray:
-        """Whether labels, shape (n, n_labels), are within the range of the training stars, shape (n,), bool."""
+        """Whether labels, shape (n, n_labels), are within the range of the training stars, shape
+        (n,), bool."""
         labels = np.atleast_2d(labels)
-        return np.all((labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1)
+        return np.all(
+            (labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1
+        )
 
     def _warn_outside(self, values):
         low, high = self.scales.label_low, self.scales.label_high
@@ -152,8 +177,11 @@ class Disentangler:
             )
 
     def scale_flux(self, flux, mask) -> np.ndarray:
-        """Flux as the encoder takes it, float32: about 0 with scatter 1, and 0, the mean spectrum, where masked."""
-        return np.where(mask, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(np.float32)
+        """Flux as the encoder takes it, float32: about 0 with scatter 1, and 0, the mean spectrum,
+        where masked."""
+        return np.where(mask, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
+            np.float32
+        )
 
     def _scaled(self, values):
         scaled = (values - self.scales.label_mean) / self.scales.label_std
@@ -164,7 +192,9 @@ class Disentangler:
         span = self.config.lambda_range
         if not span:
             if lambdas is not None:
-                raise ValueError("this model was trained at fixed λ: leave lambdas out, or train one with lambda_range")
+                raise ValueError(
+                    "this model was trained at fixed λ: leave lambdas out, or train one with lambda_range"
+                )
             return None
         lambdas = lambdas or {}
         for name, value in lambdas.items():
@@ -173,7 +203,9 @@ class Disentangler:
                     f"there is a λ for {name!r}, which is no label of this model: {', '.join(self.labels)}"
                 )
             if not isinstance(value, numbers.Real) or not abs(value) <= span:
-                raise ValueError(f"λ of {name} is {value!r}: this model was trained from {-span:g} to {span:g}")
+                raise ValueError(
+                    f"λ of {name} is {value!r}: this model was trained from {-span:g} to {span:g}"
+                )
         scaled = [[float(lambdas.get(name, 0.0)) / span for name in self.labels]]
         return torch.tensor(scaled, dtype=torch.float32, device=self.device)
 
@@ -182,7 +214,9 @@ class Disentangler:
         tensors = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         for entry in fields(Scales):
-            tensors[f"scales.{entry.name}"] = torch.from_numpy(np.asarray(getattr(self.scales, entry.name)))
+            tensors[f"scales.{entry.name}"] = torch.from_numpy(
+                np.asarray(getattr(self.scales, entry.name))
+            )
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         write_tensors(path, tensors, about)
 
@@ -203,21 +237,20 @@ class Disentangler:
         ValueError
             If it was trained with another configuration.
         """
-        try:
-            with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-                about = f.metadata() or {}
+        with whole_file(path, "autoencoder file", "train it anew"):
+            tensors, about = read_tensors(path)
             found = DisentangleConfig(**json.loads(about["config"]))
             wavelength = tensors["wavelength"].numpy()
             networks = Networks(found, len(wavelength))
             prefix = "networks."
-            networks.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+            networks.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
             stored = {entry.name: tensors[f"scales.{entry.name}"] for entry in fields(Scales)}
-            scales = Scales(**{name: v.numpy() if v.ndim else v.item() for name, v in stored.items()})
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).partition("\n")[0]  # torch lists every tensor in lines of their own
-            raise OSError(f"{path} is not a whole autoencoder file ({reason}): train it anew") from error
-        check_same(path, found, config)
+            scales = Scales(
+                **{name: v.numpy() if v.ndim else v.item() for name, v in stored.items()}
+            )
+        check_same(path, asdict(found), config)
         return cls(found, wavelength, scales, networks, json.loads(about["history"]))
 
 

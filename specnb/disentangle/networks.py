@@ -31,7 +31,8 @@ class Discriminators(nn.Module):
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for n_in, n_out in pairwise(widths):
             for group, shape in ((self.weights, (n, n_in, n_out)), (self.biases, (n, 1, n_out))):
-                group.append(nn.Parameter(torch.empty(shape).uniform_(-1, 1) / n_in**0.5))  # as torch's Linear
+                # the first weights are distributed as those of torch's Linear
+                group.append(nn.Parameter(torch.empty(shape).uniform_(-1, 1) / n_in**0.5))
 
     def forward(self, z):
         """Logits, shape (n, batch, bins), from latents of shape (n, batch, latent)."""
@@ -40,44 +41,12 @@ class Discriminators(nn.Module):
         return torch.baddbmm(self.biases[-1], z, self.weights[-1])
 
 
-class ScaleGradient(torch.autograd.Function):
-    """Give each discriminator the latents; on the way back, multiply its gradient by a factor.
-
-    With −λ_i as factors, one backward pass of L_rec + Σ L_DISC,i lets every discriminator descend its own loss while
-    the encoder descends L_rec − Σ λ_i L_DISC,i (Eq. 4).
-    """
-
-    @staticmethod
-    def forward(ctx, z, factor):
-        ctx.save_for_backward(factor)
-        return z.expand(len(factor), *z.shape)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (factor,) = ctx.saved_tensors
-        return (factor * gradient).sum(dim=0), None
-
-
-def bin_loss(logits, index):
-    """Binary cross-entropy of a discriminator, summed over its bins, shape (n, batch), in nats.
-
-    The sum, unlike the mean over bins, makes λ mean the same for any number of bins.
-
-    Parameters
-    ----------
-    logits : Tensor, shape (n, batch, bins)
-    index : Tensor of int64, shape (n, batch)
-        The bin of each spectrum.
-    """
-    hit = logits.gather(-1, index.unsqueeze(-1)).squeeze(-1)
-    return F.softplus(logits).sum(dim=-1) - hit
-
-
 class Networks(nn.Module):
     """Encoder, decoder and discriminators of one configuration, on scaled spectra and labels.
 
-    Without a bottleneck the latents are sigmoids, as in the paper's code: an adversary would drive unbounded ones to
-    infinity. With one they are Gaussian: the encoder gives their mean and log variance.
+    Without a bottleneck the latents are sigmoids, as in the paper's code: an adversary would drive
+    unbounded ones to infinity. With one they are Gaussian: the encoder gives their mean and log
+    variance.
 
     Parameters
     ----------
@@ -93,15 +62,21 @@ class Networks(nn.Module):
         n_in = n_pix + n_labels * config.labels_in_encoder + n_lambdas
         self.config = config
         self.encoder = perceptron((n_in, *config.hidden, n_out))
-        self.decoder = perceptron((config.latent + n_labels + n_lambdas, *config.hidden[::-1], n_pix))
+        self.decoder = perceptron(
+            (config.latent + n_labels + n_lambdas, *config.hidden[::-1], n_pix)
+        )
         if config.adversarial:
             n, outputs = (1, config.bins**n_labels) if config.joint else (n_labels, config.bins)
-            self.discriminators = Discriminators(n, (config.latent + n_lambdas, *config.discriminator, outputs))
+            self.discriminators = Discriminators(
+                n, (config.latent + n_lambdas, *config.discriminator, outputs)
+            )
 
     def encode(self, flux, labels, lambdas=None):
-        """Mean of the latents, shape (n, latent), and their log variance, or None without a bottleneck.
+        """Mean of the latents, shape (n, latent), and their log variance, or None without a
+        bottleneck.
 
-        ``flux`` is scaled and 0 where masked; ``labels`` are scaled; ``lambdas`` are in units of ``lambda_range``.
+        ``flux`` is scaled and 0 where masked; ``labels`` are scaled; ``lambdas`` are in units of
+        ``lambda_range``.
         """
         inputs = [flux, labels if self.config.labels_in_encoder else None, lambdas]
         out = self.encoder(torch.cat([each for each in inputs if each is not None], dim=1))
@@ -109,10 +84,13 @@ class Networks(nn.Module):
 
     def decode(self, z, labels, lambdas=None):
         """Scaled flux, shape (n, n_pix)."""
-        return self.decoder(torch.cat([z, labels] if lambdas is None else [z, labels, lambdas], dim=1))
+        return self.decoder(
+            torch.cat([z, labels] if lambdas is None else [z, labels, lambdas], dim=1)
+        )
 
     def judge(self, z, lambdas=None):
-        """Logits of the bins, shape (n_discriminators, n, bins), from z of shape (n_discriminators, n, latent)."""
+        """Logits of the bins, shape (n_discriminators, n, bins), from z of shape (n_discriminators,
+        n, latent)."""
         if lambdas is not None:
             z = torch.cat([z, lambdas.expand(len(z), *lambdas.shape)], dim=-1)
         return self.discriminators(z)

@@ -1,30 +1,9 @@
-"""What an autoencoder learns from its training stars before it learns: means, scales and the edges of bins."""
+"""Means, scales and bins that an autoencoder takes from its training stars before the training."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table
 from scipy.special import entr
-
-
-def label_array(table: Table, labels) -> np.ndarray:
-    """The columns of a catalogue that a model uses, shape (n, n_labels), float64.
-
-    Raises
-    ------
-    ValueError
-        If there is no table, a column is missing, or a star lacks a value.
-    """
-    if table is None:
-        raise ValueError(f"the spectra have no labels: this needs a catalogue with {', '.join(labels)}")
-    if missing := [name for name in labels if name not in table.colnames]:
-        raise ValueError(f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}")
-    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
-    values = np.column_stack(columns) if len(table) else np.empty((0, len(labels)))
-    if (bad := ~np.isfinite(values)).any():
-        star, label = np.argwhere(bad)[0]
-        raise ValueError(f"star {star} of the catalogue has no {labels[label]}: leave out stars without labels")
-    return values
 
 
 @dataclass(frozen=True)
@@ -54,35 +33,50 @@ class Scales:
         Raises
         ------
         ValueError
-            If a pixel is masked in every spectrum, or a label has one value only, which has no bins.
+            If a pixel is masked in every spectrum, or a label has one value only, which has no
+            bins.
         """
         good = ~spectra.mask
         if not good.any(axis=0).all():
             pixel = spectra.wavelength[np.argmin(good.any(axis=0))]
-            raise ValueError(f"the pixel at {pixel:.2f} Å is masked in all training spectra: cut it off")
+            raise ValueError(
+                f"the pixel at {pixel:.2f} Å is masked in all training spectra: cut it off"
+            )
         low, high = values.min(axis=0), values.max(axis=0)
         for name, a, b in zip(labels, low, high):
             if a == b:
-                raise ValueError(f"all training stars have {name} = {a:g}, which has no bins: leave it out of labels")
+                raise ValueError(
+                    f"all training stars have {name} = {a:g}, which has no bins: "
+                    "leave it out of labels"
+                )
         mean = np.where(good, spectra.flux, 0).sum(axis=0, dtype=float) / good.sum(axis=0)
         difference = np.where(good, spectra.flux - mean, 0)
         scale = np.sqrt((difference**2).sum() / good.sum())
         if scale == 0:
             raise ValueError("all training spectra are the same: there is nothing to learn")
-        return cls(mean.astype(np.float32), float(scale), values.mean(axis=0), values.std(axis=0), low, high)
+        return cls(
+            mean.astype(np.float32),
+            float(scale),
+            values.mean(axis=0),
+            values.std(axis=0),
+            low,
+            high,
+        )
 
     def bin_index(self, values, bins: int) -> np.ndarray:
-        """Bin of each label, int64: ``bins`` of equal width from the lowest to the highest training label.
+        """Bin of each label, int64. All bins have the same width.
 
-        Labels beyond the range, which new stars may have, fall in the first or last bin.
+        They reach from the lowest to the highest training label. Labels beyond the range, which new
+        stars may have, fall in the first or last bin.
         """
         position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
         return np.clip((position * bins).astype(np.int64), 0, bins - 1)
 
     def targets(self, values, config) -> np.ndarray:
-        """The bin that each discriminator of a configuration should name, shape (n, n_discriminators), int64.
+        """The bin that each discriminator should name, int64, shape (n, n_discriminators).
 
-        That is `bin_index`, or for a joint discriminator, in one column, the bin of the product of all labels' bins.
+        That is `bin_index`, or for a joint discriminator, in one column, the bin of the product of
+        all labels' bins.
         """
         index = self.bin_index(values, config.bins)
         if not config.joint:
@@ -91,12 +85,16 @@ class Scales:
 
 
 def chance(index) -> np.ndarray:
-    """Loss of discriminators that know only how often each bin occurs, in nats, shape (n_discriminators,).
+    """Loss of discriminators that know only how often each bin occurs, in nats.
 
     Parameters
     ----------
     index : ndarray of int, shape (n, n_discriminators)
         The bin of each star for each discriminator.
+
+    Returns
+    -------
+    ndarray, shape (n_discriminators,)
     """
     shares = (np.unique(column, return_counts=True)[1] / len(index) for column in index.T)
     return np.array([(entr(p) + entr(1 - p)).sum() for p in shares])

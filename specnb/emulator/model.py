@@ -6,9 +6,8 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
-from specnb.core.files import write_tensors
+from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.emulator.network import Network, flux_and_jacobian
 from specnb.emulator.step import Chain, Step, step_kind
 from specnb.surveys import SURVEYS
@@ -208,27 +207,21 @@ class Emulator:
         OSError
             If the file is missing, truncated or an emulator of other labels or pixels.
         """
-        try:
-            with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-                metadata = f.metadata() or {}
-            if metadata["labels"] != (expected := ",".join(survey.names)):
-                raise OSError(f"its labels are {metadata['labels']}, not {expected}")
+        with whole_file(path, "emulator file", "restore it with git or train it anew"):
+            tensors, about = read_tensors(path)
+            if about["labels"] != (expected := ",".join(survey.names)):
+                raise OSError(f"its labels are {about['labels']}, not {expected}")
             wavelength = tensors.pop("wavelength").numpy()
             if not np.array_equal(wavelength, survey.pixels):
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
-            shape, logarithmic = json.loads(metadata["branches"]), json.loads(metadata["logarithmic"])
+            shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
             network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
             network.load_state_dict(_part(tensors, ""))
-            for k, (kind, settings) in enumerate(json.loads(metadata.get("steps", "[]"))):
+            for k, (kind, settings) in enumerate(json.loads(about.get("steps", "[]"))):
                 step = step_kind(kind).build(settings, survey)
                 step.load_state_dict(_part(tensors, f"steps.{k}."))
                 network = Chain(network, step)
-        except (OSError, KeyError, RuntimeError, ValueError, SafetensorError) as error:
-            raise OSError(
-                f"{path} is not a whole emulator file ({error}): restore it with git or train it anew"
-            ) from error
-        return cls(network, survey, json.loads(metadata["card"]))
+        return cls(network, survey, json.loads(about["card"]))
 
 
 def _part(tensors, prefix):

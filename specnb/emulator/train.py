@@ -1,14 +1,12 @@
 """Train the emulator on the synthetic grid."""
 
 import time
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from specnb.core.device import pick_device
+from specnb.core.training import Diverged, EpochTraining, not_finite, run
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.simulator.grid import SyntheticGrid, observed, split, trained_range
@@ -23,7 +21,8 @@ class EmulatorConfig:
     hidden : tuple of int
         Widths of the hidden layers of one perceptron of all labels; not used if there are branches.
     branches : tuple of (tuple of str, tuple of int)
-        Of each of several perceptrons whose outputs are added: names of its labels and widths of its hidden layers.
+        Of each of several perceptrons whose outputs are added: names of its labels and widths of
+        its hidden layers.
     copies : int
         Draws of v_broad for each grid spectrum.
     batch : int
@@ -40,13 +39,15 @@ class EmulatorConfig:
         "auto", "cpu", "cuda" or "mps".
     """
 
-    hidden: tuple[int, ...] = (256,) * 4  # validation error 0.0005; The Payne's two layers of 300: 0.0011
+    # validation error 0.0005; with The Payne's two layers of 300: 0.0011
+    hidden: tuple[int, ...] = (256,) * 4
     branches: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
     copies: int = 8  # v_broad enters smoothly: eight strata of 6 km/s determine it
     batch: int = 128  # at an equal number of epochs better than 512
     learning_rate: float = 3e-3
     epochs: int = 300
-    patience: int = 150  # half the schedule: while its rate is high, the validation error may stall for long
+    # half the schedule: while its rate is high, the validation error may not improve for long
+    patience: int = 150
     seed: int = 1
     device: str = "auto"
 
@@ -56,76 +57,130 @@ class EmulatorConfig:
         return cls(**dict(survey.training.get("emulator", {})) | changes)
 
 
-def train_emulator(grid: SyntheticGrid, config: EmulatorConfig | None = None, progress: bool = True):
-    """Fit a network to the training spectra of a grid, keeping the weights that are best on the validation spectra.
+def train_emulator(
+    grid: SyntheticGrid,
+    config: EmulatorConfig | None = None,
+    checkpoint=None,
+    progress: bool = True,
+) -> Emulator:
+    """Fit a network to the training spectra of a grid.
 
-    The loss is the mean absolute flux error, as in The Payne: it weighs line wings and cores alike.
+    It has the weights of the epoch with the lowest error on the validation spectra.
 
     Parameters
     ----------
     grid : SyntheticGrid
     config : EmulatorConfig, optional
         Default: that of the survey.
+    checkpoint : path, optional
+        File that keeps the state of the training, see `specnb.core.training.run`.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     Emulator
-        Its card holds the configuration, the validation error and ``history``: for each epoch, a dict with the
-        training and validation error (mean absolute flux).
-    """
-    start, survey = time.perf_counter(), grid.survey
-    config = config or EmulatorConfig.for_survey(survey)
-    torch.manual_seed(config.seed)
-    device = pick_device(config.device)
-    train, validation, _ = split(len(grid))
-    x, y = (torch.from_numpy(a).to(device) for a in observed(grid, train, config.copies, config.seed))
-    x_val, y_val = (torch.from_numpy(a).to(device) for a in observed(grid, validation, 4, config.seed + 1))
+        Its card holds the configuration, the validation error and ``history``: for each epoch, a
+        dict with the training and validation error (mean absolute flux).
 
-    names = list(survey.names)
-    branches = [([names.index(name) for name in own], widths) for own, widths in config.branches]
-    branches = branches or [(range(len(names)), config.hidden)]
-    logarithmic = [k for k, label in enumerate(survey.labels) if label.logarithmic]
-    network = Network(*trained_range(grid), branches, y.shape[1], logarithmic).to(device)
-    network.output.bias.data = y.mean(dim=0)  # start from the mean spectrum
-    optimizer = torch.optim.Adam(network.parameters(), fused=device.type != "mps")
-    steps = -(-len(x) // config.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps * config.epochs, pct_start=0.1
-    )
-    history, best, waited = [], (np.inf, None), 0
-    bar = tqdm(range(1, config.epochs + 1), desc="emulator", unit="epoch", disable=not progress)
-    for epoch in bar:
-        total = 0.0
-        for rows in torch.randperm(len(x), device=device).split(config.batch):
-            loss = (network(x[rows]) - y[rows]).abs().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    Raises
+    ------
+    ValueError
+        If the checkpoint belongs to another configuration or another grid.
+    FloatingPointError
+        If the training diverges.
+    OSError
+        If the checkpoint cannot be read or written.
+    """
+    config = config or EmulatorConfig.for_survey(grid.survey)
+    return run(EmulatorTraining(grid, config), checkpoint, progress)
+
+
+def flux_loss(prediction, flux):
+    """Mean absolute flux error, as in The Payne: line wings and line cores have the same weight."""
+    return (prediction - flux).abs().mean()
+
+
+class EmulatorTraining(EpochTraining):
+    """One training of an emulator's network, an epoch at a time.
+
+    Parameters
+    ----------
+    grid : SyntheticGrid
+    config : EmulatorConfig
+    """
+
+    name, shown, inputs_name = "emulator", ("train", "validation"), "synthetic spectra"
+    counters = (*EpochTraining.counters, "seconds")
+
+    def __init__(self, grid: SyntheticGrid, config: EmulatorConfig):
+        start = time.perf_counter()
+        self.config, self.device = config, pick_device(config.device)
+        self.grid, self.history = grid, []
+        train, validation, _ = split(len(grid))
+        sets = (
+            observed(grid, train, config.copies, config.seed),
+            observed(grid, validation, 4, config.seed + 1),
+        )
+        self.train, self.validation = (
+            [torch.from_numpy(array).to(self.device) for array in arrays] for arrays in sets
+        )
+        self.inputs = (*self.train, *self.validation)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.model = self._network()
+            weights_drawn = torch.get_rng_state()
+        self.random = torch.Generator(self.device).manual_seed(config.seed)
+        if self.device.type == "cpu":  # batches continue the random numbers of the weights
+            self.random.set_state(weights_drawn)
+        self.optimise(self.model, len(self.train[0]))
+        self.seconds = time.perf_counter() - start
+
+    def _network(self):
+        """The network with its first weights; its output starts from the mean spectrum."""
+        survey = self.grid.survey
+        names = list(survey.names)
+        branches = [
+            ([names.index(name) for name in own], widths) for own, widths in self.config.branches
+        ] or [(range(len(names)), self.config.hidden)]
+        logarithmic = [k for k, label in enumerate(survey.labels) if label.logarithmic]
+        flux = self.train[1]
+        network = Network(*trained_range(self.grid), branches, flux.shape[1], logarithmic)
+        network.to(self.device)
+        network.output.bias.data = flux.mean(dim=0)
+        return network
+
+    def advance(self) -> dict:
+        """One pass over the training spectra and the validation: a new row of the history."""
+        start = time.perf_counter()
+        labels, flux = self.train
+        total, n = 0.0, len(labels)
+        order = torch.randperm(n, generator=self.random, device=self.device)
+        for rows in order.split(self.config.batch):
+            loss = flux_loss(self.model(labels[rows]), flux[rows])
+            self.descend(loss)
             total += loss.item() * len(rows)
+        labels, flux = self.validation
         with torch.no_grad():
-            error = (network(x_val) - y_val).abs().mean().item()
-        history.append({"epoch": epoch, "train": round(total / len(x), 7), "validation": round(error, 7)})
-        bar.set_postfix(train=f"{total / len(x):.5f}", validation=f"{error:.5f}")
-        if not np.isfinite(error):
-            raise FloatingPointError(f"training diverged in epoch {epoch}: lower learning_rate={config.learning_rate}")
-        waited = 0 if error < best[0] else waited + 1
-        if error < best[0]:
-            best = (error, deepcopy(network.state_dict()))
-        if waited >= config.patience:
-            break
-    network.load_state_dict(best[1])
-    emulator = Emulator(network, survey)
-    emulator.card = {
-        "config": asdict(config),
-        "grid_seed": int(grid.provenance["seed"]),
-        "grid_spectra": len(grid),
-        "train_spectra": len(train),
-        "validation_error": round(best[0], 7),
-        "device": str(device),
-        "seconds": round(time.perf_counter() - start, 1),
-        "history": history,
-    }
-    return emulator
+            error = flux_loss(self.model(labels), flux).item()
+        row = {"epoch": self.done + 1, "train": round(total / n, 7), "validation": round(error, 7)}
+        if not_finite(row):
+            raise Diverged(
+                f"training diverged in epoch {row['epoch']}: "
+                f"lower learning_rate={self.config.learning_rate}"
+            )
+        self.seconds += time.perf_counter() - start
+        return self.record(row, error)
+
+    def finish(self) -> Emulator:
+        card = {
+            "config": asdict(self.config),
+            "grid_seed": int(self.grid.provenance["seed"]),
+            "grid_spectra": len(self.grid),
+            "train_spectra": len(split(len(self.grid))[0]),
+            "validation_error": round(self.best[0], 7),
+            "device": str(self.device),
+            "seconds": round(self.seconds, 1),
+            "history": self.history,
+        }
+        return Emulator(super().finish(), self.grid.survey, card)

@@ -1,4 +1,4 @@
-"""What fits leave behind: residuals in standard errors, reduced χ², and errors of the fitted labels.
+"""What fits leave behind: residuals in standard errors, and reduced χ².
 
 Fits come by name, such as "physics only" and "translated", each of the same stars in the same order; they are compared
 over the stars that all of them could fit. Stars that ended at a limit or did not converge stay in, and are counted.
@@ -13,7 +13,6 @@ from astropy.table import Table
 PUBLISHED_CHI2 = {"physics only": 1.97, "translated": 1.22}
 PUBLISHED_MEAN = {"physics only": 0.16, "translated": -0.01}
 REACH = 5.0  # of histograms, in standard errors
-RESAMPLES = 200  # of the stars: the error of a bias is good to 5%
 
 
 def z_scores(observed, flux) -> np.ndarray:
@@ -91,7 +90,7 @@ def distribution(fits: Mapping) -> Table:
         If the fits differ in shape, or no star has a residual in all of them.
     """
     z = {name: np.asarray(values) for name, values in fits.items()}
-    fitted, common = _common({name: np.isfinite(values).any(axis=1) for name, values in z.items()})
+    fitted, common = common_stars({name: np.isfinite(values).any(axis=1) for name, values in z.items()})
     rows = []
     for name, values in z.items():
         residuals = values[common][np.isfinite(values[common])]
@@ -99,7 +98,7 @@ def distribution(fits: Mapping) -> Table:
         beyond = np.mean(np.abs(residuals) > REACH)
         rows.append((name, common.sum(), (~fitted[name]).sum(), len(residuals), mean, std, beyond))
     table = Table(rows=rows, names=("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond"))
-    return _formatted(table, mean="+.3f", std=".3f", beyond=".2g")
+    return formatted(table, mean="+.3f", std=".3f", beyond=".2g")
 
 
 def histogram(z, bins: int = 100) -> Table:
@@ -130,7 +129,7 @@ def chi2_statistics(fits: Mapping) -> Table:
     ValueError
         If the fits differ in length, or no star was fitted by all.
     """
-    fitted, common = _common({name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()})
+    fitted, common = common_stars({name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()})
     rows, first = [], None
     for name, fit in fits.items():
         some = fit[common]
@@ -140,103 +139,10 @@ def chi2_statistics(fits: Mapping) -> Table:
         counts = (common.sum(), (~fitted[name]).sum(), (~np.asarray(some["converged"])).sum(), limit)
         rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
     names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median", "ratio")
-    return _formatted(Table(rows=rows, names=names), mean=".3f", median=".3f", ratio=".3f")
+    return formatted(Table(rows=rows, names=names), mean=".3f", median=".3f", ratio=".3f")
 
 
-def label_errors(fits: Mapping, truth: Table, labels) -> Table:
-    """How far fitted labels are from true ones.
-
-    Parameters
-    ----------
-    fits : mapping of str to Table
-        Results of `specnb.fit_labels`.
-    truth : Table
-        True labels of the same stars in the same order.
-    labels : sequence of str
-
-    Returns
-    -------
-    Table
-        A row a fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and ``mean`` of fit − truth, its
-        ``scatter`` (half of the width from the 16th to the 84th percentile), its ``rms`` and the ``median_error`` that
-        the fits state; ``at_limit``, stars that ended at a limit of this label; ``stars``, fitted by all, to which all
-        this refers; ``not_fitted`` by this one.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, or no star was fitted by all.
-    """
-    differences, fitted, common = _differences(fits, truth, labels)
-    rows = []
-    for name, fit in fits.items():
-        some = fit[common]
-        for label, difference in zip(labels, differences[name].T):
-            low, median, high = np.percentile(difference, [16, 50, 84])
-            rms, error = np.sqrt(np.mean(difference**2)), np.nanmedian(_values(some[f"{label}_error"]))
-            limit = sum(f"at_limit:{label}" in flags.split(",") for flags in some["flags"])
-            sizes = (median, difference.mean(), (high - low) / 2, rms, error)
-            counts = (limit, common.sum(), (~fitted[name]).sum())
-            rows.append((name, label, str(fit[label].unit or ""), *sizes, *counts))
-    sizes = ("median", "mean", "scatter", "rms", "median_error")
-    table = Table(rows=rows, names=("fit", "label", "unit", *sizes, "at_limit", "stars", "not_fitted"))
-    return _formatted(table, **dict.fromkeys(sizes, ".3g"))
-
-
-def bias_change(before: Table, after: Table, truth: Table, labels, statistic=np.median, seed: int = 0) -> Table:
-    """In which labels the bias is nearer to 0 in the second of two fits: ``sum(table["falls"])`` is their number.
-
-    Parameters
-    ----------
-    before, after : Table
-        Results of `specnb.fit_labels` for the same stars.
-    truth : Table
-        Their true labels.
-    labels : sequence of str
-    statistic : callable
-        ``numpy.median`` or ``numpy.mean`` of fit − truth over the stars: what is called bias.
-    seed : int
-        Of the resampled stars.
-
-    Returns
-    -------
-    Table
-        A row a label: ``label``; ``before`` and ``after``, the biases; ``change``, |after| − |before|; ``change_error``,
-        its standard deviation over resampled stars (bootstrap, the same stars in both fits); ``falls``, whether the
-        change is negative; ``clear``, whether it is more than twice its error.
-
-    Raises
-    ------
-    ValueError
-        As `label_errors`.
-    """
-    differences, _, common = _differences({"before": before, "after": after}, truth, labels)
-    random, n = np.random.default_rng(seed), common.sum()
-    bias = {name: statistic(difference, axis=0) for name, difference in differences.items()}
-    draws = [random.integers(n, size=n) for _ in range(RESAMPLES)]
-    changes = [_change(*(statistic(each[rows], axis=0) for each in differences.values())) for rows in draws]
-    change, error = _change(*bias.values()), np.std(changes, axis=0)
-    columns = (list(labels), bias["before"], bias["after"], change, error, change < 0, np.abs(change) > 2 * error)
-    table = Table(columns, names=("label", "before", "after", "change", "change_error", "falls", "clear"))
-    return _formatted(table, **dict.fromkeys(("before", "after", "change", "change_error"), ".3g"))
-
-
-def _change(before, after):
-    return np.abs(after) - np.abs(before)
-
-
-def _differences(fits, truth, labels):
-    """Fit − truth, shape (n_common, n_labels), of each fit; which stars each fitted; and which all did."""
-    known = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    fitted, common = _common(known | {"truth": np.ones(len(truth), dtype=bool)})
-    true = np.column_stack([_values(truth[label]) for label in labels])[common]
-    if (bad := ~np.isfinite(true)).any():
-        raise ValueError(f"a star has no true {labels[np.argwhere(bad)[0, 1]]}: leave it out of fits and truth")
-    values = {name: np.column_stack([_values(fit[label]) for label in labels])[common] for name, fit in fits.items()}
-    return {name: value - true for name, value in values.items()}, fitted, common
-
-
-def _common(fitted):
+def common_stars(fitted):
     """Which stars each fit could fit, bool arrays by its name, and which all could."""
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
@@ -248,12 +154,7 @@ def _common(fitted):
     return fitted, common
 
 
-def _values(column):
-    """A column as floats, masked entries as NaN."""
-    return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-
-
-def _formatted(table, **formats):
+def formatted(table, **formats):
     for name, form in formats.items():
         table[name].format = form
     return table

@@ -13,7 +13,7 @@ from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
-from specnb.core.limits import check_limits
+from specnb.core.config import check_fields, within
 from specnb.missing import scores
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import added_falls
@@ -22,9 +22,8 @@ from specnb.simulator.responses import Responses
 from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
-from specnb.translate.model import translated_emulator
-from specnb.translate.trainer import Trainer
-from specnb.translate.training import train
+from specnb.translate.translation import translated_emulator
+from specnb.translate.train import TranslateTraining, train
 
 # Nothing but lines is missing: 48 components leave 0.02% of the synthetic spectra, longer or faster training moves them
 # away from the linear start, and that has the right mean already.
@@ -32,9 +31,6 @@ MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
 )  # fmt: skip
-
-# Lowest and highest value of each number in MissingConfig.
-_LIMITS = {"fraction": (0.01, 0.9), "n_stars": (100, 1_000_000), "noise": (0.01, 20.0), "seed": (0, 2**31 - 1)}
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,16 @@ class MissingConfig:
         If a value is outside its limits.
     """
 
-    fraction: float = 0.3  # of each element's features that are hidden (paper)
-    n_stars: int = 10_000  # of each domain; the paper has about 100,000
-    noise: float = 1.0  # scale of the noise: APOGEE's stars have S/N 50-800, with a median of 130, over this
-    seed: int = 1  # of hidden features, stars and noise
+    # of each element's features that are hidden (paper)
+    fraction: float = within(0.01, 0.9, default=0.3)
+    # of each domain; the paper has about 100,000
+    n_stars: int = within(100, 1_000_000, default=10_000)
+    # scale of the noise: APOGEE's stars have S/N 50-800, with a median of 130, over this
+    noise: float = within(0.01, 20.0, default=1.0)
+    seed: int = within(0, 2**31 - 1, default=1)  # of hidden features, stars and noise
 
     def __post_init__(self):
-        check_limits(self, _LIMITS)
+        check_fields(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +154,7 @@ def compare(experiment: Experiment, config: TranslateConfig = MISSING, n_fitted:
         A row a model: its name and the numbers of `specnb.missing.scores.summary`.
     """
     synthetic, domains = experiment.synthetic, experiment.domains
-    start = Trainer(synthetic, domains.labels, domains.observed, config).finish()
+    start = TranslateTraining(synthetic, domains.labels, domains.observed, config).finish()
     translator = train(synthetic, domains.labels, domains.observed, config, progress=progress)
     models = {
         "translated": translated_emulator(synthetic, translator),

@@ -6,19 +6,20 @@ import re
 import sys
 from pathlib import Path
 
-from specnb.core.paths import data_folder
-from specnb.surveys import SURVEYS
-from specnb.surveys.archive import real_spectra
+from specnb.core.paths import ARTIFACTS, ROOT, data_folder
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
-from specnb.reproduce.provenance import ROOT, shipped_data
-from specnb.reproduce.runner import NotebookError, check_pair, check_writable, is_fresh, run_notebook
+from specnb.reproduce.provenance import shipped_data
+from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
+from specnb.surveys import SURVEYS
+from specnb.surveys.archive import real_spectra
 
 NOTEBOOKS = ROOT / "notebooks"
 
 
 def find_notebook(name: str) -> Path:
-    """A notebook from its path, its stem or its leading number. Raises ValueError with the nearest name."""
+    """A notebook from its path, stem or leading number. Raises ValueError with the nearest name."""
     if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name)
     stems = [path.stem for path in all_notebooks()]
@@ -39,13 +40,17 @@ def paper(args):
     """Run all notebooks that are not fresh and write the index."""
     notebooks = [find_notebook(name) for name in args.only] if args.only else all_notebooks()
     if not notebooks:
-        raise FileNotFoundError(f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository")
+        raise FileNotFoundError(
+            f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository"
+        )
     check_writable(args.output)
     plan = []
     for notebook in notebooks:  # every one is checked before the first one runs
         check_pair(notebook)
         overrides, limit = profile_of(notebook, args.profile)
-        plan.append((notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit))
+        plan.append(
+            (notebook, check_parameters(notebook, overrides), args.output / notebook.stem, limit)
+        )
     fetch_missing(args)
     for notebook, values, output, limit in plan:
         print(f"{notebook.stem} ({args.profile}): ", end="", flush=True)
@@ -62,7 +67,7 @@ def paper(args):
 def run(args):
     """Run one notebook with given parameters."""
     notebook = find_notebook(args.notebook)
-    output = args.output or ROOT / "data" / "artifacts" / "runs" / notebook.stem
+    output = args.output or ARTIFACTS / "runs" / notebook.stem
     results = run_notebook(notebook, dict(_given(args.parameter)), output, 60.0 * args.minutes)
     for name, result in results["results"].items():
         print(f"{name} = {result['value']} {result['unit']}".rstrip())
@@ -74,7 +79,7 @@ def run_sweep(args):
     from specnb.reproduce.sweep import sweep
 
     notebook = find_notebook(args.notebook)
-    output = args.output or ROOT / "data" / "artifacts" / "sweeps" / notebook.stem
+    output = args.output or ARTIFACTS / "sweeps" / notebook.stem
     grid = {}
     for name, text in _given(args.parameter):
         grid.setdefault(name, []).extend(split_values(text))
@@ -84,8 +89,9 @@ def run_sweep(args):
 
 
 def split_values(text: str) -> list[str]:
-    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``: commas in brackets do not split."""
-    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]
+    """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``."""
+    commas_outside_brackets = r",(?![^\[]*\])"
+    return [value.strip() for value in re.split(commas_outside_brackets, text)]
 
 
 def _given(texts):
@@ -97,16 +103,20 @@ def _given(texts):
         yield name.strip(), value
 
 
+def _archived():
+    """The surveys that have an archive of real spectra."""
+    return [survey for survey in SURVEYS.values() if survey.archive is not None]
+
+
 def stars(args):
     """Fetch the real stars."""
-    for survey in SURVEYS.values():
-        if survey.archive is not None:
-            print(real_spectra(survey)[1])
+    for survey in _archived():
+        print(real_spectra(survey)[1])
 
 
 def fetch_missing(args):
     """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
-    if not all(survey.archive.files() for survey in SURVEYS.values() if survey.archive is not None):
+    if not all(survey.archive.files() for survey in _archived()):
         stars(args)
 
 
@@ -128,8 +138,8 @@ def translator(args):
 
 def list_data(args):
     """Print the data files there are and their sizes."""
-    made = (ROOT / "data" / "artifacts").rglob("*")
-    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": data_folder().rglob("*")}
+    made, real = ARTIFACTS.rglob("*"), data_folder().rglob("*")
+    groups = {"shipped": shipped_data(), "computed here": made, "real spectra": real}
     for title, files in groups.items():
         print(f"{title}:")
         for path in sorted(path for path in files if path.is_file()):
@@ -138,53 +148,107 @@ def list_data(args):
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
-    top = argparse.ArgumentParser(prog="specnb", description="Reproduce the figures and run the notebooks of specnb.")
+    top = argparse.ArgumentParser(
+        prog="specnb", description="Reproduce the figures and run the notebooks of specnb."
+    )
     commands = top.add_subparsers(required=True, metavar="command")
-
-    command = commands.add_parser("paper", help="run the notebooks whose results are not fresh")
-    command.add_argument("--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)")
-    command.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number")
-    command.add_argument("--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures")
-    command.add_argument("--force", action="store_true", help="run even what is fresh")
-    command.set_defaults(do=paper)
-
-    command = commands.add_parser("run", help="run one notebook with parameters of your own")
-    command.add_argument("notebook", help="path, name or number")
-    command.add_argument("-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE")
-    command.add_argument("--output", type=Path, help="folder of the results (default: data/artifacts/runs/NOTEBOOK)")
-    command.add_argument("--minutes", type=float, default=60.0, help="time limit (default: 60)")
-    command.set_defaults(do=run)
-
-    command = commands.add_parser(
+    notebook = option("notebook", help="path, name or number")
+    many = {"dest": "parameter", "action": "append", "default": []}
+    minutes = {"type": float, "default": 60.0}
+    surveys = {"choices": tuple(SURVEYS)}
+    add_command(
+        commands,
+        "paper",
+        paper,
+        "run the notebooks whose results are not fresh",
+        option(
+            "--profile", choices=PROFILES, default="demo", help="size of the run (default: demo)"
+        ),
+        option(
+            "--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks, by name or number"
+        ),
+        option(
+            "--output", type=Path, default=ROOT / "paper_figures", help="default: paper_figures"
+        ),
+        option("--force", action="store_true", help="run even what is fresh"),
+    )
+    add_command(
+        commands,
+        "run",
+        run,
+        "run one notebook with parameters of your own",
+        notebook,
+        option("-p", metavar="NAME=VALUE", **many),
+        option(
+            "--output",
+            type=Path,
+            help="folder of the results (default: data/artifacts/runs/NOTEBOOK)",
+        ),
+        option("--minutes", help="time limit (default: 60)", **minutes),
+    )
+    add_command(
+        commands,
         "sweep",
-        help="run one notebook over a grid of parameters",
-        description="Run one notebook at all combinations of the values of its parameters, skip runs whose results "
-        "are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an interruption, the same command goes on.",
+        run_sweep,
+        "run one notebook over a grid of parameters",
+        notebook,
+        option(
+            "-p",
+            metavar="NAME=VALUE,VALUE,...",
+            **many,
+            help="values of one parameter; where each value is a list, in brackets: "
+            "-p 'layers=[64],[64,32]'",
+        ),
+        option("--jobs", type=int, help="how many run at a time (default: number of cores)"),
+        option(
+            "--output",
+            type=Path,
+            help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)",
+        ),
+        option("--minutes", help="time limit of each run (default: 60)", **minutes),
+        option(
+            "--x",
+            metavar="NAME",
+            help="parameter to draw against (default: the first varied number)",
+        ),
+        option("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)"),
+        description="Run one notebook at all combinations of the values of its parameters, skip "
+        "runs whose results are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an "
+        "interruption, the same command goes on.",
         epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
     )
-    command.add_argument("notebook", help="path, name or number")
-    command.add_argument(
-        "-p", dest="parameter", action="append", default=[], metavar="NAME=VALUE,VALUE,...",
-        help="values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'",
-    )  # fmt: skip
-    command.add_argument("--jobs", type=int, help="how many run at a time (default: number of cores)")
-    command.add_argument("--output", type=Path, help="folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)")
-    command.add_argument("--minutes", type=float, default=60.0, help="time limit of each run (default: 60)")
-    command.add_argument("--x", metavar="NAME", help="parameter to draw against (default: the first varied number)")
-    command.add_argument("--y", nargs="+", metavar="RESULT", help="results to draw (default: all numbers)")
-    command.set_defaults(do=run_sweep)
-
-    command = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
-    kinds = command.add_subparsers(required=True, metavar="what")
-    kinds.add_parser("stars", help="fetch real spectra of Gaia RVS and APOGEE").set_defaults(do=stars)
-    command = kinds.add_parser("emulator", help="train a shipped emulator anew from its grid")
-    command.add_argument("survey", nargs="?", choices=SURVEYS, default="rvs", help="which (default: rvs)")
-    command.set_defaults(do=emulator)
-    command = kinds.add_parser("translator", help="train a shipped translator anew with its mock survey")
-    command.add_argument("survey", choices=SURVEYS, help="which")
-    command.set_defaults(do=translator)
-    kinds.add_parser("list", help="list data files").set_defaults(do=list_data)
+    data = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
+    kinds = data.add_subparsers(required=True, metavar="what")
+    add_command(kinds, "stars", stars, "fetch real spectra of Gaia RVS and APOGEE")
+    add_command(
+        kinds,
+        "emulator",
+        emulator,
+        "train a shipped emulator anew from its grid",
+        option("survey", nargs="?", default="rvs", help="which (default: rvs)", **surveys),
+    )
+    add_command(
+        kinds,
+        "translator",
+        translator,
+        "train a shipped translator anew with its mock survey",
+        option("survey", help="which", **surveys),
+    )
+    add_command(kinds, "list", list_data, "list data files")
     return top
+
+
+def option(*names, **settings):
+    """An option or argument of a command, as ``add_argument`` takes it."""
+    return names, settings
+
+
+def add_command(commands, name, do, help, *options, **settings):
+    """Add a command that calls ``do`` with the values of its options."""
+    command = commands.add_parser(name, help=help, **settings)
+    for names, each in options:
+        command.add_argument(*names, **each)
+    command.set_defaults(do=do)
 
 
 def main(arguments=None) -> int:

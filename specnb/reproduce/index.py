@@ -1,8 +1,9 @@
 """The index of all results: which notebook drew a figure or table, with which parameters, when and from what."""
 
 import json
-import os
 from pathlib import Path
+
+from specnb.core.writing import replacing
 
 HEADER = """\
 # Figures and tables
@@ -21,21 +22,25 @@ def write_index(folder) -> Path:
     rows = []
     for path in sorted(folder.glob("[!.]*/results.json")):
         results = json.loads(path.read_text("utf-8"))
-        rows += [_row(path.parent.name, name, entry, results) for name, entry in results["figures"].items()]
-        rows += [_row(path.parent.name, name, entry, results) for name, entry in results["tables"].items()]
-    temporary = folder / ".README.md.tmp"
-    temporary.write_text(HEADER + "".join(rows), encoding="utf-8")
-    os.replace(temporary, folder / "README.md")
+        entries = [*results["figures"].items(), *results["tables"].items()]
+        rows += [_row(path.parent.name, name, entry, results) for name, entry in entries]
+    with replacing(folder / "README.md") as temporary:
+        temporary.write_text(HEADER + "".join(rows), encoding="utf-8")
     return folder / "README.md"
 
 
 def _row(study, name, entry, results):
     files = {file.rpartition(".")[2]: f"{study}/{file}" for file in entry["files"]}
     if "png" in files:
-        picture = f'<a href="{files["png"]}"><img src="{files["png"]}" width="240" alt="{name}"></a>'
+        picture = (
+            f'<a href="{files["png"]}"><img src="{files["png"]}" width="240" alt="{name}"></a>'
+        )
     else:
         picture = " ".join([f"`{name}`", *(f"[{kind}]({path})" for kind, path in files.items())])
-    changed = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in results["changed"].items()]
+    changed = [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in results["changed"].items()
+    ]
     cells = [
         picture,
         entry["caption"],

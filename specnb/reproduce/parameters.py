@@ -24,7 +24,9 @@ def read_parameters(notebook) -> dict[str, dict]:
     for name, found in inspect_notebook(str(notebook)).items():
         kind = found["inferred_type_name"]
         if kind.partition("[")[0] not in TYPES:
-            raise ValueError(f"{Path(notebook).name}: parameter {name} has no type: write `{name}: int = 0  # meaning`")
+            raise ValueError(
+                f"{Path(notebook).name}: parameter {name} has no type: write `{name}: int = 0  # meaning`"
+            )
         try:
             default = ast.literal_eval(found["default"])
         except (ValueError, SyntaxError) as error:
@@ -32,7 +34,9 @@ def read_parameters(notebook) -> dict[str, dict]:
             raise ValueError(f"{Path(notebook).name}: {problem}") from error
         schema[name] = {"type": kind, "default": default, "help": found["help"]}
     if "output" not in schema:
-        raise ValueError(f'{Path(notebook).name} has no parameter `output: str = ""` in a cell tagged "parameters"')
+        raise ValueError(
+            f'{Path(notebook).name} has no parameter `output: str = ""` in a cell tagged "parameters"'
+        )
     return schema
 
 
@@ -47,8 +51,13 @@ def check_parameters(notebook, given: dict) -> dict:
         if name not in schema:
             nearest = difflib.get_close_matches(name, schema, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
-            raise ValueError(f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}")
-    return {name: convert(name, given.get(name, entry["default"]), entry["type"]) for name, entry in schema.items()}
+            raise ValueError(
+                f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
+            )
+    return {
+        name: convert(name, given.get(name, entry["default"]), entry["type"])
+        for name, entry in schema.items()
+    }
 
 
 def convert(name: str, value, kind: str):
@@ -73,5 +82,7 @@ def profile_of(notebook, profile: str) -> tuple[dict, float]:
     minutes = content.pop("time_limit_minutes")
     for stem, tables in content.items():
         if not path.with_name(f"{stem}.ipynb").exists() or not set(tables) <= set(PROFILES[1:]):
-            raise ValueError(f"{path}: [{stem}] must name a notebook, and hold only {' and '.join(PROFILES[1:])}")
+            raise ValueError(
+                f"{path}: [{stem}] must name a notebook, and hold only {' and '.join(PROFILES[1:])}"
+            )
     return content.get(Path(notebook).stem, {}).get(profile, {}), 60.0 * minutes[profile]

@@ -1,19 +1,28 @@
-"""Where results come from: checksums, the state of the code, versions, machine, and whether results are fresh."""
+"""Where results come from: checksums, the state of the code, versions and machine."""
 
 import hashlib
 import json
-import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from specnb.surveys import SURVEYS
-from specnb.surveys.archive import real_files
-from specnb.core.paths import ROOT, data_folder
+from specnb.core.paths import DATA, ROOT, data_folder
+from specnb.core.sources import code_digest, imported_modules, read_sources
 
 # What decides the figures besides the code and the data.
-PACKAGES = ("torch", "numpy", "scipy", "astropy", "h5py", "scikit-learn", "matplotlib", "papermill", "jupyterlab")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "astropy",
+    "h5py",
+    "scikit-learn",
+    "matplotlib",
+    "papermill",
+    "jupyterlab",
+)
 NOT_SHIPPED = ("artifacts", "real", "recipes")
 
 
@@ -25,14 +34,15 @@ def checksum(path) -> str:
 
 def checksums(folder) -> dict[str, str]:
     """SHA-256 of every file in a folder that is not hidden, by name."""
-    return {path.name: checksum(path) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()}
+    return {
+        path.name: checksum(path) for path in sorted(Path(folder).glob("[!.]*")) if path.is_file()
+    }
 
 
 def shipped_data() -> list[Path]:
     """The data files that belong to the repository."""
-    data = ROOT / "data"
-    files = [path for path in sorted(data.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    return [path for path in files if path.relative_to(data).parts[0] not in NOT_SHIPPED]
+    files = [path for path in sorted(DATA.rglob("*")) if path.is_file() and path.name[0] != "."]
+    return [path for path in files if path.relative_to(DATA).parts[0] not in NOT_SHIPPED]
 
 
 def portable_name(path) -> str:
@@ -48,13 +58,12 @@ def git_state(root: Path = ROOT) -> dict:
     """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
 
     def git(*arguments):
-        done = subprocess.run(["git", "-C", root, *arguments], check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", "-C", root, *arguments], check=False, capture_output=True, text=True
+        )
         return done.stdout.strip() if done.returncode == 0 else None
 
-    try:
-        inside = git("rev-parse", "--show-toplevel")
-    except FileNotFoundError:  # no git on this machine
-        inside = None
+    inside = git("rev-parse", "--show-toplevel") if shutil.which("git") else None
     if inside is None or Path(inside).resolve() != root.resolve():
         return {"commit": None, "dirty": None}
     changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
@@ -73,25 +82,21 @@ def environment() -> dict:
 def code_key(notebook: Path, parameters: dict) -> str:
     """SHA-256 of all that decides a notebook's results, except for the real spectra.
 
-    That is the notebook's cells (not its outputs), the parameters, the source of specnb, the shipped data and the
-    versions of the packages that decide figures.
+    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the notebook imports,
+    directly or through others, the shipped data and the versions of the packages that decide figures.
     """
-    cells = [(cell["cell_type"], cell["source"]) for cell in json.loads(notebook.read_text("utf-8"))["cells"]]
-    files = [*(ROOT / "specnb").rglob("*.py"), *shipped_data()]
-    return _digest(
-        cells,
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    sources = read_sources()
+    return digest(
+        [(cell["cell_type"], cell["source"]) for cell in cells],
         parameters,
-        {p.relative_to(ROOT).as_posix(): checksum(p) for p in sorted(files)},
+        code_digest(imported_modules(script, sources), sources),
+        {path.relative_to(ROOT).as_posix(): checksum(path) for path in shipped_data()},
         {package: version(package) for package in PACKAGES},
     )
 
 
-def stars_key() -> str:
-    """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
-    return _digest(
-        {p.name: checksum(p) for p in real_files(SURVEYS.values())}, os.environ.get("SPECNB_OFFLINE", "")
-    )
-
-
-def _digest(*values) -> str:
+def digest(*values) -> str:
+    """SHA-256 of values that JSON can hold."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -17,20 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-from specnb.core.paths import data_folder
+from specnb.core.paths import ROOT, data_folder
+from specnb.reproduce.freshness import current_keys, mark_fresh, write_json
 from specnb.reproduce.parameters import check_parameters, read_parameters
-from specnb.reproduce.provenance import (
-    ROOT,
-    checksum,
-    checksums,
-    code_key,
-    environment,
-    git_state,
-    portable_name,
-    stars_key,
-)
+from specnb.reproduce.provenance import checksums, environment, git_state, portable_name
 
-EXECUTED, FAILED, FRESH, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", ".fresh", "results.json", ".trouble"
+EXECUTED, FAILED, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", "results.json", ".trouble"
 
 
 class NotebookError(RuntimeError):
@@ -46,7 +38,9 @@ def check_writable(folder):
             f.flush()
             os.fsync(f.fileno())
     except OSError as error:
-        raise OSError(f"cannot write to {folder} ({error.strerror}): make room, or choose another --output") from error
+        raise OSError(
+            f"cannot write to {folder} ({error.strerror}): make room, or choose another --output"
+        ) from error
 
 
 def check_pair(notebook):
@@ -57,27 +51,25 @@ def check_pair(notebook):
     import jupytext  # takes half a second
 
     ours, theirs = (
-        [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in jupytext.read(path).cells]
+        [
+            (cell.cell_type, cell.source, cell.metadata.get("tags", []))
+            for cell in jupytext.read(path).cells
+        ]
         for path in (notebook, script)
     )
     if ours != theirs:
-        raise ValueError(f"{notebook} and {script.name} differ: save in JupyterLab, or `make sync` to take the .py")
-
-
-def is_fresh(notebook, parameters: dict, output) -> bool:
-    """Whether a folder holds, untouched, what the notebook would compute again with these (checked) parameters."""
-    output = Path(output)
-    try:
-        kept = json.loads((output / FRESH).read_text("utf-8"))
-        same_files = all(checksum(output / name) == sha for name, sha in kept["files"].items())
-        code, stars = kept["code"], kept["stars"]
-    except (OSError, ValueError, KeyError):  # never run, or something is damaged
-        return False
-    return same_files and code == code_key(Path(notebook), parameters) and stars == stars_key()
+        raise ValueError(
+            f"{notebook} and {script.name} differ: save in JupyterLab, or `make sync` to take the .py"
+        )
 
 
 def run_notebook(
-    notebook, parameters: dict, output, timeout: float = 3600.0, profile: str = "quick", cores: int | None = None
+    notebook,
+    parameters: dict,
+    output,
+    timeout: float = 3600.0,
+    profile: str = "quick",
+    cores: int | None = None,
 ) -> dict:
     """Run a notebook and replace the folder ``output`` by its results.
 
@@ -113,13 +105,19 @@ def run_notebook(
     values = check_parameters(notebook, parameters)
     check_pair(notebook)
     check_writable(output.parent)
-    if output.exists() and any(output.iterdir()) and not any((output / name).exists() for name in (RESULTS, FAILED)):
-        raise OSError(f"{output} holds files that are not results of specnb: choose an empty or a new --output")
+    if (
+        output.exists()
+        and any(output.iterdir())
+        and not any((output / name).exists() for name in (RESULTS, FAILED))
+    ):
+        raise OSError(
+            f"{output} holds files that are not results of specnb: choose an empty or a new --output"
+        )
     from specnb.core.device import pick_device  # torch takes seconds
 
     device = str(pick_device(values.get("device", "cpu")))
     with _working_folder(output) as new:
-        code, stars, git, start = code_key(notebook, values), stars_key(), git_state(), time.perf_counter()
+        keys, git, start = current_keys(notebook, values), git_state(), time.perf_counter()
         trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores)
         wall_time = time.perf_counter() - start
         if trouble is None and not (new / "study.json").exists():
@@ -141,14 +139,10 @@ def run_notebook(
         }
         (new / "study.json").unlink()
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
-        _write_json(new / RESULTS, results)
-        _write_json(new / FRESH, {"code": code, "stars": stars, "files": checksums(new)})
+        write_json(new / RESULTS, results)
+        mark_fresh(new, keys)
         _replace(new, output)
     return results
-
-
-def _write_json(path, content):
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _beside(output, kind):
@@ -161,9 +155,12 @@ def _working_folder(output):
     new, old = _beside(output, "new"), _beside(output, "old")
     with open(_beside(output, "lock"), "w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the system even if this process is killed
+            # The system frees the lock even if this process is killed.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OSError(f"another run is writing to {output}: wait for its end, or choose another --output") from None
+            raise OSError(
+                f"another run is writing to {output}: wait for its end, or choose another --output"
+            ) from None
         if old.exists() and not output.exists():  # killed inside _replace
             old.rename(output)
         for stale in (new, old):
@@ -193,13 +190,18 @@ def _keep_failed(new, output):
 
 def _execute(notebook, parameters, executed, timeout, cores):
     """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
-    env = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    env = os.environ | {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
     env |= {"LOKY_MAX_CPU_COUNT": str(cores)} if cores else {}  # what joblib obeys
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     env["SPECNB_DATA"] = str(data_folder().resolve())  # the notebook runs in another folder
     env.pop("MPLBACKEND", None)  # the kernel's default is inline
     command = [sys.executable, "-m", "specnb.reproduce.runner"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True
+    )
     try:
         process.stdin.write(json.dumps([str(notebook), str(executed), parameters]) + "\n")
         process.stdin.flush()
@@ -222,7 +224,11 @@ def _find_trouble(executed, reason, failed):
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
         cells = []
-    ours = [c for c in cells if c["cell_type"] == "code" and "injected-parameters" not in c["metadata"].get("tags", [])]
+    ours = [
+        c
+        for c in cells
+        if c["cell_type"] == "code" and "injected-parameters" not in c["metadata"].get("tags", [])
+    ]
     started = 0
     for number, cell in enumerate(ours, start=1):
         for each in cell["outputs"]:
@@ -232,7 +238,11 @@ def _find_trouble(executed, reason, failed):
             started = number
     if not failed:
         return None
-    return f"code cell {started} failed: {reason}" if started else f"failed before its first cell: {reason}"
+    return (
+        f"code cell {started} failed: {reason}"
+        if started
+        else f"failed before its first cell: {reason}"
+    )
 
 
 def kill(pid):
@@ -265,7 +275,9 @@ def _child():
     except papermill.PapermillExecutionError:
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
-        Path(executed).with_name(TROUBLE).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        Path(executed).with_name(TROUBLE).write_text(
+            f"{type(error).__name__}: {error}", encoding="utf-8"
+        )
         sys.exit(1)
 
 

@@ -5,9 +5,9 @@ only shown; the runner sets it to a folder, and everything is shown and written 
 """
 
 import csv
+import io
 import json
 import math
-import os
 import re
 from pathlib import Path
 
@@ -17,12 +17,16 @@ from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
 from IPython.display import Markdown
 
+from specnb.core.writing import replacing
 from specnb.reproduce.provenance import checksum, portable_name
 
 RECORD = "study.json"
 MISSING = "–"
 # Nothing in a file may depend on when or with which release it was drawn.
-METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+METADATA = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 class Study:
@@ -49,8 +53,12 @@ class Study:
             ``fig``, so that a cell that ends with this call shows it.
         """
         for kind, metadata in METADATA.items():
-            self._write(f"{_checked(name)}.{kind}", fig.savefig, format=kind, dpi=200, metadata=metadata)
-        self._note("figures", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in METADATA]})
+            self._write(
+                f"{_checked(name)}.{kind}", fig.savefig, format=kind, dpi=200, metadata=metadata
+            )
+        self._note(
+            "figures", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in METADATA]}
+        )
         plt.close(fig)  # pyplot would show it a second time at the end of the cell
         return fig
 
@@ -72,26 +80,41 @@ class Study:
         """
         formats = formats or {}
         if unknown := set(formats) - set(table.colnames):
-            raise ValueError(f"formats of table {name!r} name no column: {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"formats of table {name!r} name no column: {', '.join(sorted(unknown))}"
+            )
         shown = [_cells(table[c], formats.get(c)) for c in table.colnames]
-        exact = [_cells(table[c], ".7g" if table[c].dtype.kind == "f" else None, missing="") for c in table.colnames]
+        exact = [
+            _cells(table[c], ".7g" if table[c].dtype.kind == "f" else None, missing="")
+            for c in table.colnames
+        ]
         plain = [_header(table[c], "{} [{}]", "generic") for c in table.colnames]
         texts = {
             "csv": _csv(plain, exact),
             "tex": _latex(table, shown, caption),
-            "md": "\n".join("| " + " | ".join(row) + " |" for row in [plain, ["---"] * len(plain), *zip(*shown)])
+            "md": "\n".join(
+                "| " + " | ".join(row) + " |" for row in [plain, ["---"] * len(plain), *zip(*shown)]
+            )
             + "\n",
         }
         for kind, text in texts.items():
             self._write(f"{_checked(name)}.{kind}", Path.write_text, text, encoding="utf-8")
-        self._note("tables", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in texts]})
+        self._note(
+            "tables", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in texts]}
+        )
         return Markdown(f"{caption}\n\n{texts['md']}")
 
     def result(self, name: str, value, unit: str = ""):
         """Record one number, bool or text and return it. A number that is not finite is a ValueError."""
-        plain = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+        plain = (
+            value.item()
+            if isinstance(value, np.generic | np.ndarray) and value.ndim == 0
+            else value
+        )
         if not isinstance(plain, bool | int | float | str):
-            raise TypeError(f"result {name!r} is a {type(value).__name__}: give one number, bool or str")
+            raise TypeError(
+                f"result {name!r} is a {type(value).__name__}: give one number, bool or str"
+            )
         if isinstance(plain, float) and not math.isfinite(plain):
             raise ValueError(f"result {name!r} is {plain}: give a finite number")
         self._note("results", _checked(name), {"value": plain, "unit": str(unit)})
@@ -106,16 +129,10 @@ class Study:
         return path
 
     def _write(self, name, write, *arguments, **options):
-        """Call ``write(path, ...)`` for a temporary file and rename it to ``name``."""
-        if self.folder is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{name}.tmp"
-        try:
-            write(temporary, *arguments, **options)
-            os.replace(temporary, self.folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Write a file of this name as a whole, by ``write(path, ...)``, if there is a folder to write to."""
+        if self.folder is not None:
+            with replacing(self.folder / name) as temporary:
+                write(temporary, *arguments, **options)
 
     def _note(self, kind, name, value):
         self.record[kind][name] = value
@@ -141,7 +158,9 @@ def _cells(column, form, missing=MISSING):
     if values.dtype.kind == "f":
         masked = masked | ~np.isfinite(values)
         form = form or _number_format(np.abs(values[~masked]))
-    return [missing if bad else format(value.item(), form or "") for value, bad in zip(values, masked)]
+    return [
+        missing if bad else format(value.item(), form or "") for value, bad in zip(values, masked)
+    ]
 
 
 def _number_format(sizes):
@@ -154,20 +173,21 @@ def _number_format(sizes):
 
 
 def _csv(header, columns):
-    lines = _Lines()
-    csv.writer(lines, lineterminator="\n").writerows([header, *zip(*columns)])
-    return "".join(lines)
-
-
-class _Lines(list):
-    write = list.append
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *zip(*columns)])
+    return text.getvalue()
 
 
 def _latex(table, shown, caption):
     header = [_header(table[c], r"{} [{}]", "latex_inline") for c in table.colnames]
     rows = [" & ".join(map(_escaped, row)) + r" \\" for row in [header, *zip(*shown)]]
     align = "".join("l" if table[c].dtype.kind in "OSU" else "r" for c in table.colnames)
-    begin = [r"\begin{table}", rf"\caption{{{_escaped(caption)}}}", rf"\begin{{tabular}}{{{align}}}", r"\hline"]
+    begin = [
+        r"\begin{table}",
+        rf"\caption{{{_escaped(caption)}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\hline",
+    ]
     end = [r"\hline", r"\end{tabular}", r"\end{table}"]
     return "\n".join([*begin, rows[0], r"\hline", *rows[1:], *end]) + "\n"
 
@@ -176,5 +196,6 @@ def _escaped(text):
     """Text with LaTeX's special characters escaped, but not inside $...$."""
     pieces = re.split(r"(\$[^$]*\$)", text)
     return "".join(
-        p if p.startswith("$") else re.sub(r"([&%#_])", r"\\\1", p).replace(MISSING, r"\dots{}") for p in pieces
+        p if p.startswith("$") else re.sub(r"([&%#_])", r"\\\1", p).replace(MISSING, r"\dots{}")
+        for p in pieces
     )

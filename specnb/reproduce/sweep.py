@@ -13,17 +13,27 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Table
 
 from specnb.plots.sweep import results_against
+from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import check_parameters
-from specnb.reproduce.runner import RESULTS, NotebookError, check_pair, check_writable, is_fresh, kill, run_notebook
+from specnb.reproduce.runner import (
+    RESULTS,
+    NotebookError,
+    check_pair,
+    check_writable,
+    kill,
+    run_notebook,
+)
 from specnb.reproduce.study import Study
 
 LONGEST_NAME = 150  # bytes of a folder's name; file systems allow 255, and the runner adds to it
 
 
-def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=None, y=None, progress=True) -> Table:
+def sweep(
+    notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=None, y=None, progress=True
+) -> Table:
     """Run a notebook at all points of a grid whose results are not fresh.
 
     After every run the table and the figure of all fresh points are written to ``output``: sweep.csv, .md and .tex
@@ -76,7 +86,10 @@ def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=No
     fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
     waiting = {name: values for name, values in points.items() if name not in fresh}
     failed = {}
-    say(f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run", flush=True)
+    say(
+        f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run",
+        flush=True,
+    )
     with ThreadPoolExecutor(jobs) as pool:
         cores = max(1, (os.cpu_count() or 1) // jobs)
         runs = {
@@ -92,10 +105,14 @@ def sweep(notebook, grid: dict, output, jobs=None, timeout: float = 3600.0, x=No
                     failed[name] = trouble = " ".join(str(error).split())
                 else:
                     fresh.add(name)
-                    with contextlib.suppress(ValueError):  # a wrong y stops no run: it is told at the end
+                    # A wrong y does not stop the other runs: it is told at the end.
+                    with contextlib.suppress(ValueError):
                         _write(notebook, output, sorted(fresh), varied, x, y)
-                say(f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True)
-        except BaseException:  # such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's
+                say(
+                    f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True
+                )
+        except BaseException:
+            # Such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's.
             _stop(runs)
             raise
     table = _write(notebook, output, sorted(fresh), varied, x, y) if fresh else None
@@ -123,8 +140,12 @@ def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
     points = {}
     for point in itertools.product(*values.values()):
         checked = check_parameters(notebook, dict(zip(values, point)))
-        points[_folder_name({name: value for name, value in checked.items() if name in values})] = checked
-    return points, _varied(list(points.values())) or [name for name in next(iter(points.values())) if name in values]
+        points[_folder_name({name: value for name, value in checked.items() if name in values})] = (
+            checked
+        )
+    return points, _varied(list(points.values())) or [
+        name for name in next(iter(points.values())) if name in values
+    ]
 
 
 def collect(folder, runs=None, parameters=None) -> Table:
@@ -155,26 +176,35 @@ def collect(folder, runs=None, parameters=None) -> Table:
         runs = [path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}")]
     found = [json.loads((folder / run / RESULTS).read_text("utf-8")) for run in runs]
     if not found:
-        raise FileNotFoundError(f"{folder} holds no results of runs: give the --output folder of a sweep")
+        raise FileNotFoundError(
+            f"{folder} holds no results of runs: give the --output folder of a sweep"
+        )
     if parameters is None:
         changed = dict.fromkeys(name for each in found for name in each["changed"])
         parameters = _varied([each["parameters"] for each in found]) or list(changed)
     units = {"wall_time": "s"}
     rows = []
     for each in found:
-        row = {name: _plain(each["parameters"].get(name)) for name in parameters}
+        row = {
+            name: _plain(each["parameters"][name])
+            for name in parameters
+            if name in each["parameters"]
+        }
         for name, result in each["results"].items():
             if isinstance(result["value"], int | float) and not isinstance(result["value"], bool):
                 name = f"{name}_result" if name in [*each["parameters"], "wall_time"] else name
                 row[name] = result["value"]
                 units.setdefault(name, result["unit"])
         rows.append(row | {"wall_time": each["wall_time_s"]})
-    rows.sort(key=lambda row: [_sortable(row[name]) for name in parameters])
-    results = [name for name in dict.fromkeys(itertools.chain(*rows)) if name not in [*parameters, "wall_time"]]
-    columns = [
-        _column(name, [row.get(name) for row in rows], units.get(name)) for name in [*parameters, *results, "wall_time"]
+    rows.sort(key=lambda row: [_sortable(row.get(name)) for name in parameters])
+    results = [
+        name
+        for name in dict.fromkeys(itertools.chain(*rows))
+        if name not in [*parameters, "wall_time"]
     ]
-    return Table(columns, meta={"parameters": list(parameters), "results": results})
+    units = {name: unit for name, unit in units.items() if unit}
+    table = Table(rows=rows, units=units, meta={"parameters": list(parameters), "results": results})
+    return table[[*parameters, *results, "wall_time"]]
 
 
 def _several(given):
@@ -211,19 +241,12 @@ def _sortable(value):
     return (value is None, isinstance(value, str), value)
 
 
-def _column(name, values, unit):
-    missing = [value is None for value in values]
-    if not any(missing):
-        return Column(values, name=name, unit=unit or None)
-    fill = next(value for value in values if value is not None)
-    filled = [fill if value is None else value for value in values]
-    return MaskedColumn(filled, name=name, mask=missing, unit=unit or None)
-
-
 def _axis(points, varied, grid, x):
     """The parameter on the horizontal axis."""
     if x is not None and x not in grid:
-        raise ValueError(f"x is {x}, which is no parameter of this grid: choose one of {', '.join(grid)}")
+        raise ValueError(
+            f"x is {x}, which is no parameter of this grid: choose one of {', '.join(grid)}"
+        )
     first = next(iter(points.values()))
     choice = [name for name in grid if name in varied]
     numbers = [name for name in choice if type(first[name]) in (int, float)]
@@ -238,7 +261,9 @@ def _write(notebook, output, runs, varied, x, y):
     study.table(table, "sweep", f"{title}: parameters, results and run time.")
     if y or table.meta["results"]:
         figure = results_against(table, x, y or table.meta["results"])
-        study.figure(figure, "sweep", f"{title}: each run (points) and the median at each {x} (line).")
+        study.figure(
+            figure, "sweep", f"{title}: each run (points) and the median at each {x} (line)."
+        )
     return table
 
 
@@ -248,7 +273,8 @@ def _stop(runs):
 
     for run in runs:
         run.cancel()
-    while wait(runs, timeout=0.2).not_done:  # again and again: a thread may be about to start its notebook
+    # Again and again, because a thread may be about to start its notebook.
+    while wait(runs, timeout=0.2).not_done:
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if "specnb.reproduce.runner" in child.cmdline():

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.config import check_fields, within
 from specnb.core.spectra import Spectra
 from specnb.surveys.kiel import stars_exist
 from specnb.surveys.population import Population, draw_stars
@@ -45,10 +46,10 @@ class MockConfig(ABC):
         What the catalogue tells of a star besides its labels: columns of `draw_observation`.
     """
 
-    n_stars: int = 10_000
-    seed: int = 1
+    n_stars: int = within(1, 10_000_000, default=10_000)
+    seed: int = within(0, 2**63 - 1, default=1)
     population: Population = field(default_factory=Population)
-    label_errors: float = 1.0
+    label_errors: float = within(0.0, 2.0, default=1.0)
 
     PREFIX: ClassVar[str]
     STREAMS: ClassVar[tuple[str, ...]]
@@ -61,6 +62,7 @@ class MockConfig(ABC):
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
+        check_fields(self)
 
     @staticmethod
     @abstractmethod
@@ -86,6 +88,12 @@ class MockConfig(ABC):
 
         All have the shape (n, n_pix); flux is not yet normalised by `Survey.normalize`.
         """
+
+    def true_flux(self, emulator, stars, own):
+        """Flux (n, n_pix) without noise, of surveys whose spectra are not normalised again."""
+        raise ValueError(
+            f"spectra of {type(self).__name__} are normalised with their noise: they cannot be made again"
+        )
 
     def streams(self):
         """A generator of random numbers for each of `STREAMS`."""
@@ -121,6 +129,40 @@ def make_mock(emulator, config: MockConfig):
     """
     observed, truth = zip(*_batches(emulator, config), strict=True)
     return Spectra.join(observed), Spectra.join(truth)
+
+
+def remake(emulator, config, ids, labels):
+    """Spectra of stars of a mock survey as they would be with other labels: the truth of counterfactuals.
+
+    All else of a star stays, in the RVS its interstellar band and its continuum residual. The same labels
+    give the same spectrum.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    config : MockConfig
+        Of the survey.
+    ids : array_like of str, shape (n,)
+        Names of stars as the survey has them.
+    labels : Table
+        One row for each of them, with the emulator's labels.
+
+    Returns
+    -------
+    ndarray, shape (n, n_pix), float32
+        Without noise, as the survey's truth.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of the survey's, or as `make_mock`.
+    """
+    try:
+        rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
+        own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
+    return config.true_flux(emulator, labels, own).astype(np.float32)
 
 
 def emulated(emulator, stars):

@@ -9,9 +9,11 @@ from specnb.surveys.population import Population, draw_stars
 from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
-from specnb.translate.model import Translator, translated_emulator
-from specnb.fitting.residuals import chi2_statistics, label_errors
-from specnb.translate.training import train
+from specnb.translate.model import Translator
+from specnb.translate.translation import translated_emulator
+from specnb.fitting.label_errors import label_errors
+from specnb.fitting.residuals import chi2_statistics
+from specnb.translate.train import train
 
 OTHER_POPULATION = "other population"
 

@@ -1,7 +1,8 @@
-"""The paper's networks: convolutions along the wavelength. A spectrum of any length passes without losing a pixel.
+"""The paper's networks: convolutions along the wavelength, for spectra of any length.
 
-Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their code, for 7,167 pixels. Unlike
-there, a spectrum is first extended at both ends by its mirror image to a length that the layers invert exactly.
+Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their code, for 7,167
+pixels. Unlike there, a spectrum is first extended at both ends by its mirror image to a length that
+the layers invert exactly.
 """
 
 from itertools import pairwise
@@ -13,17 +14,21 @@ from torch import nn
 
 KERNEL, SLOPE = 7, 0.1  # of all convolutions; of all leaky activations (paper)
 STRIDES = (4, 4, 4, 2, 2)  # of two layers of the domain's own and three shared ones (paper)
-DOMAIN, SHARED, SPLIT = (1, 32, 64), (64, 128, 256, 512), (64, 32, 32, 32)  # channels of these layers (paper)
-CRITIC_SPECTRUM, CRITIC_LATENTS = (1, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)  # channels of a critic (paper)
-FEWEST_POSITIONS = 8  # of the latents, a choice: from a channel of 2 numbers, normalisation leaves a sign
+# Channels of these layers (paper).
+DOMAIN, SHARED, SPLIT = (1, 32, 64), (64, 128, 256, 512), (64, 32, 32, 32)
+# Channels of a critic (paper).
+CRITIC_SPECTRUM, CRITIC_LATENTS = (1, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)
+# Positions of the latents, a choice: of a channel of 2 numbers, normalisation leaves a sign.
+FEWEST_POSITIONS = 8
 
 
 def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     """Strides, positions of the latents, and the length to which a spectrum is extended.
 
-    From one position, transposed convolutions of strides s lead to a length of 1279 for the paper's strides, and each
-    further position adds their product, 256. Lengths between are not inverted: they lose up to 255 pixels. Spectra too
-    short for 8 positions get 2 in place of the last 4 among the strides, as often as needed or possible.
+    From one position, transposed convolutions of strides s lead to a length of 1279 for the paper's
+    strides, and each further position adds their product, 256. Lengths between are not inverted:
+    they lose up to 255 pixels. Spectra too short for 8 positions get 2 in place of the last 4 among
+    the strides, as often as needed or possible.
 
     Parameters
     ----------
@@ -65,9 +70,11 @@ def _up(channels, strides):
 
 
 class Critic(nn.Module):
-    """Judge of a spectrum and, if there are any, its latents: two branches of convolutions that end in one logit.
+    """Judge of a spectrum and, if there are any, its latents: two branches of convolutions that end
+    in one logit.
 
-    Its layers of stride 4 are padded by three zeros, unlike the paper's, so that any length passes undivided.
+    Its layers of stride 4 are padded by three zeros, unlike the paper's, so that any length passes
+    undivided.
 
     Parameters
     ----------
@@ -80,7 +87,9 @@ class Critic(nn.Module):
     def __init__(self, length: int, channels: int, positions: int):
         super().__init__()
         strides = (4,) * (len(CRITIC_SPECTRUM) - 1)
-        self.spectrum = nn.Sequential(*_down(CRITIC_SPECTRUM, strides, padding=KERNEL // 2), nn.Flatten())
+        self.spectrum = nn.Sequential(
+            *_down(CRITIC_SPECTRUM, strides, padding=KERNEL // 2), nn.Flatten()
+        )
         n_in = CRITIC_SPECTRUM[-1] * ceil(length / prod(strides))
         self.latents = None
         if channels:
@@ -92,7 +101,8 @@ class Critic(nn.Module):
         self.logit = nn.Linear(n_in, 1)
 
     def forward(self, x, *latents):
-        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); None is skipped."""
+        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); None is
+        skipped."""
         branches = [self.spectrum(x[:, None])]
         if self.latents is not None:
             branches.append(self.latents(torch.cat([z for z in latents if z is not None], dim=1)))
@@ -102,10 +112,11 @@ class Critic(nn.Module):
 class Convolutions(nn.Module):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), convolutional.
 
-    z_shared has the shape (n, shared, positions); each channel of each spectrum has mean 0 and variance 1 over its
-    positions. z_split has the shape (n, split, positions). Decoders mirror the encoders; that of observed spectra
-    joins the channels of both. The first weights are Xavier's, from torch's global generator, with the gain of the
-    activation: without it, layers shrink what they pass on until the normalisation's 1e-5 matters. Biases start at 0.
+    z_shared has the shape (n, shared, positions); each channel of each spectrum has mean 0 and
+    variance 1 over its positions. z_split has the shape (n, split, positions). Decoders mirror the
+    encoders; that of observed spectra joins the channels of both. The first weights are Xavier's,
+    from torch's global generator, with the gain of the activation: without it, layers shrink what
+    they pass on until the normalisation's 1e-5 matters. Biases start at 0.
 
     Parameters
     ----------
@@ -120,17 +131,28 @@ class Convolutions(nn.Module):
         own, middle = strides[:2], strides[2:]
         self.config, self.n_pix = config, n_pix
         self.start = (length - n_pix) // 2
-        mirrored = np.pad(np.arange(n_pix), (self.start, length - n_pix - self.start), mode="reflect")
+        mirrored = np.pad(
+            np.arange(n_pix), (self.start, length - n_pix - self.start), mode="reflect"
+        )
         self.register_buffer("mirrored", torch.from_numpy(mirrored), persistent=False)
         self.synthetic_encoder = nn.Sequential(*_down(DOMAIN, own))
         self.observed_encoder = nn.Sequential(*_down(DOMAIN, own))
-        to_shared, from_shared = nn.Conv1d(SHARED[-1], config.shared, 1), nn.Conv1d(config.shared, SHARED[-1], 1)
-        self.shared_encoder = nn.Sequential(*_down(SHARED, middle), to_shared, nn.InstanceNorm1d(config.shared))
+        to_shared, from_shared = (
+            nn.Conv1d(SHARED[-1], config.shared, 1),
+            nn.Conv1d(config.shared, SHARED[-1], 1),
+        )
+        self.shared_encoder = nn.Sequential(
+            *_down(SHARED, middle), to_shared, nn.InstanceNorm1d(config.shared)
+        )
         self.shared_decoder = nn.Sequential(from_shared, nn.LeakyReLU(SLOPE), *_up(SHARED, middle))
-        self.synthetic_decoder = nn.Sequential(*_up(DOMAIN, own)[:-1])  # without the activation: flux has both signs
+        # the last layer has no activation: scaled flux has both signs
+        self.synthetic_decoder = nn.Sequential(*_up(DOMAIN, own)[:-1])
         n_joined = DOMAIN[-1]
         if config.split:
-            to_split, from_split = nn.Conv1d(SPLIT[-1], config.split, 1), nn.Conv1d(config.split, SPLIT[-1], 1)
+            to_split, from_split = (
+                nn.Conv1d(SPLIT[-1], config.split, 1),
+                nn.Conv1d(config.split, SPLIT[-1], 1),
+            )
             self.split_encoder = nn.Sequential(*_down(SPLIT, middle), to_split)
             self.split_decoder = nn.Sequential(from_split, nn.LeakyReLU(SLOPE), *_up(SPLIT, middle))
             n_joined += SPLIT[0]
@@ -143,12 +165,16 @@ class Convolutions(nn.Module):
                 nn.init.xavier_uniform_(layer.weight, gain)
                 nn.init.zeros_(layer.bias)
 
+    def begin(self, synthetic, observed, weight, rows, std):
+        """Called before the first step. These networks start at random: there is nothing to do."""
+
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared, positions), of scaled synthetic spectra (n, n_pix)."""
         return self.shared_encoder(self.synthetic_encoder(self._extended(x)))
 
     def encode_observed(self, x):
-        """z_shared and z_split, shape (n, split, positions) or None, of scaled observed spectra (n, n_pix)."""
+        """z_shared and z_split, shape (n, split, positions) or None, of scaled observed spectra (n,
+        n_pix)."""
         h = self.observed_encoder(self._extended(x))
         return self.shared_encoder(h), self.split_encoder(h) if self.config.split else None
 

@@ -1,18 +1,15 @@
 """A trained translator: synthetic spectra to the observed domain, and labels to realistic spectra."""
 
 import json
-from copy import copy, deepcopy
 from dataclasses import asdict
+from itertools import repeat
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from specnb.core.paths import DATA
-from specnb.core.files import check_same, write_tensors
-from specnb.emulator.model import Emulator
-from specnb.emulator.step import Step
+from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
@@ -23,7 +20,7 @@ CRITICS = "networks.critics."  # judge in training alone: files leave them out
 
 
 class Translator(nn.Module):
-    """Networks of a translator with their scales; made by `specnb.translate.training.train`.
+    """Networks of a translator with their scales; made by `specnb.translate.train.train`.
 
     Parameters
     ----------
@@ -126,7 +123,7 @@ class Translator(nn.Module):
         if np.shape(flux)[1:] != (len(self.wavelength),):
             raise ValueError(f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})")
         if split is None or not self.config.split:
-            splits = iter(lambda: None, 0)
+            splits = repeat(None)
         elif np.shape(split) != (len(flux), *self.mean_split.shape):
             expected = (len(flux), *self.mean_split.shape)
             raise ValueError(f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum")
@@ -187,20 +184,13 @@ class Translator(nn.Module):
         ValueError
             If it was trained with another configuration.
         """
-        try:
-            with safe_open(path, framework="pt") as f:
-                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-                about = f.metadata() or {}
+        with whole_file(path, "translator", "train it anew or restore it with git"):
+            tensors, about = read_tensors(path)
             found = TranslateConfig(**json.loads(about["config"]))
             wavelength = tensors.pop("wavelength").numpy()
             model = cls(found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"]))
             model.load_state_dict(tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)})
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).partition("\n")[0]
-            raise OSError(
-                f"{path} is not a whole translator ({reason}): train it anew or restore it with git"
-            ) from error
-        check_same(path, found, config)
+        check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
 
 
@@ -221,70 +211,3 @@ def load_translator(name: str) -> Translator:
             f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
         )
     return Translator.load(SHIPPED / f"{name}.safetensors")
-
-
-class Translation(Step):
-    """A translator behind an emulator: spectra of the observed domain.
-
-    Parameters
-    ----------
-    translator : Translator
-    split : Tensor, shape (n, ...), optional
-        z_split of each of n stars. By default all stars have the typical one.
-    """
-
-    def __init__(self, translator, split=None):
-        super().__init__()
-        self.translator = deepcopy(translator)
-        self.translator.networks.critics = nn.ModuleList()  # they judge in training alone
-        self.register_buffer("split", split)
-
-    def forward(self, flux, labels):
-        if self.split is not None and len(self.split) != len(flux):
-            raise ValueError(
-                f"{len(flux)} spectra, but the z_split of {len(self.split)} stars: give labels of these"
-            )
-        return self.translator(flux, self.split)
-
-    def of(self, rows):
-        """The translation of some of the stars; with None, that with the typical z_split."""
-        if self.split is None:
-            return self
-        some = copy(self)
-        some._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
-        return some
-
-    def settings(self):
-        config = asdict(self.translator.config)
-        stars = 0 if self.split is None else len(self.split)
-        return {"config": config, "stars": stars}
-
-    @classmethod
-    def build(cls, settings, survey):
-        config = TranslateConfig(**settings["config"])
-        translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
-        shape = translator.mean_split.shape
-        split = torch.zeros(settings["stars"], *shape) if settings["stars"] else None
-        return cls(translator, split)
-
-
-def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
-    """An emulator of the observed domain, with the labels and the hull of the synthetic one.
-
-    Parameters
-    ----------
-    emulator : Emulator
-    translator : Translator
-    split : array_like, shape (n, ...), optional
-        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have the
-        typical one.
-
-    Raises
-    ------
-    ValueError
-        If emulator and translator are on different pixels.
-    """
-    translator.check(emulator.wavelength)
-    if split is not None:
-        split = torch.as_tensor(np.asarray(split), dtype=translator.mean.dtype, device=translator.device)
-    return emulator.then(Translation(translator, split))

@@ -5,13 +5,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from specnb.translate.autoencoders import Autoencoders, perceptron
+from specnb.translate.conv import Convolutions
+from specnb.translate.principal import Principal
 
 
 class Perceptrons(Autoencoders):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), fully connected.
 
-    z_shared is normalised to mean 0 and variance 1 over its numbers, in place of the paper's instance normalisation, so
-    that no domain can hide in its scale.
+    z_shared is normalised to mean 0 and variance 1 over its numbers, in place of the paper's
+    instance normalisation, so that no domain can hide in its scale.
 
     Parameters
     ----------
@@ -28,7 +30,8 @@ class Perceptrons(Autoencoders):
         self.synthetic_decoder = nn.Linear(own, n_pix)
         self.observed_mixer = perceptron((own + config.split, own), activate_last=True)
         self.observed_decoder = nn.Linear(own, n_pix)
-        with torch.no_grad():  # the domains start out alike: the observed decoder adds little to the synthetic one
+        # the domains start out alike: the observed decoder adds little to the synthetic one
+        with torch.no_grad():
             self.observed_decoder.weight.mul_(0.1)
             self.observed_decoder.bias.zero_()
 
@@ -49,7 +52,9 @@ class Perceptrons(Autoencoders):
         h = self.shared_decoder(z_shared)
         if z_split is None:
             return self.observed_decoder(self.observed_mixer(h))
-        return self.observed_decoder(self.observed_mixer(torch.cat([h, z_split], dim=1))) + self.split_decoder(z_split)
+        return self.observed_decoder(
+            self.observed_mixer(torch.cat([h, z_split], dim=1))
+        ) + self.split_decoder(z_split)
 
     def _normalised(self, z):
         return F.layer_norm(z, z.shape[1:])
@@ -57,12 +62,5 @@ class Perceptrons(Autoencoders):
 
 def build(config, n_pix: int) -> nn.Module:
     """The networks of a configuration."""
-    if config.kind == "conv":
-        from specnb.translate.conv import Convolutions
-
-        return Convolutions(config, n_pix)
-    if config.kind == "principal":
-        from specnb.translate.principal import Principal
-
-        return Principal(config, n_pix)
-    return Perceptrons(config, n_pix)
+    kinds = {"mlp": Perceptrons, "principal": Principal, "conv": Convolutions}
+    return kinds[config.kind](config, n_pix)

@@ -1,21 +1,25 @@
-"""Autoencoders that start as the linear solution: principal components and a regression, and perceptrons beside them.
+"""Autoencoders that start from the linear solution: principal components and a regression.
 
-What a spectrum tells of its star is nearly linear in its principal components: tens of them hold a synthetic H-band
-spectrum to 0.1%, which networks that start at random reach only after long training. So z_shared is the principal
-components of synthetic spectra; those of observed spectra are shifted to the same mean; and D_obs - D_synth starts as the
-linear regression of what is left of observed spectra on them, pixel by pixel with their errors. Nothing of it needs pairs,
-but populations that agree, as critics do: a difference of the two samples' means passes for a gap (0.001-0.004 of the flux
-for 400 stars). This is no part of the paper. A gap that moves the components themselves is left to the training: for the gap between real
-and synthetic spectra `specnb.translate.networks.Perceptrons` tell more of the single star.
+What a spectrum tells of its star is nearly linear in its principal components: a few tens of them
+reproduce a synthetic H-band spectrum to 0.1%, which networks that start at random reach only after
+long training. Therefore z_shared is the principal components of synthetic spectra; those of
+observed spectra are shifted to the same mean. The difference of the decoders, D_obs − D_synth,
+starts as the linear regression of what the components leave of observed spectra on the components,
+pixel by pixel with their errors. Perceptrons beside these linear layers start at 0.
+
+This needs no pairs of spectra, but, as critics do, two populations that agree: a difference of the
+two samples' means is taken for a gap (0.001-0.004 of the flux for 400 stars). It is not part of the
+paper. A gap that moves the components themselves is left to the training: for the gap between real
+and synthetic spectra, `specnb.translate.networks.Perceptrons` tell more of the single star.
 """
 
 import torch
-from sklearn.decomposition import PCA
 from torch import nn
 
 from specnb.translate.autoencoders import Autoencoders, perceptron
 
-RIDGE = 10.0  # of the regression, in stars: below it 48 components of some hundred stars fit their noise
+# Ridge of the regression, in stars. With less, 48 components of a few hundred stars fit noise.
+RIDGE = 10.0
 
 
 class Principal(Autoencoders):
@@ -24,7 +28,8 @@ class Principal(Autoencoders):
     Parameters
     ----------
     config : TranslateConfig
-        ``hidden`` are the widths of the critics; the first is also that of the perceptrons beside linear layers.
+        ``hidden`` are the widths of the critics; the first is also that of the perceptrons beside
+        linear layers.
     n_pix : int
     """
 
@@ -42,7 +47,7 @@ class Principal(Autoencoders):
                 layer.bias.zero_()
 
     @torch.no_grad()
-    def begin(self, synthetic, observed, weight, error: float):
+    def begin(self, synthetic, observed, weight, rows, std):
         """Set the linear layers in closed form.
 
         Parameters
@@ -50,33 +55,44 @@ class Principal(Autoencoders):
         synthetic : Tensor, shape (m, n_pix)
             Scaled; their mean is 0.
         observed, weight : Tensor, shape (n, n_pix)
-            Scaled, and 1 / (scaled error)², 0 where masked.
-        error : float
-            Scaled noise of one component: weaker ones count less.
+            Scaled, and 1 / error², 0 where masked.
+        rows : Tensor of int64
+            The observed spectra that train.
+        std : Tensor
+            Scale of the flux. Components weaker than the scaled ``config.error_floor`` count less.
 
         Raises
         ------
         ValueError
             If a domain has no more spectra than components.
         """
+        from sklearn.decomposition import PCA  # here, since the import takes a second
+
+        observed, weight = observed[rows], weight[rows] * std**2
         if (fewest := min(len(synthetic), len(observed))) <= self.config.shared:
             raise ValueError(f"a domain has {fewest} spectra for {self.config.shared} principal components: "
                              "give more stars, or lower shared")  # fmt: skip
-        found = PCA(self.config.shared, svd_solver="randomized", random_state=0).fit(synthetic.cpu().numpy())
+        found = PCA(self.config.shared, svd_solver="randomized", random_state=0).fit(
+            synthetic.cpu().numpy()
+        )
         self.components.copy_(torch.from_numpy(found.components_))
         variance = torch.from_numpy(found.explained_variance_).to(self.scale)
-        self.scale.copy_((variance + error**2).sqrt())
+        self.scale.copy_((variance + (self.config.error_floor / std) ** 2).sqrt())
 
         self.align.weight.copy_(torch.eye(len(self.scale)))
-        self.align.bias.copy_(self._projected(synthetic).mean(dim=0) - self._projected(observed).mean(dim=0))
+        self.align.bias.copy_(
+            self._projected(synthetic).mean(dim=0) - self._projected(observed).mean(dim=0)
+        )
 
         shared = self.encode_shared(observed)
         rest = observed - self.decode_synthetic(shared)
         z = torch.cat([shared, torch.ones_like(shared[:, :1])], dim=1)
         squares = (z[:, :, None] * z[:, None, :]).flatten(1)
         ridge = RIDGE * weight[weight > 0].mean() * torch.eye(z.shape[1]).to(z)
-        ridge[-1, -1] *= 1e-3  # the mean is not to shrink, but pixels that all stars have masked need a solution
-        for part in torch.arange(weight.shape[1]).split(512):  # pixel by pixel: each has masks and errors of its own
+        # the mean is not to shrink, but pixels that are masked in all stars need a solution
+        ridge[-1, -1] *= 1e-3
+        # pixel by pixel, since each has masks and errors of its own
+        for part in torch.arange(weight.shape[1]).split(512):
             normal = (weight[:, part].T @ squares).unflatten(1, ridge.shape) + ridge
             right = (weight[:, part] * rest[:, part]).T @ z
             solution = torch.linalg.solve(normal.cpu().double(), right.cpu().double())

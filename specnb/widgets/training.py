@@ -13,7 +13,7 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
 from specnb.core.labels import label_array
 from specnb.disentangle.score import chance_levels
-from specnb.disentangle.training import train
+from specnb.disentangle.train import train
 from specnb.plots.history import training_history
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import figure_png, slider_grid
@@ -29,7 +29,7 @@ def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     return r2_score(y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values")
 
 
-class DisentanglerTraining(TrainingPanel):
+class AutoencoderPanel(TrainingPanel):
     """λ sliders, a Train button and the history of the training; made by `train_live`.
 
     Attributes
@@ -156,7 +156,7 @@ def _options(stops):
     return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
 
 
-def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> DisentanglerTraining:
+def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> AutoencoderPanel:
     """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
 
     Parameters
@@ -170,7 +170,7 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
 
     Returns
     -------
-    DisentanglerTraining
+    AutoencoderPanel
         Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``, ``.figure()``.
 
     Raises
@@ -183,4 +183,4 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
         raise ValueError("lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas")
     for spectra in (train_spectra, test_spectra):
         label_array(spectra.labels, config.labels)
-    return DisentanglerTraining(train_spectra, test_spectra, config, epochs or config.epochs)
+    return AutoencoderPanel(train_spectra, test_spectra, config, epochs or config.epochs)

@@ -8,15 +8,14 @@ import numpy as np
 from specnb.plots.translated import compared_spectra
 from specnb.plots.translation import translation_history
 from specnb.translate.config import TranslateConfig
-from specnb.translate.trainer import Trainer
-from specnb.translate.training import REPORTS
+from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import check_pixels, figure_png, picture
 
 MEAN_STARS = 500  # of each domain, for the mean spectra
 
 
-class TranslatorTraining(TrainingPanel):
+class TranslatorPanel(TrainingPanel):
     """A button that trains a translator, mean spectra and the losses as they come; made by `train_translator`.
 
     Attributes
@@ -77,20 +76,18 @@ class TranslatorTraining(TrainingPanel):
         self._name_button()
         try:
             with self._telling():
-                trainer = Trainer(self.emulator, self.domains.labels, self.domains.observed, self.config)
-                every = -(-self.config.iterations // REPORTS)
-                while self.running and not trainer.finished:
-                    trainer.step()
-                    self.progress.value = trainer.iteration
-                    if trainer.iteration % every == 0 or trainer.finished:
-                        trainer.report()
-                        self._say(f"step {trainer.iteration}")
-                        self._draw_in_time(lambda: self._take(trainer.model))
+                training = TranslateTraining(self.emulator, self.domains.labels, self.domains.observed, self.config)
+                while self.running and not training.finished:
+                    row = training.advance()
+                    self.progress.value = training.done
+                    if row is not None:
+                        self._say(f"step {training.done}")
+                        self._draw_in_time(lambda: self._take(training.model))
                     yield
-                self.model = trainer.finish()
+                self.model = training.finish()
             self._take(self.model)
-            self.progress.bar_style = "success" if trainer.finished else "warning"
-            self.readout.value = ("trained" if trainer.finished else "stopped") + f" · {self.readout.value}"
+            self.progress.bar_style = "success" if training.finished else "warning"
+            self.readout.value = ("trained" if training.finished else "stopped") + f" · {self.readout.value}"
         finally:
             self.running = False
             self._name_button()
@@ -119,7 +116,7 @@ class TranslatorTraining(TrainingPanel):
             image.value = figure_png(figure)
 
 
-def train_translator(emulator, domains, config: TranslateConfig | None = None, window=None) -> TranslatorTraining:
+def train_translator(emulator, domains, config: TranslateConfig | None = None, window=None) -> TranslatorPanel:
     """A button that trains a translator and shows how the mean translated spectrum approaches the mean observed one.
 
     Parameters
@@ -133,7 +130,7 @@ def train_translator(emulator, domains, config: TranslateConfig | None = None, w
 
     Returns
     -------
-    TranslatorTraining
+    TranslatorPanel
         Shows itself as the last value of a cell. In code: ``.train()``, ``.stop()``, ``.model``, ``.figure()``,
         ``.history_figure()``.
 
@@ -144,4 +141,4 @@ def train_translator(emulator, domains, config: TranslateConfig | None = None, w
     """
     check_pixels(domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator")
     window = tuple(emulator.wavelength[[0, -1]] if window is None else window)
-    return TranslatorTraining(emulator, domains, config or TranslateConfig(), window)
+    return TranslatorPanel(emulator, domains, config or TranslateConfig(), window)

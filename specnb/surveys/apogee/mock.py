@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from specnb.core.limits import check_limits
+from specnb.core.config import within
 from specnb.surveys.apogee import stars
 from specnb.surveys.apogee.earth import SKY_SNR
 from specnb.surveys.apogee.effects import own_effects, sky_light, true_flux
@@ -14,25 +14,6 @@ from specnb.surveys.mock import MockConfig
 from specnb.surveys.population import Population
 
 RUN = 4.0  # mean length of a run of bad pixels; 1-9 in visits of DR17
-
-# Lowest and highest value of each number in ApogeeMockConfig.
-_LIMITS = {
-    "n_stars": (1, 10_000_000),
-    "seed": (0, 2**63 - 1),
-    "line_list": (0, 2**63 - 1),
-    "wrong_lines": (0.0, 1.0),
-    "missing_lines": (0.0, 5.0),
-    "macroturbulence": (0.0, 4.0),
-    "resolution": (0.0, 4.0),
-    "telluric": (0.0, 1.0),
-    "sky": (0.0, 0.1),
-    "persistence": (0.0, 1.0),
-    "continuum": (0.0, 0.2),
-    "bad_runs": (0.0, 100.0),
-    "sky_limit": (0.1, 1e9),
-    "label_errors": (0.0, 2.0),
-}
-
 
 @dataclass(frozen=True)
 class ApogeeMockConfig(MockConfig):
@@ -46,19 +27,30 @@ class ApogeeMockConfig(MockConfig):
         If the population is not a `Population`, or a name is unknown.
     """
 
-    n_stars: int = 10_000  # enough to train on in a notebook; the paper has about 100,000 per domain
+    # enough to train on in a notebook; the paper has about 100,000 per domain
+    n_stars: int = within(1, 10_000_000, default=10_000)
     population: Population = stars.APOGEE_POPULATION
-    line_list: int = 1  # seed of what is wrong with the line list: surveys of one line list differ from it alike
-    wrong_lines: float = 0.3  # rms of ln(line strength): gf values of the H band are wrong by tens of per cent
-    missing_lines: float = 1.0  # scale of the 150 lines that the emulator lacks: most are a few per cent deep
-    macroturbulence: float = 1.0  # scale of `effects.MACROTURBULENCE`
-    resolution: float = 1.0  # from the emulator's resolving power (0) to `effects.RESOLVING_POWER` (1), in variance
-    telluric: float = 0.05  # rms of what is left of telluric optical depth: 2% in the strongest lines
-    sky: float = 0.005  # rms of what is left of the airglow: where it is not masked, like the photon noise at S/N = 100
-    persistence: float = 0.05  # mean excess on the blue detector, of the continuum, for 15% of the stars
-    continuum: float = 0.05  # rms of the slope over a detector; shorter waves are smaller and survive normalising
-    bad_runs: float = 15.0  # mean number of runs of bad pixels: visits of DR17 have 17-19 on these pixels
-    sky_limit: float = 2.0  # airglow in units of `earth.SKY_LINES` that is masked: in DR17 from 1-3 on; 1e9: none is
+    # seed of what is wrong with the line list: surveys of one line list differ from it alike
+    line_list: int = within(0, 2**63 - 1, default=1)
+    # rms of ln(line strength): gf values of the H band are wrong by tens of per cent
+    wrong_lines: float = within(0.0, 1.0, default=0.3)
+    # scale of the 150 lines that the emulator lacks: most are a few per cent deep
+    missing_lines: float = within(0.0, 5.0, default=1.0)
+    macroturbulence: float = within(0.0, 4.0, default=1.0)  # scale of `effects.MACROTURBULENCE`
+    # from the emulator's resolving power (0) to `effects.RESOLVING_POWER` (1), in variance
+    resolution: float = within(0.0, 4.0, default=1.0)
+    # rms of what is left of telluric optical depth: 2% in the strongest lines
+    telluric: float = within(0.0, 1.0, default=0.05)
+    # rms of what is left of the airglow: where it is not masked, like the photon noise at S/N = 100
+    sky: float = within(0.0, 0.1, default=0.005)
+    # mean excess on the blue detector, of the continuum, for 15% of the stars
+    persistence: float = within(0.0, 1.0, default=0.05)
+    # rms of the slope over a detector; shorter waves are smaller and survive normalising
+    continuum: float = within(0.0, 0.2, default=0.05)
+    # mean number of runs of bad pixels: visits of DR17 have 17-19 on these pixels
+    bad_runs: float = within(0.0, 100.0, default=15.0)
+    # airglow in units of `earth.SKY_LINES` that is masked: in DR17 from 1-3 on; 1e9: none is
+    sky_limit: float = within(0.1, 1e9, default=2.0)
 
     PREFIX = "apogee-mock"
     STREAMS = ("stars", "catalogue", "telluric", "sky", "persistence", "continuum", "noise", "mask")
@@ -72,10 +64,6 @@ class ApogeeMockConfig(MockConfig):
     }
     OBSERVED = ("snr", "rv")
     draw_labels = staticmethod(stars.draw_labels)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_limits(self, _LIMITS)
 
     @classmethod
     def clean(cls, **changes):

@@ -1,7 +1,6 @@
 """Real Gaia RVS spectra from the Gaia archive, and what the literature knows of their stars."""
 
 import contextlib
-import os
 import socket
 import tempfile
 from http.client import HTTPException
@@ -11,6 +10,7 @@ import numpy as np
 from astropy.table import MaskedColumn, Table
 
 from specnb.core.paths import DATA
+from specnb.core.writing import replacing
 from specnb.surveys.archive import Archive
 
 STARS = DATA / "stars.ecsv"
@@ -66,14 +66,9 @@ def _fetch(folder):
     tables = {str(table["source_id"][0]): table for tables in products.values() for table in tables}
     if not tables:
         raise OSError("the archive returned no spectra")
-    folder.mkdir(parents=True, exist_ok=True)
     for star in tables.keys() & set(wanted):  # the archive may return fewer than asked for
-        temporary = folder / f".GaiaDR3-{star}.{os.getpid()}.tmp"
-        try:
+        with replacing(folder / f"GaiaDR3-{star}.csv") as temporary:
             tables[star].write(temporary, format="ascii.csv")
-            temporary.replace(folder / f"GaiaDR3-{star}.csv")
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 ARCHIVE = Archive(

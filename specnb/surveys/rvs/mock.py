@@ -6,29 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from specnb.core.limits import check_limits
+from specnb.core.config import within
 from specnb.surveys.mock import MockConfig
 from specnb.surveys.rvs import stars
 from specnb.surveys.rvs.effects import own_effects, true_flux
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
-
-# Lowest and highest value of each number in MockConfig.
-_LIMITS = {
-    "n_stars": (1, 10_000_000),
-    "seed": (0, 2**63 - 1),
-    "wrong_lines": (0.0, 2.0),
-    "false_line": (0.0, 1.0),
-    "missing_line": (0.0, 5.0),
-    "interstellar_band": (0.0, 0.5),
-    "continuum": (0.0, 0.05),
-    "resolving_power": (5000.0, RVS_RESOLVING_POWER),
-    "bad_pixels": (0.0, 0.5),
-    "bad_ends": (0, 100),
-    "cosmics": (0.0, 0.1),
-    "snr_faint": (1.0, 1e4),
-    "noise_floor": (0.0, 0.1),
-    "label_errors": (0.0, 2.0),
-}
 
 
 @dataclass(frozen=True)
@@ -43,18 +25,29 @@ class RvsMockConfig(MockConfig):
         If the population is not a `Population`, or a name is unknown.
     """
 
-    n_stars: int = 20_000  # a third of the papers' 64,305 reference stars: enough to train on, made in seconds
-    wrong_lines: float = 1.0  # scale of the errors in `effects.WRONG_LINES`: line lists are wrong by tens of per cent
-    false_line: float = 1.0  # fraction of the optical depth at `effects.FALSE_LINE` that real stars do not show
-    missing_line: float = 1.0  # scale of a stellar line that the emulator lacks: 14% deep at 5000 K and [M/H] = 0
-    interstellar_band: float = 0.02  # mean central optical depth of the band at 862 nm: it does not know the labels
-    continuum: float = 0.004  # rms of what normalisation leaves behind: a cubic of 0.3-0.5%
-    resolving_power: float = 11_000.0  # of the observed spectra; the emulator's 11,500 is the nominal value
-    bad_pixels: float = 0.002  # fraction of isolated bad pixels, masked
-    bad_ends: int = 6  # longest run of masked pixels at either end: real stars miss up to 18 of 0.1 Å
-    cosmics: float = 0.0  # fraction of pixels hit and not masked: off, as the RVS combines many transits
-    snr_faint: float = 24.0  # photon S/N per pixel of 0.3 Å at G = 14; see `signal_to_noise`
-    noise_floor: float = 0.002  # relative error that does not fall with brightness: calibration
+    # a third of the papers' 64,305 reference stars: enough to train on, made in seconds
+    n_stars: int = within(1, 10_000_000, default=20_000)
+    # scale of the errors in `effects.WRONG_LINES`: line lists are wrong by tens of per cent
+    wrong_lines: float = within(0.0, 2.0, default=1.0)
+    # fraction of the optical depth at `effects.FALSE_LINE` that real stars do not show
+    false_line: float = within(0.0, 1.0, default=1.0)
+    # scale of a stellar line that the emulator lacks: 14% deep at 5000 K and [M/H] = 0
+    missing_line: float = within(0.0, 5.0, default=1.0)
+    # mean central optical depth of the band at 862 nm: it does not know the labels
+    interstellar_band: float = within(0.0, 0.5, default=0.02)
+    # rms of what normalisation leaves behind: a cubic of 0.3-0.5%
+    continuum: float = within(0.0, 0.05, default=0.004)
+    # of the observed spectra; the emulator's 11,500 is the nominal value
+    resolving_power: float = within(5000.0, RVS_RESOLVING_POWER, default=11_000.0)
+    bad_pixels: float = within(0.0, 0.5, default=0.002)  # fraction of isolated bad pixels, masked
+    # longest run of masked pixels at either end: real stars miss up to 18 of 0.1 Å
+    bad_ends: int = within(0, 100, default=6)
+    # fraction of pixels hit and not masked: off, as the RVS combines many transits
+    cosmics: float = within(0.0, 0.1, default=0.0)
+    # photon S/N per pixel of 0.3 Å at G = 14; see `signal_to_noise`
+    snr_faint: float = within(1.0, 1e4, default=24.0)
+    # relative error that does not fall with brightness: calibration
+    noise_floor: float = within(0.0, 0.1, default=0.002)
 
     PREFIX = "mock"
     STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")
@@ -68,10 +61,6 @@ class RvsMockConfig(MockConfig):
         "alpha_fe": (0.02, 0.04, 0.2),
     }
     draw_labels = staticmethod(stars.draw_labels)
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_limits(self, _LIMITS)
 
     @classmethod
     def clean(cls, **changes):
@@ -93,9 +82,13 @@ class RvsMockConfig(MockConfig):
         """S/N per pixel in the continuum, by the stars' magnitudes."""
         return signal_to_noise(stars["g_mag"], self)
 
+    def true_flux(self, emulator, stars, own):
+        """Flux without noise, see `effects.true_flux`."""
+        return true_flux(emulator, stars, self, own)
+
     def observe(self, emulator, stars, own, streams):
         """Flux without noise, its standard deviation, noisy flux and mask; see `MockConfig.observe`."""
-        flux = true_flux(emulator, stars, self, own)
+        flux = self.true_flux(emulator, stars, own)
         error = _noise(np.asarray(stars["g_mag"])[:, None], flux, self)
         return flux, error, *_measure(flux, error, self, streams)
 
@@ -118,39 +111,6 @@ def signal_to_noise(g_mag, config=None):
     ndarray
     """
     return 1.0 / _noise(np.asarray(g_mag, dtype=float), 1.0, config or RvsMockConfig())
-
-
-def remake(emulator, config, ids, labels):
-    """Spectra of stars of a mock survey as they would be with other labels: the truth of counterfactuals.
-
-    All else of a star stays: its interstellar band and its continuum residual. Same labels, same spectrum.
-
-    Parameters
-    ----------
-    emulator : Emulator
-    config : RvsMockConfig
-        Of the survey.
-    ids : array_like of str, shape (n,)
-        Names of stars as the survey has them.
-    labels : Table
-        One row for each of them, with the emulator's labels.
-
-    Returns
-    -------
-    ndarray, shape (n, n_pix), float32
-        Without noise, as the survey's truth.
-
-    Raises
-    ------
-    ValueError
-        If a name is not one of the survey's, or as `make_mock`.
-    """
-    try:
-        rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
-        own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
-    return true_flux(emulator, labels, config, own).astype(np.float32)
 
 
 def _noise(g_mag, flux, config):

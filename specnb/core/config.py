@@ -1,0 +1,43 @@
+"""Fields of configurations that carry their own limits, and the function that checks them."""
+
+import numbers
+from dataclasses import field, fields
+
+
+def within(lowest: float, highest: float, default):
+    """A field of a dataclass for a number with limits; `check_fields` enforces them.
+
+    Parameters
+    ----------
+    lowest, highest : float
+        Limits, both allowed.
+    default : int or float
+        Value of the field if none is given.
+
+    Examples
+    --------
+    ``latent: int = within(1, 10_000, default=25)``
+    """
+    return field(default=default, metadata={"limits": (lowest, highest)})
+
+
+def check_fields(config):
+    """Raise ValueError unless the fields of a frozen dataclass have their types and limits.
+
+    Fields of type bool must be True or False. Fields made by `within` must be numbers within their
+    limits, and integers if their type is int; numbers of numpy become plain ones, since JSON knows
+    no others. Other fields are not checked.
+    """
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        if entry.type is bool and not isinstance(value, bool):
+            raise ValueError(f"{entry.name} is {value!r}: it must be True or False")
+        if "limits" in entry.metadata:
+            low, high = entry.metadata["limits"]
+            whole = entry.type is int
+            kind, what = (numbers.Integral, "an integer") if whole else (numbers.Real, "a number")
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+                raise ValueError(
+                    f"{entry.name} is {value!r}: it must be {what} from {low:g} to {high:g}"
+                )
+            object.__setattr__(config, entry.name, entry.type(value))

@@ -1,0 +1,205 @@
+r"""The minimum of χ² of many stars at once: Levenberg-Marquardt with the exact Jacobian of the model.
+
+Where the model is wrong, residuals are large and the Fisher matrix F is not the curvature of
+:math:`\chi^2`, in some directions by a factor of 4: steps of F alone swing about the minimum. What F
+lacks is learnt from the change of the gradient along each step: a secant approximation as in NL2SOL
+(Dennis, Gay & Welsch 1981), by symmetric rank-one updates.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+JACOBIAN_FLOATS = 2**21  # of a batch of stars
+# χ² of a float32 model is no smoother than this (relative), so that a step may "raise" it by as much.
+CHI2_NOISE = 1e-5
+
+
+@dataclass
+class _Stars:
+    """Stars whose fits are under way: tensors of one row per star.
+
+    Spectra are in the emulator's precision on its device; the algebra of the few parameters is in
+    float64 on the CPU.
+    """
+
+    row: torch.Tensor  # in the set of spectra
+    flux: torch.Tensor
+    ivar: torch.Tensor
+    parameters: torch.Tensor
+    chi2: torch.Tensor  # infinite before the first trial, which any χ² improves
+    damping: torch.Tensor
+    gradient: torch.Tensor
+    fisher: torch.Tensor
+    secant: torch.Tensor
+    trials: torch.Tensor
+    converged: torch.Tensor
+    n_free: torch.Tensor
+
+    @classmethod
+    def begin(cls, model, library, spectra, ivar, rows):
+        """New stars, at the nearest model of the library."""
+        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
+        p = model.nearest(flux, ivar, library).cpu().double()
+        n, k = p.shape
+        return cls(
+            row=torch.arange(len(spectra))[rows],
+            flux=flux,
+            ivar=ivar,
+            parameters=p,
+            chi2=p.new_full((n,), torch.inf),
+            damping=p.new_full((n,), 1e-2),
+            gradient=torch.zeros_like(p),
+            fisher=p.new_zeros(n, k, k),
+            secant=p.new_zeros(n, k, k),
+            trials=torch.zeros(n, dtype=torch.long),
+            converged=torch.zeros(n, dtype=torch.bool),
+            n_free=(ivar > 0).sum(dim=1).cpu() - k,
+        )
+
+    def __len__(self):
+        return len(self.row)
+
+    def __getitem__(self, which):
+        """Some of the stars, by a mask."""
+        arrays = (getattr(self, each.name) for each in fields(self))
+        return _Stars(*(array[which.to(array.device)] for array in arrays))
+
+    def join(self, others):
+        """These stars and others."""
+        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return _Stars(*(torch.cat(pair) for pair in pairs))
+
+
+def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
+    """Minimise χ² for every star. A star that is done makes room in the batch for the next one.
+
+    Parameters
+    ----------
+    model : ForwardModel
+    spectra : Spectra
+        n stars on the model's pixels.
+    config : FitConfig
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict of ndarray
+        ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool), each of shape (n,
+        n_parameters); ``chi2_reduced``, ``converged``, ``enough`` (more pixels than parameters) and
+        ``informed`` (all errors are finite), each of shape (n,).
+    """
+    n, k = len(spectra), len(model.low)
+    batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
+    library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
+    result = {"parameters": np.empty((n, k)), "error": np.empty((n, k)), "at_limit": np.empty((n, k), bool)}
+    result |= {"chi2_reduced": np.empty(n)} | {name: np.empty(n, bool) for name in ("converged", "enough", "informed")}
+    stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
+    with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
+        while len(stars):
+            _iterate(model, stars, config.tolerance)
+            hopeless = (stars.n_free <= 0) | ~torch.isfinite(stars.chi2)
+            done = stars.converged | hopeless | (stars.trials > config.max_iterations)
+            ended = stars[done]
+            for name, values in _ending(model, ended).items():
+                result[name][ended.row.numpy()] = values.numpy()
+            bar.update(len(ended))
+            rows = slice(begun, begun := begun + len(ended))
+            stars = stars[~done].join(_Stars.begin(model, library, spectra, ivar, rows))
+    return result
+
+
+def _iterate(model, stars, tolerance):
+    """Try a step of each star; the Jacobian is computed only where χ² takes it. Changes ``stars``."""
+    low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
+    p, old, damping = stars.parameters.clone(), stars.gradient.clone(), stars.damping
+    step, distance = _step(p, old, stars.fisher, stars.secant, damping, low, high)
+    # the last step needs no further Jacobian
+    stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
+    trial = torch.clamp(p + step, low, high)
+    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar)
+    # wild flux or errors overflow float32
+    better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
+    stars.parameters[better], stars.chi2[better] = trial[better], new[better]
+    damping[~better] = (damping[~better] * 10).clamp(max=1e9)
+    stars.trials += 1
+
+    taken = better & ~stars.converged
+    some, moved = stars[taken], trial[taken] - p[taken]
+    gradient, fisher = model.of(some.row).normal_equations(some.parameters, some.flux, some.ivar)
+    # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
+    # such steps would swing about the minimum for ever.
+    old, step = old[taken], step[taken]
+    too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
+    more, less = (some.damping * 10).clamp(min=1e-4), some.damping / 10
+    damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
+    stars.gradient[taken], stars.fisher[taken] = gradient, fisher
+    stars.secant[taken] = _secant(some.secant, fisher, moved, old - gradient)
+
+
+def _ending(model, stars):
+    """What is returned of stars that are done, a dict of tensors."""
+    p, n_free = stars.parameters, stars.n_free
+    error = _errors(stars.fisher)
+    positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
+    informed = (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
+    at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
+    p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
+    chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
+    result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
+    return result | {"converged": stars.converged & informed, "enough": n_free > 0, "informed": informed}
+
+
+def _secant(old, fisher, step, fall):
+    """The secant matrix S with (F + S) step = fall, the fall of the gradient along the step; the old one first made smaller
+    where it claims more curvature along the step than was found, as in NL2SOL, since F may have changed."""
+    found = fall - (fisher @ step[:, :, None])[:, :, 0]
+    claim, fact = ((v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], found))
+    old = old * torch.where(claim > fact, fact / claim, 1.0)[:, None, None]
+    missing = found - (old @ step[:, :, None])[:, :, 0]
+    slope, scale = (missing * step).sum(dim=1), _scale(fisher)
+    sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
+    return old + torch.where(sound, 1.0 / slope, 0.0)[:, None, None] * missing[:, :, None] * missing[:, None, :]
+
+
+def _scale(fisher):
+    """Units in which each diagonal element of the Fisher matrix is 1, so that it is well conditioned."""
+    diagonal = fisher.diagonal(dim1=1, dim2=2)
+    return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
+
+
+def _errors(fisher):
+    """Standard errors from the inverse of the Fisher matrix; NaN where it has none."""
+    scale = _scale(fisher)
+    matrix = fisher * scale[:, :, None] * scale[:, None, :]
+    sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(dim=1)
+    eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
+    covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
+    variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
+    return torch.sqrt(variance) * scale  # NaN of a negative variance, which a singular matrix may give
+
+
+def _step(p, gradient, fisher, secant, damping, low, high):
+    """One damped step, and the distance to the minimum in standard errors.
+
+    A parameter at a limit whose gradient points outwards is held. The curvature is the Fisher matrix and the secant one,
+    or the Fisher matrix alone where their sum is not positive definite. The distance is that of the undamped Gauss-Newton
+    step in the metric of the Fisher matrix, (gᵀ F⁻¹ g)^½: its square is the χ² still to be gained.
+    """
+    held = ((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))
+    scale = _scale(fisher)
+    free = (~held).double()
+    units = (scale * free)[:, :, None] * (scale * free)[:, None, :]
+    eye = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
+    matrix = fisher * units + torch.diag_embed(1.0 - free)
+    gradient = (gradient * scale * free)[:, :, None]
+    undamped = torch.linalg.solve(matrix + 1e-10 * eye, gradient)
+    distance = (gradient * undamped).sum(dim=(1, 2)).clamp(min=0).sqrt()
+    matrix = matrix + damping[:, None, None] * eye
+    both = matrix + secant * units
+    indefinite = torch.linalg.cholesky_ex(both).info > 0
+    step = torch.linalg.solve(torch.where(indefinite[:, None, None], matrix, both), gradient)[:, :, 0]
+    return step * scale, distance

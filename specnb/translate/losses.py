@@ -1,0 +1,79 @@
+"""The losses of the translator, as functions of tensors.
+
+They are those of O'Briain et al. (2021, Sect. 2). O'Briain et al. (2020, Sect. 2) describe them in
+words, without numbered equations: reconstruction, cycle consistency and adversarial losses as in
+UNIT (Liu, Breuel & Kautz 2017), with critics that also see the latents. For synthetic spectra s
+and observed spectra o, which are not pairs, with a critic C in each domain:
+
+- L_rec = χ²(D_synth(E_synth(s)), s) + χ²(D_obs(E_obs(o)), o): each domain by its own autoencoder.
+- L_cyc = χ²(s → observed → synthetic, s) + χ²(o → synthetic → observed, o): there and back again.
+- L_adv = cross-entropy of the critics taking translations for reconstructions.
+- L_G = L_rec + w_cyc L_cyc + w_adv L_adv, which encoders and decoders minimise.
+- L_C = cross-entropy of the critics' verdicts, which the critics minimise.
+
+Critics compare translations with reconstructions and not with the spectra themselves, so that noise
+and masked pixels do not give a spectrum away.
+"""
+
+from torch.nn import functional as F
+
+
+def chi2(prediction, flux, weight, scale=1.0):
+    """Mean of ((prediction − flux) / σ)² over the unmasked pixels, for reconstructions and cycles.
+
+    Parameters
+    ----------
+    prediction, flux : Tensor, shape (n, n_pix)
+        In units of ``scale``.
+    weight : Tensor, shape (n, n_pix), or float
+        1/σ², 0 where masked; a float is that of all pixels.
+    scale : Tensor or float
+    """
+    squares = weight * (prediction - flux) ** 2
+    n = flux.numel() if isinstance(weight, float) else (weight > 0).sum().clamp(min=1)
+    return squares.sum() / n * scale**2
+
+
+def adversarial_loss(translations):
+    """L_adv: cross-entropy of translations being taken for reconstructions, over both domains.
+
+    Parameters
+    ----------
+    translations : sequence of Tensor, shape (n,)
+        The critics' logits of being a reconstruction, of translations into each domain.
+    """
+    return sum(F.softplus(-logit).mean() for logit in translations)
+
+
+def generator_loss(losses, cycle: float, adversarial: float):
+    """L_G = L_rec + w_cyc L_cyc + w_adv L_adv, which encoders and decoders minimise.
+
+    Parameters
+    ----------
+    losses : dict of str to Tensor
+        ``reconstruction_synthetic``, ``reconstruction_observed``, and those of ``cycle_synthetic``,
+        ``cycle_observed`` and ``adversarial`` that take part.
+    cycle, adversarial : float
+        The weights w_cyc and w_adv.
+    """
+    weights = {"reconstruction": 1.0, "cycle": cycle, "adversarial": adversarial}
+    return sum(weights[name.partition("_")[0]] * loss for name, loss in losses.items())
+
+
+def critics_loss(reconstructions, translations):
+    """L_C: mean binary cross-entropy of the critics' verdicts, in nats; blind guessing gives ln 2.
+
+    Parameters
+    ----------
+    reconstructions, translations : sequence of Tensor, shape (n,)
+        Logits of being a reconstruction, one tensor for each domain.
+    """
+    missed = [F.softplus(-logit).mean() for logit in reconstructions]
+    deceived = [F.softplus(logit).mean() for logit in translations]
+    return sum(missed + deceived) / 4
+
+
+def critics_right(reconstructions, translations):
+    """Fraction of the critics' verdicts that are right; arguments as for `critics_loss`."""
+    right = [logit > 0 for logit in reconstructions] + [logit < 0 for logit in translations]
+    return sum(verdicts.float().mean() for verdicts in right) / 4

@@ -1,0 +1,84 @@
+"""A batch of each domain through all networks of a translator, and the losses of the result."""
+
+from typing import NamedTuple
+
+import torch
+
+from specnb.translate.losses import chi2
+
+
+class Decoded(NamedTuple):
+    """Latents of a batch from one domain, and the spectra that both decoders make of them."""
+
+    shared: torch.Tensor
+    split: torch.Tensor | None  # of observed spectra only
+    reconstruction: torch.Tensor  # by the decoder of its own domain
+    translation: torch.Tensor  # by the decoder of the other domain
+
+    def detached(self):
+        """The same without gradients."""
+        return Decoded(*(None if tensor is None else tensor.detach() for tensor in self))
+
+
+def both_ways(model, synthetic, observed, weight):
+    """Reconstruct and translate a batch of each domain, and take the translations back.
+
+    Parameters
+    ----------
+    model : Translator
+    synthetic, observed : Tensor, shape (n, n_pix)
+        Scaled spectra. The synthetic ones are translated with the z_split of the observed ones.
+    weight : Tensor, shape (n, n_pix)
+        1/σ² of the observed spectra, 0 where masked.
+
+    Returns
+    -------
+    s, o : Decoded
+        Of the synthetic and of the observed spectra.
+    losses : dict of str to Tensor
+        ``reconstruction_*`` and, if the configuration has them, ``cycle_*`` of either domain.
+    """
+    networks = model.networks
+    z_observed, split = networks.encode_observed(observed)
+    z_synthetic = networks.encode_synthetic(synthetic)
+    own = networks.decode_synthetic(z_synthetic)
+    change = networks.decode_difference(z_synthetic, split)
+    s = Decoded(z_synthetic, split=None, reconstruction=own, translation=own + change)
+    o = Decoded(
+        shared=z_observed,
+        split=split,
+        reconstruction=networks.decode_observed(z_observed, split),
+        translation=networks.decode_synthetic(z_observed),
+    )
+    losses = {
+        "reconstruction_synthetic": synthetic_chi2(model, s.reconstruction, synthetic),
+        "reconstruction_observed": chi2(o.reconstruction, observed, weight, model.std),
+    }
+    if model.config.cycle:
+        translated = synthetic + change if model.config.residual else s.translation
+        back = networks.decode_synthetic(networks.encode_observed(translated)[0])
+        losses["cycle_synthetic"] = synthetic_chi2(model, back, synthetic)
+        back = networks.decode_observed(networks.encode_synthetic(o.translation), split)
+        losses["cycle_observed"] = chi2(back, observed, weight, model.std)
+    return s, o, losses
+
+
+def synthetic_chi2(model, prediction, synthetic):
+    """χ² per pixel of scaled synthetic spectra, which all have the same error."""
+    return chi2(prediction, synthetic, 1.0 / model.config.synthetic_error**2, model.std)
+
+
+def judge_translations(networks, s: Decoded, o: Decoded):
+    """The critics' logits of the translations into the synthetic and into the observed domain."""
+    return [
+        networks.judge_synthetic(o.translation, o.shared),
+        networks.judge_observed(s.translation, s.shared, o.split),
+    ]
+
+
+def judge_reconstructions(networks, s: Decoded, o: Decoded):
+    """The critics' logits of the reconstructions of synthetic and of observed spectra."""
+    return [
+        networks.judge_synthetic(s.reconstruction, s.shared),
+        networks.judge_observed(o.reconstruction, o.shared, o.split),
+    ]

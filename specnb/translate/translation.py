@@ -1,0 +1,80 @@
+"""From labels to spectra of the observed domain: a translator behind an emulator."""
+
+from copy import copy, deepcopy
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch import nn
+
+from specnb.emulator.model import Emulator
+from specnb.emulator.step import Step
+from specnb.translate.config import TranslateConfig
+from specnb.translate.model import Translator
+
+
+class Translation(Step):
+    """A translator behind an emulator: spectra of the observed domain.
+
+    Parameters
+    ----------
+    translator : Translator
+    split : Tensor, shape (n, ...), optional
+        z_split of each of n stars. By default all stars have the typical one.
+    """
+
+    def __init__(self, translator, split=None):
+        super().__init__()
+        self.translator = deepcopy(translator)
+        self.translator.networks.critics = nn.ModuleList()  # they judge in training alone
+        self.register_buffer("split", split)
+
+    def forward(self, flux, labels):
+        if self.split is not None and len(self.split) != len(flux):
+            raise ValueError(
+                f"{len(flux)} spectra, but the z_split of {len(self.split)} stars: give labels of these"
+            )
+        return self.translator(flux, self.split)
+
+    def of(self, rows):
+        """The translation of some of the stars; with None, that with the typical z_split."""
+        if self.split is None:
+            return self
+        some = copy(self)
+        some._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return some
+
+    def settings(self):
+        config = asdict(self.translator.config)
+        stars = 0 if self.split is None else len(self.split)
+        return {"config": config, "stars": stars}
+
+    @classmethod
+    def build(cls, settings, survey):
+        config = TranslateConfig(**settings["config"])
+        translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
+        shape = translator.mean_split.shape
+        split = torch.zeros(settings["stars"], *shape) if settings["stars"] else None
+        return cls(translator, split)
+
+
+def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
+    """An emulator of the observed domain, with the labels and the hull of the synthetic one.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    translator : Translator
+    split : array_like, shape (n, ...), optional
+        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have the
+        typical one.
+
+    Raises
+    ------
+    ValueError
+        If emulator and translator are on different pixels.
+    """
+    translator.check(emulator.wavelength)
+    if split is not None:
+        split = torch.as_tensor(np.asarray(split), dtype=translator.mean.dtype, device=translator.device)
+    return emulator.then(Translation(translator, split))
