@@ -14,7 +14,8 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle import train as train_autoencoder
 from specnb.emulator.train import EmulatorConfig, EmulatorTraining, train_emulator
 from specnb.simulator.grid import load_grid
-from specnb.surveys.rvs.mock import MockConfig, make_mock
+from specnb.surveys import RVS
+from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig
 from specnb.translate import train as train_translator
 
@@ -23,7 +24,7 @@ FEW = EmulatorConfig(hidden=(8,), copies=1, batch=32, epochs=6, device="cpu")
 
 @pytest.fixture(scope="module")
 def grid():
-    whole = load_grid()
+    whole = load_grid(RVS)
     return replace(whole, labels=whole.labels[:60], flux=whole.flux[:60])
 
 
@@ -68,7 +69,7 @@ def test_ten_steps_of_an_emulator(grid):
 
 def test_ten_steps_of_a_translator():
     emulator = specnb.load_emulator("rvs")
-    observed, truth = make_mock(emulator, MockConfig(n_stars=40, seed=1))
+    observed, truth = make_mock(emulator, RVS.mock(n_stars=40, seed=1))
     labels = np.column_stack([truth.labels[name] for name in emulator.labels])
     config = TranslateConfig(
         shared=4, split=2, hidden=(8, 6), batch=16, iterations=10, device="cpu"

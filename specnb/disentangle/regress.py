@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.scales import label_array
+from specnb.core.labels import label_array
 from specnb.surveys import known_label
 
 @dataclass(frozen=True)
