@@ -18,10 +18,14 @@ SIGMA = np.array([100.0, 0.2, 0.1, 0.05])
 @pytest.fixture(scope="module")
 def stars():
     rng = np.random.default_rng(1)
-    reference = Table(np.array([5000, 3, 0, 0.1]) + SIGMA * [5, 4, 3, 2] * rng.normal(size=(400, 4)), names=LABELS)
+    reference = Table(
+        np.array([5000, 3, 0, 0.1]) + SIGMA * [5, 4, 3, 2] * rng.normal(size=(400, 4)), names=LABELS
+    )
     values = np.column_stack([reference[name] for name in LABELS])
     noise = rng.normal(size=(2, 400, 4)) * SIGMA
-    return reference, {name: [values + scale * each for each in noise] for name, scale in SCATTER.items()}
+    return reference, {
+        name: [values + scale * each for each in noise] for name, scale in SCATTER.items()
+    }
 
 
 def tabled(values):
@@ -32,11 +36,15 @@ def tabled(values):
 def figures(stars):
     reference, predicted = stars
     first = {name: tabled(seeds[0]) for name, seeds in predicted.items()}
-    table = compare({name: [errors(p, reference) for p in seeds] for name, seeds in predicted.items()})
+    table = compare(
+        {name: [errors(p, reference) for p in seeds] for name, seeds in predicted.items()}
+    )
     floor = dict(zip(LABELS, 0.4 * SIGMA))
     return {
         "kiel": predicted_kiel(first, reference),
-        "abundances": predicted_abundances({name: first[name] for name in ("spectra", "plain", "First")}, reference),
+        "abundances": predicted_abundances(
+            {name: first[name] for name in ("spectra", "plain", "First")}, reference
+        ),
         "bars": mae_bars(table, floor),
     }, table
 
@@ -58,7 +66,9 @@ def test_planes_share_axes_and_colours(stars, figures):
     assert [axes.get_title().split(" (")[0] for axes in panels(figure)] == ["reference", *SCATTER]
     cells = [axes.findobj(PolyCollection)[0] for axes in panels(figure)]
     assert all(isinstance(each.norm, LogNorm) for each in cells)
-    assert {(each.norm.vmin, each.norm.vmax) for each in cells} == {(1, max(each.get_array().max() for each in cells))}
+    assert {(each.norm.vmin, each.norm.vmax) for each in cells} == {
+        (1, max(each.get_array().max() for each in cells))
+    }
     assert cells[0].get_array().sum() == len(stars[0])  # every reference star is in a cell
     assert all(axes.xaxis_inverted() and axes.yaxis_inverted() for axes in panels(figure))
     plane = figures[0]["abundances"]
@@ -76,12 +86,16 @@ def test_stars_beyond_the_axes_are_counted(stars):
     shown = panels(figure)[1]
     assert shown.get_title() == "spectra (7 beyond)"
     assert shown.findobj(PolyCollection)[0].get_array().sum() == len(reference) - 7
-    predicted_kiel({"spectra": tabled(away + 1e6)}, reference).draw_without_rendering()  # an empty panel is no error
+    predicted_kiel(
+        {"spectra": tabled(away + 1e6)}, reference
+    ).draw_without_rendering()  # an empty panel is no error
 
 
 def test_bars_show_the_table(figures):
     axes = figures[0]["bars"].axes[0]
-    for container, name in zip(axes.containers[::2], ("plain", "First", "Second", "bottleneck"), strict=True):
+    for container, name in zip(
+        axes.containers[::2], ("plain", "First", "Second", "bottleneck"), strict=True
+    ):
         tops = [bar.get_y() + bar.get_height() for bar in container]
         np.testing.assert_allclose(tops, SCATTER[name], rtol=1e-6)  # errors scale as the noise does
     diamonds = [line for line in axes.lines if line.get_marker() == "D"]

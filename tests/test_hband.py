@@ -44,7 +44,11 @@ def texts(figure):
 def test_figures_are_legible_at_page_width(found):
     none = np.zeros(len(FLUX), dtype=bool)
     spectra = Spectra(
-        APOGEE.pixels, np.stack([FLUX, FLUX]), np.full((2, len(FLUX)), 0.01), np.stack([none] * 2), ["a", "b"]
+        APOGEE.pixels,
+        np.stack([FLUX, FLUX]),
+        np.full((2, len(FLUX)), 0.01),
+        np.stack([none] * 2),
+        ["a", "b"],
     )
     gap = domain_gap(spectra, np.stack([FLUX, 0.99 * FLUX]))
     pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
@@ -52,13 +56,18 @@ def test_figures_are_legible_at_page_width(found):
         "tour": hband.tour(APOGEE, FLUX, found),
         "fit": hband.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
         "gap": hband.domain_gap(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
-        "derivatives": hband.derivatives(APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}),
+        "derivatives": hband.derivatives(
+            APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
+        ),
         "explorer": ExplorerFigure(EMULATOR, {"mg_fe": 0.2}, gradient="mg_fe").figure,
     }
     for name, figure in figures.items():
         figure.draw_without_rendering()
         assert figure.get_size_inches()[0] in (COLUMN, PAGE), name
-        assert min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text() and t.get_visible()) >= 7, name
+        assert (
+            min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text() and t.get_visible())
+            >= 7
+        ), name
         for axes in figure.axes:
             assert axes.get_ylabel() or not axes.axison, name
         assert any("Vacuum wavelength (Å)" in text for text in texts(figure)), name
@@ -71,7 +80,12 @@ def test_tour_colours_features_by_group(found):
     magnesium = clean[clean["element"] == "Mg"]
     for row in magnesium:
         pixels = APOGEE.pixels[row["first"] : row["last"] + 1]
-        drawn = [line for axes in figure.axes for line in axes.lines if np.array_equal(line.get_xdata(), pixels)]
+        drawn = [
+            line
+            for axes in figure.axes
+            for line in axes.lines
+            if np.array_equal(line.get_xdata(), pixels)
+        ]
         assert GROUP_COLORS["α"] in [to_hex(line.get_color()).upper() for line in drawn]
     assert "Mg" in texts(figure)
     assert {text for text in texts(figure) if text in GROUP_COLORS} == set(GROUP_COLORS)
@@ -82,7 +96,11 @@ def test_best_fit_shows_residuals_of_good_pixels_only():
     assert any("rms 2.00 σ over 7,114 pixels" in text for text in texts(figure))
     tops, bottoms = figure.axes[::2], figure.axes[1::2]
     for part, top, bottom in zip(PARTS, tops, bottoms):
-        residual = next(line.get_ydata() for line in bottom.lines if len(line.get_xdata()) == len(APOGEE.pixels[part]))
+        residual = next(
+            line.get_ydata()
+            for line in bottom.lines
+            if len(line.get_xdata()) == len(APOGEE.pixels[part])
+        )
         bad = star()[2][part]
         assert np.isnan(residual[bad]).all()
         assert residual[~bad] == pytest.approx(2.0)
@@ -100,7 +118,10 @@ def test_derivatives_state_the_correlation_over_all_pixels():
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
     figure = hband.derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == [f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}", "[C/Fe]: correlation 1.000"]
+    assert titles == [
+        f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}",
+        "[C/Fe]: correlation 1.000",
+    ]
     for axes, (simulator, _) in zip(figure.axes, (pairs["mg_fe"], pairs["c_fe"])):
         low, high = axes.get_xlim()
         assert low <= APOGEE.pixels[np.argmax(np.abs(simulator))] <= high
@@ -113,7 +134,9 @@ def test_gap_leaves_bad_pixels_out():
     mask = rng.random((n, len(FLUX))) < 0.1
     mask[1:, 7] = mask[:, 8] = True
     flux = np.where(mask, 1.0, synthetic + 0.02 + 0.01 * rng.normal(size=mask.shape))
-    gap = domain_gap(Spectra(APOGEE.pixels, flux, np.where(mask, np.inf, 0.01), mask, np.arange(n)), synthetic)
+    gap = domain_gap(
+        Spectra(APOGEE.pixels, flux, np.where(mask, np.inf, 0.01), mask, np.arange(n)), synthetic
+    )
     known = np.isfinite(gap.mean)
     assert not known[[7, 8]].any() and known.sum() == len(FLUX) - 2
     assert np.array_equal(gap.stars, (~mask).sum(axis=0))
@@ -131,7 +154,11 @@ def test_known_causes_are_where_the_mock_differs():
     assert set(causes) == set(LEAST)
     assert not causes["Earth's lines"].any()
     gap = domain_gap(true, synthetic)
-    at = {name: np.sqrt(np.mean(gap.mean[pixels] ** 2)) for name, pixels in causes.items() if pixels.any()}
+    at = {
+        name: np.sqrt(np.mean(gap.mean[pixels] ** 2))
+        for name, pixels in causes.items()
+        if pixels.any()
+    }
     elsewhere = np.sqrt(np.mean(gap.mean[~np.any(list(causes.values()), axis=0)] ** 2))
     assert min(at.values()) > 2 * elsewhere
     assert gap.mean[causes["missing line"]].mean() < 0
@@ -150,7 +177,9 @@ def test_explorer_leaves_gaps_between_detectors():
         assert list(gaps) == [PARTS[1].start, PARTS[2].start + 1]
         assert np.array_equal(np.delete(x, gaps), APOGEE.pixels)
     top = next(line for line in view.figure.axes[0].lines if line.get_animated())
-    assert np.delete(top.get_ydata(), [PARTS[1].start, PARTS[2].start + 1]) == pytest.approx(view.flux)
+    assert np.delete(top.get_ydata(), [PARTS[1].start, PARTS[2].start + 1]) == pytest.approx(
+        view.flux
+    )
     assert view.flux == pytest.approx(EMULATOR([list((GIANT | {"mg_fe": 0.3}).values())])[0])
 
 
@@ -166,8 +195,14 @@ def test_explorer_sets_off_the_element_of_the_gradient():
     view.update(window=WINDOWS["Mg I 15745–15770"])
     named = [t for t in view.figure.axes[0].texts if t.get_visible() and t.get_text() == "Mg"]
     low, high = WINDOWS["Mg I 15745–15770"]
-    assert len(named) == sum(line.species == "Mg" and low < line.wavelength < high for line in lines) >= 2
-    assert {(t.get_fontweight(), to_hex(t.get_color()).upper()) for t in named} == {("bold", GROUP_COLORS["α"])}
+    assert (
+        len(named)
+        == sum(line.species == "Mg" and low < line.wavelength < high for line in lines)
+        >= 2
+    )
+    assert {(t.get_fontweight(), to_hex(t.get_color()).upper()) for t in named} == {
+        ("bold", GROUP_COLORS["α"])
+    }
     view.update(gradient="fe_h")
     assert set_off() == {"Fe"}
     view.update(gradient="teff")
@@ -206,12 +241,16 @@ def test_windows_hold_the_lines_that_they_are_named_after(found):
         if name == "whole range" or name.endswith("detector"):
             continue
         low, high = window
-        assert any(APOGEE.pixels[part][0] - 1 < low < high < APOGEE.pixels[part][-1] + 1 for part in PARTS), name
+        assert any(
+            APOGEE.pixels[part][0] - 1 < low < high < APOGEE.pixels[part][-1] + 1 for part in PARTS
+        ), name
         element = name.split()[0]
         shown = found[(low < found["wavelength"]) & (found["wavelength"] < high)]
         if element in ("Mg", "Al", "K", "Ca", "Na"):
             own = found[found["element"] == element]
-            strongest = own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()  # Mg I 15,236 Å is stronger
+            strongest = (
+                own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()
+            )  # Mg I 15,236 Å is stronger
             assert shown[shown["element"] == element]["depth"].max() >= strongest, name
 
 

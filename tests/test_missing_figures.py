@@ -19,7 +19,10 @@ from specnb.widgets import explore_missing
 
 PIXEL = APOGEE.pixels[1] - APOGEE.pixels[0]  # Å
 NAMES = list(APOGEE.elements)
-WINDOW = (15926.0, 16001.0)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
+WINDOW = (
+    15926.0,
+    16001.0,
+)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
 TITLE = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
 PNG = b"\x89PNG\r\n"
 
@@ -32,9 +35,16 @@ def experiment():
 
 @pytest.fixture(scope="module")
 def found(experiment):
-    models = {"synthetic": experiment.synthetic, "translated": experiment.full, "truth": experiment.full}
+    models = {
+        "synthetic": experiment.synthetic,
+        "translated": experiment.full,
+        "truth": experiment.full,
+    }
     flux = {name: model(experiment.star)[0] for name, model in models.items()}
-    return flux, {"translated": experiment.findings(experiment.full)[1], "truth": experiment.truth.falls}
+    return flux, {
+        "translated": experiment.findings(experiment.full)[1],
+        "truth": experiment.truth.falls,
+    }
 
 
 def fills(axes):
@@ -73,7 +83,9 @@ def test_curves_are_the_findings(experiment, found):
     flux, added = found
     figure = missing_lines_figure(experiment.truth, flux, added, ["Si"], (15955.0, 15970.0), "star")
     inside = (APOGEE.pixels >= 15955) & (APOGEE.pixels <= 15970)
-    synthetic, (true, translated), (_, difference, truth), (_, own, simulator) = (axes.lines for axes in figure.axes)
+    synthetic, (true, translated), (_, difference, truth), (_, own, simulator) = (
+        axes.lines for axes in figure.axes
+    )
     expected = {
         synthetic[0]: flux["synthetic"], translated: flux["translated"], true: flux["truth"],
         difference: flux["synthetic"] - flux["translated"], truth: flux["synthetic"] - flux["truth"],
@@ -82,8 +94,13 @@ def test_curves_are_the_findings(experiment, found):
     for line, values in expected.items():
         y = line.get_ydata()
         np.testing.assert_array_equal(y[np.isfinite(y)], values[inside])
-    assert own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005  # silicon stands out at its line
-    assert figure.axes[0].get_xlim() == (15955, 15970) and figure.axes[0].texts[-1].get_text() == "star"
+    assert (
+        own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005
+    )  # silicon stands out at its line
+    assert (
+        figure.axes[0].get_xlim() == (15955, 15970)
+        and figure.axes[0].texts[-1].get_text() == "star"
+    )
     names = {text.get_text() for text in figure.axes[0].texts[:-1]}
     assert names == {"Mg", "Si"}
 
@@ -119,7 +136,11 @@ def test_wrong_choices_are_refused(experiment, found):
 def test_depths_of_the_full_emulator_lie_on_the_line(experiment):
     hidden, _, _ = experiment.score(experiment.full)
     top, bottom = depth_figure(hidden).axes
-    points = {each.get_label(): each.get_offsets() for each in top.collections if isinstance(each, PathCollection)}
+    points = {
+        each.get_label(): each.get_offsets()
+        for each in top.collections
+        if isinstance(each, PathCollection)
+    }
     assert sum(len(each) for each in points.values()) == len(hidden)
     assert f"Fe ({np.sum(hidden['element'] == 'Fe')})" in points
     for each in points.values():
@@ -127,9 +148,15 @@ def test_depths_of_the_full_emulator_lie_on_the_line(experiment):
     hidden["recovered"] *= np.where(np.arange(len(hidden)) == 3, 5.0, 1.0)
     top, bottom = depth_figure(hidden).axes
     ratios = np.concatenate(
-        [each.get_offsets()[:, 1] for each in bottom.collections if isinstance(each, PathCollection)]
+        [
+            each.get_offsets()[:, 1]
+            for each in bottom.collections
+            if isinstance(each, PathCollection)
+        ]
     )
-    assert len(ratios) == len(hidden) and ratios.max() == SHOWN[1]  # what is beyond stands at the edge
+    assert (
+        len(ratios) == len(hidden) and ratios.max() == SHOWN[1]
+    )  # what is beyond stands at the edge
     assert top.get_ylim()[1] > hidden["recovered"].max()
 
 
@@ -146,11 +173,19 @@ def test_scores_by_element_are_those_of_the_table(experiment):
 
 def scores(model, depth, **settings):
     setting = {"fraction": 0.3, "noise": 1.0, "n_stars": 1000, "seed": 1} | settings
-    return setting | {"model": model, "depth": depth, "named": 0.9, "average_precision": 0.5, "base_rate": 0.01}
+    return setting | {
+        "model": model,
+        "depth": depth,
+        "named": 0.9,
+        "average_precision": 0.5,
+        "base_rate": 0.01,
+    }
 
 
 def test_each_column_departs_from_the_reference_in_one_quantity():
-    rows = [scores("translated", depth, seed=seed) for seed, depth in ((1, 0.9), (2, 1.0), (3, 1.3))]
+    rows = [
+        scores("translated", depth, seed=seed) for seed, depth in ((1, 0.9), (2, 1.0), (3, 1.3))
+    ]
     rows += [
         scores("translated", 0.5, fraction=0.1),
         scores("translated", 0.6, noise=4.0),
@@ -161,10 +196,16 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
     curves = []
     for axes in figure.axes[:3]:
         line = next(each for each in axes.lines if each.get_color() == MODELS["translated"])
-        points = next(each for each in axes.lines if each.get_marker() == "o" and len(each.get_xdata()))
+        points = next(
+            each for each in axes.lines if each.get_marker() == "o" and len(each.get_xdata())
+        )
         assert len(points.get_xdata()) == 4
         curves.append((line.get_xdata().tolist(), line.get_ydata().tolist()))
-    assert curves == [([0.1, 0.3], [0.5, 1.0]), ([32.5, 130.0], [0.6, 1.0]), ([100.0, 1000.0], [0.7, 1.0])]
+    assert curves == [
+        ([0.1, 0.3], [0.5, 1.0]),
+        ([32.5, 130.0], [0.6, 1.0]),
+        ([100.0, 1000.0], [0.7, 1.0]),
+    ]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "translated",
         "full emulator",
@@ -176,7 +217,9 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
 def test_scores_that_are_nan_or_lack_the_reference():
     rows = [scores("baseline", np.nan), scores("baseline", 1.1, seed=2)]
     lines = score_figure(Table(rows=rows)).axes[0].lines
-    assert lines[[line.get_color() for line in lines].index(MODELS["baseline"])].get_ydata() == pytest.approx([1.1])
+    assert lines[
+        [line.get_color() for line in lines].index(MODELS["baseline"])
+    ].get_ydata() == pytest.approx([1.1])
     with pytest.raises(ValueError, match="no row with"):
         score_figure(Table(rows=[scores("baseline", 1.0, fraction=0.2)]))
     with pytest.raises(ValueError, match="the table lacks noise"):
@@ -200,7 +243,9 @@ def pictures_of(explorer):
 
 def test_a_star_slider_moves_curves_and_derivatives_are_kept(explorer, experiment, monkeypatch):
     pictures, calls = pictures_of(explorer), []
-    monkeypatch.setattr("specnb.widgets.missing.falls", lambda *args: calls.append(1) or np.zeros((1, 20, 7214)))
+    monkeypatch.setattr(
+        "specnb.widgets.missing.falls", lambda *args: calls.append(1) or np.zeros((1, 20, 7214))
+    )
     explorer.sliders["wavelength"].value += 20
     assert len(pictures) == 1 and pictures[0].startswith(PNG) and not calls  # the star is the same
     explorer.sliders["teff"].value = 5000
@@ -220,8 +265,12 @@ def test_added_falls_under_the_slider(explorer, experiment):
     step = np.zeros((2, 25))
     step[1, experiment.full.labels.index("mg_fe")] = 0.05
     row = np.array([list(explorer.labels.values())]) + step
-    full, synthetic = (-np.diff(model(row), axis=0)[0][inside] for model in (experiment.full, experiment.synthetic))
-    np.testing.assert_allclose(y[np.isfinite(y)], full - synthetic, atol=2e-5)  # linear, in single precision
+    full, synthetic = (
+        -np.diff(model(row), axis=0)[0][inside] for model in (experiment.full, experiment.synthetic)
+    )
+    np.testing.assert_allclose(
+        y[np.isfinite(y)], full - synthetic, atol=2e-5
+    )  # linear, in single precision
     assert y[np.isfinite(y)].max() > 0.005
 
 
@@ -234,7 +283,10 @@ def test_choosing_an_element_goes_to_what_it_lacks(explorer, experiment):
     low, high = explorer.figure.axes[0].get_xlim()
     assert low < at < high and low > 15100 and len(pictures) == 2
     explorer.element.value = "Ge"
-    assert explorer.figure.axes[0].get_xlim() == (low, high) and "of Ge nothing is hidden" in explorer.readout.value
+    assert (
+        explorer.figure.axes[0].get_xlim() == (low, high)
+        and "of Ge nothing is hidden" in explorer.readout.value
+    )
 
 
 def test_lines_of_the_star(explorer, experiment):
@@ -257,5 +309,7 @@ def test_wrong_moves_change_nothing(explorer, experiment):
         with pytest.raises(ValueError, match=words):
             explorer.set(element, **values)
     assert bytes(explorer.image.value) == before and explorer.element.value == "Si"
-    with pytest.raises(ValueError, match="the model's spectra have 800 pixels, the experiment's 7214"):
+    with pytest.raises(
+        ValueError, match="the model's spectra have 800 pixels, the experiment's 7214"
+    ):
         explore_missing(experiment, specnb.load_emulator("rvs"))

@@ -5,7 +5,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from specnb.plots.panels import WAVELENGTH, name_ticks
-from specnb.plots.style import BLACK, COLUMN, GREY, PAGE, PALETTE, Figure, axis_title, styled, symbol
+from specnb.plots.style import (
+    BLACK,
+    COLUMN,
+    GREY,
+    PAGE,
+    PALETTE,
+    Figure,
+    axis_title,
+    styled,
+    symbol,
+)
 
 
 @styled
@@ -38,7 +48,9 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
     if not changes:
         raise ValueError("there are no changes to show: give at least one label")
     if without := [label for label, each in changes.items() if "truth" not in each]:
-        raise ValueError(f"the changes of {', '.join(without)} have no 'truth': see counterfactual_changes")
+        raise ValueError(
+            f"the changes of {', '.join(without)} have no 'truth': see counterfactual_changes"
+        )
     low, high = window or (wavelength[0], wavelength[-1])
     shown = (wavelength >= low) & (wavelength <= high)
     if not shown.any():
@@ -48,7 +60,14 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
     panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
     for (top, bottom), (label, each) in zip(panels.T, changes.items()):
         true = np.asarray(each["truth"], dtype=float)
-        top.plot(wavelength[shown], true[shown], color=BLACK, linewidth=1.6, alpha=0.45, label="simulator")
+        top.plot(
+            wavelength[shown],
+            true[shown],
+            color=BLACK,
+            linewidth=1.6,
+            alpha=0.45,
+            label="simulator",
+        )
         for name, color in _colors(name for name in each if name != "truth").items():
             line = {"color": color, "linewidth": 0.8, "label": name}
             top.plot(wavelength[shown], each[name][shown], **line)
@@ -57,7 +76,9 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
         top.set_title(_edit(label, None if steps is None else steps[label]))
         top.set_xlim(low, high)
-        top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))  # no labels at the ends, which would meet
+        top.xaxis.set_major_locator(
+            MaxNLocator(3, prune="both")
+        )  # no labels at the ends, which would meet
     panels[0, 0].set_ylabel("Change of flux")
     panels[1, 0].set_ylabel("Decoded − true")
     figure.supxlabel(WAVELENGTH, fontsize=8)
@@ -97,22 +118,50 @@ def counterfactual_errors(table):
             offset = 0.6 * ((i + 0.5) / len(colors) - 0.5)
             for chosen, marker in ((up, "^"), (~up, "v")):
                 rows = chosen & (np.asarray(table["model"]) == name)
-                axes.plot(place[rows] + offset, table[quantity][rows], marker, color=color, markersize=4.5, alpha=0.9)
+                axes.plot(
+                    place[rows] + offset,
+                    table[quantity][rows],
+                    marker,
+                    color=color,
+                    markersize=4.5,
+                    alpha=0.9,
+                )
         for border in np.arange(len(labels) - 1) + 0.5:
             axes.axvline(border, color=GREY, linewidth=0.4)
         axes.set_xlim(-0.5, len(labels) - 0.5)
-        axes.set_ylim(min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity])))
+        axes.set_ylim(
+            min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity]))
+        )
     slope, error = panels
     slope.set_ylabel("Slope, decoded on true")
     error.set_ylabel("Error / true change")
     error.set_xlabel("Edited label")
     for axes in panels:
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
-    slope.text(0.99, 1.0, "right", transform=slope.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
-    error.text(0.99, 1.0, "as no edit", transform=error.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
+    slope.text(
+        0.99,
+        1.0,
+        "right",
+        transform=slope.get_yaxis_transform(),
+        ha="right",
+        va="bottom",
+        fontsize=7,
+    )
+    error.text(
+        0.99,
+        1.0,
+        "as no edit",
+        transform=error.get_yaxis_transform(),
+        ha="right",
+        va="bottom",
+        fontsize=7,
+    )
     name_ticks(error.xaxis, [_edit(label, _size(table, label), "±") for label in labels])
     slope.tick_params(axis="x", length=0)
-    marks = [Line2D([], [], color=color, marker="s", linestyle="", label=name) for name, color in colors.items()]
+    marks = [
+        Line2D([], [], color=color, marker="s", linestyle="", label=name)
+        for name, color in colors.items()
+    ]
     for marker, text in (("^", "step up"), ("v", "step down")):
         marks.append(Line2D([], [], color=GREY, marker=marker, linestyle="", label=text))
     figure.legend(handles=marks, loc="outside upper center", ncols=3, handlelength=1)
@@ -123,7 +172,9 @@ def _colors(models):
     """The colour of each model."""
     models = list(models)
     if len(models) > len(PALETTE):
-        raise ValueError(f"{len(models)} models, but {len(PALETTE)} colours that one can tell apart: show fewer")
+        raise ValueError(
+            f"{len(models)} models, but {len(PALETTE)} colours that one can tell apart: show fewer"
+        )
     return dict(zip(models, PALETTE))
 
 

@@ -4,7 +4,19 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Figure,
+    styled,
+)
 
 STARS = (BLUE, ORANGE, GREEN, PURPLE)  # of more stars all are grey
 HALF_WIDTH = 3.2  # Å of a zoom
@@ -41,9 +53,15 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=()):
         If fits, pixels or names are not those of the spectra.
     """
     names = [str(name) for name in (observed.ids if names is None else names)]
-    if np.shape(flux) != observed.flux.shape or len(pixels) != len(observed.wavelength) or len(names) != len(observed):
+    if (
+        np.shape(flux) != observed.flux.shape
+        or len(pixels) != len(observed.wavelength)
+        or len(names) != len(observed)
+    ):
         given = f"fits of shape {np.shape(flux)}, {len(pixels)} pixels and {len(names)} names"
-        raise ValueError(f"{given} for spectra of shape {observed.flux.shape}: give those of the same stars")
+        raise ValueError(
+            f"{given} for spectra of shape {observed.flux.shape}: give those of the same stars"
+        )
     figure = Figure(PAGE, 4.9 if len(zooms) else 2.7)
     grid = figure.add_gridspec(2 if len(zooms) else 1, max(len(zooms), 1))
     colors = STARS[: len(names)] if len(names) <= len(STARS) else (GREY,) * len(names)
@@ -56,7 +74,10 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=()):
     few = len(names) <= len(STARS)
     handles = [Line2D([], [], color=BLACK), Patch(color=SKY, alpha=0.7)]
     handles += [Patch(color=VERMILLION, alpha=0.3), Patch(color=GREY, alpha=0.3)]
-    handles += [Line2D([], [], color=color, marker="." if len(zooms) else "") for color in colors[: None if few else 1]]
+    handles += [
+        Line2D([], [], color=color, marker="." if len(zooms) else "")
+        for color in colors[: None if few else 1]
+    ]
     labels = ["mean over the stars", "its error", "significant", "significant, Ca II core"]
     labels += names if few else [f"each of {len(names)} stars"]
     figure.legend(handles, labels, loc="outside upper left", ncols=4)
@@ -102,7 +123,9 @@ def _zoom(axes, centre, observed, flux, table, colors):
     for k, color in enumerate(colors):
         shown = np.where(observed.mask[k], np.nan, observed.flux[k])[some] + k * apart
         error = np.where(observed.mask[k], np.nan, observed.flux_error[k])[some]
-        axes.errorbar(x, shown, error, color=color, marker=".", markersize=3, linestyle="", elinewidth=0.6)
+        axes.errorbar(
+            x, shown, error, color=color, marker=".", markersize=3, linestyle="", elinewidth=0.6
+        )
         axes.plot(x, flux[k][some] + k * apart, color=color, linewidth=0.9)
     axes.set_xlim(x[[0, -1]])
     _shade(axes, table)

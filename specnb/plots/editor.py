@@ -28,7 +28,10 @@ def edit_title(star: str, own, labels) -> str:
     parts = []
     for name, value in labels.items():
         digits = 2 if abs(own[name]) < 100 else 0
-        parts.append(f"{name} {own[name]:.{digits}f}" + (f" → {value:.{digits}f}" if value != own[name] else ""))
+        parts.append(
+            f"{name} {own[name]:.{digits}f}"
+            + (f" → {value:.{digits}f}" if value != own[name] else "")
+        )
     return "   ".join([star, *(part.replace("-", "−") for part in parts)])  # an id keeps its hyphen
 
 
@@ -91,7 +94,15 @@ class EditorFigure(LiveFigure):
         x, nothing = wavelength, np.full(len(wavelength), np.nan)
         self._fluxes, self._differences = (
             [
-                axes.plot(x, nothing, color=color, linewidth=width, linestyle=style, label=label, animated=True)[0]
+                axes.plot(
+                    x,
+                    nothing,
+                    color=color,
+                    linewidth=width,
+                    linestyle=style,
+                    label=label,
+                    animated=True,
+                )[0]
                 for label, color, width, style in looks
             ]
             for axes, looks in ((top, FLUXES), (middle, DIFFERENCES))
@@ -106,7 +117,12 @@ class EditorFigure(LiveFigure):
         bottom.axhline(0, color=BLACK, linewidth=0.5)
         top.set(ylabel="Flux / continuum", ylim=(0, 1.2), xlim=(x[0], x[-1]))
         middle.set(xlabel=WAVELENGTH, ylabel="Difference")
-        bottom.set(xlabel="Entry k of the latent vector", ylabel="$z_k$", ylim=limits, xlim=(-0.7, latent - 0.3))
+        bottom.set(
+            xlabel="Entry k of the latent vector",
+            ylabel="$z_k$",
+            ylim=limits,
+            xlim=(-0.7, latent - 0.3),
+        )
         for axes in self._panels:
             axes.yaxis.set_label_coords(-0.066, 0.5)
         self._title = top.text(0, 1.13, "", transform=top.transAxes, fontsize=8, animated=True)

@@ -49,11 +49,17 @@ def grid_coverage(survey, labels):
     low, high = trusted["teff"]
     teff = np.sort(np.append(np.linspace(low, high, 351), 4800.001))
     bottom = np.full_like(teff, trusted["logg"][1])
-    kiel.plot([*teff, *teff[::-1], teff[0]], [*lowest_logg(teff), *bottom, lowest_logg(teff[0])], **outline)
+    kiel.plot(
+        [*teff, *teff[::-1], teff[0]],
+        [*lowest_logg(teff), *bottom, lowest_logg(teff[0])],
+        **outline,
+    )
     kiel_axes(kiel)
 
     n = len(column(labels, "m_h"))
-    abundances.scatter(column(labels, "m_h"), column(labels, "alpha_fe"), **dots, label=f"{n:,} spectra")
+    abundances.scatter(
+        column(labels, "m_h"), column(labels, "alpha_fe"), **dots, label=f"{n:,} spectra"
+    )
     (left, right), (low, high) = trusted["m_h"], trusted["alpha_fe"]
     box = [left, right, right, left, left], [low, low, high, high, low]
     abundances.plot(*box, **outline, label="trusted region")
@@ -89,12 +95,19 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     error = absolute.mean(axis=1)
     figure = Figure(PAGE, 5.8)
     panels = figure.subplot_mosaic(
-        [["example", "example"], ["pixels", "pixels"], ["share", "kiel"]], height_ratios=[1, 0.8, 1.1]
+        [["example", "example"], ["pixels", "pixels"], ["share", "kiel"]],
+        height_ratios=[1, 0.8, 1.1],
     )
     _example(panels["example"], wavelength, predicted, truth, error, magnify, labels, metallicity)
 
     axes = panels["pixels"]
-    axes.plot(wavelength, np.percentile(absolute, 95, axis=0), color=VERMILLION, linewidth=0.7, label="95th percentile")
+    axes.plot(
+        wavelength,
+        np.percentile(absolute, 95, axis=0),
+        color=VERMILLION,
+        linewidth=0.7,
+        label="95th percentile",
+    )
     axes.plot(wavelength, absolute.mean(axis=0), color=BLUE, linewidth=0.7, label="mean")
     axes.set(xlabel="Vacuum wavelength (Å)", ylabel="|error| (flux)", yscale="log")
     axes.sharex(panels["example"])
@@ -106,8 +119,15 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     axes.axvline(ACCURACY_BAR, color=VERMILLION, linestyle="--", linewidth=0.8)
     below = np.mean(error < ACCURACY_BAR)
     note = f"{below:.0%} of {len(error)}\nare below 0.1%"
-    axes.annotate(note, (ACCURACY_BAR, 0.1), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7)
-    axes.set(xscale="log", xlabel="Mean |error| of a spectrum (flux)", ylabel="Share of spectra", ylim=(0, 1.02))
+    axes.annotate(
+        note, (ACCURACY_BAR, 0.1), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7
+    )
+    axes.set(
+        xscale="log",
+        xlabel="Mean |error| of a spectrum (flux)",
+        ylabel="Share of spectra",
+        ylim=(0, 1.02),
+    )
     axes.set_xlim(right=max(axes.get_xlim()[1], 6 * ACCURACY_BAR))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
@@ -116,7 +136,15 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     order = np.argsort(error)  # the worst on top
     teff, logg = column(labels, "teff")[order], column(labels, "logg")[order]
     dots = axes.scatter(
-        teff, logg, c=error[order], s=7, norm="log", vmin=limits[0], vmax=limits[1], cmap=SEQUENTIAL, linewidths=0
+        teff,
+        logg,
+        c=error[order],
+        s=7,
+        norm="log",
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=SEQUENTIAL,
+        linewidths=0,
     )
     kiel_axes(axes)
     figure.colorbar(dots, ax=axes, label="Mean |error| (flux)", extend="both")
@@ -132,10 +160,18 @@ def _example(axes, wavelength, predicted, truth, error, magnify, labels, metalli
     axes.plot(wavelength, truth[i], color=BLACK, linewidth=1.4, label="simulator")
     axes.plot(wavelength, predicted[i], color=SKY, linewidth=0.7, label="emulator")
     axes.axhline(0, color=GREY, linewidth=0.5)
-    axes.plot(wavelength, magnify * difference, color=VERMILLION, linewidth=0.7, label=f"{magnify:g} × difference")
+    axes.plot(
+        wavelength,
+        magnify * difference,
+        color=VERMILLION,
+        linewidth=0.7,
+        label=f"{magnify:g} × difference",
+    )
     star = [column(labels, name)[i] for name in ("teff", "logg", metallicity)]
     axes.set_title(
-        f"Median error: {star[0]:.0f} K, log g {star[1]:.2f}, {symbol(metallicity)} {star[2]:.2f}".replace("-", "−"),
+        f"Median error: {star[0]:.0f} K, log g {star[1]:.2f}, {symbol(metallicity)} {star[2]:.2f}".replace(
+            "-", "−"
+        ),
         loc="left",
         fontsize=7,
     )
@@ -159,7 +195,9 @@ def training_history(history, quantity="Mean |error| (flux)"):
     -------
     Figure
     """
-    epoch, train, validation = (np.array([row[key] for row in history]) for key in ("epoch", "train", "validation"))
+    epoch, train, validation = (
+        np.array([row[key] for row in history]) for key in ("epoch", "train", "validation")
+    )
     best = np.argmin(validation)
     figure = Figure(COLUMN, 2.4)
     axes = figure.subplots()

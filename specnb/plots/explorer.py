@@ -30,11 +30,15 @@ def start_labels(survey, labels=None):
     if labels is not None and not hasattr(labels, "keys"):
         values = np.asarray(labels, dtype=float).ravel()
         if len(values) != len(names):
-            raise ValueError(f"{len(values)} labels given, {survey.name} has {len(names)}: {', '.join(names)}")
+            raise ValueError(
+                f"{len(values)} labels given, {survey.name} has {len(names)}: {', '.join(names)}"
+            )
         labels = dict(zip(names, values))
     given = {name: float(labels[name]) for name in dict(labels or {})}
     if unknown := set(given) - set(names):
-        raise ValueError(f"{', '.join(sorted(unknown))}: no label of {survey.name}, which has {', '.join(names)}")
+        raise ValueError(
+            f"{', '.join(sorted(unknown))}: no label of {survey.name}, which has {', '.join(names)}"
+        )
     return {name: given.get(name, survey.start[name]) for name in names}
 
 
@@ -64,7 +68,9 @@ class SpectrumFigure(LiveFigure):
         self._window = None
         super().__init__(PAGE, 4.9)
         self._panels = self.figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
-        above = 0.88 if self.survey.elements else 0.945  # abundances of elements stand below the other labels
+        above = (
+            0.88 if self.survey.elements else 0.945
+        )  # abundances of elements stand below the other labels
         self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
         top = self._panels[0]
         self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
@@ -81,13 +87,17 @@ class SpectrumFigure(LiveFigure):
         """An empty curve. One that moves is drawn anew each time."""
         x = self._with_gaps(self.emulator.wavelength)
         width = 0.9 if moving else 0.8
-        (line,) = axes.plot(x, np.full(len(x), np.nan), color=color, linewidth=width, label=label, animated=moving)
+        (line,) = axes.plot(
+            x, np.full(len(x), np.nan), color=color, linewidth=width, label=label, animated=moving
+        )
         self.moving += [line] * moving
         return line
 
     def _name_curves(self, *curves):
         """Write the legend of some curves of the first panel."""
-        self._panels[0].legend(handles=curves, loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7)
+        self._panels[0].legend(
+            handles=curves, loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7
+        )
 
     def _write_labels(self):
         outside = "" if self.inside else "     outside the training hull"
@@ -100,11 +110,14 @@ class SpectrumFigure(LiveFigure):
         """Ticks above the continuum at every line. `_name_lines` chooses which of them have their names written."""
         top = self._panels[0]
         colors = [element_color(self.survey, line.species) for line in lines]
-        self._ticks = top.vlines([line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6)
+        self._ticks = top.vlines(
+            [line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6
+        )
         style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
         self._lines = lines
         self._names = [
-            top.text(line.wavelength, 1.11, line.species, color=color, **style) for line, color in zip(lines, colors)
+            top.text(line.wavelength, 1.11, line.species, color=color, **style)
+            for line, color in zip(lines, colors)
         ]
 
     def _name_lines(self, element=None):
@@ -123,7 +136,9 @@ class SpectrumFigure(LiveFigure):
         survey, general, single, kind = self.survey, [], [], ""
         for label, value in zip(survey.labels, self.labels.values()):
             element = survey.element_of(label.name)
-            if element is None or label.name in survey.compensated:  # such as iron, with which all elements rise
+            if (
+                element is None or label.name in survey.compensated
+            ):  # such as iron, with which all elements rise
                 unit = label.unit.replace("dex", "").replace(" ", "")
                 general.append(f"{label.name} {value:.5g} {unit}".rstrip())
             else:
@@ -200,7 +215,15 @@ class ExplorerFigure(SpectrumFigure):
     """
 
     @styled
-    def __init__(self, emulator, labels=None, reference=None, reference_name="start", gradient=None, lines=None):
+    def __init__(
+        self,
+        emulator,
+        labels=None,
+        reference=None,
+        reference_name="start",
+        gradient=None,
+        lines=None,
+    ):
         super().__init__(emulator, labels, lines)
         self.gradient = None
         top, middle, bottom = self._panels
@@ -231,7 +254,9 @@ class ExplorerFigure(SpectrumFigure):
         """
         label = self.survey.label(gradient or self.gradient)
         column, change = self.survey.labels.index(label), label.steps.change
-        flux, slopes = self._emulate(labels, lambda row: (self.emulator(row)[0], self.emulator.jacobian(row)[0]))
+        flux, slopes = self._emulate(
+            labels, lambda row: (self.emulator(row)[0], self.emulator.jacobian(row)[0])
+        )
         self.flux, self.derivative = flux.astype(float), slopes[column].astype(float)
         self._flux.set_ydata(self._with_gaps(self.flux))
         self._gradient.set_ydata(self._with_gaps(self.derivative * change))

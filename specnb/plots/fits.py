@@ -57,11 +57,15 @@ def pulls(fit, truth, labels):
         pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
         pull = pull[np.isfinite(pull)]
         bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
-        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))  # stars beyond ±5 stay counted
+        weights = np.full(
+            len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0]))
+        )  # stars beyond ±5 stay counted
         axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
         axes.plot(x, norm.pdf(x), color=BLACK)
         beyond = np.sum(np.abs(pull) > 5)
-        note = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" + (f"\n{beyond} beyond ±5" if beyond else "")
+        note = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" + (
+            f"\n{beyond} beyond ±5" if beyond else ""
+        )
         note = note.replace("-", "−")
         axes.text(0.04, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
         axes.set(xlabel=f"Pull of {symbol(name)}", xlim=(-5, 5), ylabel="Density")
@@ -97,14 +101,23 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
     for name, axes in zip(labels, panels):
         true, fitted = column(truth, name)[order], column(fit, name)[order]
         dots = axes.scatter(
-            true, fitted, c=np.asarray(snr)[order], s=5, cmap=SEQUENTIAL, norm="log", linewidths=0, rasterized=True
+            true,
+            fitted,
+            c=np.asarray(snr)[order],
+            s=5,
+            cmap=SEQUENTIAL,
+            norm="log",
+            linewidths=0,
+            rasterized=True,
         )
         axes.axline((np.nanmean(true), np.nanmean(true)), slope=1, color=BLACK, linewidth=0.6)
         axes.set(xlabel=f"True {axis_title(name)}", ylabel=f"Fitted {axis_title(name)}")
         difference = fitted - true
         scatter = 1.4826 * np.nanmedian(np.abs(difference - np.nanmedian(difference)))
         decimals = 0 if scatter > 5 else 3
-        note = f"median {np.nanmedian(difference):+.{decimals}f}\nscatter {scatter:.{decimals}f}".replace("-", "−")
+        note = f"median {np.nanmedian(difference):+.{decimals}f}\nscatter {scatter:.{decimals}f}".replace(
+            "-", "−"
+        )
         box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5}
         axes.text(0.04, 0.95, note, transform=axes.transAxes, va="top", fontsize=7, bbox=box)
     figure.colorbar(dots, ax=panels.tolist(), label=snr_name, aspect=40)
@@ -146,9 +159,21 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     for axes in (top, bottom):
         for line in [line for line in lines if line.species == lines[0].species]:
             span = line.wavelength - HALF_WIDTH, line.wavelength + HALF_WIDTH
-            axes.axvspan(*span, color=SKY, alpha=0.2, linewidth=0, label=line.species if line is lines[0] else None)
+            axes.axvspan(
+                *span,
+                color=SKY,
+                alpha=0.2,
+                linewidth=0,
+                label=line.species if line is lines[0] else None,
+            )
         for i, window in enumerate(masked_windows):
-            axes.axvspan(*window, color=GREY, alpha=0.35, linewidth=0, label="left out of the fit" if i == 0 else None)
+            axes.axvspan(
+                *window,
+                color=GREY,
+                alpha=0.35,
+                linewidth=0,
+                label="left out of the fit" if i == 0 else None,
+            )
     top.set(ylabel="Flux / continuum", xlim=(wavelength[0], wavelength[-1]))
     rms = np.sqrt(np.mean(residual[used] ** 2)) if used.any() else np.nan
     bottom.set_title(f"rms {rms:.2f} σ over the {used.sum()} pixels fitted", loc="left", fontsize=7)

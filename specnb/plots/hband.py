@@ -6,7 +6,19 @@ from matplotlib.lines import Line2D
 from specnb.core.wavelength import detectors
 from specnb.plots.panels import WAVELENGTH, detector_panels, panel_grid, with_room
 from specnb.plots.style import (
-    BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, SKY, VERMILLION, Figure, element_color, group_colors, styled, symbol,
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    SKY,
+    VERMILLION,
+    Figure,
+    element_color,
+    group_colors,
+    styled,
+    symbol,
 )
 from specnb.simulator.features import strongest
 from specnb.simulator.responses import IRON
@@ -43,14 +55,22 @@ def tour(survey, flux, features, n_named: int = 12):
         low, high = axes.get_xlim()
         axes.plot(wavelength[part], flux[part], color=GREY, linewidth=0.6)
         for row in own[(own["first"] >= part.start) & (own["first"] < part.stop)]:
-            pixels, color = slice(row["first"], row["last"] + 1), element_color(survey, row["element"])
+            pixels, color = (
+                slice(row["first"], row["last"] + 1),
+                element_color(survey, row["element"]),
+            )
             axes.plot(wavelength[pixels], flux[pixels], color=color, linewidth=1.1)
         for row in named[with_room(named["wavelength"], (low, high), 0.019 * (high - low))]:
             x, color = row["wavelength"], element_color(survey, row["element"])
-            axes.text(x, top + 6 * step, row["element"], color=color, ha="center", va="bottom", fontsize=7)
+            axes.text(
+                x, top + 6 * step, row["element"], color=color, ha="center", va="bottom", fontsize=7
+            )
             axes.vlines(x, top + step, top + 5 * step, color=color, linewidth=0.6)
         axes.set(ylim=(bottom - 5 * step, top + 19 * step), ylabel="Flux")
-    handles = [Line2D([], [], color=color, linewidth=2, label=group) for group, color in group_colors(survey).items()]
+    handles = [
+        Line2D([], [], color=color, linewidth=2, label=group)
+        for group, color in group_colors(survey).items()
+    ]
     figure.legend(handles=handles, loc="outside upper right", ncols=max(len(handles), 1), title="")
     return figure
 
@@ -94,7 +114,9 @@ def best_fit(wavelength, flux, flux_error, mask, model, name=""):
         top.tick_params(labelbottom=False)
         bottom.set(ylabel="Residual (σ)", ylim=(-reach, reach))
     rms = np.sqrt(np.nanmean(residual**2)) if good.any() else np.nan
-    pairs[0, 0].set_title(f"{name}     residual: rms {rms:.2f} σ over {good.sum():,} pixels".strip(), loc="left")
+    pairs[0, 0].set_title(
+        f"{name}     residual: rms {rms:.2f} σ over {good.sum():,} pixels".strip(), loc="left"
+    )
     pairs[-1, 1].set_xlabel(WAVELENGTH)
     figure.legend(*pairs[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     return figure
@@ -122,14 +144,31 @@ def domain_gap(wavelength, gap, causes):
     for part, axes in pairs:
         x, mean, spread = wavelength[part], gap.mean[part], gap.spread[part]
         axes.axhline(0, color=GREY, linewidth=0.5)
-        axes.fill_between(x, mean - spread, mean + spread, color=SKY, alpha=0.6, linewidth=0, label="mean ± spread")
+        axes.fill_between(
+            x,
+            mean - spread,
+            mean + spread,
+            color=SKY,
+            alpha=0.6,
+            linewidth=0,
+            label="mean ± spread",
+        )
         axes.plot(x, mean, color=BLACK, linewidth=0.6, label="mean")
-        for k, ((cause, pixels), color) in enumerate(zip(causes.items(), (VERMILLION, BLUE, GREEN, ORANGE))):
+        for k, ((cause, pixels), color) in enumerate(
+            zip(causes.items(), (VERMILLION, BLUE, GREEN, ORANGE))
+        ):
             foot, height = 0.015 + 0.055 * k, 0.04
-            strip = {"step": "mid", "transform": axes.get_xaxis_transform(), "color": color, "linewidth": 0}
+            strip = {
+                "step": "mid",
+                "transform": axes.get_xaxis_transform(),
+                "color": color,
+                "linewidth": 0,
+            }
             axes.fill_between(x, foot, foot + height, where=pixels[part], label=cause, **strip)
         axes.set(ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes))
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes)
+    )
     return figure
 
 
@@ -154,14 +193,22 @@ def derivatives(wavelength, pairs, width: float = 60.0):
     figure, panels = panel_grid(len(pairs), 2.0, columns=2)
     for axes, (name, (simulator, emulator)) in zip(panels, pairs.items()):
         centre = wavelength[np.argmax(np.abs(simulator))]
-        part = next(p for p in detectors(wavelength) if wavelength[p][0] <= centre <= wavelength[p][-1])
+        part = next(
+            p for p in detectors(wavelength) if wavelength[p][0] <= centre <= wavelength[p][-1]
+        )
         low = np.clip(centre - width / 2, wavelength[part][0], wavelength[part][-1] - width)
         shown = (wavelength >= low) & (wavelength <= low + width)
         axes.axhline(0, color=GREY, linewidth=0.5)
-        axes.plot(wavelength[shown], simulator[shown], color=BLACK, linewidth=1.6, label="simulator")
+        axes.plot(
+            wavelength[shown], simulator[shown], color=BLACK, linewidth=1.6, label="simulator"
+        )
         axes.plot(wavelength[shown], emulator[shown], color=SKY, linewidth=0.8, label="emulator")
         correlation = np.corrcoef(simulator, emulator)[0, 1]
-        axes.set_title(f"{NAMES.get(name, symbol(name))}: correlation {correlation:.3f}", loc="left")
-        axes.set(xlim=(low, low + width), xlabel=WAVELENGTH, ylabel=r"d flux / d label (dex$^{-1}$)")
+        axes.set_title(
+            f"{NAMES.get(name, symbol(name))}: correlation {correlation:.3f}", loc="left"
+        )
+        axes.set(
+            xlim=(low, low + width), xlabel=WAVELENGTH, ylabel=r"d flux / d label (dex$^{-1}$)"
+        )
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure

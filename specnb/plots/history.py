@@ -32,16 +32,29 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
     epoch = [row["epoch"] for row in history]
     end = max(epochs or 0, len(history), 1)
     dot = {"marker": "o", "markersize": 2.5} if len(history) < 30 else {}
-    for name, text, color in (("train", "training stars", GREY), ("reconstruction", "validation stars", BLACK)):
+    for name, text, color in (
+        ("train", "training stars", GREY),
+        ("reconstruction", "validation stars", BLACK),
+    ):
         left.plot(epoch, [np.sqrt(row[name]) for row in history], color=color, label=text, **dot)
     left.set_ylabel("Rms flux error of reconstruction")
     if history:
         left.legend()
 
     prefix = "discriminator_"
-    judges = [name.removeprefix(prefix) for name in (history[0] if history else ()) if name.startswith(prefix)]
+    judges = [
+        name.removeprefix(prefix)
+        for name in (history[0] if history else ())
+        if name.startswith(prefix)
+    ]
     for name, color in zip(judges, PALETTE):
-        middle.plot(epoch, [row[f"discriminator_{name}"] for row in history], color=color, label=symbol(name), **dot)
+        middle.plot(
+            epoch,
+            [row[f"discriminator_{name}"] for row in history],
+            color=color,
+            label=symbol(name),
+            **dot,
+        )
         if chance:
             middle.axhline(chance[name], color=color, linestyle="--", linewidth=0.7)
     middle.set_ylabel("Loss of discriminators (nats)")
@@ -49,12 +62,20 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
         middle.set_title("dashed: chance", loc="left", fontsize=7)
         middle.set_ylim(bottom=0)
     else:
-        middle.text(0.5, 0.5, "none: all λ are 0" if history else "", transform=middle.transAxes, ha="center")
+        middle.text(
+            0.5,
+            0.5,
+            "none: all λ are 0" if history else "",
+            transform=middle.transAxes,
+            ha="center",
+        )
 
     labels = list(next(iter(linear.values()), ())) if linear else []
     for name, color in zip(labels, PALETTE):
         values = [row[name] for row in linear.values()]
-        right.plot(list(linear), values, color=color, label=symbol(name), marker="o", markersize=2.5)
+        right.plot(
+            list(linear), values, color=color, label=symbol(name), marker="o", markersize=2.5
+        )
         if mlp:
             right.plot(end, mlp[name], "*", color=color, markersize=8, clip_on=False, zorder=3)
     if labels:

@@ -21,10 +21,16 @@ from specnb.plots.style import (
     symbol,
 )
 
-PROBES = {"mlp_r2": ("MLP probe", -0.15, BLUE, "o"), "linear_r2": ("linear probe", 0.15, VERMILLION, "D")}
+PROBES = {
+    "mlp_r2": ("MLP probe", -0.15, BLUE, "o"),
+    "linear_r2": ("linear probe", 0.15, VERMILLION, "D"),
+}
 LIMITS = {"floor": GREEN, "ceiling": PURPLE}
 LEAST = -0.2  # R² below it is drawn there: a linear probe of saturated latents may reach −1000
-BARS = (0.10, 0.95)  # probe R² at most, for a disentangled label, and at least, for an entangled one
+BARS = (
+    0.10,
+    0.95,
+)  # probe R² at most, for a disentangled label, and at least, for an entangled one
 
 
 @styled
@@ -61,12 +67,21 @@ def tsne_panels(projections, labels, names):
                 raise ValueError(f"the map of {title} has shape {points.shape}, but there are {len(values)} labels: "
                                  f"give ({len(values)}, 2)")  # fmt: skip
             dots = axes.scatter(
-                *points.T, c=values, s=size, cmap=SEQUENTIAL, vmin=low, vmax=high, linewidths=0, rasterized=True
+                *points.T,
+                c=values,
+                s=size,
+                cmap=SEQUENTIAL,
+                vmin=low,
+                vmax=high,
+                linewidths=0,
+                rasterized=True,
             )
             axes.set(xticks=[], yticks=[])  # t-SNE has no units
             axes.margins(0.04)
             axes.set_box_aspect(1)
-        bar = figure.colorbar(dots, ax=stack.tolist(), location="bottom", extend="both", aspect=16, pad=0.01)
+        bar = figure.colorbar(
+            dots, ax=stack.tolist(), location="bottom", extend="both", aspect=16, pad=0.01
+        )
         bar.set_label(axis_title(name))
         bar.locator = MaxNLocator(4)
     for title, axes in zip(projections, panels[:, 0]):
@@ -94,9 +109,15 @@ def probe_bars(table):
     ValueError
         If a column is missing or the table is empty.
     """
-    if missing := [name for name in ("setting", "label", "mlp_r2", "linear_r2") if name not in table.colnames]:
-        raise ValueError(f"the table has no column {', '.join(missing)}: it has {', '.join(table.colnames)}")
-    settings, labels = (list(dict.fromkeys(np.asarray(table[name]).astype(str))) for name in ("setting", "label"))
+    if missing := [
+        name for name in ("setting", "label", "mlp_r2", "linear_r2") if name not in table.colnames
+    ]:
+        raise ValueError(
+            f"the table has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
+        )
+    settings, labels = (
+        list(dict.fromkeys(np.asarray(table[name]).astype(str))) for name in ("setting", "label")
+    )
     if not settings:
         raise ValueError("the table has no rows: give the result of at least one probe")
     figure = Figure(PAGE, 0.85 + 0.3 * len(settings))
@@ -113,12 +134,18 @@ def probe_bars(table):
                     r2 = np.maximum(r2, LEAST)
                     axes.hlines(row + shift, r2.min(), r2.max(), color=color, linewidth=1.2)
                     marked = "<" if r2.max() == LEAST else marker  # far worse than a constant
-                    axes.plot(r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False)
-                    seen[title] = Line2D([], [], linestyle="", marker=marker, color=color, markersize=3.5)
+                    axes.plot(
+                        r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False
+                    )
+                    seen[title] = Line2D(
+                        [], [], linestyle="", marker=marker, color=color, markersize=3.5
+                    )
             for name, color in LIMITS.items():
                 r2 = column(some, name) if name in table.colnames else np.array([np.nan])
                 if np.isfinite(r2).any():
-                    seen[name] = axes.vlines(np.nanmean(r2), row - 0.4, row + 0.4, color=color, linewidth=1.2)
+                    seen[name] = axes.vlines(
+                        np.nanmean(r2), row - 0.4, row + 0.4, color=color, linewidth=1.2
+                    )
             axes.axhline(row + 0.5, color=GREY, linewidth=0.3)
         axes.set(xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1))
         name_ticks(axes.yaxis, settings)

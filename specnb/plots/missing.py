@@ -7,12 +7,33 @@ from matplotlib.ticker import MaxNLocator
 
 from specnb.missing.masking import pixels
 from specnb.plots.panels import WAVELENGTH, with_gaps, with_room
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Figure,
+    styled,
+)
 from specnb.simulator.features import find, runs
 
-COLORS = {"Mg": BLUE, "Si": ORANGE, "Fe": VERMILLION, "C": GREEN}  # of the elements in the paper's figure
+COLORS = {
+    "Mg": BLUE,
+    "Si": ORANGE,
+    "Fe": VERMILLION,
+    "C": GREEN,
+}  # of the elements in the paper's figure
 SPARE = (PURPLE, SKY, "#7A4B00", "#5D3A9B")  # of other elements
-HIDDEN, OTHER, CURVE = "#DCDCDC", "#8C8C8C", "#444444"  # hidden pixels; features of other elements; the difference
+HIDDEN, OTHER, CURVE = (
+    "#DCDCDC",
+    "#8C8C8C",
+    "#444444",
+)  # hidden pixels; features of other elements; the difference
 LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.985, 0.42, 0.34  # margins: parts of the width, and inches
 LABEL = -0.065  # of the y axes
 
@@ -64,7 +85,9 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         _shade(axes, wavelength, truth.masked & inside, HIDDEN)
 
     def curve(axes, values, color, **look):
-        shown = (with_gaps(wavelength, np.where(inside, each, np.nan)) for each in (wavelength, values))
+        shown = (
+            with_gaps(wavelength, np.where(inside, each, np.nan)) for each in (wavelength, values)
+        )
         axes.plot(*shown, color=color, **look)
 
     curve(panels[0], flux["synthetic"], BLACK)
@@ -72,7 +95,9 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     curve(panels[1], flux["translated"], BLACK)
     both = np.concatenate([flux[name][inside] for name in ("synthetic", "translated", "truth")])
     margin = 0.06 * np.ptp(both)
-    panels[0].set(ylabel="Synthetic flux", ylim=(both.min() - margin, both.max() + 5 * margin))  # names stand above
+    panels[0].set(
+        ylabel="Synthetic flux", ylim=(both.min() - margin, both.max() + 5 * margin)
+    )  # names stand above
     panels[1].set(ylabel="Translated flux", ylim=(both.min() - margin, both.max() + margin))
     _name_missing(panels[0], truth, owners, window, colors)
 
@@ -91,7 +116,9 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         axes.axhline(0, color=GREY, linewidth=0.5)
         curve(axes, added["translated"][k], color, linewidth=1.3)
         curve(axes, added["truth"][k], BLACK, linewidth=0.5)
-        axes.text(0.008, 0.95, name, transform=axes.transAxes, color=color, fontweight="bold", va="top")
+        axes.text(
+            0.008, 0.95, name, transform=axes.transAxes, color=color, fontweight="bold", va="top"
+        )
     _one_scale(panels[3:])
     middle = (panels[3].get_position().y1 + panels[-1].get_position().y0) / 2
     text = "Added fall of flux" + (" " if len(rows) > 3 else "\n") + "per 0.05 dex"
@@ -105,7 +132,9 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
 def _colors(elements, known):
     elements = list(dict.fromkeys(elements))
     if unknown := [name for name in elements if name not in known]:
-        raise ValueError(f"{', '.join(unknown)}: no element of the survey, which has {', '.join(known)}")
+        raise ValueError(
+            f"{', '.join(unknown)}: no element of the survey, which has {', '.join(known)}"
+        )
     spare = [name for name in elements if name not in COLORS]
     if not elements or len(spare) > len(SPARE):
         raise ValueError(
@@ -146,8 +175,12 @@ def _fill(axes, wavelength, values, masks, colors):
     """Fill the area between some pixels and zero, each mask in its colour."""
     for mask, color in zip(masks, colors):
         if mask.any():
-            mask[1:] |= mask[:-1]  # up to the next pixel, so that no white is left between two fills
-            axes.fill_between(wavelength, 0, values, where=mask, color=color, alpha=0.75, linewidth=0)
+            mask[1:] |= mask[
+                :-1
+            ]  # up to the next pixel, so that no white is left between two fills
+            axes.fill_between(
+                wavelength, 0, values, where=mask, color=color, alpha=0.75, linewidth=0
+            )
 
 
 def _name_missing(axes, truth, owners, window, colors):
@@ -171,13 +204,26 @@ def _one_scale(panels):
     low, high = np.array([axes.get_ylim() for axes in panels]).T
     for axes in panels:
         axes.set_ylim(min(low.min(), -0.1 * high.max()), 1.05 * high.max())
-        axes.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))  # ticks of neighbours would meet
+        axes.yaxis.set_major_locator(
+            MaxNLocator(3, prune="upper")
+        )  # ticks of neighbours would meet
 
 
 def _legend(top, colors, title):
     true = Line2D([], [], color=SKY, linewidth=2.6), Line2D([], [], color=BLACK, linewidth=0.5)
     patches = [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
     names = ["true spectrum", "true value", "hidden", *colors]
-    place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "ncols": len(names), "borderaxespad": 0.2}
-    top.legend([*true, Patch(facecolor=HIDDEN), *patches], names, handlelength=1.2, columnspacing=1.0, **place)
+    place = {
+        "loc": "lower right",
+        "bbox_to_anchor": (1.0, 1.0),
+        "ncols": len(names),
+        "borderaxespad": 0.2,
+    }
+    top.legend(
+        [*true, Patch(facecolor=HIDDEN), *patches],
+        names,
+        handlelength=1.2,
+        columnspacing=1.0,
+        **place,
+    )
     top.text(0, 1.04, title, transform=top.transAxes, fontsize=8)

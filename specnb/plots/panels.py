@@ -109,4 +109,3 @@ def with_room(positions, window, room: float) -> list[int]:
         if clear and low + room / 2 < x < high - room / 2:
             chosen.append(k)
     return chosen
-

@@ -7,13 +7,25 @@ from specnb.plots.panels import name_ticks, plain_ticks
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
 from specnb.missing.scores import DEEP
 
-WITHIN, RIGHT = 0.15, 0.9  # the goals: a median depth as near to the truth, and this part of the elements right
+WITHIN, RIGHT = (
+    0.15,
+    0.9,
+)  # the goals: a median depth as near to the truth, and this part of the elements right
 SHOWN = (0.4, 1.6)  # of recovered over true depth; what is beyond is an arrowhead at the edge
-LINEAR = "linear start"  # the translator before its training: often the same, so drawn in another way
+LINEAR = (
+    "linear start"  # the translator before its training: often the same, so drawn in another way
+)
 MODELS = {"translated": BLUE, LINEAR: GREEN, "baseline": ORANGE, "full emulator": BLACK}
-REFERENCE = {"fraction": 0.3, "noise": 1.0}  # from which a column of panels departs in one quantity; and most n_stars
+REFERENCE = {
+    "fraction": 0.3,
+    "noise": 1.0,
+}  # from which a column of panels departs in one quantity; and most n_stars
 MEDIAN_SNR = 130.0  # of the stars with noise 1, by `specnb.surveys.apogee.stars`
-QUANTITIES = {"fraction": "Fraction of features hidden", "noise": "Median S/N", "n_stars": "Stars of each domain"}
+QUANTITIES = {
+    "fraction": "Fraction of features hidden",
+    "noise": "Median S/N",
+    "n_stars": "Stars of each domain",
+}
 SCORES = {
     "depth": "Recovered /\ntrue depth (median)",
     "named": "Right element first\n(Mg, Si, Fe, C)",
@@ -59,15 +71,23 @@ def score_figure(table):
     for column, (quantity, title) in zip(grid.T, QUANTITIES.items()):
         rows = table[np.all([at[other] for other in QUANTITIES if other != quantity], axis=0)]
         if not len(rows):
-            wanted = ", ".join(f"{name} {value:g}" for name, value in REFERENCE.items() if name != quantity)
-            raise ValueError(f"the table has no row with {wanted} and most other settings alike: add the reference")
+            wanted = ", ".join(
+                f"{name} {value:g}" for name, value in REFERENCE.items() if name != quantity
+            )
+            raise ValueError(
+                f"the table has no row with {wanted} and most other settings alike: add the reference"
+            )
         x = np.asarray(rows[quantity], dtype=float)
         x = MEDIAN_SNR / x if quantity == "noise" else x
         for axes, score in zip(column, SCORES):
             for name, color in MODELS.items():
                 own = np.asarray(rows["model"]) == name
                 _against(
-                    axes, x[own], np.asarray(rows[score], dtype=float)[own], color, perfect=name == "full emulator"
+                    axes,
+                    x[own],
+                    np.asarray(rows[score], dtype=float)[own],
+                    color,
+                    perfect=name == "full emulator",
                 )
         _against(column[2], x, np.asarray(rows["base_rate"], dtype=float), GREY, perfect=True)
         _ticks(column[2], x)
@@ -78,10 +98,16 @@ def score_figure(table):
         axes.set_ylabel(title)
     for axes in grid[1:, 0]:
         axes.set_ylim(-0.05, 1.05)
-    lines = {name: {"color": color, "marker": "o", "ms": 3.5, "mfc": "none"} for name, color in MODELS.items()}
+    lines = {
+        name: {"color": color, "marker": "o", "ms": 3.5, "mfc": "none"}
+        for name, color in MODELS.items()
+    }
     lines[LINEAR] |= {"marker": "x", "linestyle": "--"}
     lines["full emulator"] = {"color": BLACK, "linewidth": 0.6}
-    lines |= {"base rate": {"color": GREY, "linewidth": 0.6}, "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5}}
+    lines |= {
+        "base rate": {"color": GREY, "linewidth": 0.6},
+        "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5},
+    }
     shown = [name for name in lines if name in {*table["model"], "base rate", "goal"}]
     handles = [grid[0, 0].plot([], [], **lines[name])[0] for name in shown]
     figure.legend(handles, shown, loc="outside upper center", ncols=len(shown))
@@ -93,7 +119,13 @@ def _against(axes, x, y, color, perfect):
     places = np.unique(x[np.isfinite(y)])
     medians = [np.median(y[(x == place) & np.isfinite(y)]) for place in places]
     linear = color == MODELS[LINEAR]
-    axes.plot(places, medians, color=color, linewidth=0.6 if perfect else 1.0, linestyle="--" if linear else "-")
+    axes.plot(
+        places,
+        medians,
+        color=color,
+        linewidth=0.6 if perfect else 1.0,
+        linestyle="--" if linear else "-",
+    )
     if not perfect:
         axes.plot(x, y, "x" if linear else "o", ms=3.5, mfc="none", mec=color)
     elif len(places) == 1:
@@ -128,7 +160,9 @@ def depth_figure(hidden):
     ratio = recovered / np.where(depth > 0, depth, np.nan)
     line = np.array([0.0, 1.06 * max(depth.max(initial=0.1), recovered.max(initial=0.1))])
     for axes, one in ((top, line), (bottom, np.ones(2))):
-        axes.fill_between(line, (1 - WITHIN) * one, (1 + WITHIN) * one, color=SKY, alpha=0.3, linewidth=0)
+        axes.fill_between(
+            line, (1 - WITHIN) * one, (1 + WITHIN) * one, color=SKY, alpha=0.3, linewidth=0
+        )
         axes.plot(line, one, color=GREY, linewidth=0.6)
         axes.axvline(DEEP, color=GREY, linestyle=":", linewidth=0.8)
     elements = np.asarray(hidden["element"])
@@ -141,7 +175,11 @@ def depth_figure(hidden):
             bottom.scatter(depth[own & (far == 0)], ratio[own & (far == 0)], **look)
             for side, marker, edge in ((1, "^", SHOWN[1]), (-1, "v", SHOWN[0])):
                 bottom.scatter(
-                    depth[far == side], np.full((far == side).sum(), edge), marker=marker, clip_on=False, **look
+                    depth[far == side],
+                    np.full((far == side).sum(), edge),
+                    marker=marker,
+                    clip_on=False,
+                    **look,
                 )
     bottom.set(xlim=line, ylim=SHOWN, xlabel="True depth", ylabel="Recovered / true")
     low = min(0.0, 1.06 * recovered.min(initial=0.0))
@@ -176,7 +214,14 @@ def elements_figure(elements):
         at = places + offsets.get(name, 0.0)
         size = 10 if marker == "|" else 4
         axes.plot(
-            np.asarray(rows[name], float), at, marker, ms=size, mfc="none", color=color, label=title, clip_on=False
+            np.asarray(rows[name], float),
+            at,
+            marker,
+            ms=size,
+            mfc="none",
+            color=color,
+            label=title,
+            clip_on=False,
         )
     name_ticks(axes.yaxis, [f"{row['element']} ({row['missing']})" for row in rows])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.4, -0.6), xlabel="Score")

@@ -78,25 +78,52 @@ def mae_bars(table, floor=None):
     names = [name for name in dict.fromkeys(table["representation"]) if name != "spectra"]
     spectra = {row["label"]: row for row in table[table["representation"] == "spectra"]}
     if not spectra or not names:
-        raise ValueError("the table must compare spectra with another representation: give results of both")
+        raise ValueError(
+            "the table must compare spectra with another representation: give results of both"
+        )
     figure = Figure(COLUMN, 3.0)
     axes = figure.subplots()
     axes.set_yscale("log")
     width = 0.8 / len(names)
     for group, (label, base) in enumerate(spectra.items()):
         low, high = base["mae_min"] / base["mae"], base["mae_max"] / base["mae"]
-        axes.fill_between([group - 0.45, group + 0.45], low, high, color=GREY, alpha=0.35, linewidth=0)
+        axes.fill_between(
+            [group - 0.45, group + 0.45], low, high, color=GREY, alpha=0.35, linewidth=0
+        )
         if label in (floor or {}):
-            axes.plot([group - 0.45, group + 0.45], [floor[label] / base["mae"]] * 2, color=BLACK, linestyle="--")
+            axes.plot(
+                [group - 0.45, group + 0.45],
+                [floor[label] / base["mae"]] * 2,
+                color=BLACK,
+                linestyle="--",
+            )
     for i, (name, color) in enumerate(zip(names, PALETTE)):
         rows = table[table["representation"] == name]
-        at = np.array([list(spectra).index(label) for label in rows["label"]]) + (i - (len(names) - 1) / 2) * width
+        at = (
+            np.array([list(spectra).index(label) for label in rows["label"]])
+            + (i - (len(names) - 1) / 2) * width
+        )
         base = np.array([spectra[label]["mae"] for label in rows["label"]])
         ours, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
         axes.bar(at, ours - 1, 0.9 * width, bottom=1, color=color)
-        axes.errorbar(at, ours, [ours - low, high - ours], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5)
+        axes.errorbar(
+            at,
+            ours,
+            [ours - low, high - ours],
+            fmt="none",
+            ecolor=BLACK,
+            elinewidth=0.8,
+            capsize=1.5,
+        )
         published = column(rows, "published_gain")
-        axes.plot(at, 1 - published / 100, "D", markersize=3.5, markerfacecolor="white", markeredgecolor=BLACK)
+        axes.plot(
+            at,
+            1 - published / 100,
+            "D",
+            markersize=3.5,
+            markerfacecolor="white",
+            markeredgecolor=BLACK,
+        )
     axes.axhline(1, color=BLACK, linewidth=0.6)
     plain_ticks(axes.yaxis, RATIOS)
     name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra.values()])
@@ -121,11 +148,15 @@ def _planes(predictions, reference, x, y):
     if not predictions:
         raise ValueError("there are no predictions: give those from one representation at least")
     tables = {"reference": reference, **predictions}
-    stars = {name: np.array([column(labels, x), column(labels, y)]) for name, labels in tables.items()}
+    stars = {
+        name: np.array([column(labels, x), column(labels, y)]) for name, labels in tables.items()
+    }
     count = stars["reference"].shape[1]
     for name, points in stars.items():
         if points.shape[1] != count:
-            raise ValueError(f"{points.shape[1]} stars predicted from {name}, {count} in the reference: give the same")
+            raise ValueError(
+                f"{points.shape[1]} stars predicted from {name}, {count} in the reference: give the same"
+            )
     low, high = np.nanmin(stars["reference"], axis=1), np.nanmax(stars["reference"], axis=1)
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
     figure, panels = panel_grid(len(stars), 1.9, header=0.3, sharex=True, sharey=True)

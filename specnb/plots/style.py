@@ -15,8 +15,18 @@ BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE)
-GROUPS = (GREEN, BLUE, PURPLE, VERMILLION, ORANGE, SKY)  # of a survey's groups of elements, in their order
-DENSITY, SEQUENTIAL = "cividis_r", "viridis"  # both keep their order for colour-blind eyes and in grey
+GROUPS = (
+    GREEN,
+    BLUE,
+    PURPLE,
+    VERMILLION,
+    ORANGE,
+    SKY,
+)  # of a survey's groups of elements, in their order
+DENSITY, SEQUENTIAL = (
+    "cividis_r",
+    "viridis",
+)  # both keep their order for colour-blind eyes and in grey
 
 RC = {
     "font.size": 8,

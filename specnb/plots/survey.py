@@ -69,7 +69,9 @@ def _cells(labels, x, y, color, height):
     else:
         c = column(labels, color)
         low, high = np.nanpercentile(c, [2, 98])
-        cells = axes.hexbin(x, y, C=c, reduce_C_function=np.nanmean, cmap=SEQUENTIAL, vmin=low, vmax=high, **common)
+        cells = axes.hexbin(
+            x, y, C=c, reduce_C_function=np.nanmean, cmap=SEQUENTIAL, vmin=low, vmax=high, **common
+        )
         figure.colorbar(cells, ax=axes, label=f"Mean {axis_title(color)}", extend="both")
     return figure, axes
 
@@ -98,12 +100,27 @@ def label_histograms(labels, names, by=None, units=None):
     for name, axes in zip(names, panels):
         values = column(labels, name)
         bins = np.histogram_bin_edges(values[np.isfinite(values)], 40)
-        axes.hist(values, bins, histtype="step", color=BLACK, linewidth=0.7, label=f"all ({len(values):,})")
+        axes.hist(
+            values,
+            bins,
+            histtype="step",
+            color=BLACK,
+            linewidth=0.7,
+            label=f"all ({len(values):,})",
+        )
         for group, color in zip(groups, PALETTE):
             member = np.asarray(labels[by]).astype(str) == group
-            axes.hist(values[member], bins, histtype="step", color=color, label=f"{group} ({member.sum():,})")
+            axes.hist(
+                values[member],
+                bins,
+                histtype="step",
+                color=color,
+                label=f"{group} ({member.sum():,})",
+            )
         axes.set(xlabel=axis_title(name, (units or {}).get(name, "")), yscale="log", ylabel="Stars")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups))
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups)
+    )
     return figure
 
 
@@ -128,12 +145,24 @@ def spectra_by_snr(spectra, truth, snr):
     for k, axes in enumerate(panels):
         good = ~spectra.mask[k]
         axes.plot(
-            spectra.wavelength, np.where(good, spectra.flux[k], np.nan), color=GREY, linewidth=0.6, label="observed"
+            spectra.wavelength,
+            np.where(good, spectra.flux[k], np.nan),
+            color=GREY,
+            linewidth=0.6,
+            label="observed",
         )
         if truth is not None:
-            axes.plot(truth.wavelength, truth.flux[k], color=VERMILLION, linewidth=0.7, label="without noise")
+            axes.plot(
+                truth.wavelength,
+                truth.flux[k],
+                color=VERMILLION,
+                linewidth=0.7,
+                label="without noise",
+            )
         axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
-        axes.set(ylabel="Flux", ylim=(0, max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999))))
+        axes.set(
+            ylabel="Flux", ylim=(0, max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999)))
+        )
     panels[-1].set(xlabel=WAVELENGTH, xlim=spectra.wavelength[[0, -1]])
     if truth is not None:
         panels[0].legend(loc="lower left", ncols=2)

@@ -40,7 +40,9 @@ def results_against(table, x: str, y):
             have = ", ".join(table.meta.get("results", table.colnames))
             raise ValueError(f"the runs have no numeric result {name!r}: they have {have}")
     alone = {"row_height": 2.6, "columns": 1, "width": COLUMN}
-    figure, panels = panel_grid(len(y), **alone if len(y) == 1 else {"row_height": 1.8, "header": 0.5})
+    figure, panels = panel_grid(
+        len(y), **alone if len(y) == 1 else {"row_height": 1.8, "header": 0.5}
+    )
     values, position = np.unique(np.asarray(table[x]), return_inverse=True)
     numeric = values.dtype.kind in "if"
     places = values if numeric else np.arange(len(values))
@@ -48,8 +50,12 @@ def results_against(table, x: str, y):
         result = column(table, name)
         medians = [np.median(some[np.isfinite(some)]) if np.isfinite(some).any() else np.nan
                    for some in (result[position == i] for i in range(len(values)))]  # fmt: skip
-        points = axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, ls="none")[0]
-        line = axes.plot(places, medians, color=BLUE, marker="_", ms=8, ls="-" if numeric else "")[0]
+        points = axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, ls="none")[
+            0
+        ]
+        line = axes.plot(places, medians, color=BLUE, marker="_", ms=8, ls="-" if numeric else "")[
+            0
+        ]
         axes.set_ylabel(_wrapped(axis_title(name, str(table[name].unit or ""))))
         _scale(axes, values if numeric else None)
         if not numeric:

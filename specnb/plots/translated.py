@@ -43,11 +43,15 @@ class TranslatedFigure(SpectrumFigure):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
         self.translator, self.split = translator, None
-        super().__init__(emulator, labels, ratios=(2.2, 1, 1) if translator.config.split else (2.2, 1))
+        super().__init__(
+            emulator, labels, ratios=(2.2, 1, 1) if translator.config.split else (2.2, 1)
+        )
         top, middle, *bottom = self._panels
         self._synthetic = self._curve(top, DOMAINS["synthetic"], "synthetic")
         self._translated = self._curve(top, DOMAINS["translated"], "translated")
-        self._differences = [self._curve(axes, color) for axes, color in zip((middle, *bottom), (BLACK, VERMILLION))]
+        self._differences = [
+            self._curve(axes, color) for axes, color in zip((middle, *bottom), (BLACK, VERMILLION))
+        ]
         middle.set_ylabel("Translated −\nsynthetic")
         for axes in bottom:
             axes.set_ylabel("This − typical\n$z_\\mathrm{split}$")
@@ -66,9 +70,14 @@ class TranslatedFigure(SpectrumFigure):
         if split is not None:
             if not self.translator.config.split:
                 raise ValueError("this translator was trained without z_split")
-            split, shape = np.asarray(split, dtype=np.float32), tuple(self.translator.mean_split.shape)
+            split, shape = (
+                np.asarray(split, dtype=np.float32),
+                tuple(self.translator.mean_split.shape),
+            )
             if split.shape != shape:
-                raise ValueError(f"z_split of shape {split.shape}: this translator's has shape {shape}")
+                raise ValueError(
+                    f"z_split of shape {split.shape}: this translator's has shape {shape}"
+                )
         self.split = split
 
     def update(self, labels=None, window=None):
@@ -88,7 +97,11 @@ class TranslatedFigure(SpectrumFigure):
         """
         flux = self._emulate(labels, self.emulator)
         typical = self.translator.translate(flux)[0].astype(float)
-        own = typical if self.split is None else self.translator.translate(flux, self.split[None])[0].astype(float)
+        own = (
+            typical
+            if self.split is None
+            else self.translator.translate(flux, self.split[None])[0].astype(float)
+        )
         self.synthetic, self.translated = flux[0].astype(float), own
         self._synthetic.set_ydata(self._with_gaps(self.synthetic))
         self._translated.set_ydata(self._with_gaps(own))
@@ -121,7 +134,9 @@ def widest_gaps(wavelength, difference, n: int = 3, width: float = WIDTH):
     wavelength, left = np.asarray(wavelength, dtype=float), np.nan_to_num(np.abs(difference))
     windows = []
     while len(windows) < n and left.any():
-        centre = np.clip(wavelength[np.argmax(left)], wavelength[0] + width / 2, wavelength[-1] - width / 2)
+        centre = np.clip(
+            wavelength[np.argmax(left)], wavelength[0] + width / 2, wavelength[-1] - width / 2
+        )
         windows.append((float(centre - width / 2), float(centre + width / 2)))
         left = np.where(np.abs(wavelength - centre) < width, 0.0, left)
     return sorted(windows)
@@ -147,7 +162,9 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
     Figure
     """
     figure = Figure(PAGE, 3.6)
-    panels = figure.subplots(2, len(windows), squeeze=False, sharex="col", sharey="row", height_ratios=[1.6, 1])
+    panels = figure.subplots(
+        2, len(windows), squeeze=False, sharex="col", sharey="row", height_ratios=[1.6, 1]
+    )
     known = spectra[reference]
     names, seen = [reference, *(name for name in spectra if name != reference)], set()
     for name in names:
@@ -161,7 +178,9 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
                 for y in (wavelength, spectra[name], spectra[name] - known)
             )
             width = 1.6 if name == reference else 0.9  # what agrees with it lies within its line
-            top.plot(x, flux, **style, linewidth=width, label=name, alpha=0.5 if name == reference else 1)
+            top.plot(
+                x, flux, **style, linewidth=width, label=name, alpha=0.5 if name == reference else 1
+            )
             if name != reference:
                 below.plot(x, difference, **style)
             top.set_xlim(window)
@@ -170,7 +189,9 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
     panels[0, 0].set_ylabel("Flux / continuum")
     panels[1, 0].set_ylabel(f"Difference\nto {reference}")
     figure.supxlabel(WAVELENGTH, fontsize=8)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names)
+    )
     return figure
 
 
@@ -196,7 +217,9 @@ def mean_differences(wavelength, differences):
             axes.plot(wavelength[part], mean[part], color=_color(name), linewidth=0.8, label=name)
         axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
     pairs[len(pairs) // 2][1].set_ylabel("Mean of spectrum − truth")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(differences))
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(differences)
+    )
     return figure
 
 

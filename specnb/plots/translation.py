@@ -66,22 +66,33 @@ def mixing_maps(panels, auc=None):
     names = list(dict.fromkeys(name for sets in panels.values() for name in sets))
     spare = iter(color for color in PALETTE[::-1] if color not in DOMAINS.values())
     colors = {name: DOMAINS.get(name) or next(spare, BLACK) for name in names}
-    for axes, (title, sets) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+    for axes, (title, sets) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
+    ):
         maps = {name: np.asarray(points, dtype=float) for name, points in sets.items()}
         for name, points in maps.items():
             if points.ndim != 2 or points.shape[1] != 2:
-                raise ValueError(f"the map of {name} ({title}) has shape {points.shape}: give (n, 2)")
+                raise ValueError(
+                    f"the map of {name} ({title}) has shape {points.shape}: give (n, 2)"
+                )
         points = np.concatenate(list(maps.values()))
         color = np.repeat([colors[name] for name in maps], [len(each) for each in maps.values()])
-        order = np.random.default_rng(0).permutation(len(points))  # or one set would lie on the other
+        order = np.random.default_rng(0).permutation(
+            len(points)
+        )  # or one set would lie on the other
         size = np.clip(6000 / max(len(points), 1), 1, 10)
-        axes.scatter(*points[order].T, c=color[order], s=size, linewidths=0, alpha=0.8, rasterized=True)
+        axes.scatter(
+            *points[order].T, c=color[order], s=size, linewidths=0, alpha=0.8, rasterized=True
+        )
         axes.set(xticks=[], yticks=[])  # t-SNE has no units
         axes.margins(0.04)
         axes.set_box_aspect(1)
         number = "" if auc is None else "\nAUC {:.2f} ± {:.2f}".format(*auc[title])
         axes.set_title(title + number)
-    dots = [Line2D([], [], linestyle="", marker="o", markersize=4, color=color) for color in colors.values()]
+    dots = [
+        Line2D([], [], linestyle="", marker="o", markersize=4, color=color)
+        for color in colors.values()
+    ]
     figure.legend(dots, colors, loc="outside lower center", ncols=len(colors))
     return figure
 
@@ -111,13 +122,19 @@ def residual_bands(wavelength, fits):
     summary = {row["fit"]: row for row in distribution(fits)}
     common = np.all([np.isfinite(z).any(axis=1) for z in fits.values()], axis=0)
     pixels = {name: by_pixel(wavelength, np.asarray(z)[common]) for name, z in fits.items()}
-    edges = np.concatenate([each["mean"] + sign * each["std"] for each in pixels.values() for sign in (-1, 1)])
+    edges = np.concatenate(
+        [each["mean"] + sign * each["std"] for each in pixels.values() for sign in (-1, 1)]
+    )
     reach = max(2.0, 1.1 * np.nanmax(np.abs(edges)))
     parts = detectors(wavelength)
     widths = [np.ptp(wavelength[part]) for part in parts]
     figure = Figure(PAGE, 0.7 + 1.75 * len(fits))
     rows = figure.subplots(
-        len(fits), len(parts) + 1, squeeze=False, sharex="col", width_ratios=[*widths, 0.3 * sum(widths)]
+        len(fits),
+        len(parts) + 1,
+        squeeze=False,
+        sharex="col",
+        width_ratios=[*widths, 0.3 * sum(widths)],
     )
     for (name, table), (*panels, side) in zip(pixels.items(), rows):
         for axes, part in zip(panels, parts):
@@ -129,8 +146,13 @@ def residual_bands(wavelength, fits):
             axes.axhline(0, color=GREY, linewidth=0.5)
             axes.set_yscale("symlog", linthresh=LINEAR, linscale=1.3)
             axes.set(xlim=x[[0, -1]], ylim=(-reach, reach))
-            ticks, room = MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]), 0.08 * np.ptp(x)
-            axes.set_xticks(ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)])  # clear of the next detector's
+            ticks, room = (
+                MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]),
+                0.08 * np.ptp(x),
+            )
+            axes.set_xticks(
+                ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)]
+            )  # clear of the next detector's
             _both_ticks(axes.yaxis, reach)
         _open_gaps(panels)
         panels[0].set_ylabel("Residual (σ)")
@@ -151,7 +173,13 @@ def _both_ticks(axis, reach):
 
 def _open_gaps(panels):
     """Leave out the spines between panels of one broken axis, and mark the breaks."""
-    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "linestyle": "", "color": BLACK, "clip_on": False}
+    mark = {
+        "marker": [(-0.5, -1), (0.5, 1)],
+        "markersize": 5,
+        "linestyle": "",
+        "color": BLACK,
+        "clip_on": False,
+    }
     for first, second in pairwise(panels):
         second.tick_params(labelleft=False)
         for axes, side, at in ((first, "right", 1), (second, "left", 0)):
@@ -163,10 +191,14 @@ def _open_gaps(panels):
 
 def _bell(axes, table, row):
     """Histogram of all residuals of a fit over the unit normal distribution."""
-    axes.stairs(table["density"], [*table["low"], table["high"][-1]], fill=True, color=SKY, alpha=0.7)
+    axes.stairs(
+        table["density"], [*table["low"], table["high"][-1]], fill=True, color=SKY, alpha=0.7
+    )
     x = np.linspace(-REACH, REACH, 201)
     axes.plot(x, norm.pdf(x), **PERFECT)
-    note = f"mean {row['mean']:+.2f}\nσ {row['std']:.2f}\n{100 * row['beyond']:.2g}% beyond ±5".replace("-", "−")
+    note = f"mean {row['mean']:+.2f}\nσ {row['std']:.2f}\n{100 * row['beyond']:.2g}% beyond ±5".replace(
+        "-", "−"
+    )
     axes.text(0.07, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
     axes.set(
         xlim=(-REACH, REACH),
@@ -209,19 +241,26 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     one = np.asarray(before[unit], dtype=float)
     bias = [np.asarray(each["median"], dtype=float) / one for each in (before, after)]
     # of a median, for normal errors
-    error = [1.2533 * np.asarray(each["scatter"]) / np.sqrt(each["stars"]) / one for each in (before, after)]
+    error = [
+        1.2533 * np.asarray(each["scatter"]) / np.sqrt(each["stars"]) / one
+        for each in (before, after)
+    ]
     place = np.arange(len(labels))
     figure = Figure(COLUMN, 1.1 + 0.17 * len(labels))
     axes = figure.subplots()
     axes.axvline(0, color=BLACK, linewidth=0.6)
     axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
     axes.hlines(place, *bias, color=GREY, linewidth=0.8)
-    for name, x, width, color, marker, shift in zip(fits, bias, error, (VERMILLION, BLUE), "DO", (-0.1, 0.1)):
+    for name, x, width, color, marker, shift in zip(
+        fits, bias, error, (VERMILLION, BLUE), "DO", (-0.1, 0.1)
+    ):
         axes.errorbar(x, place + shift, xerr=width, fmt=marker.lower(), color=color, markersize=3.5, elinewidth=0.8,
                       label=name, zorder=3)  # fmt: skip
     reach = max(np.nanmax(np.abs(bias)) * 1.3, 2.0)
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.3)
-    axes.set(xlim=(-reach, reach), ylim=(len(labels) - 0.4, -0.6), xlabel=f"Median bias / {UNITS[unit]}")
+    axes.set(
+        xlim=(-reach, reach), ylim=(len(labels) - 0.4, -0.6), xlabel=f"Median bias / {UNITS[unit]}"
+    )
     name_ticks(axes.yaxis, [symbol(name) for name in labels])
     _both_ticks(axes.xaxis, reach)
     limits = axes.twinx()
@@ -250,18 +289,29 @@ def translation_history(history, iterations=None):
     -------
     Figure
     """
-    names = [name for name in dict.fromkeys(key for row in history for key in row) if name != "iteration"]
+    names = [
+        name for name in dict.fromkeys(key for row in history for key in row) if name != "iteration"
+    ]
     groups = {kind: [name for name in names if name.split("_")[0] == kind] for kind in CHI2}
     groups |= {name: [name] for name in names if name.split("_")[0] not in CHI2}
-    groups = {title: members for title, members in groups.items() if members} or {"reconstruction": []}
-    figure, panels = panel_grid(len(groups), 1.9, header=0.1, columns=min(len(groups), 3), sharex=True)
+    groups = {title: members for title, members in groups.items() if members} or {
+        "reconstruction": []
+    }
+    figure, panels = panel_grid(
+        len(groups), 1.9, header=0.1, columns=min(len(groups), 3), sharex=True
+    )
     end = max([iterations or 1, *(row["iteration"] for row in history)])
     for axes, (kind, members) in zip(panels, groups.items()):
         for name in members:
             known = [(row["iteration"], row[name]) for row in history if row.get(name) is not None]
             domain = name.removeprefix(kind).strip("_")
             dot = {"marker": "o", "markersize": 2.5} if len(known) < 30 else {}
-            axes.plot(*zip(*known), color=DOMAINS.get(domain, BLACK), label=domain.replace("_", " "), **dot)
+            axes.plot(
+                *zip(*known),
+                color=DOMAINS.get(domain, BLACK),
+                label=domain.replace("_", " "),
+                **dot,
+            )
         if kind in CHI2:
             axes.set(yscale="log", ylabel=CHI2[kind])
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))

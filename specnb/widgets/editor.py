@@ -6,12 +6,20 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
-from specnb.disentangle.counterfactual import remake
+from specnb.surveys.mock import remake
 from specnb.disentangle.model import OutsideBinsWarning
 from specnb.emulator.model import OutsideHullWarning
 from specnb.plots.editor import EditedStar, EditorFigure, edit_title
 from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import check_moves, encode_png, label_slider, row_of, slider_grid, snapped, windows
+from specnb.widgets.picture import (
+    check_moves,
+    encode_png,
+    label_slider,
+    row_of,
+    slider_grid,
+    snapped,
+    windows,
+)
 
 MARGIN = 0.1  # of the training range that sliders go beyond it, at either end, where the decoder extrapolates
 
@@ -42,11 +50,19 @@ class LatentEditor(Panel):
         self._positions = {}
         low, high = model.scales.label_low, model.scales.label_high
         ends = zip(self._labels, low - MARGIN * (high - low), high + MARGIN * (high - low))
-        self.sliders = {label.name: label_slider(label, a, b, 0.5 * (a + b)) for label, a, b in ends}
-        self.star = ipywidgets.BoundedIntText(value=0, min=0, max=len(spectra) - 1, description="star, row")
-        self.entry = ipywidgets.BoundedIntText(value=0, min=0, max=model.config.latent - 1, description="latent k")
+        self.sliders = {
+            label.name: label_slider(label, a, b, 0.5 * (a + b)) for label, a, b in ends
+        }
+        self.star = ipywidgets.BoundedIntText(
+            value=0, min=0, max=len(spectra) - 1, description="star, row"
+        )
+        self.entry = ipywidgets.BoundedIntText(
+            value=0, min=0, max=model.config.latent - 1, description="latent k"
+        )
         step = 0.01 if bounded else 0.05
-        self.latent = ipywidgets.FloatSlider(min=limits[0], max=limits[1], step=step, description="z of k")
+        self.latent = ipywidgets.FloatSlider(
+            min=limits[0], max=limits[1], step=step, description="z of k"
+        )
         choices = ["nothing", "nearest star"] + ["simulator"] * (emulator is not None)
         self.compare = ipywidgets.Dropdown(options=choices, description="compare with")
         self._windows = windows(survey)
@@ -56,13 +72,23 @@ class LatentEditor(Panel):
         self._watch(lambda _: self._draw(), self.entry, self.compare, self.window)
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)
         buttons = [
-            button("nearest", "Go to the star nearest to these labels", lambda: self.choose(self._nearest(self.labels))),
+            button(
+                "nearest",
+                "Go to the star nearest to these labels",
+                lambda: self.choose(self._nearest(self.labels)),
+            ),
             button("reset", "Back to the star's own labels and latents", self.reset),
             self._export_button("Write the spectra to an ECSV file"),
         ]
         rows = [self.star, *buttons], [self.entry, self.latent], [self.compare, self.window]
         boxes = [ipywidgets.HBox(row) for row in rows]
-        self.children = [boxes[0], slider_grid(self.sliders.values()), *boxes[1:], self.readout, self.image]
+        self.children = [
+            boxes[0],
+            slider_grid(self.sliders.values()),
+            *boxes[1:],
+            self.readout,
+            self.image,
+        ]
         self.choose(0)
 
     def choose(self, star=None, **labels):
@@ -128,12 +154,23 @@ class LatentEditor(Panel):
 
     def spectrum(self) -> Table:
         """What is shown: wavelength, the star's flux (NaN where masked), its reconstruction and the edited spectrum."""
-        flux = {name: getattr(self.shown, name) for name in ("original", "reconstruction", "edited")}
+        flux = {
+            name: getattr(self.shown, name) for name in ("original", "reconstruction", "edited")
+        }
         if self.shown.overlay is not None:
             flux[self.shown.overlay_name.replace(" ", "_").replace("-", "_")] = self.shown.overlay
-        columns = [Column(self.model.wavelength, "wavelength", unit="Angstrom", description="vacuum")]
-        columns += [Column(values, name, description="continuum-normalised") for name, values in flux.items()]
-        meta = {"star": str(self.spectra.ids[self.row]), "labels": self._own, "edited_labels": dict(self.labels)}
+        columns = [
+            Column(self.model.wavelength, "wavelength", unit="Angstrom", description="vacuum")
+        ]
+        columns += [
+            Column(values, name, description="continuum-normalised")
+            for name, values in flux.items()
+        ]
+        meta = {
+            "star": str(self.spectra.ids[self.row]),
+            "labels": self._own,
+            "edited_labels": dict(self.labels),
+        }
         meta |= {"latents": self._z.tolist(), "edited_latents": self.latents.tolist()}
         return Table(columns, meta=meta)
 
@@ -172,14 +209,18 @@ class LatentEditor(Panel):
             if value != self._own[name]:
                 true[name] = value
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideHullWarning)  # the training range, which is told, is the narrower
+            warnings.simplefilter(
+                "ignore", OutsideHullWarning
+            )  # the training range, which is told, is the narrower
             return remake(self.emulator, self.mock, self.truth.ids[one], true)[0]
 
     def _comparison(self, near):
         if self.compare.value == "simulator":
             return self._simulate(), "simulator"
         if self.compare.value == "nearest star" and near is not None:
-            return np.where(self.spectra.mask[near], np.nan, self.spectra.flux[near]), str(self.spectra.ids[near])
+            return np.where(self.spectra.mask[near], np.nan, self.spectra.flux[near]), str(
+                self.spectra.ids[near]
+            )
         return None, ""
 
     def _place_all(self):
@@ -210,10 +251,18 @@ class LatentEditor(Panel):
         spectra = self._original, self._reconstruction, self._decode(self.latents, self.labels)
         inside = bool(self.model.inside([list(self.labels.values())])[0])
         title = edit_title(star, self._own, self.labels)
-        self.shown = EditedStar(*spectra, self._z, self.latents, title, inside, *self._comparison(near))
+        self.shown = EditedStar(
+            *spectra, self._z, self.latents, title, inside, *self._comparison(near)
+        )
         self.view.update(self.shown, self.entry.value, self._windows[self.window.value])
         self.image.value = encode_png(self.view.pixels())
-        there = "none here" if near is None else "this one" if near == self.row else str(self.spectra.ids[near])
+        there = (
+            "none here"
+            if near is None
+            else "this one"
+            if near == self.row
+            else str(self.spectra.ids[near])
+        )
         return f"nearest star: {there} · "
 
 
@@ -249,9 +298,13 @@ def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> L
     if not len(spectra):
         raise ValueError("there are no spectra: give at least one")
     if len({truth is None, emulator is None, mock is None}) > 1:
-        raise ValueError("the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none")
+        raise ValueError(
+            "the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none"
+        )
     if truth is not None and not np.array_equal(truth.ids, spectra.ids):
-        raise ValueError(f"the {len(truth)} true spectra are not of these {len(spectra)} stars: give the same rows")
+        raise ValueError(
+            f"the {len(truth)} true spectra are not of these {len(spectra)} stars: give the same rows"
+        )
     if truth is not None and not np.allclose(
         remake(emulator, mock, truth.ids[:1], truth.labels[:1]), truth.flux[:1], atol=1e-5
     ):

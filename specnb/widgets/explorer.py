@@ -6,7 +6,14 @@ from astropy.table import Column, Table
 
 from specnb.plots.explorer import ExplorerFigure, start_labels
 from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import check_pixels, check_range, encode_png, label_slider, slider_grid, windows
+from specnb.widgets.picture import (
+    check_pixels,
+    check_range,
+    encode_png,
+    label_slider,
+    slider_grid,
+    windows,
+)
 
 
 class LabelExplorer(Panel):
@@ -25,7 +32,8 @@ class LabelExplorer(Panel):
         self.view, self.emulator = view, view.emulator
         self._start, survey = self.labels, self.emulator.survey
         self.sliders = {
-            label.name: label_slider(label, label.low, label.high, self._start[label.name]) for label in survey.labels
+            label.name: label_slider(label, label.low, label.high, self._start[label.name])
+            for label in survey.labels
         }
         self._check_range(self._start)
         self._windows = windows(survey)
@@ -37,7 +45,12 @@ class LabelExplorer(Panel):
             self._export_button("Write labels and spectrum to an ECSV file"),
             self.readout,
         ])  # fmt: skip
-        self.children = [self._arranged(survey.groups), ipywidgets.HBox([*choices, self.window]), below, self.image]
+        self.children = [
+            self._arranged(survey.groups),
+            ipywidgets.HBox([*choices, self.window]),
+            below,
+            self.image,
+        ]
         self._draw()
 
     def _arranged(self, groups):
@@ -78,8 +91,13 @@ class LabelExplorer(Panel):
 
     def spectrum(self) -> Table:
         """What is shown: wavelength, columns of `_columns`, the labels as metadata."""
-        wavelength = Column(self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum")
-        return Table([wavelength, *self._columns()], meta={"labels": self.labels, "inside_hull": self.view.inside})
+        wavelength = Column(
+            self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum"
+        )
+        return Table(
+            [wavelength, *self._columns()],
+            meta={"labels": self.labels, "inside_hull": self.view.inside},
+        )
 
     def _file_name(self):
         return "spectrum_" + "_".join(f"{value:g}" for value in self.labels.values()) + ".ecsv"
@@ -131,7 +149,11 @@ class EmulatorExplorer(LabelExplorer):
         label = self.emulator.survey.label(self.view.gradient)
         return [
             Column(self.view.flux, "flux", description="continuum-normalised"),
-            Column(self.view.derivative, f"dflux_d{label.name}", unit=f"1 / ({label.unit})" if label.unit else None),
+            Column(
+                self.view.derivative,
+                f"dflux_d{label.name}",
+                unit=f"1 / ({label.unit})" if label.unit else None,
+            ),
         ]
 
     def _chosen(self, change):
@@ -143,7 +165,9 @@ class EmulatorExplorer(LabelExplorer):
         """Flux and name of a reference star; -1 is the spectrum at the first labels."""
         if i < 0:
             return self._start_flux, "start"
-        return np.where(self._references.mask[i], np.nan, self._references.flux[i]), self.reference.label
+        return np.where(
+            self._references.mask[i], np.nan, self._references.flux[i]
+        ), self.reference.label
 
     def _update(self, labels, window):
         self.view.update(labels, self.gradient.value, window)
@@ -172,5 +196,10 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
         If labels are unknown or the reference spectra are on other pixels.
     """
     if reference_spectra is not None:
-        check_pixels(reference_spectra.flux.shape[1], len(emulator.wavelength), "reference spectra", "emulator")
+        check_pixels(
+            reference_spectra.flux.shape[1],
+            len(emulator.wavelength),
+            "reference spectra",
+            "emulator",
+        )
     return EmulatorExplorer(emulator, labels, reference_spectra)

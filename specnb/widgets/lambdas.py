@@ -27,7 +27,9 @@ def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007), its penalty chosen
     for each label by generalised cross-validation. It agrees with an MLP on as many stars to a few hundredths.
     """
-    kernel = RBFSampler(gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0)
+    kernel = RBFSampler(
+        gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0
+    )
     features = FeatureUnion([("latents", "passthrough"), ("kernel", kernel)])
     ridge = RidgeCV(len(z_train) * PENALTIES, alpha_per_target=True)
     fit = make_pipeline(StandardScaler(), features, StandardScaler(), ridge).fit(z_train, y_train)
@@ -70,7 +72,9 @@ class LambdaSlider(Panel):
             for name in model.labels
         }  # fmt: skip
         self.colour = ipywidgets.Dropdown(options=model.labels, value=colour, description="colour")
-        self.projection = ipywidgets.Dropdown(options=list(AXES), value=projection, description="projection")
+        self.projection = ipywidgets.Dropdown(
+            options=list(AXES), value=projection, description="projection"
+        )
         self.view = ConditionalFigure(model.labels)
         self._watch(lambda _: self._draw(), *self.sliders.values(), self.colour, self.projection)
         reset = button("reset", "All λ to 0", self.reset)
@@ -127,7 +131,9 @@ class LambdaSlider(Panel):
         lambdas = self.lambdas
         z = self.model.encode(self.spectra, lambdas)
         linear, nonlinear = self._probe(z, linear_r2), self._probe(z, nonlinear_r2)
-        self.linear, self.nonlinear = (dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear))
+        self.linear, self.nonlinear = (
+            dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear)
+        )
         self.error = self._error(z, lambdas)
         self.points = _turned(self._project(z), self._project(self._z_start))
         colour = self.colour.value
@@ -148,7 +154,9 @@ def _turned(points, reference):
     return points @ (left @ right)
 
 
-def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = None) -> LambdaSlider:
+def slide_lambdas(
+    model, spectra, projection: str = "pca", colour: str | None = None
+) -> LambdaSlider:
     """A slider for each λ over the latents, the probes and the reconstruction of a model that takes λ as an input.
 
     Parameters
@@ -175,14 +183,20 @@ def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = 
         If the model was trained at fixed λ, the projection or the colour does not exist, or there are too few stars.
     """
     if not model.config.lambda_range:
-        raise ValueError("this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range")
+        raise ValueError(
+            "this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range"
+        )
     if model.config.latent < 2:
-        raise ValueError("this model has one latent: give one with at least 2, to have a plane to project on")
+        raise ValueError(
+            "this model has one latent: give one with at least 2, to have a plane to project on"
+        )
     if projection not in AXES:
         raise ValueError(f"projection is {projection!r}: choose {' or '.join(AXES)}")
     colour = colour or model.labels[0]
     if colour not in model.labels:
         raise ValueError(f"{colour}: no label of the model, which has {', '.join(model.labels)}")
     if len(spectra) < 4 * model.config.latent:
-        raise ValueError(f"{len(spectra)} stars: give at least {4 * model.config.latent}, half of which fit the probes")
+        raise ValueError(
+            f"{len(spectra)} stars: give at least {4 * model.config.latent}, half of which fit the probes"
+        )
     return LambdaSlider(model, spectra, projection, colour)

@@ -14,7 +14,14 @@ from specnb.plots.missing import missing_lines_figure
 from specnb.plots.style import SCREEN_DPI
 from specnb.simulator.features import find
 from specnb.widgets.panel import Panel
-from specnb.widgets.picture import check_moves, check_pixels, encode_png, label_slider, slider_grid, snapped
+from specnb.widgets.picture import (
+    check_moves,
+    check_pixels,
+    encode_png,
+    label_slider,
+    slider_grid,
+    snapped,
+)
 
 WIDTH = 75.0  # Å, of the window by default
 
@@ -34,18 +41,32 @@ class MissingExplorer(Panel):
 
     def __init__(self, experiment, model, names, window, title):
         super().__init__()
-        self.experiment, self.model, self.survey, self._title = experiment, model, experiment.truth.survey, title
+        self.experiment, self.model, self.survey, self._title = (
+            experiment,
+            model,
+            experiment.truth.survey,
+            title,
+        )
         self._first = dict(zip(self.survey.names, experiment.star[0].tolist()))
         self._shown, elements = (None, None), experiment.truth.names
         strongest = elements[int(np.argmax(experiment.truth.falls.max(axis=1)))]
         self.element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
-        window = self._strongest() + np.array([-0.5, 0.5]) * WIDTH if window is None else np.array(window)
+        window = (
+            self._strongest() + np.array([-0.5, 0.5]) * WIDTH
+            if window is None
+            else np.array(window)
+        )
         self._half = np.diff(window) / 2 * (1, -1)  # Å, from the ends of a window to its middle
         low, high = np.round(self.survey.pixels[[0, -1]] + self._half)
-        middle = ipywidgets.FloatSlider(np.mean(window), min=low, max=high, step=0.5, description="window (Å)")
+        middle = ipywidgets.FloatSlider(
+            np.mean(window), min=low, max=high, step=0.5, description="window (Å)"
+        )
         middle.layout.width, middle.readout_format = "40em", ".1f"
         labels = [self.survey.label(name) for name in names]
-        sliders = {label.name: label_slider(label, label.low, label.high, self._first[label.name]) for label in labels}
+        sliders = {
+            label.name: label_slider(label, label.low, label.high, self._first[label.name])
+            for label in labels
+        }
         self.sliders = {"wavelength": middle} | sliders
         self._watch(self._moved, self.element, *self.sliders.values())
         chosen = ipywidgets.HBox([self.element, self.readout])
@@ -55,7 +76,11 @@ class MissingExplorer(Panel):
     @property
     def labels(self):
         """All labels of the star shown."""
-        moved = {name: round(slider.value, 6) for name, slider in self.sliders.items() if name != "wavelength"}
+        moved = {
+            name: round(slider.value, 6)
+            for name, slider in self.sliders.items()
+            if name != "wavelength"
+        }
         return self._first | moved
 
     @property
@@ -72,7 +97,9 @@ class MissingExplorer(Panel):
             If there is no such element or slider, or a value is beyond its slider.
         """
         if element not in (None, *self.element.options):
-            raise ValueError(f"{element}: no element of the survey, which has {', '.join(self.element.options)}")
+            raise ValueError(
+                f"{element}: no element of the survey, which has {', '.join(self.element.options)}"
+            )
         check_moves(values, self.sliders)
         with self._quietly():
             if element is not None:
@@ -84,7 +111,9 @@ class MissingExplorer(Panel):
     def lines(self):
         """What would be published of this star, see `specnb.missing.scores.missing_lines`."""
         flux, added = self._of_star()
-        return missing_lines(self.survey, flux["synthetic"] - flux["translated"], added["translated"])
+        return missing_lines(
+            self.survey, flux["synthetic"] - flux["translated"], added["translated"]
+        )
 
     def _missing(self):
         """The element's missing features."""
@@ -100,7 +129,10 @@ class MissingExplorer(Panel):
         """Move the window to the element's strongest missing feature, unless it has one where the window is."""
         table, slider = self._missing(), self.sliders["wavelength"]
         if len(table) and not (np.abs(table["wavelength"] - slider.value) < self._half[0]).any():
-            at, parts = self._strongest(), [self.survey.pixels[part] for part in detectors(self.survey.pixels)]
+            at, parts = (
+                self._strongest(),
+                [self.survey.pixels[part] for part in detectors(self.survey.pixels)],
+            )
             detector = next(part for part in parts if part[0] <= at <= part[-1])
             slider.value = snapped(slider, float(np.clip(at, *(detector[[0, -1]] + self._half))))
 
@@ -109,7 +141,11 @@ class MissingExplorer(Panel):
         labels, experiment = self.labels, self.experiment
         if labels != self._shown[0]:
             row = np.array([list(labels.values())])
-            models = {"synthetic": experiment.synthetic, "translated": self.model, "truth": experiment.full}
+            models = {
+                "synthetic": experiment.synthetic,
+                "translated": self.model,
+                "truth": experiment.full,
+            }
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", OutsideHullWarning)  # the readout says so itself
                 flux = {name: model(row)[0] for name, model in models.items()}
@@ -124,7 +160,9 @@ class MissingExplorer(Panel):
     def _redraw(self):
         window, name = self.sliders["wavelength"].value - self._half, self.element.value
         title = self._title.format(**self.labels).replace("-", "−")
-        self.figure = missing_lines_figure(self.experiment.truth, *self._of_star(), [name], window, title)
+        self.figure = missing_lines_figure(
+            self.experiment.truth, *self._of_star(), [name], window, title
+        )
         self.figure.set_dpi(1.1 * SCREEN_DPI)
         FigureCanvasAgg(self.figure).draw()
         self.image.value = encode_png(np.asarray(self.figure.canvas.buffer_rgba()))
@@ -161,5 +199,9 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
     survey = experiment.truth.survey
     check_pixels(len(model.wavelength), len(survey.pixels), "model's spectra", "experiment's")
     if model.labels != survey.names:
-        raise ValueError(f"the model takes {', '.join(model.labels)}: give one with the labels of the experiment")
-    return MissingExplorer(experiment, model, survey.everywhere if labels is None else labels, window, title)
+        raise ValueError(
+            f"the model takes {', '.join(model.labels)}: give one with the labels of the experiment"
+        )
+    return MissingExplorer(
+        experiment, model, survey.everywhere if labels is None else labels, window, title
+    )

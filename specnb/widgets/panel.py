@@ -64,7 +64,11 @@ class Panel(ipywidgets.VBox):
         self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
 
     def _say(self, text):
-        warning = f"{WARNING.format(f'outside the {self.outside}: extrapolated')} · " if self.outside else ""
+        warning = (
+            f"{WARNING.format(f'outside the {self.outside}: extrapolated')} · "
+            if self.outside
+            else ""
+        )
         self.readout.value = f"<span>{warning}{text}</span>"
 
     def export(self, path=None):
@@ -99,7 +103,10 @@ class TrainingPanel(Panel):
     def _begin(self, steps: int):
         """Forget the last training."""
         self.model, self._history = None, []
-        self._start, self._drawn = time.monotonic(), (-float("inf"), 0.0)  # when, and when a picture ended and its time
+        self._start, self._drawn = (
+            time.monotonic(),
+            (-float("inf"), 0.0),
+        )  # when, and when a picture ended and its time
         self.progress.max, self.progress.value, self.progress.bar_style = steps, 0, ""
 
     @contextmanager

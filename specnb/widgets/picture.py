@@ -38,7 +38,9 @@ def picture() -> ipywidgets.Image:
 def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
     """A slider for a label in steps that one has a feel for, from the first to the last step within a range."""
     step, decimals = label.steps.slider, label.steps.decimals
-    low, high = np.round([np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6)
+    low, high = np.round(
+        [np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6
+    )
     return ipywidgets.FloatSlider(
         value=value, min=low, max=high, step=step, readout_format=f".{decimals}f",
         description=f"{label.name} ({label.unit.replace(' ', '')})", style={"description_width": "7.5em"},
@@ -52,7 +54,9 @@ def windows(survey) -> dict[str, tuple[float, float]]:
 
 def slider_grid(sliders) -> ipywidgets.GridBox:
     """Sliders in two columns."""
-    return ipywidgets.GridBox(list(sliders), layout={"grid_template_columns": "repeat(2, max-content)"})
+    return ipywidgets.GridBox(
+        list(sliders), layout={"grid_template_columns": "repeat(2, max-content)"}
+    )
 
 
 def snapped(slider, value: float) -> float:
@@ -64,7 +68,9 @@ def snapped(slider, value: float) -> float:
 def check_range(name: str, value: float, slider):
     """Raise ValueError unless a value is within its slider."""
     if not slider.min <= value <= slider.max:
-        raise ValueError(f"{name} = {value:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}")
+        raise ValueError(
+            f"{name} = {value:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}"
+        )
 
 
 def check_moves(values, sliders):

@@ -26,7 +26,9 @@ PROBE_STARS = 2000  # most stars that fit, and that score, a probe
 
 def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     """R² on test stars of a linear regression on latents, shape (n_labels,)."""
-    return r2_score(y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values")
+    return r2_score(
+        y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values"
+    )
 
 
 class AutoencoderPanel(TrainingPanel):
@@ -56,7 +58,9 @@ class AutoencoderPanel(TrainingPanel):
             options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK.bottleneck)],
             value=config.bottleneck, description="objective",
         )  # fmt: skip
-        self.epochs = ipywidgets.IntSlider(value=epochs, min=1, max=max(100, epochs), description="epochs")
+        self.epochs = ipywidgets.IntSlider(
+            value=epochs, min=1, max=max(100, epochs), description="epochs"
+        )
         self.readout.value = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
         choices = ipywidgets.HBox([self.objective, self.epochs])
         self.children = [slider_grid(self.sliders.values()), choices, self._below, self.image]
@@ -80,7 +84,10 @@ class AutoencoderPanel(TrainingPanel):
     @property
     def config(self) -> DisentangleConfig:
         lambdas = {name: slider.value for name, slider in self.sliders.items()}
-        epochs, steps = self.epochs.value, BOTTLENECK.discriminator_steps if self.objective.value else 1
+        epochs, steps = (
+            self.epochs.value,
+            BOTTLENECK.discriminator_steps if self.objective.value else 1,
+        )
         return replace(
             self._config, lambdas=lambdas, bottleneck=self.objective.value, discriminator_steps=steps,
             epochs=epochs, patience=max(epochs, self._config.patience),
@@ -112,7 +119,9 @@ class AutoencoderPanel(TrainingPanel):
             with self._telling():
                 model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
                 self._say("probing with an MLP …")
-                self.mlp = dict(zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist()))
+                self.mlp = dict(
+                    zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist())
+                )
             self.model, self._history = model, model.history
             self.progress.value, self.progress.bar_style = config.epochs, "success"
         finally:
@@ -133,7 +142,9 @@ class AutoencoderPanel(TrainingPanel):
         epoch = len(model.history)
         self.progress.value = epoch
         if epoch == 1:
-            self._chance = chance_levels(model, self.train_spectra) if model.config.adversarial else {}
+            self._chance = (
+                chance_levels(model, self.train_spectra) if model.config.adversarial else {}
+            )
         if epoch in (1, self.epochs.value) or epoch % PROBE_EVERY == 0:
             self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
         self._say(f"epoch {epoch}")
@@ -146,7 +157,9 @@ class AutoencoderPanel(TrainingPanel):
 
     def figure(self):
         """The picture as a Figure."""
-        return training_history(self._history, self._chance, self.linear, self.mlp, self.progress.max)
+        return training_history(
+            self._history, self._chance, self.linear, self.mlp, self.progress.max
+        )
 
     def _draw(self):
         self.image.value = figure_png(self.figure())
@@ -156,7 +169,9 @@ def _options(stops):
     return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
 
 
-def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> AutoencoderPanel:
+def train_live(
+    train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None
+) -> AutoencoderPanel:
     """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
 
     Parameters
@@ -180,7 +195,9 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
     """
     config = config or DisentangleConfig()
     if config.lambda_range:
-        raise ValueError("lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas")
+        raise ValueError(
+            "lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas"
+        )
     for spectra in (train_spectra, test_spectra):
         label_array(spectra.labels, config.labels)
     return AutoencoderPanel(train_spectra, test_spectra, config, epochs or config.epochs)

@@ -31,9 +31,13 @@ class TranslatorPanel(TrainingPanel):
         self.running = False
         few = domains.observed[:MEAN_STARS]
         self._stars, self._synthetic = few, emulator(domains.labels[:MEAN_STARS])
-        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(np.nan)
+        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(
+            np.nan
+        )
         self._means = {"observed": observed, "synthetic": self._synthetic.mean(axis=0, dtype=float)}
-        self.readout.value = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
+        self.readout.value = (
+            f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
+        )
         self.images = [self.image, picture()]
         self.children = [self._below, *self.images]
         self._draw()
@@ -76,7 +80,9 @@ class TranslatorPanel(TrainingPanel):
         self._name_button()
         try:
             with self._telling():
-                training = TranslateTraining(self.emulator, self.domains.labels, self.domains.observed, self.config)
+                training = TranslateTraining(
+                    self.emulator, self.domains.labels, self.domains.observed, self.config
+                )
                 while self.running and not training.finished:
                     row = training.advance()
                     self.progress.value = training.done
@@ -87,7 +93,9 @@ class TranslatorPanel(TrainingPanel):
                 self.model = training.finish()
             self._take(self.model)
             self.progress.bar_style = "success" if training.finished else "warning"
-            self.readout.value = ("trained" if training.finished else "stopped") + f" · {self.readout.value}"
+            self.readout.value = (
+                "trained" if training.finished else "stopped"
+            ) + f" · {self.readout.value}"
         finally:
             self.running = False
             self._name_button()
@@ -96,12 +104,20 @@ class TranslatorPanel(TrainingPanel):
     def _take(self, model):
         """Mean translation with the z_split of observed stars, as in the training, and the history of a model."""
         splits = model.encode(self._stars)[1]
-        splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:])) if model.config.split else None
-        self._means["translated"] = model.translate(self._synthetic, splits).mean(axis=0, dtype=float)
+        splits = (
+            np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
+            if model.config.split
+            else None
+        )
+        self._means["translated"] = model.translate(self._synthetic, splits).mean(
+            axis=0, dtype=float
+        )
         self._history = list(model.history)
 
     def _name_button(self):
-        self.button.description, self.button.button_style = ("Stop", "") if self.running else ("Train", "primary")
+        self.button.description, self.button.button_style = (
+            ("Stop", "") if self.running else ("Train", "primary")
+        )
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
@@ -116,7 +132,9 @@ class TranslatorPanel(TrainingPanel):
             image.value = figure_png(figure)
 
 
-def train_translator(emulator, domains, config: TranslateConfig | None = None, window=None) -> TranslatorPanel:
+def train_translator(
+    emulator, domains, config: TranslateConfig | None = None, window=None
+) -> TranslatorPanel:
     """A button that trains a translator and shows how the mean translated spectrum approaches the mean observed one.
 
     Parameters
@@ -139,6 +157,8 @@ def train_translator(emulator, domains, config: TranslateConfig | None = None, w
     ValueError
         If the observed stars are on other pixels than the emulator.
     """
-    check_pixels(domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator")
+    check_pixels(
+        domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator"
+    )
     window = tuple(emulator.wavelength[[0, -1]] if window is None else window)
     return TranslatorPanel(emulator, domains, config or TranslateConfig(), window)

@@ -114,7 +114,9 @@ class TranslatorExplorer(LabelExplorer):
 
     def _split_moved(self, _):
         values = [slider.value for slider in self.split_sliders]
-        shown = [snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)]
+        shown = [
+            snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)
+        ]
         if not np.allclose(values, shown, rtol=0, atol=1e-6):  # a browser rounds what it is sent
             self._show(BY_HAND, values)
 
