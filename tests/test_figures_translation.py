@@ -7,10 +7,11 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
-from specnb.plots.translation import label_biases, mixing_maps, residual_bands, translation_history
-from specnb.surveys import APOGEE, RVS
 from specnb.fitting.residuals import by_pixel
+from specnb.plots.history import translation_history
+from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
+from specnb.plots.translation import label_biases, mixing_maps, residual_bands
+from specnb.surveys import APOGEE, RVS
 
 LABELS = [label.name for label in APOGEE.labels]
 

@@ -113,7 +113,11 @@ def counterfactual_errors(table):
     up = np.asarray(table["step"]) > 0
     figure = Figure(COLUMN, 3.4)
     panels = figure.subplots(2, 1, sharex=True)
-    for axes, quantity in zip(panels, ("slope", "relative")):
+    titles = (
+        ("slope", "Slope, decoded on true", "right"),
+        ("relative", "Error / true change", "as no edit"),
+    )
+    for axes, (quantity, title, one) in zip(panels, titles):
         for i, (name, color) in enumerate(colors.items()):
             offset = 0.6 * ((i + 0.5) / len(colors) - 0.5)
             for chosen, marker in ((up, "^"), (~up, "v")):
@@ -128,42 +132,28 @@ def counterfactual_errors(table):
                 )
         for border in np.arange(len(labels) - 1) + 0.5:
             axes.axvline(border, color=GREY, linewidth=0.4)
-        axes.set_xlim(-0.5, len(labels) - 0.5)
-        axes.set_ylim(
-            min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity]))
-        )
-    slope, error = panels
-    slope.set_ylabel("Slope, decoded on true")
-    error.set_ylabel("Error / true change")
-    error.set_xlabel("Edited label")
-    for axes in panels:
+        low, high = np.nanmin(table[quantity]), np.nanmax(table[quantity])
+        limits = (min(0.0, 1.1 * low), 1.1 * max(1.0, high))
+        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=limits, ylabel=title)
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
-    slope.text(
-        0.99,
-        1.0,
-        "right",
-        transform=slope.get_yaxis_transform(),
-        ha="right",
-        va="bottom",
-        fontsize=7,
-    )
-    error.text(
-        0.99,
-        1.0,
-        "as no edit",
-        transform=error.get_yaxis_transform(),
-        ha="right",
-        va="bottom",
-        fontsize=7,
-    )
-    name_ticks(error.xaxis, [_edit(label, _size(table, label), "±") for label in labels])
-    slope.tick_params(axis="x", length=0)
+        axes.text(
+            0.99,
+            1.0,
+            one,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            fontsize=7,
+        )
+        axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("Edited label")
+    name_ticks(axes.xaxis, [_edit(label, _size(table, label), "±") for label in labels])
+    kinds = [(name, "s", color) for name, color in colors.items()]
+    kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
     marks = [
-        Line2D([], [], color=color, marker="s", linestyle="", label=name)
-        for name, color in colors.items()
+        Line2D([], [], color=color, marker=marker, linestyle="", label=name)
+        for name, marker, color in kinds
     ]
-    for marker, text in (("^", "step up"), ("v", "step down")):
-        marks.append(Line2D([], [], color=GREY, marker=marker, linestyle="", label=text))
     figure.legend(handles=marks, loc="outside upper center", ncols=3, handlelength=1)
     return figure
 

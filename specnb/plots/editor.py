@@ -8,7 +8,6 @@ from specnb.plots.live import LiveFigure, round_limit
 from specnb.plots.panels import WAVELENGTH
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, SKY, VERMILLION, styled
 
-
 # Curves: name, colour, width and style. The names of the last ones are those of what one compares with.
 FLUXES = (("original", GREY, 1.6, "-"), ("reconstruction", BLACK, 0.7, "-"), ("edited", BLUE, 0.9, "-"),
           ("_", VERMILLION, 0.9, "--"))  # fmt: skip

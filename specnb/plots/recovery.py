@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from specnb.missing.scores import DEEP
 from specnb.plots.missing import COLORS, OTHER
 from specnb.plots.panels import name_ticks, plain_ticks
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
-from specnb.missing.scores import DEEP
 
 WITHIN, RIGHT = (
     0.15,
@@ -16,6 +16,15 @@ LINEAR = (
     "linear start"  # the translator before its training: often the same, so drawn in another way
 )
 MODELS = {"translated": BLUE, LINEAR: GREEN, "baseline": ORANGE, "full emulator": BLACK}
+LOOKS = {
+    name: {"color": color, "marker": "o", "ms": 3.5, "mfc": "none"}
+    for name, color in MODELS.items()
+} | {
+    LINEAR: {"color": GREEN, "marker": "x", "ms": 3.5, "mfc": "none", "linestyle": "--"},
+    "full emulator": {"color": BLACK, "linewidth": 0.6},  # no model alone, but what is perfect
+    "base rate": {"color": GREY, "linewidth": 0.6},
+    "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5},
+}
 REFERENCE = {
     "fraction": 0.3,
     "noise": 1.0,
@@ -80,16 +89,10 @@ def score_figure(table):
         x = np.asarray(rows[quantity], dtype=float)
         x = MEDIAN_SNR / x if quantity == "noise" else x
         for axes, score in zip(column, SCORES):
-            for name, color in MODELS.items():
+            for name in MODELS:
                 own = np.asarray(rows["model"]) == name
-                _against(
-                    axes,
-                    x[own],
-                    np.asarray(rows[score], dtype=float)[own],
-                    color,
-                    perfect=name == "full emulator",
-                )
-        _against(column[2], x, np.asarray(rows["base_rate"], dtype=float), GREY, perfect=True)
+                _against(axes, x[own], np.asarray(rows[score], dtype=float)[own], LOOKS[name])
+        _against(column[2], x, np.asarray(rows["base_rate"], dtype=float), LOOKS["base rate"])
         _ticks(column[2], x)
         column[2].set_xlabel(title)
         column[0].axhspan(1 - WITHIN, 1 + WITHIN, color=SKY, alpha=0.25, linewidth=0)
@@ -98,38 +101,21 @@ def score_figure(table):
         axes.set_ylabel(title)
     for axes in grid[1:, 0]:
         axes.set_ylim(-0.05, 1.05)
-    lines = {
-        name: {"color": color, "marker": "o", "ms": 3.5, "mfc": "none"}
-        for name, color in MODELS.items()
-    }
-    lines[LINEAR] |= {"marker": "x", "linestyle": "--"}
-    lines["full emulator"] = {"color": BLACK, "linewidth": 0.6}
-    lines |= {
-        "base rate": {"color": GREY, "linewidth": 0.6},
-        "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5},
-    }
-    shown = [name for name in lines if name in {*table["model"], "base rate", "goal"}]
-    handles = [grid[0, 0].plot([], [], **lines[name])[0] for name in shown]
+    shown = [name for name in LOOKS if name in {*table["model"], "base rate", "goal"}]
+    handles = [grid[0, 0].plot([], [], **LOOKS[name])[0] for name in shown]
     figure.legend(handles, shown, loc="outside upper center", ncols=len(shown))
     return figure
 
 
-def _against(axes, x, y, color, perfect):
-    """Points and a line through the medians at each x; of what is no model alone a thin line."""
+def _against(axes, x, y, look):
+    """A line through the medians at each x, and points if the look has a marker."""
     places = np.unique(x[np.isfinite(y)])
     medians = [np.median(y[(x == place) & np.isfinite(y)]) for place in places]
-    linear = color == MODELS[LINEAR]
-    axes.plot(
-        places,
-        medians,
-        color=color,
-        linewidth=0.6 if perfect else 1.0,
-        linestyle="--" if linear else "-",
-    )
-    if not perfect:
-        axes.plot(x, y, "x" if linear else "o", ms=3.5, mfc="none", mec=color)
+    axes.plot(places, medians, **{"linewidth": 1.0} | look | {"marker": ""})
+    if "marker" in look:
+        axes.plot(x, y, **look | {"linestyle": ""})
     elif len(places) == 1:
-        axes.plot(places, medians, "_", ms=14, color=color, mew=0.6)  # a line needs two
+        axes.plot(places, medians, "_", ms=14, color=look["color"], mew=0.6)  # a line needs two
 
 
 def _ticks(axes, x):

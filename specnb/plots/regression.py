@@ -128,12 +128,13 @@ def mae_bars(table, floor=None):
     plain_ticks(axes.yaxis, RATIOS)
     name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra.values()])
     axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
-    handles = [Patch(color=color, label=name) for name, color in zip(names, PALETTE)]
-    handles.append(Line2D([], [], color=BLACK, linestyle="", marker="D", markersize=3.5, markerfacecolor="white",
-                          label="published"))  # fmt: skip
-    handles.append(Patch(color=GREY, alpha=0.35, linewidth=0, label="spectra, seeds"))
-    if floor:
-        handles.append(Line2D([], [], color=BLACK, linestyle="--", label="limit"))
+    diamond = {"marker": "D", "markersize": 3.5, "markerfacecolor": "white", "linestyle": ""}
+    handles = [
+        *(Patch(color=color, label=name) for name, color in zip(names, PALETTE)),
+        Line2D([], [], color=BLACK, label="published", **diamond),
+        Patch(color=GREY, alpha=0.35, linewidth=0, label="spectra, seeds"),
+        *[Line2D([], [], color=BLACK, linestyle="--", label="limit")] * bool(floor),
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure
 

@@ -23,6 +23,7 @@ GROUPS = (
     ORANGE,
     SKY,
 )  # of a survey's groups of elements, in their order
+DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
 DENSITY, SEQUENTIAL = (
     "cividis_r",
     "viridis",

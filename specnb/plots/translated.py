@@ -4,8 +4,7 @@ import numpy as np
 
 from specnb.plots.explorer import SpectrumFigure
 from specnb.plots.panels import WAVELENGTH, detector_panels, with_gaps
-from specnb.plots.style import BLACK, GREY, PAGE, VERMILLION, Figure, styled
-from specnb.plots.translation import DOMAINS
+from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, VERMILLION, Figure, styled
 
 WIDTH = 30.0  # Å, of windows: some ten to twenty resolved lines
 

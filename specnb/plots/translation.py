@@ -1,20 +1,21 @@
-"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), the biases of labels, and a training."""
+"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), and the biases of labels."""
 
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
-from specnb.plots.panels import WAVELENGTH, name_ticks, panel_grid, plain_ticks
+from specnb.core.wavelength import detectors
+from specnb.fitting.residuals import REACH, by_pixel, distribution, histogram
+from specnb.plots.panels import WAVELENGTH, name_ticks, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
     COLUMN,
-    GREEN,
+    DOMAINS,
     GREY,
-    ORANGE,
     PAGE,
     PALETTE,
     SKY,
@@ -23,22 +24,10 @@ from specnb.plots.style import (
     styled,
     symbol,
 )
-from specnb.fitting.residuals import REACH, by_pixel, distribution, histogram
-from specnb.core.wavelength import detectors
 
-DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
 UNITS = {"median_error": "median error of the fits", "scatter": "scatter of fitted − true"}
-# What a history may hold besides losses of its own name: title, and the value where domains cannot be told apart.
-CHANCE = {
-    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # a sum over both domains
-    "critics": ("Loss of the critics (nats)", np.log(2)),
-    "critics_right": ("Right verdicts of the critics", 0.5),
-    "latents": ("Distance² of mean latents", 0.0),
-    "auc": ("Two-sample AUC", 0.5),
-}
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 LINEAR = 3.0  # to here axes of residuals and biases are linear, beyond logarithmic
-CHI2 = {"reconstruction": "Reconstruction (χ²/pixel)", "cycle": "Cycle (χ²/pixel)"}
 
 
 @styled
@@ -270,63 +259,4 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
     axes.set_title(f"nearer to 0 in {falls} of {len(labels)} labels", loc="left", fontsize=7)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return figure
-
-
-@styled
-def translation_history(history, iterations=None):
-    """Losses and other numbers of a training against the iteration.
-
-    Parameters
-    ----------
-    history : list of dict
-        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other numbers, such as
-        ``adversarial``, ``critics`` and metrics of validation spectra, which get a panel each. A row need not have all.
-    iterations : int, optional
-        Where the axes end, for a training that still runs.
-
-    Returns
-    -------
-    Figure
-    """
-    names = [
-        name for name in dict.fromkeys(key for row in history for key in row) if name != "iteration"
-    ]
-    groups = {kind: [name for name in names if name.split("_")[0] == kind] for kind in CHI2}
-    groups |= {name: [name] for name in names if name.split("_")[0] not in CHI2}
-    groups = {title: members for title, members in groups.items() if members} or {
-        "reconstruction": []
-    }
-    figure, panels = panel_grid(
-        len(groups), 1.9, header=0.1, columns=min(len(groups), 3), sharex=True
-    )
-    end = max([iterations or 1, *(row["iteration"] for row in history)])
-    for axes, (kind, members) in zip(panels, groups.items()):
-        for name in members:
-            known = [(row["iteration"], row[name]) for row in history if row.get(name) is not None]
-            domain = name.removeprefix(kind).strip("_")
-            dot = {"marker": "o", "markersize": 2.5} if len(known) < 30 else {}
-            axes.plot(
-                *zip(*known),
-                color=DOMAINS.get(domain, BLACK),
-                label=domain.replace("_", " "),
-                **dot,
-            )
-        if kind in CHI2:
-            axes.set(yscale="log", ylabel=CHI2[kind])
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
-            if any(name != kind for name in members):
-                axes.legend()
-        else:
-            title, chance = CHANCE.get(kind, (kind.replace("_", " ").capitalize(), None))
-            axes.set_ylabel(title)
-            if chance is not None:
-                axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
-                axes.legend()
-        axes.set_xlim(0, end)
-    for axes in panels[-3:]:  # the lowest of each column
-        axes.set_xlabel("Iteration")
-        axes.tick_params(labelbottom=True)
     return figure

@@ -6,9 +6,7 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
-from specnb.surveys.mock import remake
 from specnb.disentangle.model import OutsideBinsWarning
-from specnb.emulator.model import OutsideHullWarning
 from specnb.plots.editor import EditedStar, EditorFigure, edit_title
 from specnb.widgets.panel import Panel, button
 from specnb.widgets.picture import (
@@ -20,6 +18,7 @@ from specnb.widgets.picture import (
     snapped,
     windows,
 )
+from specnb.widgets.simulated import SimulatedStars
 
 MARGIN = 0.1  # of the training range that sliders go beyond it, at either end, where the decoder extrapolates
 
@@ -39,10 +38,9 @@ class LatentEditor(Panel):
     view : EditorFigure
     """
 
-    def __init__(self, model, spectra, survey, truth, emulator, mock):
+    def __init__(self, model, spectra, survey, simulator):
         super().__init__()
-        self.model, self.spectra = model, spectra
-        self.truth, self.emulator, self.mock = truth, emulator, mock
+        self.model, self.spectra, self.simulator = model, spectra, simulator
         self._labels = [survey.label(name) for name in model.labels]
         self._catalogue = model.label_array(spectra.labels)
         bounded = not model.config.bottleneck
@@ -63,7 +61,7 @@ class LatentEditor(Panel):
         self.latent = ipywidgets.FloatSlider(
             min=limits[0], max=limits[1], step=step, description="z of k"
         )
-        choices = ["nothing", "nearest star"] + ["simulator"] * (emulator is not None)
+        choices = ["nothing", "nearest star"] + ["simulator"] * (simulator is not None)
         self.compare = ipywidgets.Dropdown(options=choices, description="compare with")
         self._windows = windows(survey)
         self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
@@ -201,22 +199,10 @@ class LatentEditor(Panel):
             warnings.simplefilter("ignore", OutsideBinsWarning)  # the title says so itself
             return self.model.decode(z[None], [list(labels.values())])[0].astype(float)
 
-    def _simulate(self):
-        """The star's true spectrum with the edited labels; those that are not edited have their true values."""
-        one = slice(self.row, self.row + 1)
-        true = self.truth.labels[one].copy()
-        for name, value in self.labels.items():
-            if value != self._own[name]:
-                true[name] = value
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", OutsideHullWarning
-            )  # the training range, which is told, is the narrower
-            return remake(self.emulator, self.mock, self.truth.ids[one], true)[0]
-
     def _comparison(self, near):
         if self.compare.value == "simulator":
-            return self._simulate(), "simulator"
+            edits = {k: v for k, v in self.labels.items() if v != self._own[k]}
+            return self.simulator.edited(self.row, edits), "simulator"
         if self.compare.value == "nearest star" and near is not None:
             return np.where(self.spectra.mask[near], np.nan, self.spectra.flux[near]), str(
                 self.spectra.ids[near]
@@ -256,13 +242,8 @@ class LatentEditor(Panel):
         )
         self.view.update(self.shown, self.entry.value, self._windows[self.window.value])
         self.image.value = encode_png(self.view.pixels())
-        there = (
-            "none here"
-            if near is None
-            else "this one"
-            if near == self.row
-            else str(self.spectra.ids[near])
-        )
+        here = {None: "none here", self.row: "this one"}
+        there = here[near] if near in here else str(self.spectra.ids[near])
         return f"nearest star: {there} · "
 
 
@@ -297,16 +278,10 @@ def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> L
     """
     if not len(spectra):
         raise ValueError("there are no spectra: give at least one")
-    if len({truth is None, emulator is None, mock is None}) > 1:
-        raise ValueError(
-            "the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none"
-        )
     if truth is not None and not np.array_equal(truth.ids, spectra.ids):
         raise ValueError(
             f"the {len(truth)} true spectra are not of these {len(spectra)} stars: give the same rows"
         )
-    if truth is not None and not np.allclose(
-        remake(emulator, mock, truth.ids[:1], truth.labels[:1]), truth.flux[:1], atol=1e-5
-    ):
-        raise ValueError("emulator and mock do not give these true spectra: pass those that did")
-    return LatentEditor(model, spectra, survey, truth, emulator, mock)
+    given = any(part is not None for part in (truth, emulator, mock))
+    simulator = SimulatedStars(truth, emulator, mock) if given else None
+    return LatentEditor(model, spectra, survey, simulator)

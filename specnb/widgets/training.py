@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from specnb.core.labels import label_array
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
-from specnb.evaluate.probes import probe
-from specnb.core.labels import label_array
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import train
+from specnb.evaluate.probes import probe
 from specnb.plots.history import training_history
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import figure_png, slider_grid

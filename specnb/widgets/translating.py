@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from specnb.plots.history import translation_history
 from specnb.plots.translated import compared_spectra
-from specnb.plots.translation import translation_history
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import TrainingPanel
