@@ -7,7 +7,7 @@ from matplotlib.text import Text
 from specnb.emulator.accuracy import derivative_pairs
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
 from specnb.simulator.features import features, line_markers
-from specnb.plots import hband
+from specnb.plots import detectors as on_detectors
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.style import COLUMN, PAGE, group_colors
 from specnb.simulator.responses import load_responses
@@ -53,10 +53,10 @@ def test_figures_are_legible_at_page_width(found):
     gap = domain_gap(spectra, np.stack([FLUX, 0.99 * FLUX]))
     pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
     figures = {
-        "tour": hband.tour(APOGEE, FLUX, found),
-        "fit": hband.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
-        "gap": hband.domain_gap(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
-        "derivatives": hband.derivatives(
+        "tour": on_detectors.tour(APOGEE, FLUX, found),
+        "fit": on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
+        "gap": on_detectors.domain_gap(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
+        "derivatives": on_detectors.derivatives(
             APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
         ),
         "explorer": ExplorerFigure(EMULATOR, {"mg_fe": 0.2}, gradient="mg_fe").figure,
@@ -74,7 +74,7 @@ def test_figures_are_legible_at_page_width(found):
 
 
 def test_tour_colours_features_by_group(found):
-    figure = hband.tour(APOGEE, FLUX, found)
+    figure = on_detectors.tour(APOGEE, FLUX, found)
     assert len(figure.axes) == len(PARTS)
     clean = found[found["share"] > 0.5]
     magnesium = clean[clean["element"] == "Mg"]
@@ -92,7 +92,7 @@ def test_tour_colours_features_by_group(found):
 
 
 def test_best_fit_shows_residuals_of_good_pixels_only():
-    figure = hband.best_fit(APOGEE.pixels, *star(), FLUX, "a star")
+    figure = on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star")
     assert any("rms 2.00 σ over 7,114 pixels" in text for text in texts(figure))
     tops, bottoms = figure.axes[::2], figure.axes[1::2]
     for part, top, bottom in zip(PARTS, tops, bottoms):
@@ -106,7 +106,7 @@ def test_best_fit_shows_residuals_of_good_pixels_only():
         assert residual[~bad] == pytest.approx(2.0)
         assert top.get_xlim() == bottom.get_xlim() == tuple(APOGEE.pixels[part][[0, -1]])
     nothing = np.ones(len(FLUX), dtype=bool)
-    hband.best_fit(
+    on_detectors.best_fit(
         APOGEE.pixels, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
     ).draw_without_rendering()
 
@@ -116,7 +116,7 @@ def test_derivatives_state_the_correlation_over_all_pixels():
     rng = np.random.default_rng(1)
     truth = pairs["mg_fe"][0]
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
-    figure = hband.derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
+    figure = on_detectors.derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
         f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}",

@@ -29,7 +29,6 @@ REFERENCE = {
     "fraction": 0.3,
     "noise": 1.0,
 }  # from which a column of panels departs in one quantity; and most n_stars
-MEDIAN_SNR = 130.0  # of the stars with noise 1, by `specnb.surveys.apogee.stars`
 QUANTITIES = {
     "fraction": "Fraction of features hidden",
     "noise": "Median S/N",
@@ -49,7 +48,7 @@ MARKS = {
 
 
 @styled
-def score_figure(table):
+def score_figure(table, median_snr: float = 130.0):
     """Scores against the fraction hidden, the noise and the number of stars, each with the others at the reference.
 
     Parameters
@@ -57,6 +56,8 @@ def score_figure(table):
     table : Table
         One row for each model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``, ``n_stars``, ``seed``; and the
         keys of `specnb.missing.scores.summary`. The reference is `REFERENCE` and the most common ``n_stars``.
+    median_snr : float
+        Median S/N of the stars with noise 1.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def score_figure(table):
                 f"the table has no row with {wanted} and most other settings alike: add the reference"
             )
         x = np.asarray(rows[quantity], dtype=float)
-        x = MEDIAN_SNR / x if quantity == "noise" else x
+        x = median_snr / x if quantity == "noise" else x
         for axes, score in zip(column, SCORES):
             for name in MODELS:
                 own = np.asarray(rows["model"]) == name

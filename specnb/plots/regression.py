@@ -62,7 +62,7 @@ def mae_bars(table, floor=None):
     Parameters
     ----------
     table : Table
-        From `specnb.disentangle.regress.compare`, with "spectra" among the representations.
+        From `specnb.disentangle.table1.compare`, with "spectra" among the representations.
     floor : mapping of str to float, optional
         For each label, the least error that is possible, as with a perfect prediction against a noisy catalogue.
 

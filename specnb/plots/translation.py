@@ -204,7 +204,7 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     Parameters
     ----------
     table : Table
-        Of `specnb.fitting.residuals.label_errors`.
+        Of `specnb.fitting.label_errors.label_errors`.
     fits : (str, str)
         Names of two fits in it, before and after.
     unit : "median_error" or "scatter"

@@ -177,7 +177,7 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
     experiment : specnb.missing.experiment.Experiment
         Coloured bands mark what its own star lacks, whichever star is shown.
     model : Emulator
-        Of the observed domain, such as `specnb.translate.model.translated_emulator` of ``experiment.synthetic``.
+        Of the observed domain, such as `specnb.translate.translation.translated_emulator` of ``experiment.synthetic``.
     labels : sequence of str, optional
         Labels of the star that have a slider; by default those that change the spectrum everywhere, see
         `Survey.everywhere`. All other labels are those of the experiment's star.
