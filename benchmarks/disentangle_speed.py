@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from astropy.table import Table
 
+from specnb.core.spectra import Spectra
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.train import DisentangleTraining
-from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 PAPER = 51_444  # its training spectra

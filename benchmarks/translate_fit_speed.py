@@ -36,17 +36,25 @@ def main():
     parser.add_argument("band", nargs="?", choices=SIZES, default="rvs")
     parser.add_argument("--stars", type=int, default=16, help="that LBFGS fits")
     parser.add_argument("--sizes", type=int, nargs="+", help="stars that ours fits")
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, multiprocessing.cpu_count()}))
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=sorted({1, multiprocessing.cpu_count()})
+    )
     args = parser.parse_args()
     sizes, emulator = args.sizes or SIZES[args.band], specnb.load_emulator(args.band)
-    chain = translated_emulator(emulator, load_translator(args.band))
-    stars, _ = unseen_stars(emulator, args.band, max(*sizes, args.stars))
-    print("threads   fit                                stars   stars/s   evaluations   median χ²_red   within 1")
+    chain = translated_emulator(emulator, load_translator(f"{args.band}-mock"))
+    stars, _ = unseen_stars(emulator, max(*sizes, args.stars))
+    print(
+        "threads   fit                                stars   stars/s   evaluations   median χ²_red   within 1"
+    )
     for threads in args.threads:
         compare(stars, chain, sizes, args.stars, threads)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as child:  # making the stars takes memory too
+    with ProcessPoolExecutor(
+        1, multiprocessing.get_context("spawn")
+    ) as child:  # making the stars takes memory too
         before, most = child.submit(memory, args.band, stars).result()
-    print(f"peak memory of ours with {len(stars)} stars {most:.2f} GB; before the fit {before:.2f} GB")
+    print(
+        f"peak memory of ours with {len(stars)} stars {most:.2f} GB; before the fit {before:.2f} GB"
+    )
 
 
 def compare(stars, chain, sizes, n, threads):
@@ -59,16 +67,27 @@ def compare(stars, chain, sizes, n, threads):
         problem = Problem(stars[:n], chain, dtype)
         for start, labels in problem.starts.items():
             theirs[f"{variant} from the {start}"] = rate(n, problem.fit, labels, tolerance)
-    labels = [np.column_stack([fit[name] for name in chain.labels]), *(found for _, (found, _) in theirs.values())]
+    labels = [
+        np.column_stack([fit[name] for name in chain.labels]),
+        *(found for _, (found, _) in theirs.values()),
+    ]
     minima = np.array([problem.chi2(each) for each in labels])
     median = np.nanmedian(minima / problem.n_free, axis=1)
-    within = (minima < np.nanmin(minima, axis=0) + 1).mean(axis=1)  # a star without fit, NaN, is not
+    within = (minima < np.nanmin(minima, axis=0) + 1).mean(
+        axis=1
+    )  # a star without fit, NaN, is not
     for size, fitted in zip(sizes, rates):
-        print(f"{threads:7d}   {'ours':32}{size:8d}{fitted:10.2f}{'':14}{median[0]:16.4f}{within[0]:11.2f}")
+        print(
+            f"{threads:7d}   {'ours':32}{size:8d}{fitted:10.2f}{'':14}{median[0]:16.4f}{within[0]:11.2f}"
+        )
     for k, (name, (fitted, (_, evaluations))) in enumerate(theirs.items(), start=1):
-        print(f"{threads:7d}   {name:32}{n:8d}{fitted:10.3f}{evaluations:14.0f}{median[k]:16.4f}{within[k]:11.2f}")
+        print(
+            f"{threads:7d}   {name:32}{n:8d}{fitted:10.3f}{evaluations:14.0f}{median[k]:16.4f}{within[k]:11.2f}"
+        )
     for variant in VARIANTS:
-        best = max(fitted for name, (fitted, _) in theirs.items() if name.startswith(f"{variant} from"))
+        best = max(
+            fitted for name, (fitted, _) in theirs.items() if name.startswith(f"{variant} from")
+        )
         print(f"{threads:7d}   ours / {variant}, best of each: {max(rates) / best:.1f}", flush=True)
 
 
@@ -84,23 +103,36 @@ class Problem:
     def __init__(self, stars, chain, dtype):
         self.model = ForwardModel(deepcopy(chain).to(dtype=dtype), CONFIG.continuum_order, None, ())
         self.flux, self.ivar = (self.model.tensor(array) for array in (stars.flux, stars.ivar))
-        self.centre, self.half = map(self.model.tensor, ((chain.high + chain.low) / 2, (chain.high - chain.low) / 2))
+        self.centre, self.half = map(
+            self.model.tensor, ((chain.high + chain.low) / 2, (chain.high - chain.low) / 2)
+        )
         self.n_free = (self.ivar > 0).sum(dim=1).numpy() - len(chain.labels)
         nearest = self.model.nearest(self.flux, self.ivar, self.model.library(CONFIG.start_spectra))
         self.starts = {"library": nearest, "middle": self.centre.expand_as(nearest)}
 
     @torch.no_grad()
     def chi2(self, labels):
-        return (self.ivar * (self.flux - self.model.flux(self.model.tensor(labels))).double() ** 2).sum(dim=1).numpy()
+        return (
+            (self.ivar * (self.flux - self.model.flux(self.model.tensor(labels))).double() ** 2)
+            .sum(dim=1)
+            .numpy()
+        )
 
     def fit(self, starts, tolerance):
         """Labels of the stars, fitted one at a time, and mean number of evaluations of χ² and its gradient."""
-        labels, counts = zip(*(self._fit(*star, tolerance) for star in zip(self.flux, self.ivar, self.n_free, starts)))
+        labels, counts = zip(
+            *(
+                self._fit(*star, tolerance)
+                for star in zip(self.flux, self.ivar, self.n_free, starts)
+            )
+        )
         return np.array(labels), np.mean(counts)
 
     def _fit(self, flux, ivar, n_free, start, tolerance):
         angle = torch.arcsin((start - self.centre) / self.half).requires_grad_(True)
-        optimiser = torch.optim.LBFGS([angle], line_search_fn="strong_wolfe", tolerance_change=tolerance, **END)
+        optimiser = torch.optim.LBFGS(
+            [angle], line_search_fn="strong_wolfe", tolerance_change=tolerance, **END
+        )
 
         def closure():
             optimiser.zero_grad()
@@ -110,12 +142,17 @@ class Problem:
             return loss
 
         optimiser.step(closure)
-        return (self.centre + self.half * angle.sin()).detach().numpy(), optimiser.state[angle]["func_evals"]
+        return (self.centre + self.half * angle.sin()).detach().numpy(), optimiser.state[angle][
+            "func_evals"
+        ]
 
 
 def memory(band, stars):
     """Peak memory in GB of a process before it fits any star (modules, spectra, library) and after."""
-    chain, peaks = translated_emulator(specnb.load_emulator(band), load_translator(band)), []
+    chain, peaks = (
+        translated_emulator(specnb.load_emulator(band), load_translator(f"{band}-mock")),
+        [],
+    )
     for some in (stars[:0], stars):
         specnb.fit_labels(some, chain, CONFIG)
         peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)

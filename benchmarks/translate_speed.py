@@ -16,18 +16,22 @@ import torch
 
 import specnb
 from specnb.fitting.pulls import interior_stars
-from specnb.translate import CONFIGS, PAPER
+from specnb.surveys import SURVEYS
+from specnb.translate import PAPER, TranslateConfig
 from specnb.translate.domains import STARS, true_labels
 from specnb.translate.train import REPORTS, WATCHED, TranslateTraining
 
-CASES = [("rvs", CONFIGS["rvs"]), ("apogee", CONFIGS["apogee"]), ("rvs", PAPER), ("apogee", PAPER)]
+CASES = [(name, TranslateConfig.for_survey(survey)) for name, survey in SURVEYS.items()]
+CASES += [(name, PAPER) for name in SURVEYS]
 FEW = 64  # watched spectra of the report that is timed
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count()}))
-    parser.add_argument("--steps", type=int, default=10, help="timed; of perceptrons ten times as many")
+    parser.add_argument(
+        "--steps", type=int, default=10, help="timed; of perceptrons ten times as many"
+    )
     args = parser.parse_args()
     print("threads   networks   pixels   parameters   of critics   batch   s/step   ms/spectrum     steps   report / s   "
           "hours")  # fmt: skip
@@ -38,7 +42,9 @@ def main():
             step = median(trainer.step, args.steps * (10 if config.kind == "mlp" else 1))
             report = whole_report(trainer)
             hours = (config.iterations * step + REPORTS * report) / 3600
-            everything, critics = map(size, (trainer.model.networks, trainer.model.networks.critics))
+            everything, critics = map(
+                size, (trainer.model.networks, trainer.model.networks.critics)
+            )
             print(f"{threads:7d}   {config.kind:8}{len(trainer.model.wavelength):9d}{everything:13,d}{critics:13,d}"
                   f"{config.batch:8d}{step:9.4f}{1e3 * step / config.batch:14.3f}{config.iterations:10,d}{report:13.2f}"
                   f"{hours:8.2f}", flush=True)  # fmt: skip

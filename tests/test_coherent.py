@@ -1,23 +1,25 @@
 """Wavelengths where stars and physics disagree coherently: known ones are found, and nothing else is."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 from astropy.table import Table
 
 import specnb
-from specnb.simulator.features import ELEMENTS
-from specnb.plots.disagreements import disagreements as draw
 from specnb.core.paths import data_folder
-from specnb.surveys.archive import real_spectra
-from specnb.surveys.rvs.lines import CA_II_TRIPLET
-from specnb.missing.coherent import KINDS, coherence, disagreements, robust_fit
-from specnb.surveys.rvs.mock import RvsMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.simulator.responses import RESPONSES, RVS_RESPONSES, RVS_STARS, load_responses
 from specnb.core.spectra import Spectra
-from specnb.surveys.rvs.pixels import RVS_PIXELS
 from specnb.core.wavelength import vacuum_from_air
+from specnb.missing.coherent import KINDS, STARS, coherence, disagreements, robust_fit
+from specnb.plots.disagreements import disagreements as draw
+from specnb.simulator.responses import IRON, load_responses
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.lines import CA_II_TRIPLET
+from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 SILICON, TITANIUM = (float(vacuum_from_air(air)) for air in (8556.78, 8682.98))  # vacuum Å
 MISSING = 8605.0  # vacuum Å, where spectra of FGK stars are empty
@@ -51,7 +53,13 @@ def wrong(clean, emulator):
 def flat(n, noise=0.01, seed=1):
     """Stars without lines, and a model that is right."""
     flux = 1 + noise * np.random.default_rng(seed).normal(size=(n, 800))
-    return Spectra(RVS_PIXELS, flux, np.full((n, 800), noise), np.zeros((n, 800), bool), np.arange(n).astype(str))
+    return Spectra(
+        RVS_PIXELS,
+        flux,
+        np.full((n, 800), noise),
+        np.zeros((n, 800), bool),
+        np.arange(n).astype(str),
+    )
 
 
 def test_a_right_model_disagrees_nowhere(clean, emulator):
@@ -68,7 +76,9 @@ def test_a_line_too_strong_and_a_missing_one_are_found_and_nothing_else(wrong):
     assert list(found["wavelength"]) == pytest.approx([SILICON, MISSING], abs=0.3)
     assert list(found["kind"]) == list(KINDS)
     assert list(found["excess"]) == pytest.approx([0.05, -0.06], abs=0.01)
-    assert np.all(found["first"] <= found["wavelength"]) and np.all(found["wavelength"] <= found["last"])
+    assert np.all(found["first"] <= found["wavelength"]) and np.all(
+        found["wavelength"] <= found["last"]
+    )
     assert np.all(found["last"] - found["first"] < 3.0)
     assert np.all(found["stars"] == 30) and np.all(found["agree"] > 15) and not found["edge"].any()
     assert found["model_depth"][0] > 0.05 and found["model_depth"][1] < 0.02
@@ -83,10 +93,16 @@ def test_other_lines_name_their_elements(clean, emulator):
     found = disagreements(changed(clean, line(TITANIUM, 0.04) + line(CA_II_TRIPLET[1], 0.1)), flux)
     by_element = {row["candidates"].split()[0]: row for row in found}
     assert by_element["Ti"]["wavelength"] == pytest.approx(TITANIUM, abs=0.3)
-    assert by_element["Ca"]["known"].startswith("Ca II 8544, core") and by_element["Ti"]["known"] == ""
-    in_dwarfs = disagreements(changed(clean, line(TITANIUM, 0.04)), flux, [load_responses("rvs", "sun")])
+    assert (
+        by_element["Ca"]["known"].startswith("Ca II 8544, core") and by_element["Ti"]["known"] == ""
+    )
+    in_dwarfs = disagreements(
+        changed(clean, line(TITANIUM, 0.04)), flux, [load_responses(RVS, "sun")]
+    )
     both = float(by_element["Ti"]["candidates"].split(",")[0].split()[1])
-    assert len(in_dwarfs) == 1 and float(in_dwarfs["candidates"][0].split(",")[0].split()[1]) > both  # no CN there
+    assert (
+        len(in_dwarfs) == 1 and float(in_dwarfs["candidates"][0].split(",")[0].split()[1]) > both
+    )  # no CN there
 
 
 def test_no_star_makes_a_row_alone_and_bad_pixels_do_not_count():
@@ -111,12 +127,19 @@ def test_model_errors_that_stars_share_are_no_lines():
     pixels = coherence(stars, np.ones((50, 800)))
     assert np.abs(pixels["significance"]).max() < 4.5  # not 0.03 / 0.005 x sqrt(50) = 42
     assert np.median(pixels["error"]) == pytest.approx(0.03, rel=0.1)
-    assert coherence(changed(stars, line(8600.0, 0.4)), np.ones((50, 800)))["significance"].max() > 10
+    assert (
+        coherence(changed(stars, line(8600.0, 0.4)), np.ones((50, 800)))["significance"].max() > 10
+    )
 
 
 def test_rows_near_the_ends_are_flagged():
-    found = disagreements(changed(flat(5), line(8461.0, 0.1) + line(8560.0, 0.1)), np.ones((5, 800)))
-    assert sorted(zip(found["wavelength"].round(), found["edge"])) == [(8461.0, True), (8560.0, False)]
+    found = disagreements(
+        changed(flat(5), line(8461.0, 0.1) + line(8560.0, 0.1)), np.ones((5, 800))
+    )
+    assert sorted(zip(found["wavelength"].round(), found["edge"])) == [
+        (8461.0, True),
+        (8560.0, False),
+    ]
 
 
 def test_what_cannot_be_compared_is_said(clean, emulator):
@@ -130,7 +153,11 @@ def test_what_cannot_be_compared_is_said(clean, emulator):
     failed[1:] = np.nan
     with pytest.raises(ValueError, match="1 of 30 stars"):
         disagreements(clean, failed)
-    half = Spectra(RVS_PIXELS[:400], *(a[:, :400] for a in (clean.flux, clean.flux_error, clean.mask)), clean.ids)
+    half = Spectra(
+        RVS_PIXELS[:400],
+        *(a[:, :400] for a in (clean.flux, clean.flux_error, clean.mask)),
+        clean.ids,
+    )
     with pytest.raises(ValueError, match="800 pixels, spectra 400"):
         disagreements(half, np.ones((30, 400)))
 
@@ -147,11 +174,16 @@ def test_the_figure_marks_the_runs(wrong):
         draw(stars, flux[:2], pixels, found)
 
 
-@pytest.mark.parametrize("star", RVS_STARS)
+@pytest.mark.parametrize("star", STARS)
 def test_responses_of_the_rvs_are_lines_of_their_elements(star):
-    responses = load_responses("rvs", star)
+    responses = load_responses(RVS, star)
     assert {"C", "N", "O", "Mg", "Si", "Ca", "Ti", "Cr", "Mn", "Fe", "Ni"} < set(responses.elements)
-    known = {"Ca": CA_II_TRIPLET[1], "Si": SILICON, "Ti": TITANIUM, "Fe": float(vacuum_from_air(8688.62))}
+    known = {
+        "Ca": CA_II_TRIPLET[1],
+        "Si": SILICON,
+        "Ti": TITANIUM,
+        "Fe": float(vacuum_from_air(8688.62)),
+    }
     for element, at in known.items():
         falls = {other: -responses.raised(name, 6.0) for other, name in responses.elements.items()}
         near = np.abs(RVS_PIXELS - at) < 0.5
@@ -162,48 +194,56 @@ def test_responses_of_the_rvs_are_lines_of_their_elements(star):
 
 
 def test_elements_that_change_neither_star_are_left_out():
-    stars = [load_responses("rvs", star) for star in RVS_STARS]
+    stars = [load_responses(RVS, star) for star in STARS]
     assert stars[0].elements == stars[1].elements
     for name in stars[0].steps:
         assert max(np.abs(star.steps[name][1] - star.reference).max() for star in stars) > 1e-4
 
 
 def test_the_emulator_answers_as_the_responses(emulator):
-    for star in RVS_STARS:
-        responses = load_responses("rvs", star)
+    for star in STARS:
+        responses = load_responses(RVS, star)
         own = emulator([[*responses.star.values(), 6.0]])[0]
-        simulated = responses.band.observe(responses.wavelength, responses.reference[None], np.full(1, 6.0))[0]
+        simulated = responses.survey.observe(
+            responses.wavelength, responses.reference[None], np.full(1, 6.0)
+        )[0]
         assert np.abs(own - simulated).mean() < 0.003
 
 
-def test_responses_are_read_by_band_or_path(tmp_path):
-    apogee = load_responses()
-    assert apogee.elements == ELEMENTS and apogee.band.name == "apogee"
-    assert load_responses(RESPONSES).steps.keys() == apogee.steps.keys()
-    assert load_responses(RVS_RESPONSES, "sun").star["teff"] == 5772
+def test_responses_are_read_by_survey_or_path(tmp_path):
+    apogee = load_responses(APOGEE)
+    assert apogee.elements == APOGEE.elements | {"Fe": IRON} and apogee.survey is APOGEE
+    assert load_responses(APOGEE, path=APOGEE.responses_path).steps.keys() == apogee.steps.keys()
+    assert load_responses(RVS, "sun", RVS.responses_path).star["teff"] == 5772
     for star in (None, "procyon"):
         with pytest.raises(ValueError, match="'giant' or 'sun'"):
-            load_responses("rvs", star)
+            load_responses(RVS, star)
     with pytest.raises(ValueError, match="give None"):
-        load_responses("apogee", "sun")
+        load_responses(APOGEE, "sun")
     with pytest.raises(OSError, match="not a whole file"):
-        load_responses("galah")
+        load_responses(replace(APOGEE, name="galah"))
+    with pytest.raises(ValueError, match="apogee has teff, logg, vmicro, c_fe"):
+        load_responses(APOGEE, "sun", RVS.responses_path)
     with h5py.File(tmp_path / "empty.h5", "w"):
         pass
     with pytest.raises(OSError, match="not a whole file"):
-        load_responses(tmp_path / "empty.h5")
+        load_responses(APOGEE, path=tmp_path / "empty.h5")
 
 
-@pytest.mark.skipif(not (data_folder() / "gaia_rvs").is_dir(), reason="no real spectra: set SPECNB_DATA")
+@pytest.mark.skipif(
+    not (data_folder() / "gaia_rvs").is_dir(), reason="no real spectra: set SPECNB_DATA"
+)
 def test_real_stars_show_the_false_line(emulator):
-    stars, _ = real_stars()
+    stars, _ = real_spectra(RVS)
     _, flux = robust_fit(stars, emulator)
     found, pixels = disagreements(stars, flux), coherence(stars, flux)
     assert isinstance(found, Table)
     first = found[0]
     assert first["wavelength"] == pytest.approx(8634.0, abs=0.6) and first["excess"] > 0.08
     assert first["significance"] > 10 and first["kind"] == KINDS[0]
-    assert first["agree"] == first["stars"] == 3 and first["candidates"].startswith("C 0.")  # lines of CH
+    assert first["agree"] == first["stars"] == 3 and first["candidates"].startswith(
+        "C 0."
+    )  # lines of CH
     assert sum("core" in known for known in found["known"]) >= 3  # Ca II, which is not in LTE
     blend = np.abs(pixels["wavelength"] - 8504.3) < 0.5
     assert pixels["significance"][blend].max() > 3.5

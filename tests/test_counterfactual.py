@@ -4,15 +4,19 @@ from astropy.table import Table
 from matplotlib.text import Text
 from stand_in import StandIn
 
-from specnb.surveys.rvs import mock
 from specnb.disentangle import DisentangleConfig, counterfactual, train
-from specnb.disentangle.counterfactual import EDITS, counterfactual_changes, counterfactual_errors, true_change
+from specnb.disentangle.counterfactual import (
+    counterfactual_changes,
+    counterfactual_errors,
+    true_change,
+)
 from specnb.core.labels import label_array
-from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
 from specnb.plots import counterfactual as figures
 from specnb.plots.style import COLUMN, PAGE
-from specnb.surveys.rvs.mock import RvsMockConfig, remake
-from specnb.surveys.mock import make_mock
+from specnb.surveys import RVS
+from specnb.surveys.mock import make_mock, remake
+from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
+from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 EMULATOR = StandIn()
@@ -26,7 +30,7 @@ class Oracle:
     Its change is `slope` times the true one, and its spectra are too bright by `offset`.
     """
 
-    labels = tuple(EDITS)
+    labels = tuple(RVS.edits)
 
     def __init__(self, slope=1.0, offset=0.0, low=-np.inf):
         self.slope, self.offset, self.low = slope, offset, low
@@ -42,7 +46,9 @@ class Oracle:
 
     def decode(self, z, values):
         stars = TRUTH.labels[z[:, 0]]
-        for name, error in zip(self.labels, (values - self.label_array(OBSERVED.labels[z[:, 0]])).T):
+        for name, error in zip(
+            self.labels, (values - self.label_array(OBSERVED.labels[z[:, 0]])).T
+        ):
             stars[name] = stars[name] + error
         flux = remake(EMULATOR, CONFIG, TRUTH.ids[z[:, 0]], stars)
         original = TRUTH.flux[z[:, 0]]
@@ -50,10 +56,12 @@ class Oracle:
 
 
 def test_same_labels_give_the_same_spectra_in_any_order_and_batch(monkeypatch):
-    monkeypatch.setattr(mock._batches, "__defaults__", (7,))
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 7)
     _, truth = make_mock(EMULATOR, CONFIG)
     some = np.array([40, 3, 21])
-    assert remake(EMULATOR, CONFIG, truth.ids[some], truth.labels[some]) == pytest.approx(truth.flux[some], abs=1e-6)
+    assert remake(EMULATOR, CONFIG, truth.ids[some], truth.labels[some]) == pytest.approx(
+        truth.flux[some], abs=1e-6
+    )
 
 
 def test_an_edited_star_keeps_its_continuum_and_its_interstellar_band():
@@ -64,10 +72,15 @@ def test_an_edited_star_keeps_its_continuum_and_its_interstellar_band():
     assert edited["m_h"] - truth.labels["m_h"] == pytest.approx(0.3)
     before, after = (
         np.float64(flux) / EMULATOR(label_array(labels, EMULATOR.labels))
-        for flux, labels in ((truth.flux, truth.labels), (remake(EMULATOR, config, truth.ids, edited), edited))
+        for flux, labels in (
+            (truth.flux, truth.labels),
+            (remake(EMULATOR, config, truth.ids, edited), edited),
+        )
     )
     assert after == pytest.approx(before, abs=2e-6)
-    assert np.std(before, axis=0).min() > 0.005  # the stars' own continua, which the edit might have drawn anew
+    assert (
+        np.std(before, axis=0).min() > 0.005
+    )  # the stars' own continua, which the edit might have drawn anew
     band = np.argmin(np.abs(RVS_PIXELS - INTERSTELLAR_BAND[0]))
     assert np.std(before[:, band] - before[:, band - 20]) > 0.05
 
@@ -83,14 +96,22 @@ def test_true_change_is_that_of_the_simulator():
 
 def test_errors_of_decoders_that_are_right_deaf_and_halfway(monkeypatch):
     monkeypatch.setattr(counterfactual, "BATCH", 20)
-    models = {"right": Oracle(), "deaf": Oracle(slope=0.0), "halfway": Oracle(slope=0.5, offset=0.003)}
+    models = {
+        "right": Oracle(),
+        "deaf": Oracle(slope=0.0),
+        "halfway": Oracle(slope=0.5, offset=0.003),
+    }
     table = counterfactual_errors(models, OBSERVED, TRUTH, EMULATOR, CONFIG)
     assert len(table) == 3 * 4 * 2
-    assert set(zip(table["label"], table["step"])) == {(k, s * v) for k, v in EDITS.items() for s in (1, -1)}
+    assert set(zip(table["label"], table["step"])) == {
+        (k, s * v) for k, v in RVS.edits.items() for s in (1, -1)
+    }
     assert table["stars"].min() > 20
     right, deaf, halfway = (table[table["model"] == name] for name in models)
     for name in ("stars", "change"):
-        assert np.array_equal(right[name], deaf[name]) and np.array_equal(right[name], halfway[name])
+        assert np.array_equal(right[name], deaf[name]) and np.array_equal(
+            right[name], halfway[name]
+        )
     assert right["change"].min() > 3e-4
     for rows, slope in ((right, 1.0), (deaf, 0.0), (halfway, 0.5)):
         assert rows["slope"] == pytest.approx(slope, abs=1e-3)
@@ -108,8 +129,12 @@ def test_stars_that_an_edit_takes_out_of_range_are_left_out():
     assert 0 < hull.sum() < len(TRUTH)
     assert table["stars"][0] == hull.sum() and table["left_out"][0] == (~hull).sum()
 
-    both = hull & (np.asarray(OBSERVED.labels["m_h"]) + 0.3 >= 0.1)  # the strictest of the models rules
-    table = counterfactual_errors({"a": Oracle(), "b": Oracle(low=0.1)}, OBSERVED, TRUTH, EMULATOR, CONFIG, edits)
+    both = hull & (
+        np.asarray(OBSERVED.labels["m_h"]) + 0.3 >= 0.1
+    )  # the strictest of the models rules
+    table = counterfactual_errors(
+        {"a": Oracle(), "b": Oracle(low=0.1)}, OBSERVED, TRUTH, EMULATOR, CONFIG, edits
+    )
     assert 0 < both.sum() < hull.sum()
     assert (table["stars"][:2] == both.sum()).all()
 
@@ -120,22 +145,28 @@ def test_stars_that_an_edit_takes_out_of_range_are_left_out():
 def test_a_trained_autoencoder_is_judged():
     config = DisentangleConfig(hidden=(8,), latent=3, epochs=2, batch=16, device="cpu")
     model = train(OBSERVED[:36], config, progress=False)
-    table = counterfactual_errors({"plain": model}, OBSERVED[36:], TRUTH[36:], EMULATOR, CONFIG, {"teff": 200.0})
+    table = counterfactual_errors(
+        {"plain": model}, OBSERVED[36:], TRUTH[36:], EMULATOR, CONFIG, {"teff": 200.0}
+    )
     assert table["stars"].min() > 3
     z, values = model.encode(OBSERVED[36:]), model.label_array(OBSERVED.labels[36:])
     reconstruction = np.sqrt(np.mean((model.decode(z, values) - TRUTH.flux[36:]) ** 2))
     assert table["reconstruction"] == pytest.approx(reconstruction, rel=0.3)
     star = np.flatnonzero(model.inside(model.label_array(OBSERVED.labels) + [200.0, 0, 0, 0]))[0]
     one = slice(star, star + 1)
-    change = counterfactual_changes({"plain": model}, OBSERVED[one], TRUTH[one], EMULATOR, CONFIG, {"teff": 200.0})
+    change = counterfactual_changes(
+        {"plain": model}, OBSERVED[one], TRUTH[one], EMULATOR, CONFIG, {"teff": 200.0}
+    )
     z, values = model.encode(OBSERVED[one]), model.label_array(OBSERVED.labels[one])
     expected = model.decode(z, values + [200.0, 0, 0, 0]) - model.decode(z, values)
     assert change["teff"]["plain"] == pytest.approx(expected[0])
-    assert change["teff"]["truth"] == pytest.approx(true_change(TRUTH[one], EMULATOR, CONFIG, "teff", 200.0)[0])
+    assert change["teff"]["truth"] == pytest.approx(
+        true_change(TRUTH[one], EMULATOR, CONFIG, "teff", 200.0)[0]
+    )
 
 
 def test_errors_name_the_remedy():
-    def errors(observed=OBSERVED, truth=TRUTH, config=CONFIG, edits=EDITS, models=None):
+    def errors(observed=OBSERVED, truth=TRUTH, config=CONFIG, edits=RVS.edits, models=None):
         models = {"a": Oracle()} if models is None else models
         return counterfactual_errors(models, observed, truth, EMULATOR, config, edits)
 
@@ -158,7 +189,9 @@ def test_errors_name_the_remedy():
     with pytest.raises(ValueError, match="48 stars: give one"):
         counterfactual_changes({"a": Oracle()}, OBSERVED, TRUTH, EMULATOR, CONFIG)
     with pytest.raises(ValueError, match=r"m_h \+9 takes star mock-0000000 out of the range"):
-        counterfactual_changes({"a": Oracle()}, OBSERVED[:1], TRUTH[:1], EMULATOR, CONFIG, {"m_h": 9.0})
+        counterfactual_changes(
+            {"a": Oracle()}, OBSERVED[:1], TRUTH[:1], EMULATOR, CONFIG, {"m_h": 9.0}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -166,17 +199,27 @@ def changes():
     models = {"plain": Oracle(slope=0.3), "disentangled": Oracle(slope=0.9)}
     star = np.flatnonzero(np.abs(TRUTH.labels["m_h"]) < 0.1)[0]
     one = slice(star, star + 1)
-    return counterfactual_changes(models, OBSERVED[one], TRUTH[one], EMULATOR, CONFIG, {"teff": 100.0, "m_h": -0.3})
+    return counterfactual_changes(
+        models, OBSERVED[one], TRUTH[one], EMULATOR, CONFIG, {"teff": 100.0, "m_h": -0.3}
+    )
 
 
 def test_spectra_figure_shows_changes_and_their_errors(changes):
-    figure = figures.counterfactual_spectra(RVS_PIXELS, changes, {"teff": 100.0, "m_h": -0.3}, window=None)
+    figure = figures.counterfactual_spectra(
+        RVS_PIXELS, changes, {"teff": 100.0, "m_h": -0.3}, window=None
+    )
     figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == PAGE
-    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    sizes = [
+        text.get_fontsize()
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible()
+    ]
     assert len(sizes) > 10 and min(sizes) >= 7
     bottom = figure.axes[2]
-    shown = {line.get_label(): line.get_ydata() for line in bottom.lines if len(line.get_xdata()) == 800}
+    shown = {
+        line.get_label(): line.get_ydata() for line in bottom.lines if len(line.get_xdata()) == 800
+    }
     assert set(shown) == {"plain", "disentangled"}
     assert shown["plain"] == pytest.approx(changes["teff"]["plain"] - changes["teff"]["truth"])
     assert [axes.get_title().split("\n")[1] for axes in figure.axes[:2]] == ["+100 K", "−0.3 dex"]
@@ -187,12 +230,16 @@ def test_spectra_figure_shows_changes_and_their_errors(changes):
 
 def test_errors_figure_shows_every_row():
     models = {"plain": Oracle(slope=0.3), "disentangled": Oracle(slope=0.9)}
-    table = counterfactual_errors(models, OBSERVED, TRUTH, EMULATOR, CONFIG, {"teff": 300.0, "m_h": 0.3})
+    table = counterfactual_errors(
+        models, OBSERVED, TRUTH, EMULATOR, CONFIG, {"teff": 300.0, "m_h": 0.3}
+    )
     figure = figures.counterfactual_errors(table)
     figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == COLUMN
     for axes, name in zip(figure.axes, ("slope", "relative")):
-        drawn = np.concatenate([line.get_ydata() for line in axes.lines if line.get_marker() in "^v"])
+        drawn = np.concatenate(
+            [line.get_ydata() for line in axes.lines if line.get_marker() in "^v"]
+        )
         assert sorted(drawn) == pytest.approx(sorted(table[name]))
         low, high = axes.get_ylim()
         assert low <= drawn.min() and drawn.max() < high and high > 1

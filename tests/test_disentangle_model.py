@@ -7,6 +7,7 @@ import torch
 from astropy.table import Table
 from torch import nn
 
+from specnb.core.spectra import Spectra
 from specnb.disentangle import DisentangleConfig, Disentangler, train
 from specnb.disentangle.model import OutsideBinsWarning
 from specnb.disentangle.losses import bin_cross_entropy
@@ -14,11 +15,17 @@ from specnb.disentangle.networks import Discriminators
 from specnb.core.labels import label_array
 from specnb.disentangle.scales import Scales
 from specnb.disentangle.train import DisentangleTraining
-from specnb.core.spectra import Spectra
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 LOW, HIGH = np.array([4000, 0.5, -2, -0.1]), np.array([7000, 5, 0.5, 0.4])
-SMALL = {"hidden": (24, 12), "latent": 5, "discriminator": (8, 6), "batch": 64, "epochs": 3, "device": "cpu"}
+SMALL = {
+    "hidden": (24, 12),
+    "latent": 5,
+    "discriminator": (8, 6),
+    "batch": 64,
+    "epochs": 3,
+    "device": "cpu",
+}
 
 
 def toy(n=200, seed=0):
@@ -31,7 +38,14 @@ def toy(n=200, seed=0):
     flux_error = random.uniform(0.005, 0.05, (n, 40))
     flux = 1.2 - 0.6 * u @ profiles + flux_error * random.normal(size=(n, 40))
     mask = random.uniform(size=(n, 40)) < 0.05
-    return Spectra(wavelength, flux, flux_error, mask, np.arange(n), Table(LOW + u * (HIGH - LOW), names=LABELS))
+    return Spectra(
+        wavelength,
+        flux,
+        flux_error,
+        mask,
+        np.arange(n),
+        Table(LOW + u * (HIGH - LOW), names=LABELS),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +60,9 @@ def model(spectra):
 
 @pytest.fixture(scope="module")
 def conditional(spectra):
-    return train(spectra, DisentangleConfig(**SMALL, lambda_range=0.02, bottleneck=1e-3), progress=False)
+    return train(
+        spectra, DisentangleConfig(**SMALL, lambda_range=0.02, bottleneck=1e-3), progress=False
+    )
 
 
 def changed(spectra, **columns):
@@ -93,9 +109,13 @@ def test_labels_outside_the_bins_fall_in_the_end_bins(spectra):
     step = (scales.label_high - scales.label_low) / 10
     beyond = [scales.label_low - 7 * step, scales.label_low, scales.label_low + 3.5 * step, scales.label_high,
               scales.label_high + 7 * step]  # fmt: skip
-    np.testing.assert_array_equal(scales.bin_index(beyond, 10), np.repeat([[0], [0], [3], [9], [9]], 4, axis=1))
+    np.testing.assert_array_equal(
+        scales.bin_index(beyond, 10), np.repeat([[0], [0], [3], [9], [9]], 4, axis=1)
+    )
     counts = np.histogram(values[:, 0], bins=10)[0]
-    np.testing.assert_array_equal(np.bincount(scales.bin_index(values, 10)[:, 0], minlength=10), counts)
+    np.testing.assert_array_equal(
+        np.bincount(scales.bin_index(values, 10)[:, 0], minlength=10), counts
+    )
 
 
 def test_validation_stars_set_no_scale_and_no_bin(spectra):
@@ -127,13 +147,17 @@ def test_save_and_load(name, spectra, tmp_path, request):
     model = request.getfixturevalue(name)
     model.save(tmp_path / "model.safetensors")
     again = Disentangler.load(tmp_path / "model.safetensors", model.config)
-    assert again.config == model.config and again.history == model.history and len(model.history) == 3
+    assert (
+        again.config == model.config and again.history == model.history and len(model.history) == 3
+    )
     np.testing.assert_array_equal(again.wavelength, model.wavelength)
     for entry, value in vars(model.scales).items():
         np.testing.assert_array_equal(getattr(again.scales, entry), value)
     lambdas = {"teff": 0.01} if name == "conditional" else None
     np.testing.assert_array_equal(again.encode(spectra, lambdas), model.encode(spectra, lambdas))
-    np.testing.assert_array_equal(again.reconstruct(spectra, lambdas), model.reconstruct(spectra, lambdas))
+    np.testing.assert_array_equal(
+        again.reconstruct(spectra, lambdas), model.reconstruct(spectra, lambdas)
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
@@ -143,7 +167,9 @@ def test_noise_on_latents_is_seeded(conditional, spectra):
     means = conditional.encode(spectra, seed=None)
     draws = np.stack([conditional.encode(spectra, seed=seed) for seed in range(50)])
     assert np.all(draws.std(axis=0) > 0)
-    np.testing.assert_array_less(np.abs(draws.mean(axis=0) - means), 5 * draws.std(axis=0) / 50**0.5)
+    np.testing.assert_array_less(
+        np.abs(draws.mean(axis=0) - means), 5 * draws.std(axis=0) / 50**0.5
+    )
     np.testing.assert_array_equal(conditional.encode(spectra, seed=None), means)
 
 
@@ -152,7 +178,9 @@ def test_lambda_is_an_input(conditional, spectra):
     np.testing.assert_array_equal(conditional.encode(spectra, {"teff": 0.0}, seed=None), z)
     assert not np.array_equal(conditional.encode(spectra, {"teff": 0.02}, seed=None), z)
     values = conditional.label_array(spectra.labels)
-    assert not np.array_equal(conditional.decode(z, values, {"m_h": -0.02}), conditional.decode(z, values))
+    assert not np.array_equal(
+        conditional.decode(z, values, {"m_h": -0.02}), conditional.decode(z, values)
+    )
 
 
 def test_decode_takes_a_catalogue_or_an_array(model, spectra):
@@ -170,7 +198,9 @@ def test_labels_act_on_the_decoder_alone_unless_they_enter_the_encoder(model, sp
     hotter = changed(spectra, teff=spectra.labels["teff"] + 500)
     np.testing.assert_array_equal(model.encode(replace(spectra, labels=None)), model.encode(hotter))
     assert not np.array_equal(both.encode(hotter), both.encode(spectra))
-    with pytest.raises(ValueError, match="the spectra have no labels: this needs a catalogue with teff, logg"):
+    with pytest.raises(
+        ValueError, match="the spectra have no labels: this needs a catalogue with teff, logg"
+    ):
         both.encode(replace(spectra, labels=None))
 
 
@@ -192,8 +222,14 @@ def test_without_lambda_there_are_no_discriminators(spectra):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lambdas": {"tef": 1}}, r"there is a λ for 'tef', which is no label of this model; did you mean teff\?"),
-        ({"lambdas": {"vbroad": 1}}, "there is a λ for 'vbroad'.* It has: teff, logg, m_h, alpha_fe"),
+        (
+            {"lambdas": {"tef": 1}},
+            r"there is a λ for 'tef', which is no label of this model; did you mean teff\?",
+        ),
+        (
+            {"lambdas": {"vbroad": 1}},
+            "there is a λ for 'vbroad'.* It has: teff, logg, m_h, alpha_fe",
+        ),
         ({"lambdas": {"teff": float("nan")}}, "λ of teff is nan: it must be a finite number"),
         ({"lambdas": {"teff": "large"}}, "λ of teff is 'large': it must be a finite number"),
         ({"labels": "m_h"}, "labels are 'm_h': name columns of the catalogue"),
@@ -233,14 +269,23 @@ def test_unknown_option():
     ("change", "message"),
     [
         (lambda s: changed(s, m_h=0.1), "all training stars have m_h = 0.1, which has no bins"),
-        (lambda s: changed(s, logg=np.where(np.arange(200) == 7, np.nan, 4)), "star 7 of the catalogue has no logg"),
+        (
+            lambda s: changed(s, logg=np.where(np.arange(200) == 7, np.nan, 4)),
+            "star 7 of the catalogue has no logg",
+        ),
         (
             lambda s: replace(s, labels=s.labels["teff", "m_h"]),
             "the catalogue has no column logg, alpha_fe: it has teff",
         ),
-        (lambda s: replace(s, labels=None), "the spectra have no labels: this needs a catalogue with"),
+        (
+            lambda s: replace(s, labels=None),
+            "the spectra have no labels: this needs a catalogue with",
+        ),
         (lambda s: s[:19], "19 training spectra: give at least 20"),
-        (lambda s: replace(s, mask=s.mask | (np.arange(40) == 0)), "pixel at 8460.00 Å is masked in all training"),
+        (
+            lambda s: replace(s, mask=s.mask | (np.arange(40) == 0)),
+            "pixel at 8460.00 Å is masked in all training",
+        ),
         (lambda s: replace(s, flux=np.ones((200, 40))), "all training spectra are the same"),
     ],
 )
@@ -249,26 +294,39 @@ def test_bad_training_stars(spectra, change, message):
         train(change(spectra), DisentangleConfig(**SMALL), progress=False)
 
 
+def test_labels_that_the_catalogue_lacks_are_refused_before_training(spectra):
+    config = DisentangleConfig(**SMALL | {"labels": ("teff", "colour")})
+    with pytest.raises(ValueError, match="the catalogue has no column colour: it has teff"):
+        train(spectra, config, progress=False)
+
+
 def test_bad_calls(model, conditional, spectra):
     z, values = model.encode(spectra), model.label_array(spectra.labels)
     shifted = replace(spectra, wavelength=spectra.wavelength + 0.1)
-    with pytest.raises(ValueError, match=r"not on this model's 40 pixels, 8460.00-8700.00 Å: rebin them"):
+    with pytest.raises(
+        ValueError, match=r"not on this model's 40 pixels, 8460.00-8700.00 Å: rebin them"
+    ):
         model.encode(shifted)
     with pytest.raises(ValueError, match="was trained at fixed λ: leave lambdas out"):
         model.encode(spectra, {"teff": 0.01})
     with pytest.raises(ValueError, match="was trained at fixed λ: leave lambdas out"):
         model.decode(z, values, {"teff": 0.01})
-    with pytest.raises(ValueError, match="λ of teff is 0.03: this model was trained from -0.02 to 0.02"):
+    with pytest.raises(
+        ValueError, match="λ of teff is 0.03: this model was trained from -0.02 to 0.02"
+    ):
         conditional.encode(spectra, {"teff": 0.03})
     with pytest.raises(ValueError, match="λ of teff is nan: this model was trained from"):
         conditional.encode(spectra, {"teff": np.nan})
-    with pytest.raises(ValueError, match="there is a λ for 'vbroad', which is no label of this model: teff, logg"):
+    with pytest.raises(
+        ValueError, match="there is a λ for 'vbroad', which is no label of this model: teff, logg"
+    ):
         conditional.decode(z, values, {"vbroad": 0.01})
     values[3, 1] = np.inf
     with pytest.raises(ValueError, match="logg of row 3 is inf: labels must be finite"):
         model.decode(z, values)
     with pytest.raises(
-        ValueError, match=r"latents of shape \(200, 5\) and labels of shape \(200, 3\): give \(n, 5\) and"
+        ValueError,
+        match=r"latents of shape \(200, 5\) and labels of shape \(200, 3\): give \(n, 5\) and",
     ):
         model.decode(z, values[:, :3])
     with pytest.raises(ValueError, match="the spectra have no labels"):
@@ -278,16 +336,23 @@ def test_bad_calls(model, conditional, spectra):
 def test_bad_model_files(model, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
-    with pytest.raises(ValueError, match=r"model.safetensors was made with another configuration \(latent 5, not 6\): delete it"):
+    with pytest.raises(
+        ValueError,
+        match=r"model.safetensors was made with another configuration \(latent 5, not 6\): delete it",
+    ):
         Disentangler.load(path, replace(model.config, latent=6))
     data = path.read_bytes()
     for length in (0, 5, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:length])
-        with pytest.raises(OSError, match="model.safetensors is not a whole autoencoder file .*: train it anew"):
+        with pytest.raises(
+            OSError, match="model.safetensors is not a whole autoencoder file .*: train it anew"
+        ):
             Disentangler.load(path)
     with pytest.raises(OSError, match="absent.safetensors is not a whole autoencoder file"):
         Disentangler.load(tmp_path / "absent.safetensors")
-    other = Disentangler(replace(model.config, hidden=(7,)), model.wavelength, model.scales, model.networks)
+    other = Disentangler(
+        replace(model.config, hidden=(7,)), model.wavelength, model.scales, model.networks
+    )
     other.save(path)  # the networks are not those that the configuration describes
     with pytest.raises(OSError, match="not a whole autoencoder file") as raised:
         Disentangler.load(path)
@@ -306,9 +371,13 @@ def test_labels_beyond_the_bins_warn_once(model, spectra):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.decode(z, values)
-        model.decode(z, np.tile(model.scales.label_high, (3, 1)))  # the last bin, and up to one more, are no news
+        model.decode(
+            z, np.tile(model.scales.label_high, (3, 1))
+        )  # the last bin, and up to one more, are no news
     values[1, 0] = 40_000
-    with pytest.warns(OutsideBinsWarning, match=r"1 of 3 stars .* the first teff = 40000 .* see inside\(\)"):
+    with pytest.warns(
+        OutsideBinsWarning, match=r"1 of 3 stars .* the first teff = 40000 .* see inside\(\)"
+    ):
         flux = model.decode(z, values)
     assert np.isfinite(flux).all()
     assert model.inside(values).tolist() == [True, False, True]

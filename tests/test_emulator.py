@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 import specnb
 from specnb.emulator.model import Emulator, OutsideHullWarning
 from specnb.emulator.network import Network
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys import RVS, Survey
 
 SUN = [5772.0, 4.44, 0.0, 0.0, 1.0, 2.0]
 GIANT = [4500.0, 2.0, -0.3, 0.1, 1.6, 6.0]
@@ -58,7 +60,10 @@ def test_jacobian_is_exact():
     emulator = specnb.load_emulator("rvs").to(dtype=torch.float64)
     labels = np.array([SUN, GIANT])
     step = 1e-4 * (emulator.high - emulator.low)
-    numeric = np.stack([(emulator(labels + h) - emulator(labels - h)) / (2 * h.sum()) for h in np.diag(step)], axis=1)
+    numeric = np.stack(
+        [(emulator(labels + h) - emulator(labels - h)) / (2 * h.sum()) for h in np.diag(step)],
+        axis=1,
+    )
     exact = emulator.jacobian(labels)
     scale = np.abs(exact).max(axis=2, keepdims=True)  # of each label's derivative
     np.testing.assert_allclose(exact / scale, numeric / scale, rtol=0, atol=1e-6)
@@ -67,12 +72,19 @@ def test_jacobian_is_exact():
 def test_tensor_in_tensor_out_is_differentiable(emulator):
     labels = torch.tensor([SUN], requires_grad=True)
     emulator(labels)[0, 100].backward()
-    np.testing.assert_allclose(labels.grad[0].numpy(), emulator.jacobian([SUN])[0, :, 100], rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(
+        labels.grad[0].numpy(), emulator.jacobian([SUN])[0, :, 100], rtol=1e-3, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "inside"),
-    [({}, True), ({"teff": 3000.0}, False), ({"teff": 6500.0, "logg": 2.0}, False), ({"vbroad": 60.0}, False)],
+    [
+        ({}, True),
+        ({"teff": 3000.0}, False),
+        ({"teff": 6500.0, "logg": 2.0}, False),
+        ({"vbroad": 60.0}, False),
+    ],
 )
 def test_hull(emulator, change, inside):
     labels = [list((dict(zip(emulator.labels, SUN)) | change).values())]
@@ -84,7 +96,10 @@ def test_hull(emulator, change, inside):
 
 @pytest.mark.parametrize(
     ("labels", "message"),
-    [([[5000.0, 4.0]], r"takes \(n, 6\): teff, logg"), ([[np.nan, *SUN[1:]]], "teff of row 0 is nan")],
+    [
+        ([[5000.0, 4.0]], r"takes \(n, 6\): teff, logg"),
+        ([[np.nan, *SUN[1:]]], "teff of row 0 is nan"),
+    ],
 )
 def test_bad_labels(emulator, labels, message):
     with pytest.raises(ValueError, match=message):
@@ -107,30 +122,38 @@ def test_unknown_emulator():
 
 def test_save_and_load(tmp_path):
     torch.manual_seed(0)
-    wavelength = np.linspace(8460.0, 8700.0, 30)
+    survey = replace(RVS, pixels=np.linspace(8460.0, 8700.0, 30), native=None, lines=())
     low, high = [4000, 0, -2, 0, 0, 0], [7000, 5, 0, 1, 2, 9]
-    emulator = Emulator(Network(low, high, [(range(6), (7, 5)), ([0, 3], (4,))], 30), wavelength, card={"seed": 3})
+    emulator = Emulator(
+        Network(low, high, [(range(6), (7, 5)), ([0, 3], (4,))], 30), survey, card={"seed": 3}
+    )
     emulator.save(tmp_path / "small.safetensors")
-    again = Emulator.load(tmp_path / "small.safetensors")
+    again = Emulator.load(tmp_path / "small.safetensors", survey)
     labels = [[5000.0, 3.0, -1.0, 0.2, 1.0, 5.0]]
     np.testing.assert_array_equal(again(labels), emulator(labels))
-    np.testing.assert_array_equal(again.wavelength, wavelength)
+    np.testing.assert_array_equal(again.wavelength, survey.pixels)
+    assert again.survey is survey and again.steps == []
     assert again.card == {"seed": 3}
     assert [p.name for p in tmp_path.iterdir()] == ["small.safetensors"]
 
 
 def test_weights_of_other_labels(tmp_path):
-    Emulator(Network([0] * 5, [1] * 5, [(range(5), (4,))], 8), np.arange(8.0), RVS_LABELS[:5]).save(
-        tmp_path / "other.safetensors"
-    )
-    with pytest.raises(OSError, match=r"other.safetensors .*its labels are teff,logg,m_h,alpha_fe,vmicro, not"):
-        Emulator.load(tmp_path / "other.safetensors")
+    other = Survey("other", "Other", RVS.labels[:5], np.arange(8.0))
+    path = tmp_path / "other.safetensors"
+    Emulator(Network([0] * 5, [1] * 5, [(range(5), (4,))], 8), other).save(path)
+    with pytest.raises(
+        OSError, match=r"other.safetensors .*its labels are teff,logg,m_h,alpha_fe,vmicro, not"
+    ):
+        Emulator.load(path, RVS)
+    with pytest.raises(OSError, match=r"other.safetensors .*its 8 pixels are not those of longer"):
+        Emulator.load(path, replace(other, name="longer", pixels=np.arange(9.0), native=None))
 
 
 def test_truncated_weights(tmp_path):
-    emulator = Emulator(Network([0] * 6, [1] * 6, [(range(6), (4,))], 8), np.arange(8.0))
+    survey = replace(RVS, pixels=np.arange(8.0), native=None, lines=())
+    emulator = Emulator(Network([0] * 6, [1] * 6, [(range(6), (4,))], 8), survey)
     emulator.save(tmp_path / "whole.safetensors")
     path = tmp_path / "cut.safetensors"
     path.write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
     with pytest.raises(OSError, match="cut.safetensors is not a whole emulator file"):
-        Emulator.load(path)
+        Emulator.load(path, survey)

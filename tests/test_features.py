@@ -2,35 +2,51 @@ import numpy as np
 import pytest
 from h_band import GIANT, VBROAD, linear_emulator
 
-from specnb.emulator.accuracy import derivative_pairs
-from specnb.simulator.features import ELEMENTS, GROUPS, LEAST, PEAK, element_of, elements_at, features, group_of, h_band_lines, marked, strongest
-from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
-from specnb.simulator.responses import IRON, Responses, load_responses
-from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 from specnb.core.wavelength import detectors
+from specnb.emulator.accuracy import derivative_pairs
+from specnb.simulator.features import (
+    LEAST,
+    PEAK,
+    elements_at,
+    features,
+    line_markers,
+    marked,
+    strongest,
+)
+from specnb.simulator.responses import IRON, Responses, load_responses
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
+
+STEPS = APOGEE.elements | {"Fe": IRON}  # what raises each element alone
 
 
 def made_up(lines):
     """Responses of a star without lines: by element what a step up does to the flux, as (Å, depth, sigma)."""
     steps = {}
-    for element, label in ELEMENTS.items():
+    for element, label in STEPS.items():
         above = np.ones(len(APOGEE_NATIVE))
         for centre, depth, sigma in lines.get(element, ()):
             above -= depth * np.exp(-0.5 * ((APOGEE_NATIVE - centre) / sigma) ** 2)
         steps[label] = (0.05, above, 2.0 - above)
-    return Responses({}, APOGEE_NATIVE, np.ones(len(APOGEE_NATIVE)), steps)
+    return Responses(APOGEE, {}, APOGEE_NATIVE, np.ones(len(APOGEE_NATIVE)), steps)
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return features(load_responses())
+    return features(load_responses(APOGEE))
 
 
 def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
     # 15,704-15,710 Å holds no continuum pixel, so that the pseudo-continuum stays at 1
-    lines = {"Mg": [(15706.0, 0.02, 0.4), (16253.0, 0.0045, 0.4)], "Fe": [(15706.0, 0.01, 0.4), (15708.5, -0.02, 0.3)]}
+    lines = {
+        "Mg": [(15706.0, 0.02, 0.4), (16253.0, 0.0045, 0.4)],
+        "Fe": [(15706.0, 0.01, 0.4), (15708.5, -0.02, 0.3)],
+    }
     found = features(made_up(lines), vbroad=0.0)
-    assert list(found["element"]) == ["Mg", "Fe"]  # the second of Mg is too weak, and what brightens is none
+    assert list(found["element"]) == [
+        "Mg",
+        "Fe",
+    ]  # the second of Mg is too weak, and what brightens is none
     for row, depth in zip(found, (0.02, 0.01)):
         assert row["wavelength"] == pytest.approx(15706.0, abs=0.12)
         assert row["depth"] == pytest.approx(depth, rel=0.05)
@@ -44,7 +60,10 @@ def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
 
 def test_no_feature_bridges_detectors():
     blue, green = detectors(APOGEE_PIXELS)[:2]
-    ends = APOGEE_PIXELS[blue][-1], APOGEE_PIXELS[green][0]  # neighbours among the pixels, 90 Å apart
+    ends = (
+        APOGEE_PIXELS[blue][-1],
+        APOGEE_PIXELS[green][0],
+    )  # neighbours among the pixels, 90 Å apart
     found = features(made_up({"Si": [(end, 0.05, 0.5) for end in ends]}), vbroad=0.0)
     assert sorted(found["wavelength"]) == pytest.approx(ends)
     assert found["last"][0] == blue.stop - 1 and found["first"][1] == green.start
@@ -61,15 +80,18 @@ def test_known_lines_are_features_of_their_elements(shipped):
     for element, lines in known.items():
         own = shipped[shipped["element"] == element]
         for line in lines:
-            inside = (APOGEE_PIXELS[own["first"]] - 0.2 < line) & (line < APOGEE_PIXELS[own["last"]] + 0.2)
+            inside = (APOGEE_PIXELS[own["first"]] - 0.2 < line) & (
+                line < APOGEE_PIXELS[own["last"]] + 0.2
+            )
             assert inside.sum() == 1, (element, line)
-    counts = {element: np.sum(shipped["element"] == element) for element in ELEMENTS}
+    counts = {element: np.sum(shipped["element"] == element) for element in STEPS}
     assert counts["Fe"] > 50 and counts["C"] > 50  # an iron line or a molecule nearly everywhere
 
 
 def test_thresholds_and_shares_hold(shipped):
-    responses = load_responses()
-    for element, label in ELEMENTS.items():
+    responses = load_responses(APOGEE)
+    assert responses.elements == STEPS
+    for element, label in responses.elements.items():
         fall = -responses.raised(label, VBROAD)
         for row in shipped[shipped["element"] == element]:
             run = fall[row["first"] : row["last"] + 1]
@@ -82,31 +104,42 @@ def test_thresholds_and_shares_hold(shipped):
 
 
 def test_every_element_is_marked_and_the_deepest_come_first(shipped):
-    table = strongest(marked(load_responses()), 3)
+    table = strongest(marked(load_responses(APOGEE)), 3)
     names = [str(name) for name in table["element"]]
-    assert set(names) == set(ELEMENTS)
-    first = table[: len(ELEMENTS)]
-    assert len(set(first["element"])) == len(ELEMENTS)
+    assert set(names) == set(STEPS)
+    first = table[: len(STEPS)]
+    assert len(set(first["element"])) == len(STEPS)
     assert np.all(np.diff(first["depth"]) <= 0)
     for element in ("C", "Fe", "Mg"):
         own = table[table["element"] == element]
-        assert len(own) == 3 and list(own["depth"]) == sorted(shipped[shipped["element"] == element]["depth"])[:-4:-1]
-    assert [line.species for line in h_band_lines(3)] == names
+        assert (
+            len(own) == 3
+            and list(own["depth"])
+            == sorted(shipped[shipped["element"] == element]["depth"])[:-4:-1]
+        )
+    assert [line.species for line in line_markers(APOGEE, 3)] == names
+    assert line_markers(RVS) is RVS.lines
 
 
 def test_groups_hold_every_label_once():
-    grouped = [label for labels in GROUPS.values() for label in labels]
-    assert sorted(grouped) == sorted(label.name for label in APOGEE_LABELS)
-    assert [group_of(element) for element in ("C", "Mg", "K", "Fe", "Ni")] == ["CNO", "α", "odd-Z"] + ["iron peak"] * 2
-    assert group_of("Ca II") is None
-    assert [element_of(label) for label in ("mg_fe", "fe_h", IRON)] == ["Mg", "Fe", "Fe"]
-    assert [element_of(label) for label in ("teff", "alpha_fe", "m_h", "c12_c13")] == [None] * 4
+    grouped = [label for labels in APOGEE.groups.values() for label in labels]
+    assert sorted(grouped) == sorted(label.name for label in APOGEE.labels)
+    assert [APOGEE.group_of(element) for element in ("C", "Mg", "K", "Fe", "Ni")] == [
+        "CNO",
+        "α",
+        "odd-Z",
+    ] + ["iron peak"] * 2
+    assert APOGEE.group_of("Ca II") is None
+    assert [APOGEE.element_of(label) for label in ("mg_fe", "fe_h")] == ["Mg", "Fe"]
+    assert [APOGEE.element_of(label) for label in ("teff", "alpha_fe", "m_h", "c12_c13")] == [
+        None
+    ] * 4
 
 
 def test_derivatives_of_a_perfect_emulator_are_the_simulators():
     emulator = linear_emulator()
-    pairs = derivative_pairs(emulator, load_responses(), VBROAD)
-    assert set(pairs) == {label.name for label in APOGEE_LABELS if label.name != "vbroad"} | {IRON}
+    pairs = derivative_pairs(emulator, load_responses(APOGEE), VBROAD)
+    assert set(pairs) == {label.name for label in APOGEE.labels if label.name != "vbroad"} | {IRON}
     for name, (simulator, own) in pairs.items():
         if name != IRON:
             assert own == pytest.approx(simulator, abs=2e-3 * np.abs(simulator).max()), name

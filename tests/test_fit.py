@@ -1,19 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from astropy.table import Table
 
 import specnb
-from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.surveys.rvs.pixels import CORRELATION_LENGTH
-from specnb.surveys.rvs.mock import RvsMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.fitting.pulls import interior_stars, pull_statistics
-from specnb.core.rebinning import rebin
 from specnb.core.doppler import doppler_shift
+from specnb.core.rebinning import rebin
 from specnb.core.spectra import Spectra
-from specnb.translate.domains import unseen_stars
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.fitting.pulls import interior_stars, pull_statistics
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import RVS_NATIVE
+from specnb.translate.domains import unseen_stars
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,13 @@ def ideal_fit(ideal, emulator):
 def as_star(emulator, flux, error=0.01, mask=None):
     flux = np.atleast_2d(flux)
     mask = np.zeros(flux.shape, bool) if mask is None else mask
-    return Spectra(emulator.wavelength, flux, np.full(flux.shape, error), mask, [f"s{i}" for i in range(len(flux))])
+    return Spectra(
+        emulator.wavelength,
+        flux,
+        np.full(flux.shape, error),
+        mask,
+        [f"s{i}" for i in range(len(flux))],
+    )
 
 
 def test_pulls_are_gaussian(ideal, ideal_fit, emulator):
@@ -70,7 +79,9 @@ def test_masked_pixels_carry_no_weight(ideal, emulator):
     window = (emulator.wavelength[100] - 0.01, emulator.wavelength[299] + 0.01)
     left_out = fit_labels(star, emulator, FitConfig(windows_out=(window,)))
     for name in emulator.labels:
-        assert fit_labels(masked, emulator)[name][0] == pytest.approx(left_out[name][0], rel=1e-4), name
+        assert fit_labels(masked, emulator)[name][0] == pytest.approx(
+            left_out[name][0], rel=1e-4
+        ), name
 
 
 def test_continuum_is_absorbed(emulator):
@@ -86,8 +97,11 @@ def test_continuum_is_absorbed(emulator):
 @pytest.mark.parametrize("velocity", [-47.0, 0.0, 12.3])
 def test_radial_velocity_is_found(emulator, velocity):
     truth = [5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]
-    fine = np.interp(  # the shift done independently: linear interpolation of a ten times finer spline
-        emulator.wavelength / (1 + velocity / 299_792.458), *_spline(emulator.wavelength, emulator([truth])[0])
+    fine = (
+        np.interp(  # the shift done independently: linear interpolation of a ten times finer spline
+            emulator.wavelength / (1 + velocity / 299_792.458),
+            *_spline(emulator.wavelength, emulator([truth])[0]),
+        )
     )
     star = as_star(emulator, fine, error=0.005)
     fit = fit_labels(star, emulator, FitConfig(fit_rv=True))
@@ -107,15 +121,21 @@ def test_shift_derivative_matches_finite_differences(emulator):
     flux = torch.from_numpy(emulator([[5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]])).double()
     wavelength = torch.from_numpy(emulator.wavelength)
     v = torch.tensor([7.7], dtype=torch.float64)
-    _, exact = torch.func.jvp(lambda v: doppler_shift(flux, wavelength, v), (v,), (torch.ones_like(v),))
-    numeric = (doppler_shift(flux, wavelength, v + 1e-4) - doppler_shift(flux, wavelength, v - 1e-4)) / 2e-4
+    _, exact = torch.func.jvp(
+        lambda v: doppler_shift(flux, wavelength, v), (v,), (torch.ones_like(v),)
+    )
+    numeric = (
+        doppler_shift(flux, wavelength, v + 1e-4) - doppler_shift(flux, wavelength, v - 1e-4)
+    ) / 2e-4
     torch.testing.assert_close(exact, numeric, atol=1e-8, rtol=1e-5)
 
 
 def test_star_without_enough_pixels_is_flagged_not_fitted(emulator):
     mask = np.ones((2, 800), bool)
     mask[1] = False
-    fit = fit_labels(as_star(emulator, np.tile(emulator([[5000.0, 3, 0, 0, 1, 5]]), (2, 1)), mask=mask), emulator)
+    fit = fit_labels(
+        as_star(emulator, np.tile(emulator([[5000.0, 3, 0, 0, 1, 5]]), (2, 1)), mask=mask), emulator
+    )
     assert list(fit["flags"]) == ["no_pixels", ""]
     assert np.isnan(fit["teff"][0]) and np.isnan(fit["chi2_reduced"][0]) and not fit["converged"][0]
     assert np.isnan(fitted_flux(fit, emulator)[0]).all()
@@ -138,7 +158,11 @@ def test_absurd_stars_are_flagged_and_harm_no_other(emulator):
     fit = fit_labels(stars, emulator)
     assert list(fit["flags"]) == ["", *["no_information"] * 4]
     assert fit["teff"][0] == pytest.approx(5000, abs=5)
-    assert np.isnan(fit["teff"][1:]).all() and np.isnan(fit["teff_error"][1:]).all() and not fit["converged"][1:].any()
+    assert (
+        np.isnan(fit["teff"][1:]).all()
+        and np.isnan(fit["teff_error"][1:]).all()
+        and not fit["converged"][1:].any()
+    )
 
 
 def test_hard_stars_converge(emulator):
@@ -165,17 +189,26 @@ def test_all_stars_converge_where_the_model_is_wrong(wrong_model, continuum_orde
     if continuum_order == 2:
         return
     labels = np.column_stack([fit[name] for name in emulator.labels])
-    flux, jacobian = (a.double().numpy() for a in emulator.flux_and_jacobian(torch.tensor(labels).float()))
+    flux, jacobian = (
+        a.double().numpy() for a in emulator.flux_and_jacobian(torch.tensor(labels).float())
+    )
     limited = 0
     for star in range(len(stars)):  # the conditions of a minimum within limits, in standard errors
         weighted = jacobian[star] * stars.ivar[star]
         gradient, fisher = weighted @ (stars.flux[star] - flux[star]), weighted @ jacobian[star].T
-        outwards = np.select([labels[star] <= emulator.low, labels[star] >= emulator.high], [-gradient, gradient])
+        outwards = np.select(
+            [labels[star] <= emulator.low, labels[star] >= emulator.high], [-gradient, gradient]
+        )
         held = outwards > 0
         free = gradient[~held]
-        assert np.sqrt(free @ np.linalg.solve(fisher[np.ix_(~held, ~held)], free)) < 2 * FitConfig().tolerance
+        assert (
+            np.sqrt(free @ np.linalg.solve(fisher[np.ix_(~held, ~held)], free))
+            < 2 * FitConfig().tolerance
+        )
         limited += np.any(held)
-        assert all(f"at_limit:{emulator.labels[k]}" in fit["flags"][star] for k in np.flatnonzero(held))
+        assert all(
+            f"at_limit:{emulator.labels[k]}" in fit["flags"][star] for k in np.flatnonzero(held)
+        )
     assert limited > 10
 
 
@@ -191,10 +224,32 @@ def test_fit_does_not_depend_on_the_order(wrong_model):
 
 def test_native_gaia_samples_are_rebinned_with_their_correlation(emulator):
     flux = np.interp(RVS_NATIVE, emulator.wavelength, emulator([[5000.0, 3, 0, 0, 1, 5]])[0])[None]
-    native = Spectra(RVS_NATIVE, flux, np.full(flux.shape, 0.01), np.zeros(flux.shape, bool), ["a"])
+    native = Spectra(
+        RVS_NATIVE,
+        flux,
+        np.full(flux.shape, 0.01),
+        np.zeros(flux.shape, bool),
+        ["a"],
+        correlation_length=3.0,
+    )
     fit = fit_labels(native, emulator)
-    by_hand = fit_labels(rebin(native, emulator.wavelength, CORRELATION_LENGTH), emulator)
+    by_hand = fit_labels(rebin(native, emulator.wavelength), emulator)
     assert fit["teff"][0] == by_hand["teff"][0] and fit["teff_error"][0] == by_hand["teff_error"][0]
+    uncorrelated = fit_labels(replace(native, correlation_length=1.0), emulator)
+    assert fit["teff_error"][0] > 1.3 * uncorrelated["teff_error"][0]
+
+
+@pytest.mark.skipif(not RVS.archive.files(), reason="no real spectra: set SPECNB_DATA")
+def test_real_stars_fit_alike_however_they_are_rebinned(emulator):
+    native = specnb.read_spectra(RVS.archive.files())
+    assert native.correlation_length == 3.0 and len(native.wavelength) == len(RVS_NATIVE)
+    by_hand = specnb.rebin(native, emulator.wavelength)
+    twice = specnb.rebin(by_hand, emulator.wavelength)
+    fits = [fit_labels(stars, emulator) for stars in (native, by_hand, twice, real_spectra(RVS)[0])]
+    assert np.isfinite(fits[0]["teff_error"]).any()
+    for fit in fits[1:]:
+        for name in fit.colnames:
+            np.testing.assert_array_equal(fit[name], fits[0][name])
 
 
 def test_no_stars(emulator):
@@ -208,7 +263,13 @@ def test_model_of_another_configuration_is_refused(ideal, ideal_fit, emulator):
 
 
 def test_other_pixels_are_refused(emulator):
-    star = Spectra(emulator.wavelength[:-1], np.ones((1, 799)), np.ones((1, 799)), np.zeros((1, 799), bool), ["a"])
+    star = Spectra(
+        emulator.wavelength[:-1],
+        np.ones((1, 799)),
+        np.ones((1, 799)),
+        np.zeros((1, 799), bool),
+        ["a"],
+    )
     with pytest.raises(ValueError, match=r"have 799 pixels, .* rebin them first"):
         fit_labels(star, emulator)
 

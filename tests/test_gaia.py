@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from specnb.core.paths import data_folder
+from specnb.surveys import RVS
+from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs import archive as gaia
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
@@ -18,7 +21,12 @@ KEPLER_93 = "2052747119115620352"
 def star(source_id):
     flux = np.full(2401, 0.9)
     return Table(
-        {"source_id": [int(source_id)] * 2401, "wavelength": RVS_NATIVE / 10, "flux": flux, "flux_error": 0.01 * flux}
+        {
+            "source_id": [int(source_id)] * 2401,
+            "wavelength": RVS_NATIVE / 10,
+            "flux": flux,
+            "flux_error": 0.01 * flux,
+        }
     )
 
 
@@ -31,9 +39,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
-    assert gaia.data_folder() == tmp_path
+    assert data_folder() == tmp_path
     monkeypatch.delenv("SPECNB_DATA")
-    assert gaia.data_folder().parts[-2:] == ("data", "real")
+    assert data_folder().parts[-2:] == ("data", "real")
 
 
 def test_stars_of_the_folder(folder):
@@ -42,10 +50,12 @@ def test_stars_of_the_folder(folder):
     star(7).write(folder / "b.fits")
     (folder / "gaia_rvs_wavelength.fits").write_bytes(b"not a spectrum")
     (folder / "notes.txt").write_text("not a spectrum either")
-    spectra, source = gaia.real_stars()
+    assert [path.name for path in RVS.archive.files()] == ["a.csv", "b.fits"]
+    spectra, source = real_spectra(RVS)
     np.testing.assert_array_equal(spectra.wavelength, RVS_PIXELS)
     assert list(spectra.ids) == [KEPLER_93, "7"]
     np.testing.assert_allclose(spectra.flux, 0.9, rtol=1e-6)
+    assert spectra.correlation_length == 1.0  # 3 samples of 0.1 Å are a pixel of 0.3 Å
     # Overlaps 1, 2, 2, 1 sixths, samples k apart correlated by 1 - k/3
     variance = (
         np.array([1, 2, 2, 1])
@@ -60,13 +70,18 @@ def test_stars_of_the_folder(folder):
 
 def test_offline_gives_a_sentence(folder, monkeypatch):
     monkeypatch.setenv("SPECNB_OFFLINE", "1")
-    spectra, source = gaia.real_stars()
+    spectra, source = real_spectra(RVS)
     assert spectra is None
-    assert "offline" in source and str(folder) in source and "stars.ecsv" in source and "\n" not in source
+    assert (
+        "offline" in source
+        and str(folder) in source
+        and "stars.ecsv" in source
+        and "\n" not in source
+    )
     assert not folder.exists()
     monkeypatch.delenv("SPECNB_OFFLINE")
-    monkeypatch.setattr(gaia, "ARCHIVE", "archive.invalid")  # a name that never resolves
-    assert gaia.real_stars()[0] is None
+    monkeypatch.setattr(gaia, "HOST", "archive.invalid")  # a name that never resolves
+    assert real_spectra(RVS)[0] is None
     assert "astroquery.gaia" not in sys.modules
 
 
@@ -85,7 +100,7 @@ def test_download_is_kept(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "astroquery.gaia", types.SimpleNamespace(GaiaClass=Archive))
     monkeypatch.setattr(socket, "create_connection", lambda address, timeout: socket.socket())
     here = os.getcwd()
-    spectra, source = gaia.real_stars()
+    spectra, source = real_spectra(RVS)
     assert list(spectra.ids) == [KEPLER_93]
     assert "downloaded from the Gaia archive" in source
     assert [f.name for f in folder.iterdir()] == [f"GaiaDR3-{KEPLER_93}.csv"]
@@ -93,7 +108,7 @@ def test_download_is_kept(folder, monkeypatch):
     assert KEPLER_93 in ids
     assert options["retrieval_type"] == "RVS" and options["data_structure"] == "INDIVIDUAL"
     assert os.getcwd() == here and socket.getdefaulttimeout() is None
-    again, source = gaia.real_stars()
+    again, source = real_spectra(RVS)
     assert "read from" in source and len(asked) == 1
     np.testing.assert_array_equal(again.flux, spectra.flux)
 
@@ -111,7 +126,7 @@ def test_literature():
 
 @pytest.mark.skipif("SPECNB_DATA" not in os.environ, reason="real spectra: set SPECNB_DATA")
 def test_real_stars():
-    spectra, source = gaia.real_stars()
+    spectra, source = real_spectra(RVS)
     assert len(spectra) >= 3 and KEPLER_93 in spectra.ids, source
     assert np.all(np.median(spectra.flux, axis=1) > 0.8)
     assert spectra.mask.mean() < 0.01

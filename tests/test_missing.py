@@ -10,30 +10,37 @@ from astropy.table import Table
 from h_band import GIANT
 
 import specnb
-from specnb.surveys.apogee.mock import ApogeeMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.simulator.features import ELEMENTS, LEAST, PEAK, features, find, runs
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import STEP, added_falls, falls
-from specnb.missing.experiment import Experiment, MissingConfig, compare
+from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.masking import choose, masked_emulator, pixels
-from specnb.missing.scores import NAMES, Truth, by_element, hidden_features, missing_lines, summary
-from specnb.surveys.population import draw_stars
+from specnb.missing.scores import Truth, by_element, hidden_features, missing_lines, summary
+from specnb.simulator.features import LEAST, PEAK, features, find, runs
 from specnb.simulator.responses import IRON, load_responses
-from specnb.core.spectra import Spectra
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import draw_stars
 from specnb.translate import translated_emulator
-from specnb.translate.config import CONFIGS
 from specnb.translate.domains import true_labels
 from specnb.translate.train import TranslateTraining
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS
-from specnb.core.wavelength import detectors
 
 N = len(APOGEE_PIXELS)
-SHORT = replace(CONFIGS["missing"], iterations=3, device="cpu")
+NAMES = list(APOGEE.elements)
+SHORT = replace(MISSING, iterations=3, device="cpu")
 STAR = np.array([list(GIANT.values())])
 DWARF = GIANT | {"teff": 5500.0, "logg": 4.4, "fe_h": -0.4, "mg_fe": 0.2, "c12_c13": 60.0}
-STARS = np.array([list(GIANT.values()), list(DWARF.values()), list((GIANT | {"teff": 4300.0, "logg": 1.6}).values())])
+STARS = np.array(
+    [
+        list(GIANT.values()),
+        list(DWARF.values()),
+        list((GIANT | {"teff": 4300.0, "logg": 1.6}).values()),
+    ]
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def emulator():
 
 @pytest.fixture(scope="module")
 def responses():
-    return load_responses()
+    return load_responses(APOGEE)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +85,8 @@ def made_up(**lines):
 
 def all_hidden(falls):
     """Truth in which every feature of some falls is missing."""
-    table = find(dict(zip(NAMES, falls)))
-    return Truth(table, np.ones(len(table), dtype=bool), pixels(table, N), falls)
+    table = find(dict(zip(NAMES, falls)), APOGEE_PIXELS)
+    return Truth(APOGEE, table, np.ones(len(table), dtype=bool), pixels(table, N), falls)
 
 
 # What is a feature
@@ -94,10 +101,20 @@ def test_runs_are_found_at_both_ends():
 def test_a_feature_ends_at_the_threshold_and_at_the_detector():
     end = detectors(APOGEE_PIXELS)[0].stop
     below, faint = LEAST * (1 - 1e-9), PEAK * (1 - 1e-9)
-    mg = {0: 0.01, 1: 0.02, 2: below, 3: 0.006} | {50: faint, 51: faint} | {end - 1: 0.01, end: 0.03, N - 1: 0.01}
-    table = find(dict(zip(NAMES, made_up(Mg=mg, Fe={1: -0.5}, Si={1: 0.06}))))
+    mg = (
+        {0: 0.01, 1: 0.02, 2: below, 3: 0.006}
+        | {50: faint, 51: faint}
+        | {end - 1: 0.01, end: 0.03, N - 1: 0.01}
+    )
+    table = find(dict(zip(NAMES, made_up(Mg=mg, Fe={1: -0.5}, Si={1: 0.06}))), APOGEE_PIXELS)
     own = table[table["element"] == "Mg"]
-    assert list(zip(own["first"], own["last"])) == [(0, 1), (3, 3), (end - 1, end - 1), (end, end), (N - 1, N - 1)]
+    assert list(zip(own["first"], own["last"])) == [
+        (0, 1),
+        (3, 3),
+        (end - 1, end - 1),
+        (end, end),
+        (N - 1, N - 1),
+    ]
     assert own["depth"].tolist() == [0.02, 0.006, 0.01, 0.03, 0.01]
     np.testing.assert_allclose(own["wavelength"], APOGEE_PIXELS[[1, 3, end - 1, end, N - 1]])
     np.testing.assert_allclose(own["share"], [0.25, 1, 1, 1, 1])  # what brightens takes nothing
@@ -138,17 +155,27 @@ def test_a_masked_emulator_has_no_line_where_it_is_masked(emulator, synthetic, t
     assert (flux[:, truth.masked] == 1.0).all() and all_lines[:, truth.masked].min() < 0.7
     np.testing.assert_array_equal(flux[:, ~truth.masked], all_lines[:, ~truth.masked])
     slopes, all_slopes = synthetic.jacobian(STARS), emulator.jacobian(STARS)
-    assert (slopes[:, :, truth.masked] == 0.0).all() and np.abs(all_slopes[:, :, truth.masked]).max() > 0.1
-    np.testing.assert_allclose(slopes[:, :, ~truth.masked], all_slopes[:, :, ~truth.masked], atol=1e-6)
+    assert (slopes[:, :, truth.masked] == 0.0).all() and np.abs(
+        all_slopes[:, :, truth.masked]
+    ).max() > 0.1
+    np.testing.assert_allclose(
+        slopes[:, :, ~truth.masked], all_slopes[:, :, ~truth.masked], atol=1e-6
+    )
     again = masked_emulator(emulator, truth.masked).to(dtype=torch.float64)  # a network of its own
     assert again(STARS).dtype == np.float64 and (again(STARS)[:, truth.masked] == 1.0).all()
-    assert all(torch.equal(value, before[name]) for name, value in emulator.network.state_dict().items())
-    assert synthetic.labels == emulator.labels and np.array_equal(synthetic.in_hull(STARS), emulator.in_hull(STARS))
+    assert all(
+        torch.equal(value, before[name]) for name, value in emulator.network.state_dict().items()
+    )
+    assert synthetic.labels == emulator.labels and np.array_equal(
+        synthetic.in_hull(STARS), emulator.in_hull(STARS)
+    )
 
 
 @pytest.mark.parametrize("masked", [[True], np.zeros((2, N), bool), [3, 4, 5]])
 def test_masks_of_another_shape_are_refused(emulator, masked):
-    with pytest.raises(ValueError, match="masked has shape .*: give one value for each of 7214 pixels"):
+    with pytest.raises(
+        ValueError, match="masked has shape .*: give one value for each of 7214 pixels"
+    ):
         masked_emulator(emulator, masked)
 
 
@@ -165,8 +192,8 @@ def test_a_mask_that_changes_later_changes_nothing(emulator):
 def test_falls_are_derivatives(emulator):
     exact = specnb.load_emulator("apogee").to(dtype=torch.float64)
     found = falls(exact, STARS)
-    assert found.shape == (len(STARS), len(ELEMENTS), N)
-    names = list(ELEMENTS)
+    assert found.shape == (len(STARS), len(NAMES), N)
+    names = NAMES
 
     def raised(element, step):
         if element == "Fe":
@@ -177,12 +204,18 @@ def test_falls_are_derivatives(emulator):
 
     for element in ("C", "Mg", "Si", "Ni", "Al", "Fe"):
         own, h = found[:, names.index(element)], 1e-4
-        numeric = (exact(STARS - raised(element, h)) - exact(STARS + raised(element, h))) * STEP / (2 * h)
+        numeric = (
+            (exact(STARS - raised(element, h)) - exact(STARS + raised(element, h))) * STEP / (2 * h)
+        )
         np.testing.assert_allclose(own, numeric, atol=1e-5 * np.abs(own).max())
-        whole = exact(STARS) - exact(STARS + raised(element, 0.05))  # the step itself: not quite linear
+        whole = exact(STARS) - exact(
+            STARS + raised(element, 0.05)
+        )  # the step itself: not quite linear
         assert np.corrcoef(own.ravel(), whole.ravel())[0, 1] > 0.98, element
         assert np.max(own) > PEAK, element
-    assert np.sum(raised("Fe", 0.05) == -0.05) == 19 and raised("Fe", 0.05).sum() == pytest.approx(-18 * 0.05)
+    assert np.sum(raised("Fe", 0.05) == -0.05) == 19 and raised("Fe", 0.05).sum() == pytest.approx(
+        -18 * 0.05
+    )
     single = np.concatenate([falls(emulator, star[None]) for star in STARS])
     np.testing.assert_allclose(single, found, atol=2e-5)  # a batch is its stars, in float32 too
 
@@ -190,14 +223,16 @@ def test_falls_are_derivatives(emulator):
 def test_falls_are_those_of_the_simulator(emulator, responses):
     own = falls(emulator, STAR)[0]
     for element in ("C", "Mg", "Si", "Fe"):
-        simulated = -responses.raised(ELEMENTS[element], GIANT["vbroad"])
+        simulated = -responses.raised(responses.elements[element], GIANT["vbroad"])
         assert np.corrcoef(own[NAMES.index(element)], simulated)[0, 1] > 0.95, element
 
 
 def test_the_full_emulator_adds_falls_in_hidden_pixels_alone(emulator, synthetic, truth):
     added = added_falls(emulator, synthetic, STARS)
     assert np.abs(added[:, :, ~truth.masked]).max() < 1e-6
-    np.testing.assert_allclose(added[:, :, truth.masked], falls(emulator, STARS)[:, :, truth.masked], atol=1e-6)
+    np.testing.assert_allclose(
+        added[:, :, truth.masked], falls(emulator, STARS)[:, :, truth.masked], atol=1e-6
+    )
     assert added.max(axis=2)[0, NAMES.index("Fe")] > PEAK
     assert (added_falls(synthetic, synthetic, STARS) == 0.0).all()
 
@@ -215,8 +250,15 @@ def test_truth_is_what_is_hidden(truth, responses):
     np.testing.assert_array_equal(truth.masked, pixels(truth.features[truth.hidden], N))
     assert (truth.falls[:, ~truth.masked] == 0.0).all()
     silicon = -responses.raised("si_fe", 6.0)
-    np.testing.assert_array_equal(truth.falls[NAMES.index("Si"), truth.masked], silicon[truth.masked])
-    assert NAMES[-1] == "Fe" and ELEMENTS["Fe"] == IRON and truth.falls.shape == (20, N)
+    np.testing.assert_array_equal(
+        truth.falls[NAMES.index("Si"), truth.masked], silicon[truth.masked]
+    )
+    assert (
+        NAMES[-1] == "Fe"
+        and responses.elements["Fe"] == IRON
+        and list(responses.elements) == NAMES == truth.names
+        and truth.falls.shape == (20, N)
+    )
 
 
 def test_the_full_emulator_is_the_right_answer(emulator, synthetic, truth, perfect):
@@ -226,10 +268,16 @@ def test_the_full_emulator_is_the_right_answer(emulator, synthetic, truth, perfe
     np.testing.assert_allclose(hidden["recovered"], hidden["depth"], atol=1e-6)
     assert found["depth"] == pytest.approx(1.0, abs=1e-5) and found["depth_scatter"] < 1e-5
     assert found["named"] == found["named_all"] == found["credit"] == 1.0
-    assert found["precision"] > 0.95 and found["recall"] > 0.7  # emulator and simulator differ about faint features
+    assert (
+        found["precision"] > 0.95 and found["recall"] > 0.7
+    )  # emulator and simulator differ about faint features
     assert found["average_precision"] > 0.9 and found["base_rate"] < 0.02
     clear = hidden[hidden["share"] > 0.5]
-    assert len(clear) > 50 and clear["right"].all() and np.array_equal(clear["named"], clear["element"])
+    assert (
+        len(clear) > 50
+        and clear["right"].all()
+        and np.array_equal(clear["named"], clear["element"])
+    )
     np.testing.assert_allclose(clear["probability"], clear["share"], atol=0.2)
     deepest = [flux[row["first"] : row["last"] + 1].min() for row in hidden]
     np.testing.assert_allclose(1.0 - np.array(deepest), hidden["depth"])
@@ -245,10 +293,17 @@ def test_what_knows_nothing_scores_as_chance(emulator, synthetic, truth):
     _, elements, found = scored(truth, emulator(STAR)[0], np.zeros(N), nothing)
     assert found["depth"] == 0.0 and found["depth_scatter"] == 1.0
     assert found["precision"] == found["recall"] == 0.0
-    assert (elements["found"] == 0).all() and np.isnan(elements["precision"]).all() and elements["missing"].sum() > 50
+    assert (
+        (elements["found"] == 0).all()
+        and np.isnan(elements["precision"]).all()
+        and elements["missing"].sum() > 50
+    )
     assert found["average_precision"] == pytest.approx(found["base_rate"], rel=1e-6)
     noise = 1e-4 * np.random.default_rng(1).standard_normal(nothing.shape)
-    assert scored(truth, emulator(STAR)[0], np.zeros(N), noise)[2]["average_precision"] < 2 * found["base_rate"]
+    assert (
+        scored(truth, emulator(STAR)[0], np.zeros(N), noise)[2]["average_precision"]
+        < 2 * found["base_rate"]
+    )
 
 
 def test_what_knows_nothing_names_nothing(emulator, truth):
@@ -260,7 +315,10 @@ def test_swapped_elements_are_wrong(emulator, truth, perfect):
     mg, si = NAMES.index("Mg"), NAMES.index("Si")
     swapped = perfect.copy()
     swapped[[mg, si]] = perfect[[si, mg]]
-    right, wrong = (hidden_features(truth, emulator(STAR)[0], np.zeros(N), added) for added in (perfect, swapped))
+    right, wrong = (
+        hidden_features(truth, emulator(STAR)[0], np.zeros(N), added)
+        for added in (perfect, swapped)
+    )
     clear = right["share"] > 0.5
     for own, other in (("Mg", "Si"), ("Si", "Mg")):
         rows = clear & (right["element"] == own)
@@ -280,14 +338,20 @@ def test_a_shared_feature_counts_by_its_shares():
     hidden, elements, found = scored(truth, flux, recovered, 2.0 * missing)
     assert elements["missing"].sum() == 2 and found["precision"] == found["recall"] == 1.0
     assert list(hidden["element"]) == ["Mg", "Si"] and list(hidden["named"]) == ["Mg", "Mg"]
-    np.testing.assert_allclose(hidden["share"], [6 / 8, 2 / 5])  # over its own pixels: Si is in one of three
+    np.testing.assert_allclose(
+        hidden["share"], [6 / 8, 2 / 5]
+    )  # over its own pixels: Si is in one of three
     np.testing.assert_allclose(hidden["credit"], [1.0, 1.0])  # Mg has the largest part in both
     np.testing.assert_allclose(hidden["probability"], [6 / 8, 3 / 5])
     assert list(hidden["right"]) == [True, False]
-    np.testing.assert_allclose(hidden["depth"], [0.2, 0.1])  # Mg where the spectrum is deepest, Si in its own pixel
+    np.testing.assert_allclose(
+        hidden["depth"], [0.2, 0.1]
+    )  # Mg where the spectrum is deepest, Si in its own pixel
     np.testing.assert_allclose(hidden["recovered"], [0.15, 0.09])
     np.testing.assert_allclose(hidden["wavelength"], APOGEE_PIXELS[[102, 101]])
-    assert found["named"] == 1.0 and found["credit"] == pytest.approx(1.0)  # Si has the smaller part: not unambiguous
+    assert found["named"] == 1.0 and found["credit"] == pytest.approx(
+        1.0
+    )  # Si has the smaller part: not unambiguous
     assert found["depth"] == pytest.approx((0.75 + 0.9) / 2)
     assert found["depth_scatter"] == pytest.approx((0.25 + 0.1) / 2)
     swapped = hidden_features(truth, flux, recovered, made_up(Si={100: 0.01, 101: 0.01}))
@@ -305,14 +369,24 @@ def test_credit_is_of_the_largest_possible():
 
 def test_precision_and_recall_by_hand():
     truth = all_hidden(
-        made_up(Mg={100: 0.02, 200: 0.02, 201: 0.02}, Si={200: 0.02, 201: 0.02}, Al={300: 0.02, 400: 0.02})
+        made_up(
+            Mg={100: 0.02, 200: 0.02, 201: 0.02},
+            Si={200: 0.02, 201: 0.02},
+            Al={300: 0.02, 400: 0.02},
+        )
     )
-    added = made_up(Mg={500: 0.03, 100: 0.02, 201: 0.01, 200: 0.008}, Al={300: 0.02, 400: 0.004}, Ca={100: 0.02})
+    added = made_up(
+        Mg={500: 0.03, 100: 0.02, 201: 0.01, 200: 0.008}, Al={300: 0.02, 400: 0.004}, Ca={100: 0.02}
+    )
     table = by_element(truth, added)
     assert list(table["element"]) == list(NAMES)
     rows = {row["element"]: row for row in table}
     mg = rows["Mg"]  # one of three found ones is false; none is missed
-    assert (mg["missing"], mg["found"]) == (2, 3) and mg["precision"] == pytest.approx(2 / 3) and mg["recall"] == 1.0
+    assert (
+        (mg["missing"], mg["found"]) == (2, 3)
+        and mg["precision"] == pytest.approx(2 / 3)
+        and mg["recall"] == 1.0
+    )
     # down the pixels, of weights 1 and, as Si has half of them, 1/2: false, right, right, right; precision 0, 1/2, 3/5, 2/3
     assert mg["average_precision"] == pytest.approx(1 / 2 * 1 / 2 + 1 / 4 * 3 / 5 + 1 / 4 * 2 / 3)
     assert mg["base_rate"] == pytest.approx(2 / (2 + N - 3))
@@ -327,29 +401,47 @@ def test_precision_and_recall_by_hand():
     assert all(np.isnan(ca[name]) for name in ("recall", "average_precision", "base_rate"))
     hidden = hidden_features(truth, np.full(N, 0.9), np.zeros(N), added)
     found = summary(hidden, table)
-    assert found["precision"] == pytest.approx((2 + 1) / 5) and found["recall"] == pytest.approx((2 + 1) / 5)
+    assert found["precision"] == pytest.approx((2 + 1) / 5) and found["recall"] == pytest.approx(
+        (2 + 1) / 5
+    )
     of_three = [rows[name]["average_precision"] for name in ("Mg", "Si", "Al")]
     assert found["average_precision"] == pytest.approx(np.mean(of_three))
 
 
 def test_missing_lines_are_listed():
     end = detectors(APOGEE_PIXELS)[0].stop
-    truth = all_hidden(made_up(Mg={100: 0.03, 101: 0.03, 300: 0.01}, Si={101: 0.02, 300: 0.03}, Al={101: 0.001}))
+    truth = all_hidden(
+        made_up(Mg={100: 0.03, 101: 0.03, 300: 0.01}, Si={101: 0.02, 300: 0.03}, Al={101: 0.001})
+    )
     recovered = np.zeros(N)
     recovered[[99, 100, 101, 102]] = 0.02, 0.05, 0.07, 0.011
     recovered[[300, 301]] = 0.0101, 0.0099
     recovered[[end - 1, end]] = 0.02, 0.03
-    added = made_up(Mg={100: 0.03, 101: 0.01}, Si={101: 0.01, 300: 0.01}, Ca={100: -0.3}, Fe={end: 0.01, end - 1: 0.01})
-    table = missing_lines(recovered, added, truth)
+    added = made_up(
+        Mg={100: 0.03, 101: 0.01},
+        Si={101: 0.01, 300: 0.01},
+        Ca={100: -0.3},
+        Fe={end: 0.01, end - 1: 0.01},
+    )
+    table = missing_lines(APOGEE, recovered, added, truth)
     np.testing.assert_allclose(table["wavelength"], APOGEE_PIXELS[[101, 300, end - 1, end]])
     np.testing.assert_allclose(table["depth"], [0.07, 0.0101, 0.02, 0.03])
     assert list(table["element"]) == ["Mg", "Si", "Fe", "Fe"]
     np.testing.assert_allclose(table["probability"], [0.8, 1, 1, 1])
-    assert list(table["truth"]) == ["Mg 0.74, Si 0.25", "Si 0.75, Mg 0.25", "", ""]  # parts below 0.05 are not told
-    assert list(missing_lines(recovered, added)["truth"]) == [""] * 4
-    assert len(missing_lines(recovered, added, least=0.025)) == 2
-    empty = missing_lines(np.zeros(N), added, truth)
-    assert len(empty) == 0 and empty.colnames == table.colnames and str(table["wavelength"].unit) == "Angstrom"
+    assert list(table["truth"]) == [
+        "Mg 0.74, Si 0.25",
+        "Si 0.75, Mg 0.25",
+        "",
+        "",
+    ]  # parts below 0.05 are not told
+    assert list(missing_lines(APOGEE, recovered, added)["truth"]) == [""] * 4
+    assert len(missing_lines(APOGEE, recovered, added, least=0.025)) == 2
+    empty = missing_lines(APOGEE, np.zeros(N), added, truth)
+    assert (
+        len(empty) == 0
+        and empty.colnames == table.colnames
+        and str(table["wavelength"].unit) == "Angstrom"
+    )
 
 
 def test_nothing_missing_gives_empty_tables():
@@ -357,26 +449,47 @@ def test_nothing_missing_gives_empty_tables():
     assert len(truth.features) == 0 and not truth.masked.any()
     assert len(hidden_features(truth, np.ones(N), np.zeros(N), made_up())) == 0
     elements = by_element(truth, made_up(Mg={100: 0.02}))
-    assert len(elements) == len(NAMES) and elements["missing"].sum() == 0 and elements["found"].sum() == 1
+    assert (
+        len(elements) == len(NAMES)
+        and elements["missing"].sum() == 0
+        and elements["found"].sum() == 1
+    )
     assert np.isnan(elements["recall"]).all() and np.isnan(elements["average_precision"]).all()
 
 
 # The ridge regression, on the 800 pixels of the RVS, where fits are quick
 
-CENTRE, DEPTH, SLOPE = 8610.0, 0.10, 0.06  # Å; of the line that is missing, at [M/H] = 0 and per dex
+CENTRE, DEPTH, SLOPE = (
+    8610.0,
+    0.10,
+    0.06,
+)  # Å; of the line that is missing, at [M/H] = 0 and per dex
 
 
 @pytest.fixture(scope="module")
 def corrected():
     emulator = specnb.load_emulator("rvs")
-    labels = true_labels(draw_stars(150, np.random.default_rng(1)), emulator)
+    labels = true_labels(draw_stars(RVS, 150, np.random.default_rng(1)), emulator)
     profile = np.exp(-0.5 * ((emulator.wavelength - CENTRE) / 0.6) ** 2)
     flux = emulator(labels) - (DEPTH + SLOPE * labels[:, [2]]) * profile
     flux = (flux + 0.005 * np.random.default_rng(2).standard_normal(flux.shape)).astype(np.float32)
     mask = np.zeros(flux.shape, dtype=bool)
-    observed = Spectra(emulator.wavelength, flux, np.full_like(flux, 0.005), mask, [str(k) for k in range(len(flux))])
+    observed = Spectra(
+        emulator.wavelength,
+        flux,
+        np.full_like(flux, 0.005),
+        mask,
+        [str(k) for k in range(len(flux))],
+    )
     config = FitConfig(continuum_order=-1)
-    return emulator, observed, labels, profile, corrected_emulator(emulator, observed, config), config
+    return (
+        emulator,
+        observed,
+        labels,
+        profile,
+        corrected_emulator(emulator, observed, config),
+        config,
+    )
 
 
 def test_the_ridge_regression_finds_the_mean_line(corrected):
@@ -393,10 +506,12 @@ def test_the_ridge_regression_finds_the_mean_line(corrected):
 def test_the_correction_is_linear(corrected):
     emulator, _, _, _, model, _ = corrected
     stars = np.array([[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0], [5600.0, 4.4, 0.0, 0.05, 1.2, 6.0]])
-    slope, intercept = model.network.slope.numpy(), model.network.intercept.numpy()
+    slope, intercept = model.network.step.slope.numpy(), model.network.step.intercept.numpy()
     assert slope.shape == (6, 800) and np.abs(slope).max() > 0
     np.testing.assert_allclose(
-        model.jacobian(stars) - emulator.jacobian(stars), np.broadcast_to(slope, (2, 6, 800)), atol=1e-6
+        model.jacobian(stars) - emulator.jacobian(stars),
+        np.broadcast_to(slope, (2, 6, 800)),
+        atol=1e-6,
     )
     np.testing.assert_allclose(model(stars) - emulator(stars), stars @ slope + intercept, atol=1e-5)
     assert model.labels == emulator.labels and model.network.network is not emulator.network
@@ -404,7 +519,9 @@ def test_the_correction_is_linear(corrected):
 
 def test_the_ridge_regression_finds_what_the_line_depends_on(corrected):
     profile, model = corrected[3], corrected[4]
-    assert model.network.slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(-SLOPE, rel=0.5)
+    assert model.network.step.slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(
+        -SLOPE, rel=0.5
+    )
 
 
 def test_the_ridge_regression_needs_stars(corrected):
@@ -422,9 +539,14 @@ def small(emulator, responses):
 
 
 def test_the_same_seed_makes_the_same_experiment(emulator, responses, small):
-    again, other = (Experiment.make(emulator, responses, MissingConfig(n_stars=100, seed=seed)) for seed in (5, 6))
+    again, other = (
+        Experiment.make(emulator, responses, MissingConfig(n_stars=100, seed=seed))
+        for seed in (5, 6)
+    )
     for name in ("flux", "flux_error", "mask"):
-        np.testing.assert_array_equal(getattr(small.domains.observed, name), getattr(again.domains.observed, name))
+        np.testing.assert_array_equal(
+            getattr(small.domains.observed, name), getattr(again.domains.observed, name)
+        )
     np.testing.assert_array_equal(small.domains.labels, again.domains.labels)
     np.testing.assert_array_equal(small.truth.masked, again.truth.masked)
     assert np.any(small.truth.masked != other.truth.masked)
@@ -437,7 +559,9 @@ def test_the_same_seed_makes_the_same_experiment(emulator, responses, small):
 def test_noise_scales_and_is_as_large_as_told(emulator, responses, small):
     survey, truth = make_mock(emulator, ApogeeMockConfig.clean(n_stars=100, seed=2 * 5))
     one = small.domains.observed
-    three = Experiment.make(emulator, responses, MissingConfig(n_stars=100, seed=5, noise=3.0)).domains.observed
+    three = Experiment.make(
+        emulator, responses, MissingConfig(n_stars=100, seed=5, noise=3.0)
+    ).domains.observed
     np.testing.assert_allclose(one.flux, survey.flux, atol=1e-6)
     np.testing.assert_array_equal(one.flux_error, survey.flux_error)
     np.testing.assert_array_equal(three.flux_error, np.float32(3) * one.flux_error)
@@ -453,7 +577,9 @@ def test_domains_show_other_stars_and_all_lines(emulator, experiment):
     seen, labels = true_labels(truth.labels, emulator), experiment.domains.labels
     assert seen.shape == labels.shape == (400, 25)
     assert not set(map(bytes, seen)) & set(map(bytes, labels))
-    assert len(np.intersect1d(seen[:, 0], labels[:, 0])) <= 4  # of 400: chance, at the limits of the population
+    assert (
+        len(np.intersect1d(seen[:, 0], labels[:, 0])) <= 4
+    )  # of 400: chance, at the limits of the population
     for ours, theirs in zip(seen.T, labels.T):  # one population
         assert abs(ours.mean() - theirs.mean()) < 5 * np.hypot(ours.std(), theirs.std()) / 20
     masked = experiment.truth.masked
@@ -467,7 +593,10 @@ def test_findings_are_synthetic_minus_model(emulator, experiment):
     recovered, added = experiment.findings(emulator)
     np.testing.assert_allclose(recovered, experiment.synthetic(STAR)[0] - emulator(STAR)[0])
     np.testing.assert_allclose(added, added_falls(emulator, experiment.synthetic, STAR)[0])
-    assert recovered[experiment.truth.masked].max() > 0.3 and (recovered[~experiment.truth.masked] == 0).all()
+    assert (
+        recovered[experiment.truth.masked].max() > 0.3
+        and (recovered[~experiment.truth.masked] == 0).all()
+    )
 
 
 @pytest.mark.parametrize(
@@ -506,10 +635,16 @@ def check_start(hidden, found):
 
 def test_four_models_are_compared(emulator, experiment, monkeypatch):
     # labels to within their errors are enough here, and take half the time
-    monkeypatch.setattr("specnb.missing.experiment.FitConfig", partial(FitConfig, tolerance=1.0, batch=102))
+    monkeypatch.setattr(
+        "specnb.missing.experiment.FitConfig", partial(FitConfig, tolerance=1.0, batch=102)
+    )
     before = experiment.score(emulator)[2]
     models, table = compare(experiment, SHORT, n_fitted=102)
-    assert list(models) == list(table["model"]) == ["translated", "linear start", "baseline", "full emulator"]
+    assert (
+        list(models)
+        == list(table["model"])
+        == ["translated", "linear start", "baseline", "full emulator"]
+    )
     rows = {row["model"]: row for row in table}
     assert set(table.colnames) == {"model", *before}
     hidden, _, found = experiment.score(models["linear start"])
@@ -517,7 +652,10 @@ def test_four_models_are_compared(emulator, experiment, monkeypatch):
     check_start(hidden, found)
     moved = np.abs(models["translated"](STAR) - models["linear start"](STAR)).max()
     assert 1e-6 < moved < 0.05  # it was trained, if by three steps
-    assert rows["translated"]["depth"] == pytest.approx(1.0, abs=0.15) and rows["translated"]["named"] > 0.9
+    assert (
+        rows["translated"]["depth"] == pytest.approx(1.0, abs=0.15)
+        and rows["translated"]["named"] > 0.9
+    )
     assert rows["baseline"]["depth"] == pytest.approx(1.0, abs=0.25)
     assert rows["full emulator"]["depth"] == pytest.approx(1.0, abs=1e-5)
     for name in ("named", "credit", "precision", "recall", "average_precision"):

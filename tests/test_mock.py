@@ -3,13 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb.surveys.rvs import mock
-from specnb.surveys.rvs.effects import FALSE_LINE, INTERSTELLAR_BAND, MISSING_LINE, WRONG_LINES, line_strength
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
-from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
+from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
-from specnb.core.spectra import Spectra
+from specnb.surveys.rvs.effects import (
+    FALSE_LINE,
+    INTERSTELLAR_BAND,
+    MISSING_LINE,
+    WRONG_LINES,
+    line_strength,
+)
+from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
@@ -18,9 +22,10 @@ CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8
 class GaussianLines:
     """An emulator with a line wherever the mock survey changes one, and two that it leaves alone."""
 
-    labels = tuple(label.name for label in RVS_LABELS)
-    low = np.array([label.low for label in RVS_LABELS])
-    high = np.array([label.high for label in RVS_LABELS])
+    survey = RVS
+    labels = RVS.names
+    low = np.array([label.low for label in RVS.labels])
+    high = np.array([label.high for label in RVS.labels])
     wavelength = RVS_PIXELS
     profile = np.exp(-0.5 * ((RVS_PIXELS - CENTRES[:, None]) / 0.6) ** 2)
 
@@ -67,7 +72,9 @@ def test_false_line_is_gone_and_nothing_else_changes():
     centre = np.argmin(np.abs(RVS_PIXELS - FALSE_LINE[0]))
     emulated = EMULATOR(labels_of(truth))[:, centre]
     assert np.mean(emulated) < 0.75
-    assert np.all(np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03)  # the pixel is 0.15 Å off at most
+    assert np.all(
+        np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03
+    )  # the pixel is 0.15 Å off at most
 
 
 def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
@@ -75,14 +82,20 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     emulated = EMULATOR(labels_of(truth))
     pixels = [np.argmin(np.abs(RVS_PIXELS - centre)) for centre, _, _ in WRONG_LINES]
     factors = np.log(truth.flux[:, pixels]) / np.log(emulated[:, pixels])
-    assert np.allclose(factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4)
+    assert np.allclose(
+        factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4
+    )
     assert np.allclose(
         factors, [strength for _, _, strength in WRONG_LINES], atol=0.03
     )  # a pixel is 0.15 Å off at most
-    outside = away_from(*[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES))
+    outside = away_from(
+        *[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES)
+    )
     assert np.array_equal(truth.flux[:, outside], emulated[:, outside])
     half = line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=0.5)) - 1
-    assert np.allclose(2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1)
+    assert np.allclose(
+        2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1
+    )
 
 
 def test_missing_line_depends_on_temperature_and_metallicity():
@@ -124,10 +137,14 @@ def test_lower_resolution_widens_lines_and_keeps_their_strength():
     for flux in (emulated, truth.flux.astype(float)):
         absorbed = 1 - flux[:, line]
         mean = absorbed @ RVS_PIXELS[line] / absorbed.sum(axis=1)
-        width.append((absorbed * (RVS_PIXELS[line] - mean[:, None]) ** 2).sum(axis=1) / absorbed.sum(axis=1))
+        width.append(
+            (absorbed * (RVS_PIXELS[line] - mean[:, None]) ** 2).sum(axis=1) / absorbed.sum(axis=1)
+        )
         strength.append(absorbed.sum(axis=1))
     assert np.allclose(strength[1], strength[0], rtol=1e-4)
-    added = (8580.0 / 2.3548) ** 2 * (9000.0**-2 - RVS_RESOLVING_POWER**-2)  # variance of the extra Gaussian
+    added = (8580.0 / 2.3548) ** 2 * (
+        9000.0**-2 - RVS_RESOLVING_POWER**-2
+    )  # variance of the extra Gaussian
     assert np.allclose(width[1] - width[0], added, rtol=0.01)
 
 
@@ -159,7 +176,9 @@ def test_noise_has_the_stated_variance():
     n = pull.size
     assert abs(np.mean(pull)) < 4 / np.sqrt(n)
     assert np.mean(pull**2) == pytest.approx(1, abs=4 * np.sqrt(2 / n))
-    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(axis=1, where=good)  # also star by star
+    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(
+        axis=1, where=good
+    )  # also star by star
     assert np.all(np.abs(sigma - 1) < 5 / np.sqrt(2 * 780))
 
 
@@ -168,14 +187,21 @@ def test_noise_follows_magnitude_and_flux():
     assert 20 < signal_to_noise(14.0) < 25
     assert np.all(np.diff(signal_to_noise(np.linspace(8, 14, 50))) < 0)
     _, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=200, noise_floor=0.0))
-    expected = np.sqrt(truth.flux) / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
+    expected = (
+        np.sqrt(truth.flux)
+        / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
+    )
     assert np.ptp(truth.flux) > 0.2
     assert np.allclose(truth.flux_error, expected, rtol=1e-5)
 
 
 def test_bad_pixels_are_masked_and_harmless():
-    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6))
-    assert np.all(observed.flux[observed.mask] == 1) and np.all(np.isinf(observed.flux_error[observed.mask]))
+    observed, truth = make_mock(
+        EMULATOR, RvsMockConfig.clean(n_stars=2000, bad_pixels=0.01, bad_ends=6)
+    )
+    assert np.all(observed.flux[observed.mask] == 1) and np.all(
+        np.isinf(observed.flux_error[observed.mask])
+    )
     assert not truth.mask.any()
     inside = observed.mask[:, 6:-6]
     assert np.mean(inside) == pytest.approx(0.01, rel=0.05)
@@ -212,7 +238,10 @@ def test_catalogue_labels_have_their_errors():
 
 def test_label_errors_stay_within_the_papers_cuts_even_at_low_snr():
     observed, _ = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=50, snr_faint=2.0))
-    assert observed.labels["teff_error"].max() == 200 and observed.labels["alpha_fe_error"].max() == 0.2
+    assert (
+        observed.labels["teff_error"].max() == 200
+        and observed.labels["alpha_fe_error"].max() == 0.2
+    )
 
 
 def test_truth_holds_what_there_is_to_know():
@@ -221,26 +250,27 @@ def test_truth_holds_what_there_is_to_know():
     assert len(set(truth.ids)) == 10
 
 
-def test_streaming_writes_what_make_mock_returns(tmp_path, monkeypatch):
+def test_any_batch_gives_the_same_survey(monkeypatch):
     config = RvsMockConfig(n_stars=5000, seed=4)
-    write_mock_survey(tmp_path / "mock.h5", EMULATOR, config)
-    monkeypatch.setattr(mock._batches, "__defaults__", (700,))
-    for group, made in zip(("spectra", "truth"), make_mock(EMULATOR, config)):
-        read = Spectra.read(tmp_path / "mock.h5", group)
-        assert read.flux.shape == (5000, 800)
+    assert config.BATCH < 5000
+    whole = make_mock(EMULATOR, config)
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 700)
+    for one, other in zip(whole, make_mock(EMULATOR, config), strict=True):
+        assert other.flux.shape == (5000, 800)
         for name in ("wavelength", "mask", "ids"):
-            assert np.array_equal(getattr(read, name), getattr(made, name))
-        assert np.allclose(read.flux, made.flux, atol=2e-6)
-        assert np.allclose(read.flux_error, made.flux_error, rtol=1e-5)
-        assert read.labels.colnames == made.labels.colnames
-        for name in made.labels.colnames:
-            assert np.array_equal(read.labels[name], made.labels[name])
-            assert read.labels[name].unit == made.labels[name].unit
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mock.h5"]
+            assert np.array_equal(getattr(other, name), getattr(one, name))
+        assert np.allclose(other.flux, one.flux, atol=2e-6)
+        assert np.allclose(other.flux_error, one.flux_error, rtol=1e-5)
+        assert other.labels.colnames == one.labels.colnames
+        for name in one.labels.colnames:
+            assert np.array_equal(other.labels[name], one.labels[name])
+            assert other.labels[name].unit == one.labels[name].unit
 
 
 def test_same_seed_same_bytes():
-    one, two, other = (make_mock(EMULATOR, RvsMockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2))
+    one, two, other = (
+        make_mock(EMULATOR, RvsMockConfig(n_stars=40, seed=seed)) for seed in (1, 1, 2)
+    )
     for a, b, c in zip(one, two, other):
         for name in ("flux", "flux_error", "mask"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
@@ -253,14 +283,21 @@ def test_population_is_passed_on():
     assert np.mean(truth.labels["m_h"]) < -1
 
 
-def test_nothing_is_left_of_a_survey_that_fails(tmp_path):
+def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
     class Broken(GaussianLines):
-        def __call__(self, labels):
-            raise RuntimeError("no flux")
+        calls = 0
 
+        def __call__(self, labels):
+            self.calls += 1
+            if self.calls == 3:
+                raise RuntimeError("no flux")
+            return super().__call__(labels)
+
+    monkeypatch.setattr(RvsMockConfig, "BATCH", 4)
+    broken = Broken()
     with pytest.raises(RuntimeError, match="no flux"):
-        write_mock_survey(tmp_path / "mock.h5", Broken(), RvsMockConfig(n_stars=10))
-    assert not list(tmp_path.iterdir())
+        make_mock(broken, RvsMockConfig(n_stars=20))
+    assert broken.calls == 3
 
 
 @pytest.mark.parametrize(

@@ -22,17 +22,7 @@ def not_yet(reason):
     return pytest.mark.xfail(reason=reason, strict=True)
 
 
-PROBES = "specnb.evaluate.probes imports specnb.disentangle.scales"
-SURVEYS = "specnb.surveys.rvs.files imports specnb.surveys.apogee.files; apogee's mock and population import rvs.population"
-
-
-@pytest.mark.parametrize(
-    "contract",
-    [
-        pytest.param("layers", marks=not_yet(PROBES)),
-        pytest.param("surveys", marks=not_yet(SURVEYS)),
-    ],
-)
+@pytest.mark.parametrize("contract", ["layers", "surveys"])
 def test_imports_keep_the_contract(contract):
     lint = Path(sys.executable).with_name("lint-imports")
     command = [lint, "--contract", contract, "--no-cache", "--no-logo"]
@@ -62,7 +52,7 @@ def test_few_things_lie_at_the_top():
     assert len(entries) <= 15
 
 
-@not_yet("specnb/translate/trainer.py has 306 lines")
+@not_yet("specnb/fitting/fit.py and specnb/translate/trainer.py have more than 300 lines")
 def test_no_module_is_long():
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {path: length for path, length in lengths.items() if length > 300} == {}

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 from specnb.core.broadening import LIMB_DARKENING, broaden, rotation_transform
-from specnb.surveys import SURVEYS
-from specnb.simulator.grid import load_grid
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
-from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
-from specnb.surveys.apogee.survey import inside as where_sampled
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
+from specnb.simulator.grid import load_grid
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
@@ -23,7 +21,9 @@ RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 def test_air_and_vacuum():
     assert float(air_from_vacuum(8460.0)) == pytest.approx(8457.675933876, abs=1e-6)
     wavelength = np.linspace(3000.0, 17000.0, 50)
-    np.testing.assert_allclose(vacuum_from_air(air_from_vacuum(wavelength)), wavelength, atol=1e-8, rtol=0)
+    np.testing.assert_allclose(
+        vacuum_from_air(air_from_vacuum(wavelength)), wavelength, atol=1e-8, rtol=0
+    )
 
 
 def test_pixels_tile_the_window():
@@ -68,14 +68,17 @@ def test_resolving_power_sets_the_width():
 
 
 def test_broadening_beyond_the_input_is_refused():
-    with pytest.raises(ValueError, match=r"cannot sample 8400.00-8700.00 Å: the input covers 8460.00-8700.00 Å"):
+    with pytest.raises(
+        ValueError, match=r"cannot sample 8400.00-8700.00 Å: the input covers 8460.00-8700.00 Å"
+    ):
         broaden(RVS_NATIVE, np.ones(2401), np.linspace(8400.0, 8700.0, 10))
 
 
 def test_labels_exist_where_stars_do():
-    assert [label.name for label in RVS_LABELS][:2] == ["teff", "logg"]
+    assert RVS.names[:2] == ("teff", "logg")
     assert lowest_logg(4800.0) == 0 and lowest_logg(6000.0) == pytest.approx(3.0)
-    assert not sampled_in_kiel(6500.0, 2.0) and sampled_in_kiel(4500.0, 0.0) and sampled_in_kiel(6500.0, 3.2)
+    stars = {"teff": [6500.0, 4500.0, 6500.0], "logg": [2.0, 0.0, 3.2]}
+    assert sampled_in_kiel(stars).tolist() == RVS.inside(stars).tolist() == [False, True, True]
 
 
 @pytest.fixture(params=["rvs_grid", "apogee_grid"])
@@ -90,16 +93,18 @@ def test_recipe_samples_where_stars_are_and_extends(recipe):
     np.testing.assert_array_equal(labels[:40], recipe.sample_labels(40, seed=1))
     names = [label.name for label in recipe.labels]
     assert labels.shape == (300, len(names)) and "vbroad" not in names
-    assert where_sampled(dict(zip(names, labels.T))).all()
+    assert recipe.survey.inside(dict(zip(names, labels.T))).all()
     low, high = np.array([(label.low, label.high) for label in recipe.labels]).T
     span = high - low
-    assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(labels.max(axis=0) > high - 0.05 * span)
+    assert np.all(labels.min(axis=0) < low + 0.05 * span) and np.all(
+        labels.max(axis=0) > high - 0.05 * span
+    )
 
 
 def test_carbon_stars_are_not_sampled(recipe):
     star = {"teff": 4500.0, "logg": 2.0, "c_fe": 0.3, "o_fe": 0.1}
-    assert where_sampled(star) and not where_sampled(star | {"o_fe": 0.0})
-    assert not where_sampled(star | {"teff": 6500.0})
+    assert APOGEE.inside(star) and not APOGEE.inside(star | {"o_fe": 0.0})
+    assert not APOGEE.inside(star | {"teff": 6500.0})
 
 
 def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
@@ -107,10 +112,18 @@ def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
     flux = np.full(len(recipe.wavelength), 0.5, np.float32)
     (tmp_path / recipe.name).mkdir()
     for index in (0, 2):  # the second one is missing, as after a failure
-        np.savez(tmp_path / recipe.name / f"{index:05d}.npz", labels=labels[index], flux=flux, seconds=1.5)
-    assert recipe.compute((tmp_path, 0, labels[0])) == (0, None)  # found on disk: no simulator is needed
+        np.savez(
+            tmp_path / recipe.name / f"{index:05d}.npz",
+            labels=labels[index],
+            flux=flux,
+            seconds=1.5,
+        )
+    assert recipe.compute((tmp_path, 0, labels[0])) == (
+        0,
+        None,
+    )  # found on disk: no simulator is needed
     assert recipe.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
-    grid = load_grid(BANDS[recipe.name.removesuffix("_grid")], tmp_path / "grid.h5")
+    grid = load_grid(recipe.survey, tmp_path / "grid.h5")
     np.testing.assert_array_equal(grid.labels, labels[[0, 2]])
     np.testing.assert_allclose(grid.flux, 0.5, atol=1e-5)
     with pytest.raises(SystemExit, match="holds other labels than seed 2"):
@@ -128,5 +141,7 @@ def test_abundances(recipe):
 def test_detectors_are_divided_at_gaps():
     assert detectors(RVS_PIXELS) == [slice(0, 800)]
     parts = detectors(APOGEE_PIXELS)
-    assert [part.stop - part.start for part in parts] == [2920, 2400, 1894] and parts[-1].stop == len(APOGEE_PIXELS)
+    assert [part.stop - part.start for part in parts] == [2920, 2400, 1894] and parts[
+        -1
+    ].stop == len(APOGEE_PIXELS)
     assert APOGEE_PIXELS[[0, -1]] == pytest.approx([15168.13, 16936.75], abs=0.01)

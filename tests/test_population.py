@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
+from specnb.surveys import RVS
 from specnb.surveys.kiel import lowest_logg
 from specnb.surveys.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
 
@@ -10,7 +10,7 @@ N = 60_000
 
 @pytest.fixture(scope="module")
 def stars():
-    return draw_stars(N, np.random.default_rng(3))
+    return draw_stars(RVS, N, np.random.default_rng(3))
 
 
 def giants_near(stars, m_h, logg):
@@ -20,24 +20,27 @@ def giants_near(stars, m_h, logg):
 
 def test_columns_and_units(stars):
     assert len(stars) == N
-    assert stars.colnames == [label.name for label in RVS_LABELS] + ["g_mag", "component", "stage"]
-    for label in RVS_LABELS:
+    assert stars.colnames == [label.name for label in RVS.labels] + ["g_mag", "component", "stage"]
+    for label in RVS.labels:
         assert str(stars[label.name].unit) == label.unit
     assert str(stars["g_mag"].unit) == "mag"
 
 
 def test_every_star_is_inside_the_trusted_range(stars):
-    for label in RVS_LABELS:
+    for label in RVS.labels:
         assert stars[label.name].min() >= label.low and stars[label.name].max() <= label.high
     assert np.all(stars["logg"] >= lowest_logg(stars["teff"]))
     assert stars["g_mag"].min() >= 8 and stars["g_mag"].max() <= 14
 
 
 def test_no_star_sits_on_an_edge_and_none_pile_up(stars):
-    for label in RVS_LABELS:
+    for label in RVS.labels:
         values, width = np.asarray(stars[label.name]), 0.01 * (label.high - label.low)
         for distance in (values - label.low, label.high - values):
-            last, before = np.sum(distance < width), np.sum((distance >= width) & (distance < 2 * width))
+            last, before = (
+                np.sum(distance < width),
+                np.sum((distance >= width) & (distance < 2 * width)),
+            )
             assert last <= before + 4 * np.sqrt(before + 1)
             assert np.sum(distance == 0) <= 1
     assert np.sum(stars["teff"] < 4100) > 100  # the coolest giants are cut at 4000 K, not removed
@@ -49,13 +52,15 @@ def test_fractions_are_those_asked_for(stars):
         assert abs(np.sum(stars["component"] == name) - N * fraction) < 4 * np.sqrt(N * fraction)
     disc = stars[stars["component"] != "halo"]
     for name, fraction in zip(STAGES, population.stages):
-        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(len(disc) * fraction)
+        assert abs(np.sum(disc["stage"] == name) - len(disc) * fraction) < 4 * np.sqrt(
+            len(disc) * fraction
+        )
     assert "red clump" not in stars["stage"][stars["component"] == "halo"]
 
 
 def test_a_population_of_one_kind():
     only = Population(thin_disc=0, thick_disc=1, halo=0, dwarf=0, subgiant=0, giant=0, red_clump=1)
-    stars = draw_stars(500, np.random.default_rng(0), only)
+    stars = draw_stars(RVS, 500, np.random.default_rng(0), only)
     assert set(stars["component"]) == {"thick disc"} and set(stars["stage"]) == {"red clump"}
     assert np.all(np.abs(stars["logg"] - 2.45) < 0.5)
 
@@ -68,12 +73,18 @@ def test_giants_are_cooler_at_higher_metallicity(stars):
 
 
 def test_giants_cool_towards_low_gravity(stars):
-    temperatures = [np.median(giants_near(stars, 0.0, logg)["teff"]) for logg in (1.5, 2.0, 2.5, 3.0, 3.4)]
+    temperatures = [
+        np.median(giants_near(stars, 0.0, logg)["teff"]) for logg in (1.5, 2.0, 2.5, 3.0, 3.4)
+    ]
     assert np.all(np.diff(temperatures) > 80)
 
 
 def test_solar_dwarfs_have_solar_gravity(stars):
-    sun = (stars["stage"] == "dwarf") & (np.abs(stars["teff"] - 5772) < 60) & (np.abs(stars["m_h"]) < 0.1)
+    sun = (
+        (stars["stage"] == "dwarf")
+        & (np.abs(stars["teff"] - 5772) < 60)
+        & (np.abs(stars["m_h"]) < 0.1)
+    )
     assert np.sum(sun) > 50
     assert np.median(stars["logg"][sun]) == pytest.approx(4.44, abs=0.06)
     assert np.median(stars["vmicro"][sun]) == pytest.approx(1.05, abs=0.1)
@@ -82,14 +93,18 @@ def test_solar_dwarfs_have_solar_gravity(stars):
 def test_halo_turn_off_is_hotter_than_the_thick_discs(stars):
     turn_off = {}
     for name in ("thick disc", "halo"):
-        turn_off[name] = np.percentile(stars["teff"][(stars["component"] == name) & (stars["stage"] == "dwarf")], 95)
+        turn_off[name] = np.percentile(
+            stars["teff"][(stars["component"] == name) & (stars["stage"] == "dwarf")], 95
+        )
     assert turn_off["halo"] > turn_off["thick disc"] + 100
     assert turn_off["halo"] < 6800
 
 
 def test_two_alpha_sequences_at_the_same_metallicity(stars):
     slice_ = stars[np.abs(stars["m_h"] + 0.4) < 0.05]
-    low, valley, high = (np.sum(np.abs(slice_["alpha_fe"] - centre) < 0.02) for centre in (0.08, 0.16, 0.24))
+    low, valley, high = (
+        np.sum(np.abs(slice_["alpha_fe"] - centre) < 0.02) for centre in (0.08, 0.16, 0.24)
+    )
     assert min(low, high) > 100
     assert valley < 0.35 * min(low, high)
 
@@ -105,7 +120,9 @@ def test_metallicities(stars):
 
 
 def test_red_clump_is_an_overdensity_in_gravity(stars):
-    clump, below, above = (np.sum(np.abs(stars["logg"] - centre) < 0.1) for centre in (2.45, 2.05, 2.85))
+    clump, below, above = (
+        np.sum(np.abs(stars["logg"] - centre) < 0.1) for centre in (2.45, 2.05, 2.85)
+    )
     assert clump > 3 * max(below, above)
     metal_poor = stars[(stars["stage"] == "red clump") & (stars["m_h"] < -0.4)]
     metal_rich = stars[(stars["stage"] == "red clump") & (stars["m_h"] > 0.1)]
@@ -133,12 +150,12 @@ def test_counts_rise_to_faint_magnitudes(stars):
     counts, edges = np.histogram(stars["g_mag"], bins=np.arange(8, 15))
     slope = np.polyfit(edges[:-1], np.log10(counts), 1, w=np.sqrt(counts))[0]
     assert slope == pytest.approx(0.25, abs=0.01)
-    flat = draw_stars(20_000, np.random.default_rng(0), Population(count_slope=0.0))["g_mag"]
+    flat = draw_stars(RVS, 20_000, np.random.default_rng(0), Population(count_slope=0.0))["g_mag"]
     assert np.mean(flat) == pytest.approx(11, abs=0.05)
 
 
 def test_same_seed_same_stars():
-    one, two, other = (draw_stars(300, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    one, two, other = (draw_stars(RVS, 300, np.random.default_rng(seed)) for seed in (5, 5, 6))
     for name in one.colnames:
         assert np.array_equal(one[name], two[name])
     assert not np.any(one["teff"] == other["teff"])
@@ -147,7 +164,7 @@ def test_same_seed_same_stars():
 @pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])
 def test_refuses_a_number_of_stars_that_is_none(n):
     with pytest.raises(ValueError, match="positive integer"):
-        draw_stars(n, np.random.default_rng(0))
+        draw_stars(RVS, n, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

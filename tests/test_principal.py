@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import specnb
-from specnb.surveys.population import draw_stars
 from specnb.core.spectra import Spectra
+from specnb.surveys import RVS
+from specnb.surveys.population import draw_stars
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import true_labels
 from specnb.translate.principal import Principal
@@ -29,7 +30,11 @@ ERROR = 0.005  # of the flux: S/N 200
 CENTRE, SIGMA = 8610.0, 0.6  # Å
 DEPTH, SLOPE = 0.10, 0.06  # of the line that the simulator lacks, at [M/H] = 0 and per dex
 STARS = np.array(
-    [[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0], [5600.0, 4.4, 0.0, 0.05, 1.2, 6.0], [4600.0, 2.4, 0.1, 0.05, 1.5, 6.0]]
+    [
+        [5000.0, 3.0, -0.2, 0.1, 1.5, 6.0],
+        [5600.0, 4.4, 0.0, 0.05, 1.2, 6.0],
+        [4600.0, 2.4, 0.1, 0.05, 1.5, 6.0],
+    ]
 )
 M_H = 2  # column
 
@@ -45,7 +50,7 @@ def profile(emulator):
 
 
 def labels_of(emulator, n, seed):
-    return true_labels(draw_stars(n, np.random.default_rng(seed)), emulator)
+    return true_labels(draw_stars(RVS, n, np.random.default_rng(seed)), emulator)
 
 
 def observe(emulator, labels, gap, seed):
@@ -54,7 +59,13 @@ def observe(emulator, labels, gap, seed):
     flux = emulator(labels) - gap
     flux = (flux + ERROR * rng.standard_normal(flux.shape)).astype(np.float32)
     mask = rng.random(flux.shape) < 0.02
-    return Spectra(emulator.wavelength, flux, np.full_like(flux, ERROR), mask, [str(k) for k in range(len(flux))])
+    return Spectra(
+        emulator.wavelength,
+        flux,
+        np.full_like(flux, ERROR),
+        mask,
+        [str(k) for k in range(len(flux))],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +98,9 @@ def test_the_start_holds_synthetic_spectra_it_has_not_seen(emulator, survey, sta
     assert isinstance(start.networks, Principal)
     flux = emulator(labels_of(emulator, 300, seed=99))
     few = TranslateTraining(emulator, *survey, replace(CONFIG, shared=8)).finish()
-    small, large = (np.sqrt(np.mean((own_autoencoder(model, flux) - flux) ** 2)) for model in (start, few))
+    small, large = (
+        np.sqrt(np.mean((own_autoencoder(model, flux) - flux) ** 2)) for model in (start, few)
+    )
     scatter = np.sqrt(np.mean((flux - flux.mean(axis=0)) ** 2))
     assert scatter > 0.02
     assert small < 1e-3 and small < 0.6 * large
@@ -101,7 +114,9 @@ def test_the_start_has_one_mean_and_unit_variance_in_both_domains(emulator, surv
         observed = networks.encode_shared(trainer.data[0][trainer.observed])
     torch.testing.assert_close(observed.mean(dim=0), synthetic.mean(dim=0), atol=1e-3, rtol=0)
     variance = synthetic.var(dim=0)
-    assert (variance < 1.0).all() and variance[0] > 0.99  # weak components, of the size of noise, count less
+    assert (variance < 1.0).all() and variance[
+        0
+    ] > 0.99  # weak components, of the size of noise, count less
     assert (variance[:-1] > variance[1:] - 1e-3).all()
 
 
@@ -119,9 +134,9 @@ def test_the_start_finds_a_line_and_what_it_depends_on(emulator, profile, start)
 def test_without_a_gap_next_to_nothing_is_found(emulator, survey):
     """Only what the means of two samples of 400 stars differ by, which the alignment takes for a gap."""
     observed = observe(emulator, labels_of(emulator, 400, seed=11), 0.0, seed=13)
-    added = emulator(STARS) - translated_emulator(emulator, TranslateTraining(emulator, survey[0], observed, CONFIG).finish())(
-        STARS
-    )
+    added = emulator(STARS) - translated_emulator(
+        emulator, TranslateTraining(emulator, survey[0], observed, CONFIG).finish()
+    )(STARS)
     assert np.sqrt(np.mean(added**2)) < 0.04 * DEPTH and np.abs(added).max() < 0.2 * DEPTH
 
 
@@ -132,10 +147,14 @@ def test_derivatives_through_the_chain_are_exact(stage, request):
     try:
         exact = chain.jacobian(STARS)
         step = 1e-4 * (chain.high - chain.low)
-        numeric = np.stack([(chain(STARS + h) - chain(STARS - h)) / (2 * h.sum()) for h in np.diag(step)], axis=1)
+        numeric = np.stack(
+            [(chain(STARS + h) - chain(STARS - h)) / (2 * h.sum()) for h in np.diag(step)], axis=1
+        )
     finally:
         chain.to(dtype=torch.float32)
-    np.testing.assert_allclose(exact, numeric, atol=1e-5 * np.abs(exact).max(axis=(0, 2), keepdims=True).max(), rtol=0)
+    np.testing.assert_allclose(
+        exact, numeric, atol=1e-5 * np.abs(exact).max(axis=(0, 2), keepdims=True).max(), rtol=0
+    )
     assert np.max(np.abs(exact - numeric) / np.abs(exact).max(axis=(0, 2), keepdims=True)) < 1e-5
 
 
@@ -146,7 +165,11 @@ def test_masked_pixels_have_no_influence(emulator, survey):
     states = []
     for value, where in ((0.3, mask), (-7.0, mask), (0.3, ~mask & (np.arange(800) == 600))):
         flux = np.where(where, np.float32(value), observed.flux)
-        states.append(TranslateTraining(emulator, labels, replace(observed, flux=flux, mask=mask), CONFIG).model.state_dict())
+        states.append(
+            TranslateTraining(
+                emulator, labels, replace(observed, flux=flux, mask=mask), CONFIG
+            ).model.state_dict()
+        )
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name]), name
     assert not torch.equal(states[0]["networks.linear.bias"], states[2]["networks.linear.bias"])
@@ -163,7 +186,9 @@ def test_stars_with_large_errors_count_less(emulator, survey, profile):
     depths = []
     for scale in (1, 9):
         error[::2] = scale * ERROR
-        model = TranslateTraining(emulator, labels, replace(observed, flux=flux, flux_error=error), CONFIG).finish()
+        model = TranslateTraining(
+            emulator, labels, replace(observed, flux=flux, flux_error=error), CONFIG
+        ).finish()
         added = emulator(STARS) - translated_emulator(emulator, model)(STARS)
         depths.append(added @ profile / (profile @ profile) - SLOPE * STARS[:, M_H])
     np.testing.assert_allclose(depths[0], 1.5 * DEPTH, rtol=0.15)
@@ -208,8 +233,12 @@ def test_files_hold_all(emulator, survey, trained, tmp_path, changes):
     again = Translator.load(tmp_path / "m.safetensors", model.config)
     flux = emulator(survey[0][:5])
     np.testing.assert_array_equal(again.translate(flux), model.translate(flux))
-    np.testing.assert_array_equal(again.reconstruct(survey[1][:5]), model.reconstruct(survey[1][:5]))
-    np.testing.assert_array_equal(again.to_synthetic(survey[1][:5]), model.to_synthetic(survey[1][:5]))
+    np.testing.assert_array_equal(
+        again.reconstruct(survey[1][:5]), model.reconstruct(survey[1][:5])
+    )
+    np.testing.assert_array_equal(
+        again.to_synthetic(survey[1][:5]), model.to_synthetic(survey[1][:5])
+    )
     assert np.abs(again.translate(flux) - flux).max() > 0.5 * DEPTH  # and it is no empty one
 
 
@@ -217,5 +246,12 @@ def test_files_hold_all(emulator, survey, trained, tmp_path, changes):
 def test_fewer_stars_than_components_are_refused(emulator, survey, few):
     labels, observed = survey
     n = {"synthetic": 400, "observed": 400} | {few: 30}
-    with pytest.raises(ValueError, match="spectra for 40 principal components: give more stars, or lower shared"):
-        TranslateTraining(emulator, labels[: n["synthetic"]], observed[: n["observed"]], replace(CONFIG, shared=40))
+    with pytest.raises(
+        ValueError, match="spectra for 40 principal components: give more stars, or lower shared"
+    ):
+        TranslateTraining(
+            emulator,
+            labels[: n["synthetic"]],
+            observed[: n["observed"]],
+            replace(CONFIG, shared=40),
+        )

@@ -9,10 +9,12 @@ from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 
-def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE):
+def spectra_of(flux, error=0.01, mask=None, wavelength=RVS_NATIVE, length=1.0):
     flux = np.atleast_2d(flux)
     mask = np.zeros(flux.shape, bool) if mask is None else mask
-    return Spectra(wavelength, flux, np.broadcast_to(error, flux.shape), mask, np.arange(len(flux)).astype(str))
+    ids = np.arange(len(flux)).astype(str)
+    error = np.broadcast_to(error, flux.shape)
+    return Spectra(wavelength, flux, error, mask, ids, correlation_length=length)
 
 
 def irregular(rng, low, high, n):
@@ -21,7 +23,12 @@ def irregular(rng, low, high, n):
 
 def test_a_constant_stays_constant():
     rng = np.random.default_rng(0)
-    for wavelength in (RVS_PIXELS, RVS_NATIVE, irregular(rng, 8465, 8695, 300), irregular(rng, 8465, 8695, 5000)):
+    for wavelength in (
+        RVS_PIXELS,
+        RVS_NATIVE,
+        irregular(rng, 8465, 8695, 300),
+        irregular(rng, 8465, 8695, 5000),
+    ):
         out = rebin(spectra_of(np.full(2401, 0.7)), wavelength)
         np.testing.assert_allclose(out.flux, 0.7, rtol=1e-6)
         assert not out.mask.any()
@@ -35,15 +42,21 @@ def test_the_integral_is_conserved():
     coarse = 8459.95 + 0.7 * (np.arange(343) + 0.5)
     out = rebin(spectra, coarse)
     np.testing.assert_allclose(out.flux, spectra.flux.reshape(5, 343, 7).mean(axis=2), rtol=1e-5)
-    np.testing.assert_allclose(out.flux.sum(axis=1) * 0.7, spectra.flux.sum(axis=1) * 0.1, rtol=1e-5)
+    np.testing.assert_allclose(
+        out.flux.sum(axis=1) * 0.7, spectra.flux.sum(axis=1) * 0.1, rtol=1e-5
+    )
     fine = 8459.95 + 240.1 / 7001 * (np.arange(7001) + 0.5)
     out = rebin(spectra, fine)
-    np.testing.assert_allclose(out.flux.sum(axis=1) * 240.1 / 7001, spectra.flux.sum(axis=1) * 0.1, rtol=1e-5)
+    np.testing.assert_allclose(
+        out.flux.sum(axis=1) * 240.1 / 7001, spectra.flux.sum(axis=1) * 0.1, rtol=1e-5
+    )
 
 
 def test_a_straight_slope_is_kept():
     slope = 1 + 0.01 * (RVS_NATIVE - 8580)
-    np.testing.assert_allclose(rebin(spectra_of(slope), RVS_PIXELS).flux[0], 1 + 0.01 * (RVS_PIXELS - 8580), rtol=1e-6)
+    np.testing.assert_allclose(
+        rebin(spectra_of(slope), RVS_PIXELS).flux[0], 1 + 0.01 * (RVS_PIXELS - 8580), rtol=1e-6
+    )
 
 
 def test_errors_match_monte_carlo_for_independent_pixels():
@@ -66,17 +79,20 @@ def test_errors_match_monte_carlo_for_correlated_pixels(length):
     white = rng.standard_normal((1000, 2401 + length - 1))
     noise = sum(white[:, k : k + 2401] for k in range(length)) / np.sqrt(length)
     error = 0.01 * (1 + 0.5 * np.sin(np.arange(2401) / 50))
-    noisy = spectra_of(1 + error * noise, error)
-    out = rebin(noisy, RVS_PIXELS, correlation_length=length)
+    noisy = spectra_of(1 + error * noise, error, length=length)
+    out = rebin(noisy, RVS_PIXELS)
     pull = (out.flux - 1) / out.flux_error
     np.testing.assert_allclose(pull.var(), 1, atol=0.01)
-    independent = rebin(noisy, RVS_PIXELS).flux_error
+    independent = rebin(spectra_of(1 + error * noise, error), RVS_PIXELS).flux_error
     assert np.all((out.flux_error > independent) & (out.flux_error < np.sqrt(length) * independent))
 
 
 def test_masked_pixels_do_not_contribute():
     flux, mask = np.full((1, 2401), 0.8), np.zeros((1, 2401), bool)
-    flux[0, 101], mask[0, 101] = 99.0, True  # at 8470.1 Å, wholly in the pixel 8470.05 ± 0.15 Å: 2/3 of that is left
+    flux[0, 101], mask[0, 101] = (
+        99.0,
+        True,
+    )  # at 8470.1 Å, wholly in the pixel 8470.05 ± 0.15 Å: 2/3 of that is left
     # 8479.85-8480.25 Å: five sixths of the pixel 8479.95 ± 0.15 Å, and half of the next, which is kept
     flux[0, 199:203], mask[0, 199:203] = np.nan, True
     out = rebin(spectra_of(flux, mask=mask), RVS_PIXELS)
@@ -94,7 +110,9 @@ def test_half_covered_is_kept_and_less_is_masked():
     mask = np.zeros((2, 100), bool)
     mask[0, 50] = True  # half of the new pixel of 50 and 51
     mask[1, 50:52] = True
-    out = rebin(spectra_of(np.ones((2, 100)), mask=mask, wavelength=wavelength), 2 * np.arange(50) + 0.5)
+    out = rebin(
+        spectra_of(np.ones((2, 100)), mask=mask, wavelength=wavelength), 2 * np.arange(50) + 0.5
+    )
     assert not out.mask[0].any()
     assert list(np.flatnonzero(out.mask[1])) == [25]
 
@@ -102,20 +120,51 @@ def test_half_covered_is_kept_and_less_is_masked():
 def test_pixels_outside():
     spectra = spectra_of(np.ones(2401))
     with pytest.raises(
-        ValueError, match=r"8700\.50-8759\.50 Å, but the spectra cover 8459\.95-8700\.05 Å.*does not cover"
+        ValueError,
+        match=r"8700\.50-8759\.50 Å, but the spectra cover 8459\.95-8700\.05 Å.*does not cover",
     ):
         rebin(spectra, np.arange(8700.5, 8760))
     with pytest.raises(ValueError, match="does not cover the window"):
         rebin(spectra, np.arange(8600.5, 8720))
     out = rebin(spectra, np.arange(8600.5, 8704))  # 4 of 104 outside
     assert list(np.flatnonzero(out.mask[0])) == [100, 101, 102, 103]
-    with pytest.raises(ValueError, match="correlation_length is 0.5"):
-        rebin(spectra, RVS_PIXELS, 0.5)
+    for length in (0.5, 0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="correlation_length is .*: give 1"):
+            spectra_of(np.ones(2401), length=length)
 
 
 def test_ids_and_labels_are_kept_and_none_is_fine():
     labels = Table({"teff": [5000.0, 6000.0]})
-    spectra = Spectra(RVS_NATIVE, np.ones((2, 2401)), np.ones((2, 2401)), np.zeros((2, 2401)), ["a", "b"], labels)
+    spectra = Spectra(
+        RVS_NATIVE, np.ones((2, 2401)), np.ones((2, 2401)), np.zeros((2, 2401)), ["a", "b"], labels
+    )
     out = rebin(spectra, RVS_PIXELS)
     assert list(out.ids) == ["a", "b"] and list(out.labels["teff"]) == [5000.0, 6000.0]
     assert rebin(spectra[:0], RVS_PIXELS).flux.shape == (0, 800)
+
+
+@pytest.mark.parametrize(
+    "length, wavelength, expected",
+    [
+        (1.0, RVS_PIXELS, 1.0),
+        (3.0, RVS_PIXELS, 1.0),  # as long as a new pixel
+        (6.0, RVS_PIXELS, 2.0),
+        (3.0, np.arange(8465.0, 8695.0), 1.0),
+        (3.0, np.arange(8465.0, 8695.0, 0.05), 6.0),
+        (1.0, np.arange(8465.0, 8695.0, 0.05), 2.0),  # two pixels of one share its noise
+    ],
+)
+def test_the_noise_correlates_over_as_many_angstroms_as_before(length, wavelength, expected):
+    out = rebin(spectra_of(np.ones(2401), length=length), wavelength)
+    assert out.correlation_length == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("length", [1.0, 3.0])
+def test_rebinning_twice_does_no_harm(length):
+    rng = np.random.default_rng(4)
+    flux, mask = rng.uniform(0.5, 1.0, (3, 2401)), rng.random((3, 2401)) < 0.1
+    native = spectra_of(flux, mask=mask, length=length)
+    assert rebin(native, RVS_NATIVE) is native
+    once = rebin(native, RVS_PIXELS)
+    assert rebin(once, RVS_PIXELS) is once
+    assert rebin(once, RVS_PIXELS.copy()).flux_error is once.flux_error

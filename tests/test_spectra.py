@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -17,10 +18,21 @@ def make(n=7, n_pix=50, seed=0, labels=True):
     mask = rng.random((n, n_pix)) < 0.1
     flux = np.where(mask, np.nan, rng.uniform(0.3, 1.1, (n, n_pix)))
     error = np.where(mask, np.nan, rng.uniform(0.01, 0.1, (n, n_pix)))
-    table = Table({"teff": rng.uniform(4000, 7000, n), "logg": rng.uniform(0, 5, n), "component": ["halo α"] * n})
+    table = Table(
+        {
+            "teff": rng.uniform(4000, 7000, n),
+            "logg": rng.uniform(0, 5, n),
+            "component": ["halo α"] * n,
+        }
+    )
     table["teff"].unit = "K"
     return Spectra(
-        np.linspace(8500, 8520, n_pix), flux, error, mask, [f"star {i}" for i in range(n)], table if labels else None
+        np.linspace(8500, 8520, n_pix),
+        flux,
+        error,
+        mask,
+        [f"star {i}" for i in range(n)],
+        table if labels else None,
     )
 
 
@@ -37,7 +49,9 @@ def test_masked_pixels_hold_no_nan():
     assert np.all(np.isinf(spectra.flux_error[spectra.mask]))
     assert np.all(spectra.ivar[spectra.mask] == 0)
     good = ~spectra.mask
-    np.testing.assert_allclose(spectra.ivar[good], spectra.flux_error[good].astype(float) ** -2, rtol=1e-6)
+    np.testing.assert_allclose(
+        spectra.ivar[good], spectra.flux_error[good].astype(float) ** -2, rtol=1e-6
+    )
     assert spectra.flux.dtype == spectra.flux_error.dtype == spectra.ivar.dtype == np.float32
 
 
@@ -70,6 +84,29 @@ def test_the_first_offence_is_named():
         Spectra(**good | {"mask": np.zeros(n_pix, bool)})
     with pytest.raises(ValueError, match="labels has 1 rows for 2 stars"):
         Spectra(**good | {"labels": Table({"teff": [5000.0]})})
+    with pytest.raises(ValueError, match=r"correlation_length is 0\.5 pixels: give 1"):
+        Spectra(**good | {"correlation_length": 0.5})
+
+
+def test_the_correlation_of_the_noise_goes_with_the_spectra(tmp_path):
+    spectra = replace(make(), correlation_length=3)
+    assert make().correlation_length == 1.0 and spectra.correlation_length == 3.0
+    for some in (spectra[2], spectra[:0], spectra[[3, 1]], Spectra.join([spectra, spectra[:2]])):
+        assert some.correlation_length == 3.0
+    with pytest.raises(ValueError, match=r"correlates over \[1\.0, 3\.0\] pixels: rebin"):
+        Spectra.join([spectra, make()])
+    spectra.write(tmp_path / "a.h5")
+    make().write(tmp_path / "b.h5")
+    assert Spectra.read(tmp_path / "a.h5").correlation_length == 3.0
+    assert Spectra.read(tmp_path / "b.h5").correlation_length == 1.0
+    assert [part.correlation_length for part in Spectra.stream(tmp_path / "a.h5", 4)] == [3.0, 3.0]
+    with pytest.raises(ValueError, match="correlat"), SpectraWriter(tmp_path / "c.h5") as writer:
+        writer.append(spectra)
+        writer.append(make())
+    assert not (tmp_path / "c.h5").exists()
+    with h5py.File(tmp_path / "b.h5", "r+") as f:  # a file of before
+        del f["spectra"].attrs["correlation_length"]
+    assert Spectra.read(tmp_path / "b.h5").correlation_length == 1.0
 
 
 @pytest.mark.parametrize("index", [slice(2, 5), np.array([4, 0]), np.arange(7) % 2 == 0, 3, -1])
@@ -103,7 +140,9 @@ def test_the_layout_on_disk(tmp_path):
     with h5py.File(tmp_path / "a.h5") as f:
         group = f["spectra"]
         assert dict(group["wavelength"].attrs) == {"unit": "Angstrom", "medium": "vacuum"}
-        assert group["mask"].dtype == bool and group["mask"].compression and group["flux"].compression
+        assert (
+            group["mask"].dtype == bool and group["mask"].compression and group["flux"].compression
+        )
         assert h5py.check_string_dtype(group["ids"].dtype).encoding == "utf-8"
         assert group["labels/teff"].attrs["unit"] == "K"
 
@@ -120,7 +159,9 @@ def test_batches_are_streamed_in_and_out(tmp_path):
         assert [len(batch) for batch in batches] == [4, 4, 2]
         for k, batch in enumerate(batches):
             assert_equal(batch, expected[4 * k : 4 * k + 4])
-            np.testing.assert_array_equal(batch.labels["logg"], expected.labels["logg"][4 * k : 4 * k + 4])
+            np.testing.assert_array_equal(
+                batch.labels["logg"], expected.labels["logg"][4 * k : 4 * k + 4]
+            )
 
 
 def test_masked_labels_become_nan(tmp_path):
@@ -133,7 +174,8 @@ def test_masked_labels_become_nan(tmp_path):
 def test_batches_must_match(tmp_path):
     spectra = make()
     shifted = Spectra(
-        spectra.wavelength + 1, *(getattr(spectra, n) for n in ("flux", "flux_error", "mask", "ids", "labels"))
+        spectra.wavelength + 1,
+        *(getattr(spectra, n) for n in ("flux", "flux_error", "mask", "ids", "labels")),
     )
     for other, message in ((shifted, "wavelengths differ"), (make(labels=False), "label columns")):
         with pytest.raises(ValueError, match=message), SpectraWriter(tmp_path / "a.h5") as writer:
@@ -197,7 +239,9 @@ try:
 except OSError as error:
     print(appended, error)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     appended, _, sentence = done.stdout.partition(" ")
     assert sentence.startswith(f"cannot write a.h5 in {tmp_path} (File too large): free space")

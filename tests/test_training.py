@@ -5,20 +5,18 @@ import numpy as np
 import pytest
 
 import specnb
-from specnb.emulator.accuracy import accuracy
 from specnb.core.device import pick_device
-from specnb.surveys import RVS
-from specnb.simulator.grid import observed, load_grid, split
-from specnb.surveys.rvs.survey import LABELS as RVS_LABELS
-from specnb.reproduce.provenance import checksum
+from specnb.emulator.accuracy import accuracy
 from specnb.emulator.train import EmulatorConfig, train_emulator
-from specnb.simulator.grid import held_out
+from specnb.reproduce.provenance import checksum
+from specnb.simulator.grid import held_out, load_grid, observed, split
+from specnb.surveys import RVS
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 
 @pytest.fixture(scope="module")
 def grid():
-    return load_grid()
+    return load_grid(RVS)
 
 
 def test_grid_is_physical(grid):
@@ -31,9 +29,14 @@ def test_grid_is_physical(grid):
     assert m_h.min() < -2.5 and m_h.max() > 0.5
     strength = np.mean(1 - grid.flux, axis=1)
     design = np.column_stack([grid.labels / np.ptp(grid.labels, axis=0), np.ones(len(grid))])
-    trend = dict(zip([label.name for label in RVS_LABELS], np.linalg.lstsq(design, strength)[0]))
+    trend = dict(zip([label.name for label in RVS.labels], np.linalg.lstsq(design, strength)[0]))
     # metals and α elements absorb, heat ionises and dissociates absorbers, turbulence desaturates lines
-    assert trend["m_h"] > 0.03 and trend["alpha_fe"] > 0 and trend["vmicro"] > 0 and trend["teff"] < -0.01
+    assert (
+        trend["m_h"] > 0.03
+        and trend["alpha_fe"] > 0
+        and trend["vmicro"] > 0
+        and trend["teff"] < -0.01
+    )
 
 
 def test_split_is_a_partition_and_always_the_same():
@@ -54,7 +57,7 @@ def test_broadened_keeps_equivalent_width_and_covers_vbroad(grid):
 
 def test_shipped_emulator_meets_the_bar_on_spectra_it_never_saw(grid):
     emulator = specnb.load_emulator("rvs")
-    assert emulator.card["grid_sha256"] == checksum(RVS.path)  # else the split is another one
+    assert emulator.card["grid_sha256"] == checksum(RVS.grid_path)  # else the split is another one
     labels, truth = held_out(grid)
     assert accuracy(emulator(labels), truth)["mean"] <= 1e-3
 
@@ -71,7 +74,9 @@ def test_training_learns_and_repeats(grid):
 
 def test_early_stopping(grid):
     few = replace(grid, labels=grid.labels[:60], flux=grid.flux[:60])
-    config = EmulatorConfig(hidden=(4,), copies=1, epochs=200, patience=2, learning_rate=0.1, device="cpu")
+    config = EmulatorConfig(
+        hidden=(4,), copies=1, epochs=200, patience=2, learning_rate=0.1, device="cpu"
+    )
     history = train_emulator(few, config, progress=False).card["history"]
     assert len(history) < 200
     assert min(row["validation"] for row in history) == history[-3]["validation"]
@@ -84,7 +89,7 @@ def test_config_refuses_unknown_keys():
 
 def test_truncated_grid(tmp_path):
     path = tmp_path / "grid.h5"
-    path.write_bytes(RVS.path.read_bytes()[:100_000])
+    path.write_bytes(RVS.grid_path.read_bytes()[:100_000])
     with pytest.raises(OSError, match="grid.h5 is not a whole grid"):
         load_grid(RVS, path)
 
@@ -92,15 +97,24 @@ def test_truncated_grid(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f["wavelength"].attrs.__setitem__("medium", "air"), "wavelengths in air: convert"),
-        (lambda f: f["wavelength"].__setitem__(slice(None), f["wavelength"][:] + 20), "not the window 8460-8700"),
+        (
+            lambda f: f["wavelength"].attrs.__setitem__("medium", "air"),
+            "wavelengths in air: convert",
+        ),
+        (
+            lambda f: f["wavelength"].__setitem__(slice(None), f["wavelength"][:] + 20),
+            "not the window 8460-8700",
+        ),
         (lambda f: f["labels"].__setitem__((0, 0), np.nan), "NaN among them"),
-        (lambda f: f["labels"].attrs.__setitem__("names", ["teff", "logg"]), "has the labels teff, logg: a grid needs"),
+        (
+            lambda f: f["labels"].attrs.__setitem__("names", ["teff", "logg"]),
+            "has the labels teff, logg: a grid needs",
+        ),
     ],
 )
 def test_bad_grid(tmp_path, change, message):
     path = tmp_path / "grid.h5"
-    with h5py.File(RVS.path) as source, h5py.File(path, "w") as f:
+    with h5py.File(RVS.grid_path) as source, h5py.File(path, "w") as f:
         for name, data in source.items():
             copy = f.create_dataset(name, data=data[:4] if name != "wavelength" else data[:])
             copy.attrs.update(data.attrs)

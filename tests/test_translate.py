@@ -8,15 +8,17 @@ import torch
 from sklearn.linear_model import LinearRegression
 
 import specnb
-from specnb.surveys.rvs.mock import RvsMockConfig
-from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import mock_domains, unseen_stars
 from specnb.core.training import Diverged
 from specnb.translate.train import TranslateTraining
 
-TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=100, learning_rate=5e-3, device="cpu")
+TINY = TranslateConfig(
+    shared=6, split=2, hidden=(24, 12), batch=32, iterations=100, learning_rate=5e-3, device="cpu"
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,12 @@ def test_an_untrained_translator_changes_little(emulator, survey):
 def test_training_learns_and_repeats(emulator, survey, trained):
     first, last = trained.history[0], trained.history[-1]
     assert last["iteration"] == TINY.iterations and len(trained.history) == TINY.iterations
-    for name in ("reconstruction_synthetic", "reconstruction_observed", "cycle_synthetic", "cycle_observed"):
+    for name in (
+        "reconstruction_synthetic",
+        "reconstruction_observed",
+        "cycle_synthetic",
+        "cycle_observed",
+    ):
         assert last[name] < 0.5 * first[name], name
     again = train(emulator, survey[0], survey[1], TINY, progress=False)
     assert again.history == trained.history
@@ -101,7 +108,6 @@ def test_uncertain_pixels_do_not_count(emulator, survey):
         {"critic_latents": False},
         {"cycle": 0.0},
         {"adversarial": 0.0},
-
         {"residual": False},
         {"match_means": False},
     ],
@@ -122,7 +128,9 @@ def test_translations_are_shifted_to_the_mean_of_observed_spectra(emulator, surv
     other = train(emulator, *survey[:2], replace(TINY, match_means=False), progress=False)
     flux = emulator(survey[0][:50])
     shift = trained.translate(flux) - other.translate(flux)
-    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=2e-6)  # the same for all
+    np.testing.assert_allclose(
+        shift, np.broadcast_to(shift[0], shift.shape), atol=2e-6
+    )  # the same for all
     labels, observed, _ = survey
     good = ~observed.mask
     mean = np.average(observed.flux, axis=0, weights=good)
@@ -140,7 +148,9 @@ def test_the_chain_is_differentiable(trained, survey):
         star = np.array([[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0]])
         exact = chain.jacobian(star)[0]
         step = 1e-4 * (chain.high - chain.low)
-        numeric = np.stack([(chain(star + h) - chain(star - h))[0] / (2 * h.sum()) for h in np.diag(step)])
+        numeric = np.stack(
+            [(chain(star + h) - chain(star - h))[0] / (2 * h.sum()) for h in np.diag(step)]
+        )
     finally:
         chain.to(dtype=torch.float32)
     assert np.max(np.abs(exact - numeric) / np.abs(exact).max(axis=1, keepdims=True)) < 1e-5
@@ -148,14 +158,21 @@ def test_the_chain_is_differentiable(trained, survey):
 
 def test_each_star_may_have_its_own_split(emulator, trained, survey):
     labels = survey[0][:6]
-    truth = trained.translate(emulator(labels), np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0).astype(np.float32))
+    truth = trained.translate(
+        emulator(labels), np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0).astype(np.float32)
+    )
     split = np.repeat([[0.9, -0.9], [-0.9, 0.9]], 3, axis=0)
     flat = np.full(truth.shape, 0.002, np.float32)
-    stars = Spectra(emulator.wavelength, truth, flat, np.zeros(truth.shape, bool), [str(k) for k in range(6)])
-    chain = translated_emulator(emulator, trained)
-    fits = {name: specnb.fit_labels(stars, chain, context=z) for name, z in (("own", split), ("typical", None))}
+    stars = Spectra(
+        emulator.wavelength, truth, flat, np.zeros(truth.shape, bool), [str(k) for k in range(6)]
+    )
+    chains = {
+        "own": translated_emulator(emulator, trained, split),
+        "typical": translated_emulator(emulator, trained),
+    }
+    fits = {name: specnb.fit_labels(stars, chain) for name, chain in chains.items()}
     assert fits["own"]["chi2_reduced"].max() < 1e-3 < fits["typical"]["chi2_reduced"].min()
-    model = specnb.fitted_flux(fits["own"], chain, context=split)
+    model = specnb.fitted_flux(fits["own"], chains["own"])
     np.testing.assert_allclose(model, truth, atol=2e-4)
 
 
@@ -165,7 +182,9 @@ def test_an_explosion_is_told_before_it_overflows(emulator, survey):
     trainer.check(row)
     mean = trainer.model.mean.numpy()
     squares = ((survey[1].flux - mean) / np.maximum(survey[1].flux_error, TINY.error_floor)) ** 2
-    blank = np.median([np.mean(x[~m]) for x, m in zip(squares, survey[1].mask)])  # of the mean spectrum, in about
+    blank = np.median(
+        [np.mean(x[~m]) for x, m in zip(squares, survey[1].mask)]
+    )  # of the mean spectrum, in about
     with pytest.raises(Diverged, match="diverged by iteration 0 .reconstruction_observed.: lower"):
         trainer.check(row | {"reconstruction_observed": 100 * blank})
 
@@ -176,9 +195,17 @@ def test_models_can_be_used_during_training(emulator, survey):
 
     def look(model):
         chain = translated_emulator(emulator, model)
-        seen.append((chain(labels[:3]), model.translate(emulator(labels[:3])), model.mean_split.abs().sum().item()))
+        seen.append(
+            (
+                chain(labels[:3]),
+                model.translate(emulator(labels[:3])),
+                model.mean_split.abs().sum().item(),
+            )
+        )
 
-    model = train(emulator, *survey[:2], replace(TINY, iterations=3), progress=False, on_report=look)
+    model = train(
+        emulator, *survey[:2], replace(TINY, iterations=3), progress=False, on_report=look
+    )
     assert len(seen) == 3 and all(split > 0 for _, _, split in seen)
     for flux, same, _ in seen:
         np.testing.assert_allclose(flux, same, atol=1e-5)
@@ -224,25 +251,41 @@ def test_bad_input(emulator, survey, trained, tmp_path):
         TranslateTraining(emulator, labels, observed[:5], TINY)
     with pytest.raises(ValueError, match="the synthetic domain has 0 stars"):
         TranslateTraining(emulator, labels[:0], observed, TINY)
-    shifted = Spectra(observed.wavelength + 1, observed.flux, observed.flux_error, observed.mask, observed.ids)
+    shifted = Spectra(
+        observed.wavelength + 1, observed.flux, observed.flux_error, observed.mask, observed.ids
+    )
     with pytest.raises(ValueError, match="not on this model's 800 pixels, 8460.15"):
         TranslateTraining(emulator, labels, shifted, TINY)
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         trained.encode(shifted)
     with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
         TranslateTraining(emulator, labels[:, :3], observed, TINY)
-    with pytest.raises(ValueError, match="the synthetic domain has teff = .*check the order of the columns"):
+    with pytest.raises(
+        ValueError, match="the synthetic domain has teff = .*check the order of the columns"
+    ):
         TranslateTraining(emulator, labels[:, ::-1], observed, TINY)
-    uncertain = Spectra(observed.wavelength, observed.flux, 10 * observed.flux_error + 0.1, observed.mask, observed.ids)
-    with pytest.raises(ValueError, match="300 observed stars, such as .*, have no pixel with an error below"):
+    uncertain = Spectra(
+        observed.wavelength,
+        observed.flux,
+        10 * observed.flux_error + 0.1,
+        observed.mask,
+        observed.ids,
+    )
+    with pytest.raises(
+        ValueError, match="300 observed stars, such as .*, have no pixel with an error below"
+    ):
         TranslateTraining(emulator, labels, uncertain, TINY)
     flux = emulator(labels[:5])
     with pytest.raises(ValueError, match="z_split has shape .4, 2.: give .5, 2."):
         trained.translate(flux, np.zeros((4, 2)))
     with pytest.raises(ValueError, match="the flux has shape .5, 799.: give .n, 800."):
         trained.translate(flux[:, 1:])
-    wild = Spectra(observed.wavelength, 1e25 * observed.flux, observed.flux_error, observed.mask, observed.ids)
-    with pytest.raises(Diverged, match="diverged by iteration 1 .*reconstruction_observed.*: lower learning_rate"):
+    wild = Spectra(
+        observed.wavelength, 1e25 * observed.flux, observed.flux_error, observed.mask, observed.ids
+    )
+    with pytest.raises(
+        Diverged, match="diverged by iteration 1 .*reconstruction_observed.*: lower learning_rate"
+    ):
         train(emulator, labels, wild, TINY, progress=False)
     trained.save(tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match="made with another configuration .split 2, not 3."):

@@ -16,7 +16,9 @@ from specnb.translate import ablation as module
 from specnb.translate.ablation import OTHER_POPULATION, VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
 
-TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=2, learning_rate=5e-3, device="cpu")
+TINY = TranslateConfig(
+    shared=6, split=2, hidden=(24, 12), batch=32, iterations=2, learning_rate=5e-3, device="cpu"
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,7 @@ class Known(nn.Module):
 
     def __init__(self, wavelength, added):
         super().__init__()
+        self.config, self.networks = TINY, nn.Module()
         self.wavelength, self.added = wavelength, torch.as_tensor(added, dtype=torch.float32)
 
     def check(self, wavelength):
@@ -62,7 +65,9 @@ class Known(nn.Module):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_with_its_one_change(emulator, domains, stars, name):
     translator = train_variant(name, emulator, domains, TINY)
-    changed = {f.name for f in fields(TINY) if getattr(translator.config, f.name) != getattr(TINY, f.name)}
+    changed = {
+        f.name for f in fields(TINY) if getattr(translator.config, f.name) != getattr(TINY, f.name)
+    }
     assert changed == set(VARIANTS[name])
     assert np.isfinite(translator.translate(emulator(domains.labels[:5]))).all()
 
@@ -74,7 +79,12 @@ def test_another_population_has_other_synthetic_stars(emulator, domains, monkeyp
         seen[len(seen)] = labels, observed
 
     monkeypatch.setattr(module, "train", train)
-    for name, seed in (("full", 1), (OTHER_POPULATION, 1), (OTHER_POPULATION, 1), (OTHER_POPULATION, 2)):
+    for name, seed in (
+        ("full", 1),
+        (OTHER_POPULATION, 1),
+        (OTHER_POPULATION, 1),
+        (OTHER_POPULATION, 2),
+    ):
         train_variant(name, emulator, domains, replace(TINY, seed=seed))
     (own, observed), (other, same), (again, _), (third, _) = seen.values()
     logg = emulator.labels.index("logg")
@@ -92,25 +102,42 @@ def test_an_unknown_variant_is_refused(emulator, domains):
 def test_the_mean_difference_is_all_that_a_constant_corrects(emulator, stars, physics):
     observed, truth = stars
     difference = truth.flux - emulator(true_labels(truth.labels, emulator))
-    row = score(Known(emulator.wavelength, difference.mean(axis=0)), emulator, observed, truth, n_fitted=60)
+    row = score(
+        Known(emulator.wavelength, difference.mean(axis=0)), emulator, observed, truth, n_fitted=60
+    )
     assert physics["rms"] == pytest.approx(np.sqrt(np.mean(difference**2)), rel=1e-4)
-    assert physics["rms_mean"] == pytest.approx(np.sqrt(np.mean(difference.mean(axis=0) ** 2)), rel=1e-4)
-    assert row["rms"] ** 2 == pytest.approx(physics["rms"] ** 2 - physics["rms_mean"] ** 2, rel=1e-3)
+    assert physics["rms_mean"] == pytest.approx(
+        np.sqrt(np.mean(difference.mean(axis=0) ** 2)), rel=1e-4
+    )
+    assert row["rms"] ** 2 == pytest.approx(
+        physics["rms"] ** 2 - physics["rms_mean"] ** 2, rel=1e-3
+    )
     assert row["rms_mean"] < 1e-3 * physics["rms_mean"] and row["rms_own"] == row["rms"]
     assert row["chi2"] < 0.9 * physics["chi2"] and row["auc"] < physics["auc"]
     assert abs(row["vbroad_bias"]) < 0.5 * abs(physics["vbroad_bias"])
 
 
 def test_where_the_model_is_right_nothing_is_wrong(emulator):
-    off = {name: getattr(RvsMockConfig.clean(), name) for name in ("wrong_lines", "false_line", "missing_line")}
-    off |= {"interstellar_band": 0.0, "continuum": 0.0, "resolving_power": RvsMockConfig.clean().resolving_power}
+    off = {
+        name: getattr(RvsMockConfig.clean(), name)
+        for name in ("wrong_lines", "false_line", "missing_line")
+    }
+    off |= {
+        "interstellar_band": 0.0,
+        "continuum": 0.0,
+        "resolving_power": RvsMockConfig.clean().resolving_power,
+    }
     n, fitted = 400, 100
     row = score(None, emulator, *unseen_stars(emulator, n, **off), n_fitted=fitted)
     assert row["rms"] < 1e-6 and row["rms_mean"] < 1e-6
-    assert abs(row["auc"] - 0.5) < 5 * np.sqrt((n + 1) / (3 * n**2))  # of the Mann-Whitney statistic, n/2 a set
+    assert abs(row["auc"] - 0.5) < 5 * np.sqrt(
+        (n + 1) / (3 * n**2)
+    )  # of the Mann-Whitney statistic, n/2 a set
     assert abs(row["chi2"] - 1) < 5 * np.sqrt(2 / (800 * fitted))
     for label in emulator.labels:  # 1.25: of a median's error to a mean's
-        assert abs(row[f"{label}_bias"]) < 5 * 1.25 * row[f"{label}_scatter"] / np.sqrt(fitted), label
+        assert abs(row[f"{label}_bias"]) < 5 * 1.25 * row[f"{label}_scatter"] / np.sqrt(fitted), (
+            label
+        )
 
 
 def test_the_figure_has_a_point_for_each_training(physics):
@@ -123,10 +150,18 @@ def test_the_figure_has_a_point_for_each_training(physics):
     figure = ablation(table)
     figure.draw_without_rendering()
     assert len(figure.axes) == len(MEASURES)
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["physics only", "full", "no cycle"]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        "physics only",
+        "full",
+        "no cycle",
+    ]
     for axes, name in zip(figure.axes, MEASURES):
-        points = np.concatenate([line.get_xydata() for line in axes.lines if line.get_marker() == "o"])
-        np.testing.assert_allclose(points, np.column_stack([np.abs(table[name]), [0, 1, 1, 1, 2, 2, 2]]))
+        points = np.concatenate(
+            [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
+        )
+        np.testing.assert_allclose(
+            points, np.column_stack([np.abs(table[name]), [0, 1, 1, 1, 2, 2, 2]])
+        )
         low, high = axes.get_xlim()
         assert low < points[:, 0].min() and points[:, 0].max() < high
     table.remove_column("auc")

@@ -1,15 +1,21 @@
 """Domains of a mock survey, fits through several chains, and shipping a translator."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import specnb
+from specnb.emulator.model import Emulator
 from specnb.reproduce import shipping
+from specnb.surveys import RVS
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
 
-TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=150, learning_rate=5e-3, device="cpu")
+TINY = TranslateConfig(
+    shared=6, split=2, hidden=(24, 12), batch=32, iterations=150, learning_rate=5e-3, device="cpu"
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +32,10 @@ def test_domains_share_no_star(emulator, domains):
     observed, truth = unseen_stars(emulator, 200)
     other = mock_domains(emulator, 200, seed=4)
     assert domains.labels.shape == (200, 6) and domains.labels.dtype == np.float32
-    sets = [set(map(bytes, x)) for x in (domains.labels, other.labels, true_labels(truth.labels, emulator))]
+    sets = [
+        set(map(bytes, x))
+        for x in (domains.labels, other.labels, true_labels(truth.labels, emulator))
+    ]
     assert all(a.isdisjoint(b) for k, a in enumerate(sets) for b in sets[:k])
     fluxes = [set(map(bytes, x.flux)) for x in (domains.observed, other.observed, observed)]
     assert all(a.isdisjoint(b) for k, a in enumerate(fluxes) for b in fluxes[:k])
@@ -46,17 +55,22 @@ def test_domains_repeat_and_take_settings(emulator, domains):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"band": "visible"}, "band is 'visible': give one of rvs, apogee"),
-        ({"band": "rvs", "macroturbulence": 1.0}, "macroturbulence is no setting of RvsMockConfig"),
-        ({"band": "rvs", "seed": 500_000}, "seed is 500000"),
-        ({"band": "rvs", "seed": -1}, "seed is -1"),
-        ({"band": "rvs", "seed": 0.5}, "seed is 0.5: it must be an integer"),
-        ({"band": "rvs", "n_stars": 3}, "n_stars is no setting"),
+        ({"macroturbulence": 1.0}, "macroturbulence is no setting of RvsMockConfig"),
+        ({"seed": 500_000}, "seed is 500000"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 0.5}, "seed is 0.5: it must be an integer"),
+        ({"n_stars": 3}, "n_stars is no setting"),
     ],
 )
 def test_bad_domains(emulator, arguments, message):
     with pytest.raises(ValueError, match=message):
         mock_domains(emulator, n=10, **arguments)
+
+
+def test_a_survey_without_a_mock_survey_has_no_domains(emulator):
+    bare = Emulator(emulator.network, replace(RVS, name="bare", mock=None))
+    with pytest.raises(ValueError, match="survey bare has no mock survey"):
+        mock_domains(bare, n=10)
 
 
 def test_chains_are_fitted_alike(emulator, domains):
@@ -76,7 +90,9 @@ def test_chains_are_fitted_alike(emulator, domains):
 
 
 def test_without_split_there_are_two_chains(emulator, domains):
-    config = TranslateConfig(shared=6, split=0, hidden=(24, 12), batch=32, iterations=2, device="cpu")
+    config = TranslateConfig(
+        shared=6, split=0, hidden=(24, 12), batch=32, iterations=2, device="cpu"
+    )
     translator = train(emulator, domains.labels, domains.observed, config, progress=False)
     assert list(chains(emulator, translator, domains.observed)) == [PHYSICS, TYPICAL]
 
@@ -85,10 +101,13 @@ def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
     monkeypatch.setattr(shipping, "STARS", 100)
     monkeypatch.setattr(shipping, "TEST_STARS", 50)
     errors = shipping.ship_translator("rvs", TINY, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rvs.md", "rvs.safetensors"]
-    model = Translator.load(tmp_path / "rvs.safetensors", TINY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "rvs-mock.md",
+        "rvs-mock.safetensors",
+    ]
+    model = Translator.load(tmp_path / "rvs-mock.safetensors", TINY)
     _, truth = unseen_stars(emulator, 50)
     flux = model.translate(emulator(true_labels(truth.labels, emulator)))
     assert errors["after"] == pytest.approx(np.sqrt(np.mean((flux - truth.flux) ** 2)), rel=1e-4)
-    card = (tmp_path / "rvs.md").read_text("utf-8")
+    card = (tmp_path / "rvs-mock.md").read_text("utf-8")
     assert f"{errors['after']:.1e}" in card and "hidden layers 24, 12" in card

@@ -5,11 +5,11 @@ import pytest
 from scipy.stats import norm
 from stand_in import StandIn
 
-from specnb.surveys.rvs.mock import RvsMockConfig
-from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
-from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.evaluate.projection import project_two
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
+from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
 
 N = 600  # stars a set
 # Four times the scatter of the AUC of so many stars of one population, as of the Mann-Whitney statistic: 0.067.
@@ -19,7 +19,9 @@ CHANCE = 4 * np.sqrt((2 * N + 1) / (12 * N * N))
 def spectra(flux, error=0.01, mask=None):
     mask = np.zeros(flux.shape, bool) if mask is None else mask
     ids = np.arange(len(flux)).astype(str)
-    return Spectra(np.arange(flux.shape[1]) + 8500.0, flux, np.broadcast_to(error, flux.shape), mask, ids)
+    return Spectra(
+        np.arange(flux.shape[1]) + 8500.0, flux, np.broadcast_to(error, flux.shape), mask, ids
+    )
 
 
 def aucs(first, second, **kwargs):
@@ -49,7 +51,9 @@ def test_one_population_mixes_and_a_shifted_one_does_not():
 def test_auc_of_a_shift_between_gaussians_is_the_theoretical_one():
     random = np.random.default_rng(2)
     a, b = random.normal(size=(2, N, 4))
-    shift = np.array([0.8, 0.6, 0, 0])  # 1 in units of the scatter: no classifier exceeds Φ(1/√2) = 0.760
+    shift = np.array(
+        [0.8, 0.6, 0, 0]
+    )  # 1 in units of the scatter: no classifier exceeds Φ(1/√2) = 0.760
     for auc in aucs(a, b + shift).values():
         assert auc == pytest.approx(norm.cdf(np.sqrt(0.5)), abs=0.05)
 
@@ -63,7 +67,9 @@ def test_a_difference_of_scatter_is_seen_by_the_network_and_a_faint_line_by_the_
     a, b = random.normal(size=(2, N, 400))
     b[:, 200] += 1.5
     faint = aucs(a, b)
-    assert faint["logistic"] > faint["mlp"] > 0.5  # principal components are blind to one pixel in 400
+    assert (
+        faint["logistic"] > faint["mlp"] > 0.5
+    )  # principal components are blind to one pixel in 400
     assert 0.7 < faint["logistic"] < norm.cdf(1.5 / np.sqrt(2))
     assert best_auc(two_sample_auc(a, b, seeds=(0,)))[0] == faint["logistic"]
 
@@ -72,7 +78,9 @@ def test_true_spectra_measured_as_the_survey_mix_with_the_observed_ones(survey):
     observed, truth = survey
     fair = aucs(as_observed(truth.flux[N:], observed[:N]), observed[:N])
     assert all(abs(auc - 0.5) < CHANCE for auc in fair.values())
-    assert aucs(truth.flux[N:], observed[:N].flux)["mlp"] > 0.9  # without noise the domains would be told apart by it
+    assert (
+        aucs(truth.flux[N:], observed[:N].flux)["mlp"] > 0.9
+    )  # without noise the domains would be told apart by it
 
 
 def test_noise_hides_what_it_hides_and_no_more():
@@ -83,7 +91,9 @@ def test_noise_hides_what_it_hides_and_no_more():
         observed = spectra(0.9 - line + error * random.normal(size=(N, 50)), error)
         measured = aucs(as_observed(np.full((N, 50), 0.9), observed), observed)["logistic"]
         # known error and shift of the mean: the best AUC is Φ(|shift / error| / √2), 1.00 and 0.76
-        assert measured == pytest.approx(norm.cdf(np.linalg.norm(line / error) / np.sqrt(2)), abs=0.05)
+        assert measured == pytest.approx(
+            norm.cdf(np.linalg.norm(line / error) / np.sqrt(2)), abs=0.05
+        )
 
 
 def test_noise_is_that_of_observed_stars_and_repeats_with_the_seed():
@@ -119,7 +129,9 @@ def test_each_spectrum_may_have_a_donor_of_its_own_and_is_normalised_as_the_surv
     lost = np.arange(300) < 7
 
     def level(flux, ivar):
-        return np.where(lost, np.nan, (flux * ivar).sum(axis=1, keepdims=True) / ivar.sum(axis=1, keepdims=True))
+        return np.where(
+            lost, np.nan, (flux * ivar).sum(axis=1, keepdims=True) / ivar.sum(axis=1, keepdims=True)
+        )
 
     made = as_observed(np.full((40, 300), 0.7), observed, normalize=level)
     mean = np.average(made.flux[:, ~lost], weights=made.flux_error[:, ~lost] ** -2.0, axis=1)
@@ -141,7 +153,9 @@ def test_masks_are_no_cue(seed):
     assert aucs(a.flux, b.flux, seeds=(seed,))["mlp"] > 0.9  # as they would be
     # drawn masks and borrowed ones must not be the same, which the same random numbers would make of them
     few = flux[:, :, :20]
-    d = spectra(few[1] + 0.1 * random.normal(size=few[1].shape), 0.1, random.random(few[1].shape) < 0.5)
+    d = spectra(
+        few[1] + 0.1 * random.normal(size=few[1].shape), 0.1, random.random(few[1].shape) < 0.5
+    )
     c = as_observed(few[0], d, seed)
     assert all(abs(auc - 0.5) < CHANCE for auc in aucs(c, d, seeds=(seed,)).values())
 
@@ -154,7 +168,9 @@ def test_a_line_in_masked_pixels_is_not_seen_and_one_beside_them_is():
     mask[:, 30:33] = True
     hidden = aucs(spectra(flux[0]), spectra(flux[1], mask=mask))
     assert all(abs(auc - 0.5) < CHANCE for auc in hidden.values())
-    assert aucs(spectra(flux[0]), spectra(flux[1], mask=np.roll(mask, 5, axis=1)))["logistic"] > 0.99
+    assert (
+        aucs(spectra(flux[0]), spectra(flux[1], mask=np.roll(mask, 5, axis=1)))["logistic"] > 0.99
+    )
 
 
 def test_latents_of_convolutions_and_sets_of_unequal_size():
@@ -170,7 +186,7 @@ def test_latents_of_convolutions_and_sets_of_unequal_size():
 def test_maps_are_of_both_sets_together():
     random = np.random.default_rng(9)
     a, b = random.normal(size=(80, 6)), random.normal(size=(70, 6)) + 30
-    one, other = project(a, b, n=75)
+    one, other = project_two(a, b, n=75)
     assert one.shape == (75, 2)
     assert other.shape == (70, 2)
     distance = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
@@ -199,4 +215,4 @@ def test_bad_input_is_told():
     with pytest.raises(ValueError, match="not finite"):
         as_observed(np.full((3, 5), np.nan), one)
     with pytest.raises(ValueError, match="more than 80 stars"):
-        project(a[:30], a[:30])
+        project_two(a[:30], a[:30])

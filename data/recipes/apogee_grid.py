@@ -5,12 +5,12 @@ from grid import Recipe
 from turbospectrum import H_BAND, Model, abundances, synthesize
 
 from specnb.core.broadening import broaden
-from specnb.surveys.apogee.survey import ELEMENTS as APOGEE_ELEMENTS, LABELS as APOGEE_LABELS
-from specnb.core.labels import LOGARITHMIC
+from specnb.simulator.grid import computed
+from specnb.surveys import APOGEE
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+from specnb.surveys.apogee.survey import ELEMENTS
 
-LABELS = tuple(label for label in APOGEE_LABELS if label.name != "vbroad")
-NAMES = [label.name for label in LABELS]
+NAMES = [label.name for label in computed(APOGEE)]
 # What the atmosphere's [α/M] is made of: oxygen for the molecules, the others for the electrons.
 ATMOSPHERE_ALPHA = ("o_fe", "mg_fe", "si_fe", "ca_fe")
 ALPHA_RANGE = (-0.2, 0.6)  # of the atmospheres
@@ -20,7 +20,7 @@ def simulate(work, labels, also=None):
     """Flux of one star at the resolving power of APOGEE, shape (8575,). ``also``: [X/Fe] of elements without a label."""
     star = dict(zip(NAMES, labels))
     alpha = float(np.clip(np.mean([star[name] for name in ATMOSPHERE_ALPHA]), *ALPHA_RANGE))
-    own = {element: star[f"{element.lower()}_fe"] for element in APOGEE_ELEMENTS}
+    own = {element: star[f"{element.lower()}_fe"] for element in ELEMENTS}
     chemistry = abundances(star["fe_h"], own | {"Ne": alpha, "Ar": alpha} | (also or {}))
     model = Model(star["teff"], star["logg"], star["fe_h"], alpha)
     wavelength, flux = synthesize(work, H_BAND, model, chemistry, star["vmicro"], star["c12_c13"])
@@ -30,7 +30,7 @@ def simulate(work, labels, also=None):
 GRID = Recipe(
     name="apogee_grid",
     n=2500,
-    labels=LABELS,
+    survey=APOGEE,
     margins={
         "teff": (100.0, 100.0),
         "logg": (0.1, 0.2),
@@ -38,9 +38,11 @@ GRID = Recipe(
         "vmicro": (0.1, 0.1),
         "c12_c13": (1.0, 10.0),
     }
-    | {f"{element.lower()}_fe": (0.1, 0.1) for element in APOGEE_ELEMENTS},
-    powers={"teff": 1.25, "fe_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
-    logarithmic=LOGARITHMIC,
+    | {f"{element.lower()}_fe": (0.1, 0.1) for element in ELEMENTS},
+    powers={
+        "teff": 1.25,
+        "fe_h": 0.7,
+    },  # denser in cool and metal-rich stars, whose spectra hold most lines
     wavelength=APOGEE_NATIVE,
     simulate=simulate,
     attributes={
@@ -48,7 +50,9 @@ GRID = Recipe(
         "resolving_power": APOGEE_RESOLVING_POWER,
         "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 57 layers, no TiO, no H2O",
         "synthesis_step_angstrom": H_BAND.step,
-        "citations": {"lines": "linemake: Placco et al. 2021, RNAAS 5, 92; Kurucz (van der Waals damping)"},
+        "citations": {
+            "lines": "linemake: Placco et al. 2021, RNAAS 5, 92; Kurucz (van der Waals damping)"
+        },
     },
 )
 

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.stats import qmc
 from tqdm import tqdm
 
-from specnb.core.labels import Label
-from specnb.surveys.apogee.survey import inside as where_sampled
+from specnb.simulator.grid import computed
+from specnb.surveys import Survey
 
 FLUX_QUANTUM = 2e-5  # 16-bit integers times this; rounding adds 6e-6 rms
 CITATIONS = {
@@ -43,14 +43,13 @@ class Recipe:
         Of its file.
     n : int
         Spectra by default.
-    labels : tuple of Label
-        What the simulation takes, teff first; v_broad is applied by convolution when the grid is read.
+    survey : Survey
+        Its labels but for those that broaden are what the simulation takes, teff first; v_broad is applied by convolution
+        when the grid is read.
     margins : dict
         How far labels are drawn below and above their trusted range: an emulator is worst at the edge of what it has seen.
     powers : dict
         Exponents of the uniform variates: below 1 towards high values, above 1 towards low ones.
-    logarithmic : tuple of str
-        Labels drawn uniformly in their logarithm.
     wavelength : ndarray, shape (n_pix,)
         Vacuum wavelength in Å.
     simulate : callable
@@ -61,22 +60,28 @@ class Recipe:
 
     name: str
     n: int
-    labels: tuple[Label, ...]
+    survey: Survey
     margins: dict[str, tuple[float, float]]
     powers: dict[str, float]
-    logarithmic: tuple[str, ...]
     wavelength: np.ndarray
     simulate: Callable
     attributes: dict
+
+    @property
+    def labels(self):
+        """The labels that the simulation takes."""
+        return tuple(computed(self.survey))
 
     def drawn_range(self):
         """Lowest and highest value of each label that is drawn."""
         margins = [self.margins.get(label.name, (0.0, 0.0)) for label in self.labels]
         low = np.array([label.low - below for label, (below, _) in zip(self.labels, margins)])
-        return low, np.array([label.high + above for label, (_, above) in zip(self.labels, margins)])
+        return low, np.array(
+            [label.high + above for label, (_, above) in zip(self.labels, margins)]
+        )
 
     def sample_labels(self, n: int, seed: int) -> np.ndarray:
-        """Draw labels where stars exist, by a scrambled Sobol sequence. Rounded as the simulator reads them.
+        """Draw labels where the survey's grid is computed, by a scrambled Sobol sequence. Rounded as the simulator reads them.
 
         Returns
         -------
@@ -87,13 +92,13 @@ class Recipe:
         columns = []
         for k, label in enumerate(self.labels):
             share = u[:, k] ** self.powers.get(label.name, 1.0)
-            if label.name in self.logarithmic:
+            if label.logarithmic:
                 columns.append(low[k] * (high[k] / low[k]) ** share)
             else:
                 columns.append(low[k] + (high[k] - low[k]) * share)
         labels = np.round(np.column_stack(columns), 3)
         labels[:, 0] = np.round(labels[:, 0])
-        inside = where_sampled(dict(zip([label.name for label in self.labels], labels.T)))
+        inside = self.survey.inside(dict(zip([label.name for label in self.labels], labels.T)))
         return labels[inside][:n]
 
     def compute(self, task):
@@ -109,7 +114,9 @@ class Recipe:
             return index, str(error)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         with open(temporary, "wb") as f:
-            np.savez(f, labels=labels, flux=flux.astype(np.float32), seconds=time.perf_counter() - start)
+            np.savez(
+                f, labels=labels, flux=flux.astype(np.float32), seconds=time.perf_counter() - start
+            )
         temporary.rename(path)
         return index, None
 
@@ -122,7 +129,9 @@ class Recipe:
                 continue
             with np.load(path) as star:
                 if not np.array_equal(star["labels"], expected):
-                    raise SystemExit(f"{path} holds other labels than seed {seed} gives: use an empty WORK folder")
+                    raise SystemExit(
+                        f"{path} holds other labels than seed {seed} gives: use an empty WORK folder"
+                    )
                 flux.append(np.round(star["flux"] / FLUX_QUANTUM).astype(np.uint16))
                 seconds += float(star["seconds"])
             kept.append(index)
@@ -134,10 +143,17 @@ class Recipe:
             table.attrs["low"], table.attrs["high"] = self.drawn_range()
             chunks = (min(16, len(kept)), len(self.wavelength))
             stored = f.create_dataset(
-                "flux", data=np.array(flux), chunks=chunks, compression="gzip", compression_opts=9, shuffle=True
+                "flux",
+                data=np.array(flux),
+                chunks=chunks,
+                compression="gzip",
+                compression_opts=9,
+                shuffle=True,
             )
             stored.attrs["scale"] = FLUX_QUANTUM
-            stored.attrs["unit"] = "flux over continuum, dimensionless, after multiplication by scale"
+            stored.attrs["unit"] = (
+                "flux over continuum, dimensionless, after multiplication by scale"
+            )
             axis = f.create_dataset("wavelength", data=self.wavelength)
             axis.attrs["unit"] = "Angstrom"
             axis.attrs["medium"] = "vacuum"
@@ -157,22 +173,38 @@ class Recipe:
 
     def main(self):
         """What a grid's script does."""
-        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser = argparse.ArgumentParser(
+            description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         parser.add_argument("work", type=Path)
-        parser.add_argument("--n", type=int, default=self.n, help=f"spectra to compute (default: {self.n})")
+        parser.add_argument(
+            "--n", type=int, default=self.n, help=f"spectra to compute (default: {self.n})"
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--processes", type=int, default=os.cpu_count())
-        parser.add_argument("--pack", action="store_true", help="compute nothing: pack what there is")
-        parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / f"{self.name}.h5")
+        parser.add_argument(
+            "--pack", action="store_true", help="compute nothing: pack what there is"
+        )
+        parser.add_argument(
+            "--output", type=Path, default=Path(__file__).parents[1] / f"{self.name}.h5"
+        )
         args = parser.parse_args()
         if not (args.work / "linelists/h_molecules").exists():
-            sys.exit(f"no simulator in {args.work}: run `sh data/recipes/build.sh {args.work}` first")
+            sys.exit(
+                f"no simulator in {args.work}: run `sh data/recipes/build.sh {args.work}` first"
+            )
         labels = self.sample_labels(args.n, args.seed)
         (args.work / self.name).mkdir(exist_ok=True)
         if not args.pack:
             tasks = [(args.work, index, row) for index, row in enumerate(labels)]
             with multiprocessing.Pool(args.processes) as pool:
-                for index, error in tqdm(pool.imap_unordered(self.compute, tasks), total=len(tasks), unit="spectrum"):
+                for index, error in tqdm(
+                    pool.imap_unordered(self.compute, tasks), total=len(tasks), unit="spectrum"
+                ):
                     if error:
-                        print(f"spectrum {index} left out ({labels[index]}): {error}", file=sys.stderr)
-        print(f"{self.assemble(args.work, args.output, labels, args.seed)} of {args.n} spectra in {args.output}")
+                        print(
+                            f"spectrum {index} left out ({labels[index]}): {error}", file=sys.stderr
+                        )
+        print(
+            f"{self.assemble(args.work, args.output, labels, args.seed)} of {args.n} spectra in {args.output}"
+        )

@@ -4,10 +4,11 @@ import numpy as np
 from grid import Recipe
 from turbospectrum import RVS, Model, abundances, synthesize
 
+from specnb import surveys
 from specnb.core.broadening import broaden
-from specnb.surveys.rvs.survey import ALPHA_ELEMENTS, LABELS as RVS_LABELS
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
+ALPHA_ELEMENTS = ("O", "Ne", "Mg", "Si", "S", "Ar", "Ca", "Ti")
 # The window and 5 Å on either side, so that v_broad up to 50 km/s (1.4 Å) never sees an edge.
 WAVELENGTH = np.linspace(8455.0, 8705.0, 2501)
 
@@ -23,7 +24,7 @@ def simulate(work, labels, also=None):
 GRID = Recipe(
     name="rvs_grid",
     n=2500,
-    labels=RVS_LABELS[:5],
+    survey=surveys.RVS,
     margins={  # [α/Fe] cannot go below -0.2, where the atmospheres end
         "teff": (100.0, 100.0),
         "logg": (0.2, 0.2),
@@ -31,8 +32,10 @@ GRID = Recipe(
         "alpha_fe": (0.0, 0.05),
         "vmicro": (0.1, 0.1),
     },
-    powers={"teff": 1.25, "m_h": 0.7},  # denser in cool and metal-rich stars, whose spectra hold most lines
-    logarithmic=(),
+    powers={
+        "teff": 1.25,
+        "m_h": 0.7,
+    },  # denser in cool and metal-rich stars, whose spectra hold most lines
     wavelength=WAVELENGTH,
     simulate=simulate,
     attributes={

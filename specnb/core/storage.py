@@ -43,7 +43,7 @@ class SpectraWriter:
         Raises
         ------
         ValueError
-            If the wavelengths or the label columns differ from those of the first batch.
+            If the wavelengths, the correlation length or the label columns differ from those of the first batch.
         OSError
             If the disk is full.
         """
@@ -64,6 +64,11 @@ class SpectraWriter:
         if not np.array_equal(target["wavelength"], spectra.wavelength):
             raise ValueError(
                 f"{self.path}: wavelengths differ from the first batch of '{group}': rebin to one grid first"
+            )
+        if target.attrs["correlation_length"] != spectra.correlation_length:
+            raise ValueError(
+                f"{self.path}: the noise correlates over {spectra.correlation_length:g} pixels, not as in the first "
+                f"batch of '{group}': rebin to one grid first"
             )
         if list(columns) != labels.colnames:
             first = f"{list(columns)} in the first batch of '{group}'"

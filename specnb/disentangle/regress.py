@@ -67,11 +67,6 @@ class Regressor:
         """Passes over the training stars."""
         return self.network.regressor_[-1].n_iter_
 
-    @property
-    def loss_curve(self) -> np.ndarray:
-        """Training loss of each pass: half the mean squared error of the standardised labels, and the alpha term."""
-        return np.array(self.network.regressor_[-1].loss_curve_)
-
     def predict(self, x) -> np.ndarray:
         """Labels of stars, shape (n, n_labels), float64, from their representation, shape (n, n_inputs).
 

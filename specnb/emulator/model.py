@@ -74,7 +74,7 @@ class Emulator:
             With the labels, the hull and the pixels of this one, and a card of its own.
         """
         origin = {name: value for name, value in self.card.items() if name != "history"}
-        card = {"made_from": origin, "step": step.kind(), "settings": step.settings(), **about}
+        card = {"made_from": deepcopy(origin), "step": step.kind(), "settings": step.settings(), **about}
         return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
 
     def of(self, rows) -> "Emulator":
@@ -196,6 +196,9 @@ class Emulator:
     def load(cls, path, survey):
         """Read a file written by `save`.
 
+        One with steps needs that the modules of their classes have been imported, as by
+        ``import specnb.translate``.
+
         Parameters
         ----------
         path : path
@@ -205,7 +208,7 @@ class Emulator:
         Raises
         ------
         OSError
-            If the file is missing, truncated or an emulator of other labels or pixels.
+            If the file is missing, truncated, an emulator of other labels or pixels, or has a step of unknown class.
         """
         with whole_file(path, "emulator file", "restore it with git or train it anew"):
             tensors, about = read_tensors(path)
@@ -221,7 +224,8 @@ class Emulator:
                 step = step_kind(kind).build(settings, survey)
                 step.load_state_dict(_part(tensors, f"steps.{k}."))
                 network = Chain(network, step)
-        return cls(network, survey, json.loads(about["card"]))
+            card = json.loads(about["card"])
+        return cls(network, survey, card)
 
 
 def _part(tensors, prefix):

@@ -1,7 +1,6 @@
 """Steps behind an emulator, which change its spectra: a translation, a mask, a correction."""
 
 import sys
-from importlib import import_module
 
 from torch import nn
 
@@ -25,6 +24,9 @@ class Step(nn.Module):
         """
         return self
 
+    def check_stars(self, n: int):
+        """Raise ValueError if the step holds something of each star, and of other than n stars."""
+
     def settings(self) -> dict:
         """What `build` needs to make a step of this kind, as JSON has it."""
         return {}
@@ -41,7 +43,9 @@ class Step(nn.Module):
 
 
 def step_kind(name: str) -> type[Step]:
-    """The class of a `Step.kind`: of specnb, or of a module that has been imported already.
+    """The class of a `Step.kind`, of a module that has been imported already.
+
+    Nothing is imported here: what a notebook needs is told by its own imports.
 
     Raises
     ------
@@ -49,11 +53,9 @@ def step_kind(name: str) -> type[Step]:
         If there is no such step.
     """
     module, _, kind = name.partition(":")
-    if module.startswith("specnb."):
-        import_module(module)
     found = getattr(sys.modules.get(module), kind, None)
     if not (isinstance(found, type) and issubclass(found, Step)):
-        raise ValueError(f"there is no step {kind} in {module}: import that module first")
+        raise ValueError(f"there is no step {kind} in {module}: import {module} first")
     return found
 
 

@@ -87,7 +87,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Raises
     ------
     ValueError
-        If the spectra are on yet other pixels.
+        If the spectra are on yet other pixels, or the emulator is for other than so many stars.
     """
     if np.array_equal(spectra.wavelength, emulator.survey.native):
         spectra = rebin(spectra, emulator.wavelength)
@@ -99,6 +99,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
             f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )
+    for step in emulator.steps:
+        step.check_stars(len(spectra))
     model = _model(emulator, config)
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 

@@ -49,7 +49,7 @@ def mock_domains(emulator, n: int, seed: int = 1, **settings) -> Domains:
     Raises
     ------
     ValueError
-        If a setting is unknown, or a number out of range.
+        If the survey has no mock survey, a setting is unknown, or a number out of range.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ValueError(f"seed is {seed!r}: it must be an integer")
@@ -85,6 +85,8 @@ def true_labels(stars, emulator) -> np.ndarray:
 
 def _config(survey, n, seed, settings):
     kind = survey.mock
+    if kind is None:
+        raise ValueError(f"survey {survey.name} has no mock survey: give an emulator of one that has")
     known = {entry.name for entry in fields(kind)} - {"n_stars", "seed"}
     if unknown := sorted(set(settings) - known):
         raise ValueError(

@@ -30,11 +30,12 @@ class Translation(Step):
         self.register_buffer("split", split)
 
     def forward(self, flux, labels):
-        if self.split is not None and len(self.split) != len(flux):
-            raise ValueError(
-                f"{len(flux)} spectra, but the z_split of {len(self.split)} stars: give labels of these"
-            )
+        self.check_stars(len(flux))
         return self.translator(flux, self.split)
+
+    def check_stars(self, n):
+        if self.split is not None and len(self.split) != n:
+            raise ValueError(f"{n} spectra, but the z_split of {len(self.split)} stars: give these")
 
     def of(self, rows):
         """The translation of some of the stars; with None, that with the typical z_split."""
