@@ -1,5 +1,7 @@
 """Figure of missing lines and the elements that make them (Fig. 4 of O'Briain et al. 2021)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -76,57 +78,51 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         raise ValueError(
             f"no pixels lie in the window {window[0]:g}-{window[1]:g} Å: choose one within {low:.0f}-{high:.0f} Å"
         )
-    rows = [max(0.62, 1.5 / len(colors))] * len(colors)
-    figure, panels = _panels([1.25, 1.0, 1.0, *rows])
-    lacking = {name: pixels(find({name: fall}, wavelength), len(inside)) & inside
-               for name, fall in zip(names, truth.falls)}  # fmt: skip
+    shown = _Shown(wavelength, inside)
+    figure, panels = _panels([1.25, 1.0, 1.0, *[max(0.62, 1.5 / len(colors))] * len(colors)])
+    lacking = {
+        name: pixels(find({name: fall}, wavelength), len(inside)) & inside
+        for name, fall in zip(names, truth.falls)
+    }
     owners = _owners(truth, lacking)
     for axes in panels[:3]:
-        _shade(axes, wavelength, truth.masked & inside, HIDDEN)
-
-    def curve(axes, values, color, **look):
-        shown = (
-            with_gaps(wavelength, np.where(inside, each, np.nan)) for each in (wavelength, values)
-        )
-        axes.plot(*shown, color=color, **look)
-
-    curve(panels[0], flux["synthetic"], BLACK)
-    curve(panels[1], flux["truth"], SKY, linewidth=2.6)
-    curve(panels[1], flux["translated"], BLACK)
-    both = np.concatenate([flux[name][inside] for name in ("synthetic", "translated", "truth")])
-    margin = 0.06 * np.ptp(both)
-    panels[0].set(
-        ylabel="Synthetic flux", ylim=(both.min() - margin, both.max() + 5 * margin)
-    )  # names stand above
-    panels[1].set(ylabel="Translated flux", ylim=(both.min() - margin, both.max() + margin))
+        shown.shade(axes, truth.masked, HIDDEN)
+    _spectra(panels[:2], shown, flux)
     _name_missing(panels[0], truth, owners, window, colors)
-
-    found = flux["synthetic"] - flux["translated"]
-    panels[2].axhline(0, color=GREY, linewidth=0.5)
-    _fill(panels[2], wavelength, found, [(owners == k) & inside for k in range(len(names))],
-          [colors.get(name, OTHER) for name in names])  # fmt: skip
-    curve(panels[2], found, CURVE, linewidth=0.9)
-    curve(panels[2], flux["synthetic"] - flux["truth"], BLACK, linewidth=0.5)
-    panels[2].set_ylabel("Synthetic −\ntranslated")
-
+    _difference(panels[2], shown, flux, owners, [colors.get(name, OTHER) for name in names])
     for axes, (name, color) in zip(panels[3:], colors.items()):
-        k, own = names.index(name), lacking[name]
-        _shade(axes, wavelength, truth.masked & inside & ~own, HIDDEN)
-        _shade(axes, wavelength, own, color, alpha=0.3)
+        found, true = (added[which][names.index(name)] for which in ("translated", "truth"))
+        shown.shade(axes, truth.masked & ~lacking[name], HIDDEN)
+        shown.shade(axes, lacking[name], color, alpha=0.3)
         axes.axhline(0, color=GREY, linewidth=0.5)
-        curve(axes, added["translated"][k], color, linewidth=1.3)
-        curve(axes, added["truth"][k], BLACK, linewidth=0.5)
-        axes.text(
-            0.008, 0.95, name, transform=axes.transAxes, color=color, fontweight="bold", va="top"
-        )
-    _one_scale(panels[3:])
-    middle = (panels[3].get_position().y1 + panels[-1].get_position().y0) / 2
-    text = "Added fall of flux" + (" " if len(rows) > 3 else "\n") + "per 0.05 dex"
-    at = LEFT + LABEL * (RIGHT - LEFT)
-    figure.text(at, middle, text, rotation=90, ha="right", va="center", ma="center", fontsize=8)
+        shown.curve(axes, found, color, linewidth=1.3)
+        shown.curve(axes, true, BLACK, linewidth=0.5)
+        place = {"transform": axes.transAxes, "fontweight": "bold", "va": "top"}
+        axes.text(0.008, 0.95, name, color=color, **place)
+    _one_scale(figure, panels[3:])
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
     _legend(panels[0], colors, title)
     return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """The pixels in the window, with what is drawn of them."""
+
+    wavelength: np.ndarray
+    inside: np.ndarray
+
+    def curve(self, axes, values, color, **look):
+        """A curve that is drawn across no gap between detectors."""
+        both = (np.where(self.inside, each, np.nan) for each in (self.wavelength, values))
+        axes.plot(*(with_gaps(self.wavelength, each) for each in both), color=color, **look)
+
+    def shade(self, axes, mask, color, alpha=1.0):
+        """A band from half a pixel before each run of pixels to half a pixel after it."""
+        half = 0.5 * (self.wavelength[1] - self.wavelength[0])
+        for first, end in runs(mask & self.inside):
+            ends = self.wavelength[first] - half, self.wavelength[end - 1] + half
+            axes.axvspan(*ends, color=color, alpha=alpha, linewidth=0, zorder=0)
 
 
 def _colors(elements, known):
@@ -154,14 +150,6 @@ def _panels(heights):
     return figure, panels
 
 
-def _shade(axes, wavelength, mask, color, alpha=1.0):
-    """A band from half a pixel before each run of pixels to half a pixel after it."""
-    half = 0.5 * (wavelength[1] - wavelength[0])
-    for first, end in runs(mask):
-        ends = wavelength[first] - half, wavelength[end - 1] + half
-        axes.axvspan(*ends, color=color, alpha=alpha, linewidth=0, zorder=0)
-
-
 def _owners(truth, lacking):
     """For each pixel the index of the element that lacks a feature there, −1 if none does.
 
@@ -171,16 +159,33 @@ def _owners(truth, lacking):
     return np.where(falls.max(axis=0) > 0, falls.argmax(axis=0), -1)
 
 
-def _fill(axes, wavelength, values, masks, colors):
-    """Fill the area between some pixels and zero, each mask in its colour."""
-    for mask, color in zip(masks, colors):
-        if mask.any():
-            mask[1:] |= mask[
-                :-1
-            ]  # up to the next pixel, so that no white is left between two fills
-            axes.fill_between(
-                wavelength, 0, values, where=mask, color=color, alpha=0.75, linewidth=0
-            )
+def _spectra(panels, shown, flux):
+    """The synthetic spectrum, and below it the translated one over the true one."""
+    shown.curve(panels[0], flux["synthetic"], BLACK)
+    shown.curve(panels[1], flux["truth"], SKY, linewidth=2.6)
+    shown.curve(panels[1], flux["translated"], BLACK)
+    both = np.concatenate(
+        [flux[name][shown.inside] for name in ("synthetic", "translated", "truth")]
+    )
+    low, high, margin = both.min(), both.max(), 0.06 * np.ptp(both)
+    # The names of elements stand above the synthetic spectrum.
+    panels[0].set(ylabel="Synthetic flux", ylim=(low - margin, high + 5 * margin))
+    panels[1].set(ylabel="Translated flux", ylim=(low - margin, high + margin))
+
+
+def _difference(axes, shown, flux, owners, colors):
+    """Synthetic minus translated flux, filled in the colours of the elements, and its true value."""
+    found = flux["synthetic"] - flux["translated"]
+    axes.axhline(0, color=GREY, linewidth=0.5)
+    for k, color in enumerate(colors):
+        own = (owners == k) & shown.inside
+        own[1:] |= own[:-1]  # up to the next pixel, so that no white is left between two fills
+        if own.any():
+            look = {"color": color, "alpha": 0.75, "linewidth": 0}
+            axes.fill_between(shown.wavelength, 0, found, where=own, **look)
+    shown.curve(axes, found, CURVE, linewidth=0.9)
+    shown.curve(axes, flux["synthetic"] - flux["truth"], BLACK, linewidth=0.5)
+    axes.set_ylabel("Synthetic −\ntranslated")
 
 
 def _name_missing(axes, truth, owners, window, colors):
@@ -199,14 +204,18 @@ def _name_missing(axes, truth, owners, window, colors):
         axes.text(places[chosen], 0.96, name, transform=axes.get_xaxis_transform(), **look)
 
 
-def _one_scale(panels):
-    """The same limits for all: which element falls most is what names it."""
+def _one_scale(figure, panels):
+    """The same limits for all panels, with one title: the element that falls most is the one that is named."""
     low, high = np.array([axes.get_ylim() for axes in panels]).T
     for axes in panels:
         axes.set_ylim(min(low.min(), -0.1 * high.max()), 1.05 * high.max())
         axes.yaxis.set_major_locator(
             MaxNLocator(3, prune="upper")
         )  # ticks of neighbours would meet
+    middle = (panels[0].get_position().y1 + panels[-1].get_position().y0) / 2
+    text = "Added fall of flux" + (" " if len(panels) > 3 else "\n") + "per 0.05 dex"
+    place = {"rotation": 90, "ha": "right", "va": "center", "ma": "center", "fontsize": 8}
+    figure.text(LEFT + LABEL * (RIGHT - LEFT), middle, text, **place)
 
 
 def _legend(top, colors, title):
