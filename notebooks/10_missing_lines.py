@@ -301,7 +301,7 @@ caption = f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with
 formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {"excess": "+.3f", "error": ".3f", "model_depth": ".3f"}
 study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
 study.result("real_lines", len(table))
-figure = disagreements_figure(stars, best, coherence(stars, best), table, names, zooms=(8634.1, 8504.3))
+figure = disagreements_figure(stars, best, coherence(stars, best), table, names, (8634.1, 8504.3), "Ca II core")
 study.figure(figure, "real_lines", caption)
 
 # %% [markdown]
