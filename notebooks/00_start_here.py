@@ -95,7 +95,7 @@ study.result("first_star", name)
 study.result("first_star_teff", float(fit["teff"][0]), "K")
 figure = star_fit(
     spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
-    name=name, masked_windows=RVS.untrusted,
+    name=name, masked_windows=RVS.untrusted, survey=RVS,
 )  # fmt: skip
 study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting model and the residuals.")
 

@@ -56,7 +56,8 @@ study = Study(output)
 grid = load_grid(RVS, study.input(RVS.grid_path))
 study.result("grid_spectra", len(grid))
 study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
-study.figure(grid_coverage(grid.labels), "grid_coverage", "The grid's spectra in the Kiel and abundance planes.")
+coverage = grid_coverage(RVS, dict(zip(RVS.names, grid.labels.T)))
+study.figure(coverage, "grid_coverage", "The grid's spectra in the Kiel and abundance planes.")
 
 # %% [markdown]
 # ## Training
@@ -96,7 +97,7 @@ for name, value in rows["shipped"].items():
 study.table(table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", {n: ".2e" for n in table.colnames[1:]})
 
 # %%
-figure = emulator_accuracy(shipped.wavelength, predicted, truth, labels)
+figure = emulator_accuracy(shipped.wavelength, predicted, truth, RVS.table(labels))
 study.figure(figure, "emulator_accuracy", "Accuracy of the shipped emulator on held-out simulated spectra.")
 
 # %% [markdown]

@@ -149,12 +149,12 @@ study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "Th
 models = specnb.fitted_flux(best, emulator, best_config)
 for k, name in enumerate(names):
     panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
-    figure = star_fit(stars.wavelength, *panel, name=str(name), masked_windows=CA_II_WINDOWS)
+    figure = star_fit(stars.wavelength, *panel, name=str(name), masked_windows=CA_II_WINDOWS, survey=RVS)
     study.figure(figure, f"star_{k + 1}", f"{name}: best fit by physics alone.")
 figure
 
 # %%
-browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS)
+browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS, survey=RVS)
 
 # %% [markdown]
 # Or fit by hand: choose a star under *reference* and move the sliders until the middle panel is as flat as it gets.

@@ -187,7 +187,7 @@ study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by 
 emulator = specnb.load_emulator("rvs")
 chosen = models["bottleneck, removed"][0]
 bright = np.argsort(np.median(stars.test.flux_error, axis=1))[:200]
-editor = edit_star(chosen, stars.test[bright], stars.truth_test[bright], emulator, survey)
+editor = edit_star(chosen, stars.test[bright], RVS, stars.truth_test[bright], emulator, survey)
 editor
 
 # %%
@@ -238,7 +238,7 @@ star = int(bright[len(bright) // 2])
 three = {name: models[name][0] for name in ("plain", "paper, removed", "bottleneck, removed")}
 one = stars.test[star : star + 1], stars.truth_test[star : star + 1]
 changes = counterfactual_changes(three, *one, emulator, survey, {"teff": -200.0, "m_h": -0.2})
-figure = counterfactual_spectra(stars.test.wavelength, changes)
+figure = counterfactual_spectra(stars.test.wavelength, changes, window=(8530.0, 8560.0))
 study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded change of the spectrum.")
 
 # %% [markdown]

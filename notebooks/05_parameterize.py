@@ -142,7 +142,7 @@ study.table(times, "training_times", caption)
 # regressor could only answer with its mean.
 
 # %%
-first = {name: group[0] for name, group in predictions["faithful"].items() if name != "all entangled"}
+first = {name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"}
 figure = predicted_kiel(first, stars.test.labels)
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 

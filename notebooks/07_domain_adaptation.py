@@ -45,7 +45,8 @@ import specnb
 from specnb.core.device import pick_device
 from specnb.plots.architecture import architecture
 from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
-from specnb.plots.translation import mixing_maps, translation_history
+from specnb.plots.history import translation_history
+from specnb.plots.translation import mixing_maps
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars

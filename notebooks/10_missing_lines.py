@@ -56,7 +56,7 @@ from specnb.core.device import pick_device
 from specnb.plots.disagreements import disagreements as disagreements_figure
 from specnb.plots.missing import missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
-from specnb.plots.translation import translation_history
+from specnb.plots.history import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.scores import missing_lines
@@ -261,7 +261,8 @@ study.figure(figure, "sweep", "Scores against the fraction hidden, the noise and
 # answer follow the thin lines when the star gets hotter, or poorer in metals, than those it was trained on?
 
 # %%
-explorer = explore_missing(experiment, translated)
+title = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
+explorer = explore_missing(experiment, translated, ("teff", "logg", "fe_h"), window, title)
 explorer
 
 # %%
@@ -300,7 +301,7 @@ caption = f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with
 formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {"excess": "+.3f", "error": ".3f", "model_depth": ".3f"}
 study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
 study.result("real_lines", len(table))
-figure = disagreements_figure(stars, best, coherence(stars, best), table, names)
+figure = disagreements_figure(stars, best, coherence(stars, best), table, names, (8634.1, 8504.3), "Ca II core")
 study.figure(figure, "real_lines", caption)
 
 # %% [markdown]

@@ -7,8 +7,8 @@ import torch
 
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
-from specnb.surveys import APOGEE
 from specnb.simulator.responses import load_responses
+from specnb.surveys import APOGEE
 
 VBROAD = 6.0
 GIANT = {label.name: 0.0 for label in APOGEE.labels} | {
@@ -27,7 +27,10 @@ def linear_emulator():
     slope = np.stack([slopes[label.name] for label in APOGEE.labels])
     network = Network(low, high, [(range(len(low)), ())], len(flux))
     half = 0.5 * (high - low)
-    middle = flux + (0.5 * (low + high) - np.array([GIANT[label.name] for label in APOGEE.labels])) @ slope
+    middle = (
+        flux
+        + (0.5 * (low + high) - np.array([GIANT[label.name] for label in APOGEE.labels])) @ slope
+    )
     with torch.no_grad():
         network.output.weight.copy_(torch.from_numpy((half[:, None] * slope).T))
         network.output.bias.copy_(torch.from_numpy(middle))

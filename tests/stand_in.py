@@ -4,7 +4,6 @@ import numpy as np
 
 from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import LINES
-from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 SUN = np.array([5772.0, 4.44, 0.0, 0.0, 1.0, 2.0])
 _CENTRES = np.array([line.wavelength for line in LINES])
@@ -14,14 +13,16 @@ _DEPTH = np.where(np.arange(len(LINES)) < 3, 0.6, 0.3)
 
 class StandIn:
     survey = RVS
-    labels = tuple(label.name for label in RVS.labels)
+    labels = RVS.names
     units = tuple(label.unit for label in RVS.labels)
     low = np.array([label.low for label in RVS.labels])
     high = np.array([label.high for label in RVS.labels])
-    wavelength = RVS_PIXELS
+    wavelength = RVS.pixels
 
     def __call__(self, labels):
-        teff, logg, m_h, alpha_fe, vmicro, vbroad = np.atleast_2d(np.asarray(labels, dtype=float)).T[:, :, None]
+        teff, logg, m_h, alpha_fe, vmicro, vbroad = np.atleast_2d(
+            np.asarray(labels, dtype=float)
+        ).T[:, :, None]
         metal = 10 ** (0.3 * m_h + 0.2 * alpha_fe) * 5772 / teff * (1 + 0.1 * (vmicro - 1))
         depth = _DEPTH * np.clip(np.where(_METAL, metal, (teff / 7500) ** 4 * 0.5), 0, 1.4)
         width = np.sqrt(0.5**2 + (vbroad / 50) ** 2 + 0.2 * (5 - logg) * ~_METAL)
@@ -33,7 +34,9 @@ class StandIn:
         step = 1e-3 * (self.high - self.low)
         columns = []
         for shift in np.diag(step):
-            columns.append((np.float64(self(labels + shift)) - self(labels - shift)) / (2 * shift.sum()))
+            columns.append(
+                (np.float64(self(labels + shift)) - self(labels - shift)) / (2 * shift.sum())
+            )
         return np.stack(columns, axis=1)
 
     def in_hull(self, labels):

@@ -30,12 +30,27 @@ def test_every_part_of_the_method_is_there(figure):
     for part in ("E", "D"):
         for network in ("synth", "obs", "shared", "split"):
             assert rf"${part}_\mathrm{{{network}}}$" in said
-    for symbol in ("z_\\mathrm{shared}", "z_\\mathrm{split}", "C_\\mathrm{synth}", "C_\\mathrm{obs}", "$G$", "$T$"):
+    for symbol in (
+        "z_\\mathrm{shared}",
+        "z_\\mathrm{split}",
+        "C_\\mathrm{synth}",
+        "C_\\mathrm{obs}",
+        "$G$",
+        "$T$",
+    ):
         assert symbol in said
     for path in (("synth",), ("obs",), ("synth", "obs"), ("obs", "synth"), ("synth", "synth"), ("obs", "obs"),
                  ("synth", "obs", "synth"), ("obs", "synth", "obs")):  # fmt: skip
         assert r"$x_\mathrm{" + r"\rightarrow ".join(path) + "}$" in said
-    for word in ("labels", "emulator", "translator", "critics", "synthetic domain", "observed domain", "must agree"):
+    for word in (
+        "labels",
+        "emulator",
+        "translator",
+        "critics",
+        "synthetic domain",
+        "observed domain",
+        "must agree",
+    ):
         assert word in said
 
 
@@ -46,12 +61,17 @@ def test_no_text_meets_another_or_leaves_the_page(figure):
     for i, box in enumerate(boxes):
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
         for j, other in enumerate(boxes[:i]):
-            assert not box.overlaps(other), (texts(figure)[i].get_text(), texts(figure)[j].get_text())
+            assert not box.overlaps(other), (
+                texts(figure)[i].get_text(),
+                texts(figure)[j].get_text(),
+            )
 
 
 def test_thick_arrows_lead_from_labels_to_a_translated_spectrum(figure):
     arrows = [a for a in figure.findobj(FancyArrowPatch) if a.get_linewidth() > 2]
-    ends = np.array([a._posA_posB for a in arrows])  # in the order of the way: networks, then the fit
+    ends = np.array(
+        [a._posA_posB for a in arrows]
+    )  # in the order of the way: networks, then the fit
     assert len(arrows) == 8 + 4
     for way in (ends[:8], ends[8:]):
         assert (way[:, 1, 0] > way[:, 0, 0]).all()  # always to the right
@@ -63,7 +83,11 @@ def test_all_colours_are_of_the_colour_blind_safe_palette(figure):
     used = {to_hex(line.get_color()) for line in axes.get_lines()} | {
         to_hex(patch.get_edgecolor()) for patch in axes.patches if patch.get_edgecolor()[3]
     }
-    assert {to_hex(BLUE), to_hex(VERMILLION)} < used <= {to_hex(color) for color in (*PALETTE, BLACK, GREY)}
+    assert (
+        {to_hex(BLUE), to_hex(VERMILLION)}
+        < used
+        <= {to_hex(color) for color in (*PALETTE, BLACK, GREY)}
+    )
 
 
 def test_drawn_the_same_each_time(figure):

@@ -14,7 +14,9 @@ LABELS = ("teff", "logg", "m_h", "alpha_fe")
 def stars():
     """Two maps and the labels of 200 stars, one of them with an outlying temperature."""
     rng = np.random.default_rng(1)
-    labels = Table(rng.uniform(size=(200, 4)) * [2000, 4, 2, 0.4] + [4500, 1, -1.5, 0], names=LABELS)
+    labels = Table(
+        rng.uniform(size=(200, 4)) * [2000, 4, 2, 0.4] + [4500, 1, -1.5, 0], names=LABELS
+    )
     labels["teff"][7] = 1e5
     return {"spectra": rng.normal(size=(200, 2)), "latents": rng.normal(size=(200, 2))}, labels
 
@@ -29,7 +31,9 @@ def probes():
         ("First", "teff", 0.95, np.nan),
         ("First", "m_h", 0.4, 0.3),
     ):
-        rows += [(setting, label, seed, r2 + 0.02 * seed, r2 - 0.1, floor, 0.98) for seed in (-1, 0, 1)]
+        rows += [
+            (setting, label, seed, r2 + 0.02 * seed, r2 - 0.1, floor, 0.98) for seed in (-1, 0, 1)
+        ]
     names = ("setting", "label", "seed", "mlp_r2", "linear_r2", "floor", "ceiling")
     return Table(rows=rows, names=names)
 
@@ -80,7 +84,11 @@ def test_maps_of_other_stars_are_refused(stars):
 
 
 def points(axes, color):
-    return [line.get_xydata()[0] for line in axes.lines if line.get_color() == color and len(line.get_xdata()) == 1]
+    return [
+        line.get_xydata()[0]
+        for line in axes.lines
+        if line.get_color() == color and len(line.get_xdata()) == 1
+    ]
 
 
 def spans(axes, color):
@@ -105,7 +113,9 @@ def test_probe_bars_show_mean_range_and_limits(probes):
     (floor,) = spans(m_h, GREEN)
     assert floor[:, 0] == pytest.approx(0.3)
     assert floor[0, 1] < 1 < floor[1, 1]
-    assert {"MLP probe", "linear probe", "floor", "ceiling", "bars 0.10 and 0.95"} <= set(texts(figure))
+    assert {"MLP probe", "linear probe", "floor", "ceiling", "bars 0.10 and 0.95"} <= set(
+        texts(figure)
+    )
 
 
 def test_probe_bars_without_limits_and_with_negative_r2(probes):

@@ -18,21 +18,33 @@ SIGMA = np.array([100.0, 0.2, 0.1, 0.05])
 @pytest.fixture(scope="module")
 def stars():
     rng = np.random.default_rng(1)
-    reference = Table(np.array([5000, 3, 0, 0.1]) + SIGMA * [5, 4, 3, 2] * rng.normal(size=(400, 4)), names=LABELS)
+    reference = Table(
+        np.array([5000, 3, 0, 0.1]) + SIGMA * [5, 4, 3, 2] * rng.normal(size=(400, 4)), names=LABELS
+    )
     values = np.column_stack([reference[name] for name in LABELS])
     noise = rng.normal(size=(2, 400, 4)) * SIGMA
-    return reference, {name: [values + scale * each for each in noise] for name, scale in SCATTER.items()}
+    return reference, {
+        name: [values + scale * each for each in noise] for name, scale in SCATTER.items()
+    }
+
+
+def tabled(values):
+    return Table(values, names=LABELS)
 
 
 @pytest.fixture(scope="module")
 def figures(stars):
     reference, predicted = stars
-    first = {name: seeds[0] for name, seeds in predicted.items()}
-    table = compare({name: [errors(p, reference) for p in seeds] for name, seeds in predicted.items()})
+    first = {name: tabled(seeds[0]) for name, seeds in predicted.items()}
+    table = compare(
+        {name: [errors(p, reference) for p in seeds] for name, seeds in predicted.items()}
+    )
     floor = dict(zip(LABELS, 0.4 * SIGMA))
     return {
         "kiel": predicted_kiel(first, reference),
-        "abundances": predicted_abundances({name: first[name] for name in ("spectra", "plain", "First")}, reference),
+        "abundances": predicted_abundances(
+            {name: first[name] for name in ("spectra", "plain", "First")}, reference
+        ),
         "bars": mae_bars(table, floor),
     }, table
 
@@ -54,7 +66,9 @@ def test_planes_share_axes_and_colours(stars, figures):
     assert [axes.get_title().split(" (")[0] for axes in panels(figure)] == ["reference", *SCATTER]
     cells = [axes.findobj(PolyCollection)[0] for axes in panels(figure)]
     assert all(isinstance(each.norm, LogNorm) for each in cells)
-    assert {(each.norm.vmin, each.norm.vmax) for each in cells} == {(1, max(each.get_array().max() for each in cells))}
+    assert {(each.norm.vmin, each.norm.vmax) for each in cells} == {
+        (1, max(each.get_array().max() for each in cells))
+    }
     assert cells[0].get_array().sum() == len(stars[0])  # every reference star is in a cell
     assert all(axes.xaxis_inverted() and axes.yaxis_inverted() for axes in panels(figure))
     plane = figures[0]["abundances"]
@@ -68,16 +82,20 @@ def test_stars_beyond_the_axes_are_counted(stars):
     away[:, 0] = 5000.0
     away[:, 1] = 3.0
     away[:7, 0] = 20_000.0
-    figure = predicted_kiel({"spectra": away}, reference)
+    figure = predicted_kiel({"spectra": tabled(away)}, reference)
     shown = panels(figure)[1]
     assert shown.get_title() == "spectra (7 beyond)"
     assert shown.findobj(PolyCollection)[0].get_array().sum() == len(reference) - 7
-    predicted_kiel({"spectra": away + 1e6}, reference).draw_without_rendering()  # an empty panel is no error
+    predicted_kiel(
+        {"spectra": tabled(away + 1e6)}, reference
+    ).draw_without_rendering()  # an empty panel is no error
 
 
 def test_bars_show_the_table(figures):
     axes = figures[0]["bars"].axes[0]
-    for container, name in zip(axes.containers[::2], ("plain", "First", "Second", "bottleneck"), strict=True):
+    for container, name in zip(
+        axes.containers[::2], ("plain", "First", "Second", "bottleneck"), strict=True
+    ):
         tops = [bar.get_y() + bar.get_height() for bar in container]
         np.testing.assert_allclose(tops, SCATTER[name], rtol=1e-6)  # errors scale as the noise does
     diamonds = [line for line in axes.lines if line.get_marker() == "D"]
@@ -94,7 +112,7 @@ def test_bad_input_gets_one_sentence(stars, figures):
     with pytest.raises(ValueError, match="no predictions"):
         predicted_kiel({}, reference)
     with pytest.raises(ValueError, match="10 stars predicted from plain, 400 in the reference"):
-        predicted_abundances({"plain": predicted["plain"][0][:10]}, reference)
+        predicted_abundances({"plain": tabled(predicted["plain"][0][:10])}, reference)
     for only in (table["representation"] == "spectra", table["representation"] == "plain"):
         with pytest.raises(ValueError, match="spectra with another representation"):
             mae_bars(table[only])

@@ -7,14 +7,13 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
-from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
-from specnb.plots.translation import label_biases, mixing_maps, residual_bands, translation_history
-from specnb.surveys.apogee.survey import LABELS as APOGEE_LABELS
 from specnb.fitting.residuals import by_pixel
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS
-from specnb.surveys.rvs.pixels import RVS_PIXELS
+from specnb.plots.history import translation_history
+from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
+from specnb.plots.translation import label_biases, mixing_maps, residual_bands
+from specnb.surveys import APOGEE, RVS
 
-LABELS = [label.name for label in APOGEE_LABELS]
+LABELS = [label.name for label in APOGEE.labels]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def panels():
 @pytest.fixture(scope="module")
 def fits():
     """Residuals of 30 stars on APOGEE's pixels: wide ones, and unit normal ones without one star."""
-    z = np.random.default_rng(2).normal(size=(2, 30, len(APOGEE_PIXELS))).astype(np.float32)
+    z = np.random.default_rng(2).normal(size=(2, 30, len(APOGEE.pixels))).astype(np.float32)
     z[0] = 2 * z[0] + 0.5
     z[0, :, 100] += 40
     z[1, 4] = np.nan
@@ -60,7 +59,12 @@ def history():
             "reconstruction_synthetic": 2.0 / (k + 1),
             "reconstruction_observed": 3.0 / (k + 1),
         }
-        row |= {"cycle_synthetic": 4.0, "cycle_observed": 5.0, "adversarial": 1.5, "critics_right": 0.7}
+        row |= {
+            "cycle_synthetic": 4.0,
+            "cycle_observed": 5.0,
+            "adversarial": 1.5,
+            "critics_right": 0.7,
+        }
         rows.append(row | ({"validation_auc": 1.0 - 0.05 * k} if k % 2 else {}))
     return rows
 
@@ -76,7 +80,11 @@ def lines(axes, color):
 def test_figures_have_the_widths_of_the_journal_and_are_legible(panels, fits, errors, history):
     auc = dict.fromkeys(panels, (0.5, 0.01))
     figures = {
-        PAGE: (mixing_maps(panels, auc), residual_bands(APOGEE_PIXELS, fits), translation_history(history)),
+        PAGE: (
+            mixing_maps(panels, auc),
+            residual_bands(APOGEE.pixels, fits),
+            translation_history(history),
+        ),
         COLUMN: (label_biases(errors), label_biases(errors, unit="scatter")),
     }
     for width, each in figures.items():
@@ -91,18 +99,26 @@ def test_figures_have_the_widths_of_the_journal_and_are_legible(panels, fits, er
 
 
 def test_maps_hold_all_stars_in_the_colours_of_their_domains(panels):
-    auc = {"spectra": (1.0, 0.002), "after translation": (0.553, 0.021), "shared latents": (0.51, 0.02)}
+    auc = {
+        "spectra": (1.0, 0.002),
+        "after translation": (0.553, 0.021),
+        "shared latents": (0.51, 0.02),
+    }
     figure = mixing_maps(panels, auc)
     for axes, (title, sets) in zip(figure.axes, panels.items()):
         (cloud,) = axes.findobj(PathCollection)
         points = np.asarray(cloud.get_offsets())
-        colors = np.array([to_hex(color, keep_alpha=False).upper() for color in cloud.get_facecolors()])
+        colors = np.array(
+            [to_hex(color, keep_alpha=False).upper() for color in cloud.get_facecolors()]
+        )
         for name, color in (("synthetic", BLUE), ("translated", GREEN), ("observed", ORANGE)):
             mine = points[colors == color]
             given = sets.get(name, np.empty((0, 2)))
             assert sorted(mine.tolist()) == sorted(given.tolist())
         last = colors == ORANGE
-        assert 0.2 < np.mean(np.flatnonzero(last)) / len(last) < 0.8  # neither set lies on the other
+        assert (
+            0.2 < np.mean(np.flatnonzero(last)) / len(last) < 0.8
+        )  # neither set lies on the other
         value, scatter = auc[title]
         assert axes.get_title() == f"{title}\nAUC {value:.2f} ± {scatter:.2f}"
     assert {"synthetic", "translated", "observed"} <= set(texts(figure))
@@ -112,14 +128,14 @@ def test_maps_hold_all_stars_in_the_colours_of_their_domains(panels):
 
 
 def test_bands_are_mean_and_scatter_detector_by_detector(fits):
-    figure = residual_bands(APOGEE_PIXELS, fits)
+    figure = residual_bands(APOGEE.pixels, fits)
     assert len(figure.axes) == 8  # two fits x (three detectors and a histogram)
     common = np.arange(30) != 4
     rows = np.reshape(figure.axes, (2, 4))
     for axes, z in zip(rows, fits.values()):
-        table = by_pixel(APOGEE_PIXELS, z[common])
+        table = by_pixel(APOGEE.pixels, z[common])
         drawn = np.concatenate([lines(each, BLACK)[0].get_xydata() for each in axes[:3]])
-        assert np.allclose(drawn[:, 0], APOGEE_PIXELS)
+        assert np.allclose(drawn[:, 0], APOGEE.pixels)
         assert np.allclose(drawn[:, 1], table["mean"], equal_nan=True)
         assert np.isnan(drawn[7, 1])
         band = axes[1].findobj(PolyCollection)[0].get_paths()[0].vertices
@@ -139,16 +155,20 @@ def test_bands_are_mean_and_scatter_detector_by_detector(fits):
 
 def test_one_detector_has_one_panel():
     z = np.random.default_rng(3).normal(size=(20, 800))
-    figure = residual_bands(RVS_PIXELS, {"physics only": z})
+    figure = residual_bands(RVS.pixels, {"physics only": z})
     assert len(figure.axes) == 2
     assert all(spine.get_visible() for spine in figure.axes[0].spines.values())
     counts, edges, _ = figure.axes[1].patches[0].get_data()
     assert np.sum(counts * np.diff(edges)) == pytest.approx(1, abs=1e-3)
-    assert lines(figure.axes[1], VERMILLION)[0].get_ydata().max() == pytest.approx(1 / np.sqrt(2 * np.pi))
+    assert lines(figure.axes[1], VERMILLION)[0].get_ydata().max() == pytest.approx(
+        1 / np.sqrt(2 * np.pi)
+    )
 
 
 def points(axes, color):
-    (marks,) = [line for line in axes.lines if line.get_color() == color and line.get_marker() in ("d", "o")]
+    (marks,) = [
+        line for line in axes.lines if line.get_color() == color and line.get_marker() in ("d", "o")
+    ]
     return marks.get_xdata(), marks.get_ydata()
 
 
@@ -158,7 +178,10 @@ def test_biases_are_in_units_of_the_first_fit(errors):
     assert before[2:] == pytest.approx(2 * (-1.0) ** np.arange(2, 25))
     assert after[2:] == pytest.approx(0.5 * (-1.0) ** np.arange(2, 25))
     assert axes.get_title("left") == "nearer to 0 in 23 of 25 labels"
-    assert [t.get_text() for t in axes.get_yticklabels()][:2] == [APOGEE_LABELS[0].symbol, APOGEE_LABELS[1].symbol]
+    assert [t.get_text() for t in axes.get_yticklabels()][:2] == [
+        APOGEE.labels[0].symbol,
+        APOGEE.labels[1].symbol,
+    ]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first label on top
     assert limits.get_yticklabels()[3].get_text() == "9 → 9"
     in_scatter = points(label_biases(errors, unit="scatter").axes[0], VERMILLION)[0]

@@ -6,27 +6,28 @@ from matplotlib.text import Text
 
 from specnb.emulator.accuracy import derivative_pairs
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
-from specnb.surveys.apogee.mock import ApogeeMockConfig
-from specnb.surveys.mock import make_mock
-from specnb.simulator.features import GROUPS, features, h_band_lines
-from specnb.plots import hband
-from specnb.plots.explorer import GROUP_COLORS, ExplorerFigure
-from specnb.plots.style import COLUMN, PAGE
+from specnb.simulator.features import features, line_markers
+from specnb.plots import detectors as on_detectors
+from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.style import COLUMN, PAGE, group_colors
 from specnb.simulator.responses import load_responses
 from specnb.core.spectra import Spectra
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS
 from specnb.core.wavelength import detectors
+from specnb.surveys import APOGEE
+from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator
-from specnb.widgets.picture import H_BAND_WINDOWS
+from specnb.widgets.picture import windows
 
 EMULATOR = linear_emulator()
 FLUX = EMULATOR([list(GIANT.values())])[0].astype(float)
-PARTS = detectors(APOGEE_PIXELS)
+PARTS = detectors(APOGEE.pixels)
+GROUP_COLORS = group_colors(APOGEE)
+WINDOWS = windows(APOGEE)
 
 
 @pytest.fixture(scope="module")
 def found():
-    return features(load_responses())
+    return features(load_responses(APOGEE))
 
 
 def star(offset=0.02, error=0.01):
@@ -43,66 +44,87 @@ def texts(figure):
 def test_figures_are_legible_at_page_width(found):
     none = np.zeros(len(FLUX), dtype=bool)
     spectra = Spectra(
-        APOGEE_PIXELS, np.stack([FLUX, FLUX]), np.full((2, len(FLUX)), 0.01), np.stack([none] * 2), ["a", "b"]
+        APOGEE.pixels,
+        np.stack([FLUX, FLUX]),
+        np.full((2, len(FLUX)), 0.01),
+        np.stack([none] * 2),
+        ["a", "b"],
     )
     gap = domain_gap(spectra, np.stack([FLUX, 0.99 * FLUX]))
-    pairs = derivative_pairs(EMULATOR, load_responses())
+    pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
     figures = {
-        "tour": hband.tour(APOGEE_PIXELS, FLUX, found),
-        "fit": hband.best_fit(APOGEE_PIXELS, *star(), FLUX, "a star"),
-        "gap": hband.domain_gap(APOGEE_PIXELS, gap, {"one cause": none | (APOGEE_PIXELS < 15_500)}),
-        "derivatives": hband.derivatives(APOGEE_PIXELS, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}),
+        "tour": on_detectors.tour(APOGEE, FLUX, found),
+        "fit": on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
+        "gap": on_detectors.domain_gap(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
+        "derivatives": on_detectors.derivatives(
+            APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
+        ),
         "explorer": ExplorerFigure(EMULATOR, {"mg_fe": 0.2}, gradient="mg_fe").figure,
     }
     for name, figure in figures.items():
         figure.draw_without_rendering()
         assert figure.get_size_inches()[0] in (COLUMN, PAGE), name
-        assert min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text() and t.get_visible()) >= 7, name
+        assert (
+            min(t.get_fontsize() for t in figure.findobj(Text) if t.get_text() and t.get_visible())
+            >= 7
+        ), name
         for axes in figure.axes:
             assert axes.get_ylabel() or not axes.axison, name
         assert any("Vacuum wavelength (Å)" in text for text in texts(figure)), name
 
 
 def test_tour_colours_features_by_group(found):
-    figure = hband.tour(APOGEE_PIXELS, FLUX, found)
+    figure = on_detectors.tour(APOGEE, FLUX, found)
     assert len(figure.axes) == len(PARTS)
     clean = found[found["share"] > 0.5]
     magnesium = clean[clean["element"] == "Mg"]
     for row in magnesium:
-        pixels = APOGEE_PIXELS[row["first"] : row["last"] + 1]
-        drawn = [line for axes in figure.axes for line in axes.lines if np.array_equal(line.get_xdata(), pixels)]
+        pixels = APOGEE.pixels[row["first"] : row["last"] + 1]
+        drawn = [
+            line
+            for axes in figure.axes
+            for line in axes.lines
+            if np.array_equal(line.get_xdata(), pixels)
+        ]
         assert GROUP_COLORS["α"] in [to_hex(line.get_color()).upper() for line in drawn]
     assert "Mg" in texts(figure)
     assert {text for text in texts(figure) if text in GROUP_COLORS} == set(GROUP_COLORS)
 
 
 def test_best_fit_shows_residuals_of_good_pixels_only():
-    figure = hband.best_fit(APOGEE_PIXELS, *star(), FLUX, "a star")
+    figure = on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star")
     assert any("rms 2.00 σ over 7,114 pixels" in text for text in texts(figure))
     tops, bottoms = figure.axes[::2], figure.axes[1::2]
     for part, top, bottom in zip(PARTS, tops, bottoms):
-        residual = next(line.get_ydata() for line in bottom.lines if len(line.get_xdata()) == len(APOGEE_PIXELS[part]))
+        residual = next(
+            line.get_ydata()
+            for line in bottom.lines
+            if len(line.get_xdata()) == len(APOGEE.pixels[part])
+        )
         bad = star()[2][part]
         assert np.isnan(residual[bad]).all()
         assert residual[~bad] == pytest.approx(2.0)
-        assert top.get_xlim() == bottom.get_xlim() == tuple(APOGEE_PIXELS[part][[0, -1]])
+        assert top.get_xlim() == bottom.get_xlim() == tuple(APOGEE.pixels[part][[0, -1]])
     nothing = np.ones(len(FLUX), dtype=bool)
-    hband.best_fit(
-        APOGEE_PIXELS, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
+    on_detectors.best_fit(
+        APOGEE.pixels, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
     ).draw_without_rendering()
 
 
 def test_derivatives_state_the_correlation_over_all_pixels():
-    pairs = derivative_pairs(EMULATOR, load_responses())
+    pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
     rng = np.random.default_rng(1)
     truth = pairs["mg_fe"][0]
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
-    figure = hband.derivatives(APOGEE_PIXELS, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
+    figure = on_detectors.derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == [f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}", "[C/Fe]: correlation 1.000"]
+    assert titles == [
+        f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}",
+        "[C/Fe]: correlation 1.000",
+    ]
     for axes, (simulator, _) in zip(figure.axes, (pairs["mg_fe"], pairs["c_fe"])):
         low, high = axes.get_xlim()
-        assert low <= APOGEE_PIXELS[np.argmax(np.abs(simulator))] <= high
+        assert low <= APOGEE.pixels[np.argmax(np.abs(simulator))] <= high
 
 
 def test_gap_leaves_bad_pixels_out():
@@ -112,7 +134,9 @@ def test_gap_leaves_bad_pixels_out():
     mask = rng.random((n, len(FLUX))) < 0.1
     mask[1:, 7] = mask[:, 8] = True
     flux = np.where(mask, 1.0, synthetic + 0.02 + 0.01 * rng.normal(size=mask.shape))
-    gap = domain_gap(Spectra(APOGEE_PIXELS, flux, np.where(mask, np.inf, 0.01), mask, np.arange(n)), synthetic)
+    gap = domain_gap(
+        Spectra(APOGEE.pixels, flux, np.where(mask, np.inf, 0.01), mask, np.arange(n)), synthetic
+    )
     known = np.isfinite(gap.mean)
     assert not known[[7, 8]].any() and known.sum() == len(FLUX) - 2
     assert np.array_equal(gap.stars, (~mask).sum(axis=0))
@@ -123,20 +147,24 @@ def test_gap_leaves_bad_pixels_out():
 
 def test_known_causes_are_where_the_mock_differs():
     only = {"missing_lines": 1.0, "wrong_lines": 0.3}
-    config = ApogeeMockConfig.clean(n_stars=60, **only)
+    config = APOGEE.mock.clean(n_stars=60, **only)
     _, true = make_mock(EMULATOR, config)
     synthetic = EMULATOR(np.column_stack([true.labels[name] for name in EMULATOR.labels]))
     causes = known_causes(config, synthetic, true.labels)
     assert set(causes) == set(LEAST)
     assert not causes["Earth's lines"].any()
     gap = domain_gap(true, synthetic)
-    at = {name: np.sqrt(np.mean(gap.mean[pixels] ** 2)) for name, pixels in causes.items() if pixels.any()}
+    at = {
+        name: np.sqrt(np.mean(gap.mean[pixels] ** 2))
+        for name, pixels in causes.items()
+        if pixels.any()
+    }
     elsewhere = np.sqrt(np.mean(gap.mean[~np.any(list(causes.values()), axis=0)] ** 2))
     assert min(at.values()) > 2 * elsewhere
     assert gap.mean[causes["missing line"]].mean() < 0
-    clean = ApogeeMockConfig.clean(n_stars=60)
+    clean = APOGEE.mock.clean(n_stars=60)
     assert not any(pixels.any() for pixels in known_causes(clean, synthetic, true.labels).values())
-    earth = known_causes(ApogeeMockConfig(n_stars=60), synthetic, true.labels)["Earth's lines"]
+    earth = known_causes(APOGEE.mock(n_stars=60), synthetic, true.labels)["Earth's lines"]
     assert 0.05 < earth.mean() < 0.5
 
 
@@ -147,26 +175,34 @@ def test_explorer_leaves_gaps_between_detectors():
         x, y = line.get_data()
         gaps = np.flatnonzero(np.isnan(y))
         assert list(gaps) == [PARTS[1].start, PARTS[2].start + 1]
-        assert np.array_equal(np.delete(x, gaps), APOGEE_PIXELS)
+        assert np.array_equal(np.delete(x, gaps), APOGEE.pixels)
     top = next(line for line in view.figure.axes[0].lines if line.get_animated())
-    assert np.delete(top.get_ydata(), [PARTS[1].start, PARTS[2].start + 1]) == pytest.approx(view.flux)
+    assert np.delete(top.get_ydata(), [PARTS[1].start, PARTS[2].start + 1]) == pytest.approx(
+        view.flux
+    )
     assert view.flux == pytest.approx(EMULATOR([list((GIANT | {"mg_fe": 0.3}).values())])[0])
 
 
 def test_explorer_sets_off_the_element_of_the_gradient():
     view = ExplorerFigure(EMULATOR, gradient="mg_fe")
-    lines = h_band_lines()
+    lines = line_markers(APOGEE)
 
     def set_off():
         widths = view.figure.axes[0].collections[0].get_linewidth()
         return {line.species for line, width in zip(lines, widths) if width > 1}
 
     assert set_off() == {"Mg"}
-    view.update(window=H_BAND_WINDOWS["Mg I 15745–15770"])
+    view.update(window=WINDOWS["Mg I 15745–15770"])
     named = [t for t in view.figure.axes[0].texts if t.get_visible() and t.get_text() == "Mg"]
-    low, high = H_BAND_WINDOWS["Mg I 15745–15770"]
-    assert len(named) == sum(line.species == "Mg" and low < line.wavelength < high for line in lines) >= 2
-    assert {(t.get_fontweight(), to_hex(t.get_color()).upper()) for t in named} == {("bold", GROUP_COLORS["α"])}
+    low, high = WINDOWS["Mg I 15745–15770"]
+    assert (
+        len(named)
+        == sum(line.species == "Mg" and low < line.wavelength < high for line in lines)
+        >= 2
+    )
+    assert {(t.get_fontweight(), to_hex(t.get_color()).upper()) for t in named} == {
+        ("bold", GROUP_COLORS["α"])
+    }
     view.update(gradient="fe_h")
     assert set_off() == {"Fe"}
     view.update(gradient="teff")
@@ -184,8 +220,8 @@ def test_explorer_writes_out_the_abundances_that_differ_from_solar():
 def test_widget_has_a_tab_for_each_group_of_labels():
     explorer = explore_emulator(EMULATOR)
     tabs = explorer.children[0]
-    assert tabs.titles == tuple(GROUPS)
-    for tab, labels in zip(tabs.children, GROUPS.values()):
+    assert tabs.titles == tuple(APOGEE.groups)
+    for tab, labels in zip(tabs.children, APOGEE.groups.values()):
         assert list(tab.children) == [explorer.sliders[label] for label in labels]
     assert explorer.labels == GIANT
     pictures = []
@@ -194,35 +230,39 @@ def test_widget_has_a_tab_for_each_group_of_labels():
     assert len(pictures) == 1 and explorer.labels["si_fe"] == 0.05
     explorer.set(c12_c13=30.0, mg_fe=0.2)
     explorer.gradient.value = "c12_c13"
-    for window in H_BAND_WINDOWS:
+    for window in WINDOWS:
         explorer.window.value = window
-    assert len(set(pictures)) == len(pictures) == 2 + 1 + len(H_BAND_WINDOWS) - 1
+    assert len(set(pictures)) == len(pictures) == 2 + 1 + len(WINDOWS) - 1
     assert explorer.spectrum().meta["labels"]["mg_fe"] == 0.2
 
 
 def test_windows_hold_the_lines_that_they_are_named_after(found):
-    for name, window in H_BAND_WINDOWS.items():
-        if window is None or name.endswith("detector"):
+    for name, window in WINDOWS.items():
+        if name == "whole range" or name.endswith("detector"):
             continue
         low, high = window
-        assert any(APOGEE_PIXELS[part][0] - 1 < low < high < APOGEE_PIXELS[part][-1] + 1 for part in PARTS), name
+        assert any(
+            APOGEE.pixels[part][0] - 1 < low < high < APOGEE.pixels[part][-1] + 1 for part in PARTS
+        ), name
         element = name.split()[0]
         shown = found[(low < found["wavelength"]) & (found["wavelength"] < high)]
         if element in ("Mg", "Al", "K", "Ca", "Na"):
             own = found[found["element"] == element]
-            strongest = own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()  # Mg I 15,236 Å is stronger
+            strongest = (
+                own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()
+            )  # Mg I 15,236 Å is stronger
             assert shown[shown["element"] == element]["depth"].max() >= strongest, name
 
 
 def test_heads_of_carbon_monoxide_darken_with_carbon_and_oxygen():
     """Unlike CN, which oxygen weakens as it takes the carbon away."""
-    responses = load_responses()
+    responses = load_responses(APOGEE)
     carbon, oxygen = (responses.raised(label, VBROAD) for label in ("c_fe", "o_fe"))
-    heads = [float(name.split()[-1]) for name in H_BAND_WINDOWS if name.startswith("CO")]
+    heads = [float(name.split()[-1]) for name in WINDOWS if name.startswith("CO")]
     assert len(heads) == 2
     for head in heads:
-        near = np.flatnonzero(np.abs(APOGEE_PIXELS - head) < 1.0)
+        near = np.flatnonzero(np.abs(APOGEE.pixels - head) < 1.0)
         pixel = near[np.argmin(oxygen[near])]
         assert oxygen[pixel] < -0.001 and carbon[pixel] < -0.001
-    hydroxyl = np.argmin(np.abs(APOGEE_PIXELS - 15282.8))
+    hydroxyl = np.argmin(np.abs(APOGEE.pixels - 15282.8))
     assert oxygen[hydroxyl] < -0.001 < carbon[hydroxyl]

@@ -9,30 +9,42 @@ from matplotlib.colors import to_hex
 
 import specnb
 from specnb.simulator.features import find
-from specnb.plots.missing import COLORS, OTHER, WINDOW, missing_lines_figure
+from specnb.plots.missing import COLORS, OTHER, missing_lines_figure
 from specnb.plots.recovery import MODELS, SHOWN, depth_figure, elements_figure, score_figure
 from specnb.plots.style import PAGE
 from specnb.missing.experiment import Experiment, MissingConfig
-from specnb.missing.scores import NAMES
 from specnb.simulator.responses import load_responses
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS
+from specnb.surveys import APOGEE
 from specnb.widgets import explore_missing
 
-PIXEL = APOGEE_PIXELS[1] - APOGEE_PIXELS[0]  # Å
+PIXEL = APOGEE.pixels[1] - APOGEE.pixels[0]  # Å
+NAMES = list(APOGEE.elements)
+WINDOW = (
+    15926.0,
+    16001.0,
+)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
+TITLE = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
 PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture(scope="module")
 def experiment():
     """Linear in the labels, with the simulator's derivatives: so the full emulator finds what the features say."""
-    return Experiment.make(linear_emulator(), load_responses(), MissingConfig(n_stars=100))
+    return Experiment.make(linear_emulator(), load_responses(APOGEE), MissingConfig(n_stars=100))
 
 
 @pytest.fixture(scope="module")
 def found(experiment):
-    models = {"synthetic": experiment.synthetic, "translated": experiment.full, "truth": experiment.full}
+    models = {
+        "synthetic": experiment.synthetic,
+        "translated": experiment.full,
+        "truth": experiment.full,
+    }
     flux = {name: model(experiment.star)[0] for name, model in models.items()}
-    return flux, {"translated": experiment.findings(experiment.full)[1], "truth": experiment.truth.falls}
+    return flux, {
+        "translated": experiment.findings(experiment.full)[1],
+        "truth": experiment.truth.falls,
+    }
 
 
 def fills(axes):
@@ -55,23 +67,25 @@ def bands(axes, color):
 
 
 def test_the_default_window_lacks_features_of_all_four_elements(experiment, found):
-    figure = missing_lines_figure(experiment.truth, *found)
+    figure = missing_lines_figure(experiment.truth, *found, list(COLORS), WINDOW)
     assert figure.get_size_inches()[0] == PAGE and len(figure.axes) == 7
     for axes, (name, color) in zip(figure.axes[3:], COLORS.items()):
-        missing = find({name: experiment.truth.falls[NAMES.index(name)]})
+        missing = find({name: experiment.truth.falls[NAMES.index(name)]}, APOGEE.pixels)
         inside = missing[(missing["wavelength"] > WINDOW[0]) & (missing["wavelength"] < WINDOW[1])]
         edges = bands(axes, color.lower())
         assert len(inside) and len(edges) == len(inside)
         for (low, high), row in zip(edges, inside):
-            first, last = APOGEE_PIXELS[[row["first"], row["last"]]]
+            first, last = APOGEE.pixels[[row["first"], row["last"]]]
             assert (low, high) == pytest.approx((first - PIXEL / 2, last + PIXEL / 2), abs=1e-6)
 
 
 def test_curves_are_the_findings(experiment, found):
     flux, added = found
     figure = missing_lines_figure(experiment.truth, flux, added, ["Si"], (15955.0, 15970.0), "star")
-    inside = (APOGEE_PIXELS >= 15955) & (APOGEE_PIXELS <= 15970)
-    synthetic, (true, translated), (_, difference, truth), (_, own, simulator) = (axes.lines for axes in figure.axes)
+    inside = (APOGEE.pixels >= 15955) & (APOGEE.pixels <= 15970)
+    synthetic, (true, translated), (_, difference, truth), (_, own, simulator) = (
+        axes.lines for axes in figure.axes
+    )
     expected = {
         synthetic[0]: flux["synthetic"], translated: flux["translated"], true: flux["truth"],
         difference: flux["synthetic"] - flux["translated"], truth: flux["synthetic"] - flux["truth"],
@@ -80,8 +94,13 @@ def test_curves_are_the_findings(experiment, found):
     for line, values in expected.items():
         y = line.get_ydata()
         np.testing.assert_array_equal(y[np.isfinite(y)], values[inside])
-    assert own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005  # silicon stands out at its line
-    assert figure.axes[0].get_xlim() == (15955, 15970) and figure.axes[0].texts[-1].get_text() == "star"
+    assert (
+        own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005
+    )  # silicon stands out at its line
+    assert (
+        figure.axes[0].get_xlim() == (15955, 15970)
+        and figure.axes[0].texts[-1].get_text() == "star"
+    )
     names = {text.get_text() for text in figure.axes[0].texts[:-1]}
     assert names == {"Mg", "Si"}
 
@@ -98,7 +117,7 @@ def test_fills_have_the_colour_of_the_element_that_lacks_most(experiment, found)
 def test_rows_have_one_scale_and_no_curve_bridges_a_gap(experiment, found):
     figure = missing_lines_figure(experiment.truth, *found, ["Fe", "K", "Co"], (15700.0, 15950.0))
     assert len({axes.get_ylim() for axes in figure.axes[3:]}) == 1
-    gap = APOGEE_PIXELS[np.argmax(np.diff(APOGEE_PIXELS[:4000])) + np.arange(2)]
+    gap = APOGEE.pixels[np.argmax(np.diff(APOGEE.pixels[:4000])) + np.arange(2)]
     assert 15700 < gap[0] < gap[1] - 50 < 15900
     for line in [figure.axes[0].lines[0], *figure.axes[1].lines, figure.axes[3].lines[1]]:
         x, y = line.get_data()
@@ -107,7 +126,7 @@ def test_rows_have_one_scale_and_no_curve_bridges_a_gap(experiment, found):
 
 
 def test_wrong_choices_are_refused(experiment, found):
-    for elements, window, words in ((["Zr"], WINDOW, "Zr: no element of the H band, which has C, N"),
+    for elements, window, words in ((["Zr"], WINDOW, "Zr: no element of the survey, which has C, N"),
                                     ([], WINDOW, "give at least one"), (NAMES, WINDOW, "20 elements"),
                                     (["Si"], (15820.0, 15850.0), "choose one within 15168-16937")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
@@ -117,7 +136,11 @@ def test_wrong_choices_are_refused(experiment, found):
 def test_depths_of_the_full_emulator_lie_on_the_line(experiment):
     hidden, _, _ = experiment.score(experiment.full)
     top, bottom = depth_figure(hidden).axes
-    points = {each.get_label(): each.get_offsets() for each in top.collections if isinstance(each, PathCollection)}
+    points = {
+        each.get_label(): each.get_offsets()
+        for each in top.collections
+        if isinstance(each, PathCollection)
+    }
     assert sum(len(each) for each in points.values()) == len(hidden)
     assert f"Fe ({np.sum(hidden['element'] == 'Fe')})" in points
     for each in points.values():
@@ -125,9 +148,15 @@ def test_depths_of_the_full_emulator_lie_on_the_line(experiment):
     hidden["recovered"] *= np.where(np.arange(len(hidden)) == 3, 5.0, 1.0)
     top, bottom = depth_figure(hidden).axes
     ratios = np.concatenate(
-        [each.get_offsets()[:, 1] for each in bottom.collections if isinstance(each, PathCollection)]
+        [
+            each.get_offsets()[:, 1]
+            for each in bottom.collections
+            if isinstance(each, PathCollection)
+        ]
     )
-    assert len(ratios) == len(hidden) and ratios.max() == SHOWN[1]  # what is beyond stands at the edge
+    assert (
+        len(ratios) == len(hidden) and ratios.max() == SHOWN[1]
+    )  # what is beyond stands at the edge
     assert top.get_ylim()[1] > hidden["recovered"].max()
 
 
@@ -144,11 +173,19 @@ def test_scores_by_element_are_those_of_the_table(experiment):
 
 def scores(model, depth, **settings):
     setting = {"fraction": 0.3, "noise": 1.0, "n_stars": 1000, "seed": 1} | settings
-    return setting | {"model": model, "depth": depth, "named": 0.9, "average_precision": 0.5, "base_rate": 0.01}
+    return setting | {
+        "model": model,
+        "depth": depth,
+        "named": 0.9,
+        "average_precision": 0.5,
+        "base_rate": 0.01,
+    }
 
 
 def test_each_column_departs_from_the_reference_in_one_quantity():
-    rows = [scores("translated", depth, seed=seed) for seed, depth in ((1, 0.9), (2, 1.0), (3, 1.3))]
+    rows = [
+        scores("translated", depth, seed=seed) for seed, depth in ((1, 0.9), (2, 1.0), (3, 1.3))
+    ]
     rows += [
         scores("translated", 0.5, fraction=0.1),
         scores("translated", 0.6, noise=4.0),
@@ -159,10 +196,16 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
     curves = []
     for axes in figure.axes[:3]:
         line = next(each for each in axes.lines if each.get_color() == MODELS["translated"])
-        points = next(each for each in axes.lines if each.get_marker() == "o" and len(each.get_xdata()))
+        points = next(
+            each for each in axes.lines if each.get_marker() == "o" and len(each.get_xdata())
+        )
         assert len(points.get_xdata()) == 4
         curves.append((line.get_xdata().tolist(), line.get_ydata().tolist()))
-    assert curves == [([0.1, 0.3], [0.5, 1.0]), ([32.5, 130.0], [0.6, 1.0]), ([100.0, 1000.0], [0.7, 1.0])]
+    assert curves == [
+        ([0.1, 0.3], [0.5, 1.0]),
+        ([32.5, 130.0], [0.6, 1.0]),
+        ([100.0, 1000.0], [0.7, 1.0]),
+    ]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "translated",
         "full emulator",
@@ -174,7 +217,9 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
 def test_scores_that_are_nan_or_lack_the_reference():
     rows = [scores("baseline", np.nan), scores("baseline", 1.1, seed=2)]
     lines = score_figure(Table(rows=rows)).axes[0].lines
-    assert lines[[line.get_color() for line in lines].index(MODELS["baseline"])].get_ydata() == pytest.approx([1.1])
+    assert lines[
+        [line.get_color() for line in lines].index(MODELS["baseline"])
+    ].get_ydata() == pytest.approx([1.1])
     with pytest.raises(ValueError, match="no row with"):
         score_figure(Table(rows=[scores("baseline", 1.0, fraction=0.2)]))
     with pytest.raises(ValueError, match="the table lacks noise"):
@@ -185,7 +230,9 @@ def test_scores_that_are_nan_or_lack_the_reference():
 
 @pytest.fixture
 def explorer(experiment):
-    return explore_missing(experiment, experiment.full)
+    explorer = explore_missing(experiment, experiment.full, ("teff", "logg", "fe_h"), WINDOW, TITLE)
+    explorer.set("Si")
+    return explorer
 
 
 def pictures_of(explorer):
@@ -196,7 +243,9 @@ def pictures_of(explorer):
 
 def test_a_star_slider_moves_curves_and_derivatives_are_kept(explorer, experiment, monkeypatch):
     pictures, calls = pictures_of(explorer), []
-    monkeypatch.setattr("specnb.widgets.missing.falls", lambda *args: calls.append(1) or np.zeros((1, 20, 7214)))
+    monkeypatch.setattr(
+        "specnb.widgets.missing.falls", lambda *args: calls.append(1) or np.zeros((1, 20, 7214))
+    )
     explorer.sliders["wavelength"].value += 20
     assert len(pictures) == 1 and pictures[0].startswith(PNG) and not calls  # the star is the same
     explorer.sliders["teff"].value = 5000
@@ -204,7 +253,7 @@ def test_a_star_slider_moves_curves_and_derivatives_are_kept(explorer, experimen
     row = np.array([list(explorer.labels.values())])
     y = explorer.figure.axes[1].lines[1].get_ydata()
     low, high = explorer.figure.axes[0].get_xlim()
-    inside = (APOGEE_PIXELS >= low) & (APOGEE_PIXELS <= high)
+    inside = (APOGEE.pixels >= low) & (APOGEE.pixels <= high)
     np.testing.assert_allclose(y[np.isfinite(y)], experiment.full(row)[0][inside], atol=1e-6)
 
 
@@ -212,12 +261,16 @@ def test_added_falls_under_the_slider(explorer, experiment):
     explorer.set("Mg", teff=5000.0)
     y = explorer.figure.axes[3].lines[1].get_ydata()
     low, high = explorer.figure.axes[0].get_xlim()
-    inside = (APOGEE_PIXELS >= low) & (APOGEE_PIXELS <= high)
+    inside = (APOGEE.pixels >= low) & (APOGEE.pixels <= high)
     step = np.zeros((2, 25))
     step[1, experiment.full.labels.index("mg_fe")] = 0.05
     row = np.array([list(explorer.labels.values())]) + step
-    full, synthetic = (-np.diff(model(row), axis=0)[0][inside] for model in (experiment.full, experiment.synthetic))
-    np.testing.assert_allclose(y[np.isfinite(y)], full - synthetic, atol=2e-5)  # linear, in single precision
+    full, synthetic = (
+        -np.diff(model(row), axis=0)[0][inside] for model in (experiment.full, experiment.synthetic)
+    )
+    np.testing.assert_allclose(
+        y[np.isfinite(y)], full - synthetic, atol=2e-5
+    )  # linear, in single precision
     assert y[np.isfinite(y)].max() > 0.005
 
 
@@ -226,11 +279,14 @@ def test_choosing_an_element_goes_to_what_it_lacks(explorer, experiment):
     explorer.element.value = "Fe"  # lacks something here
     assert explorer.sliders["wavelength"].value == here and len(pictures) == 1
     explorer.element.value = "K"
-    at = APOGEE_PIXELS[experiment.truth.falls[NAMES.index("K")].argmax()]
+    at = APOGEE.pixels[experiment.truth.falls[NAMES.index("K")].argmax()]
     low, high = explorer.figure.axes[0].get_xlim()
     assert low < at < high and low > 15100 and len(pictures) == 2
     explorer.element.value = "Ge"
-    assert explorer.figure.axes[0].get_xlim() == (low, high) and "of Ge nothing is hidden" in explorer.readout.value
+    assert (
+        explorer.figure.axes[0].get_xlim() == (low, high)
+        and "of Ge nothing is hidden" in explorer.readout.value
+    )
 
 
 def test_lines_of_the_star(explorer, experiment):
@@ -253,5 +309,7 @@ def test_wrong_moves_change_nothing(explorer, experiment):
         with pytest.raises(ValueError, match=words):
             explorer.set(element, **values)
     assert bytes(explorer.image.value) == before and explorer.element.value == "Si"
-    with pytest.raises(ValueError, match="the model's spectra have 800 pixels, the experiment's 7214"):
+    with pytest.raises(
+        ValueError, match="the model's spectra have 800 pixels, the experiment's 7214"
+    ):
         explore_missing(experiment, specnb.load_emulator("rvs"))

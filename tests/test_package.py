@@ -17,11 +17,6 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
 ]
 
 
-def not_yet(reason):
-    """Mark of a test that fails until other modules are mended; when it passes, the mark has to go."""
-    return pytest.mark.xfail(reason=reason, strict=True)
-
-
 @pytest.mark.parametrize("contract", ["layers", "surveys"])
 def test_imports_keep_the_contract(contract):
     lint = Path(sys.executable).with_name("lint-imports")
@@ -52,7 +47,6 @@ def test_few_things_lie_at_the_top():
     assert len(entries) <= 15
 
 
-@not_yet("specnb/fitting/fit.py and specnb/translate/trainer.py have more than 300 lines")
 def test_no_module_is_long():
     lengths = {path: len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
     assert {path: length for path, length in lengths.items() if length > 300} == {}

@@ -11,21 +11,21 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.evaluate.probes import probe
 from specnb.disentangle.score import chance_levels
 from specnb.plots.history import training_history
-from specnb.surveys.rvs.mock import RvsMockConfig, remake
-from specnb.surveys.mock import make_mock
+from specnb.surveys import RVS
+from specnb.surveys.mock import make_mock, remake
 from specnb.widgets import edit_star, slide_lambdas, train_live
 from specnb.widgets.lambdas import nonlinear_r2
 from specnb.widgets.training import linear_r2
 
 EMULATOR = StandIn()
-SURVEY = RvsMockConfig(n_stars=200, seed=1)
+MOCK = RVS.mock(n_stars=200, seed=1)
 SMALL = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50)
 PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture(scope="module")
 def survey():
-    return make_mock(EMULATOR, SURVEY)
+    return make_mock(EMULATOR, MOCK)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,15 @@ def model(survey):
 
 @pytest.fixture(scope="module")
 def conditional(survey):
-    config = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50, lambda_range=0.02, bottleneck=1e-3)
+    config = DisentangleConfig(
+        hidden=(32,), latent=5, epochs=2, batch=50, lambda_range=0.02, bottleneck=1e-3
+    )
     return train(survey[0], config, progress=False)
 
 
 @pytest.fixture
 def editor(model, survey):
-    return edit_star(model, *survey, EMULATOR, SURVEY)
+    return edit_star(model, survey[0], RVS, survey[1], EMULATOR, MOCK)
 
 
 def pictures_of(widget):
@@ -59,14 +61,20 @@ def test_the_panel_trains_what_train_does(survey):
     assert bytes(panel.image.value).startswith(PNG)
     pictures = pictures_of(panel)
     got = panel.train(teff=-0.004, m_h=0.01)  # -0.004 is between the stops of the slider
-    config = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50, lambdas={"teff": -0.004, "m_h": 0.01})
+    config = DisentangleConfig(
+        hidden=(32,), latent=5, epochs=2, batch=50, lambdas={"teff": -0.004, "m_h": 0.01}
+    )
     assert (panel.model, panel.config) == (got, config)
     wanted = train(stars[:150], config, progress=False)
     assert got.history == wanted.history
     assert np.array_equal(got.encode(stars), wanted.encode(stars))
     assert panel.sliders["teff"].value == -0.004
     assert len(set(pictures)) >= 2
-    assert (panel.progress.value, panel.progress.bar_style, panel.button.disabled) == (2, "success", False)
+    assert (panel.progress.value, panel.progress.bar_style, panel.button.disabled) == (
+        2,
+        "success",
+        False,
+    )
     z, y = got.encode(stars), got.label_array(stars.labels)
     table = probe(z[:150], y[:150], got.encode(stars[150:]), y[150:], got.labels)
     assert list(panel.mlp.values()) == pytest.approx(table["mlp_r2"], abs=1e-3)
@@ -83,7 +91,10 @@ def test_sliders_and_button_are_what_is_trained(survey):
     panel.button.click()
     assert panel.model.config.lambdas == {"teff": 0, "logg": -0.01, "m_h": 0, "alpha_fe": 0}
     trained = panel.model.config
-    assert (trained.bottleneck, trained.discriminator_steps) == (BOTTLENECK.bottleneck, BOTTLENECK.discriminator_steps)
+    assert (trained.bottleneck, trained.discriminator_steps) == (
+        BOTTLENECK.bottleneck,
+        BOTTLENECK.discriminator_steps,
+    )
     assert trained.epochs == 1
     assert len(panel.figure().axes) == 3
 
@@ -106,7 +117,9 @@ def test_errors_are_one_sentence_in_the_panel(survey):
 
 
 def test_a_divergence_is_told(survey):
-    config = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50, bottleneck=1e-3, learning_rate=1.0)
+    config = DisentangleConfig(
+        hidden=(32,), latent=5, epochs=2, batch=50, bottleneck=1e-3, learning_rate=1.0
+    )
     panel = train_live(survey[0][:150], survey[0][150:], config)
     panel.button.click()
     assert "diverged in epoch 1" in panel.readout.value
@@ -115,11 +128,15 @@ def test_a_divergence_is_told(survey):
 
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
     levels = chance_levels(conditional, survey[0])
-    index = torch.from_numpy(conditional.scales.bin_index(conditional.label_array(survey[0].labels), 10))
+    index = torch.from_numpy(
+        conditional.scales.bin_index(conditional.label_array(survey[0].labels), 10)
+    )
     for column, name in zip(index.T, conditional.labels):
         share = torch.bincount(column, minlength=10) / len(column)
         hits = torch.nn.functional.one_hot(column, 10).float()
-        cross = torch.nn.functional.binary_cross_entropy(share.expand(len(column), 10), hits, reduction="none")
+        cross = torch.nn.functional.binary_cross_entropy(
+            share.expand(len(column), 10), hits, reduction="none"
+        )
         assert levels[name] == pytest.approx(float(cross.sum(1).mean()), rel=1e-5)
 
 
@@ -148,12 +165,16 @@ def test_a_slider_and_set_do_the_same(editor, model):
     teff = editor.sliders["teff"].value + 300
     editor.sliders["teff"].value = teff
     by_slider, labels = editor.edited, dict(editor.labels)
-    assert editor.figure()._repr_png_()[0].startswith(PNG)  # in print, which must not spoil the next redraw
+    assert (
+        editor.figure()._repr_png_()[0].startswith(PNG)
+    )  # in print, which must not spoil the next redraw
     editor.reset()
     editor.set(teff=teff)
     assert len(pictures) == 3 and pictures[0] == pictures[2] != pictures[1]
     assert editor.labels == labels and np.array_equal(editor.edited, by_slider)
-    assert editor.edited == pytest.approx(model.decode(editor.latents[None], [list(labels.values())])[0])
+    assert editor.edited == pytest.approx(
+        model.decode(editor.latents[None], [list(labels.values())])[0]
+    )
     editor.set(teff=teff + 3)  # between two steps: the slider, and so the browser, shows the lower
     assert (editor.sliders["teff"].value, editor.labels["teff"]) == (teff, teff + 3)
     editor.sliders["teff"].value = teff + 1e-12  # as the browser sends it back
@@ -206,7 +227,9 @@ def test_the_simulator_lies_over_the_edited_spectrum(editor, survey):
     editor.set(m_h=-0.5)
     labels = truth.labels[5:6].copy()
     labels["m_h"] = -0.5
-    assert editor.spectrum()["simulator"] == pytest.approx(remake(EMULATOR, SURVEY, truth.ids[5:6], labels)[0])
+    assert editor.spectrum()["simulator"] == pytest.approx(
+        remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0]
+    )
 
 
 def test_export_comes_back(editor, tmp_path):
@@ -228,9 +251,14 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
         (lambda: editor.choose(200), "choose 0 to 199"),
         (lambda: editor.choose(age=5), "age"),
         (lambda: editor.choose(), "choose a star"),
-        (lambda: edit_star(model, *survey), "all or none"),
-        (lambda: edit_star(model, survey[0][:9], survey[1], EMULATOR, SURVEY), "same rows"),
-        (lambda: edit_star(model, *survey, EMULATOR, RvsMockConfig(n_stars=200, seed=2)), "do not give"),
+        (lambda: edit_star(model, survey[0], RVS, survey[1]), "all or none"),
+        (lambda: edit_star(model, survey[0][:9], RVS, survey[1], EMULATOR, MOCK), "same rows"),
+        (
+            lambda: edit_star(
+                model, survey[0], RVS, survey[1], EMULATOR, RVS.mock(n_stars=200, seed=2)
+            ),
+            "do not give",
+        ),
     ):
         with pytest.raises(ValueError, match=match):
             wrong()
@@ -238,7 +266,7 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
 
 
 def test_gaussian_latents_have_wider_sliders(conditional, survey):
-    editor = edit_star(conditional, survey[0])
+    editor = edit_star(conditional, survey[0], RVS)
     editor.set_latent(0, -2.5)
     assert editor.latents[0] == -2.5
     assert "simulator" not in editor.compare.options
@@ -279,7 +307,9 @@ def test_the_projection_keeps_distances_and_does_not_flip(conditional, survey):
     start = slider.points
     z = slider._z_start
     axes = np.linalg.svd(z[:100] - z[:100].mean(0), full_matrices=False)[2][:2]
-    assert np.linalg.norm(start, axis=1) == pytest.approx(np.linalg.norm((z[100:] - z[:100].mean(0)) @ axes.T, axis=1))
+    assert np.linalg.norm(start, axis=1) == pytest.approx(
+        np.linalg.norm((z[100:] - z[:100].mean(0)) @ axes.T, axis=1)
+    )
     for value in np.linspace(-0.02, 0.02, 5):
         slider.set(teff=value)
         assert np.sum(slider.points * start) > 0
@@ -316,7 +346,9 @@ def test_what_cannot_slide_is_refused(conditional, model, survey):
 
 def test_the_nonlinear_probe_reads_what_a_linear_one_cannot():
     rng = np.random.default_rng(0)
-    z = rng.normal(size=(20_000, 5))  # a linear R² of 0 scatters by 0.0015 with so many, by 0.011 with a tenth
+    z = rng.normal(
+        size=(20_000, 5)
+    )  # a linear R² of 0 scatters by 0.0015 with so many, by 0.011 with a tenth
     y = np.column_stack([z[:, 0], z[:, 1] ** 2, rng.normal(size=20_000)])
     halves = z[:10_000], y[:10_000], z[10_000:], y[10_000:]
     assert linear_r2(*halves) == pytest.approx([1, 0, 0], abs=0.02)

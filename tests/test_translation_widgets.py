@@ -8,14 +8,21 @@ import pytest
 from h_band import linear_emulator
 
 import specnb
-from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
+from specnb.plots.translated import (
+    TranslatedFigure,
+    compared_spectra,
+    mean_differences,
+    widest_gaps,
+)
 from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
 from specnb.core.training import Diverged
 from specnb.widgets import explore_translator, train_translator
 
-TINY = TranslateConfig(shared=6, split=2, hidden=(24, 12), batch=32, iterations=30, learning_rate=5e-3, device="cpu")
+TINY = TranslateConfig(
+    shared=6, split=2, hidden=(24, 12), batch=32, iterations=30, learning_rate=5e-3, device="cpu"
+)
 PNG = b"\x89PNG\r\n"
 
 
@@ -70,7 +77,9 @@ def test_z_split_by_hand(explorer):
     explorer.split_sliders[0].value = -0.9
     assert explorer.choice.value == "by hand" and len(pictures) == 1
     assert explorer.split == pytest.approx([slider.value for slider in explorer.split_sliders])
-    np.testing.assert_allclose(explorer.view.translated, expected(explorer, explorer.split)[1], atol=1e-6)
+    np.testing.assert_allclose(
+        explorer.view.translated, expected(explorer, explorer.split)[1], atol=1e-6
+    )
     effect = explorer.view.figure.axes[2].lines[-1].get_ydata()
     np.testing.assert_allclose(effect, explorer.view.translated - typical, atol=1e-6)
     assert np.abs(effect).max() > 1e-4
@@ -88,7 +97,9 @@ def test_z_split_of_a_star(explorer, translator, domains):
     explorer.choice.value = name
     assert len(pictures) == 1
     np.testing.assert_array_equal(explorer.split, own[3])
-    assert [slider.value for slider in explorer.split_sliders] == pytest.approx(own[3].tolist(), abs=0.005)
+    assert [slider.value for slider in explorer.split_sliders] == pytest.approx(
+        own[3].tolist(), abs=0.005
+    )
     np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
     explorer.set(teff=5000)  # other labels, the same z_split
     np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
@@ -107,7 +118,11 @@ def test_what_a_browser_rounds_is_no_choice(emulator, translator):
     for slider in explorer.split_sliders:
         assert slider.value == pytest.approx(round(slider.value, 2), abs=1e-9)
         slider.value += 1e-12
-    assert explorer.choice.value == "typical" and explorer.view.split is None and explorer.image.value == before
+    assert (
+        explorer.choice.value == "typical"
+        and explorer.view.split is None
+        and explorer.image.value == before
+    )
 
 
 def test_the_window_and_the_exported_spectrum(explorer, tmp_path):
@@ -220,13 +235,21 @@ def test_the_figure_takes_labels_and_split(emulator, translator):
 def test_widest_gaps_do_not_overlap_and_stay_within_the_spectrum():
     wavelength, difference = np.arange(100.0), np.zeros(100)
     difference[[2, 50, 53, 80]] = [-0.5, 0.3, 0.29, 0.1]
-    assert widest_gaps(wavelength, difference, n=3, width=10.0) == [(0.0, 10.0), (45.0, 55.0), (75.0, 85.0)]
+    assert widest_gaps(wavelength, difference, n=3, width=10.0) == [
+        (0.0, 10.0),
+        (45.0, 55.0),
+        (75.0, 85.0),
+    ]
     assert widest_gaps(wavelength, 0 * difference) == []
 
 
 def test_differences_are_to_the_reference():
     wavelength = np.arange(8500.0, 8600.0)
-    spectra = {"synthetic": np.full(100, 0.9), "truth": np.full(100, 0.7), "translated, own": np.full(100, 0.75)}
+    spectra = {
+        "synthetic": np.full(100, 0.9),
+        "truth": np.full(100, 0.7),
+        "translated, own": np.full(100, 0.75),
+    }
     figure = compared_spectra(wavelength, spectra, "truth", [(8510, 8520), (8560, 8580)])
     below = figure.axes[2:]
     assert [line.get_ydata()[15] for line in below[0].lines[:2]] == pytest.approx([0.2, 0.05])

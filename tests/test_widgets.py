@@ -4,6 +4,7 @@ from astropy.table import Table
 from stand_in import SUN, StandIn
 
 from specnb.core.spectra import Spectra
+from specnb.surveys import RVS
 from specnb.widgets import browse_fits, explore_emulator
 
 EMULATOR = StandIn()
@@ -18,7 +19,12 @@ def stars():
     flux = np.where(mask, 1.0, EMULATOR(labels))
     error = np.where(mask, np.inf, 0.01)
     return Spectra(
-        EMULATOR.wavelength, flux, error, mask, np.array(["Sun", "halo dwarf"]), Table(labels, names=EMULATOR.labels)
+        EMULATOR.wavelength,
+        flux,
+        error,
+        mask,
+        np.array(["Sun", "halo dwarf"]),
+        Table(labels, names=EMULATOR.labels),
     )
 
 
@@ -104,7 +110,13 @@ def test_wrong_input_is_refused_and_nothing_moves(stars):
     assert explorer.labels == before
     with pytest.raises(ValueError, match="beyond the slider"):
         explore_emulator(EMULATOR, {"teff": 3000})
-    short = Spectra(stars.wavelength[:9], stars.flux[:, :9], stars.flux_error[:, :9], stars.mask[:, :9], stars.ids)
+    short = Spectra(
+        stars.wavelength[:9],
+        stars.flux[:, :9],
+        stars.flux_error[:, :9],
+        stars.mask[:, :9],
+        stars.ids,
+    )
     with pytest.raises(ValueError, match="9 pixels"):
         explore_emulator(EMULATOR, reference_spectra=short)
 
@@ -115,7 +127,9 @@ def test_browse_fits_shows_the_chosen_star(stars):
     fit["teff_error"] = 25.0
     fit["chi2_reduced"] = [1.0, 2.5]
     fit["flags"] = ["", "not_converged"]
-    browser = browse_fits(stars, EMULATOR(np.array(SUN)[None, :] * np.ones((2, 1))), fit)
+    browser = browse_fits(
+        stars, EMULATOR(np.array(SUN)[None, :] * np.ones((2, 1))), fit, survey=RVS
+    )
     assert "teff 5772 ± 25 K" in browser.readout.value
     pictures = count_pictures(browser)
     browser.show("halo dwarf")

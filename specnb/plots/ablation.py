@@ -3,30 +3,49 @@
 import numpy as np
 from matplotlib.lines import Line2D
 
-from specnb.plots.style import BLACK, BLUE, GREY, PAGE, VERMILLION, Figure, styled
+from specnb.plots.panels import name_ticks, panel_grid, plain_ticks
+from specnb.plots.style import BLACK, BLUE, GREY, VERMILLION, styled
 
 # Columns of a table of scores, the upper row first: title, scale, ticks, and the value of a perfect model where noise
 # does not set it.
 MEASURES = {
     "chi2": ("Mean reduced χ² of fits", "log", (1, 1.5, 2, 3, 5, 10, 20), 1.0),
     "auc": ("Two-sample AUC", "linear", (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), 0.5),
-    "rms": ("Error of spectra (rms of flux)", "log", (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03), None),
-    "teff_bias": ("|Median error| of $T_\\mathrm{eff}$ (K)", "asinh", (0, 10, 30, 100, 300, 1000), 0.0),
+    "rms": (
+        "Error of spectra (rms of flux)",
+        "log",
+        (0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03),
+        None,
+    ),
+    "teff_bias": (
+        "|Median error| of $T_\\mathrm{eff}$ (K)",
+        "asinh",
+        (0, 10, 30, 100, 300, 1000),
+        0.0,
+    ),
     "logg_bias": ("|Median error| of log g (dex)", "linear", (0, 0.2, 0.4, 0.6, 0.8, 1), 0.0),
-    "teff_scatter": ("Scatter of errors of $T_\\mathrm{eff}$ (K)", "log", (20, 50, 70, 100, 200, 300, 500, 1000), None),
+    "teff_scatter": (
+        "Scatter of errors of $T_\\mathrm{eff}$ (K)",
+        "log",
+        (20, 50, 70, 100, 200, 300, 500, 1000),
+        None,
+    ),
 }
-COLUMNS = 3
-SCALES = {"log": {}, "linear": {}, "asinh": {"linear_width": 10.0}}  # K: biases below come from the sample of stars
+SCALES = {
+    "log": {},
+    "linear": {},
+    "asinh": {"linear_width": 10.0},
+}  # K: biases below come from the sample of stars
 
 
 @styled
 def ablation(table, reference: str = "full", before: str = "physics only"):
-    """Scores of variants, a row a variant and a panel a measure: a point a seed, the mean as a bar.
+    """Scores of variants, with a row for each variant and a panel for each measure: seeds as points, their mean as a bar.
 
     Parameters
     ----------
     table : Table
-        A row a variant and seed: ``variant`` and `MEASURES`, as from `specnb.translate.ablation.score`.
+        One row for each variant and seed: ``variant`` and `MEASURES`, as from `specnb.translate.ablation.score`.
     reference : str
         The variant that others are compared with: lines at the least and largest of its scores.
     before : str
@@ -43,15 +62,16 @@ def ablation(table, reference: str = "full", before: str = "physics only"):
         If the table lacks a column or the reference.
     """
     if missing := {"variant", *MEASURES} - set(table.colnames):
-        raise ValueError(f"the table lacks {', '.join(sorted(missing))}: give rows of specnb.translate.ablation.score")
+        raise ValueError(
+            f"the table lacks {', '.join(sorted(missing))}: give rows of specnb.translate.ablation.score"
+        )
     variants = list(dict.fromkeys(table["variant"]))
     if reference not in variants:
-        raise ValueError(f"there is no variant {reference!r} to compare with: the table has {', '.join(variants)}")
+        raise ValueError(
+            f"there is no variant {reference!r} to compare with: the table has {', '.join(variants)}"
+        )
     place = np.array([variants.index(name) for name in table["variant"]])
-    rows = -(-len(MEASURES) // COLUMNS)
-    figure = Figure(PAGE, 0.3 + rows * (0.45 + 0.19 * len(variants)))
-    grid = figure.subplots(rows, COLUMNS, sharey=True)
-    panels = grid.ravel()
+    figure, panels = panel_grid(len(MEASURES), 0.45 + 0.19 * len(variants), header=0.3, sharey=True)
     for axes, (name, (title, scale, ticks, perfect)) in zip(panels, MEASURES.items()):
         values = np.abs(np.asarray(table[name], dtype=float))
         own = values[place == variants.index(reference)]
@@ -60,20 +80,29 @@ def ablation(table, reference: str = "full", before: str = "physics only"):
             axes.axvline(perfect, color=VERMILLION, linestyle="--", linewidth=0.8)
         for row, variant in enumerate(variants):
             some, color = values[place == row], BLACK if variant == before else BLUE
-            axes.plot(some, np.full(len(some), row), "o", markersize=3.5, markerfacecolor="none", markeredgecolor=color)
+            axes.plot(
+                some,
+                np.full(len(some), row),
+                "o",
+                markersize=3.5,
+                markerfacecolor="none",
+                markeredgecolor=color,
+            )
             if len(some) > 1:
                 axes.plot(some.mean(), row, "|", color=color, markersize=11, markeredgewidth=1.2)
         _axis(axes, np.append(values, [] if perfect is None else perfect), scale, ticks)
         axes.set_xlabel(title)
-        axes.tick_params(axis="y", length=0)
-    for axes in grid[:, 0]:
-        axes.set_yticks(range(len(variants)), variants)
+        name_ticks(axes.yaxis, variants)
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
     dot, bar = {"marker": "o", "markerfacecolor": "none"}, {"marker": "|", "markersize": 11}
-    handles = [Line2D([], [], linestyle="", markersize=3.5, color=BLUE, label="one training", **dot)]
+    handles = [
+        Line2D([], [], linestyle="", markersize=3.5, color=BLUE, label="one training", **dot)
+    ]
     if len(table) > len(variants):
         handles.append(Line2D([], [], linestyle="", color=BLUE, label="mean", **bar))
-    handles.append(Line2D([], [], color=GREY, linewidth=3, alpha=0.5, label=f"range of {reference}"))
+    handles.append(
+        Line2D([], [], color=GREY, linewidth=3, alpha=0.5, label=f"range of {reference}")
+    )
     handles.append(Line2D([], [], color=VERMILLION, linestyle="--", label="perfect"))
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     return figure
@@ -86,6 +115,4 @@ def _axis(axes, values, scale, ticks):
     ends = forward.transform(np.array([values.min(), values.max()]))
     low, high = back.transform(ends + 0.1 * max(np.ptp(ends), 0.1) * np.array([-1, 1]))
     axes.set_xlim(low, high)
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
+    plain_ticks(axes.xaxis, ticks)

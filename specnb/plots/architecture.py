@@ -44,7 +44,13 @@ def architecture():
 
 def _networks(axes):
     """Panel (a): two autoencoders, their middle, two critics."""
-    _title(axes, 0.08, 5.1, "a", "Two autoencoders share their middle: shared latents are decoded into either domain")
+    _title(
+        axes,
+        0.08,
+        5.1,
+        "a",
+        "Two autoencoders share their middle: shared latents are decoded into either domain",
+    )
     for domain, y, color in DOMAINS:
         _panel(axes, 0.06, y - 0.57, 7.08, 1.14, color)
         _spectrum(axes, 1.53, y, (domain,))
@@ -52,7 +58,9 @@ def _networks(axes):
         _network(axes, 4.97, y, _symbol("D", domain), color, narrows=False)
         _box(axes, 6.83, y, 0.5, 0.36, _symbol("C", domain), PURPLE)
         for origin, _, _ in DOMAINS:
-            side, agrees = (-1, r" $\approx$ " + _symbol("x", domain)) if origin == domain else (1, "")
+            side, agrees = (
+                (-1, r" $\approx$ " + _symbol("x", domain)) if origin == domain else (1, "")
+            )
             height = y + side * SPREAD + 0.08
             _spectrum(axes, 5.85, height, (origin, domain), agrees)
             _arrow(axes, (6.23, height), (6.57, y + 0.07 * side), PURPLE)
@@ -66,7 +74,13 @@ def _networks(axes):
     _box(axes, 0.86, TOP, 0.24, 0.36, "$G$", BLACK)
     _text(axes, 0.86, TOP - 0.28, "emulator", 7.5)
     _box(axes, 0.49, BOTTOM, 0.74, 0.36, "survey of\nother stars", BLACK, 8)
-    _text(axes, 6.37, MIDDLE, "critics see a spectrum\nand its latents: is it\nreconstructed or translated?", 7.5)
+    _text(
+        axes,
+        6.37,
+        MIDDLE,
+        "critics see a spectrum\nand its latents: is it\nreconstructed or translated?",
+        7.5,
+    )
 
     for start, end in (  # the chain
         ((0.56, TOP), (0.74, TOP)),
@@ -149,7 +163,14 @@ def _chain(axes):
     _text(axes, 6.02, y - 0.46, _symbol("z", "split"), 9, color=VERMILLION)
     _arrow(axes, (6.74, low + 0.17), (6.74, y - 0.35), BLACK, style="<|-|>", linestyle=DASHED)
     _text(axes, 6.8, (y + low) / 2 - 0.09, r"$\chi^2$", 9, ha="left")
-    _arrow(axes, (6.34, low), (4.04, y - 0.18), BLACK, linestyle=DASHED, connectionstyle="angle,angleA=0,angleB=90")
+    _arrow(
+        axes,
+        (6.34, low),
+        (4.04, y - 0.18),
+        BLACK,
+        linestyle=DASHED,
+        connectionstyle="angle,angleA=0,angleB=90",
+    )
     _text(axes, 5.2, low + 0.11, r"$\partial\chi^2/\partial y$ through $T$ and $G$", 7.5)
 
 
@@ -160,7 +181,11 @@ def _symbol(letter, *subscripts):
 
 def _text(axes, x, y, text, size=8, **kwargs):
     axes.text(
-        x, y, text, **{"fontsize": size, "ha": "center", "va": "center", "linespacing": 1.1, "zorder": 6} | kwargs
+        x,
+        y,
+        text,
+        **{"fontsize": size, "ha": "center", "va": "center", "linespacing": 1.1, "zorder": 6}
+        | kwargs,
     )
 
 
@@ -171,13 +196,19 @@ def _title(axes, x, y, letter, text):
 
 def _panel(axes, x, y, width, height, color):
     style = "round,pad=0,rounding_size=0.1"
-    axes.add_patch(FancyBboxPatch((x, y), width, height, style, facecolor=(color, 0.07), edgecolor="none", zorder=0))
+    axes.add_patch(
+        FancyBboxPatch(
+            (x, y), width, height, style, facecolor=(color, 0.07), edgecolor="none", zorder=0
+        )
+    )
 
 
 def _box(axes, x, y, width, height, text, color, size=9):
     """A rounded box with its middle at (x, y)."""
     corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=0.05"
-    axes.add_patch(FancyBboxPatch(corner, width, height, style, facecolor="white", edgecolor=color, zorder=3))
+    axes.add_patch(
+        FancyBboxPatch(corner, width, height, style, facecolor="white", edgecolor=color, zorder=3)
+    )
     _text(axes, x, y, text, size)
 
 
@@ -187,7 +218,9 @@ def _network(axes, x, y, text, color, narrows, width=0.5, height=0.54):
     corners = [(-width, -left), (-width, left), (width, right), (width, -right)]
     corners = [(x + dx / 2, y + dy / 2) for dx, dy in corners]
     axes.add_patch(Polygon(corners, facecolor="white", edgecolor="none", zorder=3))
-    axes.add_patch(Polygon(corners, facecolor=(color, 0.25), edgecolor=color, joinstyle="round", zorder=4))
+    axes.add_patch(
+        Polygon(corners, facecolor=(color, 0.25), edgecolor=color, joinstyle="round", zorder=4)
+    )
     _text(axes, x, y, text, 9)
 
 
@@ -200,14 +233,24 @@ def _spectrum(axes, x, y, path, remark=""):
     colors = {domain: color for domain, _, color in DOMAINS}
     _box(axes, x, y, WIDE, HIGH, "", colors[path[-1]])
     grid = np.linspace(-1, 1, 200)
-    lines = [(-0.72, 0.5), (-0.36, 0.85), (0.1, 0.4), (0.66, 0.7)] + [(0.38, 0.6)] * (path[-1] == "obs")
+    lines = [(-0.72, 0.5), (-0.36, 0.85), (0.1, 0.4), (0.66, 0.7)] + [(0.38, 0.6)] * (
+        path[-1] == "obs"
+    )
     flux = 1 - sum(depth * np.exp(-0.5 * ((grid - centre) / 0.035) ** 2) for centre, depth in lines)
     if path == ("obs",):
         flux = flux + 0.05 * np.random.default_rng(4).normal(size=len(grid))
-    axes.plot(x + 0.44 * WIDE * grid, y + 0.75 * HIGH * (flux - 0.56), color=colors[path[0]], linewidth=0.7, zorder=5)
+    axes.plot(
+        x + 0.44 * WIDE * grid,
+        y + 0.75 * HIGH * (flux - 0.56),
+        color=colors[path[0]],
+        linewidth=0.7,
+        zorder=5,
+    )
     _text(axes, x, y - HIGH / 2 - 0.09, _symbol("x", *path) + remark, 9)
 
 
 def _arrow(axes, start, end, color, width=THIN, style="-|>", **kwargs):
     kwargs |= {"mutation_scale": 5 + 1.5 * width, "shrinkA": 0, "shrinkB": 0, "zorder": 2}
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle=style, color=color, linewidth=width, **kwargs))
+    axes.add_patch(
+        FancyArrowPatch(start, end, arrowstyle=style, color=color, linewidth=width, **kwargs)
+    )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from specnb.plots.live import LiveFigure, round_limit
+from specnb.plots.panels import name_ticks
 from specnb.plots.style import BLACK, BLUE, PAGE, SEQUENTIAL, SKY, axis_title, styled, symbol
 
 
@@ -25,7 +26,9 @@ class ConditionalFigure(LiveFigure):
         self._map = self.figure.add_axes((0.075, 0.135, 0.4, 0.76))
         scale = self.figure.add_axes((0.485, 0.135, 0.015, 0.76))
         self._probes = self.figure.add_axes((0.655, 0.135, 0.325, 0.76))
-        self._dots = self._map.scatter([], [], c=[], s=5, cmap=SEQUENTIAL, linewidths=0, animated=True)
+        self._dots = self._map.scatter(
+            [], [], c=[], s=5, cmap=SEQUENTIAL, linewidths=0, animated=True
+        )
         self._scale = self.figure.colorbar(self._dots, cax=scale)
         y = np.arange(len(labels))
         nothing = np.zeros(len(labels))
@@ -34,20 +37,28 @@ class ConditionalFigure(LiveFigure):
             for shift, color, name in ((-0.19, SKY, "linear"), (0.19, BLUE, "nonlinear"))
         ]
         self._marks = self._probes.plot(
-            nothing, y + 0.19, "|", color=BLACK, markersize=11, label="nonlinear, all λ = 0", animated=True
+            nothing,
+            y + 0.19,
+            "|",
+            color=BLACK,
+            markersize=11,
+            label="nonlinear, all λ = 0",
+            animated=True,
         )[0]
-        self._probes.set(
-            xlim=(-0.05, 1.05), xlabel="R² of probes on test stars", yticks=y, yticklabels=map(symbol, labels)
-        )
+        self._probes.set(xlim=(-0.05, 1.05), xlabel="R² of probes on test stars")
         self._probes.axvline(0, color=BLACK, linewidth=0.5)
         self._probes.yaxis.set_inverted(True)
-        self._probes.tick_params(axis="y", length=0)
-        self._probes.legend(ncols=3, loc="lower right", bbox_to_anchor=(1.03, 1), columnspacing=1, borderaxespad=0.2)
+        name_ticks(self._probes.yaxis, [symbol(name) for name in labels])
+        self._probes.legend(
+            ncols=3, loc="lower right", bbox_to_anchor=(1.03, 1), columnspacing=1, borderaxespad=0.2
+        )
         self._title = self._map.text(0, 1.03, "", transform=self._map.transAxes, animated=True)
         self.moving += [self._dots, *self._bars[0], *self._bars[1], self._marks, self._title]
 
     @styled
-    def update(self, points, values, colour, linear, nonlinear, reference=None, title="", axes=("", "")):
+    def update(
+        self, points, values, colour, linear, nonlinear, reference=None, title="", axes=("", "")
+    ):
         """Show the latents at one λ.
 
         Parameters

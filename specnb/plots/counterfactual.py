@@ -4,13 +4,22 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from specnb.plots.style import BLACK, COLUMN, GREY, PAGE, PALETTE, Figure, axis_title, styled, symbol
-
-WINDOW = (8530.0, 8560.0)  # vacuum Å: core and wings of Ca II 8544 and weak lines, where each of the labels shows
+from specnb.plots.panels import WAVELENGTH, name_ticks
+from specnb.plots.style import (
+    BLACK,
+    COLUMN,
+    GREY,
+    PAGE,
+    PALETTE,
+    Figure,
+    axis_title,
+    styled,
+    symbol,
+)
 
 
 @styled
-def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
+def counterfactual_spectra(wavelength, changes, steps=None, window=None):
     """How the spectrum of one star changes with each label: the truth, each model's decoder, and their difference.
 
     Parameters
@@ -22,8 +31,8 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
         `specnb.disentangle.counterfactual.counterfactual_changes` gives them.
     steps : mapping of str to float, optional
         Step of each label, for the titles.
-    window : tuple of float or None
-        Lowest and highest wavelength shown, in Å; ``None`` shows all.
+    window : (float, float), optional
+        Lowest and highest wavelength shown, in Å; by default all.
 
     Returns
     -------
@@ -39,7 +48,9 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
     if not changes:
         raise ValueError("there are no changes to show: give at least one label")
     if without := [label for label, each in changes.items() if "truth" not in each]:
-        raise ValueError(f"the changes of {', '.join(without)} have no 'truth': see counterfactual_changes")
+        raise ValueError(
+            f"the changes of {', '.join(without)} have no 'truth': see counterfactual_changes"
+        )
     low, high = window or (wavelength[0], wavelength[-1])
     shown = (wavelength >= low) & (wavelength <= high)
     if not shown.any():
@@ -49,7 +60,14 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
     panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
     for (top, bottom), (label, each) in zip(panels.T, changes.items()):
         true = np.asarray(each["truth"], dtype=float)
-        top.plot(wavelength[shown], true[shown], color=BLACK, linewidth=1.6, alpha=0.45, label="simulator")
+        top.plot(
+            wavelength[shown],
+            true[shown],
+            color=BLACK,
+            linewidth=1.6,
+            alpha=0.45,
+            label="simulator",
+        )
         for name, color in _colors(name for name in each if name != "truth").items():
             line = {"color": color, "linewidth": 0.8, "label": name}
             top.plot(wavelength[shown], each[name][shown], **line)
@@ -58,10 +76,12 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=WINDOW):
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
         top.set_title(_edit(label, None if steps is None else steps[label]))
         top.set_xlim(low, high)
-        top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))  # no labels at the ends, which would meet
+        top.xaxis.set_major_locator(
+            MaxNLocator(3, prune="both")
+        )  # no labels at the ends, which would meet
     panels[0, 0].set_ylabel("Change of flux")
     panels[1, 0].set_ylabel("Decoded − true")
-    figure.supxlabel("Vacuum wavelength (Å)", fontsize=8)
+    figure.supxlabel(WAVELENGTH, fontsize=8)
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
     return figure
 
@@ -93,29 +113,47 @@ def counterfactual_errors(table):
     up = np.asarray(table["step"]) > 0
     figure = Figure(COLUMN, 3.4)
     panels = figure.subplots(2, 1, sharex=True)
-    for axes, quantity in zip(panels, ("slope", "relative")):
+    titles = (
+        ("slope", "Slope, decoded on true", "right"),
+        ("relative", "Error / true change", "as no edit"),
+    )
+    for axes, (quantity, title, one) in zip(panels, titles):
         for i, (name, color) in enumerate(colors.items()):
             offset = 0.6 * ((i + 0.5) / len(colors) - 0.5)
             for chosen, marker in ((up, "^"), (~up, "v")):
                 rows = chosen & (np.asarray(table["model"]) == name)
-                axes.plot(place[rows] + offset, table[quantity][rows], marker, color=color, markersize=4.5, alpha=0.9)
+                axes.plot(
+                    place[rows] + offset,
+                    table[quantity][rows],
+                    marker,
+                    color=color,
+                    markersize=4.5,
+                    alpha=0.9,
+                )
         for border in np.arange(len(labels) - 1) + 0.5:
             axes.axvline(border, color=GREY, linewidth=0.4)
-        axes.set_xlim(-0.5, len(labels) - 0.5)
-        axes.set_ylim(min(0.0, 1.1 * np.nanmin(table[quantity])), 1.1 * max(1.0, np.nanmax(table[quantity])))
-        axes.tick_params(axis="x", length=0)
-    slope, error = panels
-    slope.set_ylabel("Slope, decoded on true")
-    error.set_ylabel("Error / true change")
-    error.set_xlabel("Edited label")
-    for axes in panels:
+        low, high = np.nanmin(table[quantity]), np.nanmax(table[quantity])
+        limits = (min(0.0, 1.1 * low), 1.1 * max(1.0, high))
+        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=limits, ylabel=title)
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
-    slope.text(0.99, 1.0, "right", transform=slope.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
-    error.text(0.99, 1.0, "as no edit", transform=error.get_yaxis_transform(), ha="right", va="bottom", fontsize=7)
-    error.set_xticks(range(len(labels)), [_edit(label, _size(table, label), "±") for label in labels])
-    marks = [Line2D([], [], color=color, marker="s", linestyle="", label=name) for name, color in colors.items()]
-    for marker, text in (("^", "step up"), ("v", "step down")):
-        marks.append(Line2D([], [], color=GREY, marker=marker, linestyle="", label=text))
+        axes.text(
+            0.99,
+            1.0,
+            one,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            fontsize=7,
+        )
+        axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("Edited label")
+    name_ticks(axes.xaxis, [_edit(label, _size(table, label), "±") for label in labels])
+    kinds = [(name, "s", color) for name, color in colors.items()]
+    kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
+    marks = [
+        Line2D([], [], color=color, marker=marker, linestyle="", label=name)
+        for name, marker, color in kinds
+    ]
     figure.legend(handles=marks, loc="outside upper center", ncols=3, handlelength=1)
     return figure
 
@@ -124,7 +162,9 @@ def _colors(models):
     """The colour of each model."""
     models = list(models)
     if len(models) > len(PALETTE):
-        raise ValueError(f"{len(models)} models, but {len(PALETTE)} colours that one can tell apart: show fewer")
+        raise ValueError(
+            f"{len(models)} models, but {len(PALETTE)} colours that one can tell apart: show fewer"
+        )
     return dict(zip(models, PALETTE))
 
 

@@ -1,20 +1,33 @@
 """Figure of where real spectra and the physics disagree in all stars alike."""
 
 import numpy as np
+from astropy.table import Table
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+from specnb.plots.panels import WAVELENGTH
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Figure,
+    styled,
+)
 
 STARS = (BLUE, ORANGE, GREEN, PURPLE)  # of more stars all are grey
-ZOOMS = (8634.1, 8504.3)  # vacuum Å: the false line and the blend of the RVS grid
 HALF_WIDTH = 3.2  # Å of a zoom
 NAMED = 12  # of the most significant runs are labelled
 ROOM = 9.0  # Å between labels; those that are nearer stand one above the other
 
 
 @styled
-def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
+def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=""):
     """Mean residual over the stars with the runs of a table marked, and zooms of the spectra below.
 
     Parameters
@@ -28,13 +41,16 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
         Of the stars; their ids by default.
     zooms : sequence of float
         Centres of the zooms, vacuum Å.
+    expected : str, optional
+        Where the physics is known to fail, such as "Ca II core". Runs are grey if their column ``known`` has all of
+        these words.
 
     Returns
     -------
     Figure
-        The band is one standard error of the mean, model error included. Runs in a core of Ca II are grey. Labels stand
-        above where the simulator's line is false or too strong, below where it is missing or too weak. In a zoom each
-        star is set off from the one below it.
+        The band is one standard error of the mean, model error included. Labels stand above where the simulator's line
+        is false or too strong, below where it is missing or too weak. In a zoom each star is set off from the one below
+        it.
 
     Raises
     ------
@@ -42,9 +58,20 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
         If fits, pixels or names are not those of the spectra.
     """
     names = [str(name) for name in (observed.ids if names is None else names)]
-    if np.shape(flux) != observed.flux.shape or len(pixels) != len(observed.wavelength) or len(names) != len(observed):
+    if (
+        np.shape(flux) != observed.flux.shape
+        or len(pixels) != len(observed.wavelength)
+        or len(names) != len(observed)
+    ):
         given = f"fits of shape {np.shape(flux)}, {len(pixels)} pixels and {len(names)} names"
-        raise ValueError(f"{given} for spectra of shape {observed.flux.shape}: give those of the same stars")
+        raise ValueError(
+            f"{given} for spectra of shape {observed.flux.shape}: give those of the same stars"
+        )
+    words = expected.split() or [None]
+    table = Table(table)
+    table["shade"] = [
+        GREY if all(word in row["known"].split() for word in words) else VERMILLION for row in table
+    ]
     figure = Figure(PAGE, 4.9 if len(zooms) else 2.7)
     grid = figure.add_gridspec(2 if len(zooms) else 1, max(len(zooms), 1))
     colors = STARS[: len(names)] if len(names) <= len(STARS) else (GREY,) * len(names)
@@ -53,13 +80,20 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=ZOOMS):
     for k, centre in enumerate(zooms):
         axes = figure.add_subplot(grid[1, k])
         _zoom(axes, centre, observed, np.asarray(flux), table, colors)
-        axes.set(xlabel="Vacuum wavelength (Å)", ylabel="" if k else "Flux / continuum + offset")
+        axes.set(xlabel=WAVELENGTH, ylabel="" if k else "Flux / continuum + offset")
     few = len(names) <= len(STARS)
-    handles = [Line2D([], [], color=BLACK), Patch(color=SKY, alpha=0.7)]
-    handles += [Patch(color=VERMILLION, alpha=0.3), Patch(color=GREY, alpha=0.3)]
-    handles += [Line2D([], [], color=color, marker="." if len(zooms) else "") for color in colors[: None if few else 1]]
-    labels = ["mean over the stars", "its error", "significant", "significant, Ca II core"]
-    labels += names if few else [f"each of {len(names)} stars"]
+    dot = {"marker": "." if len(zooms) else ""}
+    marks = [
+        ("mean over the stars", Line2D([], [], color=BLACK)),
+        ("its error", Patch(color=SKY, alpha=0.7)),
+        ("significant", Patch(color=VERMILLION, alpha=0.3)),
+        *[(f"significant, {expected}", Patch(color=GREY, alpha=0.3))] * bool(expected),
+        *zip(
+            names if few else [f"each of {len(names)} stars"],
+            (Line2D([], [], color=color, **dot) for color in colors),
+        ),
+    ]
+    labels, handles = zip(*marks)
     figure.legend(handles, labels, loc="outside upper left", ncols=4)
     return figure
 
@@ -92,7 +126,7 @@ def _residuals(axes, wavelength, residual, pixels, table, colors):
             text, tip, (x, height), arrowprops=line, zorder=4 - 0.1 * level, **look
         )  # lower ones hide the lines
     axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
-    axes.set(xlabel="Vacuum wavelength (Å)", ylabel="Observed − best fit")
+    axes.set(xlabel=WAVELENGTH, ylabel="Observed − best fit")
 
 
 def _zoom(axes, centre, observed, flux, table, colors):
@@ -103,7 +137,9 @@ def _zoom(axes, centre, observed, flux, table, colors):
     for k, color in enumerate(colors):
         shown = np.where(observed.mask[k], np.nan, observed.flux[k])[some] + k * apart
         error = np.where(observed.mask[k], np.nan, observed.flux_error[k])[some]
-        axes.errorbar(x, shown, error, color=color, marker=".", markersize=3, linestyle="", elinewidth=0.6)
+        axes.errorbar(
+            x, shown, error, color=color, marker=".", markersize=3, linestyle="", elinewidth=0.6
+        )
         axes.plot(x, flux[k][some] + k * apart, color=color, linewidth=0.9)
     axes.set_xlim(x[[0, -1]])
     _shade(axes, table)
@@ -113,5 +149,5 @@ def _zoom(axes, centre, observed, flux, table, colors):
 def _shade(axes, table):
     """Mark the pixels of each run."""
     for row in table:
-        color = GREY if "core" in row["known"] else VERMILLION
-        axes.axvspan(row["first"] - 0.15, row["last"] + 0.15, color=color, alpha=0.3, linewidth=0)
+        ends = row["first"] - 0.15, row["last"] + 0.15
+        axes.axvspan(*ends, color=row["shade"], alpha=0.3, linewidth=0)

@@ -1,9 +1,18 @@
 """A star, its reconstruction and its spectrum with edited labels and latents (Fig. 2 of Manteiga et al. 2025)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from specnb.plots.live import LiveFigure, round_limit
+from specnb.plots.panels import WAVELENGTH
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, SKY, VERMILLION, styled
+
+# Curves: name, colour, width and style. The names of the last ones are those of what one compares with.
+FLUXES = (("original", GREY, 1.6, "-"), ("reconstruction", BLACK, 0.7, "-"), ("edited", BLUE, 0.9, "-"),
+          ("_", VERMILLION, 0.9, "--"))  # fmt: skip
+DIFFERENCES = (("original − reconstruction", GREY, 0.9, "-"), ("edited − reconstruction", BLUE, 0.9, "-"),
+               ("_", VERMILLION, 0.8, "--"))  # fmt: skip
 
 
 def edit_title(star: str, own, labels) -> str:
@@ -18,8 +27,40 @@ def edit_title(star: str, own, labels) -> str:
     parts = []
     for name, value in labels.items():
         digits = 2 if abs(own[name]) < 100 else 0
-        parts.append(f"{name} {own[name]:.{digits}f}" + (f" → {value:.{digits}f}" if value != own[name] else ""))
+        parts.append(
+            f"{name} {own[name]:.{digits}f}"
+            + (f" → {value:.{digits}f}" if value != own[name] else "")
+        )
     return "   ".join([star, *(part.replace("-", "−") for part in parts)])  # an id keeps its hyphen
+
+
+@dataclass(frozen=True, eq=False)
+class EditedStar:
+    """A star before and after an edit, as `EditorFigure` shows it.
+
+    Attributes
+    ----------
+    original, reconstruction, edited : ndarray, shape (n_pix,)
+        Flux, NaN where bad.
+    z_original, z : ndarray, shape (latent,)
+        Latents before and after the edit.
+    title : str
+    inside : bool
+        Whether the labels lie in the training range. If not, the title says so.
+    overlay : ndarray, shape (n_pix,), optional
+        Another flux to compare the edited one with.
+    overlay_name : str
+    """
+
+    original: np.ndarray
+    reconstruction: np.ndarray
+    edited: np.ndarray
+    z_original: np.ndarray
+    z: np.ndarray
+    title: str = ""
+    inside: bool = True
+    overlay: np.ndarray | None = None
+    overlay_name: str = ""
 
 
 class EditorFigure(LiveFigure):
@@ -50,18 +91,21 @@ class EditorFigure(LiveFigure):
         bottom.set_position([box.x0, 0.085, box.width, box.height - 0.045])
         self._panels = top, middle, bottom
         x, nothing = wavelength, np.full(len(wavelength), np.nan)
-
-        def line(axes, color, width, label, **style):
-            self.moving += axes.plot(x, nothing, color=color, linewidth=width, label=label, animated=True, **style)
-            return self.moving[-1]
-
-        self._original = line(top, GREY, 1.6, "original")
-        self._reconstruction = line(top, BLACK, 0.7, "reconstruction")
-        self._edited = line(top, BLUE, 0.9, "edited")
-        self._overlay = line(top, VERMILLION, 0.9, "_", linestyle="--")
-        self._misfit = line(middle, GREY, 0.9, "original − reconstruction")
-        self._change = line(middle, BLUE, 0.9, "edited − reconstruction")
-        self._error = line(middle, VERMILLION, 0.8, "_", linestyle="--")
+        self._fluxes, self._differences = (
+            [
+                axes.plot(
+                    x,
+                    nothing,
+                    color=color,
+                    linewidth=width,
+                    linestyle=style,
+                    label=label,
+                    animated=True,
+                )[0]
+                for label, color, width, style in looks
+            ]
+            for axes, looks in ((top, FLUXES), (middle, DIFFERENCES))
+        )
         middle.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         entries, zeros = np.arange(latent), np.zeros(latent)
         self._span = bottom.axvspan(-0.5, 0.5, color=SKY, alpha=0.3, linewidth=0, animated=True)
@@ -71,54 +115,46 @@ class EditorFigure(LiveFigure):
         ]
         bottom.axhline(0, color=BLACK, linewidth=0.5)
         top.set(ylabel="Flux / continuum", ylim=(0, 1.2), xlim=(x[0], x[-1]))
-        middle.set(xlabel="Vacuum wavelength (Å)", ylabel="Difference")
-        bottom.set(xlabel="Entry k of the latent vector", ylabel="$z_k$", ylim=limits, xlim=(-0.7, latent - 0.3))
+        middle.set(xlabel=WAVELENGTH, ylabel="Difference")
+        bottom.set(
+            xlabel="Entry k of the latent vector",
+            ylabel="$z_k$",
+            ylim=limits,
+            xlim=(-0.7, latent - 0.3),
+        )
         for axes in self._panels:
             axes.yaxis.set_label_coords(-0.066, 0.5)
         self._title = top.text(0, 1.13, "", transform=top.transAxes, fontsize=8, animated=True)
-        self.moving += [self._span, *self._bars[0], *self._bars[1], self._title]
+        bars = [*self._bars[0], *self._bars[1]]
+        self.moving += [*self._fluxes, *self._differences, self._span, *bars, self._title]
 
     @styled
-    def update(self, original, reconstruction, edited, z_original, z, title="", warn=False, entry=0,
-               overlay=None, overlay_name="", window=None):  # fmt: skip
+    def update(self, star: EditedStar, entry: int = 0, window=None):
         """Show a star and its edit.
 
         Parameters
         ----------
-        original, reconstruction, edited : ndarray, shape (n_pix,)
-            Flux, NaN where bad.
-        z_original, z : ndarray, shape (latent,)
-            Latents before and after the edit.
-        title : str
-        warn : bool
-            Show the title in the colour of warnings.
+        star : EditedStar
         entry : int
             The latent entry to mark.
-        overlay : ndarray, shape (n_pix,), optional
-            Another flux to compare the edited one with.
-        overlay_name : str
         window : (float, float), optional
             Wavelengths to show, in Å; by default all.
         """
-        nothing = np.full(len(original), np.nan)
-        self._original.set_ydata(original)
-        self._reconstruction.set_ydata(reconstruction)
-        self._edited.set_ydata(edited)
-        self._overlay.set_ydata(nothing if overlay is None else overlay)
-        self._misfit.set_ydata(original - reconstruction)
-        self._change.set_ydata(edited - reconstruction)
-        self._error.set_ydata(nothing if overlay is None else edited - overlay)
-        for bars, values in zip(self._bars, (z_original, z)):
-            for bar, value in zip(bars, values):
-                bar.set_height(value)
+        overlay = np.full(len(star.original), np.nan) if star.overlay is None else star.overlay
+        fluxes = star.original, star.reconstruction, star.edited, overlay
+        differences = fluxes[0] - fluxes[1], fluxes[2] - fluxes[1], fluxes[2] - overlay
+        for line, values in zip([*self._fluxes, *self._differences], [*fluxes, *differences]):
+            line.set_ydata(values)
+        for bar, height in zip([*self._bars[0], *self._bars[1]], [*star.z_original, *star.z]):
+            bar.set_height(height)
         self._span.set_x(entry - 0.5)
-        self._title.set(text=title, color=VERMILLION if warn else "black")
-        x = self._original.get_xdata()
+        outside = "" if star.inside else "   outside the training range"
+        self._title.set(text=star.title + outside, color="black" if star.inside else VERMILLION)
+        x = self._fluxes[0].get_xdata()
         low, high = window or (x[0], x[-1])
         shown = (x >= low) & (x <= high)
-        differences = self._misfit, self._change, self._error
-        reach = max(np.nanmax(np.abs(each.get_ydata()[shown]), initial=0.0) for each in differences)
-        self._set_frame((low, high), round_limit(max(1.05 * reach, 0.01)), overlay_name if overlay is not None else "")
+        reach = np.nanmax(np.abs(np.stack(differences)[:, shown]), initial=0.0)
+        self._set_frame((low, high), round_limit(max(1.05 * reach, 0.01)), star.overlay_name)
 
     def _set_frame(self, window, limit, overlay_name):
         """Limits of the axes and legends."""
@@ -128,12 +164,9 @@ class EditorFigure(LiveFigure):
         top, middle, _ = self._panels
         top.set_xlim(window)
         middle.set_ylim(-limit, limit)
-        flux, differences = [self._original, self._reconstruction, self._edited], [self._misfit, self._change]
-        if overlay_name:
-            self._overlay.set_label(overlay_name)
-            self._error.set_label(f"edited − {overlay_name}")
-            flux.append(self._overlay)
-            differences.append(self._error)
+        count = 4 if overlay_name else 3
+        self._fluxes[3].set_label(overlay_name)
+        self._differences[2].set_label(f"edited − {overlay_name}")
         style = {"loc": "lower left", "borderaxespad": 0.2, "ncols": 4}
-        top.legend(handles=flux, bbox_to_anchor=(0, 1), **style)
-        middle.legend(handles=differences, **style)
+        top.legend(handles=self._fluxes[:count], bbox_to_anchor=(0, 1), **style)
+        middle.legend(handles=self._differences[: count - 1], **style)

@@ -17,40 +17,50 @@ from specnb.plots.style import (
     column,
     kiel_axes,
     styled,
+    symbol,
 )
-from specnb.core.labels import RVS_LABELS, lowest_logg
+from specnb.surveys.kiel import lowest_logg
 
 ACCURACY_BAR = 1e-3  # mean |error| in flux below which the emulator counts as accurate
-_TRUSTED = {label.name: (label.low, label.high) for label in RVS_LABELS}
 
 
 @styled
-def grid_coverage(labels):
-    """Where the grid has spectra: Kiel diagram and abundance plane, with the trusted region outlined.
+def grid_coverage(survey, labels):
+    """Where a grid has spectra: Kiel diagram and abundance plane, with the trusted region outlined.
 
     Parameters
     ----------
-    labels : Table, mapping or ndarray, shape (n, n_labels)
+    survey : Survey
+        Whose ranges of labels may be trusted.
+    labels : Table or mapping of str to array_like
+        Of the spectra, with ``teff``, ``logg``, ``m_h`` and ``alpha_fe``.
 
     Returns
     -------
     Figure
     """
+    trusted = {label.name: (label.low, label.high) for label in survey.labels}
     figure = Figure(PAGE, 2.7)
     kiel, abundances = figure.subplots(1, 2)
     dots = {"s": 2.5, "color": BLUE, "alpha": 0.5, "linewidths": 0, "rasterized": True}
     outline = {"color": VERMILLION, "linewidth": 1.2}
 
     kiel.scatter(column(labels, "teff"), column(labels, "logg"), **dots)
-    low, high = _TRUSTED["teff"]
+    low, high = trusted["teff"]
     teff = np.sort(np.append(np.linspace(low, high, 351), 4800.001))
-    bottom = np.full_like(teff, _TRUSTED["logg"][1])
-    kiel.plot([*teff, *teff[::-1], teff[0]], [*lowest_logg(teff), *bottom, lowest_logg(teff[0])], **outline)
+    bottom = np.full_like(teff, trusted["logg"][1])
+    kiel.plot(
+        [*teff, *teff[::-1], teff[0]],
+        [*lowest_logg(teff), *bottom, lowest_logg(teff[0])],
+        **outline,
+    )
     kiel_axes(kiel)
 
     n = len(column(labels, "m_h"))
-    abundances.scatter(column(labels, "m_h"), column(labels, "alpha_fe"), **dots, label=f"{n:,} spectra")
-    (left, right), (low, high) = _TRUSTED["m_h"], _TRUSTED["alpha_fe"]
+    abundances.scatter(
+        column(labels, "m_h"), column(labels, "alpha_fe"), **dots, label=f"{n:,} spectra"
+    )
+    (left, right), (low, high) = trusted["m_h"], trusted["alpha_fe"]
     box = [left, right, right, left, left], [low, low, high, high, low]
     abundances.plot(*box, **outline, label="trusted region")
     abundances.set(xlabel=axis_title("m_h"), ylabel=axis_title("alpha_fe"))
@@ -59,7 +69,7 @@ def grid_coverage(labels):
 
 
 @styled
-def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None):
+def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metallicity="m_h"):
     """Emulated against simulated spectra that training never saw.
 
     Parameters
@@ -68,9 +78,12 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None):
         Vacuum wavelength in Å.
     predicted, truth : ndarray, shape (n, n_pix)
         Continuum-normalised flux of emulator and simulator.
-    labels : Table, mapping or ndarray, shape (n, n_labels)
+    labels : Table or mapping of str to array_like
+        With ``teff``, ``logg`` and the metallicity.
     magnify : float, optional
         Factor by which the error of the example is drawn larger; by default the power of ten that shows it.
+    metallicity : str
+        Which label is named with temperature and gravity in the title of the example.
 
     Returns
     -------
@@ -82,12 +95,19 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None):
     error = absolute.mean(axis=1)
     figure = Figure(PAGE, 5.8)
     panels = figure.subplot_mosaic(
-        [["example", "example"], ["pixels", "pixels"], ["share", "kiel"]], height_ratios=[1, 0.8, 1.1]
+        [["example", "example"], ["pixels", "pixels"], ["share", "kiel"]],
+        height_ratios=[1, 0.8, 1.1],
     )
-    _example(panels["example"], wavelength, predicted, truth, labels, error, magnify)
+    _example(panels["example"], wavelength, predicted, truth, error, magnify, labels, metallicity)
 
     axes = panels["pixels"]
-    axes.plot(wavelength, np.percentile(absolute, 95, axis=0), color=VERMILLION, linewidth=0.7, label="95th percentile")
+    axes.plot(
+        wavelength,
+        np.percentile(absolute, 95, axis=0),
+        color=VERMILLION,
+        linewidth=0.7,
+        label="95th percentile",
+    )
     axes.plot(wavelength, absolute.mean(axis=0), color=BLUE, linewidth=0.7, label="mean")
     axes.set(xlabel="Vacuum wavelength (Å)", ylabel="|error| (flux)", yscale="log")
     axes.sharex(panels["example"])
@@ -99,8 +119,15 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None):
     axes.axvline(ACCURACY_BAR, color=VERMILLION, linestyle="--", linewidth=0.8)
     below = np.mean(error < ACCURACY_BAR)
     note = f"{below:.0%} of {len(error)}\nare below 0.1%"
-    axes.annotate(note, (ACCURACY_BAR, 0.1), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7)
-    axes.set(xscale="log", xlabel="Mean |error| of a spectrum (flux)", ylabel="Share of spectra", ylim=(0, 1.02))
+    axes.annotate(
+        note, (ACCURACY_BAR, 0.1), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7
+    )
+    axes.set(
+        xscale="log",
+        xlabel="Mean |error| of a spectrum (flux)",
+        ylabel="Share of spectra",
+        ylim=(0, 1.02),
+    )
     axes.set_xlim(right=max(axes.get_xlim()[1], 6 * ACCURACY_BAR))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
@@ -109,14 +136,22 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None):
     order = np.argsort(error)  # the worst on top
     teff, logg = column(labels, "teff")[order], column(labels, "logg")[order]
     dots = axes.scatter(
-        teff, logg, c=error[order], s=7, norm="log", vmin=limits[0], vmax=limits[1], cmap=SEQUENTIAL, linewidths=0
+        teff,
+        logg,
+        c=error[order],
+        s=7,
+        norm="log",
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=SEQUENTIAL,
+        linewidths=0,
     )
     kiel_axes(axes)
     figure.colorbar(dots, ax=axes, label="Mean |error| (flux)", extend="both")
     return figure
 
 
-def _example(axes, wavelength, predicted, truth, labels, error, magnify):
+def _example(axes, wavelength, predicted, truth, error, magnify, labels, metallicity):
     """The spectrum of median error, with the error magnified at the foot."""
     i = np.argsort(error)[len(error) // 2]
     difference = np.asarray(predicted[i], dtype=float) - truth[i]
@@ -125,10 +160,18 @@ def _example(axes, wavelength, predicted, truth, labels, error, magnify):
     axes.plot(wavelength, truth[i], color=BLACK, linewidth=1.4, label="simulator")
     axes.plot(wavelength, predicted[i], color=SKY, linewidth=0.7, label="emulator")
     axes.axhline(0, color=GREY, linewidth=0.5)
-    axes.plot(wavelength, magnify * difference, color=VERMILLION, linewidth=0.7, label=f"{magnify:g} × difference")
-    star = [column(labels, name)[i] for name in ("teff", "logg", "m_h")]
+    axes.plot(
+        wavelength,
+        magnify * difference,
+        color=VERMILLION,
+        linewidth=0.7,
+        label=f"{magnify:g} × difference",
+    )
+    star = [column(labels, name)[i] for name in ("teff", "logg", metallicity)]
     axes.set_title(
-        f"Median error: {star[0]:.0f} K, log g {star[1]:.2f}, [M/H] {star[2]:.2f}".replace("-", "−"),
+        f"Median error: {star[0]:.0f} K, log g {star[1]:.2f}, {symbol(metallicity)} {star[2]:.2f}".replace(
+            "-", "−"
+        ),
         loc="left",
         fontsize=7,
     )
@@ -152,7 +195,9 @@ def training_history(history, quantity="Mean |error| (flux)"):
     -------
     Figure
     """
-    epoch, train, validation = (np.array([row[key] for row in history]) for key in ("epoch", "train", "validation"))
+    epoch, train, validation = (
+        np.array([row[key] for row in history]) for key in ("epoch", "train", "validation")
+    )
     best = np.argmin(validation)
     figure = Figure(COLUMN, 2.4)
     axes = figure.subplots()

@@ -6,55 +6,40 @@ import warnings
 import numpy as np
 
 from specnb.emulator.model import OutsideHullWarning
-from specnb.simulator.features import ELEMENTS, element_of, group_of, h_band_lines
 from specnb.plots.live import LiveFigure, round_limit
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, PAGE, PURPLE, VERMILLION, styled, symbol
-from specnb.surveys.rvs.lines import LINES
-from specnb.core.wavelength import detectors
-
-START = {"teff": 5770.0, "logg": 4.45, "m_h": 0.0, "alpha_fe": 0.0, "vmicro": 1.0, "vbroad": 2.0}  # near the Sun
-# In the H band, where most stars are giants: the star of the second paper's missing-lines study, all [X/Fe] zero.
-GIANT = dict.fromkeys(ELEMENTS.values(), 0.0) | {
-    "teff": 4750.0, "logg": 2.5, "fe_h": 0.0, "vmicro": 1.5, "vbroad": 6.0, "c12_c13": 7.5
-}  # fmt: skip
-GROUP_COLORS = {"CNO": GREEN, "α": BLUE, "odd-Z": PURPLE, "iron peak": VERMILLION}
-GRADIENT_STEP = {"K": 100.0, "dex": 0.1, "km / s": 1.0}  # changes of a label, by its unit, that one has a feel for
+from specnb.plots.panels import WAVELENGTH, with_gaps, with_room
+from specnb.plots.style import BLUE, GREY, PAGE, VERMILLION, element_color, styled
+from specnb.simulator.features import line_markers
 
 
-def start_labels(emulator, labels=None):
-    """Labels to begin with, as a dict in the emulator's order.
+def start_labels(survey, labels=None):
+    """Labels to begin with, as a dict in the survey's order.
 
     Parameters
     ----------
-    emulator : Emulator
+    survey : Survey
     labels : mapping or sequence, optional
-        All or some labels by name, or all in order; what is missing is near the Sun, in the H band that of a K giant.
+        Some labels by name, or all of them in order. What is missing is that of the survey's first star.
 
     Raises
     ------
     ValueError
-        If a name is not one of the emulator's labels or the number of values is wrong.
+        If a name is not one of the survey's labels or the number of values is wrong.
     """
+    names = survey.names
     if labels is not None and not hasattr(labels, "keys"):
         values = np.asarray(labels, dtype=float).ravel()
-        if len(values) != len(emulator.labels):
+        if len(values) != len(names):
             raise ValueError(
-                f"{len(values)} labels given, the emulator takes {len(emulator.labels)}: {', '.join(emulator.labels)}"
+                f"{len(values)} labels given, {survey.name} has {len(names)}: {', '.join(names)}"
             )
-        labels = dict(zip(emulator.labels, values))
-    given = {name: float(labels[name]) for name in dict(labels)} if labels is not None else {}
-    unknown = set(given) - set(emulator.labels)
-    if unknown:
+        labels = dict(zip(names, values))
+    given = {name: float(labels[name]) for name in dict(labels or {})}
+    if unknown := set(given) - set(names):
         raise ValueError(
-            f"{', '.join(sorted(unknown))}: no label of the emulator, which takes {', '.join(emulator.labels)}"
+            f"{', '.join(sorted(unknown))}: no label of {survey.name}, which has {', '.join(names)}"
         )
-    start = GIANT if in_h_band(emulator) else START
-    return {name: given.get(name, start[name]) for name in emulator.labels}
-
-
-def in_h_band(emulator) -> bool:
-    """Whether an emulator is that of APOGEE, not of the RVS."""
-    return "fe_h" in emulator.labels
+    return {name: given.get(name, survey.start[name]) for name in names}
 
 
 class SpectrumFigure(LiveFigure):
@@ -78,85 +63,113 @@ class SpectrumFigure(LiveFigure):
 
     @styled
     def __init__(self, emulator, labels=None, lines=None, ratios=(2.2, 1, 1)):
-        self.emulator = emulator
-        self.labels = start_labels(emulator, labels)
+        self.emulator, self.survey = emulator, emulator.survey
+        self.labels = start_labels(self.survey, labels)
         self._window = None
         super().__init__(PAGE, 4.9)
         self._panels = self.figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
-        above = 0.88 if in_h_band(emulator) else 0.945  # up to three lines of labels, or one
+        above = (
+            0.88 if self.survey.elements else 0.945
+        )  # abundances of elements stand below the other labels
         self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
         top = self._panels[0]
-        self._gaps = [part.start for part in detectors(emulator.wavelength)[1:]]
         self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
         self.moving = [self._title]
         for axes in self._panels:
             axes.yaxis.set_label_coords(-0.068, 0.5)
         for axes in self._panels[1:]:
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
-        self._mark((h_band_lines() if in_h_band(emulator) else LINES) if lines is None else lines)
+        self._mark(line_markers(self.survey) if lines is None else lines)
         top.set(ylabel="Flux / continuum", ylim=(0, 1.22), xlim=emulator.wavelength[[0, -1]])
-        self._panels[-1].set_xlabel("Vacuum wavelength (Å)")
+        self._panels[-1].set_xlabel(WAVELENGTH)
 
     def _curve(self, axes, color, label=None, moving=True):
-        """An empty curve; one that moves is drawn anew each time."""
+        """An empty curve. One that moves is drawn anew each time."""
         x = self._with_gaps(self.emulator.wavelength)
         width = 0.9 if moving else 0.8
-        (line,) = axes.plot(x, np.full(len(x), np.nan), color=color, linewidth=width, label=label, animated=moving)
+        (line,) = axes.plot(
+            x, np.full(len(x), np.nan), color=color, linewidth=width, label=label, animated=moving
+        )
         self.moving += [line] * moving
         return line
+
+    def _name_curves(self, *curves):
+        """Write the legend of some curves of the first panel."""
+        self._panels[0].legend(
+            handles=curves, loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7
+        )
 
     def _write_labels(self):
         outside = "" if self.inside else "     outside the training hull"
         self._title.set(text=self._values() + outside, color="black" if self.inside else VERMILLION)
 
     def _with_gaps(self, values):
-        """Pixels (n_pix,) with a NaN in each gap between detectors, so that no curve bridges it."""
-        return np.insert(np.asarray(values, dtype=float), self._gaps, np.nan)
+        return with_gaps(self.emulator.wavelength, values)
 
     def _mark(self, lines):
-        """Ticks above the continuum at every line; names are shown by `_name_lines`."""
+        """Ticks above the continuum at every line. `_name_lines` chooses which of them have their names written."""
         top = self._panels[0]
-        colors = [GROUP_COLORS.get(group_of(line.species), BLACK) for line in lines]
-        self._ticks = top.vlines([line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6)
+        colors = [element_color(self.survey, line.species) for line in lines]
+        self._ticks = top.vlines(
+            [line.wavelength for line in lines], 1.06, 1.1, color=colors, linewidth=0.6
+        )
         style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
         self._lines = lines
         self._names = [
-            top.text(line.wavelength, 1.11, line.species, color=color, **style) for line, color in zip(lines, colors)
+            top.text(line.wavelength, 1.11, line.species, color=color, **style)
+            for line, color in zip(lines, colors)
         ]
 
     def _name_lines(self, element=None):
-        """Set off the lines of an element, and show the names of the lines in the window that do not run into one named
-        before, those of the element first."""
-        low, high = self._window
+        """Set off the lines of an element, and write the names of lines that have room, those of the element first."""
         own = np.array([line.species == element for line in self._lines], dtype=bool)
         self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
-        shown = []
-        room = (0.016 + 0.0052 * max(len(line.species) for line in self._lines)) * (high - low)
-        for k in np.argsort(~own, kind="stable"):
-            wavelength, text = self._lines[k].wavelength, self._names[k]
-            free = low + room / 2 < wavelength < high - room / 2 and all(abs(wavelength - w) > room for w in shown)
-            text.set(visible=free, fontweight="bold" if own[k] else "normal")
-            if free:
-                shown.append(wavelength)
+        longest = max((len(line.species) for line in self._lines), default=0)
+        room = (0.016 + 0.0052 * longest) * np.ptp(self._window)
+        order = np.argsort(~own, kind="stable")
+        shown = order[with_room([self._lines[k].wavelength for k in order], self._window, room)]
+        for k, text in enumerate(self._names):
+            text.set(visible=k in shown, fontweight="bold" if own[k] else "normal")
 
     def _values(self):
-        """The labels as text: abundances of single elements, as far as they are not zero, in a second line."""
-        units = (unit.replace("dex", "").replace(" ", "") for unit in self.emulator.units)
-        general, single = [], []
-        for (name, value), unit in zip(self.labels.items(), units):
-            if name not in ELEMENTS.values():
-                general.append(f"{name} {value:.5g} {unit}".rstrip())
-            elif value:
-                single.append(f"{element_of(name)}\N{NO-BREAK SPACE}{value:.3g}")
+        """The labels as text. Abundances of single elements are in a second line, as far as they are not zero."""
+        survey, general, single, kind = self.survey, [], [], ""
+        for label, value in zip(survey.labels, self.labels.values()):
+            element = survey.element_of(label.name)
+            if (
+                element is None or label.name in survey.compensated
+            ):  # such as iron, with which all elements rise
+                unit = label.unit.replace("dex", "").replace(" ", "")
+                general.append(f"{label.name} {value:.5g} {unit}".rstrip())
+            else:
+                kind = label.symbol.replace(element, "X", 1)
+                single += [f"{element}\N{NO-BREAK SPACE}{value:.3g}"] * bool(value)
         text = "   ".join(general)
-        if in_h_band(self.emulator):
-            text += "\n" + textwrap.fill("[X/Fe]   " + ("  ".join(single) or "all 0"), 110, break_on_hyphens=False)
+        if kind:
+            listed = "  ".join(single) or "all 0"
+            text += "\n" + textwrap.fill(f"{kind}   {listed}", 110, break_on_hyphens=False)
         return text.replace("-", "−")
 
     @property
     def inside(self) -> bool:
         """Whether the labels lie in the emulator's training hull."""
         return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
+
+    def _emulate(self, labels, compute):
+        """Take new values of some labels, and compute something from the labels of the star as an array (1, n_labels)."""
+        self.labels = start_labels(self.survey, self.labels | dict(labels or {}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutsideHullWarning)  # the figure says so itself
+            return compute(np.array([list(self.labels.values())]))
+
+    def _show_window(self, window, changed=False):
+        """Show a wavelength range, or for None the same as before. Returns whether the background is drawn anew."""
+        window = self._window if window is None else tuple(window)
+        changed = changed or window != self._window
+        if changed:
+            self._window, self._background = window, None
+            self._panels[0].set_xlim(window)
+        return changed
 
     def _rescale(self, axes, line):
         """Symmetric round limits: they change seldom, and with them the background."""
@@ -180,11 +193,12 @@ class ExplorerFigure(SpectrumFigure):
     reference : ndarray, shape (n_pix,), optional
         Flux to compare with, NaN where bad; by default the emulator's at `labels`.
     reference_name : str
-    gradient : str
-        Label of the gradient panel.
+    gradient : str, optional
+        Label of the gradient panel; by default the survey's first.
     lines : sequence of Line, optional
-        Lines to mark, the most important first: they get their names where there is room. By default those of the
-        band. A species that is an element has its group's colour, and is set off if the gradient is by its abundance.
+        Lines to mark, the most important first; by default those of the survey. A line has its name written where there
+        is room. The lines of an element have the colour of its group, and are set off if the gradient is by its
+        abundance.
 
     Attributes
     ----------
@@ -201,7 +215,15 @@ class ExplorerFigure(SpectrumFigure):
     """
 
     @styled
-    def __init__(self, emulator, labels=None, reference=None, reference_name="start", gradient="teff", lines=None):
+    def __init__(
+        self,
+        emulator,
+        labels=None,
+        reference=None,
+        reference_name="start",
+        gradient=None,
+        lines=None,
+    ):
         super().__init__(emulator, labels, lines)
         self.gradient = None
         top, middle, bottom = self._panels
@@ -210,7 +232,7 @@ class ExplorerFigure(SpectrumFigure):
         self._residual = self._curve(middle, BLUE)
         self._gradient = self._curve(bottom, VERMILLION)
         middle.set_ylabel("Emulator −\nreference")
-        self.update(gradient=gradient, window=emulator.wavelength[[0, -1]])
+        self.update(gradient=gradient or emulator.labels[0], window=emulator.wavelength[[0, -1]])
         self.set_reference(self.flux if reference is None else reference, reference_name)
 
     def update(self, labels=None, gradient=None, window=None):
@@ -230,32 +252,21 @@ class ExplorerFigure(SpectrumFigure):
         ValueError
             If a label does not exist.
         """
-        new = start_labels(self.emulator, self.labels | dict(labels or {}))
-        gradient = gradient or self.gradient
-        if gradient not in self.emulator.labels:
-            raise ValueError(f"{gradient}: no label of the emulator, which takes {', '.join(self.emulator.labels)}")
-        self.labels = new
-        row = np.array([list(new.values())])
-        column = self.emulator.labels.index(gradient)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideHullWarning)  # the figure says so itself
-            self.flux = np.asarray(self.emulator(row)[0], dtype=float)
-            self.derivative = np.asarray(self.emulator.jacobian(row)[0, column], dtype=float)
-        unit = self.emulator.units[column]
-        step = GRADIENT_STEP.get(unit, 1.0)
+        label = self.survey.label(gradient or self.gradient)
+        column, change = self.survey.labels.index(label), label.steps.change
+        flux, slopes = self._emulate(
+            labels, lambda row: (self.emulator(row)[0], self.emulator.jacobian(row)[0])
+        )
+        self.flux, self.derivative = flux.astype(float), slopes[column].astype(float)
         self._flux.set_ydata(self._with_gaps(self.flux))
-        self._gradient.set_ydata(self._with_gaps(self.derivative * step))
-        self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
+        self._gradient.set_ydata(self._with_gaps(self.derivative * change))
         self._write_labels()
-        window = self._window if window is None else tuple(window)
-        if gradient != self.gradient or window != self._window:
-            self.gradient, self._window = gradient, window
-            change = f"{step:g} {unit.replace(' ', '')}".strip()
-            self._panels[2].set_ylabel(f"Flux change per\n{change} in {symbol(gradient)}")
-            self._panels[0].set_xlim(window)
-            self._name_lines(element_of(gradient))
-            self._background = None
-        self._rescale(self._panels[1], self._residual)
+        if self._show_window(window, changed=label.name != self.gradient):
+            self.gradient = label.name
+            amount = f"{change:g} {label.unit.replace(' ', '')}".strip()
+            self._panels[2].set_ylabel(f"Flux change per\n{amount} in {label.symbol}")
+            self._name_lines(self.survey.element_of(label.name))
+        self._compare()
         self._rescale(self._panels[2], self._gradient)
 
     @styled
@@ -263,8 +274,11 @@ class ExplorerFigure(SpectrumFigure):
         """Compare with another spectrum (n_pix,) on the emulator's pixels, NaN where bad."""
         self._reference.set_ydata(self._with_gaps(flux))
         self._reference.set_label(name)
-        top = self._panels[0]
-        top.legend(handles=[self._flux, self._reference], loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7)
+        self._name_curves(self._flux, self._reference)
+        self._compare()
+        self._background = None
+
+    def _compare(self):
+        """Draw the difference between emulator and reference."""
         self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
         self._rescale(self._panels[1], self._residual)
-        self._background = None

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
+from specnb.plots.panels import WAVELENGTH, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -17,20 +18,8 @@ from specnb.plots.style import (
     styled,
     symbol,
 )
-from specnb.surveys.rvs.lines import CA_II_TRIPLET
 
-CA_II_HALF_WIDTH = 4.0  # Å on either side of a line centre that are shaded: its core and inner wings
-
-
-def _panels(count, height):
-    """Figure with a grid of panels, two or three a row; panels beyond `count` are hidden."""
-    columns = 2 if count in (1, 2, 4) else 3
-    rows = -(-count // columns)
-    figure = Figure(PAGE, height * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in panels[count:]:
-        axes.set_axis_off()
-    return figure, panels[:count]
+HALF_WIDTH = 4.0  # Å on either side of a strong line that are shaded: its core and inner wings
 
 
 def _check_rows(fit, truth):
@@ -62,17 +51,21 @@ def pulls(fit, truth, labels):
         If the tables differ in length or lack a column.
     """
     _check_rows(fit, truth)
-    figure, panels = _panels(len(labels), 1.9)
+    figure, panels = panel_grid(len(labels), 1.9)
     x = np.linspace(-5, 5, 201)
     for name, axes in zip(labels, panels):
         pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
         pull = pull[np.isfinite(pull)]
         bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
-        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))  # stars beyond ±5 stay counted
+        weights = np.full(
+            len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0]))
+        )  # stars beyond ±5 stay counted
         axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
         axes.plot(x, norm.pdf(x), color=BLACK)
         beyond = np.sum(np.abs(pull) > 5)
-        note = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" + (f"\n{beyond} beyond ±5" if beyond else "")
+        note = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" + (
+            f"\n{beyond} beyond ±5" if beyond else ""
+        )
         note = note.replace("-", "−")
         axes.text(0.04, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
         axes.set(xlabel=f"Pull of {symbol(name)}", xlim=(-5, 5), ylabel="Density")
@@ -103,19 +96,28 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
         If the tables differ in length or lack a column.
     """
     _check_rows(fit, truth)
-    figure, panels = _panels(len(labels), 2.15)
+    figure, panels = panel_grid(len(labels), 2.15)
     order = np.argsort(snr)  # the good ones on top
     for name, axes in zip(labels, panels):
         true, fitted = column(truth, name)[order], column(fit, name)[order]
         dots = axes.scatter(
-            true, fitted, c=np.asarray(snr)[order], s=5, cmap=SEQUENTIAL, norm="log", linewidths=0, rasterized=True
+            true,
+            fitted,
+            c=np.asarray(snr)[order],
+            s=5,
+            cmap=SEQUENTIAL,
+            norm="log",
+            linewidths=0,
+            rasterized=True,
         )
         axes.axline((np.nanmean(true), np.nanmean(true)), slope=1, color=BLACK, linewidth=0.6)
         axes.set(xlabel=f"True {axis_title(name)}", ylabel=f"Fitted {axis_title(name)}")
         difference = fitted - true
         scatter = 1.4826 * np.nanmedian(np.abs(difference - np.nanmedian(difference)))
         decimals = 0 if scatter > 5 else 3
-        note = f"median {np.nanmedian(difference):+.{decimals}f}\nscatter {scatter:.{decimals}f}".replace("-", "−")
+        note = f"median {np.nanmedian(difference):+.{decimals}f}\nscatter {scatter:.{decimals}f}".replace(
+            "-", "−"
+        )
         box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5}
         axes.text(0.04, 0.95, note, transform=axes.transAxes, va="top", fontsize=7, bbox=box)
     figure.colorbar(dots, ax=panels.tolist(), label=snr_name, aspect=40)
@@ -123,7 +125,7 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
 
 
 @styled
-def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=()):
+def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=(), survey=None):
     """Observed spectrum with its best fit, and the residual in standard errors below.
 
     Parameters
@@ -134,6 +136,8 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
         The star's name.
     masked_windows : sequence of (float, float)
         Wavelength intervals left out of the fit, Å.
+    survey : Survey, optional
+        Whose most important lines are shaded: those of the species that is first among `Survey.lines`.
 
     Returns
     -------
@@ -143,6 +147,7 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     for low, high in masked_windows:
         used &= (wavelength < low) | (wavelength > high)
     residual = np.where(mask, np.nan, (flux - model) / np.where(mask, 1.0, flux_error))
+    lines = () if survey is None else survey.lines
     figure = Figure(PAGE, 3.6)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     top.plot(wavelength, np.where(mask, np.nan, flux), color=BLACK, linewidth=1.3, label="observed")
@@ -150,13 +155,25 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     bottom.axhline(0, color=GREY, linewidth=0.5)
     bottom.plot(wavelength, residual, color=BLUE, linewidth=0.6)
     reach = np.nanmax(np.abs(residual[used]), initial=5.0)
-    bottom.set(xlabel="Vacuum wavelength (Å)", ylabel="Residual (σ)", ylim=(-1.05 * reach, 1.05 * reach))
+    bottom.set(xlabel=WAVELENGTH, ylabel="Residual (σ)", ylim=(-1.05 * reach, 1.05 * reach))
     for axes in (top, bottom):
-        for i, line in enumerate(CA_II_TRIPLET):
-            span = line - CA_II_HALF_WIDTH, line + CA_II_HALF_WIDTH
-            axes.axvspan(*span, color=SKY, alpha=0.2, linewidth=0, label="Ca II" if i == 0 else None)
+        for line in [line for line in lines if line.species == lines[0].species]:
+            span = line.wavelength - HALF_WIDTH, line.wavelength + HALF_WIDTH
+            axes.axvspan(
+                *span,
+                color=SKY,
+                alpha=0.2,
+                linewidth=0,
+                label=line.species if line is lines[0] else None,
+            )
         for i, window in enumerate(masked_windows):
-            axes.axvspan(*window, color=GREY, alpha=0.35, linewidth=0, label="left out of the fit" if i == 0 else None)
+            axes.axvspan(
+                *window,
+                color=GREY,
+                alpha=0.35,
+                linewidth=0,
+                label="left out of the fit" if i == 0 else None,
+            )
     top.set(ylabel="Flux / continuum", xlim=(wavelength[0], wavelength[-1]))
     rms = np.sqrt(np.mean(residual[used] ** 2)) if used.any() else np.nan
     bottom.set_title(f"rms {rms:.2f} σ over the {used.sum()} pixels fitted", loc="left", fontsize=7)

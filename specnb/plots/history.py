@@ -1,8 +1,25 @@
-"""How a training went: reconstruction, the discriminators against chance, and what fresh probes read from the latents."""
+"""How a training of an autoencoder or a translator went: losses and other numbers against epoch or iteration."""
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from specnb.plots.style import BLACK, GREY, PAGE, PALETTE, Figure, styled, symbol
+from specnb.plots.panels import panel_grid
+from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, PALETTE, Figure, styled, symbol
+
+# What a history may hold besides losses of its own name: title, and the value where domains cannot be told apart.
+CHANCE = {
+    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # a sum over both domains
+    "critics": ("Loss of the critics (nats)", np.log(2)),
+    "critics_right": ("Right verdicts of the critics", 0.5),
+    "latents": ("Distance² of mean latents", 0.0),
+    "auc": ("Two-sample AUC", 0.5),
+}
+CHI2 = {"reconstruction": "Reconstruction (χ²/pixel)", "cycle": "Cycle (χ²/pixel)"}
+
+
+def few_as_dots(points):
+    """Look of a curve: with a dot at each point where they are few."""
+    return {"marker": "o", "markersize": 2.5} if len(points) < 30 else {}
 
 
 @styled
@@ -31,17 +48,30 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
     left, middle, right = figure.subplots(1, 3)
     epoch = [row["epoch"] for row in history]
     end = max(epochs or 0, len(history), 1)
-    dot = {"marker": "o", "markersize": 2.5} if len(history) < 30 else {}
-    for name, text, color in (("train", "training stars", GREY), ("reconstruction", "validation stars", BLACK)):
+    dot = few_as_dots(history)
+    for name, text, color in (
+        ("train", "training stars", GREY),
+        ("reconstruction", "validation stars", BLACK),
+    ):
         left.plot(epoch, [np.sqrt(row[name]) for row in history], color=color, label=text, **dot)
     left.set_ylabel("Rms flux error of reconstruction")
     if history:
         left.legend()
 
     prefix = "discriminator_"
-    judges = [name.removeprefix(prefix) for name in (history[0] if history else ()) if name.startswith(prefix)]
+    judges = [
+        name.removeprefix(prefix)
+        for name in (history[0] if history else ())
+        if name.startswith(prefix)
+    ]
     for name, color in zip(judges, PALETTE):
-        middle.plot(epoch, [row[f"discriminator_{name}"] for row in history], color=color, label=symbol(name), **dot)
+        middle.plot(
+            epoch,
+            [row[f"discriminator_{name}"] for row in history],
+            color=color,
+            label=symbol(name),
+            **dot,
+        )
         if chance:
             middle.axhline(chance[name], color=color, linestyle="--", linewidth=0.7)
     middle.set_ylabel("Loss of discriminators (nats)")
@@ -49,12 +79,20 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
         middle.set_title("dashed: chance", loc="left", fontsize=7)
         middle.set_ylim(bottom=0)
     else:
-        middle.text(0.5, 0.5, "none: all λ are 0" if history else "", transform=middle.transAxes, ha="center")
+        middle.text(
+            0.5,
+            0.5,
+            "none: all λ are 0" if history else "",
+            transform=middle.transAxes,
+            ha="center",
+        )
 
     labels = list(next(iter(linear.values()), ())) if linear else []
     for name, color in zip(labels, PALETTE):
         values = [row[name] for row in linear.values()]
-        right.plot(list(linear), values, color=color, label=symbol(name), marker="o", markersize=2.5)
+        right.plot(
+            list(linear), values, color=color, label=symbol(name), marker="o", markersize=2.5
+        )
         if mlp:
             right.plot(end, mlp[name], "*", color=color, markersize=8, clip_on=False, zorder=3)
     if labels:
@@ -63,4 +101,62 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
     right.set(ylabel="R² of probes on test stars", ylim=(-0.15, 1.05))
     for axes in (left, middle, right):
         axes.set(xlabel="Epoch", xlim=(0, end))
+    return figure
+
+
+@styled
+def translation_history(history, iterations=None):
+    """Losses and other numbers of a training against the iteration.
+
+    Parameters
+    ----------
+    history : list of dict
+        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other numbers, such as
+        ``adversarial``, ``critics`` and metrics of validation spectra, which get a panel each. A row need not have all.
+    iterations : int, optional
+        Where the axes end, for a training that still runs.
+
+    Returns
+    -------
+    Figure
+    """
+    names = [
+        name for name in dict.fromkeys(key for row in history for key in row) if name != "iteration"
+    ]
+    groups = {kind: [name for name in names if name.split("_")[0] == kind] for kind in CHI2}
+    groups |= {name: [name] for name in names if name.split("_")[0] not in CHI2}
+    groups = {title: members for title, members in groups.items() if members} or {
+        "reconstruction": []
+    }
+    figure, panels = panel_grid(
+        len(groups), 1.9, header=0.1, columns=min(len(groups), 3), sharex=True
+    )
+    end = max([iterations or 1, *(row["iteration"] for row in history)])
+    for axes, (kind, members) in zip(panels, groups.items()):
+        for name in members:
+            known = [(row["iteration"], row[name]) for row in history if row.get(name) is not None]
+            domain = name.removeprefix(kind).strip("_")
+            axes.plot(
+                *zip(*known),
+                color=DOMAINS.get(domain, BLACK),
+                label=domain.replace("_", " "),
+                **few_as_dots(known),
+            )
+        if kind in CHI2:
+            axes.set(yscale="log", ylabel=CHI2[kind])
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            if any(name != kind for name in members):
+                axes.legend()
+        else:
+            title, chance = CHANCE.get(kind, (kind.replace("_", " ").capitalize(), None))
+            axes.set_ylabel(title)
+            if chance is not None:
+                axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
+                axes.legend()
+        axes.set_xlim(0, end)
+    for axes in panels[-3:]:  # the lowest of each column
+        axes.set_xlabel("Iteration")
+        axes.tick_params(labelbottom=True)
     return figure

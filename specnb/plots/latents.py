@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from specnb.plots.panels import name_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -20,10 +21,16 @@ from specnb.plots.style import (
     symbol,
 )
 
-PROBES = {"mlp_r2": ("MLP probe", -0.15, BLUE, "o"), "linear_r2": ("linear probe", 0.15, VERMILLION, "D")}
+PROBES = {
+    "mlp_r2": ("MLP probe", -0.15, BLUE, "o"),
+    "linear_r2": ("linear probe", 0.15, VERMILLION, "D"),
+}
 LIMITS = {"floor": GREEN, "ceiling": PURPLE}
 LEAST = -0.2  # R² below it is drawn there: a linear probe of saturated latents may reach −1000
-BARS = (0.10, 0.95)  # probe R² at most, for a disentangled label, and at least, for an entangled one
+BARS = (
+    0.10,
+    0.95,
+)  # probe R² at most, for a disentangled label, and at least, for an entangled one
 
 
 @styled
@@ -33,9 +40,9 @@ def tsne_panels(projections, labels, names):
     Parameters
     ----------
     projections : mapping of str to ndarray, shape (n, 2)
-        Title and map of each representation, as from `specnb.evaluate.probes.project`.
-    labels : Table, mapping or ndarray, shape (n, n_labels)
-        An array has its columns in the order of that one of `specnb.core.labels.LABEL_SETS` which has as many.
+        Title and map of each representation, as from `specnb.evaluate.projection.project`.
+    labels : Table or mapping of str to array_like
+        Of the stars, in the order of the maps.
     names : sequence of str
         Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a value are left out.
 
@@ -46,7 +53,7 @@ def tsne_panels(projections, labels, names):
     Raises
     ------
     ValueError
-        If a map has not one row a star, or there is no such label.
+        If a map does not have one row for each star, or there is no such label.
     """
     figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
     panels = figure.subplots(len(projections), len(names), squeeze=False)
@@ -60,12 +67,21 @@ def tsne_panels(projections, labels, names):
                 raise ValueError(f"the map of {title} has shape {points.shape}, but there are {len(values)} labels: "
                                  f"give ({len(values)}, 2)")  # fmt: skip
             dots = axes.scatter(
-                *points.T, c=values, s=size, cmap=SEQUENTIAL, vmin=low, vmax=high, linewidths=0, rasterized=True
+                *points.T,
+                c=values,
+                s=size,
+                cmap=SEQUENTIAL,
+                vmin=low,
+                vmax=high,
+                linewidths=0,
+                rasterized=True,
             )
             axes.set(xticks=[], yticks=[])  # t-SNE has no units
             axes.margins(0.04)
             axes.set_box_aspect(1)
-        bar = figure.colorbar(dots, ax=stack.tolist(), location="bottom", extend="both", aspect=16, pad=0.01)
+        bar = figure.colorbar(
+            dots, ax=stack.tolist(), location="bottom", extend="both", aspect=16, pad=0.01
+        )
         bar.set_label(axis_title(name))
         bar.locator = MaxNLocator(4)
     for title, axes in zip(projections, panels[:, 0]):
@@ -80,7 +96,7 @@ def probe_bars(table):
     Parameters
     ----------
     table : Table
-        A row a setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``, and optionally ``floor``
+        One row for each setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``, and optionally ``floor``
         and ``ceiling``, R² that no code can fall below or exceed, NaN where there is none. Settings and labels are
         shown in the order in which they first appear.
 
@@ -93,9 +109,15 @@ def probe_bars(table):
     ValueError
         If a column is missing or the table is empty.
     """
-    if missing := [name for name in ("setting", "label", "mlp_r2", "linear_r2") if name not in table.colnames]:
-        raise ValueError(f"the table has no column {', '.join(missing)}: it has {', '.join(table.colnames)}")
-    settings, labels = (list(dict.fromkeys(np.asarray(table[name]).astype(str))) for name in ("setting", "label"))
+    if missing := [
+        name for name in ("setting", "label", "mlp_r2", "linear_r2") if name not in table.colnames
+    ]:
+        raise ValueError(
+            f"the table has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
+        )
+    settings, labels = (
+        list(dict.fromkeys(np.asarray(table[name]).astype(str))) for name in ("setting", "label")
+    )
     if not settings:
         raise ValueError("the table has no rows: give the result of at least one probe")
     figure = Figure(PAGE, 0.85 + 0.3 * len(settings))
@@ -112,17 +134,21 @@ def probe_bars(table):
                     r2 = np.maximum(r2, LEAST)
                     axes.hlines(row + shift, r2.min(), r2.max(), color=color, linewidth=1.2)
                     marked = "<" if r2.max() == LEAST else marker  # far worse than a constant
-                    axes.plot(r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False)
-                    seen[title] = Line2D([], [], linestyle="", marker=marker, color=color, markersize=3.5)
+                    axes.plot(
+                        r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False
+                    )
+                    seen[title] = Line2D(
+                        [], [], linestyle="", marker=marker, color=color, markersize=3.5
+                    )
             for name, color in LIMITS.items():
                 r2 = column(some, name) if name in table.colnames else np.array([np.nan])
                 if np.isfinite(r2).any():
-                    seen[name] = axes.vlines(np.nanmean(r2), row - 0.4, row + 0.4, color=color, linewidth=1.2)
+                    seen[name] = axes.vlines(
+                        np.nanmean(r2), row - 0.4, row + 0.4, color=color, linewidth=1.2
+                    )
             axes.axhline(row + 0.5, color=GREY, linewidth=0.3)
-        axes.set(
-            xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1), yticks=range(len(settings)), yticklabels=settings
-        )
-        axes.tick_params(axis="y", length=0)
+        axes.set(xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1))
+        name_ticks(axes.yaxis, settings)
     panels[0].set_xlim(LEAST, 1.05)
     panels[0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
     seen[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line

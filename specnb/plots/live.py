@@ -9,7 +9,9 @@ from specnb.plots.style import Figure
 def round_limit(reach: float) -> float:
     """The next round number, so that the limits of an axis seldom change."""
     power = 10.0 ** np.floor(np.log10(max(reach, 1e-6)))
-    return float(next(factor * power for factor in (1, 1.5, 2, 3, 5, 7, 10) if factor * power >= reach))
+    return float(
+        next(factor * power for factor in (1, 1.5, 2, 3, 5, 7, 10) if factor * power >= reach)
+    )
 
 
 class LiveFigure:
@@ -36,7 +38,9 @@ class LiveFigure:
     def pixels(self):
         """The picture as on screen: RGBA, shape (height, width, 4), uint8."""
         canvas = self._canvas
-        if self._background is None or canvas.get_renderer() is not self._renderer:  # savefig leaves its own renderer
+        if (
+            self._background is None or canvas.get_renderer() is not self._renderer
+        ):  # savefig leaves its own renderer
             canvas.draw()
             self._renderer = canvas.get_renderer()
             self._background = canvas.copy_from_bbox(self.figure.bbox)

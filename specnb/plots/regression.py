@@ -4,14 +4,13 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
+from specnb.plots.panels import name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
     GREY,
-    PAGE,
     PALETTE,
     Figure,
     axis_title,
@@ -29,9 +28,9 @@ def predicted_kiel(predictions, reference):
 
     Parameters
     ----------
-    predictions : mapping of str to Table or ndarray, shape (n, n_labels)
-        Predicted labels for each representation; the columns of an array are teff, logg, m_h, alpha_fe.
-    reference : Table or ndarray
+    predictions : mapping of str to Table or mapping
+        Predicted labels for each representation, by name.
+    reference : Table or mapping
         Labels of the same stars.
 
     Returns
@@ -63,7 +62,7 @@ def mae_bars(table, floor=None):
     Parameters
     ----------
     table : Table
-        From `specnb.disentangle.regress.compare`, with "spectra" among the representations.
+        From `specnb.disentangle.table1.compare`, with "spectra" among the representations.
     floor : mapping of str to float, optional
         For each label, the least error that is possible, as with a perfect prediction against a noisy catalogue.
 
@@ -79,38 +78,63 @@ def mae_bars(table, floor=None):
     names = [name for name in dict.fromkeys(table["representation"]) if name != "spectra"]
     spectra = {row["label"]: row for row in table[table["representation"] == "spectra"]}
     if not spectra or not names:
-        raise ValueError("the table must compare spectra with another representation: give results of both")
+        raise ValueError(
+            "the table must compare spectra with another representation: give results of both"
+        )
     figure = Figure(COLUMN, 3.0)
     axes = figure.subplots()
     axes.set_yscale("log")
     width = 0.8 / len(names)
     for group, (label, base) in enumerate(spectra.items()):
         low, high = base["mae_min"] / base["mae"], base["mae_max"] / base["mae"]
-        axes.fill_between([group - 0.45, group + 0.45], low, high, color=GREY, alpha=0.35, linewidth=0)
+        axes.fill_between(
+            [group - 0.45, group + 0.45], low, high, color=GREY, alpha=0.35, linewidth=0
+        )
         if label in (floor or {}):
-            axes.plot([group - 0.45, group + 0.45], [floor[label] / base["mae"]] * 2, color=BLACK, linestyle="--")
+            axes.plot(
+                [group - 0.45, group + 0.45],
+                [floor[label] / base["mae"]] * 2,
+                color=BLACK,
+                linestyle="--",
+            )
     for i, (name, color) in enumerate(zip(names, PALETTE)):
         rows = table[table["representation"] == name]
-        at = np.array([list(spectra).index(label) for label in rows["label"]]) + (i - (len(names) - 1) / 2) * width
+        at = (
+            np.array([list(spectra).index(label) for label in rows["label"]])
+            + (i - (len(names) - 1) / 2) * width
+        )
         base = np.array([spectra[label]["mae"] for label in rows["label"]])
         ours, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
         axes.bar(at, ours - 1, 0.9 * width, bottom=1, color=color)
-        axes.errorbar(at, ours, [ours - low, high - ours], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5)
+        axes.errorbar(
+            at,
+            ours,
+            [ours - low, high - ours],
+            fmt="none",
+            ecolor=BLACK,
+            elinewidth=0.8,
+            capsize=1.5,
+        )
         published = column(rows, "published_gain")
-        axes.plot(at, 1 - published / 100, "D", markersize=3.5, markerfacecolor="white", markeredgecolor=BLACK)
+        axes.plot(
+            at,
+            1 - published / 100,
+            "D",
+            markersize=3.5,
+            markerfacecolor="white",
+            markeredgecolor=BLACK,
+        )
     axes.axhline(1, color=BLACK, linewidth=0.6)
-    axes.yaxis.set_major_locator(FixedLocator(RATIOS))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(range(len(spectra)), [_spectra_error(row) for row in spectra.values()])
-    axes.tick_params(axis="x", length=0)
+    plain_ticks(axes.yaxis, RATIOS)
+    name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra.values()])
     axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
-    handles = [Patch(color=color, label=name) for name, color in zip(names, PALETTE)]
-    handles.append(Line2D([], [], color=BLACK, linestyle="", marker="D", markersize=3.5, markerfacecolor="white",
-                          label="published"))  # fmt: skip
-    handles.append(Patch(color=GREY, alpha=0.35, linewidth=0, label="spectra, seeds"))
-    if floor:
-        handles.append(Line2D([], [], color=BLACK, linestyle="--", label="limit"))
+    diamond = {"marker": "D", "markersize": 3.5, "markerfacecolor": "white", "linestyle": ""}
+    handles = [
+        *(Patch(color=color, label=name) for name, color in zip(names, PALETTE)),
+        Line2D([], [], color=BLACK, label="published", **diamond),
+        Patch(color=GREY, alpha=0.35, linewidth=0, label="spectra, seeds"),
+        *[Line2D([], [], color=BLACK, linestyle="--", label="limit")] * bool(floor),
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure
 
@@ -125,18 +149,19 @@ def _planes(predictions, reference, x, y):
     if not predictions:
         raise ValueError("there are no predictions: give those from one representation at least")
     tables = {"reference": reference, **predictions}
-    stars = {name: np.array([column(labels, x), column(labels, y)]) for name, labels in tables.items()}
+    stars = {
+        name: np.array([column(labels, x), column(labels, y)]) for name, labels in tables.items()
+    }
     count = stars["reference"].shape[1]
     for name, points in stars.items():
         if points.shape[1] != count:
-            raise ValueError(f"{points.shape[1]} stars predicted from {name}, {count} in the reference: give the same")
+            raise ValueError(
+                f"{points.shape[1]} stars predicted from {name}, {count} in the reference: give the same"
+            )
     low, high = np.nanmin(stars["reference"], axis=1), np.nanmax(stars["reference"], axis=1)
     low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
-    columns = 2 if len(stars) in (2, 4) else 3
-    rows = -(-len(stars) // columns)
-    figure = Figure(PAGE, 0.3 + 1.9 * rows)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    panels, cells = grid.ravel()[: len(stars)], []
+    figure, panels = panel_grid(len(stars), 1.9, header=0.3, sharex=True, sharey=True)
+    columns, everything, cells = panels[0].get_gridspec().ncols, list(figure.axes), []
     for axes, (name, points) in zip(panels, stars.items()):
         inside = np.all((points.T >= low) & (points.T <= high), axis=1)
         beyond = f" ({count - inside.sum()} beyond)" if not inside.all() else ""
@@ -149,12 +174,10 @@ def _planes(predictions, reference, x, y):
     for each in cells:
         each.set_norm(LogNorm(1, most))
     panels[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    for axes in grid[:, 0]:
+    for axes in panels[::columns]:
         axes.set_ylabel(axis_title(y))
     for axes in panels[-columns:]:  # the lowest of each column
         axes.set_xlabel(axis_title(x))
         axes.xaxis.set_tick_params(labelbottom=True)
-    for axes in grid.ravel()[len(stars) :]:
-        axes.set_axis_off()
-    figure.colorbar(cells[0], ax=grid, label="Stars per cell", aspect=30)
+    figure.colorbar(cells[0], ax=everything, label="Stars per cell", aspect=30)
     return figure, panels

@@ -1,12 +1,13 @@
 """One look for all figures: journal widths, legible fonts, the colour-blind-safe palette of Okabe & Ito (2008)."""
 
 from io import BytesIO
+from itertools import cycle
 
 import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
 
-from specnb.core.labels import LABEL_SETS
+from specnb.surveys import known_label
 
 COLUMN, PAGE = 3.5, 7.2  # widths of one and two columns in inches
 
@@ -14,7 +15,19 @@ BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE)
-DENSITY, SEQUENTIAL = "cividis_r", "viridis"  # both keep their order for colour-blind eyes and in grey
+GROUPS = (
+    GREEN,
+    BLUE,
+    PURPLE,
+    VERMILLION,
+    ORANGE,
+    SKY,
+)  # of a survey's groups of elements, in their order
+DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
+DENSITY, SEQUENTIAL = (
+    "cividis_r",
+    "viridis",
+)  # both keep their order for colour-blind eyes and in grey
 
 RC = {
     "font.size": 8,
@@ -65,44 +78,47 @@ class Figure(matplotlib.figure.Figure):
         return buffer.getvalue(), {"width": int(width), "height": int(height)}
 
 
-_LABELS = {label.name: label for labels in LABEL_SETS for label in labels}
-
-
 def axis_title(name: str, unit: str = "") -> str:
-    """Symbol and unit of a label for an axis; an unknown label is shown by its name."""
-    if name in _LABELS:
-        return _LABELS[name].axis
+    """Symbol and unit of a label for an axis; a name that no known survey has is shown as it is."""
+    if label := known_label(name):
+        return label.axis
     return f"{name} ({unit})" if unit else name
 
 
 def symbol(name: str) -> str:
-    """Symbol of a label without its unit."""
-    return _LABELS[name].symbol if name in _LABELS else name
+    """Symbol of a label without its unit; a name that no known survey has is shown as it is."""
+    label = known_label(name)
+    return label.symbol if label else name
 
 
-def column(labels, name: str) -> np.ndarray:
-    """One label of many stars as floats, masked entries as NaN.
+def group_colors(survey) -> dict[str, str]:
+    """A colour for each of a survey's groups of elements, by their order."""
+    return dict(zip(survey.element_groups, cycle(GROUPS)))
+
+
+def element_color(survey, element: str) -> str:
+    """The colour of an element's group; black for what belongs to no group."""
+    return group_colors(survey).get(survey.group_of(element), BLACK)
+
+
+def column(table, name: str) -> np.ndarray:
+    """One column of a table as floats, with NaN in place of masked entries.
 
     Parameters
     ----------
-    labels : Table, mapping or ndarray, shape (n, n_labels)
-        An array has its columns in the order of that one of `LABEL_SETS` which has as many.
+    table : Table or mapping of str to array_like
+        An array of labels becomes a table by `specnb.surveys.survey.Survey.table`.
     name : str
 
     Raises
     ------
     ValueError
-        If there is no such label.
+        If there is no such column.
     """
-    if isinstance(labels, np.ndarray) and labels.dtype.names is None:
-        order = next((known for known in LABEL_SETS if len(known) == labels.shape[1]), LABEL_SETS[0])
-        labels = {label.name: values for label, values in zip(order, labels.T)}
-    try:
-        values = labels[name]
-    except KeyError:
-        names = getattr(labels, "colnames", None) or list(labels)
-        raise ValueError(f"the table has no column {name!r}: it has {', '.join(names)}") from None
-    return np.ma.filled(np.ma.asarray(values).astype(float), np.nan)
+    names = getattr(table, "colnames", None) or list(table)
+    if name not in names:
+        raise ValueError(f"the table has no column {name!r}: it has {', '.join(names)}")
+    return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
 
 
 def kiel_axes(axes):

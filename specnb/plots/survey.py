@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from specnb.plots.panels import WAVELENGTH, panel_grid
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
     GREY,
-    PAGE,
     PALETTE,
     SEQUENTIAL,
     VERMILLION,
@@ -25,7 +25,8 @@ def kiel(labels, color="m_h"):
 
     Parameters
     ----------
-    labels : Table, mapping or ndarray, shape (n, n_labels)
+    labels : Table or mapping of str to array_like
+        With ``teff``, ``logg`` and the label that colours the cells.
     color : str or None
         Label whose mean colours each cell; ``None`` colours by the number of stars.
 
@@ -33,9 +34,7 @@ def kiel(labels, color="m_h"):
     -------
     Figure
     """
-    figure = Figure(COLUMN, 2.9)
-    axes = figure.subplots()
-    _cells(figure, axes, labels, "teff", "logg", color)
+    figure, axes = _cells(labels, "teff", "logg", color, 2.9)
     kiel_axes(axes)
     return figure
 
@@ -53,15 +52,14 @@ def abundance_plane(labels, color=None):
     -------
     Figure
     """
-    figure = Figure(COLUMN, 2.7)
+    return _cells(labels, "m_h", "alpha_fe", color, 2.7)[0]
+
+
+def _cells(labels, x, y, color, height):
+    """A figure of one panel with hexagonal cells and their colour bar: 64,000 dots would hide one another."""
+    figure = Figure(COLUMN, height)
     axes = figure.subplots()
-    _cells(figure, axes, labels, "m_h", "alpha_fe", color)
-    axes.set(xlabel=axis_title("m_h"), ylabel=axis_title("alpha_fe"))
-    return figure
-
-
-def _cells(figure, axes, labels, x, y, color):
-    """Hexagonal cells and their colour bar: dots of 64,000 stars would hide one another."""
+    axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
     x, y = column(labels, x), column(labels, y)
     size = 60 if len(x) > 5000 else 30
     common = {"gridsize": size, "linewidths": 0.1, "mincnt": 1, "rasterized": True}
@@ -71,8 +69,11 @@ def _cells(figure, axes, labels, x, y, color):
     else:
         c = column(labels, color)
         low, high = np.nanpercentile(c, [2, 98])
-        cells = axes.hexbin(x, y, C=c, reduce_C_function=np.nanmean, cmap=SEQUENTIAL, vmin=low, vmax=high, **common)
+        cells = axes.hexbin(
+            x, y, C=c, reduce_C_function=np.nanmean, cmap=SEQUENTIAL, vmin=low, vmax=high, **common
+        )
         figure.colorbar(cells, ax=axes, label=f"Mean {axis_title(color)}", extend="both")
+    return figure, axes
 
 
 @styled
@@ -81,11 +82,12 @@ def label_histograms(labels, names, by=None, units=None):
 
     Parameters
     ----------
-    labels : Table, mapping or ndarray, shape (n, n_labels)
+    labels : Table or mapping of str to array_like
     names : sequence of str
-        Labels to show, two or three panels a row.
+        Columns to show, one panel each.
     by : str, optional
-        Column whose values, as the Galactic component, get a histogram each.
+        Column by whose values the stars are divided into groups, such as the Galactic component. Each group
+        has a histogram of its own.
     units : mapping, optional
         Units of columns that are not labels, as ``{"g_mag": "mag"}``.
 
@@ -93,22 +95,32 @@ def label_histograms(labels, names, by=None, units=None):
     -------
     Figure
     """
-    columns = 2 if len(names) in (2, 4) else 3
-    rows = -(-len(names) // columns)
-    figure = Figure(PAGE, 0.3 + 1.8 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, panels = panel_grid(len(names), 1.8, header=0.3)
     groups = [] if by is None else np.unique(np.asarray(labels[by]).astype(str))
     for name, axes in zip(names, panels):
         values = column(labels, name)
         bins = np.histogram_bin_edges(values[np.isfinite(values)], 40)
-        axes.hist(values, bins, histtype="step", color=BLACK, linewidth=0.7, label=f"all ({len(values):,})")
+        axes.hist(
+            values,
+            bins,
+            histtype="step",
+            color=BLACK,
+            linewidth=0.7,
+            label=f"all ({len(values):,})",
+        )
         for group, color in zip(groups, PALETTE):
             member = np.asarray(labels[by]).astype(str) == group
-            axes.hist(values[member], bins, histtype="step", color=color, label=f"{group} ({member.sum():,})")
+            axes.hist(
+                values[member],
+                bins,
+                histtype="step",
+                color=color,
+                label=f"{group} ({member.sum():,})",
+            )
         axes.set(xlabel=axis_title(name, (units or {}).get(name, "")), yscale="log", ylabel="Stars")
-    for axes in panels[len(names) :]:
-        axes.set_axis_off()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups))
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=1 + len(groups)
+    )
     return figure
 
 
@@ -121,26 +133,37 @@ def spectra_by_snr(spectra, truth, snr):
     spectra : Spectra
         Two to five stars.
     truth : Spectra or None
-        The same without noise.
+        The same stars without noise.
     snr : sequence of float
-        Signal-to-noise per pixel, for the titles.
+        Signal-to-noise ratio per pixel, for the titles.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(PAGE, 0.5 + 1.25 * len(spectra))
-    panels = figure.subplots(len(spectra), 1, sharex=True, squeeze=False).ravel()
+    figure, panels = panel_grid(len(spectra), 1.25, header=0.5, columns=1, sharex=True)
     for k, axes in enumerate(panels):
         good = ~spectra.mask[k]
         axes.plot(
-            spectra.wavelength, np.where(good, spectra.flux[k], np.nan), color=GREY, linewidth=0.6, label="observed"
+            spectra.wavelength,
+            np.where(good, spectra.flux[k], np.nan),
+            color=GREY,
+            linewidth=0.6,
+            label="observed",
         )
         if truth is not None:
-            axes.plot(truth.wavelength, truth.flux[k], color=VERMILLION, linewidth=0.7, label="without noise")
+            axes.plot(
+                truth.wavelength,
+                truth.flux[k],
+                color=VERMILLION,
+                linewidth=0.7,
+                label="without noise",
+            )
         axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
-        axes.set(ylabel="Flux", ylim=(0, max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999))))
-    panels[-1].set(xlabel="Vacuum wavelength (Å)", xlim=spectra.wavelength[[0, -1]])
+        axes.set(
+            ylabel="Flux", ylim=(0, max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999)))
+        )
+    panels[-1].set(xlabel=WAVELENGTH, xlim=spectra.wavelength[[0, -1]])
     if truth is not None:
         panels[0].legend(loc="lower left", ncols=2)
     return figure

@@ -3,9 +3,10 @@
 import textwrap
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from specnb.plots.style import BLUE, COLUMN, GREY, PAGE, Figure, axis_title, styled
+from specnb.plots.panels import panel_grid, plain_ticks
+from specnb.plots.style import BLUE, COLUMN, GREY, axis_title, column, styled
 
 MANY_DECADES = 10.0  # ratio of the values of x from which on their axis is logarithmic
 FEW_VALUES = 6  # of x, which all get a tick
@@ -13,12 +14,12 @@ FEW_VALUES = 6  # of x, which all get a tick
 
 @styled
 def results_against(table, x: str, y):
-    """Results against a parameter, one panel a result: each run as a point, a line through the medians.
+    """Results against a parameter, one panel for each result: runs as points, and a line through their medians.
 
     Parameters
     ----------
     table : Table
-        One row a run, such as from `specnb.reproduce.sweep.collect`. A parameter may be text; results may be masked.
+        One row for each run, such as from `specnb.reproduce.sweep.collect`. A parameter may be text; results may be masked.
     x : str
         Column of the parameter.
     y : sequence of str
@@ -38,20 +39,23 @@ def results_against(table, x: str, y):
         if name not in table.colnames:
             have = ", ".join(table.meta.get("results", table.colnames))
             raise ValueError(f"the runs have no numeric result {name!r}: they have {have}")
-    columns = 1 if len(y) == 1 else 2 if len(y) in (2, 4) else 3
-    rows = -(-len(y) // columns)
-    figure = Figure(COLUMN if columns == 1 else PAGE, 2.6 if columns == 1 else 0.5 + 1.8 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in panels[len(y) :]:
-        axes.set_axis_off()
+    alone = {"row_height": 2.6, "columns": 1, "width": COLUMN}
+    figure, panels = panel_grid(
+        len(y), **alone if len(y) == 1 else {"row_height": 1.8, "header": 0.5}
+    )
     values, position = np.unique(np.asarray(table[x]), return_inverse=True)
     numeric = values.dtype.kind in "if"
     places = values if numeric else np.arange(len(values))
     for name, axes in zip(y, panels):
-        result = np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
-        medians = [_median(result[position == i]) for i in range(len(values))]
-        points = axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, ls="none")[0]
-        line = axes.plot(places, medians, color=BLUE, marker="_", ms=8, ls="-" if numeric else "")[0]
+        result = column(table, name)
+        medians = [np.median(some[np.isfinite(some)]) if np.isfinite(some).any() else np.nan
+                   for some in (result[position == i] for i in range(len(values)))]  # fmt: skip
+        points = axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, ls="none")[
+            0
+        ]
+        line = axes.plot(places, medians, color=BLUE, marker="_", ms=8, ls="-" if numeric else "")[
+            0
+        ]
         axes.set_ylabel(_wrapped(axis_title(name, str(table[name].unit or ""))))
         _scale(axes, values if numeric else None)
         if not numeric:
@@ -71,11 +75,6 @@ def _wrapped(title):
     return "\n".join(line.replace("_ ", "_") for line in lines)
 
 
-def _median(values):
-    values = values[np.isfinite(values)]
-    return np.median(values) if values.size else np.nan
-
-
 def _scale(axes, values):
     """A logarithmic x axis where the values span much, linear around zero where they are not all positive."""
     sizes = np.abs(values[values != 0]) if values is not None else np.array([])
@@ -86,6 +85,5 @@ def _scale(axes, values):
     else:
         axes.set_xscale("symlog", linthresh=sizes.min())
     if len(values) <= FEW_VALUES:
-        axes.xaxis.set_major_locator(FixedLocator(values))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+        plain_ticks(axes.xaxis, values)
     axes.xaxis.set_minor_locator(NullLocator())

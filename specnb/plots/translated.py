@@ -1,14 +1,10 @@
 """What a translator makes of spectra: of one under sliders, of one whose truth is known, and of means over stars."""
 
-import warnings
-
 import numpy as np
 
-from specnb.emulator.model import OutsideHullWarning
-from specnb.plots.explorer import SpectrumFigure, start_labels
-from specnb.plots.style import BLACK, GREY, PAGE, VERMILLION, Figure, styled
-from specnb.plots.translation import DOMAINS
-from specnb.core.wavelength import detectors
+from specnb.plots.explorer import SpectrumFigure
+from specnb.plots.panels import WAVELENGTH, detector_panels, with_gaps
+from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, VERMILLION, Figure, styled
 
 WIDTH = 30.0  # Å, of windows: some ten to twenty resolved lines
 
@@ -44,18 +40,21 @@ class TranslatedFigure(SpectrumFigure):
     def __init__(self, emulator, translator, labels=None, split=None):
         if not np.array_equal(emulator.wavelength, translator.wavelength):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
-                             f"{len(translator.wavelength)}: give those of one band")  # fmt: skip
+                             f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
         self.translator, self.split = translator, None
-        super().__init__(emulator, labels, ratios=(2.2, 1, 1) if translator.config.split else (2.2, 1))
+        super().__init__(
+            emulator, labels, ratios=(2.2, 1, 1) if translator.config.split else (2.2, 1)
+        )
         top, middle, *bottom = self._panels
         self._synthetic = self._curve(top, DOMAINS["synthetic"], "synthetic")
         self._translated = self._curve(top, DOMAINS["translated"], "translated")
-        self._differences = [self._curve(axes, color) for axes, color in zip((middle, *bottom), (BLACK, VERMILLION))]
+        self._differences = [
+            self._curve(axes, color) for axes, color in zip((middle, *bottom), (BLACK, VERMILLION))
+        ]
         middle.set_ylabel("Translated −\nsynthetic")
         for axes in bottom:
             axes.set_ylabel("This − typical\n$z_\\mathrm{split}$")
-        handles = [self._synthetic, self._translated]
-        top.legend(handles=handles, loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7)
+        self._name_curves(self._synthetic, self._translated)
         self.set_split(split)
         self.update(window=emulator.wavelength[[0, -1]])
 
@@ -70,9 +69,14 @@ class TranslatedFigure(SpectrumFigure):
         if split is not None:
             if not self.translator.config.split:
                 raise ValueError("this translator was trained without z_split")
-            split, shape = np.asarray(split, dtype=np.float32), tuple(self.translator.mean_split.shape)
+            split, shape = (
+                np.asarray(split, dtype=np.float32),
+                tuple(self.translator.mean_split.shape),
+            )
             if split.shape != shape:
-                raise ValueError(f"z_split of shape {split.shape}: this translator's has shape {shape}")
+                raise ValueError(
+                    f"z_split of shape {split.shape}: this translator's has shape {shape}"
+                )
         self.split = split
 
     def update(self, labels=None, window=None):
@@ -90,24 +94,21 @@ class TranslatedFigure(SpectrumFigure):
         ValueError
             If a label does not exist.
         """
-        self.labels = start_labels(self.emulator, self.labels | dict(labels or {}))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideHullWarning)  # the figure says so itself
-            flux = self.emulator(np.array([list(self.labels.values())]))
+        flux = self._emulate(labels, self.emulator)
         typical = self.translator.translate(flux)[0].astype(float)
-        own = typical if self.split is None else self.translator.translate(flux, self.split[None])[0].astype(float)
+        own = (
+            typical
+            if self.split is None
+            else self.translator.translate(flux, self.split[None])[0].astype(float)
+        )
         self.synthetic, self.translated = flux[0].astype(float), own
         self._synthetic.set_ydata(self._with_gaps(self.synthetic))
         self._translated.set_ydata(self._with_gaps(own))
         for line, difference in zip(self._differences, (own - self.synthetic, own - typical)):
             line.set_ydata(self._with_gaps(difference))
         self._write_labels()
-        window = self._window if window is None else tuple(window)
-        if window != self._window:
-            self._window = window
-            self._panels[0].set_xlim(window)
+        if self._show_window(window):
             self._name_lines()
-            self._background = None
         for axes, line in zip(self._panels[1:], self._differences):
             self._rescale(axes, line)
 
@@ -132,7 +133,9 @@ def widest_gaps(wavelength, difference, n: int = 3, width: float = WIDTH):
     wavelength, left = np.asarray(wavelength, dtype=float), np.nan_to_num(np.abs(difference))
     windows = []
     while len(windows) < n and left.any():
-        centre = np.clip(wavelength[np.argmax(left)], wavelength[0] + width / 2, wavelength[-1] - width / 2)
+        centre = np.clip(
+            wavelength[np.argmax(left)], wavelength[0] + width / 2, wavelength[-1] - width / 2
+        )
         windows.append((float(centre - width / 2), float(centre + width / 2)))
         left = np.where(np.abs(wavelength - centre) < width, 0.0, left)
     return sorted(windows)
@@ -158,7 +161,9 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
     Figure
     """
     figure = Figure(PAGE, 3.6)
-    panels = figure.subplots(2, len(windows), squeeze=False, sharex="col", sharey="row", height_ratios=[1.6, 1])
+    panels = figure.subplots(
+        2, len(windows), squeeze=False, sharex="col", sharey="row", height_ratios=[1.6, 1]
+    )
     known = spectra[reference]
     names, seen = [reference, *(name for name in spectra if name != reference)], set()
     for name in names:
@@ -167,13 +172,14 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
         seen.add(color)
         for (top, below), window in zip(panels.T, windows):
             inside = (wavelength >= window[0]) & (wavelength <= window[1])
-            gaps = [part.start for part in detectors(wavelength)[1:]]
             x, flux, difference = (
-                np.insert(np.where(inside, y, np.nan), gaps, np.nan)
+                with_gaps(wavelength, np.where(inside, y, np.nan))
                 for y in (wavelength, spectra[name], spectra[name] - known)
             )
             width = 1.6 if name == reference else 0.9  # what agrees with it lies within its line
-            top.plot(x, flux, **style, linewidth=width, label=name, alpha=0.5 if name == reference else 1)
+            top.plot(
+                x, flux, **style, linewidth=width, label=name, alpha=0.5 if name == reference else 1
+            )
             if name != reference:
                 below.plot(x, difference, **style)
             top.set_xlim(window)
@@ -181,14 +187,16 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
         below.axhline(0, color=GREY, linewidth=0.5, zorder=1)
     panels[0, 0].set_ylabel("Flux / continuum")
     panels[1, 0].set_ylabel(f"Difference\nto {reference}")
-    figure.supxlabel("Vacuum wavelength (Å)", fontsize=8)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names))
+    figure.supxlabel(WAVELENGTH, fontsize=8)
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(names)
+    )
     return figure
 
 
 @styled
 def mean_differences(wavelength, differences):
-    """Mean over the stars of what is wrong with spectra, a row for each detector.
+    """Mean over the stars of what is wrong with their spectra, one panel for each detector.
 
     Parameters
     ----------
@@ -201,19 +209,16 @@ def mean_differences(wavelength, differences):
     -------
     Figure
     """
-    parts = detectors(wavelength)
-    figure = Figure(PAGE, 1.2 + 1.3 * len(parts))
-    panels = figure.subplots(len(parts), 1, squeeze=False, sharey=True)[:, 0]
-    for name, values in differences.items():
-        mean = np.nanmean(values, axis=0)
-        for axes, part in zip(panels, parts):
+    means = {name: np.nanmean(values, axis=0) for name, values in differences.items()}
+    figure, pairs = detector_panels(wavelength, 1.2, 1.3, sharey=True)
+    for part, axes in pairs:
+        for name, mean in means.items():
             axes.plot(wavelength[part], mean[part], color=_color(name), linewidth=0.8, label=name)
-    for axes, part in zip(panels, parts):
         axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
-        axes.set_xlim(wavelength[part][[0, -1]])
-    panels[len(parts) // 2].set_ylabel("Mean of spectrum − truth")
-    panels[-1].set_xlabel("Vacuum wavelength (Å)")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(differences))
+    pairs[len(pairs) // 2][1].set_ylabel("Mean of spectrum − truth")
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(differences)
+    )
     return figure
 
 

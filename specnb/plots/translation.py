@@ -1,19 +1,21 @@
-"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), the biases of labels, and a training."""
+"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), and the biases of labels."""
 
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
+from specnb.core.wavelength import detectors
+from specnb.fitting.residuals import REACH, by_pixel, distribution, histogram
+from specnb.plots.panels import WAVELENGTH, name_ticks, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
     COLUMN,
-    GREEN,
+    DOMAINS,
     GREY,
-    ORANGE,
     PAGE,
     PALETTE,
     SKY,
@@ -22,22 +24,10 @@ from specnb.plots.style import (
     styled,
     symbol,
 )
-from specnb.fitting.residuals import REACH, by_pixel, distribution, histogram
-from specnb.core.wavelength import detectors
 
-DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
 UNITS = {"median_error": "median error of the fits", "scatter": "scatter of fitted − true"}
-# What a history may hold besides losses of its own name: title, and the value where domains cannot be told apart.
-CHANCE = {
-    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # a sum over both domains
-    "critics": ("Loss of the critics (nats)", np.log(2)),
-    "critics_right": ("Right verdicts of the critics", 0.5),
-    "latents": ("Distance² of mean latents", 0.0),
-    "auc": ("Two-sample AUC", 0.5),
-}
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 LINEAR = 3.0  # to here axes of residuals and biases are linear, beyond logarithmic
-CHI2 = {"reconstruction": "Reconstruction (χ²/pixel)", "cycle": "Cycle (χ²/pixel)"}
 
 
 @styled
@@ -47,7 +37,7 @@ def mixing_maps(panels, auc=None):
     Parameters
     ----------
     panels : mapping of str to mapping of str to ndarray, shape (n, 2)
-        By title two sets by name, as from `specnb.evaluate.two_sample.project`: "synthetic", "translated", "observed" have
+        By title two sets by name, as from `specnb.evaluate.projection.project_two`: "synthetic", "translated", "observed" have
         their own colours.
     auc : mapping of str to (float, float), optional
         By title the AUC and its scatter, as from `specnb.evaluate.two_sample.best_auc`.
@@ -65,22 +55,33 @@ def mixing_maps(panels, auc=None):
     names = list(dict.fromkeys(name for sets in panels.values() for name in sets))
     spare = iter(color for color in PALETTE[::-1] if color not in DOMAINS.values())
     colors = {name: DOMAINS.get(name) or next(spare, BLACK) for name in names}
-    for axes, (title, sets) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+    for axes, (title, sets) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
+    ):
         maps = {name: np.asarray(points, dtype=float) for name, points in sets.items()}
         for name, points in maps.items():
             if points.ndim != 2 or points.shape[1] != 2:
-                raise ValueError(f"the map of {name} ({title}) has shape {points.shape}: give (n, 2)")
+                raise ValueError(
+                    f"the map of {name} ({title}) has shape {points.shape}: give (n, 2)"
+                )
         points = np.concatenate(list(maps.values()))
         color = np.repeat([colors[name] for name in maps], [len(each) for each in maps.values()])
-        order = np.random.default_rng(0).permutation(len(points))  # or one set would lie on the other
+        order = np.random.default_rng(0).permutation(
+            len(points)
+        )  # or one set would lie on the other
         size = np.clip(6000 / max(len(points), 1), 1, 10)
-        axes.scatter(*points[order].T, c=color[order], s=size, linewidths=0, alpha=0.8, rasterized=True)
+        axes.scatter(
+            *points[order].T, c=color[order], s=size, linewidths=0, alpha=0.8, rasterized=True
+        )
         axes.set(xticks=[], yticks=[])  # t-SNE has no units
         axes.margins(0.04)
         axes.set_box_aspect(1)
         number = "" if auc is None else "\nAUC {:.2f} ± {:.2f}".format(*auc[title])
         axes.set_title(title + number)
-    dots = [Line2D([], [], linestyle="", marker="o", markersize=4, color=color) for color in colors.values()]
+    dots = [
+        Line2D([], [], linestyle="", marker="o", markersize=4, color=color)
+        for color in colors.values()
+    ]
     figure.legend(dots, colors, loc="outside lower center", ncols=len(colors))
     return figure
 
@@ -94,7 +95,7 @@ def residual_bands(wavelength, fits):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å. Between detectors the axis is broken.
     fits : mapping of str to ndarray, shape (n, n_pix)
-        By name `specnb.fitting.residuals.z_scores` of the same stars: a row of panels each.
+        By name `specnb.fitting.residuals.z_scores` of the same stars. Each fit has a row of panels.
 
     Returns
     -------
@@ -110,13 +111,19 @@ def residual_bands(wavelength, fits):
     summary = {row["fit"]: row for row in distribution(fits)}
     common = np.all([np.isfinite(z).any(axis=1) for z in fits.values()], axis=0)
     pixels = {name: by_pixel(wavelength, np.asarray(z)[common]) for name, z in fits.items()}
-    edges = np.concatenate([each["mean"] + sign * each["std"] for each in pixels.values() for sign in (-1, 1)])
+    edges = np.concatenate(
+        [each["mean"] + sign * each["std"] for each in pixels.values() for sign in (-1, 1)]
+    )
     reach = max(2.0, 1.1 * np.nanmax(np.abs(edges)))
     parts = detectors(wavelength)
     widths = [np.ptp(wavelength[part]) for part in parts]
     figure = Figure(PAGE, 0.7 + 1.75 * len(fits))
     rows = figure.subplots(
-        len(fits), len(parts) + 1, squeeze=False, sharex="col", width_ratios=[*widths, 0.3 * sum(widths)]
+        len(fits),
+        len(parts) + 1,
+        squeeze=False,
+        sharex="col",
+        width_ratios=[*widths, 0.3 * sum(widths)],
     )
     for (name, table), (*panels, side) in zip(pixels.items(), rows):
         for axes, part in zip(panels, parts):
@@ -128,31 +135,40 @@ def residual_bands(wavelength, fits):
             axes.axhline(0, color=GREY, linewidth=0.5)
             axes.set_yscale("symlog", linthresh=LINEAR, linscale=1.3)
             axes.set(xlim=x[[0, -1]], ylim=(-reach, reach))
-            ticks, room = MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]), 0.08 * np.ptp(x)
-            axes.set_xticks(ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)])  # clear of the next detector's
-            _plain_ticks(axes.yaxis, reach)
+            ticks, room = (
+                MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]),
+                0.08 * np.ptp(x),
+            )
+            axes.set_xticks(
+                ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)]
+            )  # clear of the next detector's
+            _both_ticks(axes.yaxis, reach)
         _open_gaps(panels)
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
         _bell(side, histogram(np.asarray(fits[name])[common]), summary[name])
-    rows[-1, len(parts) // 2].set_xlabel("Vacuum wavelength (Å)")
+    rows[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     rows[-1, -1].set_xlabel("Residual (σ)")
     names = (f"mean over {common.sum():,} stars", "mean ± scatter", "perfect model: ±1 and N(0, 1)")
     figure.legend((line, band, unit), names, loc="outside upper right", ncols=3)
     return figure
 
 
-def _plain_ticks(axis, reach):
+def _both_ticks(axis, reach):
     """Ticks of an axis that is linear to ±3 and logarithmic beyond, as plain numbers."""
     ticks = [tick for tick in (1, 2, 3, 10, 100, 1000, 10_000) if tick < reach]
-    axis.set_ticks([*(-tick for tick in ticks[::-1]), 0, *ticks])
-    axis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
-    axis.set_ticks([], minor=True)
+    plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
 
 
 def _open_gaps(panels):
     """Leave out the spines between panels of one broken axis, and mark the breaks."""
-    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "linestyle": "", "color": BLACK, "clip_on": False}
+    mark = {
+        "marker": [(-0.5, -1), (0.5, 1)],
+        "markersize": 5,
+        "linestyle": "",
+        "color": BLACK,
+        "clip_on": False,
+    }
     for first, second in pairwise(panels):
         second.tick_params(labelleft=False)
         for axes, side, at in ((first, "right", 1), (second, "left", 0)):
@@ -164,10 +180,14 @@ def _open_gaps(panels):
 
 def _bell(axes, table, row):
     """Histogram of all residuals of a fit over the unit normal distribution."""
-    axes.stairs(table["density"], [*table["low"], table["high"][-1]], fill=True, color=SKY, alpha=0.7)
+    axes.stairs(
+        table["density"], [*table["low"], table["high"][-1]], fill=True, color=SKY, alpha=0.7
+    )
     x = np.linspace(-REACH, REACH, 201)
     axes.plot(x, norm.pdf(x), **PERFECT)
-    note = f"mean {row['mean']:+.2f}\nσ {row['std']:.2f}\n{100 * row['beyond']:.2g}% beyond ±5".replace("-", "−")
+    note = f"mean {row['mean']:+.2f}\nσ {row['std']:.2f}\n{100 * row['beyond']:.2g}% beyond ±5".replace(
+        "-", "−"
+    )
     axes.text(0.07, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
     axes.set(
         xlim=(-REACH, REACH),
@@ -184,7 +204,7 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     Parameters
     ----------
     table : Table
-        Of `specnb.fitting.residuals.label_errors`.
+        Of `specnb.fitting.label_errors.label_errors`.
     fits : (str, str)
         Names of two fits in it, before and after.
     unit : "median_error" or "scatter"
@@ -210,81 +230,33 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     one = np.asarray(before[unit], dtype=float)
     bias = [np.asarray(each["median"], dtype=float) / one for each in (before, after)]
     # of a median, for normal errors
-    error = [1.2533 * np.asarray(each["scatter"]) / np.sqrt(each["stars"]) / one for each in (before, after)]
+    error = [
+        1.2533 * np.asarray(each["scatter"]) / np.sqrt(each["stars"]) / one
+        for each in (before, after)
+    ]
     place = np.arange(len(labels))
     figure = Figure(COLUMN, 1.1 + 0.17 * len(labels))
     axes = figure.subplots()
     axes.axvline(0, color=BLACK, linewidth=0.6)
     axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
     axes.hlines(place, *bias, color=GREY, linewidth=0.8)
-    for name, x, width, color, marker, shift in zip(fits, bias, error, (VERMILLION, BLUE), "DO", (-0.1, 0.1)):
+    for name, x, width, color, marker, shift in zip(
+        fits, bias, error, (VERMILLION, BLUE), "DO", (-0.1, 0.1)
+    ):
         axes.errorbar(x, place + shift, xerr=width, fmt=marker.lower(), color=color, markersize=3.5, elinewidth=0.8,
                       label=name, zorder=3)  # fmt: skip
     reach = max(np.nanmax(np.abs(bias)) * 1.3, 2.0)
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.3)
-    axes.set(xlim=(-reach, reach), ylim=(len(labels) - 0.4, -0.6), xlabel=f"Median bias / {UNITS[unit]}")
-    axes.set_yticks(place, [symbol(name) for name in labels])
-    _plain_ticks(axes.xaxis, reach)
-    axes.tick_params(axis="y", which="both", length=0)
+    axes.set(
+        xlim=(-reach, reach), ylim=(len(labels) - 0.4, -0.6), xlabel=f"Median bias / {UNITS[unit]}"
+    )
+    name_ticks(axes.yaxis, [symbol(name) for name in labels])
+    _both_ticks(axes.xaxis, reach)
     limits = axes.twinx()
     limits.set_ylim(axes.get_ylim())
-    limits.set_yticks(place, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
-    limits.tick_params(axis="y", length=0)
+    name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
     limits.set_title("at limit", loc="right", fontsize=7)
     falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
     axes.set_title(f"nearer to 0 in {falls} of {len(labels)} labels", loc="left", fontsize=7)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    return figure
-
-
-@styled
-def translation_history(history, iterations=None):
-    """Losses and other numbers of a training against the iteration.
-
-    Parameters
-    ----------
-    history : list of dict
-        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other numbers, such as
-        ``adversarial``, ``critics`` and metrics of validation spectra, which get a panel each. A row need not have all.
-    iterations : int, optional
-        Where the axes end, for a training that still runs.
-
-    Returns
-    -------
-    Figure
-    """
-    names = [name for name in dict.fromkeys(key for row in history for key in row) if name != "iteration"]
-    groups = {kind: [name for name in names if name.split("_")[0] == kind] for kind in CHI2}
-    groups |= {name: [name] for name in names if name.split("_")[0] not in CHI2}
-    groups = {title: members for title, members in groups.items() if members} or {"reconstruction": []}
-    columns = min(len(groups), 3)
-    rows = -(-len(groups) // columns)
-    figure = Figure(PAGE, 0.1 + 1.9 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
-    end = max([iterations or 1, *(row["iteration"] for row in history)])
-    for axes, (kind, members) in zip(panels, groups.items()):
-        for name in members:
-            known = [(row["iteration"], row[name]) for row in history if row.get(name) is not None]
-            domain = name.removeprefix(kind).strip("_")
-            dot = {"marker": "o", "markersize": 2.5} if len(known) < 30 else {}
-            axes.plot(*zip(*known), color=DOMAINS.get(domain, BLACK), label=domain.replace("_", " "), **dot)
-        if kind in CHI2:
-            axes.set(yscale="log", ylabel=CHI2[kind])
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
-            if any(name != kind for name in members):
-                axes.legend()
-        else:
-            title, chance = CHANCE.get(kind, (kind.replace("_", " ").capitalize(), None))
-            axes.set_ylabel(title)
-            if chance is not None:
-                axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
-                axes.legend()
-        axes.set_xlim(0, end)
-    for axes in panels[len(groups) :]:
-        axes.set_axis_off()
-    for axes in panels[max(len(groups) - columns, 0) : len(groups)]:
-        axes.set_xlabel("Iteration")
-        axes.tick_params(labelbottom=True)
     return figure

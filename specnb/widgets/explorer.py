@@ -1,26 +1,22 @@
 """Sliders for the labels over the emulator's spectrum."""
 
-import time
-
 import ipywidgets
 import numpy as np
 from astropy.table import Column, Table
 
-from specnb.simulator.features import GROUPS
-from specnb.plots.explorer import ExplorerFigure, in_h_band, start_labels
+from specnb.plots.explorer import ExplorerFigure, start_labels
+from specnb.widgets.panel import Panel, button
 from specnb.widgets.picture import (
-    H_BAND_WINDOWS,
-    WINDOWS,
     check_pixels,
     check_range,
     encode_png,
     label_slider,
-    picture,
     slider_grid,
+    windows,
 )
 
 
-class LabelExplorer(ipywidgets.VBox):
+class LabelExplorer(Panel):
     """Sliders for the labels of an emulator over a figure; what else it has is up to the explorers made from it.
 
     Parameters
@@ -28,48 +24,49 @@ class LabelExplorer(ipywidgets.VBox):
     view : SpectrumFigure
         Of the emulator, at the first labels.
     choices : sequence of Widget
-        Beside the window: `_draw` is called when their ``value`` changes.
+        Controls that stand beside the choice of the window. The picture is drawn anew when their ``value`` changes.
     """
 
     def __init__(self, view, choices):
+        super().__init__()
         self.view, self.emulator = view, view.emulator
-        self._start = self.labels
-        self._quiet = False
-        emulator = self.emulator
+        self._start, survey = self.labels, self.emulator.survey
         self.sliders = {
-            name: label_slider(name, *about, self._start[name])
-            for name, *about in zip(emulator.labels, emulator.units, emulator.low, emulator.high)
+            label.name: label_slider(label, label.low, label.high, self._start[label.name])
+            for label in survey.labels
         }
         self._check_range(self._start)
-        self._windows = H_BAND_WINDOWS if in_h_band(emulator) else WINDOWS
+        self._windows = windows(survey)
         self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        self._reset_button = ipywidgets.Button(description="reset", tooltip="Back to the first labels")
-        self._export_button = ipywidgets.Button(
-            description="export", tooltip="Write labels and spectrum to an ECSV file"
-        )
-        self.readout = ipywidgets.HTML()
-        self.image = picture()
-        for slider in self.sliders.values():
-            slider.observe(self._moved, "value")
-        for dropdown in (self.window, *choices):
-            dropdown.observe(self._chosen, "value")
-        self._reset_button.on_click(lambda _: self.reset())
-        self._export_button.on_click(lambda _: self._say(f"wrote {self.export()}"))
-        choices = ipywidgets.HBox([*choices, self.window])
-        below = ipywidgets.HBox([self._reset_button, self._export_button, self.readout])
-        super().__init__([self._arranged(), choices, below, self.image])
-        self._draw(self._start)
+        self._watch(self._moved, *self.sliders.values())
+        self._watch(self._chosen, self.window, *choices)
+        below = ipywidgets.HBox([
+            button("reset", "Back to the first labels", self.reset),
+            self._export_button("Write labels and spectrum to an ECSV file"),
+            self.readout,
+        ])  # fmt: skip
+        self.children = [
+            self._arranged(survey.groups),
+            ipywidgets.HBox([*choices, self.window]),
+            below,
+            self.image,
+        ]
+        self._draw()
 
-    def _arranged(self):
-        """All sliders in one grid, or in the H band, where they are many, a tab for each group."""
-        if not in_h_band(self.emulator):
+    def _arranged(self, groups):
+        """All sliders in one grid, or, where the survey has groups of labels, a tab for each group."""
+        if not groups:
             return slider_grid(self.sliders.values())
-        grids = [slider_grid(self.sliders[name] for name in group) for group in GROUPS.values()]
-        return ipywidgets.Tab(grids, titles=list(GROUPS))
+        grids = [slider_grid(self.sliders[name] for name in group) for group in groups.values()]
+        return ipywidgets.Tab(grids, titles=list(groups))
 
     @property
     def labels(self):
         return dict(self.view.labels)
+
+    @property
+    def outside(self):
+        return "" if self.view.inside else "training hull"
 
     def set(self, **labels):
         """Move sliders to values by name, as ``set(teff=5000, m_h=-0.5)``, and redraw once.
@@ -79,12 +76,9 @@ class LabelExplorer(ipywidgets.VBox):
         ValueError
             If a name is not a label of the emulator or a value is beyond its slider.
         """
-        new = start_labels(self.emulator, self.labels | labels)
+        new = start_labels(self.emulator.survey, self.labels | labels)
         self._check_range(new)
-        self._quiet = True
-        for name, value in new.items():
-            self.sliders[name].value = value
-        self._quiet = False
+        self._move(self.sliders, new)
         self._draw(new)
 
     def _check_range(self, labels):
@@ -97,34 +91,32 @@ class LabelExplorer(ipywidgets.VBox):
 
     def spectrum(self) -> Table:
         """What is shown: wavelength, columns of `_columns`, the labels as metadata."""
-        wavelength = Column(self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum")
-        return Table([wavelength, *self._columns()], meta={"labels": self.labels, "inside_hull": self.view.inside})
+        wavelength = Column(
+            self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum"
+        )
+        return Table(
+            [wavelength, *self._columns()],
+            meta={"labels": self.labels, "inside_hull": self.view.inside},
+        )
 
-    def export(self, path=None):
-        """Write `spectrum` to an ECSV file, by default named after the labels, and return its name."""
-        path = path or "spectrum_" + "_".join(f"{value:g}" for value in self.labels.values()) + ".ecsv"
-        self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
-        return path
+    def _file_name(self):
+        return "spectrum_" + "_".join(f"{value:g}" for value in self.labels.values()) + ".ecsv"
 
     def _moved(self, _):
-        if not self._quiet:
-            # the browser counts steps in binary: 50 of 0.05 above -2.5 are 4e-16
-            self._draw({name: round(slider.value, 6) + 0.0 for name, slider in self.sliders.items()})
+        # The browser counts steps in binary: 50 of 0.05 above -2.5 are 4e-16.
+        self._draw({name: round(slider.value, 6) + 0.0 for name, slider in self.sliders.items()})
 
     def _chosen(self, _):
-        if not self._quiet:
-            self._draw(self.labels)
+        self._draw()
 
-    def _draw(self, labels):
-        start = time.perf_counter()
-        wavelength = self.emulator.wavelength
-        self._update(labels, self._windows[self.window.value] or (wavelength[0], wavelength[-1]))
+    def _update(self, labels, window):
+        """Let the figure show labels and a window."""
+        self.view.update(labels, window=window)
+
+    def _redraw(self, labels=None):
+        self._update(labels, self._windows[self.window.value])
         self.image.value = encode_png(self.view.pixels())
-        self._say(f"redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
-
-    def _say(self, text):
-        warning = "" if self.view.inside else "<b style='color: #D55E00'>outside the training hull: extrapolated</b> · "
-        self.readout.value = f"<span>{warning}{text}</span>"
+        return ""
 
 
 class EmulatorExplorer(LabelExplorer):
@@ -141,7 +133,7 @@ class EmulatorExplorer(LabelExplorer):
 
     def __init__(self, emulator, labels=None, reference_spectra=None):
         self._references = reference_spectra
-        view = ExplorerFigure(emulator, labels, gradient=emulator.labels[0])
+        view = ExplorerFigure(emulator, labels)
         self._start_flux = view.flux
         stars = [] if reference_spectra is None else [str(name) for name in reference_spectra.ids]
         self.gradient = ipywidgets.Dropdown(options=emulator.labels, description="gradient")
@@ -154,21 +146,28 @@ class EmulatorExplorer(LabelExplorer):
 
     def _columns(self):
         """Flux and its derivative by the label of the gradient."""
-        gradient, unit = self.view.gradient, self.emulator.units[self.emulator.labels.index(self.view.gradient)]
+        label = self.emulator.survey.label(self.view.gradient)
         return [
             Column(self.view.flux, "flux", description="continuum-normalised"),
-            Column(self.view.derivative, f"dflux_d{gradient}", unit=f"1 / ({unit})"),
+            Column(
+                self.view.derivative,
+                f"dflux_d{label.name}",
+                unit=f"1 / ({label.unit})" if label.unit else None,
+            ),
         ]
 
     def _chosen(self, change):
         if change["owner"] is self.reference:
-            i = self.reference.value
-            if i < 0:
-                self.view.set_reference(self._start_flux, "start")
-            else:
-                star = self._references
-                self.view.set_reference(np.where(star.mask[i], np.nan, star.flux[i]), self.reference.label)
+            self.view.set_reference(*self._reference(self.reference.value))
         super()._chosen(change)
+
+    def _reference(self, i):
+        """Flux and name of a reference star; -1 is the spectrum at the first labels."""
+        if i < 0:
+            return self._start_flux, "start"
+        return np.where(
+            self._references.mask[i], np.nan, self._references.flux[i]
+        ), self.reference.label
 
     def _update(self, labels, window):
         self.view.update(labels, self.gradient.value, window)
@@ -181,7 +180,7 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
     ----------
     emulator : Emulator
     labels : mapping or sequence, optional
-        First labels; by default near the Sun.
+        First labels; by default those of the survey's first star.
     reference_spectra : Spectra, optional
         Stars on the emulator's pixels to compare with.
 
@@ -197,5 +196,10 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
         If labels are unknown or the reference spectra are on other pixels.
     """
     if reference_spectra is not None:
-        check_pixels(reference_spectra.flux.shape[1], len(emulator.wavelength), "reference spectra", "emulator")
+        check_pixels(
+            reference_spectra.flux.shape[1],
+            len(emulator.wavelength),
+            "reference spectra",
+            "emulator",
+        )
     return EmulatorExplorer(emulator, labels, reference_spectra)

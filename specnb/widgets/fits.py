@@ -3,22 +3,24 @@
 import ipywidgets
 import numpy as np
 
+from specnb.core.labels import STEPS
 from specnb.plots.fits import star_fit
-from specnb.widgets.picture import STEPS, check_pixels, figure_png, picture, row_of
+from specnb.widgets.panel import WARNING, Panel
+from specnb.widgets.picture import check_pixels, figure_png, row_of
 
 
-class FitBrowser(ipywidgets.VBox):
+class FitBrowser(Panel):
     """A list of stars with the fit of the chosen one; made by `browse_fits`."""
 
-    def __init__(self, spectra, models, table, masked_windows=()):
-        self.spectra, self.models, self.table, self.masked_windows = spectra, models, table, masked_windows
+    def __init__(self, spectra, models, table, masked_windows=(), survey=None):
+        super().__init__()
+        self.spectra, self.models, self.table = spectra, models, table
+        self._marked = {"masked_windows": masked_windows, "survey": survey}
         self.choice = ipywidgets.Dropdown(
             options=[(str(name), i) for i, name in enumerate(spectra.ids)], description="star"
         )
-        self.readout = ipywidgets.HTML()
-        self.image = picture()
-        self.choice.observe(lambda _: self._draw(), "value")
-        super().__init__([self.choice, self.readout, self.image])
+        self._watch(lambda _: self._draw(), self.choice)
+        self.children = [self.choice, self.readout, self.image]
         self._draw()
 
     def show(self, star):
@@ -28,8 +30,8 @@ class FitBrowser(ipywidgets.VBox):
     def figure(self):
         """The picture of the chosen star as a Figure."""
         i, s = self.choice.value, self.spectra
-        name = str(s.ids[i])
-        return star_fit(s.wavelength, s.flux[i], s.flux_error[i], s.mask[i], self.models[i], name, self.masked_windows)
+        panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
+        return star_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
     def _draw(self):
         self.image.value = figure_png(self.figure())
@@ -42,18 +44,18 @@ class FitBrowser(ipywidgets.VBox):
         cells = []
         for name in names:
             unit = row.table[name].unit
-            digits = STEPS.get(str(unit), (0, 2))[1]
+            digits = STEPS[str(unit)].decimals if str(unit) in STEPS else 2
             cells.append(
                 f"{name} {row[name]:.{digits}f} ± {row[f'{name}_error']:.{digits}f} {'' if unit is None else unit}"
             )
         if "chi2_reduced" in row.colnames:
             cells.append(f"χ²/ν {row['chi2_reduced']:.2f}")
         if "flags" in row.colnames and str(row["flags"]):
-            cells.append(f"<b style='color: #D55E00'>{row['flags']}</b>")
+            cells.append(WARNING.format(row["flags"]))
         return " · ".join(cells)
 
 
-def browse_fits(spectra, models, table, masked_windows=()) -> FitBrowser:
+def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBrowser:
     """A list of stars with the observed spectrum, the best fit and the residual of the chosen one.
 
     Parameters
@@ -66,6 +68,8 @@ def browse_fits(spectra, models, table, masked_windows=()) -> FitBrowser:
         Fitted labels of each, as from `specnb.fitting.fit.fit_labels`.
     masked_windows : sequence of (float, float)
         Wavelength intervals left out of the fit, Å.
+    survey : Survey, optional
+        Whose most important lines are shaded, see `specnb.plots.fits.star_fit`.
 
     Returns
     -------
@@ -82,4 +86,4 @@ def browse_fits(spectra, models, table, masked_windows=()) -> FitBrowser:
             f"{len(spectra)} spectra, {len(models)} models and {len(table)} rows of fits: give the same stars"
         )
     check_pixels(spectra.flux.shape[1], np.shape(models)[1], "spectra", "models")
-    return FitBrowser(spectra, models, table, masked_windows)
+    return FitBrowser(spectra, models, table, masked_windows, survey)

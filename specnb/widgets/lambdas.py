@@ -1,7 +1,5 @@
 """Move λ without waiting: sliders over a model that takes λ as an input (loss-conditional training)."""
 
-import time
-
 import ipywidgets
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -12,7 +10,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from specnb.plots.conditional import ConditionalFigure
-from specnb.widgets.picture import check_moves, encode_png, picture, slider_grid
+from specnb.widgets.panel import Panel, button
+from specnb.widgets.picture import check_moves, encode_png, slider_grid
 from specnb.widgets.training import linear_r2
 
 STARS = 2000  # most stars shown: they are encoded anew at each move
@@ -28,14 +27,16 @@ def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007), its penalty chosen
     for each label by generalised cross-validation. It agrees with an MLP on as many stars to a few hundredths.
     """
-    kernel = RBFSampler(gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0)
+    kernel = RBFSampler(
+        gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0
+    )
     features = FeatureUnion([("latents", "passthrough"), ("kernel", kernel)])
     ridge = RidgeCV(len(z_train) * PENALTIES, alpha_per_target=True)
     fit = make_pipeline(StandardScaler(), features, StandardScaler(), ridge).fit(z_train, y_train)
     return r2_score(y_test, fit.predict(z_test), multioutput="raw_values")
 
 
-class LambdaSlider(ipywidgets.VBox):
+class LambdaSlider(Panel):
     """A slider for each λ over the latents of a λ-conditional model; made by `slide_lambdas`.
 
     Half of the stars fit the probes and the projection, the other half is shown and scores the probes.
@@ -52,6 +53,7 @@ class LambdaSlider(ipywidgets.VBox):
     """
 
     def __init__(self, model, spectra, projection, colour):
+        super().__init__()
         self.model = model
         rows = np.random.default_rng(0).permutation(len(spectra))[:STARS]
         self.spectra = spectra[rows]
@@ -61,7 +63,6 @@ class LambdaSlider(ipywidgets.VBox):
         self._z_start = model.encode(self.spectra)
         self._start_error = self._error(self._z_start, {})
         self._start_probe = self._probe(self._z_start, nonlinear_r2)
-        self._quiet = False
         span = model.config.lambda_range
         self.sliders = {
             name: ipywidgets.FloatSlider(
@@ -71,18 +72,14 @@ class LambdaSlider(ipywidgets.VBox):
             for name in model.labels
         }  # fmt: skip
         self.colour = ipywidgets.Dropdown(options=model.labels, value=colour, description="colour")
-        self.projection = ipywidgets.Dropdown(options=list(AXES), value=projection, description="projection")
-        reset = ipywidgets.Button(description="reset", tooltip="All λ to 0")
-        self.readout = ipywidgets.HTML()
-        self.image = picture()
+        self.projection = ipywidgets.Dropdown(
+            options=list(AXES), value=projection, description="projection"
+        )
         self.view = ConditionalFigure(model.labels)
-        for slider in self.sliders.values():
-            slider.observe(self._moved, "value")
-        for dropdown in (self.colour, self.projection):
-            dropdown.observe(self._moved, "value")
-        reset.on_click(lambda _: self.reset())
+        self._watch(lambda _: self._draw(), *self.sliders.values(), self.colour, self.projection)
+        reset = button("reset", "All λ to 0", self.reset)
         below = ipywidgets.HBox([self.colour, self.projection, reset, self.readout])
-        super().__init__([slider_grid(self.sliders.values()), below, self.image])
+        self.children = [slider_grid(self.sliders.values()), below, self.image]
         self._draw()
 
     @property
@@ -99,10 +96,7 @@ class LambdaSlider(ipywidgets.VBox):
             If a name is not a label of the model or a value is beyond the λ it was trained for.
         """
         check_moves(lambdas, self.sliders)
-        self._quiet = True
-        for name, value in lambdas.items():
-            self.sliders[name].value = value
-        self._quiet = False
+        self._move(self.sliders, lambdas)
         self._draw()
 
     def reset(self):
@@ -112,10 +106,6 @@ class LambdaSlider(ipywidgets.VBox):
     def figure(self):
         """The picture as a Figure, which follows the sliders."""
         return self.view.figure
-
-    def _moved(self, _):
-        if not self._quiet:
-            self._draw()
 
     def _project(self, z):
         """The shown half of the stars in two dimensions, from latents of all, shape (n - half, 2)."""
@@ -137,12 +127,13 @@ class LambdaSlider(ipywidgets.VBox):
         flux = self.model.decode(z[self._half :], self._values[self._half :], lambdas)
         return float(np.sqrt(np.mean((flux - self._shown.flux)[~self._shown.mask] ** 2)))
 
-    def _draw(self):
-        start = time.perf_counter()
+    def _redraw(self):
         lambdas = self.lambdas
         z = self.model.encode(self.spectra, lambdas)
         linear, nonlinear = self._probe(z, linear_r2), self._probe(z, nonlinear_r2)
-        self.linear, self.nonlinear = (dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear))
+        self.linear, self.nonlinear = (
+            dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear)
+        )
         self.error = self._error(z, lambdas)
         self.points = _turned(self._project(z), self._project(self._z_start))
         colour = self.colour.value
@@ -154,8 +145,7 @@ class LambdaSlider(ipywidgets.VBox):
         )  # fmt: skip
         self.image.value = encode_png(self.view.pixels())
         shown = " · ".join(f"{name} {value:.2f}" for name, value in self.nonlinear.items())
-        took = 1e3 * (time.perf_counter() - start)
-        self.readout.value = f"R² of the nonlinear probe {shown} · redrawn in {took:.0f} ms"
+        return f"R² of the nonlinear probe {shown} · "
 
 
 def _turned(points, reference):
@@ -164,7 +154,9 @@ def _turned(points, reference):
     return points @ (left @ right)
 
 
-def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = None) -> LambdaSlider:
+def slide_lambdas(
+    model, spectra, projection: str = "pca", colour: str | None = None
+) -> LambdaSlider:
     """A slider for each λ over the latents, the probes and the reconstruction of a model that takes λ as an input.
 
     Parameters
@@ -191,14 +183,20 @@ def slide_lambdas(model, spectra, projection: str = "pca", colour: str | None = 
         If the model was trained at fixed λ, the projection or the colour does not exist, or there are too few stars.
     """
     if not model.config.lambda_range:
-        raise ValueError("this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range")
+        raise ValueError(
+            "this model was trained at fixed λ, so there is nothing to slide: train one with lambda_range"
+        )
     if model.config.latent < 2:
-        raise ValueError("this model has one latent: give one with at least 2, to have a plane to project on")
+        raise ValueError(
+            "this model has one latent: give one with at least 2, to have a plane to project on"
+        )
     if projection not in AXES:
         raise ValueError(f"projection is {projection!r}: choose {' or '.join(AXES)}")
     colour = colour or model.labels[0]
     if colour not in model.labels:
         raise ValueError(f"{colour}: no label of the model, which has {', '.join(model.labels)}")
     if len(spectra) < 4 * model.config.latent:
-        raise ValueError(f"{len(spectra)} stars: give at least {4 * model.config.latent}, half of which fit the probes")
+        raise ValueError(
+            f"{len(spectra)} stars: give at least {4 * model.config.latent}, half of which fit the probes"
+        )
     return LambdaSlider(model, spectra, projection, colour)

@@ -1,61 +1,92 @@
 """Missing lines under sliders: of which element, where, and in which star."""
 
-import time
 import warnings
 
 import ipywidgets
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from specnb.core.wavelength import detectors
 from specnb.emulator.model import OutsideHullWarning
-from specnb.simulator.features import find
-from specnb.plots.missing import WINDOW, missing_lines_figure
-from specnb.plots.style import SCREEN_DPI
 from specnb.missing.derivatives import falls
-from specnb.missing.scores import NAMES, missing_lines
-from specnb.core.wavelength import APOGEE_PIXELS, detectors
-from specnb.widgets.picture import check_moves, check_pixels, encode_png, label_slider, picture, slider_grid, snapped
+from specnb.missing.scores import missing_lines
+from specnb.plots.missing import missing_lines_figure
+from specnb.plots.style import SCREEN_DPI
+from specnb.simulator.features import find
+from specnb.widgets.panel import Panel
+from specnb.widgets.picture import (
+    check_moves,
+    check_pixels,
+    encode_png,
+    label_slider,
+    slider_grid,
+    snapped,
+)
 
-STAR = ("teff", "logg", "fe_h")  # labels with a slider; the others are those of the experiment's star
-HALF = np.diff(WINDOW) / 2 * (1, -1)  # Å, from the ends of a window to its middle
-DETECTORS = [APOGEE_PIXELS[part] for part in detectors(APOGEE_PIXELS)]
+WIDTH = 75.0  # Å, of the window by default
 
 
-class MissingExplorer(ipywidgets.VBox):
+class MissingExplorer(Panel):
     """Figure 4 for an element, a window and a star; made by `explore_missing`.
 
     Attributes
     ----------
     element : Dropdown
-        An element that lacks nothing in the window moves it to its strongest missing feature, if it has any.
+        Choosing an element that lacks nothing in the window moves the window to the element's strongest missing
+        feature, if it has any.
     sliders : dict of FloatSlider
         By name: "wavelength", the middle of the window in Å, and labels of the star.
     figure : Figure, for print
     """
 
-    def __init__(self, experiment, model):
-        self.experiment, self.model = experiment, model
-        self._quiet, self._shown = False, (None, None)
-        full = experiment.full
-        low, high = np.round(APOGEE_PIXELS[[0, -1]] + HALF)
-        about = dict(zip(full.labels, zip(full.units, full.low, full.high, experiment.star[0])))
-        self.element = ipywidgets.Dropdown(options=NAMES, value="Si", description="element")
-        window = ipywidgets.FloatSlider(np.mean(WINDOW), min=low, max=high, step=0.5, description="window (Å)")
-        window.layout.width, window.readout_format = "40em", ".1f"
-        self.sliders = {"wavelength": window} | {name: label_slider(name, *about[name]) for name in STAR}
-        self.readout, self.image = ipywidgets.HTML(), picture()
-        for control in (self.element, *self.sliders.values()):
-            control.observe(self._moved, "value")
-        super().__init__(
-            [slider_grid(self.sliders.values()), ipywidgets.HBox([self.element, self.readout]), self.image]
+    def __init__(self, experiment, model, names, window, title):
+        super().__init__()
+        self.experiment, self.model, self.survey, self._title = (
+            experiment,
+            model,
+            experiment.truth.survey,
+            title,
         )
+        self._first = dict(zip(self.survey.names, experiment.star[0].tolist()))
+        self._shown, elements = (None, None), experiment.truth.names
+        strongest = elements[int(np.argmax(experiment.truth.falls.max(axis=1)))]
+        self.element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
+        window = (
+            self._strongest() + np.array([-0.5, 0.5]) * WIDTH
+            if window is None
+            else np.array(window)
+        )
+        self._half = np.diff(window) / 2 * (1, -1)  # Å, from the ends of a window to its middle
+        low, high = np.round(self.survey.pixels[[0, -1]] + self._half)
+        middle = ipywidgets.FloatSlider(
+            np.mean(window), min=low, max=high, step=0.5, description="window (Å)"
+        )
+        middle.layout.width, middle.readout_format = "40em", ".1f"
+        labels = [self.survey.label(name) for name in names]
+        sliders = {
+            label.name: label_slider(label, label.low, label.high, self._first[label.name])
+            for label in labels
+        }
+        self.sliders = {"wavelength": middle} | sliders
+        self._watch(self._moved, self.element, *self.sliders.values())
+        chosen = ipywidgets.HBox([self.element, self.readout])
+        self.children = [slider_grid(self.sliders.values()), chosen, self.image]
         self._draw()
 
     @property
     def labels(self):
         """All labels of the star shown."""
-        first = zip(self.experiment.full.labels, self.experiment.star[0].tolist())
-        return dict(first) | {name: round(self.sliders[name].value, 6) for name in STAR}
+        moved = {
+            name: round(slider.value, 6)
+            for name, slider in self.sliders.items()
+            if name != "wavelength"
+        }
+        return self._first | moved
+
+    @property
+    def outside(self):
+        inside = np.all(self.experiment.full.in_hull(np.array([list(self.labels.values())])))
+        return "" if inside else "training hull"
 
     def set(self, element=None, **values):
         """Choose an element and move sliders by name, as in ``set("Fe", teff=4500, wavelength=15970)``; redraw once.
@@ -65,40 +96,56 @@ class MissingExplorer(ipywidgets.VBox):
         ValueError
             If there is no such element or slider, or a value is beyond its slider.
         """
-        if element not in (None, *NAMES):
-            raise ValueError(f"{element}: no element of the H band, which has {', '.join(NAMES)}")
+        if element not in (None, *self.element.options):
+            raise ValueError(
+                f"{element}: no element of the survey, which has {', '.join(self.element.options)}"
+            )
         check_moves(values, self.sliders)
-        self._quiet = True
-        if element is not None:
-            self.element.value = element
-            self._seek()
-        for name, value in values.items():
-            self.sliders[name].value = value
-        self._quiet = False
+        with self._quietly():
+            if element is not None:
+                self.element.value = element
+                self._seek()
+        self._move(self.sliders, values)
         self._draw()
 
     def lines(self):
         """What would be published of this star, see `specnb.missing.scores.missing_lines`."""
         flux, added = self._of_star()
-        return missing_lines(flux["synthetic"] - flux["translated"], added["translated"])
+        return missing_lines(
+            self.survey, flux["synthetic"] - flux["translated"], added["translated"]
+        )
 
     def _missing(self):
-        return find({self.element.value: self.experiment.truth.falls[NAMES.index(self.element.value)]})
+        """The element's missing features."""
+        truth, name = self.experiment.truth, self.element.value
+        return find({name: truth.falls[truth.names.index(name)]}, self.survey.pixels)
+
+    def _strongest(self):
+        """Wavelength of the element's strongest missing feature."""
+        table = self._missing()
+        return table["wavelength"][np.argmax(table["depth"])]
 
     def _seek(self):
         """Move the window to the element's strongest missing feature, unless it has one where the window is."""
         table, slider = self._missing(), self.sliders["wavelength"]
-        if len(table) and not (np.abs(table["wavelength"] - slider.value) < HALF[0]).any():
-            at = table["wavelength"][np.argmax(table["depth"])]
-            detector = next(part for part in DETECTORS if part[0] <= at <= part[-1])
-            slider.value = snapped(slider, float(np.clip(at, *(detector[[0, -1]] + HALF))))
+        if len(table) and not (np.abs(table["wavelength"] - slider.value) < self._half[0]).any():
+            at, parts = (
+                self._strongest(),
+                [self.survey.pixels[part] for part in detectors(self.survey.pixels)],
+            )
+            detector = next(part for part in parts if part[0] <= at <= part[-1])
+            slider.value = snapped(slider, float(np.clip(at, *(detector[[0, -1]] + self._half))))
 
     def _of_star(self):
         """Spectra and added falls of the star; kept until it changes, since derivatives take long."""
         labels, experiment = self.labels, self.experiment
         if labels != self._shown[0]:
             row = np.array([list(labels.values())])
-            models = {"synthetic": experiment.synthetic, "translated": self.model, "truth": experiment.full}
+            models = {
+                "synthetic": experiment.synthetic,
+                "translated": self.model,
+                "truth": experiment.full,
+            }
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", OutsideHullWarning)  # the readout says so itself
                 flux = {name: model(row)[0] for name, model in models.items()}
@@ -108,26 +155,21 @@ class MissingExplorer(ipywidgets.VBox):
         return self._shown[1]
 
     def _moved(self, change):
-        if not self._quiet:
-            self.set(self.element.value if change["owner"] is self.element else None)
+        self.set(self.element.value if change["owner"] is self.element else None)
 
-    def _draw(self):
-        start, labels = time.perf_counter(), self.labels
-        title = f"$T_\\mathrm{{eff}}$ {labels['teff']:.0f} K, log g {labels['logg']:.2f}, [Fe/H] {labels['fe_h']:.2f}"
-        window = self.sliders["wavelength"].value - HALF
-        name, shown = self.element.value, self._of_star()
-        self.figure = missing_lines_figure(self.experiment.truth, *shown, [name], window, title.replace("-", "−"))
+    def _redraw(self):
+        window, name = self.sliders["wavelength"].value - self._half, self.element.value
+        title = self._title.format(**self.labels).replace("-", "−")
+        self.figure = missing_lines_figure(
+            self.experiment.truth, *self._of_star(), [name], window, title
+        )
         self.figure.set_dpi(1.1 * SCREEN_DPI)
         FigureCanvasAgg(self.figure).draw()
         self.image.value = encode_png(np.asarray(self.figure.canvas.buffer_rgba()))
-        inside = np.all(self.experiment.full.in_hull(np.array([list(labels.values())])))
-        outside = "" if inside else "<b style='color: #D55E00'>outside the training hull: extrapolated</b> · "
-        nothing = "" if len(self._missing()) else f"of {name} nothing is hidden · "
-        took = f"redrawn in {1e3 * (time.perf_counter() - start):.0f} ms"
-        self.readout.value = f"<span>{outside}{nothing}{took}</span>"
+        return "" if len(self._missing()) else f"of {name} nothing is hidden · "
 
 
-def explore_missing(experiment, model) -> MissingExplorer:
+def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:
     """Choose an element, a window and a star, and see what a model adds to the synthetic spectrum, and what it should.
 
     Parameters
@@ -135,7 +177,14 @@ def explore_missing(experiment, model) -> MissingExplorer:
     experiment : specnb.missing.experiment.Experiment
         Coloured bands mark what its own star lacks, whichever star is shown.
     model : Emulator
-        Of the observed domain, such as `specnb.translate.translated_emulator` of ``experiment.synthetic``.
+        Of the observed domain, such as `specnb.translate.translation.translated_emulator` of ``experiment.synthetic``.
+    labels : sequence of str, optional
+        Labels of the star that have a slider; by default those that change the spectrum everywhere, see
+        `Survey.everywhere`. All other labels are those of the experiment's star.
+    window : (float, float), optional
+        First wavelength range, in Å; by default one about the strongest missing feature.
+    title : str
+        Title of the figure, in which labels in braces stand for their values, as in ``"{teff:.0f} K"``.
 
     Returns
     -------
@@ -147,7 +196,12 @@ def explore_missing(experiment, model) -> MissingExplorer:
     ValueError
         If model and experiment are on different pixels or have different labels.
     """
-    check_pixels(len(model.wavelength), len(experiment.full.wavelength), "model's spectra", "experiment's")
-    if model.labels != experiment.full.labels:
-        raise ValueError(f"the model takes {', '.join(model.labels)}: give one with the labels of the experiment")
-    return MissingExplorer(experiment, model)
+    survey = experiment.truth.survey
+    check_pixels(len(model.wavelength), len(survey.pixels), "model's spectra", "experiment's")
+    if model.labels != survey.names:
+        raise ValueError(
+            f"the model takes {', '.join(model.labels)}: give one with the labels of the experiment"
+        )
+    return MissingExplorer(
+        experiment, model, survey.everywhere if labels is None else labels, window, title
+    )

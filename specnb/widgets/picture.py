@@ -1,4 +1,4 @@
-"""What the widgets share: pictures as PNG bytes, and sliders in steps that one has a feel for.
+"""Pictures as PNG bytes, sliders for labels, and checks of what a widget is given.
 
 Pictures go into one reused `ipywidgets.Image`: redrawing into Output widgets (also what `interact` does) now and then
 stalls headless runs of a notebook.
@@ -10,33 +10,10 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
+from specnb.core.labels import Label
 from specnb.plots.style import SCREEN_DPI
 
-# Slider steps and decimals of the readout, by a label's unit.
-STEPS = {"K": (10.0, 0), "dex": (0.05, 2), "km / s": (0.1, 1), "": (0.5, 1)}
-WINDOWS = {
-    "whole range": None,
-    "Ca II 8500": (8490.0, 8511.0),
-    "Ca II 8544": (8530.0, 8559.0),
-    "Ca II 8665": (8650.0, 8679.0),
-    "Fe I, Ti I 8514–8522": (8508.0, 8526.0),
-    "Fe I 8611–8627": (8609.0, 8629.0),
-    "Fe I, Ti I 8675–8697": (8673.0, 8697.0),
-}
-H_BAND_WINDOWS = {
-    "whole range": None,
-    "blue detector": (15167.0, 15794.0),
-    "green detector": (15879.0, 16418.0),
-    "red detector": (16499.0, 16939.0),
-    "K I 15173": (15168.0, 15188.0),
-    "OH 15283": (15270.0, 15300.0),
-    "CO 3–0 head 15582": (15570.0, 15610.0),
-    "Mg I 15745–15770": (15735.0, 15780.0),
-    "Ca I 16141–16162": (16130.0, 16170.0),
-    "CO 6–3 head 16189": (16180.0, 16220.0),
-    "Na I 16378, 16393": (16370.0, 16400.0),
-    "Al I 16724–16768": (16715.0, 16775.0),
-}
+WHOLE = "whole range"
 
 
 def encode_png(pixels) -> bytes:
@@ -58,19 +35,28 @@ def picture() -> ipywidgets.Image:
     return ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
 
 
-def label_slider(name: str, unit: str, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
-    """A slider for a label in steps of its unit, from the first to the last step within the range."""
-    step, decimals = STEPS.get(unit, ((high - low) / 100, 3))
-    low, high = np.round([np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6)
+def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
+    """A slider for a label in steps that one has a feel for, from the first to the last step within a range."""
+    step, decimals = label.steps.slider, label.steps.decimals
+    low, high = np.round(
+        [np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6
+    )
     return ipywidgets.FloatSlider(
         value=value, min=low, max=high, step=step, readout_format=f".{decimals}f",
-        description=f"{name} ({unit.replace(' ', '')})", style={"description_width": "7.5em"},
+        description=f"{label.name} ({label.unit.replace(' ', '')})", style={"description_width": "7.5em"},
     )  # fmt: skip
+
+
+def windows(survey) -> dict[str, tuple[float, float]]:
+    """Wavelength ranges to choose from, in Å: that of all pixels, and those of the survey."""
+    return {WHOLE: tuple(survey.pixels[[0, -1]].tolist())} | dict(survey.windows)
 
 
 def slider_grid(sliders) -> ipywidgets.GridBox:
     """Sliders in two columns."""
-    return ipywidgets.GridBox(list(sliders), layout={"grid_template_columns": "repeat(2, max-content)"})
+    return ipywidgets.GridBox(
+        list(sliders), layout={"grid_template_columns": "repeat(2, max-content)"}
+    )
 
 
 def snapped(slider, value: float) -> float:
@@ -82,7 +68,9 @@ def snapped(slider, value: float) -> float:
 def check_range(name: str, value: float, slider):
     """Raise ValueError unless a value is within its slider."""
     if not slider.min <= value <= slider.max:
-        raise ValueError(f"{name} = {value:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}")
+        raise ValueError(
+            f"{name} = {value:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}"
+        )
 
 
 def check_moves(values, sliders):

@@ -1,6 +1,6 @@
 """Train an autoencoder live: a slider for each λ, a button, and the losses and probes as they come."""
 
-import time
+from contextlib import suppress
 from dataclasses import replace
 
 import ipywidgets
@@ -8,28 +8,30 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from specnb.core.labels import label_array
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
-from specnb.evaluate.probes import probe
-from specnb.core.labels import label_array
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import train
+from specnb.evaluate.probes import probe
 from specnb.plots.history import training_history
-from specnb.widgets.picture import figure_png, picture, slider_grid
+from specnb.widgets.panel import TrainingPanel
+from specnb.widgets.picture import figure_png, slider_grid
 
 # λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long trainings, at 0.01 in short ones.
 LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
 PROBE_EVERY = 5  # epochs between linear probes
 PROBE_STARS = 2000  # most stars that fit, and that score, a probe
-DRAWING = 0.25  # largest fraction of the time that goes into pictures
 
 
 def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
     """R² on test stars of a linear regression on latents, shape (n_labels,)."""
-    return r2_score(y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values")
+    return r2_score(
+        y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values"
+    )
 
 
-class TrainingPanel(ipywidgets.VBox):
+class AutoencoderPanel(TrainingPanel):
     """λ sliders, a Train button and the history of the training; made by `train_live`.
 
     Attributes
@@ -45,9 +47,10 @@ class TrainingPanel(ipywidgets.VBox):
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
+        super().__init__(epochs)
         self.train_spectra, self.test_spectra, self._config = train_spectra, test_spectra, config
         self._fitting, self._scoring = train_spectra[:PROBE_STARS], test_spectra[:PROBE_STARS]
-        self.model, self.linear, self.mlp, self._chance, self._history = None, {}, {}, {}, []
+        self.linear, self.mlp, self._chance = {}, {}, {}
         self.sliders = {name: self._slider(name) for name in config.labels}
         for name, value in config.lambdas.items():
             self._place(name, value)
@@ -55,15 +58,12 @@ class TrainingPanel(ipywidgets.VBox):
             options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK.bottleneck)],
             value=config.bottleneck, description="objective",
         )  # fmt: skip
-        self.epochs = ipywidgets.IntSlider(value=epochs, min=1, max=max(100, epochs), description="epochs")
-        self.button = ipywidgets.Button(description="Train", button_style="primary")
-        self.progress = ipywidgets.IntProgress(min=0, max=epochs)
-        self.readout = ipywidgets.HTML("λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it")
-        self.image = picture()
-        self.button.on_click(lambda _: self._clicked())
+        self.epochs = ipywidgets.IntSlider(
+            value=epochs, min=1, max=max(100, epochs), description="epochs"
+        )
+        self.readout.value = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
         choices = ipywidgets.HBox([self.objective, self.epochs])
-        below = ipywidgets.HBox([self.button, self.progress, self.readout])
-        super().__init__([slider_grid(self.sliders.values()), choices, below, self.image])
+        self.children = [slider_grid(self.sliders.values()), choices, self._below, self.image]
         self._draw()
 
     @staticmethod
@@ -84,7 +84,10 @@ class TrainingPanel(ipywidgets.VBox):
     @property
     def config(self) -> DisentangleConfig:
         lambdas = {name: slider.value for name, slider in self.sliders.items()}
-        epochs, steps = self.epochs.value, BOTTLENECK.discriminator_steps if self.objective.value else 1
+        epochs, steps = (
+            self.epochs.value,
+            BOTTLENECK.discriminator_steps if self.objective.value else 1,
+        )
         return replace(
             self._config, lambdas=lambdas, bottleneck=self.objective.value, discriminator_steps=steps,
             epochs=epochs, patience=max(epochs, self._config.patience),
@@ -109,34 +112,29 @@ class TrainingPanel(ipywidgets.VBox):
         for name, value in lambdas.items():
             self._place(name, float(value))
         config = self.config
-        self.model, self.linear, self.mlp, self._history, self._drawn = None, {}, {}, [], (-np.inf, 0.0)
-        self.progress.max, self.progress.value, self.progress.bar_style = config.epochs, 0, ""
+        self._begin(config.epochs)
+        self.linear, self.mlp = {}, {}
         self.button.disabled = True
-        self._start = time.monotonic()
         try:
-            model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
-            self._say("probing with an MLP …")
-            self.mlp = self._mlp(model)
-        except (ArithmeticError, ValueError, OSError) as error:
-            self.progress.bar_style = "danger"
-            self._draw()
-            self.readout.value = f"<b style='color: #D55E00'>{error}</b>"
-            raise
+            with self._telling():
+                model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
+                self._say("probing with an MLP …")
+                self.mlp = dict(
+                    zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist())
+                )
+            self.model, self._history = model, model.history
+            self.progress.value, self.progress.bar_style = config.epochs, "success"
         finally:
             self.button.disabled = False
-        self.model, self._history = model, model.history
-        self.progress.value, self.progress.bar_style = config.epochs, "success"
-        self._draw()
+            self._draw()
         probes = " · ".join(f"{name} {value:.2f}" for name, value in self.mlp.items())
         rms = np.sqrt(min(row["reconstruction"] for row in model.history))
         self._say(f"rms flux error {rms:.4f} · MLP probe R² {probes}")
         return model
 
     def _clicked(self):
-        try:
+        with suppress(*self.FAILURES):  # the panel tells them
             self.train()
-        except (ArithmeticError, ValueError, OSError):
-            pass  # the panel says it
 
     def _epoch(self, model):
         """Progress, a linear probe now and then, and a picture if there is time."""
@@ -144,41 +142,36 @@ class TrainingPanel(ipywidgets.VBox):
         epoch = len(model.history)
         self.progress.value = epoch
         if epoch == 1:
-            self._chance = chance_levels(model, self.train_spectra) if model.config.adversarial else {}
+            self._chance = (
+                chance_levels(model, self.train_spectra) if model.config.adversarial else {}
+            )
         if epoch in (1, self.epochs.value) or epoch % PROBE_EVERY == 0:
             self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
         self._say(f"epoch {epoch}")
-        ended, took = self._drawn
-        if time.monotonic() - ended > took / DRAWING:
-            start = time.monotonic()
-            self._draw()
-            self._drawn = time.monotonic(), time.monotonic() - start
+        self._draw_in_time()
 
     def _latents(self, model):
         """Latents and labels of the stars that fit a probe, and of those that score it."""
         sets = self._fitting, self._scoring
         return [part for s in sets for part in (model.encode(s), model.label_array(s.labels))]
 
-    def _mlp(self, model):
-        table = probe(*self._latents(model), model.labels)
-        return dict(zip(model.labels, table["mlp_r2"].tolist()))
-
     def figure(self):
         """The picture as a Figure."""
-        return training_history(self._history, self._chance, self.linear, self.mlp, self.progress.max)
+        return training_history(
+            self._history, self._chance, self.linear, self.mlp, self.progress.max
+        )
 
     def _draw(self):
         self.image.value = figure_png(self.figure())
-
-    def _say(self, text):
-        self.readout.value = f"{text} · {time.monotonic() - self._start:.0f} s"
 
 
 def _options(stops):
     return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
 
 
-def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None) -> TrainingPanel:
+def train_live(
+    train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None
+) -> AutoencoderPanel:
     """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
 
     Parameters
@@ -192,7 +185,7 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
 
     Returns
     -------
-    TrainingPanel
+    AutoencoderPanel
         Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``, ``.figure()``.
 
     Raises
@@ -202,7 +195,9 @@ def train_live(train_spectra, test_spectra, config: DisentangleConfig | None = N
     """
     config = config or DisentangleConfig()
     if config.lambda_range:
-        raise ValueError("lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas")
+        raise ValueError(
+            "lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas"
+        )
     for spectra in (train_spectra, test_spectra):
         label_array(spectra.labels, config.labels)
-    return TrainingPanel(train_spectra, test_spectra, config, epochs or config.epochs)
+    return AutoencoderPanel(train_spectra, test_spectra, config, epochs or config.epochs)

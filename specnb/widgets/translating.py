@@ -1,22 +1,21 @@
 """Train a translator live: a button, mean spectra of both domains and the losses as they come."""
 
 import asyncio
-import time
+from contextlib import suppress
 
-import ipywidgets
 import numpy as np
 
+from specnb.plots.history import translation_history
 from specnb.plots.translated import compared_spectra
-from specnb.plots.translation import translation_history
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
+from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import check_pixels, figure_png, picture
-from specnb.widgets.training import DRAWING
 
 MEAN_STARS = 500  # of each domain, for the mean spectra
 
 
-class TranslatorPanel(ipywidgets.VBox):
+class TranslatorPanel(TrainingPanel):
     """A button that trains a translator, mean spectra and the losses as they come; made by `train_translator`.
 
     Attributes
@@ -27,19 +26,20 @@ class TranslatorPanel(ipywidgets.VBox):
     """
 
     def __init__(self, emulator, domains, config, window):
+        super().__init__(config.iterations)
         self.emulator, self.domains, self.config, self.window = emulator, domains, config, window
-        self.model, self.running, self._history = None, False, []
+        self.running = False
         few = domains.observed[:MEAN_STARS]
         self._stars, self._synthetic = few, emulator(domains.labels[:MEAN_STARS])
-        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(np.nan)
+        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(
+            np.nan
+        )
         self._means = {"observed": observed, "synthetic": self._synthetic.mean(axis=0, dtype=float)}
-        self.button = ipywidgets.Button()
-        self.progress = ipywidgets.IntProgress(min=0, max=config.iterations)
-        self.readout = ipywidgets.HTML(f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars")
-        self.images = [picture(), picture()]
-        self.button.on_click(lambda _: self._clicked())
-        self._name_button()
-        super().__init__([ipywidgets.HBox([self.button, self.progress, self.readout]), *self.images])
+        self.readout.value = (
+            f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
+        )
+        self.images = [self.image, picture()]
+        self.children = [self._below, *self.images]
         self._draw()
 
     def train(self):
@@ -59,7 +59,7 @@ class TranslatorPanel(ipywidgets.VBox):
         return self.model
 
     def stop(self):
-        """Stop the training after this step. What it has learnt is kept in ``model``."""
+        """Stop the training after this step. What the translator has learnt is kept in ``model``."""
         self.running = False
 
     def _clicked(self):
@@ -68,58 +68,56 @@ class TranslatorPanel(ipywidgets.VBox):
         self._task = asyncio.get_running_loop().create_task(self._in_background())
 
     async def _in_background(self):
-        try:
+        with suppress(*self.FAILURES):  # the panel tells them
             for _ in self._training():
                 await asyncio.sleep(0)  # the kernel hears the button
-        except (ArithmeticError, ValueError):
-            pass  # the panel says it
 
     def _training(self):
         """A training in steps, until it is done or `running` is set to False."""
-        self._history, self._drawn, start = [], (-np.inf, 0.0), time.monotonic()
+        self._begin(self.config.iterations)
         self._means.pop("translated", None)
-        self.model, self.running, self.progress.value, self.progress.bar_style = None, True, 0, ""
+        self.running = True
         self._name_button()
         try:
-            training = TranslateTraining(self.emulator, self.domains.labels, self.domains.observed, self.config)
-            while self.running and not training.finished:
-                row = training.advance()
-                self.progress.value = training.done
-                if row is not None:
-                    self._reported(training.model, f"step {training.done} · {time.monotonic() - start:.0f} s")
-                yield
-            self.model = training.finish()
+            with self._telling():
+                training = TranslateTraining(
+                    self.emulator, self.domains.labels, self.domains.observed, self.config
+                )
+                while self.running and not training.finished:
+                    row = training.advance()
+                    self.progress.value = training.done
+                    if row is not None:
+                        self._say(f"step {training.done}")
+                        self._draw_in_time(lambda: self._take(training.model))
+                    yield
+                self.model = training.finish()
             self._take(self.model)
             self.progress.bar_style = "success" if training.finished else "warning"
-            self.readout.value = ("trained" if training.finished else "stopped") + f" · {self.readout.value}"
-        except (ArithmeticError, ValueError) as error:
-            self.progress.bar_style = "danger"
-            self.readout.value = f"<b style='color: #D55E00'>{error}</b>"
-            raise
+            self.readout.value = (
+                "trained" if training.finished else "stopped"
+            ) + f" · {self.readout.value}"
         finally:
             self.running = False
             self._name_button()
             self._draw()
 
-    def _reported(self, model, text):
-        """A picture if there is time."""
-        self.readout.value = text
-        ended, took = self._drawn
-        if time.monotonic() - ended > took / DRAWING:
-            start = time.monotonic()
-            self._take(model)
-            self._draw()
-            self._drawn = time.monotonic(), time.monotonic() - start
-
     def _take(self, model):
         """Mean translation with the z_split of observed stars, as in the training, and the history of a model."""
         splits = model.encode(self._stars)[1]
-        splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:])) if model.config.split else None
-        self._means["translated"] = model.translate(self._synthetic, splits).mean(axis=0, dtype=float)
+        splits = (
+            np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
+            if model.config.split
+            else None
+        )
+        self._means["translated"] = model.translate(self._synthetic, splits).mean(
+            axis=0, dtype=float
+        )
         self._history = list(model.history)
 
     def _name_button(self):
-        self.button.description, self.button.button_style = ("Stop", "") if self.running else ("Train", "primary")
+        self.button.description, self.button.button_style = (
+            ("Stop", "") if self.running else ("Train", "primary")
+        )
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
@@ -134,7 +132,9 @@ class TranslatorPanel(ipywidgets.VBox):
             image.value = figure_png(figure)
 
 
-def train_translator(emulator, domains, config: TranslateConfig | None = None, window=None) -> TranslatorPanel:
+def train_translator(
+    emulator, domains, config: TranslateConfig | None = None, window=None
+) -> TranslatorPanel:
     """A button that trains a translator and shows how the mean translated spectrum approaches the mean observed one.
 
     Parameters
@@ -157,6 +157,8 @@ def train_translator(emulator, domains, config: TranslateConfig | None = None, w
     ValueError
         If the observed stars are on other pixels than the emulator.
     """
-    check_pixels(domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator")
+    check_pixels(
+        domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator"
+    )
     window = tuple(emulator.wavelength[[0, -1]] if window is None else window)
     return TranslatorPanel(emulator, domains, config or TranslateConfig(), window)

@@ -23,7 +23,7 @@ class TranslatorExplorer(LabelExplorer):
     sliders : dict of FloatSlider
         Of the labels.
     split_sliders : list of FloatSlider
-        Of the numbers of z_split, if they are few; moving one is choosing "by hand".
+        One for each number of z_split, if they are few. Moving one is choosing "by hand".
     choice : Dropdown
         Whose z_split.
     view : TranslatedFigure
@@ -44,8 +44,7 @@ class TranslatorExplorer(LabelExplorer):
         options = [TYPICAL, BY_HAND, *self._ids]
         self.choice = ipywidgets.Dropdown(options=options, description="z_split")
         super().__init__(view, [self.choice] if translator.config.split else [])
-        for slider in self.split_sliders:
-            slider.observe(self._split_moved, "value")
+        self._watch(self._split_moved, *self.split_sliders)
         if self.split_sliders:
             labels, *others = self.children
             self.children = [labels, slider_grid(self.split_sliders), *others]
@@ -65,7 +64,9 @@ class TranslatorExplorer(LabelExplorer):
         if isinstance(choice, str) and choice == TYPICAL:
             self._show(TYPICAL, None)
         elif isinstance(choice, str | int):
-            row = row_of(choice, self._ids) if self._ids else self._no_stars()
+            if not self._ids:
+                raise ValueError("no stars to take z_split from: give explore_translator some")
+            row = row_of(choice, self._ids)
             self._show(self._ids[row], self._splits[row])
         else:
             values = np.atleast_1d(np.asarray(choice, dtype=np.float32))
@@ -87,19 +88,12 @@ class TranslatorExplorer(LabelExplorer):
         """Synthetic and translated flux."""
         return [Column(getattr(self.view, name), name) for name in ("synthetic", "translated")]
 
-    def _update(self, labels, window):
-        self.view.update(labels, window)
-
-    def _no_stars(self):
-        raise ValueError("no stars to take z_split from: give explore_translator some")
-
     def _place(self, name, split):
         """Set z_split and move its choice and sliders there without drawing."""
         self.view.set_split(split)
-        self._quiet = True
-        self.choice.value = name
-        self._put(self.split)
-        self._quiet = False
+        with self._quietly():
+            self.choice.value = name
+            self._put(self.split)
 
     def _put(self, split):
         """Move the sliders of z_split to the steps nearest to it."""
@@ -108,10 +102,10 @@ class TranslatorExplorer(LabelExplorer):
 
     def _show(self, name, split):
         self._place(name, split)
-        self._draw(self.labels)
+        self._draw()
 
     def _chosen(self, change):
-        if change["owner"] is not self.choice or self._quiet:
+        if change["owner"] is not self.choice:
             super()._chosen(change)
         elif self.choice.value == BY_HAND:
             self._show(BY_HAND, self.split)
@@ -120,8 +114,10 @@ class TranslatorExplorer(LabelExplorer):
 
     def _split_moved(self, _):
         values = [slider.value for slider in self.split_sliders]
-        shown = [snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)]
-        if not self._quiet and not np.allclose(values, shown, rtol=0, atol=1e-6):  # a browser rounds what it is sent
+        shown = [
+            snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)
+        ]
+        if not np.allclose(values, shown, rtol=0, atol=1e-6):  # a browser rounds what it is sent
             self._show(BY_HAND, values)
 
 

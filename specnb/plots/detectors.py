@@ -1,66 +1,78 @@
-"""Figures of the H band: a panel a detector, because at page width a line is narrower than a pixel."""
+"""Figures of spectra on several detectors, one panel for each: features, best fits and gaps between domains."""
 
 import numpy as np
+from matplotlib.lines import Line2D
 
-from specnb.simulator.features import group_of, strongest
-from specnb.plots.explorer import GROUP_COLORS
-from specnb.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, SKY, VERMILLION, Figure, styled, symbol
 from specnb.core.wavelength import detectors
+from specnb.plots.panels import WAVELENGTH, detector_panels, panel_grid, with_room
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    SKY,
+    VERMILLION,
+    Figure,
+    element_color,
+    group_colors,
+    styled,
+    symbol,
+)
+from specnb.simulator.features import strongest
+from specnb.simulator.responses import IRON
 
-NAMES = {"fe_only": "[Fe/H], iron alone"}
+NAMES = {IRON: "[Fe/H], iron alone"}
 
 
 @styled
-def tour(wavelength, flux, features, n_named: int = 12):
+def tour(survey, flux, features, n_named: int = 12):
     """A spectrum with its features in the colours of their groups of elements.
 
     Parameters
     ----------
-    wavelength, flux : ndarray, shape (n_pix,)
-        Vacuum Å; normalised flux.
+    survey : Survey
+    flux : ndarray, shape (n_pix,)
+        Normalised flux on the pixels of the survey.
     features : Table
         As from `specnb.simulator.features.features`. A pixel is coloured if one element takes more than half of what all
         elements take there.
     n_named : int
-        The strongest features of each element are named, as many as this where there is room.
+        How many of each element's strongest features are named where there is room.
 
     Returns
     -------
     Figure
     """
-    own = features[features["share"] > 0.5]
-    own = own[np.argsort(own["depth"])]  # the deepest on top
-    figure = Figure(PAGE, 6.2)
-    rows = detectors(wavelength)
-    panels = figure.subplots(len(rows), 1)
+    wavelength, own = survey.pixels, features[features["share"] > 0.5]
+    own = own[np.argsort(own["depth"])]  # the deepest are drawn last, on top
+    named = strongest(own, n_named)
     bottom, top = np.nanmin(flux), np.nanmax(flux)
-    for axes, part in zip(panels, rows):
+    step = 0.01 * (top - bottom)
+    figure, pairs = detector_panels(wavelength, 6.2)
+    for part, axes in pairs:
+        low, high = axes.get_xlim()
         axes.plot(wavelength[part], flux[part], color=GREY, linewidth=0.6)
-        low, high = wavelength[part][[0, -1]]
         for row in own[(own["first"] >= part.start) & (own["first"] < part.stop)]:
-            pixels = slice(row["first"], row["last"] + 1)
-            axes.plot(wavelength[pixels], flux[pixels], color=_color(row["element"]), linewidth=1.1)
-        shown = []
-        for row in strongest(own, n_named):
-            x, room = row["wavelength"], 0.019 * (high - low)
-            if low + room / 2 < x < high - room / 2 and all(abs(x - other) > room for other in shown):
-                shown.append(x)
-                style = {"color": _color(row["element"]), "ha": "center", "va": "bottom", "fontsize": 7}
-                axes.text(x, top + 0.06 * (top - bottom), row["element"], **style)
-                axes.vlines(
-                    x, top + 0.01 * (top - bottom), top + 0.05 * (top - bottom), color=style["color"], linewidth=0.6
-                )
-        axes.set(xlim=(low, high), ylim=(bottom - 0.05 * (top - bottom), top + 0.19 * (top - bottom)), ylabel="Flux")
-    panels[-1].set_xlabel("Vacuum wavelength (Å)")
+            pixels, color = (
+                slice(row["first"], row["last"] + 1),
+                element_color(survey, row["element"]),
+            )
+            axes.plot(wavelength[pixels], flux[pixels], color=color, linewidth=1.1)
+        for row in named[with_room(named["wavelength"], (low, high), 0.019 * (high - low))]:
+            x, color = row["wavelength"], element_color(survey, row["element"])
+            axes.text(
+                x, top + 6 * step, row["element"], color=color, ha="center", va="bottom", fontsize=7
+            )
+            axes.vlines(x, top + step, top + 5 * step, color=color, linewidth=0.6)
+        axes.set(ylim=(bottom - 5 * step, top + 19 * step), ylabel="Flux")
     handles = [
-        panels[0].plot([], [], color=color, linewidth=2, label=group)[0] for group, color in GROUP_COLORS.items()
+        Line2D([], [], color=color, linewidth=2, label=group)
+        for group, color in group_colors(survey).items()
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), title="")
+    figure.legend(handles=handles, loc="outside upper right", ncols=max(len(handles), 1), title="")
     return figure
-
-
-def _color(element):
-    return GROUP_COLORS[group_of(element)]
 
 
 @styled
@@ -102,8 +114,10 @@ def best_fit(wavelength, flux, flux_error, mask, model, name=""):
         top.tick_params(labelbottom=False)
         bottom.set(ylabel="Residual (σ)", ylim=(-reach, reach))
     rms = np.sqrt(np.nanmean(residual**2)) if good.any() else np.nan
-    pairs[0, 0].set_title(f"{name}     residual: rms {rms:.2f} σ over {good.sum():,} pixels".strip(), loc="left")
-    pairs[-1, 1].set_xlabel("Vacuum wavelength (Å)")
+    pairs[0, 0].set_title(
+        f"{name}     residual: rms {rms:.2f} σ over {good.sum():,} pixels".strip(), loc="left"
+    )
+    pairs[-1, 1].set_xlabel(WAVELENGTH)
     figure.legend(*pairs[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     return figure
 
@@ -119,28 +133,42 @@ def domain_gap(wavelength, gap, causes):
     gap : Gap
         As from `specnb.surveys.apogee.gap.domain_gap`.
     causes : dict of ndarray of bool, shape (n_pix,)
-        By cause the pixels where it acts: a strip each at the foot of the panels.
+        By cause the pixels where it acts. Each cause has a strip at the foot of the panels.
 
     Returns
     -------
     Figure
     """
-    rows = detectors(wavelength)
-    figure = Figure(PAGE, 6.4)
-    panels = figure.subplots(len(rows), 1)
     reach = np.nanpercentile(np.abs(gap.mean) + gap.spread, 99.5)
-    for axes, part in zip(panels, rows):
+    figure, pairs = detector_panels(wavelength, 6.4)
+    for part, axes in pairs:
         x, mean, spread = wavelength[part], gap.mean[part], gap.spread[part]
         axes.axhline(0, color=GREY, linewidth=0.5)
-        axes.fill_between(x, mean - spread, mean + spread, color=SKY, alpha=0.6, linewidth=0, label="mean ± spread")
+        axes.fill_between(
+            x,
+            mean - spread,
+            mean + spread,
+            color=SKY,
+            alpha=0.6,
+            linewidth=0,
+            label="mean ± spread",
+        )
         axes.plot(x, mean, color=BLACK, linewidth=0.6, label="mean")
-        for k, ((cause, pixels), color) in enumerate(zip(causes.items(), (VERMILLION, BLUE, GREEN, ORANGE))):
+        for k, ((cause, pixels), color) in enumerate(
+            zip(causes.items(), (VERMILLION, BLUE, GREEN, ORANGE))
+        ):
             foot, height = 0.015 + 0.055 * k, 0.04
-            strip = {"step": "mid", "transform": axes.get_xaxis_transform(), "color": color, "linewidth": 0}
+            strip = {
+                "step": "mid",
+                "transform": axes.get_xaxis_transform(),
+                "color": color,
+                "linewidth": 0,
+            }
             axes.fill_between(x, foot, foot + height, where=pixels[part], label=cause, **strip)
-        axes.set(xlim=x[[0, -1]], ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
-    panels[-1].set_xlabel("Vacuum wavelength (Å)")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes))
+        axes.set(ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes)
+    )
     return figure
 
 
@@ -153,7 +181,7 @@ def derivatives(wavelength, pairs, width: float = 60.0):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     pairs : dict of (ndarray, ndarray), each of shape (n_pix,)
-        By label the derivative of simulator and emulator, as from `specnb.simulator.features.derivative_pairs`. The title gives
+        By label the derivative of simulator and emulator, as from `specnb.emulator.accuracy.derivative_pairs`. The title gives
         their correlation over all pixels.
     width : float
         Of the windows, Å.
@@ -162,20 +190,25 @@ def derivatives(wavelength, pairs, width: float = 60.0):
     -------
     Figure
     """
-    figure = Figure(PAGE, 2.0 * -(-len(pairs) // 2))
-    panels = figure.subplots(-(-len(pairs) // 2), 2, squeeze=False).ravel()
+    figure, panels = panel_grid(len(pairs), 2.0, columns=2)
     for axes, (name, (simulator, emulator)) in zip(panels, pairs.items()):
         centre = wavelength[np.argmax(np.abs(simulator))]
-        part = next(p for p in detectors(wavelength) if wavelength[p][0] <= centre <= wavelength[p][-1])
+        part = next(
+            p for p in detectors(wavelength) if wavelength[p][0] <= centre <= wavelength[p][-1]
+        )
         low = np.clip(centre - width / 2, wavelength[part][0], wavelength[part][-1] - width)
         shown = (wavelength >= low) & (wavelength <= low + width)
         axes.axhline(0, color=GREY, linewidth=0.5)
-        axes.plot(wavelength[shown], simulator[shown], color=BLACK, linewidth=1.6, label="simulator")
+        axes.plot(
+            wavelength[shown], simulator[shown], color=BLACK, linewidth=1.6, label="simulator"
+        )
         axes.plot(wavelength[shown], emulator[shown], color=SKY, linewidth=0.8, label="emulator")
         correlation = np.corrcoef(simulator, emulator)[0, 1]
-        axes.set_title(f"{NAMES.get(name, symbol(name))}: correlation {correlation:.3f}", loc="left")
-        axes.set(xlim=(low, low + width), xlabel="Vacuum wavelength (Å)", ylabel=r"d flux / d label (dex$^{-1}$)")
-    for axes in panels[len(pairs) :]:
-        axes.set_axis_off()
+        axes.set_title(
+            f"{NAMES.get(name, symbol(name))}: correlation {correlation:.3f}", loc="left"
+        )
+        axes.set(
+            xlim=(low, low + width), xlabel=WAVELENGTH, ylabel=r"d flux / d label (dex$^{-1}$)"
+        )
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return figure

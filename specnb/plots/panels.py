@@ -1,0 +1,111 @@
+"""What many figures have in common: grids of panels, a panel for each detector, and names that have room."""
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from specnb.core.wavelength import detectors
+from specnb.plots.style import PAGE, Figure
+
+WAVELENGTH = "Vacuum wavelength (Å)"
+
+
+def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PAGE, **kwargs):
+    """A figure with one panel for each of several quantities; places that are left over stay empty.
+
+    Parameters
+    ----------
+    count : int
+        How many panels are needed.
+    row_height, header : float
+        Height of each row of panels, and of what stands above them all, in inches.
+    columns : int, optional
+        Panels in a row. By default two if that leaves no gap in the last row, else three.
+    width : float
+        Of the figure, in inches.
+    **kwargs
+        As for `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+    panels : ndarray of Axes, shape (count,)
+        Row by row.
+    """
+    columns = columns or (2 if count in (1, 2, 4) else 3)
+    rows = -(-count // columns)
+    figure = Figure(width, header + row_height * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel()
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    return figure, panels[:count]
+
+
+def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
+    """A page-wide figure with one panel for each detector, because at this width a line is narrower than a pixel.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum wavelength in Å.
+    height, each : float
+        Height of the figure without its panels, and of each panel, in inches; or of the whole figure alone.
+    **kwargs
+        As for `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+    pairs : list of (slice, Axes)
+        The pixels of each detector and its panel.
+    """
+    parts = detectors(wavelength)
+    figure = Figure(PAGE, height + each * len(parts))
+    panels = figure.subplots(len(parts), 1, squeeze=False, **kwargs)[:, 0]
+    for part, axes in zip(parts, panels):
+        axes.set_xlim(wavelength[part][[0, -1]])
+    panels[-1].set_xlabel(WAVELENGTH)
+    return figure, list(zip(parts, panels))
+
+
+def name_ticks(axis, names):
+    """Names at 0, 1, 2, ... of an axis, without marks."""
+    axis.set_ticks(range(len(names)), names)
+    axis.set_tick_params(which="both", length=0)
+
+
+def plain_ticks(axis, values, text="{:g}".format):
+    """Ticks at some values, written as plain numbers, as far as the axis reaches."""
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(lambda value, _: text(value).replace("-", "−"))
+    axis.set_minor_locator(NullLocator())
+
+
+def with_gaps(wavelength, values) -> np.ndarray:
+    """Values (n_pix,) with a NaN in each gap between detectors, so that no curve is drawn across the gap."""
+    gaps = [part.start for part in detectors(wavelength)[1:]]
+    return np.insert(np.asarray(values, dtype=float), gaps, np.nan)
+
+
+def with_room(positions, window, room: float) -> list[int]:
+    """Which of several names can be written beside each other without running into one another.
+
+    Parameters
+    ----------
+    positions : sequence of float
+        Where the names stand, the most important first.
+    window : (float, float)
+        Ends of the axis.
+    room : float
+        Width of a name.
+
+    Returns
+    -------
+    list of int
+        Indices of the positions, in their order.
+    """
+    (low, high), chosen = window, []
+    for k, x in enumerate(positions):
+        clear = all(abs(x - positions[other]) > room for other in chosen)
+        if clear and low + room / 2 < x < high - room / 2:
+            chosen.append(k)
+    return chosen
