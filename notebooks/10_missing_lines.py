@@ -115,7 +115,7 @@ study.table(table[np.argsort(-counts)], "features", "Features of each element at
 settings = replace(MISSING, iterations=iterations, device=str(device))
 models, comparison = compare(experiment, settings, n_baseline, progress=True)
 translated = models["translated"]
-history = translated.network.translator.history
+history = translated.steps[-1].translator.history
 study.figure(translation_history(history), "training_history", "Losses of the training, on stars that train nothing.")
 
 # %% [markdown]

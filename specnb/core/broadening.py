@@ -1,7 +1,7 @@
 r"""Line broadening by convolution: the spectrograph's line-spread function and stellar rotation.
 
-Both act on a grid uniform in :math:`\ln\lambda`, where a velocity is a fixed shift, and both are multiplied
-in as analytic Fourier transforms, so that kernels narrower than a pixel are exact too.
+Both act on a grid uniform in :math:`\ln\lambda`, where a velocity is a fixed shift, and both are
+multiplied in as analytic Fourier transforms, so that kernels narrower than a pixel are exact too.
 """
 
 import numpy as np
@@ -33,7 +33,9 @@ def rotation_transform(u):
     """
     u = np.maximum(np.abs(u), 1e-3)  # where the transform is 1 to 1e-7, and not yet 0 / 0
     eps = LIMB_DARKENING
-    return (2 * (1 - eps) * j1(u) / u + 2 * eps * (np.sin(u) - u * np.cos(u)) / u**3) / (1 - eps / 3)
+    return (2 * (1 - eps) * j1(u) / u + 2 * eps * (np.sin(u) - u * np.cos(u)) / u**3) / (
+        1 - eps / 3
+    )
 
 
 def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf):
@@ -72,7 +74,8 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     log_grid = np.linspace(log_in[0], log_in[-1], n)
     uniform = make_interp_spline(log_in, flux, k=3, axis=-1)(log_grid)
 
-    padded = np.concatenate([uniform, uniform[..., ::-1]], axis=-1)  # mirrored: periodic without a jump
+    # mirrored: periodic without a jump
+    padded = np.concatenate([uniform, uniform[..., ::-1]], axis=-1)
     k = np.fft.rfftfreq(2 * n, d=(log_grid[1] - log_grid[0]) * C_KM_S)  # cycles per km/s
     transfer = rotation_transform(2 * np.pi * k * np.asarray(vbroad, dtype=float)[..., None])
     if np.isfinite(resolving_power):

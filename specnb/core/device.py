@@ -11,7 +11,11 @@ def pick_device(name: str = "auto") -> torch.device:
     ValueError
         If this machine has no device of that name.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     usable = [kind for kind, there in available.items() if there]
     if name not in ("auto", *usable):
         raise ValueError(f"device is {name!r}: this machine has auto, {', '.join(usable)}")

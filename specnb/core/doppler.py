@@ -4,7 +4,8 @@ import torch
 
 from specnb.core.wavelength import C_KM_S
 
-STENCIL = range(-3, 4)  # seven points about the nearest pixel: Lagrange interpolation, smooth where the shift is small
+# seven points about the nearest pixel: Lagrange interpolation, smooth where the shift is small
+STENCIL = range(-3, 4)
 
 
 def doppler_shift(flux, wavelength, velocity):
@@ -21,12 +22,14 @@ def doppler_shift(flux, wavelength, velocity):
     Returns
     -------
     Tensor, shape (..., n_pix)
-        Flux that the star shows at `wavelength`. Beyond the ends of the grid the last pixel is repeated.
+        Flux that the star shows at `wavelength`. Beyond the ends of the grid the last pixel is
+        repeated.
     """
     n_pix = len(wavelength)
     step = (wavelength[-1] - wavelength[0]) / (n_pix - 1)
     beta = velocity[..., None] / C_KM_S
-    offset = -wavelength / step * beta / (1.0 + beta)  # in pixels: what is seen at λ left the star at λ / (1 + β)
+    # in pixels: what is seen at λ left the star at λ / (1 + β)
+    offset = -wavelength / step * beta / (1.0 + beta)
     whole = torch.round(offset)
     t = offset - whole
     index = torch.arange(n_pix, device=flux.device) + whole.long()

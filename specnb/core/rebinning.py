@@ -10,7 +10,8 @@ BATCH = 4096  # stars at a time, to bound memory
 
 
 def overlap_matrix(wavelength_in, wavelength_out):
-    """Fraction of each output pixel that each input pixel covers: times flux, it is the mean flux of an output pixel.
+    """Fraction of each output pixel that each input pixel covers: times flux, it is the mean flux
+    of an output pixel.
 
     Parameters
     ----------
@@ -23,9 +24,12 @@ def overlap_matrix(wavelength_in, wavelength_out):
         Rows sum to 1 where the input covers the whole output pixel.
     """
     edges_in, edges_out = pixel_edges(wavelength_in), pixel_edges(wavelength_out)
-    # Between two neighbours of all the edges together lies a piece of one input and one output pixel.
+    # Between two neighbours of all the edges together lies a piece of one input and one output
+    # pixel.
     edges = np.union1d(edges_in, edges_out)
-    edges = edges[(edges >= max(edges_in[0], edges_out[0])) & (edges <= min(edges_in[-1], edges_out[-1]))]
+    edges = edges[
+        (edges >= max(edges_in[0], edges_out[0])) & (edges <= min(edges_in[-1], edges_out[-1]))
+    ]
     middle, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     rows, columns = np.searchsorted(edges_out, middle) - 1, np.searchsorted(edges_in, middle) - 1
     fraction = width / np.diff(edges_out)[rows]
@@ -33,10 +37,11 @@ def overlap_matrix(wavelength_in, wavelength_out):
 
 
 def rebin(spectra, wavelength):
-    r"""Average spectra into new pixels, so that the mean flux density within each pixel is conserved.
+    r"""Average spectra into new pixels, so that the mean flux density within each pixel is
+    conserved.
 
-    The flux of an output pixel is the mean of the good input pixels it overlaps, weighted by the overlap. An output
-    pixel is masked if good input covers less than half of it.
+    The flux of an output pixel is the mean of the good input pixels it overlaps, weighted by the
+    overlap. An output pixel is masked if good input covers less than half of it.
 
     Parameters
     ----------
@@ -48,8 +53,8 @@ def rebin(spectra, wavelength):
     Returns
     -------
     Spectra
-        On the new pixels; ids and labels as before. The very same spectra if they are on these pixels
-        already, so that rebinning twice does no harm.
+        On the new pixels; ids and labels as before. The very same spectra if they are on these
+        pixels already, so that rebinning twice does no harm.
 
     Raises
     ------
@@ -58,10 +63,10 @@ def rebin(spectra, wavelength):
 
     Notes
     -----
-    Where the noise of input pixels correlates over :math:`L` pixels (``spectra.correlation_length``) the
-    new errors are larger, up to :math:`\sqrt{L}` times. The length in new pixels is L times the ratio of
-    the steps, but at least 1: what neighbours at about the size of L still share is neglected.
-    """
+    Where the noise of input pixels correlates over :math:`L` pixels
+    (``spectra.correlation_length``) the new errors are larger, up to :math:`\sqrt{L}` times. The
+    length in new pixels is L times the ratio of the steps, but at least 1: what neighbours at about
+    the size of L still share is neglected."""
     wavelength = np.asarray(wavelength, dtype=float)
     if np.array_equal(wavelength, spectra.wavelength):
         return spectra

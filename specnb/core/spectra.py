@@ -27,14 +27,14 @@ class Spectra:
     labels : astropy.table.Table or None
         One row per star; columns named as the labels, with units.
     correlation_length : float
-        Of the noise, in pixels: pixels k apart correlate by max(0, 1 − k / length), as they do when a
-        detector whose pixels are wider is resampled. 1 means independent pixels.
+        Of the noise, in pixels: pixels k apart correlate by max(0, 1 − k / length), as they do when
+        a detector whose pixels are wider is resampled. 1 means independent pixels.
 
     Raises
     ------
     ValueError
-        If shapes disagree, the wavelengths do not increase, an unmasked pixel has no finite flux or no
-        finite positive error, or the correlation length is below 1.
+        If shapes disagree, the wavelengths do not increase, an unmasked pixel has no finite flux or
+        no finite positive error, or the correlation length is below 1.
     """
 
     wavelength: np.ndarray
@@ -47,14 +47,21 @@ class Spectra:
 
     def __post_init__(self):
         wavelength = np.asarray(self.wavelength, dtype=float)
-        with np.errstate(over="ignore"):  # too large for float32: becomes infinite and is refused below
+        # too large for float32: becomes infinite and is refused below
+        with np.errstate(over="ignore"):
             flux = np.asarray(self.flux, dtype=np.float32)
             flux_error = np.asarray(self.flux_error, dtype=np.float32)
         mask = np.asarray(self.mask, dtype=bool)
         ids = np.ravel(self.ids).astype(str)
 
-        if wavelength.ndim != 1 or not np.all(np.isfinite(wavelength)) or np.any(np.diff(wavelength) <= 0):
-            raise ValueError("wavelength must be one row of finite, strictly increasing values in Å: sort and clean it")
+        if (
+            wavelength.ndim != 1
+            or not np.all(np.isfinite(wavelength))
+            or np.any(np.diff(wavelength) <= 0)
+        ):
+            raise ValueError(
+                "wavelength must be one row of finite, strictly increasing values in Å: sort and clean it"
+            )
         shape = (ids.size, wavelength.size)
         for name, array in (("flux", flux), ("flux_error", flux_error), ("mask", mask)):
             if array.shape != shape:
@@ -62,7 +69,9 @@ class Spectra:
                     f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
                 )
         if self.labels is not None and len(self.labels) != len(ids):
-            raise ValueError(f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row a star")
+            raise ValueError(
+                f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row a star"
+            )
         if not 1 <= self.correlation_length < np.inf:
             raise ValueError(
                 f"correlation_length is {self.correlation_length} pixels: give 1 (independent pixels) or more"
@@ -89,7 +98,9 @@ class Spectra:
 
     def __repr__(self):
         low, high = self.wavelength[[0, -1]]
-        return f"<Spectra: {len(self)} stars, {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å>"
+        return (
+            f"<Spectra: {len(self)} stars, {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å>"
+        )
 
     def __getitem__(self, index):
         """Some of the stars, by slice, index array, bool mask or one integer; always a `Spectra`."""
@@ -100,7 +111,9 @@ class Spectra:
 
     @property
     def ivar(self):
-        """Inverse variance, shape (n, n_pix), float32; 0 where masked, infinite below an error of 5e-20."""
+        """Inverse variance, shape (n, n_pix), float32; 0 where masked, infinite below an error of
+        5e-20.
+        """
         with np.errstate(over="ignore", divide="ignore"):
             return 1 / self.flux_error**2
 
@@ -118,7 +131,9 @@ class Spectra:
         labels = [part.labels for part in parts]
         lengths = sorted({part.correlation_length for part in parts})
         if len(lengths) > 1:
-            raise ValueError(f"the noise correlates over {lengths} pixels: rebin all parts to one grid")
+            raise ValueError(
+                f"the noise correlates over {lengths} pixels: rebin all parts to one grid"
+            )
         table = None if any(t is None for t in labels) else vstack(labels)
         return cls(parts[0].wavelength, *arrays, table, *lengths)
 
@@ -146,7 +161,9 @@ class Spectra:
 
     @classmethod
     def stream(cls, path, batch=1024, group="spectra"):
-        """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars. Raises as `read`."""
+        """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars. Raises as
+        `read`.
+        """
         with opened(path, group) as source:
             for start in range(0, len(source["ids"]), batch):
                 yield _rows(source, slice(start, start + batch))
@@ -157,7 +174,12 @@ def _rows(source, rows):
     labels = None
     if "labels" in source:
         columns = source["labels"].items()
-        labels = Table({name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None) for name, data in columns})
+        labels = Table(
+            {
+                name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None)
+                for name, data in columns
+            }
+        )
     length = source.attrs.get("correlation_length", 1.0)
     try:
         arrays = (read_rows(source[name], rows) for name in ARRAYS)

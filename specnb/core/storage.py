@@ -1,8 +1,8 @@
 """HDF5 files of spectra: written batch by batch, and opened with their contents checked.
 
-A file holds one or more *groups* (say "spectra" and "truth"), each with the datasets ``wavelength`` (vacuum Å),
-``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a subgroup ``labels`` with a dataset a column.
-"""
+A file holds one or more *groups* (say "spectra" and "truth"), each with the datasets ``wavelength``
+(vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a subgroup
+``labels`` with a dataset a column."""
 
 import io
 import os
@@ -19,7 +19,8 @@ ARRAYS = ("flux", "flux_error", "mask", "ids")
 class SpectraWriter:
     """Write spectra to an HDF5 file batch by batch, as a context manager.
 
-    The file takes its name on a clean exit; after an exception nothing is left of it. Memory is that of one batch.
+    The file takes its name on a clean exit; after an exception nothing is left of it. Memory is
+    that of one batch.
 
     >>> with SpectraWriter("survey.h5") as writer:  # doctest: +SKIP
     ...     writer.append(spectra)
@@ -38,12 +39,14 @@ class SpectraWriter:
         return self
 
     def append(self, spectra, group="spectra"):
-        """Add spectra to the end of a group. All of a group share their wavelengths and label columns.
+        """Add spectra to the end of a group. All of a group share their wavelengths and label
+        columns.
 
         Raises
         ------
         ValueError
-            If the wavelengths, the correlation length or the label columns differ from those of the first batch.
+            If the wavelengths, the correlation length or the label columns differ from those of the
+            first batch.
         OSError
             If the disk is full.
         """
@@ -56,9 +59,12 @@ class SpectraWriter:
             for name in ARRAYS:
                 _create(target, name, getattr(spectra, name))
             if spectra.labels is not None:
-                columns = target.create_group("labels", track_order=True)  # keeps the order of the columns
+                # keeps the order of the columns
+                columns = target.create_group("labels", track_order=True)
                 for name in labels.colnames:
-                    _create(columns, name, _plain(labels[name])).attrs["unit"] = str(labels[name].unit or "")
+                    _create(columns, name, _plain(labels[name])).attrs["unit"] = str(
+                        labels[name].unit or ""
+                    )
         target = self._file[group]
         columns = target.get("labels", {})
         if not np.array_equal(target["wavelength"], spectra.wavelength):
@@ -72,7 +78,9 @@ class SpectraWriter:
             )
         if list(columns) != labels.colnames:
             first = f"{list(columns)} in the first batch of '{group}'"
-            raise ValueError(f"{self.path}: label columns {labels.colnames} differ from {first}: give all the same")
+            raise ValueError(
+                f"{self.path}: label columns {labels.colnames} differ from {first}: give all the same"
+            )
         for name in ARRAYS:
             _extend(target[name], getattr(spectra, name))
         for name in labels.colnames:
@@ -102,8 +110,9 @@ class SpectraWriter:
 
 
 class _Disk(io.FileIO):
-    """The file HDF5 writes to. A failed write is remembered and further ones are dropped, because HDF5 itself cannot
-    close a file on a full disk: it ends the whole process (segmentation fault, HDF5 1.14)."""
+    """The file HDF5 writes to. A failed write is remembered and further ones are dropped, because
+    HDF5 itself cannot close a file on a full disk: it ends the whole process (segmentation fault,
+    HDF5 1.14)."""
 
     error = None
 
@@ -162,10 +171,14 @@ def opened(path, group):
     try:
         with h5py.File(path, "r") as f:
             if group not in f:
-                raise ValueError(f"{path} has no group '{group}', it has {sorted(f)}: name one of them")
+                raise ValueError(
+                    f"{path} has no group '{group}', it has {sorted(f)}: name one of them"
+                )
             missing = {"wavelength", *ARRAYS} - set(f[group])
             if missing:
-                raise ValueError(f"{path} lacks {sorted(missing)} in group '{group}': write it with Spectra.write")
+                raise ValueError(
+                    f"{path} lacks {sorted(missing)} in group '{group}': write it with Spectra.write"
+                )
             medium = f[group]["wavelength"].attrs.get("medium", "vacuum")
             if medium != "vacuum":
                 raise ValueError(
@@ -174,7 +187,9 @@ def opened(path, group):
                 )
             yield f[group]
     except OSError as error:
-        raise OSError(f"{path} cannot be read as HDF5, it may be truncated: download or write it again") from error
+        raise OSError(
+            f"{path} cannot be read as HDF5, it may be truncated: download or write it again"
+        ) from error
 
 
 def read_rows(dataset, rows):

@@ -66,7 +66,8 @@ def pixel_edges(wavelength):
 
 
 def detectors(wavelength):
-    """Where the gaps between detectors divide pixels: a gap is a step of more than three times the median step.
+    """Where the gaps between detectors divide pixels: a gap is a step of more than three times the
+    median step.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Disentangling and entangling stellar parameters (Manteiga et al. 2025; GANDALF): the adversarial autoencoder."""
+"""Disentangling and entangling stellar parameters (Manteiga et al. 2025; GANDALF): the adversarial
+autoencoder.
+"""
 
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler

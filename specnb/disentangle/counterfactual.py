@@ -1,11 +1,12 @@
-"""Counterfactuals: is the spectrum that an autoencoder decodes for edited labels the one such a star would have?
+"""Counterfactuals: is the spectrum that an autoencoder decodes for edited labels the one such a
+star would have?
 
-On a mock survey the answer is known. The decoder is given catalogue labels, so an edit by a step Δ replaces the
-catalogue's y by y + Δ, and the truth is the simulator's spectrum at the true y + Δ: all else of the star stays, its
-other labels (the true v_micro and v_broad among them), its interstellar band and its continuum residual. Edits to an
-absolute value, as T_eff = 7500 K in the paper's Fig. 2, differ from that by the error of the star's catalogue label;
-`specnb.surveys.mock.remake` gives the truth for those.
-"""
+On a mock survey the answer is known. The decoder is given catalogue labels, so an edit by a step Δ
+replaces the catalogue's y by y + Δ, and the truth is the simulator's spectrum at the true y + Δ:
+all else of the star stays, its other labels (the true v_micro and v_broad among them), its
+interstellar band and its continuum residual. Edits to an absolute value, as T_eff = 7500 K in the
+paper's Fig. 2, differ from that by the error of the star's catalogue label;
+`specnb.surveys.mock.remake` gives the truth for those."""
 
 import numpy as np
 from astropy.table import Table
@@ -23,7 +24,8 @@ def shifted(labels, label, step):
 
 
 def true_change(truth, emulator, config, label, step):
-    """Change of the true spectra of a mock survey when a label changes by a step, all else of the stars kept.
+    """Change of the true spectra of a mock survey when a label changes by a step, all else of the
+    stars kept.
 
     Parameters
     ----------
@@ -43,13 +45,18 @@ def true_change(truth, emulator, config, label, step):
     Raises
     ------
     ValueError
-        If the emulator has no such label, or ``truth`` does not come from this emulator and this configuration.
+        If the emulator has no such label, or ``truth`` does not come from this emulator and this
+        configuration.
     """
     if label not in emulator.labels:
-        raise ValueError(f"the emulator has no label {label!r} to edit: it has {', '.join(emulator.labels)}")
+        raise ValueError(
+            f"the emulator has no label {label!r} to edit: it has {', '.join(emulator.labels)}"
+        )
     again = remake(emulator, config, truth.ids[:1], truth.labels[:1])
     if again.shape[1] != truth.flux.shape[1] or not np.allclose(again, truth.flux[:1], atol=1e-5):
-        raise ValueError("the emulator and the mock configuration do not give these true spectra: pass those that did")
+        raise ValueError(
+            "the emulator and the mock configuration do not give these true spectra: pass those that did"
+        )
     return remake(emulator, config, truth.ids, shifted(truth.labels, label, step)) - truth.flux
 
 
@@ -108,20 +115,24 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
         out[label] = {"truth": true_change(truth, emulator, config, label, step)[0]}
         for name, model in models.items():
             z, values = model.encode(observed), model.label_array(observed.labels)
-            out[label][name] = (decode_edited(model, z, values, label, step) - model.decode(z, values))[0]
+            out[label][name] = (
+                decode_edited(model, z, values, label, step) - model.decode(z, values)
+            )[0]
     return out
 
 
 def counterfactual_errors(models, observed, truth, emulator, config, edits=None):
-    """How right decoded spectra of edited stars are: each label by a step up and a step down, each model.
+    """How right decoded spectra of edited stars are: each label by a step up and a step down, each
+    model.
 
-    Stars that an edit takes out of the emulator's hull or out of the range of any model's training labels are left
-    out, so that all models are judged on the same stars.
+    Stars that an edit takes out of the emulator's hull or out of the range of any model's training
+    labels are left out, so that all models are judged on the same stars.
 
-    Where the latents still carry a label, the decoder heeds its input less, and the slope is well below 1. It is also
-    below 1 for the best of models, since errors of the catalogue flatten what can be learnt from it (regression
-    dilution), the more so where the other labels nearly fix the one that is edited, as T_eff on the giant branch. A
-    model whose latents carry nothing (``bottleneck=10``) shows how far the labels alone go.
+    Where the latents still carry a label, the decoder heeds its input less, and the slope is well
+    below 1. It is also below 1 for the best of models, since errors of the catalogue flatten what
+    can be learnt from it (regression dilution), the more so where the other labels nearly fix the
+    one that is edited, as T_eff on the giant branch. A model whose latents carry nothing
+    (``bottleneck=10``) shows how far the labels alone go.
 
     Parameters
     ----------
@@ -136,23 +147,31 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
     Returns
     -------
     Table
-        A row for each model, label and sign of ``step``. Errors are rms over pixels and stars, in flux:
+        A row for each model, label and sign of ``step``. Errors are rms over pixels and stars, in
+        flux:
 
         - ``stars``, ``left_out``: how many stars were edited and how many not;
-        - ``reconstruction``: error of the decoded spectra with their own labels, against the noiseless truth;
+        - ``reconstruction``: error of the decoded spectra with their own labels, against the
+          noiseless truth;
         - ``error``: error of the decoded edited spectra;
         - ``change``: rms of the true change, which is the error of doing nothing;
-        - ``relative``: error of the change, ‖ΔF_decoded − ΔF_true‖ / ‖ΔF_true‖; 1 is no better than no change;
-        - ``slope``: of the decoded on the true change by least squares; 1 is right, 0 ignores the label.
+        - ``relative``: error of the change, ‖ΔF_decoded − ΔF_true‖ / ‖ΔF_true‖; 1 is no better than
+          no change;
+        - ``slope``: of the decoded on the true change by least squares; 1 is right, 0 ignores the
+          label.
 
     Raises
     ------
     ValueError
-        If the stars of ``observed`` and ``truth`` differ, a model lacks a label, or as `true_change`.
+        If the stars of ``observed`` and ``truth`` differ, a model lacks a label, or as
+        `true_change`.
     """
     edits = emulator.survey.edits if edits is None else edits
     _check(models, observed, truth, edits)
-    inputs = {name: (model.encode(observed), model.label_array(observed.labels)) for name, model in models.items()}
+    inputs = {
+        name: (model.encode(observed), model.label_array(observed.labels))
+        for name, model in models.items()
+    }
     rows = []
     for label, size in edits.items():
         for step in (size, -size):
@@ -185,12 +204,20 @@ def _check(models, observed, truth, edits):
                              f"it takes {', '.join(model.labels)}")  # fmt: skip
     for label, step in edits.items():
         if not (np.isfinite(step) and step):
-            raise ValueError(f"the step of {label} is {step}: it must be a finite number other than 0")
+            raise ValueError(
+                f"the step of {label} is {step}: it must be a finite number other than 0"
+            )
 
 
 def _sums(change, decoded, error):
     """Sums over the pixels of each star, shape (n, 5)."""
-    products = (change**2, change * decoded, (decoded - change) ** 2, error**2, (error + decoded - change) ** 2)
+    products = (
+        change**2,
+        change * decoded,
+        (decoded - change) ** 2,
+        error**2,
+        (error + decoded - change) ** 2,
+    )
     return np.column_stack([product.sum(axis=1, dtype=float) for product in products])
 
 
@@ -209,7 +236,9 @@ def _summary(sums, n_pix):
 
 
 def _possible(models, observed, truth, emulator, label, step):
-    """Which stars an edit leaves within the emulator's hull and within the training range of all models."""
+    """Which stars an edit leaves within the emulator's hull and within the training range of all
+    models.
+    """
     edited = shifted(truth.labels, label, step)
     possible = emulator.in_hull(np.column_stack([edited[name] for name in emulator.labels]))
     for model in models.values():

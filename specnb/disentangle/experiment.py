@@ -32,7 +32,8 @@ class ReferenceStars(NamedTuple):
 
 
 def reference_stars(survey: MockConfig) -> ReferenceStars:
-    """The mock reference survey, split at random into 80% training and 20% test stars, as the paper's.
+    """The mock reference survey, split at random into 80% training and 20% test stars, as the
+    paper's.
 
     Its spectra come from the shipped emulator; its seed also draws the split.
     """
@@ -45,22 +46,24 @@ def reference_stars(survey: MockConfig) -> ReferenceStars:
     )
 
 
-# What the settings of the paper's Table 1 entangle; they disentangle the rest. (The note of that table; the text of
-# its Sect. 3.3 numbers the two the other way round.)
+# What the settings of the paper's Table 1 entangle; they disentangle the rest. (The note of that
+# table; the text of its Sect. 3.3 numbers the two the other way round.)
 ENTANGLED = {"First": ("teff", "logg"), "Second": ("m_h", "alpha_fe"), "removed": ()}
 
 
 @dataclass(frozen=True)
 class Objective:
-    """How strongly to disentangle and to entangle, and with which means. The paper does not publish its λ.
+    """How strongly to disentangle and to entangle, and with which means. The paper does not publish
+    its λ.
 
     Attributes
     ----------
     entangle, disentangle : float
         |λ| of entangled labels, and of the others beside them.
     remove : float
-        λ of all labels where none is entangled. Only L_rec, small at the noise of these spectra, then pushes back:
-        with a larger λ the cheapest way to foil the discriminators is to empty the latents.
+        λ of all labels where none is entangled. Only L_rec, small at the noise of these spectra,
+        then pushes back: with a larger λ the cheapest way to foil the discriminators is to empty
+        the latents.
     bottleneck, discriminator_steps
         As in `DisentangleConfig`.
     """
@@ -72,7 +75,8 @@ class Objective:
     discriminator_steps: int = 1
 
     def config(self, base: DisentangleConfig, entangled=()) -> DisentangleConfig:
-        """A configuration in which some labels are entangled (λ < 0) and the others disentangled (λ > 0).
+        """A configuration in which some labels are entangled (λ < 0) and the others disentangled (λ
+        > 0).
 
         Parameters
         ----------
@@ -142,7 +146,8 @@ class Experiment:
 def trained(
     stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1
 ) -> list[Disentangler]:
-    """Models of several configurations, trained side by side, or opened where they have been trained before.
+    """Models of several configurations, trained side by side, or opened where they have been
+    trained before.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""Stellar labels from a representation of the spectra: the regressors of Table 1 (Manteiga et al. 2025).
+"""Stellar labels from a representation of the spectra: the regressors of Table 1 (Manteiga et al.
+2025).
 
-A representation is a row of numbers for each star: the 800 pixels of its spectrum, or the 25 latents of an autoencoder.
-Masked pixels must be filled; ``model.scale_flux(spectra.flux, spectra.mask)`` does it as the encoder sees them.
-"""
+A representation is a row of numbers for each star: the 800 pixels of its spectrum, or the 25
+latents of an autoencoder. Masked pixels must be filled; ``model.scale_flux(spectra.flux,
+spectra.mask)`` does it as the encoder sees them."""
 
 import time
 import warnings
@@ -20,27 +21,33 @@ from specnb.disentangle.config import LABELS
 from specnb.core.labels import label_array
 from specnb.surveys import known_label
 
+
 @dataclass(frozen=True)
 class RegressorConfig:
-    """Network and training of one regressor. Unknown keys are refused here, bad values by scikit-learn at the fit.
+    """Network and training of one regressor. Unknown keys are refused here, bad values by
+    scikit-learn at the fit.
 
-    Not to choose: inputs and labels are standardised column by column, with means and deviations of the training stars.
-    The paper is silent about it, but with labels in K and dex the loss would know T_eff only.
-    """
+    Not to choose: inputs and labels are standardised column by column, with means and deviations of
+    the training stars. The paper is silent about it, but with labels in K and dex the loss would
+    know T_eff only."""
 
     hidden: tuple[int, ...] = (200, 100)  # paper
     max_iter: int = 1000  # most passes over the training stars (paper)
-    early_stopping: bool = False  # True: R² of validation stars decides, not the training loss, and keeps the best pass
-    validation_fraction: float = 0.1  # of the stars, with early stopping only (this and below: scikit-learn's defaults)
+    # True: R² of validation stars decides, not the training loss, and keeps the best pass
+    early_stopping: bool = False
+    # of the stars, with early stopping only (this and below: scikit-learn's defaults)
+    validation_fraction: float = 0.1
     n_iter_no_change: int = 10  # passes without progress before it stops
     tol: float = 1e-4  # what counts as progress
-    alpha: tuple[float, ...] = (1e-4,)  # weight of the squared weights in the loss; of several, validation stars choose
+    # weight of the squared weights in the loss; of several, validation stars choose
+    alpha: tuple[float, ...] = (1e-4,)
     seed: int = 1  # of the first weights, the order of the stars and the choice of validation stars
 
 
 FAITHFUL = RegressorConfig()  # the paper's; what it does not tell is scikit-learn's default
-# With that default of alpha a regressor on spectra learns its stars by heart (4,800 mock stars: MAE 22 K in training,
-# 148 K in the test). Spectra want a larger one than latents, so validation stars choose, for each representation.
+# With that default of alpha a regressor on spectra learns its stars by heart (4,800 mock stars: MAE
+# 22 K in training, 148 K in the test). Spectra want a larger one than latents, so validation stars
+# choose, for each representation.
 BEST = RegressorConfig(early_stopping=True, alpha=(0.1, 1.0, 10.0))
 
 
@@ -68,16 +75,20 @@ class Regressor:
         return self.network.regressor_[-1].n_iter_
 
     def predict(self, x) -> np.ndarray:
-        """Labels of stars, shape (n, n_labels), float64, from their representation, shape (n, n_inputs).
+        """Labels of stars, shape (n, n_labels), float64, from their representation, shape (n,
+        n_inputs).
 
         Raises
         ------
         ValueError
-            If there are no stars, the number of inputs differs from that in training, or one is not finite.
+            If there are no stars, the number of inputs differs from that in training, or one is not
+            finite.
         """
         x = _inputs(x)
         if x.shape[1] != self.n_inputs:
-            raise ValueError(f"{x.shape[1]} inputs a star, the regressor learnt from {self.n_inputs}: give the same")
+            raise ValueError(
+                f"{x.shape[1]} inputs a star, the regressor learnt from {self.n_inputs}: give the same"
+            )
         return self.network.predict(x).astype(float).reshape(len(x), -1)
 
 
@@ -96,16 +107,21 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
     Raises
     ------
     ValueError
-        If the lengths differ, a number is not finite, there are fewer than 20 stars, a setting is out of range, or there
-        are several values of alpha and no validation stars (``early_stopping``) to choose by.
+        If the lengths differ, a number is not finite, there are fewer than 20 stars, a setting is
+        out of range, or there are several values of alpha and no validation stars
+        (``early_stopping``) to choose by.
     """
     x, y = _inputs(x_train), _label_values(y_train, labels)
     if len(x) != len(y):
-        raise ValueError(f"{len(x)} rows of inputs and {len(y)} of labels: give one of each for every star")
+        raise ValueError(
+            f"{len(x)} rows of inputs and {len(y)} of labels: give one of each for every star"
+        )
     if len(x) < 20:
         raise ValueError(f"{len(x)} training stars: give at least 20")
     if not config.alpha or (len(config.alpha) > 1 and not config.early_stopping):
-        raise ValueError(f"alpha is {config.alpha}: give one value, or several with early_stopping=True to choose by")
+        raise ValueError(
+            f"alpha is {config.alpha}: give one value, or several with early_stopping=True to choose by"
+        )
     start = time.perf_counter()
     networks = [_fit(x, y.astype(np.float32), config, alpha) for alpha in config.alpha]
     network = max(networks, key=_validation_score) if len(networks) > 1 else networks[0]
@@ -118,9 +134,12 @@ def _fit(x, y, config, alpha):
         n_iter_no_change=config.n_iter_no_change, early_stopping=config.early_stopping,
         validation_fraction=config.validation_fraction, random_state=config.seed,
     )  # fmt: skip
-    network = TransformedTargetRegressor(make_pipeline(StandardScaler(), mlp), transformer=StandardScaler())
+    network = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), mlp), transformer=StandardScaler()
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # max_iter is a setting: ``iterations`` tells
+        # max_iter is a setting: ``iterations`` tells
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return network.fit(x, y)
 
 
@@ -130,13 +149,14 @@ def _validation_score(network):
 
 
 def errors(predicted, reference, labels=LABELS) -> Table:
-    """Errors of predicted labels: a row a label with ``label``, ``unit`` and, of predicted - reference in that unit,
-    ``mae`` (mean absolute value), ``mean`` and ``std``.
+    """Errors of predicted labels: a row a label with ``label``, ``unit`` and, of predicted -
+    reference in that unit, ``mae`` (mean absolute value), ``mean`` and ``std``.
 
     Parameters
     ----------
     predicted, reference : Table, or array_like of shape (n, n_labels)
-        Arrays in the order of ``labels``. The reference is a catalogue, as in the paper, or the truth of a mock survey.
+        Arrays in the order of ``labels``. The reference is a catalogue, as in the paper, or the
+        truth of a mock survey.
     labels : sequence of str
 
     Raises
@@ -146,7 +166,9 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     """
     predicted, reference = _label_values(predicted, labels), _label_values(reference, labels)
     if len(predicted) != len(reference):
-        raise ValueError(f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star")
+        raise ValueError(
+            f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star"
+        )
     difference = predicted - reference
     known = (known_label(name) for name in labels)
     units = [label.unit if label else "" for label in known]
@@ -157,10 +179,14 @@ def errors(predicted, reference, labels=LABELS) -> Table:
 def _finite(values, dtype, what, remedy):
     values = np.asarray(values, dtype=dtype)
     if values.ndim != 2 or not values.size:
-        raise ValueError(f"{what} of shape {values.shape}: give a row of numbers for each of one or more stars")
+        raise ValueError(
+            f"{what} of shape {values.shape}: give a row of numbers for each of one or more stars"
+        )
     if (bad := ~np.isfinite(values)).any():
         star, entry = np.argwhere(bad)[0]
-        raise ValueError(f"the {what} of star {star} hold {values[star, entry]} in column {entry}: {remedy}")
+        raise ValueError(
+            f"the {what} of star {star} hold {values[star, entry]} in column {entry}: {remedy}"
+        )
     return values
 
 
@@ -172,5 +198,7 @@ def _label_values(values, labels):
     values = label_array(values, labels) if isinstance(values, Table) else values
     values = _finite(values, float, "labels", "leave out stars without labels")
     if values.shape[1] != len(labels):
-        raise ValueError(f"labels of shape {values.shape}: give one column each for {', '.join(labels)}")
+        raise ValueError(
+            f"labels of shape {values.shape}: give one column each for {', '.join(labels)}"
+        )
     return values

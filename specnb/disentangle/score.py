@@ -51,14 +51,17 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
     Returns
     -------
     Table
-        A row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``, ``mlp_r2``,
-        ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the true one, and ``discriminator``, the
-        loss of the label's own discriminator on validation stars minus that of blind guessing (nats), NaN without one.
+        A row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``,
+        ``mlp_r2``, ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the
+        true one, and ``discriminator``, the loss of the label's own discriminator on validation
+        stars minus that of blind guessing (nats), NaN without one.
     """
     train, truth = stars.train[:n_train], stars.truth_train[:n_train]
 
     def values(catalogue, true, labels):
-        return np.column_stack([table[name] for table in (catalogue.labels, true.labels) for name in labels])
+        return np.column_stack(
+            [table[name] for table in (catalogue.labels, true.labels) for name in labels]
+        )
 
     def one(setting, model):
         labels = model.labels
@@ -68,16 +71,28 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
         half = found[: len(labels)]
         half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
-        blind, kept = chance_levels(model, stars.train), min(model.history, key=lambda row: row["loss"])
-        above = (kept.get(f"discriminator_{name}", np.nan) - blind.get(name, np.nan) for name in labels)
+        blind, kept = (
+            chance_levels(model, stars.train),
+            min(model.history, key=lambda row: row["loss"]),
+        )
+        above = (
+            kept.get(f"discriminator_{name}", np.nan) - blind.get(name, np.nan) for name in labels
+        )
         half["discriminator"] = list(above)
-        half.add_columns([[setting] * len(half), [model.config.seed] * len(half)], [0, 0], names=["setting", "seed"])
+        half.add_columns(
+            [[setting] * len(half), [model.config.seed] * len(half)],
+            [0, 0],
+            names=["setting", "seed"],
+        )
         return half
 
     work = [(setting, model) for setting, group in models.items() for model in group]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # as `probe` does, but threads undo each other's filters
-        tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(joblib.delayed(one)(*item) for item in work)
+        # as `probe` does, but threads undo each other's filters
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
+            joblib.delayed(one)(*item) for item in work
+        )
     return vstack(tables)
 
 
@@ -93,9 +108,9 @@ def reconstruct_models(models, stars) -> Table:
     -------
     Table
         A row for each setting and seed: ``setting``, ``seed``, the entries of
-        `specnb.evaluate.probes.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the latents of another
-        star (if it is no larger, the latents are empty), and ``ratio``, the mean squared error over the mean one of
-        the plain models; NaN without any.
+        `specnb.evaluate.probes.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the
+        latents of another star (if it is no larger, the latents are empty), and ``ratio``, the mean
+        squared error over the mean one of the plain models; NaN without any.
     """
     rows = []
     for setting, group in models.items():
@@ -103,8 +118,12 @@ def reconstruct_models(models, stars) -> Table:
             z, test = model.encode(stars.test), stars.test
             errors = reconstruction(model.decode(z, test.labels), test, stars.truth_test)
             other = np.random.default_rng(model.config.seed).permutation(len(z))
-            swapped = reconstruction(model.decode(z[other], test.labels), test, stars.truth_test)["rms_truth"]
-            rows.append({"setting": setting, "seed": model.config.seed} | errors | {"rms_other_z": swapped})
+            swapped = reconstruction(model.decode(z[other], test.labels), test, stars.truth_test)[
+                "rms_truth"
+            ]
+            rows.append(
+                {"setting": setting, "seed": model.config.seed} | errors | {"rms_other_z": swapped}
+            )
     table = Table(rows)
     plain = table["mean_squared_error"][table["setting"] == "plain"]
     table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
@@ -132,9 +151,14 @@ def regress(representations, catalogue: Table, config, jobs: int = -1):
     predictions : dict of str to list of ndarray, shape (n_test, n_labels)
         Theirs for the test stars.
     """
-    work = [(name, k, pair) for name, group in representations.items() for k, pair in enumerate(group, start=1)]
+    work = [
+        (name, k, pair)
+        for name, group in representations.items()
+        for k, pair in enumerate(group, start=1)
+    ]
     fits = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(fit_regressor)(pair[0], catalogue, config=replace(config, seed=k)) for _, k, pair in work
+        joblib.delayed(fit_regressor)(pair[0], catalogue, config=replace(config, seed=k))
+        for _, k, pair in work
     )
     regressors, predictions = ({name: [] for name in representations} for _ in range(2))
     for (name, _, (_, x_test)), fitted in zip(work, fits):

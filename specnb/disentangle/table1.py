@@ -1,4 +1,6 @@
-"""Table 1 of Manteiga et al. (2025): published errors of labels beside ours, and the time that it takes."""
+"""Table 1 of Manteiga et al. (2025): published errors of labels beside ours, and the time that it
+takes.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,19 +10,41 @@ from astropy.table import MaskedColumn, Table
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import Regressor
 
-# Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent space. As in the note
-# of that table, "First" entangles teff and logg and disentangles m_h and alpha_fe, "Second" is the reverse; the text of
-# Sect. 3.3 numbers them the other way round. Some MAE exceed sqrt(mean² + σ²), which no plain σ allows: compare MAE.
+# Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent
+# space. As in the note of that table, "First" entangles teff and logg and disentangles m_h and
+# alpha_fe, "Second" is the reverse; the text of Sect. 3.3 numbers them the other way round. Some
+# MAE exceed sqrt(mean² + σ²), which no plain σ allows: compare MAE.
 _TABLE_1 = {
-    "spectra": ((121.0, 58.0, 131.0), (0.231, 0.017, 0.277), (0.099, -0.007, 0.143), (0.039, -0.001, 0.053)),
-    "plain": ((140.0, 6.0, 138.0), (0.282, -0.012, 0.340), (0.100, -0.016, 0.111), (0.041, 0.006, 0.043)),
-    "First": ((93.0, -7.0, 94.0), (0.141, -0.021, 0.160), (0.183, -0.017, 0.166), (0.051, 0.003, 0.049)),
-    "Second": ((512.0, 17.0, 361.0), (0.868, -0.027, 0.522), (0.065, 0.002, 0.063), (0.031, -0.004, 0.033)),
+    "spectra": (
+        (121.0, 58.0, 131.0),
+        (0.231, 0.017, 0.277),
+        (0.099, -0.007, 0.143),
+        (0.039, -0.001, 0.053),
+    ),
+    "plain": (
+        (140.0, 6.0, 138.0),
+        (0.282, -0.012, 0.340),
+        (0.100, -0.016, 0.111),
+        (0.041, 0.006, 0.043),
+    ),
+    "First": (
+        (93.0, -7.0, 94.0),
+        (0.141, -0.021, 0.160),
+        (0.183, -0.017, 0.166),
+        (0.051, 0.003, 0.049),
+    ),
+    "Second": (
+        (512.0, 17.0, 361.0),
+        (0.868, -0.027, 0.522),
+        (0.065, 0.002, 0.063),
+        (0.031, -0.004, 0.033),
+    ),
 }
 PUBLISHED = {name: dict(zip(LABELS, rows)) for name, rows in _TABLE_1.items()}
 ENTANGLED_IN = {"teff": "First", "logg": "First", "m_h": "Second", "alpha_fe": "Second"}
 IMPROVEMENT = {  # per cent by which entangling a label lowers its published MAE: 23, 39, 34, 21
-    name: 100 * (1 - PUBLISHED[where][name][0] / PUBLISHED["spectra"][name][0]) for name, where in ENTANGLED_IN.items()
+    name: 100 * (1 - PUBLISHED[where][name][0] / PUBLISHED["spectra"][name][0])
+    for name, where in ENTANGLED_IN.items()
 }
 
 
@@ -30,14 +54,16 @@ def compare(results: Mapping[str, Sequence[Table]]) -> Table:
     Parameters
     ----------
     results : mapping
-        For each representation, as "spectra", "plain", "First", "Second" or others, the `errors` of each seed.
+        For each representation, as "spectra", "plain", "First", "Second" or others, the `errors` of
+        each seed.
 
     Returns
     -------
     Table
-        A row for each representation and label: ``mae``, ``mean``, ``std`` (means over seeds), ``mae_min``, ``mae_max``
-        (over seeds), ``seeds``, ``gain`` = 100 (1 - mae / mae of "spectra") per cent, masked without "spectra", and
-        ``published_mae``, ``published_mean``, ``published_std``, ``published_gain``, masked where the paper has none.
+        A row for each representation and label: ``mae``, ``mean``, ``std`` (means over seeds),
+        ``mae_min``, ``mae_max`` (over seeds), ``seeds``, ``gain`` = 100 (1 - mae / mae of
+        "spectra") per cent, masked without "spectra", and ``published_mae``, ``published_mean``,
+        ``published_std``, ``published_gain``, masked where the paper has none.
 
     Raises
     ------
@@ -47,17 +73,34 @@ def compare(results: Mapping[str, Sequence[Table]]) -> Table:
     _check_seeds(results, "errors")
     labels = list(next(iter(results.values()))[0]["label"])
     if odd := [t for group in results.values() for t in group if list(t["label"]) != labels]:
-        raise ValueError(f"errors of {', '.join(odd[0]['label'])} beside {', '.join(labels)}: give all the same labels")
-    spectra = np.mean([table["mae"] for table in results.get("spectra", ())] or [[np.nan] * len(labels)], axis=0)
+        raise ValueError(
+            f"errors of {', '.join(odd[0]['label'])} beside {', '.join(labels)}: give all the same labels"
+        )
+    spectra = np.mean(
+        [table["mae"] for table in results.get("spectra", ())] or [[np.nan] * len(labels)], axis=0
+    )
     rows = []
     for key, group in results.items():
         for i, name in enumerate(labels):
-            mae, mean, std = ([table[column][i] for table in group] for column in ("mae", "mean", "std"))
+            mae, mean, std = (
+                [table[column][i] for table in group] for column in ("mae", "mean", "std")
+            )
             published = PUBLISHED.get(key, {}).get(name, (np.nan,) * 3)
             known = published[0] / PUBLISHED["spectra"].get(name, (np.nan,))[0]
             rows.append((key, name, group[0]["unit"][i], np.mean(mae), np.mean(mean), np.mean(std), min(mae), max(mae),
                          len(mae), 100 * (1 - np.mean(mae) / spectra[i]), *published, 100 * (1 - known)))  # fmt: skip
-    names = ("representation", "label", "unit", "mae", "mean", "std", "mae_min", "mae_max", "seeds", "gain")
+    names = (
+        "representation",
+        "label",
+        "unit",
+        "mae",
+        "mean",
+        "std",
+        "mae_min",
+        "mae_max",
+        "seeds",
+        "gain",
+    )
     names += ("published_mae", "published_mean", "published_std", "published_gain")
     table = Table(rows=rows, names=names)
     for name in names[3:]:
@@ -66,19 +109,36 @@ def compare(results: Mapping[str, Sequence[Table]]) -> Table:
 
 
 def training_times(regressors: Mapping[str, Sequence[Regressor]]) -> Table:
-    """Training times of the regressors of each seed, a row a representation: ``inputs`` and, as means over seeds,
-    ``iterations``, ``seconds``, ``seconds_per_iteration``, with the ratios spectra : this one of the last two as
-    ``speedup`` and ``speedup_per_iteration`` (paper: 3 on latents). Raises ValueError if there are none on "spectra", or a representation has none.
-    """
+    """Training times of the regressors of each seed, a row a representation: ``inputs`` and, as
+    means over seeds, ``iterations``, ``seconds``, ``seconds_per_iteration``, with the ratios
+    spectra : this one of the last two as ``speedup`` and ``speedup_per_iteration`` (paper: 3 on
+    latents). Raises ValueError if there are none on "spectra", or a representation has none."""
     _check_seeds({"spectra": (), **regressors}, "regressors")
     seconds = {key: np.mean([each.seconds for each in group]) for key, group in regressors.items()}
-    passes = {key: np.mean([each.iterations for each in group]) for key, group in regressors.items()}
+    passes = {
+        key: np.mean([each.iterations for each in group]) for key, group in regressors.items()
+    }
     whole, each = seconds["spectra"], seconds["spectra"] / passes["spectra"]
     rows = [
-        (key, group[0].n_inputs, passes[key], s, s / passes[key], whole / s, each / (s / passes[key]))
+        (
+            key,
+            group[0].n_inputs,
+            passes[key],
+            s,
+            s / passes[key],
+            whole / s,
+            each / (s / passes[key]),
+        )
         for (key, group), s in zip(regressors.items(), seconds.values())
     ]
-    names = ("representation", "inputs", "iterations", "seconds", "seconds_per_iteration", "speedup")
+    names = (
+        "representation",
+        "inputs",
+        "iterations",
+        "seconds",
+        "seconds_per_iteration",
+        "speedup",
+    )
     return Table(rows=rows, names=(*names, "speedup_per_iteration"))
 
 

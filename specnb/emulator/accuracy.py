@@ -19,9 +19,10 @@ def accuracy(predicted, truth) -> dict[str, float]:
     Returns
     -------
     dict
-        ``mean`` and ``median`` over all pixels of all spectra; ``spectra_95``, the 95th percentile over spectra of
-        the mean over wavelength; ``pixels_95``, the 95th percentile over wavelength of the mean over spectra;
-        ``worst_spectrum`` and ``worst_pixel``, the largest of these means.
+        ``mean`` and ``median`` over all pixels of all spectra; ``spectra_95``, the 95th percentile
+        over spectra of the mean over wavelength; ``pixels_95``, the 95th percentile over wavelength
+        of the mean over spectra; ``worst_spectrum`` and ``worst_pixel``, the largest of these
+        means.
     """
     error = np.abs(np.asarray(predicted, dtype=float) - truth)
     by_spectrum, by_pixel = error.mean(axis=1), error.mean(axis=0)
@@ -64,7 +65,9 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
     )
 
 
-def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def derivative_pairs(
+    emulator, responses: Responses, vbroad: float = 6.0
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Derivatives of the flux at the reference star, by the simulator and by the emulator.
 
     Parameters
@@ -78,11 +81,13 @@ def derivative_pairs(emulator, responses: Responses, vbroad: float = 6.0) -> dic
     Returns
     -------
     dict of (ndarray, ndarray), each of shape (n_pix,)
-        By label, and `IRON` for iron alone, for which all other elements' [X/Fe] fall as [Fe/H] rises: the simulator's
-        and the emulator's, in flux per unit of the label.
+        By label, and `IRON` for iron alone, for which all other elements' [X/Fe] fall as [Fe/H]
+        rises: the simulator's and the emulator's, in flux per unit of the label.
     """
     star = responses.star | {"vbroad": vbroad}
-    own = dict(zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0]))
+    own = dict(
+        zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0])
+    )
     own[IRON] = emulator.survey.alone(own, "fe_h")
     return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
 
@@ -98,11 +103,20 @@ def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> T
     Returns
     -------
     Table
-        A row a label, and one for iron alone: ``correlation`` over the pixels; ``slope`` of the emulator's derivative
-        against the simulator's; ``strongest`` and ``rms`` of the simulator's, in flux per unit of the label.
+        A row a label, and one for iron alone: ``correlation`` over the pixels; ``slope`` of the
+        emulator's derivative against the simulator's; ``strongest`` and ``rms`` of the simulator's,
+        in flux per unit of the label.
     """
     rows = []
     for name, (truth, own) in derivative_pairs(emulator, responses, vbroad).items():
         slope = truth @ own / (truth @ truth)
-        rows.append((name, np.corrcoef(truth, own)[0, 1], slope, np.abs(truth).max(), np.sqrt(np.mean(truth**2))))
+        rows.append(
+            (
+                name,
+                np.corrcoef(truth, own)[0, 1],
+                slope,
+                np.abs(truth).max(),
+                np.sqrt(np.mean(truth**2)),
+            )
+        )
     return Table(rows=rows, names=("label", "correlation", "slope", "strongest", "rms"))

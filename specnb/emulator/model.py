@@ -74,7 +74,12 @@ class Emulator:
             With the labels, the hull and the pixels of this one, and a card of its own.
         """
         origin = {name: value for name, value in self.card.items() if name != "history"}
-        card = {"made_from": deepcopy(origin), "step": step.kind(), "settings": step.settings(), **about}
+        card = {
+            "made_from": deepcopy(origin),
+            "step": step.kind(),
+            "settings": step.settings(),
+            **about,
+        }
         return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
 
     def of(self, rows) -> "Emulator":
@@ -94,8 +99,8 @@ class Emulator:
         Parameters
         ----------
         labels : array_like or Tensor, shape (n, n_labels)
-            In the order of `labels` and the units of `units`. Tensors must match the network's precision and
-            device and are not checked.
+            In the order of `labels` and the units of `units`. Tensors must match the network's
+            precision and device and are not checked.
 
         Returns
         -------
@@ -208,7 +213,8 @@ class Emulator:
         Raises
         ------
         OSError
-            If the file is missing, truncated, an emulator of other labels or pixels, or has a step of unknown class.
+            If the file is missing, truncated, an emulator of other labels or pixels, or has a step
+            of unknown class.
         """
         with whole_file(path, "emulator file", "restore it with git or train it anew"):
             tensors, about = read_tensors(path)
@@ -230,7 +236,11 @@ class Emulator:
 
 def _part(tensors, prefix):
     """The tensors whose names begin with a prefix, without it; for an empty one those of no step."""
-    names = [name for name in tensors if name.startswith(prefix or "") and (prefix or not name.startswith("steps."))]
+    names = [
+        name
+        for name in tensors
+        if name.startswith(prefix or "") and (prefix or not name.startswith("steps."))
+    ]
     return {name.removeprefix(prefix): tensors[name] for name in names}
 
 
@@ -240,8 +250,8 @@ def load_emulator(name: str = "rvs") -> Emulator:
     Parameters
     ----------
     name : {"rvs", "apogee"}
-        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"``: 25 labels to 7,214 pixels
-        of APOGEE, 15,168-16,937 Å, over the papers' pseudo-continuum.
+        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"``: 25
+        labels to 7,214 pixels of APOGEE, 15,168-16,937 Å, over the papers' pseudo-continuum.
 
     Returns
     -------
@@ -254,5 +264,7 @@ def load_emulator(name: str = "rvs") -> Emulator:
     """
     known = sorted(key for key, survey in SURVEYS.items() if survey.emulator_path.is_file())
     if name not in known:
-        raise ValueError(f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}")
+        raise ValueError(
+            f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
+        )
     return Emulator.load(SURVEYS[name].emulator_path, SURVEYS[name])

@@ -7,13 +7,15 @@ from torch import nn
 
 
 class Network(nn.Module):
-    """Perceptrons side by side, each of some of the labels, whose outputs are added: flux = b + Σ W_k h_k(labels of k).
+    """Perceptrons side by side, each of some of the labels, whose outputs are added: flux = b + Σ
+    W_k h_k(labels of k).
 
-    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019). With many labels most of
-    them act in few pixels and hardly on each other: branches of few labels need far fewer spectra to be learned.
+    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019).
+    With many labels most of them act in few pixels and hardly on each other: branches of few labels
+    need far fewer spectra to be learned.
 
-    Labels, some of them as logarithms, are scaled to ±1 over the training range; the output is linear, so that flux may
-    exceed 1.
+    Labels, some of them as logarithms, are scaled to ±1 over the training range; the output is
+    linear, so that flux may exceed 1.
 
     Parameters
     ----------
@@ -31,7 +33,10 @@ class Network(nn.Module):
         super().__init__()
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        self.columns, self.logarithmic = [list(columns) for columns, _ in branches], list(logarithmic)
+        self.columns, self.logarithmic = (
+            [list(columns) for columns, _ in branches],
+            list(logarithmic),
+        )
         is_log = torch.zeros(len(self.low), dtype=torch.bool)
         is_log[self.logarithmic] = True
         self.register_buffer("is_log", is_log, persistent=False)
@@ -41,12 +46,17 @@ class Network(nn.Module):
             for n_in, n_out in pairwise([len(columns), *widths]):
                 layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # its derivatives are smooth, too
             self.branches.append(nn.Sequential(*layers))
-        self.output = nn.Linear(sum([len(columns), *widths][-1] for columns, widths in branches), n_pix)
+        self.output = nn.Linear(
+            sum([len(columns), *widths][-1] for columns, widths in branches), n_pix
+        )
 
     @property
     def shape(self):
         """The `branches` of the constructor."""
-        widths = [[layer.out_features for layer in branch if isinstance(layer, nn.Linear)] for branch in self.branches]
+        widths = [
+            [layer.out_features for layer in branch if isinstance(layer, nn.Linear)]
+            for branch in self.branches
+        ]
         return list(zip(self.columns, widths))
 
     def of(self, rows):
@@ -63,7 +73,8 @@ class Network(nn.Module):
         """Labels, the logarithmic ones as their logarithms."""
         if not self.logarithmic:
             return labels
-        positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)  # also where another label is negative
+        # also where another label is negative
+        positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)
         return torch.where(self.is_log, positive.log(), labels)
 
 

@@ -16,7 +16,8 @@ class Step(nn.Module):
         raise NotImplementedError
 
     def of(self, rows):
-        """The step for some of the stars, where it holds something of each star; ``None`` for any star.
+        """The step for some of the stars, where it holds something of each star; ``None`` for any
+        star.
 
         Parameters
         ----------

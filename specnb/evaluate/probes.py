@@ -1,8 +1,9 @@
-"""How disentangled a latent space is, in numbers: what a fresh regressor reads from it, and what bounds that.
+"""How disentangled a latent space is, in numbers: what a fresh regressor reads from it, and what
+bounds that.
 
-A discriminator that was trained together with the encoder may be fooled while the label is still there; so *probes*
-judge, regressors trained from scratch on the latents of training stars and scored on test stars.
-"""
+A discriminator that was trained together with the encoder may be fooled while the label is still
+there; so *probes* judge, regressors trained from scratch on the latents of training stars and
+scored on test stars."""
 
 import warnings
 
@@ -24,8 +25,9 @@ CEILING_STARS = 2000  # the mean over them is good to 0.003
 def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     """What can be read about each label from the latents of a star.
 
-    The nonlinear probe is one network of 128 and 64 neurons for all labels, on standardised latents and labels; a tenth
-    of the training stars decides when it stops. One network a label takes 2 to 4 times as long for R² within 0.02.
+    The nonlinear probe is one network of 128 and 64 neurons for all labels, on standardised latents
+    and labels; a tenth of the training stars decides when it stops. One network a label takes 2 to
+    4 times as long for R² within 0.02.
 
     Parameters
     ----------
@@ -40,11 +42,12 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     Returns
     -------
     Table
-        A row a label: ``label``; ``linear_r2`` and ``mlp_r2``, R² on the test stars of a linear regression and of the
-        network, negative where a prediction is worse than the mean of the test stars; ``mutual_information`` in nats,
-        a lower bound of that between latents z and label y: the network's prediction is a function of z, so
-        I(z; y) ≥ I(ŷ(z); y) (data-processing inequality). The right side is a nearest-neighbour estimate
-        (Kraskov et al. 2004), never below 0. Latents that know only the scatter of a label are not seen.
+        A row a label: ``label``; ``linear_r2`` and ``mlp_r2``, R² on the test stars of a linear
+        regression and of the network, negative where a prediction is worse than the mean of the
+        test stars; ``mutual_information`` in nats, a lower bound of that between latents z and
+        label y: the network's prediction is a function of z, so I(z; y) ≥ I(ŷ(z); y)
+        (data-processing inequality). The right side is a nearest-neighbour estimate (Kraskov et al.
+        2004), never below 0. Latents that know only the scatter of a label are not seen.
 
     Raises
     ------
@@ -54,23 +57,32 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     y_train, z_train = _checked("training", y_train, labels, z_train)
     y_test, z_test = _checked("test", y_test, labels, z_test)
     if (n_train := z_train.shape[1]) != (n_test := z_test.shape[1]):
-        raise ValueError(f"training stars have {n_train} latents and test stars {n_test}: take both from one model")
+        raise ValueError(
+            f"training stars have {n_train} latents and test stars {n_test}: take both from one model"
+        )
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
-    z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))  # twice as fast
+    # twice as fast
+    z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))
     y_train, y_test = y_scaler.transform(y_train).astype(np.float32), y_scaler.transform(y_test)
     # on latents of the mock survey, a patience of 10 passes lost up to 0.03 in R²
     stop = {"early_stopping": True, "n_iter_no_change": 20, "max_iter": 150}
     network = MLPRegressor(
-        hidden_layer_sizes=(128, 64), batch_size=min(256, int(0.9 * len(y_train))), random_state=seed, **stop
+        hidden_layer_sizes=(128, 64),
+        batch_size=min(256, int(0.9 * len(y_train))),
+        random_state=seed,
+        **stop,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of the limit of passes: little is left to gain
+        # of the limit of passes: little is left to gain
+        warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(z_train, y_train if len(labels) > 1 else y_train[:, 0])
     predicted = network.predict(z_test).reshape(y_test.shape).astype(float)
     linear = LinearRegression().fit(z_train, y_train).predict(z_test)
     pairs = zip(predicted.T[:, :, None], y_test.T, strict=True)
     information = [float(mutual_info_regression(x, y, random_state=seed)[0]) for x, y in pairs]
-    linear_r2, mlp_r2 = (r2_score(y_test, prediction, multioutput="raw_values") for prediction in (linear, predicted))
+    linear_r2, mlp_r2 = (
+        r2_score(y_test, prediction, multioutput="raw_values") for prediction in (linear, predicted)
+    )
     names = ("label", "linear_r2", "mlp_r2", "mutual_information")
     return Table([list(labels), linear_r2, mlp_r2, information], names=names)
 
@@ -78,8 +90,9 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
 def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
     """How well the entangled labels alone predict the others, since stars lie on isochrones.
 
-    No code that carries the entangled labels can tell less of the others. One that knows them better than a catalogue
-    with errors does has a higher floor: true labels in the entangled columns give that of mock stars.
+    No code that carries the entangled labels can tell less of the others. One that knows them
+    better than a catalogue with errors does has a higher floor: true labels in the entangled
+    columns give that of mock stars.
 
     Parameters
     ----------
@@ -93,49 +106,59 @@ def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
     Returns
     -------
     Table
-        A row for each label that is not entangled: ``label``, ``floor_r2`` (R² on the test stars of boosted trees).
+        A row for each label that is not entangled: ``label``, ``floor_r2`` (R² on the test stars of
+        boosted trees).
 
     Raises
     ------
     ValueError
-        If shapes disagree, a value is not finite, a label is constant, or an entangled one is unknown.
+        If shapes disagree, a value is not finite, a label is constant, or an entangled one is
+        unknown.
     """
     labels = list(labels)
     if unknown := [name for name in entangled if name not in labels]:
-        raise ValueError(f"entangled names {', '.join(unknown)}, but the labels are {', '.join(labels)}: use those")
+        raise ValueError(
+            f"entangled names {', '.join(unknown)}, but the labels are {', '.join(labels)}: use those"
+        )
     y_train, y_test = _checked("training", y_train, labels), _checked("test", y_test, labels)
     known = [labels.index(name) for name in entangled]
     others = [i for i in range(len(labels)) if i not in known]
     floors = np.zeros(len(others))
     for row, i in enumerate(others if known else ()):
         trees = HistGradientBoostingRegressor(early_stopping=True, random_state=seed)
-        floors[row] = trees.fit(y_train[:, known], y_train[:, i]).score(y_test[:, known], y_test[:, i])
+        floors[row] = trees.fit(y_train[:, known], y_train[:, i]).score(
+            y_test[:, known], y_test[:, i]
+        )
     return Table({"label": np.array([labels[i] for i in others], dtype=str), "floor_r2": floors})
 
 
 def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[str, float]:
-    r"""Highest R² that any predictor from the noisy spectra can reach, in the linear-Gaussian approximation.
+    r"""Highest R² that any predictor from the noisy spectra can reach, in the linear-Gaussian
+    approximation.
 
-    For a star with emulator Jacobian J at its true labels and noise variances C, among stars whose six labels have the
-    covariance S, the posterior covariance of the labels is
+    For a star with emulator Jacobian J at its true labels and noise variances C, among stars whose
+    six labels have the covariance S, the posterior covariance of the labels is
 
     .. math:: P = (J^T C^{-1} J + S^{-1})^{-1}, \qquad
               R^2_\mathrm{max} = 1 - \frac{\langle P_{ii} \rangle + e_i^2}{S_{ii} + e_i^2},
 
-    with the mean over stars and e² the mean squared error of the catalogue label to be predicted, or 0 for the true
-    one. The continuum is taken as known. Stars lie on isochrones, which tell more than their covariance does: with a
-    mixture of Gaussians for the mock survey's stars, the ceilings are higher by 0.005 (T_eff) to 0.035 ([α/Fe]).
+    with the mean over stars and e² the mean squared error of the catalogue label to be predicted,
+    or 0 for the true one. The continuum is taken as known. Stars lie on isochrones, which tell more
+    than their covariance does: with a mixture of Gaussians for the mock survey's stars, the
+    ceilings are higher by 0.005 (T_eff) to 0.035 ([α/Fe]).
 
     Parameters
     ----------
     emulator : Emulator
     truth : Spectra
-        Noiseless spectra on the emulator's pixels, with the true labels and in ``flux_error`` the noise of the
-        observed ones, as from `specnb.surveys.rvs.mock.make_mock`. P is averaged over at most 2000 of them, S taken from all.
+        Noiseless spectra on the emulator's pixels, with the true labels and in ``flux_error`` the
+        noise of the observed ones, as from `specnb.surveys.rvs.mock.make_mock`. P is averaged over
+        at most 2000 of them, S taken from all.
     labels : sequence of str
         Some of the emulator's labels.
     catalogue_error : Table or mapping, optional
-        Columns ``<label>_error`` of the same stars, as the catalogue of a mock survey has; ``None`` for true labels.
+        Columns ``<label>_error`` of the same stars, as the catalogue of a mock survey has; ``None``
+        for true labels.
 
     Returns
     -------
@@ -150,11 +173,18 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
     if not np.array_equal(truth.wavelength, emulator.wavelength):
         raise ValueError("the spectra are not on the emulator's pixels: rebin them first")
     if not set(labels) <= set(emulator.labels):
-        raise ValueError(f"labels are {', '.join(labels)}: choose among the emulator's, {', '.join(emulator.labels)}")
+        raise ValueError(
+            f"labels are {', '.join(labels)}: choose among the emulator's, {', '.join(emulator.labels)}"
+        )
     values = _checked("true", label_array(truth.labels, emulator.labels), emulator.labels)
-    scale, covariance = values.std(axis=0), np.corrcoef(values.T)  # labels in units of their scatter
+    # labels in units of their scatter
+    scale, covariance = values.std(axis=0), np.corrcoef(values.T)
     rows = np.unique(np.linspace(0, len(values) - 1, CEILING_STARS).round().astype(int))
-    jacobian = emulator.jacobian(values[rows]).astype(float) * scale[:, None] / truth.flux_error[rows, None, :]
+    jacobian = (
+        emulator.jacobian(values[rows]).astype(float)
+        * scale[:, None]
+        / truth.flux_error[rows, None, :]
+    )
     information = jacobian @ jacobian.transpose(0, 2, 1)
     # (F + S⁻¹)⁻¹ = (1 + S F)⁻¹ S, which needs no inverse of S
     posterior = np.linalg.solve(np.eye(len(scale)) + covariance @ information, covariance[None])
@@ -180,9 +210,10 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
     Returns
     -------
     dict
-        ``mean_squared_error`` against the observed flux; ``noise_floor``, the mean squared flux error, which the
-        true spectra would have; ``chi2_reduced``, the mean of (difference / error)²; and, with the truth,
-        ``rms_truth``, the root mean square of the difference from the noiseless flux.
+        ``mean_squared_error`` against the observed flux; ``noise_floor``, the mean squared flux
+        error, which the true spectra would have; ``chi2_reduced``, the mean of (difference /
+        error)²; and, with the truth, ``rms_truth``, the root mean square of the difference from the
+        noiseless flux.
 
     Raises
     ------
@@ -192,12 +223,20 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
     flux, good = np.asarray(flux, dtype=float), ~observed.mask
     for array in (flux,) if truth is None else (flux, truth.flux):
         if array.shape != good.shape:
-            raise ValueError(f"{array.shape} fluxes for {good.shape} observed ones: give the same stars and pixels")
+            raise ValueError(
+                f"{array.shape} fluxes for {good.shape} observed ones: give the same stars and pixels"
+            )
     flux = flux[good]
     if not flux.size or not np.isfinite(flux).all():
-        raise ValueError("no pixel is good, or a reconstructed flux is not finite: look at the masks and the model")
+        raise ValueError(
+            "no pixel is good, or a reconstructed flux is not finite: look at the masks and the model"
+        )
     difference, error = flux - observed.flux[good], observed.flux_error[good].astype(float)
-    squares = {"mean_squared_error": difference, "noise_floor": error, "chi2_reduced": difference / error}
+    squares = {
+        "mean_squared_error": difference,
+        "noise_floor": error,
+        "chi2_reduced": difference / error,
+    }
     result = {name: float(np.mean(value**2)) for name, value in squares.items()}
     if truth is not None:
         result["rms_truth"] = float(np.sqrt(np.mean((flux - truth.flux[good]) ** 2)))
@@ -205,18 +244,28 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 
 
 def _checked(which, y, labels, z=None):
-    """Labels of some stars, all of which must vary, and latents of the same stars if given, as floats."""
+    """Labels of some stars, all of which must vary, and latents of the same stars if given, as
+    floats.
+    """
     y = np.asarray(y, dtype=float)
     if y.ndim != 2 or y.shape[1] != len(labels) or len(y) < 10:
-        raise ValueError(f"the {which} labels have shape {y.shape}: give 10 or more stars x {', '.join(labels)}")
+        raise ValueError(
+            f"the {which} labels have shape {y.shape}: give 10 or more stars x {', '.join(labels)}"
+        )
     if (bad := ~np.isfinite(y)).any():
         star, i = np.argwhere(bad)[0]
-        raise ValueError(f"{which} star {star} has {labels[i]} = {y[star, i]}: leave out stars without labels")
+        raise ValueError(
+            f"{which} star {star} has {labels[i]} = {y[star, i]}: leave out stars without labels"
+        )
     if (constant := np.ptp(y, axis=0) == 0).any():
-        raise ValueError(f"the {which} stars all have the same {labels[np.argmax(constant)]}: R² has no meaning there")
+        raise ValueError(
+            f"the {which} stars all have the same {labels[np.argmax(constant)]}: R² has no meaning there"
+        )
     if z is None:
         return y
     z = np.asarray(z, dtype=float)
     if z.ndim != 2 or len(z) != len(y) or not np.isfinite(z).all():
-        raise ValueError(f"the {which} latents, of shape {z.shape}, must be finite, a row for each of {len(y)} stars")
+        raise ValueError(
+            f"the {which} latents, of shape {z.shape}, must be finite, a row for each of {len(y)} stars"
+        )
     return y, z

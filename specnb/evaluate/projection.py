@@ -9,7 +9,8 @@ PERPLEXITY = 80.0  # of the maps in O'Briain et al. (2020)
 
 
 def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.0) -> np.ndarray:
-    """t-SNE map in two dimensions, which shows neighbours and no distances; 3000 stars take half a minute.
+    """t-SNE map in two dimensions, which shows neighbours and no distances; 3000 stars take half a
+    minute.
 
     Parameters
     ----------
@@ -31,7 +32,12 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
         If a value is not finite, or there are too few dimensions or stars.
     """
     values = np.asarray(values)[:n]
-    if values.ndim != 2 or values.shape[1] < 2 or len(values) <= perplexity or not np.isfinite(values).all():
+    if (
+        values.ndim != 2
+        or values.shape[1] < 2
+        or len(values) <= perplexity
+        or not np.isfinite(values).all()
+    ):
         raise ValueError(f"t-SNE of an array of shape {values.shape}: give finite values of more than {perplexity:g} "
                          "stars (the perplexity) in 2 or more dimensions")  # fmt: skip
     return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
@@ -55,7 +61,8 @@ def project_two(first, second, seed: int = 0, n: int = 1000):
     Raises
     ------
     ValueError
-        If the columns or pixels differ, a value is not finite, or both sets together have no more than 80 stars.
+        If the columns or pixels differ, a value is not finite, or both sets together have no more
+        than 80 stars.
     """
     values = alike(first[:n], second[:n], seed)
     points = project(np.concatenate(values), seed, perplexity=PERPLEXITY)

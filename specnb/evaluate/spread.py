@@ -18,7 +18,8 @@ def spread(table: Table, by, values) -> Table:
     Returns
     -------
     Table
-        ``by``, ``seeds`` (how many rows) and for each value ``<value>``, ``<value>_min``, ``<value>_max``.
+        ``by``, ``seeds`` (how many rows) and for each value ``<value>``, ``<value>_min``,
+        ``<value>_max``.
     """
     keys = list(zip(*(table[name] for name in by)))
     rows = []

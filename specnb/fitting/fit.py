@@ -1,9 +1,10 @@
 r"""Stellar labels from spectra: batched, bounded maximum likelihood through the emulator.
 
-For a star with flux :math:`f_i \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`: the emulator's
-flux at labels y, shifted by a radial velocity v if asked, times a low-order Legendre series c that takes up
-what is left of the continuum. :math:`\chi^2 = \sum_i (f_i - m_i)^2/\sigma_i^2` is minimised as
-`specnb.fitting.minimise` tells; the covariance of the result is the inverse of the Fisher matrix
+For a star with flux :math:`f_i \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`: the
+emulator's flux at labels y, shifted by a radial velocity v if asked, times a low-order Legendre
+series c that takes up what is left of the continuum. :math:`\chi^2 = \sum_i (f_i -
+m_i)^2/\sigma_i^2` is minimised as `specnb.fitting.minimise` tells; the covariance of the result is
+the inverse of the Fisher matrix
 :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact Jacobian J of the emulator.
 """
 
@@ -15,7 +16,6 @@ from astropy.table import Column, Table
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 from specnb.core.rebinning import rebin
-
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,16 @@ class FitConfig:
         Stars fitted at once; None: as many as keep their Jacobian at 8 MB, but 32 or more.
     """
 
-    continuum_order: int = 2  # Gaia normalises spectra itself; what is left is a slope and a curvature
+    # Gaia normalises spectra itself; what is left is a slope and a curvature
+    continuum_order: int = 2
     fit_rv: bool = False  # Gaia's mean spectra are at rest already
     rv_limit: float = 50.0
     windows_out: tuple[tuple[float, float], ...] = ()
     max_iterations: int = 100
     tolerance: float = 1e-2  # far below the error itself
     start_spectra: int = 1024
-    batch: int | None = None  # 8 MB stay in the cache: 291 stars of the RVS; below 32 the work of a batch itself counts
+    # 8 MB stay in the cache: 291 stars of the RVS; below 32 the work of a batch itself counts
+    batch: int | None = None
 
     def __post_init__(self):
         least = {"continuum_order": -1, "rv_limit": 0, "tolerance": 0}
@@ -59,7 +61,9 @@ class FitConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give {value} or more")
         for low, high in self.windows_out:
             if not low < high:
-                raise ValueError(f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high")
+                raise ValueError(
+                    f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high"
+                )
 
 
 def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
@@ -78,11 +82,12 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Returns
     -------
     astropy.table.Table
-        One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and ``rv_error`` if fitted;
-        ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text of: ``no_pixels`` (fewer good
-        pixels than parameters), ``no_information`` (the flux is no stellar spectrum, or so noisy or wild that
-        some label has no finite error), both with NaN for labels and errors; ``not_converged``,
-        ``at_limit:<label>``, ``outside_hull``; ``continuum`` (coefficients).
+        One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and
+        ``rv_error`` if fitted; ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text
+        of: ``no_pixels`` (fewer good pixels than parameters), ``no_information`` (the flux is no
+        stellar spectrum, or so noisy or wild that some label has no finite error), both with NaN
+        for labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``;
+        ``continuum`` (coefficients).
 
     Raises
     ------
@@ -121,7 +126,9 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     model = _model(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
-        raise ValueError("the table is from a fit with another configuration: give the one it was made with")
+        raise ValueError(
+            "the table is from a fit with another configuration: give the one it was made with"
+        )
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
 
@@ -135,7 +142,9 @@ def _table(ids, fit, model):
     table = Table({"id": np.asarray(ids)})
     n = len(model.names)
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
-        table[name] = Column(fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f")
+        table[name] = Column(
+            fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f"
+        )
         table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".2g")
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
     table["converged"] = fit["converged"]
@@ -147,7 +156,9 @@ def _table(ids, fit, model):
             flags.append("no_information" if fit["enough"][row] else "no_pixels")
             continue
         found = [] if fit["converged"][row] else ["not_converged"]
-        found += [f"at_limit:{name}" for k, name in enumerate(model.names) if fit["at_limit"][row, k]]
+        found += [
+            f"at_limit:{name}" for k, name in enumerate(model.names) if fit["at_limit"][row, k]
+        ]
         flags.append(",".join(found + ["outside_hull"] * bool(outside[row])))
     table["flags"] = np.array(flags, dtype=str)
     table["continuum"] = fit["parameters"][:, n:]

@@ -1,4 +1,6 @@
-"""The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and Jacobian out."""
+"""The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and
+Jacobian out.
+"""
 
 from copy import copy
 
@@ -16,8 +18,8 @@ from specnb.core.wavelength import C_KM_S, detectors
 class ForwardModel:
     """Emulator, Doppler shift and continuum factor as one function of a star's parameters.
 
-    The parameters are the labels, then the radial velocity if there is one, then for each detector the coefficients of a
-    Legendre series by which its flux is multiplied, 1 + Σ c_k P_k.
+    The parameters are the labels, then the radial velocity if there is one, then for each detector
+    the coefficients of a Legendre series by which its flux is multiplied, 1 + Σ c_k P_k.
 
     Parameters
     ----------
@@ -68,7 +70,9 @@ class ForwardModel:
 
     def tensor(self, array):
         """An array in the emulator's precision on its device."""
-        return torch.as_tensor(np.asarray(array), dtype=self.weight.dtype, device=self.weight.device)
+        return torch.as_tensor(
+            np.asarray(array), dtype=self.weight.dtype, device=self.weight.device
+        )
 
     def continuum(self, p):
         """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
@@ -94,28 +98,35 @@ class ForwardModel:
         flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
-            jacobian = doppler_shift(jacobian, self.wavelength, velocity)  # the shift is linear in flux
-            flux, by_rv = flux_and_jacobian(lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity)
+            # the shift is linear in flux
+            jacobian = doppler_shift(jacobian, self.wavelength, velocity)
+            flux, by_rv = flux_and_jacobian(
+                lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity
+            )
             jacobian = torch.cat([jacobian, by_rv], dim=1)
         continuum = self.continuum(p)
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
     def chi2(self, p, flux, ivar):
-        """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in float64 on the CPU."""
+        """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in
+        float64 on the CPU.
+        """
         residual = flux - self.flux(self.tensor(p))
         return (ivar * residual**2).sum(dim=1).cpu().double()
 
     def normal_equations(self, p, flux, ivar):
-        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and precision as for `chi2`."""
+        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and
+        precision as for `chi2`.
+        """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
         weighted = jacobian * ivar[:, None, :]
         gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
-        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread over the
-        labels that change the spectrum everywhere.
+        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread
+        over the labels that change the spectrum everywhere.
 
         The others are halfway between their limits: no number of spectra fills 25 dimensions.
         """
@@ -129,8 +140,8 @@ class ForwardModel:
         return labels, models, models**2
 
     def nearest(self, flux, ivar, library):
-        """Parameters (n, n_parameters) to start from: for each star the nearest model of a library in χ², at rest and
-        with a flat continuum."""
+        """Parameters (n, n_parameters) to start from: for each star the nearest model of a library
+        in χ², at rest and with a flat continuum."""
         labels, models, squares = library
         # Σ w (f - m)² up to the constant Σ w f²
         distance = ivar @ squares.T - 2.0 * (ivar * flux) @ models.T

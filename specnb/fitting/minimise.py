@@ -1,4 +1,5 @@
-r"""The minimum of χ² of many stars at once: Levenberg-Marquardt with the exact Jacobian of the model.
+r"""The minimum of χ² of many stars at once: Levenberg-Marquardt with the exact Jacobian of the
+model.
 
 Where the model is wrong, residuals are large and the Fisher matrix F is not the curvature of
 :math:`\chi^2`, in some directions by a factor of 4: steps of F alone swing about the minimum. What F
@@ -13,7 +14,8 @@ import torch
 from tqdm.auto import tqdm
 
 JACOBIAN_FLOATS = 2**21  # of a batch of stars
-# χ² of a float32 model is no smoother than this (relative), so that a step may "raise" it by as much.
+# χ² of a float32 model is no smoother than this (relative), so that a step may "raise" it by as
+# much.
 CHI2_NOISE = 1e-5
 
 
@@ -95,8 +97,14 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
     library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
-    result = {"parameters": np.empty((n, k)), "error": np.empty((n, k)), "at_limit": np.empty((n, k), bool)}
-    result |= {"chi2_reduced": np.empty(n)} | {name: np.empty(n, bool) for name in ("converged", "enough", "informed")}
+    result = {
+        "parameters": np.empty((n, k)),
+        "error": np.empty((n, k)),
+        "at_limit": np.empty((n, k), bool),
+    }
+    result |= {"chi2_reduced": np.empty(n)} | {
+        name: np.empty(n, bool) for name in ("converged", "enough", "informed")
+    }
     stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
         while len(stars):
@@ -130,8 +138,8 @@ def _iterate(model, stars, tolerance):
     taken = better & ~stars.converged
     some, moved = stars[taken], trial[taken] - p[taken]
     gradient, fisher = model.of(some.row).normal_equations(some.parameters, some.flux, some.ivar)
-    # A slope that has turned means that the step went too far, even if χ² is no higher: without more damping
-    # such steps would swing about the minimum for ever.
+    # A slope that has turned means that the step went too far, even if χ² is no higher: without
+    # more damping such steps would swing about the minimum for ever.
     old, step = old[taken], step[taken]
     too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
     more, less = (some.damping * 10).clamp(min=1e-4), some.damping / 10
@@ -145,28 +153,42 @@ def _ending(model, stars):
     p, n_free = stars.parameters, stars.n_free
     error = _errors(stars.fisher)
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
-    informed = (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
+    informed = (
+        (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
+    )
     at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
     p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
     chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
     result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
-    return result | {"converged": stars.converged & informed, "enough": n_free > 0, "informed": informed}
+    return result | {
+        "converged": stars.converged & informed,
+        "enough": n_free > 0,
+        "informed": informed,
+    }
 
 
 def _secant(old, fisher, step, fall):
-    """The secant matrix S with (F + S) step = fall, the fall of the gradient along the step; the old one first made smaller
-    where it claims more curvature along the step than was found, as in NL2SOL, since F may have changed."""
+    """The secant matrix S with (F + S) step = fall, the fall of the gradient along the step; the
+    old one first made smaller where it claims more curvature along the step than was found, as in
+    NL2SOL, since F may have changed."""
     found = fall - (fisher @ step[:, :, None])[:, :, 0]
     claim, fact = ((v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], found))
     old = old * torch.where(claim > fact, fact / claim, 1.0)[:, None, None]
     missing = found - (old @ step[:, :, None])[:, :, 0]
     slope, scale = (missing * step).sum(dim=1), _scale(fisher)
     sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
-    return old + torch.where(sound, 1.0 / slope, 0.0)[:, None, None] * missing[:, :, None] * missing[:, None, :]
+    return (
+        old
+        + torch.where(sound, 1.0 / slope, 0.0)[:, None, None]
+        * missing[:, :, None]
+        * missing[:, None, :]
+    )
 
 
 def _scale(fisher):
-    """Units in which each diagonal element of the Fisher matrix is 1, so that it is well conditioned."""
+    """Units in which each diagonal element of the Fisher matrix is 1, so that it is well
+    conditioned.
+    """
     diagonal = fisher.diagonal(dim1=1, dim2=2)
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
 
@@ -175,20 +197,23 @@ def _errors(fisher):
     """Standard errors from the inverse of the Fisher matrix; NaN where it has none."""
     scale = _scale(fisher)
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
-    sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(dim=1)
+    sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(
+        dim=1
+    )
     eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
     covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
-    return torch.sqrt(variance) * scale  # NaN of a negative variance, which a singular matrix may give
+    # NaN of a negative variance, which a singular matrix may give
+    return torch.sqrt(variance) * scale
 
 
 def _step(p, gradient, fisher, secant, damping, low, high):
     """One damped step, and the distance to the minimum in standard errors.
 
-    A parameter at a limit whose gradient points outwards is held. The curvature is the Fisher matrix and the secant one,
-    or the Fisher matrix alone where their sum is not positive definite. The distance is that of the undamped Gauss-Newton
-    step in the metric of the Fisher matrix, (gᵀ F⁻¹ g)^½: its square is the χ² still to be gained.
-    """
+    A parameter at a limit whose gradient points outwards is held. The curvature is the Fisher
+    matrix and the secant one, or the Fisher matrix alone where their sum is not positive definite.
+    The distance is that of the undamped Gauss-Newton step in the metric of the Fisher matrix, (gᵀ
+    F⁻¹ g)^½: its square is the χ² still to be gained."""
     held = ((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))
     scale = _scale(fisher)
     free = (~held).double()
@@ -201,5 +226,7 @@ def _step(p, gradient, fisher, secant, damping, low, high):
     matrix = matrix + damping[:, None, None] * eye
     both = matrix + secant * units
     indefinite = torch.linalg.cholesky_ex(both).info > 0
-    step = torch.linalg.solve(torch.where(indefinite[:, None, None], matrix, both), gradient)[:, :, 0]
+    step = torch.linalg.solve(torch.where(indefinite[:, None, None], matrix, both), gradient)[
+        :, :, 0
+    ]
     return step * scale, distance

@@ -6,15 +6,17 @@ from astropy.table import Table
 from specnb.core.spectra import Spectra
 
 MARGIN = 0.2  # of a label's range, that ideal stars keep from either end
-LEAST_ERRORS = 4.0  # standard errors, of the median ideal star, that fit between it and the nearest limit: a choice
+# standard errors, of the median ideal star, that fit between it and the nearest limit: a choice
+LEAST_ERRORS = 4.0
 
 
 def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """Stars spread evenly over the inner part of the emulator's range, with noise and nothing else.
 
-    Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at rotation and
-    metallicity that the spectrum feels. So each label keeps at least 20% of its range from either end, and is above
-    ``survey.ideal_above``: [M/H] above -1.2 in the RVS, [Fe/H] above -0.7 in APOGEE.
+    Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at
+    rotation and metallicity that the spectrum feels. So each label keeps at least 20% of its range
+    from either end, and is above ``survey.ideal_above``: [M/H] above -1.2 in the RVS, [Fe/H] above
+    -0.7 in APOGEE.
 
     Parameters
     ----------
@@ -33,7 +35,9 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
     low, high = emulator.low + MARGIN * span, emulator.high - MARGIN * span
-    low = np.array([emulator.survey.ideal_above.get(name, value) for name, value in zip(emulator.labels, low)])
+    low = np.array(
+        [emulator.survey.ideal_above.get(name, value) for name, value in zip(emulator.labels, low)]
+    )
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))
@@ -43,7 +47,9 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     flux = flux + flux_error * rng.normal(size=flux.shape)
     table = Table(labels, names=emulator.labels, units=emulator.units)
     ids = [f"ideal-{i:05d}" for i in range(n)]
-    return Spectra(emulator.wavelength, flux, flux_error, np.zeros(flux.shape, bool), np.array(ids), table)
+    return Spectra(
+        emulator.wavelength, flux, flux_error, np.zeros(flux.shape, bool), np.array(ids), table
+    )
 
 
 def pull_statistics(fit: Table, truth: Table, labels) -> Table:
@@ -60,8 +66,9 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     Returns
     -------
     Table
-        A row a label: ``label``, ``mean``, ``std``, ``largest`` (absolute), ``median_error`` (in the label's unit),
-        ``at_limit`` (stars whose fit ended at a limit of the label), ``stars`` (with a finite pull).
+        A row a label: ``label``, ``mean``, ``std``, ``largest`` (absolute), ``median_error`` (in
+        the label's unit), ``at_limit`` (stars whose fit ended at a limit of the label), ``stars``
+        (with a finite pull).
     """
     rows = []
     for name in labels:
@@ -69,15 +76,24 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
         pull = pull[np.isfinite(pull)]
         limit = sum(f"at_limit:{name}" in flags for flags in fit["flags"])
         rows.append(
-            (name, pull.mean(), pull.std(), np.abs(pull).max(), np.nanmedian(fit[f"{name}_error"]), limit, len(pull))
+            (
+                name,
+                pull.mean(),
+                pull.std(),
+                np.abs(pull).max(),
+                np.nanmedian(fit[f"{name}_error"]),
+                limit,
+                len(pull),
+            )
         )
     names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
     return Table(rows=rows, names=names)
 
 
 def constrained(statistics: Table, emulator) -> np.ndarray:
-    """Which labels the spectra of `interior_stars` constrain: those whose median error is so small that the nearest limit
-    of the label is at least `LEAST_ERRORS` of them away. Of others the limits cut the fits, and the pulls with them.
+    """Which labels the spectra of `interior_stars` constrain: those whose median error is so small
+    that the nearest limit of the label is at least `LEAST_ERRORS` of them away. Of others the
+    limits cut the fits, and the pulls with them.
 
     Parameters
     ----------

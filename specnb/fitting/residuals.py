@@ -1,15 +1,16 @@
 """What fits leave behind: residuals in standard errors, and reduced χ².
 
-Fits come by name, such as "physics only" and "translated", each of the same stars in the same order; they are compared
-over the stars that all of them could fit. Stars that ended at a limit or did not converge stay in, and are counted.
-"""
+Fits come by name, such as "physics only" and "translated", each of the same stars in the same
+order; they are compared over the stars that all of them could fit. Stars that ended at a limit or
+did not converge stay in, and are counted."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from astropy.table import Table
 
-# Mean reduced χ² and mean residual, in standard errors, of APOGEE stars: O'Briain et al. (2021, ApJ 906, 130), abstract.
+# Mean reduced χ² and mean residual, in standard errors, of APOGEE stars: O'Briain et al. (2021, ApJ
+# 906, 130), abstract.
 PUBLISHED_CHI2 = {"physics only": 1.97, "translated": 1.22}
 PUBLISHED_MEAN = {"physics only": 0.16, "translated": -0.01}
 REACH = 5.0  # of histograms, in standard errors
@@ -22,7 +23,8 @@ def z_scores(observed, flux) -> np.ndarray:
     ----------
     observed : Spectra
     flux : array_like, shape (n, n_pix)
-        Best fits of the same stars, as from `specnb.fitted_flux`; NaN for stars that could not be fitted.
+        Best fits of the same stars, as from `specnb.fitted_flux`; NaN for stars that could not be
+        fitted.
 
     Returns
     -------
@@ -54,8 +56,8 @@ def by_pixel(wavelength, z) -> Table:
     Returns
     -------
     Table
-        A row a pixel: ``wavelength`` (Å), ``mean``, ``std`` and ``stars``, the number of stars with a residual there.
-        Mean and standard deviation are NaN where that is fewer than one and two.
+        A row a pixel: ``wavelength`` (Å), ``mean``, ``std`` and ``stars``, the number of stars with
+        a residual there. Mean and standard deviation are NaN where that is fewer than one and two.
     """
     z = np.asarray(z)
     good = np.isfinite(z)
@@ -64,13 +66,16 @@ def by_pixel(wavelength, z) -> Table:
     squares = (np.where(good, z - mean, 0) ** 2).sum(axis=0)
     std = np.sqrt(squares / np.where(stars > 1, stars - 1, np.nan))
     columns = (wavelength, mean, std, stars)
-    return Table(columns, names=("wavelength", "mean", "std", "stars"), units=("Angstrom", None, None, None))
+    return Table(
+        columns, names=("wavelength", "mean", "std", "stars"), units=("Angstrom", None, None, None)
+    )
 
 
 def distribution(fits: Mapping) -> Table:
     """Mean and standard deviation of all residuals of each fit.
 
-    Of a perfect model they are N(0, 1), and after a fit of p parameters to N pixels narrower by √(1 − p/N).
+    Of a perfect model they are N(0, 1), and after a fit of p parameters to N pixels narrower by √(1
+    − p/N).
 
     Parameters
     ----------
@@ -80,9 +85,10 @@ def distribution(fits: Mapping) -> Table:
     Returns
     -------
     Table
-        A row a fit: ``fit``; ``stars``, with a residual in all fits, to which all else refers; ``not_fitted``, stars
-        without any in this one; ``pixels``, good ones of all stars together; ``mean`` and ``std`` over them; ``beyond``,
-        the fraction of them further than 5 from 0 (6e-7 of a normal distribution).
+        A row a fit: ``fit``; ``stars``, with a residual in all fits, to which all else refers;
+        ``not_fitted``, stars without any in this one; ``pixels``, good ones of all stars together;
+        ``mean`` and ``std`` over them; ``beyond``, the fraction of them further than 5 from 0 (6e-7
+        of a normal distribution).
 
     Raises
     ------
@@ -90,19 +96,25 @@ def distribution(fits: Mapping) -> Table:
         If the fits differ in shape, or no star has a residual in all of them.
     """
     z = {name: np.asarray(values) for name, values in fits.items()}
-    fitted, common = common_stars({name: np.isfinite(values).any(axis=1) for name, values in z.items()})
+    fitted, common = common_stars(
+        {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
+    )
     rows = []
     for name, values in z.items():
         residuals = values[common][np.isfinite(values[common])]
         mean, std = residuals.mean(dtype=float), residuals.std(dtype=float)
         beyond = np.mean(np.abs(residuals) > REACH)
         rows.append((name, common.sum(), (~fitted[name]).sum(), len(residuals), mean, std, beyond))
-    table = Table(rows=rows, names=("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond"))
+    table = Table(
+        rows=rows, names=("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond")
+    )
     return formatted(table, mean="+.3f", std=".3f", beyond=".2g")
 
 
 def histogram(z, bins: int = 100) -> Table:
-    """Density of the residuals between −5 and 5, in ``low``, ``high``, ``density``; those beyond stay counted in it."""
+    """Density of the residuals between −5 and 5, in ``low``, ``high``, ``density``; those beyond
+    stay counted in it.
+    """
     residuals = np.asarray(z)[np.isfinite(z)]
     counts, edges = np.histogram(residuals, bins, (-REACH, REACH))
     density = counts / (max(len(residuals), 1) * np.diff(edges))
@@ -120,23 +132,31 @@ def chi2_statistics(fits: Mapping) -> Table:
     Returns
     -------
     Table
-        A row a fit: ``fit``; ``stars``, fitted by all, to which all but ``not_fitted`` refers; ``not_fitted`` by this
-        one; ``not_converged``; ``at_limit``, stars with any label at a limit; ``mean`` and ``median`` of the reduced χ²;
-        ``ratio`` of that mean to the first fit's (published: 1.22 / 1.97 = 0.62).
+        A row a fit: ``fit``; ``stars``, fitted by all, to which all but ``not_fitted`` refers;
+        ``not_fitted`` by this one; ``not_converged``; ``at_limit``, stars with any label at a
+        limit; ``mean`` and ``median`` of the reduced χ²; ``ratio`` of that mean to the first fit's
+        (published: 1.22 / 1.97 = 0.62).
 
     Raises
     ------
     ValueError
         If the fits differ in length, or no star was fitted by all.
     """
-    fitted, common = common_stars({name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()})
+    fitted, common = common_stars(
+        {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
+    )
     rows, first = [], None
     for name, fit in fits.items():
         some = fit[common]
         chi2 = np.asarray(some["chi2_reduced"])
         limit = sum("at_limit:" in flags for flags in some["flags"])
         first = chi2.mean() if first is None else first
-        counts = (common.sum(), (~fitted[name]).sum(), (~np.asarray(some["converged"])).sum(), limit)
+        counts = (
+            common.sum(),
+            (~fitted[name]).sum(),
+            (~np.asarray(some["converged"])).sum(),
+            limit,
+        )
         rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
     names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median", "ratio")
     return formatted(Table(rows=rows, names=names), mean=".3f", median=".3f", ratio=".3f")
@@ -146,11 +166,15 @@ def common_stars(fitted):
     """Which stars each fit could fit, bool arrays by its name, and which all could."""
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
-        raise ValueError(f"the numbers of stars differ ({sizes}): give the same stars in the same order")
+        raise ValueError(
+            f"the numbers of stars differ ({sizes}): give the same stars in the same order"
+        )
     fitted = {name: np.asarray(stars) for name, stars in fitted.items()}
     common = np.all(list(fitted.values()), axis=0)
     if not common.any():
-        raise ValueError(f"no star was fitted in all of {', '.join(fitted)}: there is nothing to compare")
+        raise ValueError(
+            f"no star was fitted in all of {', '.join(fitted)}: there is nothing to compare"
+        )
     return fitted, common
 
 

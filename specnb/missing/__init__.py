@@ -1,1 +1,3 @@
-"""Finding spectral lines that a simulator lacks, and the elements that make them (O'Briain et al. 2021, Fig. 4)."""
+"""Finding spectral lines that a simulator lacks, and the elements that make them (O'Briain et al.
+2021, Fig. 4).
+"""

@@ -9,7 +9,8 @@ from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.core.spectra import Spectra
 
-PENALTIES = 10.0 ** np.arange(-1, 6)  # of which cross-validation chooses one for each pixel: most have no gap to learn
+# of which cross-validation chooses one for each pixel: most have no gap to learn
+PENALTIES = 10.0 ** np.arange(-1, 6)
 
 
 class LinearCorrection(Step):
@@ -35,11 +36,14 @@ class LinearCorrection(Step):
         return cls(np.zeros((len(survey.labels), n_pix)), np.zeros(n_pix))
 
 
-def corrected_emulator(emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()) -> Emulator:
-    """Fit the labels of observed stars by physics alone, and learn from what is left how the spectra differ.
+def corrected_emulator(
+    emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()
+) -> Emulator:
+    """Fit the labels of observed stars by physics alone, and learn from what is left how the
+    spectra differ.
 
-    Stars whose fit failed or did not converge are left out. Those with a label at a limit, which are most where 25 labels
-    are fitted, count.
+    Stars whose fit failed or did not converge are left out. Those with a label at a limit, which
+    are most where 25 labels are fitted, count.
 
     Parameters
     ----------
@@ -56,10 +60,19 @@ def corrected_emulator(emulator: Emulator, observed: Spectra, config: FitConfig 
     fits = fit_labels(observed, emulator, config)
     good = np.asarray(fits["converged"])
     if good.sum() < 100:
-        raise ValueError(f"only {good.sum()} of {len(observed)} stars could be fitted: give 100 or more")
-    labels = np.column_stack([np.asarray(fits[name], dtype=np.float32) for name in emulator.labels])[good]
-    with torch.no_grad():  # the network itself: fits may end outside the hull, of which an emulator warns
-        flux = emulator.network(torch.as_tensor(labels, device=emulator.network.low.device)).cpu().numpy()
+        raise ValueError(
+            f"only {good.sum()} of {len(observed)} stars could be fitted: give 100 or more"
+        )
+    labels = np.column_stack(
+        [np.asarray(fits[name], dtype=np.float32) for name in emulator.labels]
+    )[good]
+    # the network itself: fits may end outside the hull, of which an emulator warns
+    with torch.no_grad():
+        flux = (
+            emulator.network(torch.as_tensor(labels, device=emulator.network.low.device))
+            .cpu()
+            .numpy()
+        )
     residual = np.where(observed.mask[good], 0.0, observed.flux[good] - flux)
     mean, scale = labels.mean(axis=0), labels.std(axis=0) + 1e-9
     ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((labels - mean) / scale, residual)

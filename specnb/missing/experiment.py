@@ -1,8 +1,9 @@
-"""The controlled experiment: a simulator with known gaps, a survey that shows all lines, and what is found by training.
+"""The controlled experiment: a simulator with known gaps, a survey that shows all lines, and what
+is found by training.
 
-The observed stars are those of the full emulator with noise as in APOGEE; nothing else differs from the synthetic domain
-but the hidden features. No star is in both domains (O'Briain et al. 2021, Fig. 4).
-"""
+The observed stars are those of the full emulator with noise as in APOGEE; nothing else differs from
+the synthetic domain but the hidden features. No star is in both domains (O'Briain et al. 2021, Fig.
+4)."""
 
 from dataclasses import dataclass, replace
 
@@ -25,8 +26,8 @@ from specnb.translate.domains import Domains, true_labels
 from specnb.translate.translation import translated_emulator
 from specnb.translate.train import TranslateTraining, train
 
-# Nothing but lines is missing: 48 components leave 0.02% of the synthetic spectra, longer or faster training moves them
-# away from the linear start, and that has the right mean already.
+# Nothing but lines is missing: 48 components leave 0.02% of the synthetic spectra, longer or faster
+# training moves them away from the linear start, and that has the right mean already.
 MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
@@ -77,7 +78,11 @@ class Experiment:
 
     @classmethod
     def make(
-        cls, emulator: Emulator, responses: Responses, config: MissingConfig = MissingConfig(), vbroad: float = 6.0
+        cls,
+        emulator: Emulator,
+        responses: Responses,
+        config: MissingConfig = MissingConfig(),
+        vbroad: float = 6.0,
     ):
         """Hide features, draw the stars of both domains and observe one.
 
@@ -93,8 +98,12 @@ class Experiment:
         """
         truth = scores.Truth.draw(responses, config.fraction, config.seed, vbroad)
         clean = emulator.survey.mock.clean(n_stars=config.n_stars, seed=2 * config.seed)
-        stars = draw_stars(emulator.survey, config.n_stars, np.random.default_rng(2 * config.seed + 1))
-        domains = Domains(true_labels(stars, emulator), _noisier(*make_mock(emulator, clean), config.noise))
+        stars = draw_stars(
+            emulator.survey, config.n_stars, np.random.default_rng(2 * config.seed + 1)
+        )
+        domains = Domains(
+            true_labels(stars, emulator), _noisier(*make_mock(emulator, clean), config.noise)
+        )
         labels = responses.star | {"vbroad": vbroad}
         star = np.array([[labels[name] for name in emulator.labels]])
         return cls(truth, emulator, masked_emulator(emulator, truth.masked), domains, star)
@@ -105,7 +114,8 @@ class Experiment:
         Parameters
         ----------
         model : Emulator
-            Such as `specnb.translate.translated_emulator` of the synthetic one, or the full emulator itself.
+            Such as `specnb.translate.translated_emulator` of the synthetic one, or the full
+            emulator itself.
 
         Returns
         -------
@@ -118,7 +128,9 @@ class Experiment:
         return recovered, added_falls(model, self.synthetic, self.star)[0]
 
     def score(self, model: Emulator):
-        """Scores of a model of the observed domain: tables of hidden features and of elements, and the summary."""
+        """Scores of a model of the observed domain: tables of hidden features and of elements, and
+        the summary.
+        """
         recovered, added = self.findings(model)
         hidden = scores.hidden_features(self.truth, self.full(self.star)[0], recovered, added)
         elements = scores.by_element(self.truth, added)
@@ -130,10 +142,14 @@ def _noisier(observed: Spectra, truth: Spectra, scale):
     labels = observed.labels.copy()
     labels["snr"] = labels["snr"] / scale
     flux = truth.flux + np.float32(scale) * (observed.flux - truth.flux)
-    return replace(observed, flux=flux, flux_error=observed.flux_error * np.float32(scale), labels=labels)
+    return replace(
+        observed, flux=flux, flux_error=observed.flux_error * np.float32(scale), labels=labels
+    )
 
 
-def compare(experiment: Experiment, config: TranslateConfig = MISSING, n_fitted: int = 1000, progress=False):
+def compare(
+    experiment: Experiment, config: TranslateConfig = MISSING, n_fitted: int = 1000, progress=False
+):
     """Train a translator and score it beside what needs no network.
 
     Parameters
@@ -148,8 +164,8 @@ def compare(experiment: Experiment, config: TranslateConfig = MISSING, n_fitted:
     Returns
     -------
     models : dict of str to Emulator
-        Of the observed domain: "translated"; "linear start", the same before any step of its training; "baseline", see
-        `specnb.missing.baseline`; "full emulator", the right answer.
+        Of the observed domain: "translated"; "linear start", the same before any step of its
+        training; "baseline", see `specnb.missing.baseline`; "full emulator", the right answer.
     table : Table
         A row a model: its name and the numbers of `specnb.missing.scores.summary`.
     """
@@ -159,7 +175,9 @@ def compare(experiment: Experiment, config: TranslateConfig = MISSING, n_fitted:
     models = {
         "translated": translated_emulator(synthetic, translator),
         "linear start": translated_emulator(synthetic, start),
-        "baseline": corrected_emulator(synthetic, domains.observed[:n_fitted], FitConfig(continuum_order=-1)),
+        "baseline": corrected_emulator(
+            synthetic, domains.observed[:n_fitted], FitConfig(continuum_order=-1)
+        ),
         "full emulator": experiment.full,
     }
     rows = [{"model": name} | experiment.score(model)[2] for name, model in models.items()]

@@ -1,7 +1,7 @@
 """A simulator with known gaps: the emulator with some of each element's features taken out of it.
 
-Where a feature is taken out the flux is 1, its continuum, for every star: whatever else absorbs there is gone, too.
-"""
+Where a feature is taken out the flux is 1, its continuum, for every star: whatever else absorbs
+there is gone, too."""
 
 import numpy as np
 import torch

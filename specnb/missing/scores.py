@@ -1,8 +1,8 @@
-"""Whether missing features were found, with the right depth and the right element: scores at the star of the features.
+"""Whether missing features were found, with the right depth and the right element: scores at the
+star of the features.
 
-A pixel in which several elements absorb belongs to each of them by its *share*: its fall over the sum of the falls of all
-elements, by the simulator.
-"""
+A pixel in which several elements absorb belongs to each of them by its *share*: its fall over the
+sum of the falls of all elements, by the simulator."""
 
 from dataclasses import dataclass
 
@@ -76,11 +76,12 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     Returns
     -------
     Table
-        The hidden rows of ``truth.features``, with ``depth`` and ``recovered`` at the pixel where the true spectrum is
-        deepest; ``named``, the element whose added falls, summed over the feature, are largest; ``probability``, its part
-        of the sum over elements; ``share``, the true part of the feature's own element, summed in the same way; ``credit``,
-        that of the named one over the largest of any; ``right``, whether it is the feature's own. Where no element's added
-        flux falls, "none" is named.
+        The hidden rows of ``truth.features``, with ``depth`` and ``recovered`` at the pixel where
+        the true spectrum is deepest; ``named``, the element whose added falls, summed over the
+        feature, are largest; ``probability``, its part of the sum over elements; ``share``, the
+        true part of the feature's own element, summed in the same way; ``credit``, that of the
+        named one over the largest of any; ``right``, whether it is the feature's own. Where no
+        element's added flux falls, "none" is named.
     """
     rows = []
     for element, first, last in truth.features[truth.hidden]["element", "first", "last"].iterrows():
@@ -88,9 +89,18 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
         deepest = first + int(np.argmin(flux[part]))
         own, found = (_shares(each[:, part].sum(axis=1)) for each in (truth.falls, added))
         best, name = _largest(found, truth.names)
-        place = element, first, last, truth.survey.pixels[deepest], 1.0 - flux[deepest], recovered[deepest]
+        place = (
+            element,
+            first,
+            last,
+            truth.survey.pixels[deepest],
+            1.0 - flux[deepest],
+            recovered[deepest],
+        )
         credit = own[best] / own.max() if name != NOBODY else 0.0
-        rows.append((*place, name, found[best], own[truth.names.index(element)], credit, name == element))
+        rows.append(
+            (*place, name, found[best], own[truth.names.index(element)], credit, name == element)
+        )
     columns = (
         "element",
         "first",
@@ -111,19 +121,22 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
 def by_element(truth: Truth, added) -> Table:
     """How well the derivatives find what each element lacks.
 
-    A feature is found where the added falls pass for one by the rule that made the features. It is right if it shares a
-    pixel with a missing one of its element.
+    A feature is found where the added falls pass for one by the rule that made the features. It is
+    right if it shares a pixel with a missing one of its element.
 
     Returns
     -------
     Table
-        A row an element: ``missing`` and ``found`` features; ``precision``, the part of the found that is right;
-        ``recall``, the part of the missing that was found; ``average_precision``, the area under the precision-recall
-        curve over pixels, in which a pixel of a missing feature counts by the element's share; ``base_rate``, what chance
-        has of it. NaN where there is nothing to divide by.
+        A row an element: ``missing`` and ``found`` features; ``precision``, the part of the found
+        that is right; ``recall``, the part of the missing that was found; ``average_precision``,
+        the area under the precision-recall curve over pixels, in which a pixel of a missing feature
+        counts by the element's share; ``base_rate``, what chance has of it. NaN where there is
+        nothing to divide by.
     """
     wavelength = truth.survey.pixels
-    missing, found = (find(dict(zip(truth.names, falls)), wavelength) for falls in (truth.falls, added))
+    missing, found = (
+        find(dict(zip(truth.names, falls)), wavelength) for falls in (truth.falls, added)
+    )
     shares, rows = _shares(truth.falls), []
     for k, name in enumerate(truth.names):
         ours, theirs = (table[table["element"] == name] for table in (found, missing))
@@ -135,7 +148,15 @@ def by_element(truth: Truth, added) -> Table:
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
         rows.append((name, len(theirs), len(ours), precision, recall, area, base))
-    columns = ("element", "missing", "found", "precision", "recall", "average_precision", "base_rate")
+    columns = (
+        "element",
+        "missing",
+        "found",
+        "precision",
+        "recall",
+        "average_precision",
+        "base_rate",
+    )
     return Table(rows=rows, names=columns)
 
 
@@ -145,11 +166,12 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     Returns
     -------
     dict
-        ``depth``, median of recovered over true depth of features deeper than `DEEP`; ``depth_scatter``, the median of its
-        distance from 1; ``named``, the part of the unambiguous features (share above `UNAMBIGUOUS`) of ``among`` that is
-        given its own element, and ``named_all``, the same of all elements; ``credit``, mean of that of all hidden features;
-        ``precision``, ``recall`` over all features of all elements; ``average_precision`` and ``base_rate``, means over the
-        elements that lack any. NaN where there is nothing to average.
+        ``depth``, median of recovered over true depth of features deeper than `DEEP`;
+        ``depth_scatter``, the median of its distance from 1; ``named``, the part of the unambiguous
+        features (share above `UNAMBIGUOUS`) of ``among`` that is given its own element, and
+        ``named_all``, the same of all elements; ``credit``, mean of that of all hidden features;
+        ``precision``, ``recall`` over all features of all elements; ``average_precision`` and
+        ``base_rate``, means over the elements that lack any. NaN where there is nothing to average.
     """
     deep = hidden[hidden["depth"] > DEEP]
     ratio = np.asarray(deep["recovered"] / deep["depth"])
@@ -164,14 +186,19 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
         "named_all": float(np.mean(clear["right"])) if len(clear) else np.nan,
         "credit": float(np.mean(hidden["credit"])),
         "precision": float(right / max(elements["found"].sum(), 1)),
-        "recall": float(np.nansum(elements["recall"] * elements["missing"]) / elements["missing"].sum()),
+        "recall": float(
+            np.nansum(elements["recall"] * elements["missing"]) / elements["missing"].sum()
+        ),
         "average_precision": float(np.mean(some["average_precision"])),
         "base_rate": float(np.mean(some["base_rate"])),
     }
 
 
-def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH) -> Table:
-    """Where translated spectra are darker than synthetic ones, and by which element: what a survey would publish.
+def missing_lines(
+    survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH
+) -> Table:
+    """Where translated spectra are darker than synthetic ones, and by which element: what a survey
+    would publish.
 
     Parameters
     ----------
@@ -186,9 +213,10 @@ def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None, 
     Returns
     -------
     Table
-        ``wavelength`` (vacuum Å) of the deepest pixel of each run above ``least``; ``depth`` there; ``element``, that with
-        the largest added fall over the run, and its ``probability``, its part of the sum over elements; ``truth``, the
-        elements that are missing there with their shares, empty if nothing is.
+        ``wavelength`` (vacuum Å) of the deepest pixel of each run above ``least``; ``depth`` there;
+        ``element``, that with the largest added fall over the run, and its ``probability``, its
+        part of the sum over elements; ``truth``, the elements that are missing there with their
+        shares, empty if nothing is.
     """
     rows, names = [], list(survey.elements)
     for detector in detectors(survey.pixels):
@@ -196,7 +224,11 @@ def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None, 
             deepest = first + int(np.argmax(recovered[first:end]))
             shares = _shares(added[:, first:end].sum(axis=1))
             best, name = _largest(shares, names)
-            true = "" if truth is None else _described(_shares(truth.falls[:, first:end].sum(axis=1)), names)
+            true = (
+                ""
+                if truth is None
+                else _described(_shares(truth.falls[:, first:end].sum(axis=1)), names)
+            )
             rows.append((survey.pixels[deepest], recovered[deepest], name, shares[best], true))
     columns = ("wavelength", "depth", "element", "probability", "truth")
     table = Table(rows=rows or None, names=columns, dtype=(float, float, "U4", float, "U200"))
@@ -207,7 +239,9 @@ def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None, 
 
 
 def _shares(falls):
-    """Part of each element in the sum of all falls, along the first axis; an element that brightens counts as zero."""
+    """Part of each element in the sum of all falls, along the first axis; an element that brightens
+    counts as zero.
+    """
     positive = np.maximum(falls, 0.0)
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
@@ -227,4 +261,8 @@ def _overlap(table, inside):
     """Part of the features of a table that hold a pixel of ``inside``; NaN if there are none."""
     if not len(table):
         return np.nan
-    return float(np.mean([inside[first : last + 1].any() for first, last in table["first", "last"].iterrows()]))
+    return float(
+        np.mean(
+            [inside[first : last + 1].any() for first, last in table["first", "last"].iterrows()]
+        )
+    )

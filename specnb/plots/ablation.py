@@ -1,4 +1,6 @@
-"""Figure of an ablation: what several measures say of translators with one part of the method changed."""
+"""Figure of an ablation: what several measures say of translators with one part of the method
+changed.
+"""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -6,8 +8,8 @@ from matplotlib.lines import Line2D
 from specnb.plots.panels import name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import BLACK, BLUE, GREY, VERMILLION, styled
 
-# Columns of a table of scores, the upper row first: title, scale, ticks, and the value of a perfect model where noise
-# does not set it.
+# Columns of a table of scores, the upper row first: title, scale, ticks, and the value of a perfect
+# model where noise does not set it.
 MEASURES = {
     "chi2": ("Mean reduced χ² of fits", "log", (1, 1.5, 2, 3, 5, 10, 20), 1.0),
     "auc": ("Two-sample AUC", "linear", (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), 0.5),
@@ -40,12 +42,14 @@ SCALES = {
 
 @styled
 def ablation(table, reference: str = "full", before: str = "physics only"):
-    """Scores of variants, with a row for each variant and a panel for each measure: seeds as points, their mean as a bar.
+    """Scores of variants, with a row for each variant and a panel for each measure: seeds as
+    points, their mean as a bar.
 
     Parameters
     ----------
     table : Table
-        One row for each variant and seed: ``variant`` and `MEASURES`, as from `specnb.translate.ablation.score`.
+        One row for each variant and seed: ``variant`` and `MEASURES`, as from
+        `specnb.translate.ablation.score`.
     reference : str
         The variant that others are compared with: lines at the least and largest of its scores.
     before : str

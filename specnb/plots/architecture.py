@@ -1,7 +1,8 @@
-"""How spectra are translated without pairs: the networks, the cycles, and the chain that fits labels.
+"""How spectra are translated without pairs: the networks, the cycles, and the chain that fits
+labels.
 
-The structure is that of O'Briain et al. (2020, Fig. 1; 2021), drawn anew. The spectra in it are sketches.
-"""
+The structure is that of O'Briain et al. (2020, Fig. 1; 2021), drawn anew. The spectra in it are
+sketches."""
 
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
@@ -20,12 +21,13 @@ DOMAINS = (("synth", TOP, BLUE), ("obs", BOTTOM, VERMILLION))
 
 @styled
 def architecture():
-    """Figure 1: (a) the networks, (b) the cycles that train them, (c) the fit of labels through them.
+    """Figure 1: (a) the networks, (b) the cycles that train them, (c) the fit of labels through
+    them.
 
-    Spectra are framed in the colour of the domain that they are in and drawn in that of the one they come from.
-    Encoders E narrow and decoders D widen; z are latents and C critics, for whom a domain's own reconstructions are
-    the real ones. Synthetic spectra are translated with the z_split of any observed star, observed ones come back
-    with their own.
+    Spectra are framed in the colour of the domain that they are in and drawn in that of the one
+    they come from. Encoders E narrow and decoders D widen; z are latents and C critics, for whom a
+    domain's own reconstructions are the real ones. Synthetic spectra are translated with the
+    z_split of any observed star, observed ones come back with their own.
 
     Returns
     -------
@@ -227,9 +229,8 @@ def _network(axes, x, y, text, color, narrows, width=0.5, height=0.54):
 def _spectrum(axes, x, y, path, remark=""):
     """A framed sketch of a spectrum with its symbol and a remark below.
 
-    The frame has the colour of the domain it is in, the line that of the one it comes from; observed spectra have
-    a line more, and noise if they were not made by a decoder.
-    """
+    The frame has the colour of the domain it is in, the line that of the one it comes from;
+    observed spectra have a line more, and noise if they were not made by a decoder."""
     colors = {domain: color for domain, _, color in DOMAINS}
     _box(axes, x, y, WIDE, HIGH, "", colors[path[-1]])
     grid = np.linspace(-1, 1, 200)

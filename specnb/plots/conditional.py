@@ -1,4 +1,6 @@
-"""What a λ-conditional autoencoder does at one λ: its latents in projection, and what probes read from them."""
+"""What a λ-conditional autoencoder does at one λ: its latents in projection, and what probes read
+from them.
+"""
 
 import numpy as np
 
@@ -8,7 +10,8 @@ from specnb.plots.style import BLACK, BLUE, PAGE, SEQUENTIAL, SKY, axis_title, s
 
 
 class ConditionalFigure(LiveFigure):
-    """Latents in projection coloured by a label, and R² of probes for each label; redrawn in place by the λ sliders.
+    """Latents in projection coloured by a label, and R² of probes for each label; redrawn in place
+    by the λ sliders.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Figures of counterfactuals: what a decoder makes of edited labels against what the simulator gives."""
+"""Figures of counterfactuals: what a decoder makes of edited labels against what the simulator
+gives.
+"""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -20,7 +22,8 @@ from specnb.plots.style import (
 
 @styled
 def counterfactual_spectra(wavelength, changes, steps=None, window=None):
-    """How the spectrum of one star changes with each label: the truth, each model's decoder, and their difference.
+    """How the spectrum of one star changes with each label: the truth, each model's decoder, and
+    their difference.
 
     Parameters
     ----------
@@ -42,8 +45,8 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
     Raises
     ------
     ValueError
-        If there is no change to show, a label has no "truth", the window has no pixels, or there are more models than
-        colours.
+        If there is no change to show, a label has no "truth", the window has no pixels, or there
+        are more models than colours.
     """
     if not changes:
         raise ValueError("there are no changes to show: give at least one label")
@@ -98,8 +101,9 @@ def counterfactual_errors(table):
     Returns
     -------
     Figure
-        Above, the slope of decoded on true change: 1 is right, 0 ignores the label. Below, the error of the change
-        relative to the change: 1 is no better than leaving the spectrum as it is.
+        Above, the slope of decoded on true change: 1 is right, 0 ignores the label. Below, the
+        error of the change relative to the change: 1 is no better than leaving the spectrum as it
+        is.
 
     Raises
     ------

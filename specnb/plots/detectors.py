@@ -1,4 +1,6 @@
-"""Figures of spectra on several detectors, one panel for each: features, best fits and gaps between domains."""
+"""Figures of spectra on several detectors, one panel for each: features, best fits and gaps between
+domains.
+"""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -36,8 +38,8 @@ def tour(survey, flux, features, n_named: int = 12):
     flux : ndarray, shape (n_pix,)
         Normalised flux on the pixels of the survey.
     features : Table
-        As from `specnb.simulator.features.features`. A pixel is coloured if one element takes more than half of what all
-        elements take there.
+        As from `specnb.simulator.features.features`. A pixel is coloured if one element takes more
+        than half of what all elements take there.
     n_named : int
         How many of each element's strongest features are named where there is room.
 
@@ -77,7 +79,8 @@ def tour(survey, flux, features, n_named: int = 12):
 
 @styled
 def best_fit(wavelength, flux, flux_error, mask, model, name=""):
-    """Observed spectrum and its best fit, detector by detector, with the residual in standard errors below.
+    """Observed spectrum and its best fit, detector by detector, with the residual in standard
+    errors below.
 
     Parameters
     ----------
@@ -181,8 +184,9 @@ def derivatives(wavelength, pairs, width: float = 60.0):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     pairs : dict of (ndarray, ndarray), each of shape (n_pix,)
-        By label the derivative of simulator and emulator, as from `specnb.emulator.accuracy.derivative_pairs`. The title gives
-        their correlation over all pixels.
+        By label the derivative of simulator and emulator, as from
+        `specnb.emulator.accuracy.derivative_pairs`. The title gives their correlation over all
+        pixels.
     width : float
         Of the windows, Å.
 

@@ -42,15 +42,15 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=
     zooms : sequence of float
         Centres of the zooms, vacuum Å.
     expected : str, optional
-        Where the physics is known to fail, such as "Ca II core". Runs are grey if their column ``known`` has all of
-        these words.
+        Where the physics is known to fail, such as "Ca II core". Runs are grey if their column
+        ``known`` has all of these words.
 
     Returns
     -------
     Figure
-        The band is one standard error of the mean, model error included. Labels stand above where the simulator's line
-        is false or too strong, below where it is missing or too weak. In a zoom each star is set off from the one below
-        it.
+        The band is one standard error of the mean, model error included. Labels stand above where
+        the simulator's line is false or too strong, below where it is missing or too weak. In a
+        zoom each star is set off from the one below it.
 
     Raises
     ------
@@ -99,7 +99,9 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=
 
 
 def _residuals(axes, wavelength, residual, pixels, table, colors):
-    """Mean residual with its error, the stars faint, and a label for each of the most significant runs."""
+    """Mean residual with its error, the stars faint, and a label for each of the most significant
+    runs.
+    """
     for own, color in zip(residual, colors):
         axes.plot(wavelength, own, color=color, alpha=min(0.6, 10 / len(residual)), linewidth=0.4)
     mean, error = np.asarray(pixels["excess"]), np.asarray(pixels["error"])
@@ -130,7 +132,9 @@ def _residuals(axes, wavelength, residual, pixels, table, colors):
 
 
 def _zoom(axes, centre, observed, flux, table, colors):
-    """Observed spectra (points) and best fits (lines) about one wavelength, each star above the one before."""
+    """Observed spectra (points) and best fits (lines) about one wavelength, each star above the one
+    before.
+    """
     some = np.abs(observed.wavelength - centre) < HALF_WIDTH
     x = observed.wavelength[some]
     apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)

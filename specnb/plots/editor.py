@@ -1,4 +1,6 @@
-"""A star, its reconstruction and its spectrum with edited labels and latents (Fig. 2 of Manteiga et al. 2025)."""
+"""A star, its reconstruction and its spectrum with edited labels and latents (Fig. 2 of Manteiga et
+al. 2025).
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +10,8 @@ from specnb.plots.live import LiveFigure, round_limit
 from specnb.plots.panels import WAVELENGTH
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, SKY, VERMILLION, styled
 
-# Curves: name, colour, width and style. The names of the last ones are those of what one compares with.
+# Curves: name, colour, width and style. The names of the last ones are those of what one compares
+# with.
 FLUXES = (("original", GREY, 1.6, "-"), ("reconstruction", BLACK, 0.7, "-"), ("edited", BLUE, 0.9, "-"),
           ("_", VERMILLION, 0.9, "--"))  # fmt: skip
 DIFFERENCES = (("original − reconstruction", GREY, 0.9, "-"), ("edited − reconstruction", BLUE, 0.9, "-"),
@@ -64,7 +67,8 @@ class EditedStar:
 
 
 class EditorFigure(LiveFigure):
-    """Flux, differences to the reconstruction, and the latent vector; redrawn in place by the latent editor.
+    """Flux, differences to the reconstruction, and the latent vector; redrawn in place by the
+    latent editor.
 
     Parameters
     ----------

@@ -81,15 +81,16 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     labels : Table or mapping of str to array_like
         With ``teff``, ``logg`` and the metallicity.
     magnify : float, optional
-        Factor by which the error of the example is drawn larger; by default the power of ten that shows it.
+        Factor by which the error of the example is drawn larger; by default the power of ten that
+        shows it.
     metallicity : str
         Which label is named with temperature and gravity in the title of the example.
 
     Returns
     -------
     Figure
-        The spectrum of median error; error against wavelength; share of spectra below an error; error in
-        the Kiel diagram.
+        The spectrum of median error; error against wavelength; share of spectra below an error;
+        error in the Kiel diagram.
     """
     absolute = np.abs(np.asarray(predicted, dtype=float) - truth)
     error = absolute.mean(axis=1)

@@ -1,4 +1,6 @@
-"""The emulator's spectrum at chosen labels: one figure for print, redrawn in place by the slider widget."""
+"""The emulator's spectrum at chosen labels: one figure for print, redrawn in place by the slider
+widget.
+"""
 
 import textwrap
 import warnings
@@ -19,7 +21,8 @@ def start_labels(survey, labels=None):
     ----------
     survey : Survey
     labels : mapping or sequence, optional
-        Some labels by name, or all of them in order. What is missing is that of the survey's first star.
+        Some labels by name, or all of them in order. What is missing is that of the survey's first
+        star.
 
     Raises
     ------
@@ -43,7 +46,8 @@ def start_labels(survey, labels=None):
 
 
 class SpectrumFigure(LiveFigure):
-    """Panels over the wavelength, the first with line markers; the labels of what is shown stand above it.
+    """Panels over the wavelength, the first with line markers; the labels of what is shown stand
+    above it.
 
     Parameters
     ----------
@@ -107,7 +111,9 @@ class SpectrumFigure(LiveFigure):
         return with_gaps(self.emulator.wavelength, values)
 
     def _mark(self, lines):
-        """Ticks above the continuum at every line. `_name_lines` chooses which of them have their names written."""
+        """Ticks above the continuum at every line. `_name_lines` chooses which of them have their
+        names written.
+        """
         top = self._panels[0]
         colors = [element_color(self.survey, line.species) for line in lines]
         self._ticks = top.vlines(
@@ -121,7 +127,9 @@ class SpectrumFigure(LiveFigure):
         ]
 
     def _name_lines(self, element=None):
-        """Set off the lines of an element, and write the names of lines that have room, those of the element first."""
+        """Set off the lines of an element, and write the names of lines that have room, those of
+        the element first.
+        """
         own = np.array([line.species == element for line in self._lines], dtype=bool)
         self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
         longest = max((len(line.species) for line in self._lines), default=0)
@@ -132,7 +140,9 @@ class SpectrumFigure(LiveFigure):
             text.set(visible=k in shown, fontweight="bold" if own[k] else "normal")
 
     def _values(self):
-        """The labels as text. Abundances of single elements are in a second line, as far as they are not zero."""
+        """The labels as text. Abundances of single elements are in a second line, as far as they
+        are not zero.
+        """
         survey, general, single, kind = self.survey, [], [], ""
         for label, value in zip(survey.labels, self.labels.values()):
             element = survey.element_of(label.name)
@@ -156,14 +166,18 @@ class SpectrumFigure(LiveFigure):
         return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
 
     def _emulate(self, labels, compute):
-        """Take new values of some labels, and compute something from the labels of the star as an array (1, n_labels)."""
+        """Take new values of some labels, and compute something from the labels of the star as an
+        array (1, n_labels).
+        """
         self.labels = start_labels(self.survey, self.labels | dict(labels or {}))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OutsideHullWarning)  # the figure says so itself
             return compute(np.array([list(self.labels.values())]))
 
     def _show_window(self, window, changed=False):
-        """Show a wavelength range, or for None the same as before. Returns whether the background is drawn anew."""
+        """Show a wavelength range, or for None the same as before. Returns whether the background
+        is drawn anew.
+        """
         window = self._window if window is None else tuple(window)
         changed = changed or window != self._window
         if changed:
@@ -196,9 +210,9 @@ class ExplorerFigure(SpectrumFigure):
     gradient : str, optional
         Label of the gradient panel; by default the survey's first.
     lines : sequence of Line, optional
-        Lines to mark, the most important first; by default those of the survey. A line has its name written where there
-        is room. The lines of an element have the colour of its group, and are set off if the gradient is by its
-        abundance.
+        Lines to mark, the most important first; by default those of the survey. A line has its name
+        written where there is room. The lines of an element have the colour of its group, and are
+        set off if the gradient is by its abundance.
 
     Attributes
     ----------

@@ -137,7 +137,8 @@ def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
     masked_windows : sequence of (float, float)
         Wavelength intervals left out of the fit, Å.
     survey : Survey, optional
-        Whose most important lines are shaded: those of the species that is first among `Survey.lines`.
+        Whose most important lines are shaded: those of the species that is first among
+        `Survey.lines`.
 
     Returns
     -------

@@ -1,4 +1,6 @@
-"""How a training of an autoencoder or a translator went: losses and other numbers against epoch or iteration."""
+"""How a training of an autoencoder or a translator went: losses and other numbers against epoch or
+iteration.
+"""
 
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -6,7 +8,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from specnb.plots.panels import panel_grid
 from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, PALETTE, Figure, styled, symbol
 
-# What a history may hold besides losses of its own name: title, and the value where domains cannot be told apart.
+# What a history may hold besides losses of its own name: title, and the value where domains cannot
+# be told apart.
 CHANCE = {
     "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # a sum over both domains
     "critics": ("Loss of the critics (nats)", np.log(2)),
@@ -31,7 +34,8 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
     history : list of dict
         Rows of `Disentangler.history`.
     chance : mapping, optional
-        Loss at chance level of each discriminator, from `specnb.disentangle.score.chance_levels`: dashed.
+        Loss at chance level of each discriminator, from `specnb.disentangle.score.chance_levels`:
+        dashed.
     linear : mapping, optional
         Epoch: {label: R² of a linear probe}.
     mlp : mapping, optional
@@ -111,8 +115,9 @@ def translation_history(history, iterations=None):
     Parameters
     ----------
     history : list of dict
-        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other numbers, such as
-        ``adversarial``, ``critics`` and metrics of validation spectra, which get a panel each. A row need not have all.
+        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other
+        numbers, such as ``adversarial``, ``critics`` and metrics of validation spectra, which get a
+        panel each. A row need not have all.
     iterations : int, optional
         Where the axes end, for a training that still runs.
 

@@ -1,4 +1,6 @@
-"""Figures of latent spaces: t-SNE maps of what a representation keeps together, and what probes read from it."""
+"""Figures of latent spaces: t-SNE maps of what a representation keeps together, and what probes
+read from it.
+"""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -44,7 +46,8 @@ def tsne_panels(projections, labels, names):
     labels : Table or mapping of str to array_like
         Of the stars, in the order of the maps.
     names : sequence of str
-        Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a value are left out.
+        Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a
+        value are left out.
 
     Returns
     -------
@@ -91,14 +94,15 @@ def tsne_panels(projections, labels, names):
 
 @styled
 def probe_bars(table):
-    """R² of the probes for each setting (rows) and label (panels): mean over the seeds, and range from least to most.
+    """R² of the probes for each setting (rows) and label (panels): mean over the seeds, and range
+    from least to most.
 
     Parameters
     ----------
     table : Table
-        One row for each setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``, and optionally ``floor``
-        and ``ceiling``, R² that no code can fall below or exceed, NaN where there is none. Settings and labels are
-        shown in the order in which they first appear.
+        One row for each setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``,
+        and optionally ``floor`` and ``ceiling``, R² that no code can fall below or exceed, NaN
+        where there is none. Settings and labels are shown in the order in which they first appear.
 
     Returns
     -------

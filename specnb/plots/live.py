@@ -15,7 +15,8 @@ def round_limit(reach: float) -> float:
 
 
 class LiveFigure:
-    """A figure of which only what moves is drawn anew, over a background kept from the last time that it changed.
+    """A figure of which only what moves is drawn anew, over a background kept from the last time
+    that it changed.
 
     Attributes
     ----------

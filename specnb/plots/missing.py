@@ -42,13 +42,15 @@ LABEL = -0.065  # of the y axes
 
 @styled
 def missing_lines_figure(truth, flux, added, elements, window, title=""):
-    """What a translator adds to a spectrum whose simulator lacks lines, and which elements make it (Fig. 4).
+    """What a translator adds to a spectrum whose simulator lacks lines, and which elements make it
+    (Fig. 4).
 
     Parameters
     ----------
     truth : specnb.missing.scores.Truth
     flux : mapping of str to ndarray, shape (n_pix,)
-        Spectra of one star on the survey's pixels: "synthetic", "translated" and "truth", that of the full emulator.
+        Spectra of one star on the survey's pixels: "synthetic", "translated" and "truth", that of
+        the full emulator.
     added : mapping of str to ndarray, shape (n_elements, n_pix)
         Added falls of the flux, see `specnb.missing.derivatives`: "translated" and "truth".
     elements : sequence of str
@@ -60,10 +62,11 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     Returns
     -------
     Figure
-        The spectra; their difference; and a panel for each element, all on one scale. Where features are missing, the
-        difference is filled in the colour of the element; where several elements lack a feature, in that of the element
-        that takes most from the flux, by the simulator. Grey bands are hidden pixels. Coloured bands are those in which
-        the element of the panel lacks a feature.
+        The spectra; their difference; and a panel for each element, all on one scale. Where
+        features are missing, the difference is filled in the colour of the element; where several
+        elements lack a feature, in that of the element that takes most from the flux, by the
+        simulator. Grey bands are hidden pixels. Coloured bands are those in which the element of
+        the panel lacks a feature.
 
     Raises
     ------
@@ -140,7 +143,9 @@ def _colors(elements, known):
 
 
 def _panels(heights):
-    """Fixed places: a constrained layout would take as long as all the rest, too long under a slider."""
+    """Fixed places: a constrained layout would take as long as all the rest, too long under a
+    slider.
+    """
     height = BOTTOM + TOP + 0.98 * sum(heights)
     figure = Figure(PAGE, height, layout="none")
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
@@ -189,7 +194,9 @@ def _difference(axes, shown, flux, owners, colors):
 
 
 def _name_missing(axes, truth, owners, window, colors):
-    """The element of each missing feature above the spectrum, the stronger where there is no room for both."""
+    """The element of each missing feature above the spectrum, the stronger where there is no room
+    for both.
+    """
     strength = truth.falls.max(axis=0)
     found = [
         (strength[a:b].max(), a + int(np.argmax(strength[a:b])), k)
@@ -205,7 +212,9 @@ def _name_missing(axes, truth, owners, window, colors):
 
 
 def _one_scale(figure, panels):
-    """The same limits for all panels, with one title: the element that falls most is the one that is named."""
+    """The same limits for all panels, with one title: the element that falls most is the one that
+    is named.
+    """
     low, high = np.array([axes.get_ylim() for axes in panels]).T
     for axes in panels:
         axes.set_ylim(min(low.min(), -0.1 * high.max()), 1.05 * high.max())

@@ -1,4 +1,6 @@
-"""What many figures have in common: grids of panels, a panel for each detector, and names that have room."""
+"""What many figures have in common: grids of panels, a panel for each detector, and names that have
+room.
+"""
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -41,14 +43,16 @@ def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PA
 
 
 def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
-    """A page-wide figure with one panel for each detector, because at this width a line is narrower than a pixel.
+    """A page-wide figure with one panel for each detector, because at this width a line is narrower
+    than a pixel.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum wavelength in Å.
     height, each : float
-        Height of the figure without its panels, and of each panel, in inches; or of the whole figure alone.
+        Height of the figure without its panels, and of each panel, in inches; or of the whole
+        figure alone.
     **kwargs
         As for `matplotlib.figure.Figure.subplots`.
 
@@ -81,7 +85,9 @@ def plain_ticks(axis, values, text="{:g}".format):
 
 
 def with_gaps(wavelength, values) -> np.ndarray:
-    """Values (n_pix,) with a NaN in each gap between detectors, so that no curve is drawn across the gap."""
+    """Values (n_pix,) with a NaN in each gap between detectors, so that no curve is drawn across
+    the gap.
+    """
     gaps = [part.start for part in detectors(wavelength)[1:]]
     return np.insert(np.asarray(values, dtype=float), gaps, np.nan)
 

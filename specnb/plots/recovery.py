@@ -49,13 +49,15 @@ MARKS = {
 
 @styled
 def score_figure(table, median_snr: float = 130.0):
-    """Scores against the fraction hidden, the noise and the number of stars, each with the others at the reference.
+    """Scores against the fraction hidden, the noise and the number of stars, each with the others
+    at the reference.
 
     Parameters
     ----------
     table : Table
-        One row for each model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``, ``n_stars``, ``seed``; and the
-        keys of `specnb.missing.scores.summary`. The reference is `REFERENCE` and the most common ``n_stars``.
+        One row for each model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``,
+        ``n_stars``, ``seed``; and the keys of `specnb.missing.scores.summary`. The reference is
+        `REFERENCE` and the most common ``n_stars``.
     median_snr : float
         Median S/N of the stars with noise 1.
 
@@ -187,8 +189,8 @@ def elements_figure(elements):
     Returns
     -------
     Figure
-        One row for each element, with the number of its missing features; the element that lacks most is on top. An
-        element without a mark for precision was not found anywhere.
+        One row for each element, with the number of its missing features; the element that lacks
+        most is on top. An element without a mark for precision was not found anywhere.
     """
     rows = elements[elements["missing"] > 0]
     rows = rows[np.argsort(-np.asarray(rows["missing"]), kind="stable")]

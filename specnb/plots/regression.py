@@ -1,4 +1,6 @@
-"""Figures of labels predicted from representations of the spectra: Figs. 9 and 10 and Table 1 of the GANDALF paper."""
+"""Figures of labels predicted from representations of the spectra: Figs. 9 and 10 and Table 1 of
+the GANDALF paper.
+"""
 
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -24,7 +26,8 @@ RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 @styled
 def predicted_kiel(predictions, reference):
-    """Kiel diagram of the reference labels and of those predicted from each representation (Fig. 9).
+    """Kiel diagram of the reference labels and of those predicted from each representation (Fig.
+    9).
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ def predicted_kiel(predictions, reference):
     Returns
     -------
     Figure
-        Panels share axes, cells and colours; the reference sets the axes, and stars beyond them are counted.
+        Panels share axes, cells and colours; the reference sets the axes, and stars beyond them are
+        counted.
 
     Raises
     ------
@@ -51,20 +55,24 @@ def predicted_kiel(predictions, reference):
 
 @styled
 def predicted_abundances(predictions, reference):
-    """[α/Fe] against [M/H], reference and predicted (Fig. 10); parameters, result and errors as `predicted_kiel`."""
+    """[α/Fe] against [M/H], reference and predicted (Fig. 10); parameters, result and errors as
+    `predicted_kiel`.
+    """
     return _planes(predictions, reference, "m_h", "alpha_fe")[0]
 
 
 @styled
 def mae_bars(table, floor=None):
-    """Mean absolute errors relative to those from spectra, with their range over seeds, beside the published ones.
+    """Mean absolute errors relative to those from spectra, with their range over seeds, beside the
+    published ones.
 
     Parameters
     ----------
     table : Table
         From `specnb.disentangle.table1.compare`, with "spectra" among the representations.
     floor : mapping of str to float, optional
-        For each label, the least error that is possible, as with a perfect prediction against a noisy catalogue.
+        For each label, the least error that is possible, as with a perfect prediction against a
+        noisy catalogue.
 
     Returns
     -------
@@ -145,7 +153,9 @@ def _spectra_error(row):
 
 
 def _planes(predictions, reference, x, y):
-    """A figure with a panel for the reference and for each representation, all on the same axes; and its panels."""
+    """A figure with a panel for the reference and for each representation, all on the same axes;
+    and its panels.
+    """
     if not predictions:
         raise ValueError("there are no predictions: give those from one representation at least")
     tables = {"reference": reference, **predictions}

@@ -1,4 +1,6 @@
-"""One look for all figures: journal widths, legible fonts, the colour-blind-safe palette of Okabe & Ito (2008)."""
+"""One look for all figures: journal widths, legible fonts, the colour-blind-safe palette of Okabe &
+Ito (2008).
+"""
 
 from io import BytesIO
 from itertools import cycle
@@ -47,14 +49,15 @@ RC = {
     "axes.formatter.useoffset": False,
     "savefig.dpi": 300,
 }
-SCREEN_DPI = 100  # a page-wide figure is 720 px wide in the notebook, drawn with twice as many for sharp screens
+# a page-wide figure is 720 px wide in the notebook, drawn with twice as many for sharp screens
+SCREEN_DPI = 100
 
 styled = rc_context(RC)  # decorator of every figure function
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure in this style that belongs to no window: it shows once, as the last value of a notebook cell,
-    whichever matplotlib backend runs, and is freed when its name is.
+    """A figure in this style that belongs to no window: it shows once, as the last value of a
+    notebook cell, whichever matplotlib backend runs, and is freed when its name is.
 
     Parameters
     ----------

@@ -56,7 +56,9 @@ def abundance_plane(labels, color=None):
 
 
 def _cells(labels, x, y, color, height):
-    """A figure of one panel with hexagonal cells and their colour bar: 64,000 dots would hide one another."""
+    """A figure of one panel with hexagonal cells and their colour bar: 64,000 dots would hide one
+    another.
+    """
     figure = Figure(COLUMN, height)
     axes = figure.subplots()
     axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
@@ -86,8 +88,8 @@ def label_histograms(labels, names, by=None, units=None):
     names : sequence of str
         Columns to show, one panel each.
     by : str, optional
-        Column by whose values the stars are divided into groups, such as the Galactic component. Each group
-        has a histogram of its own.
+        Column by whose values the stars are divided into groups, such as the Galactic component.
+        Each group has a histogram of its own.
     units : mapping, optional
         Units of columns that are not labels, as ``{"g_mag": "mag"}``.
 

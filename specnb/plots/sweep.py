@@ -14,12 +14,14 @@ FEW_VALUES = 6  # of x, which all get a tick
 
 @styled
 def results_against(table, x: str, y):
-    """Results against a parameter, one panel for each result: runs as points, and a line through their medians.
+    """Results against a parameter, one panel for each result: runs as points, and a line through
+    their medians.
 
     Parameters
     ----------
     table : Table
-        One row for each run, such as from `specnb.reproduce.sweep.collect`. A parameter may be text; results may be masked.
+        One row for each run, such as from `specnb.reproduce.sweep.collect`. A parameter may be
+        text; results may be masked.
     x : str
         Column of the parameter.
     y : sequence of str
@@ -76,7 +78,9 @@ def _wrapped(title):
 
 
 def _scale(axes, values):
-    """A logarithmic x axis where the values span much, linear around zero where they are not all positive."""
+    """A logarithmic x axis where the values span much, linear around zero where they are not all
+    positive.
+    """
     sizes = np.abs(values[values != 0]) if values is not None else np.array([])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:
         return

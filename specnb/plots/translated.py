@@ -1,4 +1,6 @@
-"""What a translator makes of spectra: of one under sliders, of one whose truth is known, and of means over stars."""
+"""What a translator makes of spectra: of one under sliders, of one whose truth is known, and of
+means over stars.
+"""
 
 import numpy as np
 
@@ -10,7 +12,8 @@ WIDTH = 30.0  # Å, of windows: some ten to twenty resolved lines
 
 
 class TranslatedFigure(SpectrumFigure):
-    """A synthetic spectrum at chosen labels, its translation, their difference, and what z_split has to do with it.
+    """A synthetic spectrum at chosen labels, its translation, their difference, and what z_split
+    has to do with it.
 
     Parameters
     ----------
@@ -150,7 +153,8 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     spectra : mapping of str to ndarray, shape (n_pix,)
-        By name; "synthetic", "translated" and "observed", also before a comma, have their own colours.
+        By name; "synthetic", "translated" and "observed", also before a comma, have their own
+        colours.
     reference : str
         The name of one of them.
     windows : sequence of (float, float)

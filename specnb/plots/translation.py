@@ -37,8 +37,8 @@ def mixing_maps(panels, auc=None):
     Parameters
     ----------
     panels : mapping of str to mapping of str to ndarray, shape (n, 2)
-        By title two sets by name, as from `specnb.evaluate.projection.project_two`: "synthetic", "translated", "observed" have
-        their own colours.
+        By title two sets by name, as from `specnb.evaluate.projection.project_two`: "synthetic",
+        "translated", "observed" have their own colours.
     auc : mapping of str to (float, float), optional
         By title the AUC and its scatter, as from `specnb.evaluate.two_sample.best_auc`.
 
@@ -88,7 +88,8 @@ def mixing_maps(panels, auc=None):
 
 @styled
 def residual_bands(wavelength, fits):
-    """Residuals of fits in standard errors: mean and scatter over the stars in each pixel, and all of them together (Fig. 3).
+    """Residuals of fits in standard errors: mean and scatter over the stars in each pixel, and all
+    of them together (Fig. 3).
 
     Parameters
     ----------
@@ -100,7 +101,8 @@ def residual_bands(wavelength, fits):
     Returns
     -------
     Figure
-        Between −3 and 3 the axes of residuals are linear, beyond logarithmic; those of the histograms are linear.
+        Between −3 and 3 the axes of residuals are linear, beyond logarithmic; those of the
+        histograms are linear.
 
     Raises
     ------
@@ -213,7 +215,8 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
     Returns
     -------
     Figure
-        Between −3 and 3 the axis is linear, beyond logarithmic. At the right, the stars that ended at a limit.
+        Between −3 and 3 the axis is linear, beyond logarithmic. At the right, the stars that ended
+        at a limit.
 
     Raises
     ------

@@ -13,7 +13,8 @@ SPLIT_SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class SyntheticGrid:
-    """Spectra computed by the simulator, before what the survey's spectrograph and rotation do to them.
+    """Spectra computed by the simulator, before what the survey's spectrograph and rotation do to
+    them.
 
     Attributes
     ----------
@@ -62,7 +63,8 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
     OSError
         If the file is missing or truncated.
     ValueError
-        If it holds other labels, is in air, does not cover the window or has values that are no flux.
+        If it holds other labels, is in air, does not cover the window or has values that are no
+        flux.
     """
     path = survey.grid_path if path is None else path
     try:
@@ -70,30 +72,45 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
             flux = f["flux"][:].astype(np.float32) * np.float32(f["flux"].attrs["scale"])
             labels, wavelength = f["labels"][:], f["wavelength"][:]
             names, medium = tuple(f["labels"].attrs["names"]), f["wavelength"].attrs["medium"]
-            low, high, provenance = f["labels"].attrs["low"], f["labels"].attrs["high"], dict(f.attrs)
+            low, high, provenance = (
+                f["labels"].attrs["low"],
+                f["labels"].attrs["high"],
+                dict(f.attrs),
+            )
     except (OSError, KeyError) as error:
-        raise OSError(f"{path} is not a whole grid of synthetic spectra ({error}): restore it with git") from error
+        raise OSError(
+            f"{path} is not a whole grid of synthetic spectra ({error}): restore it with git"
+        ) from error
     expected = tuple(label.name for label in computed(survey))
     if names != expected:
-        raise ValueError(f"{path} has the labels {', '.join(names)}: a grid needs {', '.join(expected)}")
+        raise ValueError(
+            f"{path} has the labels {', '.join(names)}: a grid needs {', '.join(expected)}"
+        )
     if medium != "vacuum":
-        raise ValueError(f"{path} has its wavelengths in {medium}: convert them with specnb.core.wavelength.vacuum_from_air")
+        raise ValueError(
+            f"{path} has its wavelengths in {medium}: convert them with specnb.core.wavelength.vacuum_from_air"
+        )
     first, last = pixel_edges(survey.pixels)[[0, -1]]
     if wavelength[0] > first or wavelength[-1] < last:
         raise ValueError(
             f"{path} covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, not the window {first:.0f}-{last:.0f} Å: "
             "compute it there"
         )
-    if flux.shape != (len(labels), len(wavelength)) or not (np.isfinite(labels).all() and np.isfinite(flux).all()):
-        raise ValueError(f"{path} has {flux.shape} fluxes for {len(labels)} stars, or NaN among them: compute it anew")
+    if flux.shape != (len(labels), len(wavelength)) or not (
+        np.isfinite(labels).all() and np.isfinite(flux).all()
+    ):
+        raise ValueError(
+            f"{path} has {flux.shape} fluxes for {len(labels)} stars, or NaN among them: compute it anew"
+        )
     return SyntheticGrid(survey, labels, flux, wavelength, low, high, provenance)
 
 
 def split(n: int, fractions=(0.1, 0.1)):
-    """Divide the spectra of a grid into training, validation and test spectra, always in the same way.
+    """Divide the spectra of a grid into training, validation and test spectra, always in the same
+    way.
 
-    The test spectra serve the published accuracy only: no network, whatever its seed, trains on them or is
-    chosen by them.
+    The test spectra serve the published accuracy only: no network, whatever its seed, trains on
+    them or is chosen by them.
 
     Returns
     -------
@@ -101,11 +118,16 @@ def split(n: int, fractions=(0.1, 0.1)):
     """
     order = np.random.default_rng(SPLIT_SEED).permutation(n)
     n_validation, n_test = (round(f * n) for f in fractions)
-    return order[n_validation + n_test :], order[:n_validation], order[n_validation : n_validation + n_test]
+    return (
+        order[n_validation + n_test :],
+        order[:n_validation],
+        order[n_validation : n_validation + n_test],
+    )
 
 
 def observed(grid: SyntheticGrid, index, copies: int, seed: int):
-    """Bring grid spectra to the survey's pixels, with random values of the labels that broaden them.
+    """Bring grid spectra to the survey's pixels, with random values of the labels that broaden
+    them.
 
     Parameters
     ----------
@@ -150,7 +172,9 @@ def held_out(grid: SyntheticGrid, copies: int = 4):
 
 
 def trained_range(grid: SyntheticGrid):
-    """Lowest and highest value of all labels, those that broaden included, in a grid's training set."""
+    """Lowest and highest value of all labels, those that broaden included, in a grid's training
+    set.
+    """
     ranges = {label.name: (label.low, label.high) for label in grid.survey.labels}
     names = [label.name for label in computed(grid.survey)]
     ranges |= dict(zip(names, zip(grid.low, grid.high)))

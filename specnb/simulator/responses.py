@@ -1,7 +1,8 @@
-"""How spectra of reference stars answer to each label or element, by the simulator itself: the truth for derivatives.
+"""How spectra of reference stars answer to each label or element, by the simulator itself: the
+truth for derivatives.
 
-H band: one K giant, by label and for iron alone. RVS: the Sun and a K giant, by element, each alone.
-"""
+H band: one K giant, by label and for iron alone. RVS: the Sun and a K giant, by element, each
+alone."""
 
 from dataclasses import dataclass
 
@@ -28,8 +29,8 @@ class Responses:
     reference : ndarray, shape (n_native,)
         Its flux over continuum, without rotation.
     steps : dict of (float, ndarray, ndarray)
-        By label, abundance of one element alone such as ``"si_fe"``, or `IRON`: the step, the flux a step above and a step
-        below.
+        By label, abundance of one element alone such as ``"si_fe"``, or `IRON`: the step, the flux
+        a step above and a step below.
     """
 
     survey: Survey
@@ -40,20 +41,32 @@ class Responses:
 
     @property
     def elements(self) -> dict[str, str]:
-        """What raises each element alone: name of the step by symbol, ``{"Si": "si_fe", ..., "Fe": "fe_only"}``."""
-        alone = {name.removesuffix("_fe").capitalize(): name for name in self.steps if name.endswith("_fe")}
+        """What raises each element alone: name of the step by symbol, ``{"Si": "si_fe", ..., "Fe":
+        "fe_only"}``.
+        """
+        alone = {
+            name.removesuffix("_fe").capitalize(): name
+            for name in self.steps
+            if name.endswith("_fe")
+        }
         return alone | ({"Fe": IRON} if IRON in self.steps else {})
 
     def derivative(self, name: str, vbroad: float) -> np.ndarray:
-        """Central difference of the flux by a label, on the survey's pixels, shape (n_pix,), in flux per unit of the label."""
+        """Central difference of the flux by a label, on the survey's pixels, shape (n_pix,), in
+        flux per unit of the label.
+        """
         step, above, below = self.steps[name]
-        above, below = self.survey.observe(self.wavelength, np.stack([above, below]), np.full(2, vbroad))
+        above, below = self.survey.observe(
+            self.wavelength, np.stack([above, below]), np.full(2, vbroad)
+        )
         return (above - below) / (2 * step)
 
     def raised(self, name: str, vbroad: float) -> np.ndarray:
         """Change of the flux by one step up, on the survey's pixels, shape (n_pix,)."""
         _, above, _ = self.steps[name]
-        above, reference = self.survey.observe(self.wavelength, np.stack([above, self.reference]), np.full(2, vbroad))
+        above, reference = self.survey.observe(
+            self.wavelength, np.stack([above, self.reference]), np.full(2, vbroad)
+        )
         return above - reference
 
 
@@ -80,15 +93,21 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
         with h5py.File(path) as f:
             stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)]
             if star not in (stars or [None]):
-                raise ValueError(f"{path} has no star {star!r}: give {' or '.join(map(repr, stars or [None]))}")
+                raise ValueError(
+                    f"{path} has no star {star!r}: give {' or '.join(map(repr, stars or [None]))}"
+                )
             group = f[star or "/"]
             flux, wavelength, step = group["flux"][:], group["wavelength"][:], group["step"][:]
             changed, names = group["changed"].asstr()[:], group["labels"].attrs["names"]
             star = dict(zip(names, group["labels"][0]))
     except (OSError, KeyError) as error:
-        raise OSError(f"{path} is not a whole file of responses ({error}): restore it with git") from error
+        raise OSError(
+            f"{path} is not a whole file of responses ({error}): restore it with git"
+        ) from error
     if list(names) != (expected := [label.name for label in computed(survey)]):
-        raise ValueError(f"{path} has the labels {', '.join(names)}: {survey.name} has {', '.join(expected)}")
+        raise ValueError(
+            f"{path} has the labels {', '.join(names)}: {survey.name} has {', '.join(expected)}"
+        )
     pairs = {name: np.flatnonzero(changed == name) for name in dict.fromkeys(changed[1:])}
     steps = {name: (float(step[up]), flux[up], flux[down]) for name, (up, down) in pairs.items()}
     return Responses(survey, star, wavelength, flux[0], steps)

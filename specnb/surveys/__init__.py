@@ -7,12 +7,14 @@ from specnb.surveys.survey import Survey
 
 __all__ = ["APOGEE", "RVS", "SURVEYS", "Survey", "known_label"]
 
-# The surveys that commands, `specnb.read_spectra` and figures know by name. Enter one of your own by
-# ``SURVEYS["mine"] = MY_SURVEY``.
+# The surveys that commands, `specnb.read_spectra` and figures know by name. Enter one of your own
+# by ``SURVEYS["mine"] = MY_SURVEY``.
 SURVEYS: dict[str, Survey] = {survey.name: survey for survey in (RVS, APOGEE)}
 
 
 def known_label(name: str) -> Label | None:
-    """The first label of this name in any of `SURVEYS`, for symbols and units; None if there is none."""
+    """The first label of this name in any of `SURVEYS`, for symbols and units; None if there is
+    none.
+    """
     labels = (label for survey in SURVEYS.values() for label in survey.labels)
     return next((label for label in labels if label.name == name), None)

@@ -33,7 +33,9 @@ def kind_of(path):
         with gzip.open(path) if is_zipped(path) else open(path, "rb") as f:
             head = f.read(4096)
     except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read ({error}), it may be truncated: {REMEDY}") from error
+        raise ValueError(
+            f"{path} cannot be read ({error}), it may be truncated: {REMEDY}"
+        ) from error
     for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
         if head.startswith(start):
             return kind
@@ -41,7 +43,9 @@ def kind_of(path):
         return "votable"
     if b"," in head.partition(b"\n")[0] and b"\0" not in head:
         return "csv"
-    raise ValueError(f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not")
+    raise ValueError(
+        f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not"
+    )
 
 
 def read_files(paths, read):

@@ -1,4 +1,6 @@
-"""The region of the Kiel diagram in which stars exist, and in which the shipped grids were computed."""
+"""The region of the Kiel diagram in which stars exist, and in which the shipped grids were
+computed.
+"""
 
 import numpy as np
 

@@ -1,11 +1,11 @@
-"""Mock surveys: spectra from an emulator that differ from it in known ways, of stars whose truth is known.
+"""Mock surveys: spectra from an emulator that differ from it in known ways, of stars whose truth is
+known.
 
-What is common to all mock surveys is here; how the spectra of a survey differ from the emulator's is
-in its own configuration, `specnb.surveys.rvs.mock.RvsMockConfig` and
+What is common to all mock surveys is here; how the spectra of a survey differ from the emulator's
+is in its own configuration, `specnb.surveys.rvs.mock.RvsMockConfig` and
 `specnb.surveys.apogee.mock.ApogeeMockConfig`. What is drawn at random has streams of random numbers
 of its own, so that two surveys with the same seed hold the same stars and the same noise whatever
-else is switched on.
-"""
+else is switched on."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -132,10 +132,11 @@ def make_mock(emulator, config: MockConfig):
 
 
 def remake(emulator, config, ids, labels):
-    """Spectra of stars of a mock survey as they would be with other labels: the truth of counterfactuals.
+    """Spectra of stars of a mock survey as they would be with other labels: the truth of
+    counterfactuals.
 
-    All else of a star stays, in the RVS its interstellar band and its continuum residual. The same labels
-    give the same spectrum.
+    All else of a star stays, in the RVS its interstellar band and its continuum residual. The same
+    labels give the same spectrum.
 
     Parameters
     ----------
@@ -161,7 +162,9 @@ def remake(emulator, config, ids, labels):
         rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
         own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
     except (ValueError, IndexError) as error:
-        raise ValueError(f"the mock survey of {config.n_stars} stars does not have all these stars: {error}") from None
+        raise ValueError(
+            f"the mock survey of {config.n_stars} stars does not have all these stars: {error}"
+        ) from None
     return config.true_flux(emulator, labels, own).astype(np.float32)
 
 
@@ -174,9 +177,7 @@ def emulated(emulator, stars):
         If the emulator has a label that the stars lack.
     """
     if unknown := [name for name in emulator.labels if name not in stars.colnames]:
-        raise ValueError(
-            f"the emulator takes {', '.join(unknown)}, which the stars do not have"
-        )
+        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the stars do not have")
     return emulator(np.column_stack([stars[name] for name in emulator.labels])).astype(float)
 
 

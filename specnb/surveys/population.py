@@ -1,4 +1,5 @@
-"""Populations of stars: what a population is made of, what is common to all, and how stars are drawn.
+"""Populations of stars: what a population is made of, what is common to all, and how stars are
+drawn.
 
 The formulas of a survey's own population are in `specnb.surveys.rvs.stars` and
 `specnb.surveys.apogee.stars`.
@@ -24,23 +25,31 @@ class Population:
         If a fraction is negative, a sum is not 1, or the magnitudes are not in order.
     """
 
-    thin_disc: float = 0.82  # "mostly near solar chemistry": most stars this bright are within 1-2 kpc of the plane
+    # "mostly near solar chemistry": most stars this bright are within 1-2 kpc of the plane
+    thin_disc: float = 0.82
     thick_disc: float = 0.15  # the papers' "some α-enhanced"
     halo: float = 0.03  # the papers' "a few metal-poor stars (to -2.5)"
     dwarf: float = 0.24  # GALAH is mostly dwarfs, APOGEE mostly giants; together the giants prevail
     subgiant: float = 0.12  # turn-off to the foot of the giant branch: passed quickly
-    giant: float = 0.40  # the luminous giants fill most of the volume of a sample limited in magnitude
+    # the luminous giants fill most of the volume of a sample limited in magnitude
+    giant: float = 0.40
     red_clump: float = 0.24  # about a third of all giants burn helium in the clump
     bright: float = 8.0  # G magnitudes of the papers' selection
     faint: float = 14.0
-    count_slope: float = 0.25  # dex per magnitude; 0.6 if space were filled evenly, less as the disc thins out
+    # dex per magnitude; 0.6 if space were filled evenly, less as the disc thins out
+    count_slope: float = 0.25
 
     def __post_init__(self):
         for kind, fractions in (("components", self.components), ("stages", self.stages)):
             if not np.all(fractions >= 0) or not np.isclose(fractions.sum(), 1.0, atol=1e-6):
                 given = ", ".join(f"{fraction:g}" for fraction in fractions)
-                raise ValueError(f"fractions of {kind} are {given}: they must be 0 or more and sum to 1")
-        if not (np.isfinite([self.bright, self.faint, self.count_slope]).all() and self.bright < self.faint):
+                raise ValueError(
+                    f"fractions of {kind} are {given}: they must be 0 or more and sum to 1"
+                )
+        if not (
+            np.isfinite([self.bright, self.faint, self.count_slope]).all()
+            and self.bright < self.faint
+        ):
             raise ValueError(
                 f"G from {self.bright} to {self.faint} with slope {self.count_slope}: "
                 "give finite numbers with bright below faint"
@@ -58,7 +67,9 @@ class Population:
 
 
 def main_sequence(teff, m_h):
-    """log g of unevolved dwarfs: falls with temperature, higher for metal-poor subdwarfs. Like the isochrones above."""
+    """log g of unevolved dwarfs: falls with temperature, higher for metal-poor subdwarfs. Like the
+    isochrones above.
+    """
     t = (teff - 5000.0) / 1000.0
     return 4.59 - 0.105 * t - 0.02 * t**2 - 0.12 * m_h
 
@@ -66,11 +77,10 @@ def main_sequence(teff, m_h):
 def microturbulence(teff, logg):
     """Mean microturbulence in km/s.
 
-    Dwarfs (log g ≥ 4): 1.01 + 4.56e-4 ΔT + 2.75e-7 ΔT² with ΔT = T_eff - 5700 K, the form of Bruntt et al. (2010),
-    T_eff held at 4870 K, the minimum of the parabola, and at 7000 K, beyond which it overshoots.
-    Giants (log g ≤ 3.5): 2.24 - 0.3 log g (linear, as in APOGEE DR12: Holtzman et al. 2015).
-    In between, linear in log g from one to the other.
-    """
+    Dwarfs (log g ≥ 4): 1.01 + 4.56e-4 ΔT + 2.75e-7 ΔT² with ΔT = T_eff - 5700 K, the form of Bruntt
+    et al. (2010), T_eff held at 4870 K, the minimum of the parabola, and at 7000 K, beyond which it
+    overshoots. Giants (log g ≤ 3.5): 2.24 - 0.3 log g (linear, as in APOGEE DR12: Holtzman et al.
+    2015). In between, linear in log g from one to the other."""
     dt = np.clip(teff, 4870.0, 7000.0) - 5700.0
     dwarf = 1.01 + 4.56e-4 * dt + 2.75e-7 * dt**2
     giant = 2.24 - 0.3 * logg
@@ -78,17 +88,17 @@ def microturbulence(teff, logg):
 
 
 def broadening_median(teff):
-    """Median v_broad in km/s: 4 for cool stars and giants (v sin i with macroturbulence), rising above the Kraft
-    break near 6250 K (Kraft 1967) to 30 km/s for early F stars."""
+    """Median v_broad in km/s: 4 for cool stars and giants (v sin i with macroturbulence), rising
+    above the Kraft break near 6250 K (Kraft 1967) to 30 km/s for early F stars."""
     return 4.0 + 26.0 / (1.0 + np.exp((6650.0 - teff) / 130.0))
 
 
 def draw_stars(survey, n, rng, population=None):
     """Draw stars of a survey with their true labels.
 
-    A star outside the trusted range of the labels, outside the survey's grid or where no stars exist
-    is drawn again with the same component and stage, so that the fractions are those asked for and
-    no stars pile up at the edges.
+    A star outside the trusted range of the labels, outside the survey's grid or where no stars
+    exist is drawn again with the same component and stage, so that the fractions are those asked
+    for and no stars pile up at the edges.
 
     Parameters
     ----------
@@ -118,7 +128,8 @@ def draw_stars(survey, n, rng, population=None):
     population = population or survey.mock().population
     component = rng.choice(3, n, p=population.components)
     stage = rng.choice(4, n, p=population.stages)
-    stage[(component == 2) & (stage == 3)] = 2  # old metal-poor stars burn helium on the horizontal branch
+    # old metal-poor stars burn helium on the horizontal branch
+    stage[(component == 2) & (stage == 3)] = 2
 
     labels = {label.name: np.empty(n) for label in survey.labels}
     todo = np.arange(n)

@@ -1,8 +1,17 @@
-"""Unpaired translation between synthetic and observed spectra (O'Briain et al. 2020, 2021: Cycle-StarNet)."""
+"""Unpaired translation between synthetic and observed spectra (O'Briain et al. 2020, 2021:
+Cycle-StarNet).
+"""
 
 from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.model import Translator, load_translator
 from specnb.translate.translation import translated_emulator
 from specnb.translate.train import train
 
-__all__ = ["PAPER", "TranslateConfig", "Translator", "load_translator", "train", "translated_emulator"]
+__all__ = [
+    "PAPER",
+    "TranslateConfig",
+    "Translator",
+    "load_translator",
+    "train",
+    "translated_emulator",
+]

@@ -1,4 +1,6 @@
-"""Which part of the method does what: translators with one part changed, and what a mock survey's truth says of each."""
+"""Which part of the method does what: translators with one part changed, and what a mock survey's
+truth says of each.
+"""
 
 from dataclasses import replace
 
@@ -34,12 +36,16 @@ VARIANTS = {
     OTHER_POPULATION: {},
 }
 
-# A choice: mostly dwarfs, half of them of the thick disc or the halo, where the survey observes mostly giants of the
-# thin disc. As if synthetic stars had been drawn after another survey.
-DWARFS = Population(thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgiant=0.2, giant=0.15, red_clump=0.05)
+# A choice: mostly dwarfs, half of them of the thick disc or the halo, where the survey observes
+# mostly giants of the thin disc. As if synthetic stars had been drawn after another survey.
+DWARFS = Population(
+    thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgiant=0.2, giant=0.15, red_clump=0.05
+)
 
 
-def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, progress: bool = False) -> Translator:
+def train_variant(
+    name: str, emulator, domains: Domains, base: TranslateConfig, progress: bool = False
+) -> Translator:
     """Train one of `VARIANTS`.
 
     Parameters
@@ -47,7 +53,8 @@ def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, 
     name : str
     emulator : Emulator
     domains : Domains
-        As from `specnb.translate.domains.mock_domains`; "other population" takes the observed stars alone.
+        As from `specnb.translate.domains.mock_domains`; "other population" takes the observed stars
+        alone.
     base : TranslateConfig
         What the variant changes.
     progress : bool
@@ -62,11 +69,18 @@ def train_variant(name: str, emulator, domains: Domains, base: TranslateConfig, 
         raise ValueError(f"there is no variant {name!r}: choose one of {', '.join(VARIANTS)}")
     labels = domains.labels
     if name == OTHER_POPULATION:
-        labels = true_labels(draw_stars(emulator.survey, len(labels), np.random.default_rng(base.seed), DWARFS), emulator)
-    return train(emulator, labels, domains.observed, replace(base, **VARIANTS[name]), progress=progress)
+        labels = true_labels(
+            draw_stars(emulator.survey, len(labels), np.random.default_rng(base.seed), DWARFS),
+            emulator,
+        )
+    return train(
+        emulator, labels, domains.observed, replace(base, **VARIANTS[name]), progress=progress
+    )
 
 
-def score(translator: Translator | None, emulator, observed, truth, n_fitted: int = 500, seeds=(0,)) -> dict:
+def score(
+    translator: Translator | None, emulator, observed, truth, n_fitted: int = 500, seeds=(0,)
+) -> dict:
     """Measure a translator on stars that it has not seen, and whose truth is known.
 
     Parameters
@@ -85,13 +99,14 @@ def score(translator: Translator | None, emulator, observed, truth, n_fitted: in
     Returns
     -------
     dict
-        ``rms``: root mean square over stars and pixels of translated − true flux, given the true labels and the typical
-        z_split; ``rms_own``: the same with the z_split of each star's own spectrum; ``rms_mean``: that of the mean
-        difference in each pixel, typical z_split. ``auc``: how well a fresh classifier tells observed stars from other
-        ones, translated with the z_split of yet others and measured as the observed ones (0.5: not at all). ``chi2``:
-        mean reduced χ² of the fits; for each label ``<label>_bias`` and ``<label>_scatter``: median, and half of the
-        width from the 16th to the 84th percentile, of fitted − true, in the label's unit; ``at_limit``: fraction of the
-        fitted stars with a label at a limit.
+        ``rms``: root mean square over stars and pixels of translated − true flux, given the true
+        labels and the typical z_split; ``rms_own``: the same with the z_split of each star's own
+        spectrum; ``rms_mean``: that of the mean difference in each pixel, typical z_split. ``auc``:
+        how well a fresh classifier tells observed stars from other ones, translated with the
+        z_split of yet others and measured as the observed ones (0.5: not at all). ``chi2``: mean
+        reduced χ² of the fits; for each label ``<label>_bias`` and ``<label>_scatter``: median, and
+        half of the width from the 16th to the 84th percentile, of fitted − true, in the label's
+        unit; ``at_limit``: fraction of the fitted stars with a label at a limit.
 
     Raises
     ------
@@ -122,7 +137,9 @@ def score(translator: Translator | None, emulator, observed, truth, n_fitted: in
 
 
 def _auc(translator, synthetic, observed, seeds):
-    """Half of the stars is translated and the other half is as observed: classifiers must not know twins."""
+    """Half of the stars is translated and the other half is as observed: classifiers must not know
+    twins.
+    """
     half = len(observed) // 2
     flux = synthetic[:half]
     if translator is not None:

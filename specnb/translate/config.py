@@ -84,8 +84,8 @@ class TranslateConfig:
             raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
 
 
-# O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed reconstructions and cycles
-# against 1 of the critics are here 1 against 1/6, their mean.
+# O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed
+# reconstructions and cycles against 1 of the critics are here 1 against 1/6, their mean.
 PAPER = TranslateConfig(
     kind="conv",
     shared=25,

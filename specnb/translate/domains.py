@@ -1,8 +1,8 @@
-"""The two domains of a study with a mock survey: labels for an emulator, and spectra of other stars that were observed.
+"""The two domains of a study with a mock survey: labels for an emulator, and spectra of other stars
+that were observed.
 
-The stars of the two domains are drawn from the same population and have none in common. The truth is kept for the test
-stars alone: no training sees it.
-"""
+The stars of the two domains are drawn from the same population and have none in common. The truth
+is kept for the test stars alone: no training sees it."""
 
 from dataclasses import dataclass, fields
 
@@ -86,7 +86,9 @@ def true_labels(stars, emulator) -> np.ndarray:
 def _config(survey, n, seed, settings):
     kind = survey.mock
     if kind is None:
-        raise ValueError(f"survey {survey.name} has no mock survey: give an emulator of one that has")
+        raise ValueError(
+            f"survey {survey.name} has no mock survey: give an emulator of one that has"
+        )
     known = {entry.name for entry in fields(kind)} - {"n_stars", "seed"}
     if unknown := sorted(set(settings) - known):
         raise ValueError(

@@ -42,14 +42,20 @@ class Translator(nn.Module):
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
         super().__init__()
-        self.config, self.wavelength, self.history = config, np.asarray(wavelength, dtype=float), list(history)
+        self.config, self.wavelength, self.history = (
+            config,
+            np.asarray(wavelength, dtype=float),
+            list(history),
+        )
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
         self.networks = build(config, len(self.wavelength))
         with torch.no_grad():
             _, split = self.networks.encode_observed(torch.zeros(2, len(self.wavelength)))
         self.register_buffer("offset", torch.zeros_like(self.mean))
-        self.register_buffer("mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0]))
+        self.register_buffer(
+            "mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0])
+        )
 
     @property
     def device(self) -> torch.device:
@@ -57,11 +63,14 @@ class Translator(nn.Module):
 
     def scaled(self, flux, mask=None):
         """Flux, arrays or tensors, as the networks take it: 0, the mean, where masked."""
-        x = (torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean) / self.std
+        x = (
+            torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean
+        ) / self.std
         return x if mask is None else torch.where(torch.as_tensor(mask, device=self.device), 0.0, x)
 
     def forward(self, flux, split=None):
-        """Synthetic flux carried to the observed domain, tensors of shape (n, n_pix); differentiable.
+        """Synthetic flux carried to the observed domain, tensors of shape (n, n_pix);
+        differentiable.
 
         Parameters
         ----------
@@ -72,7 +81,9 @@ class Translator(nn.Module):
         return self.translate_scaled(self.scaled(flux), split) * self.std + self.mean
 
     def translate_scaled(self, x, split=None):
-        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) − D_synth(z), else D_obs(z); and `offset`."""
+        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) −
+        D_synth(z), else D_obs(z); and `offset`.
+        """
         if not self.config.split:
             split = None
         elif split is None:
@@ -83,7 +94,9 @@ class Translator(nn.Module):
         return self.networks.decode_observed(shared, split) + self.offset
 
     def unusable(self, spectra: Spectra):
-        """Pixels that encoders and losses do not see, bool of shape (n, n_pix): masked ones, and too uncertain ones."""
+        """Pixels that encoders and losses do not see, bool of shape (n, n_pix): masked ones, and
+        too uncertain ones.
+        """
         return spectra.mask | (spectra.flux_error > self.config.largest_error)
 
     @torch.no_grad()
@@ -109,11 +122,16 @@ class Translator(nn.Module):
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return torch.cat([self.networks.encode_synthetic(x) for x in self._batches(flux)]).cpu().numpy()
+        return (
+            torch.cat([self.networks.encode_synthetic(x) for x in self._batches(flux)])
+            .cpu()
+            .numpy()
+        )
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
-        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for `forward`, an array.
+        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for
+        `forward`, an array.
 
         Raises
         ------
@@ -121,28 +139,45 @@ class Translator(nn.Module):
             If the flux has other pixels or there is not one z_split a spectrum.
         """
         if np.shape(flux)[1:] != (len(self.wavelength),):
-            raise ValueError(f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})")
+            raise ValueError(
+                f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
+            )
         if split is None or not self.config.split:
             splits = repeat(None)
         elif np.shape(split) != (len(flux), *self.mean_split.shape):
             expected = (len(flux), *self.mean_split.shape)
-            raise ValueError(f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum")
+            raise ValueError(
+                f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
+            )
         else:
             splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
-        parts = [self.translate_scaled(x, z) * self.std + self.mean for x, z in zip(self._batches(flux), splits)]
+        parts = [
+            self.translate_scaled(x, z) * self.std + self.mean
+            for x, z in zip(self._batches(flux), splits)
+        ]
         return torch.cat(parts).cpu().numpy()
 
     @torch.no_grad()
     def reconstruct(self, spectra: Spectra) -> np.ndarray:
-        """Observed spectra through their own autoencoder, shape (n, n_pix): what it keeps of them, noise left out."""
+        """Observed spectra through their own autoencoder, shape (n, n_pix): what it keeps of them,
+        noise left out.
+        """
         parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
-        return torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts]).cpu().numpy()
+        return (
+            torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts])
+            .cpu()
+            .numpy()
+        )
 
     @torch.no_grad()
     def to_synthetic(self, spectra: Spectra) -> np.ndarray:
         """Observed spectra carried to the synthetic domain, shape (n, n_pix)."""
         parts = [self.networks.encode_observed(x)[0] for x in self._usable(spectra)]
-        return torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts]).cpu().numpy()
+        return (
+            torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts])
+            .cpu()
+            .numpy()
+        )
 
     def _batches(self, flux, mask=None):
         for start in range(0, max(len(flux), 1), BATCH):
@@ -155,14 +190,20 @@ class Translator(nn.Module):
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
-        if len(wavelength) != len(self.wavelength) or not np.allclose(wavelength, self.wavelength, rtol=0, atol=1e-3):
+        if len(wavelength) != len(self.wavelength) or not np.allclose(
+            wavelength, self.wavelength, rtol=0, atol=1e-3
+        ):
             low, high = self.wavelength[[0, -1]]
             raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
                              "rebin them first")  # fmt: skip
 
     def save(self, path):
-        """Write networks (without critics), scales, configuration and history to one safetensors file."""
-        tensors = {name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)}
+        """Write networks (without critics), scales, configuration and history to one safetensors
+        file.
+        """
+        tensors = {
+            name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)
+        }
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         write_tensors(path, tensors, about)
@@ -188,15 +229,19 @@ class Translator(nn.Module):
             tensors, about = read_tensors(path)
             found = TranslateConfig(**json.loads(about["config"]))
             wavelength = tensors.pop("wavelength").numpy()
-            model = cls(found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"]))
-            model.load_state_dict(tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)})
+            model = cls(
+                found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"])
+            )
+            model.load_state_dict(
+                tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)}
+            )
         check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
 
 
 def load_translator(name: str) -> Translator:
-    """Open a shipped translator, named by its domain: ``"rvs-mock"`` or ``"apogee-mock"``, from spectra of the shipped
-    emulator to those of the mock survey.
+    """Open a shipped translator, named by its domain: ``"rvs-mock"`` or ``"apogee-mock"``, from
+    spectra of the shipped emulator to those of the mock survey.
 
     Raises
     ------

@@ -67,8 +67,8 @@ def translated_emulator(emulator: Emulator, translator: Translator, split=None) 
     emulator : Emulator
     translator : Translator
     split : array_like, shape (n, ...), optional
-        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have the
-        typical one.
+        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have
+        the typical one.
 
     Raises
     ------
@@ -77,5 +77,7 @@ def translated_emulator(emulator: Emulator, translator: Translator, split=None) 
     """
     translator.check(emulator.wavelength)
     if split is not None:
-        split = torch.as_tensor(np.asarray(split), dtype=translator.mean.dtype, device=translator.device)
+        split = torch.as_tensor(
+            np.asarray(split), dtype=translator.mean.dtype, device=translator.device
+        )
     return emulator.then(Translation(translator, split))

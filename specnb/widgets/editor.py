@@ -1,4 +1,6 @@
-"""Edit a star: sliders for its labels and its latents over its spectrum (Fig. 2 of Manteiga et al. 2025)."""
+"""Edit a star: sliders for its labels and its latents over its spectrum (Fig. 2 of Manteiga et al.
+2025).
+"""
 
 import warnings
 
@@ -20,7 +22,8 @@ from specnb.widgets.picture import (
 )
 from specnb.widgets.simulated import SimulatedStars
 
-MARGIN = 0.1  # of the training range that sliders go beyond it, at either end, where the decoder extrapolates
+# of the training range that sliders go beyond it, at either end, where the decoder extrapolates
+MARGIN = 0.1
 
 
 class LatentEditor(Panel):
@@ -31,7 +34,8 @@ class LatentEditor(Panel):
     row : int
         The star.
     labels : dict of float
-        As edited. A label that is not moved keeps the star's own value, even if that is between two steps of its slider.
+        As edited. A label that is not moved keeps the star's own value, even if that is between two
+        steps of its slider.
     latents : ndarray, shape (latent,)
         As edited.
     sliders : dict of FloatSlider
@@ -90,7 +94,8 @@ class LatentEditor(Panel):
         self.choose(0)
 
     def choose(self, star=None, **labels):
-        """Take another star, unedited: by row number, by id, or the nearest to some labels, as ``choose(teff=5000)``.
+        """Take another star, unedited: by row number, by id, or the nearest to some labels, as
+        ``choose(teff=5000)``.
 
         Raises
         ------
@@ -151,7 +156,9 @@ class LatentEditor(Panel):
         return "" if self.shown.inside else "training range"
 
     def spectrum(self) -> Table:
-        """What is shown: wavelength, the star's flux (NaN where masked), its reconstruction and the edited spectrum."""
+        """What is shown: wavelength, the star's flux (NaN where masked), its reconstruction and the
+        edited spectrum.
+        """
         flux = {
             name: getattr(self.shown, name) for name in ("original", "reconstruction", "edited")
         }
@@ -177,7 +184,9 @@ class LatentEditor(Panel):
         return "_".join(["edited", self.spectra.ids[self.row], *values]) + ".ecsv"
 
     def nearest(self) -> int | None:
-        """Row of the star nearest to the edited labels, None if none is at the same place, see `Label.steps`."""
+        """Row of the star nearest to the edited labels, None if none is at the same place, see
+        `Label.steps`.
+        """
         row = self._nearest(self.labels)
         return row if self._distances(self.labels)[row] <= 1 else None
 
@@ -212,8 +221,8 @@ class LatentEditor(Panel):
     def _place_all(self):
         """Put all sliders on the step nearest to their value.
 
-        That is no edit: neither here, nor when the browser, which knows steps only, sends the value back.
-        """
+        That is no edit: neither here, nor when the browser, which knows steps only, sends the value
+        back."""
         values = [*self.labels.values(), self.latents[self.entry.value]]
         with self._quietly():
             self.star.value = self.row
@@ -248,7 +257,8 @@ class LatentEditor(Panel):
 
 
 def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> LatentEditor:
-    """Sliders for the labels and latents of a star over its spectrum, reconstruction and edited spectrum.
+    """Sliders for the labels and latents of a star over its spectrum, reconstruction and edited
+    spectrum.
 
     Parameters
     ----------
@@ -262,19 +272,21 @@ def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> L
         The same stars of a mock survey without noise, with their true labels.
     emulator : Emulator, optional
     mock : MockConfig, optional
-        With ``truth``: the emulator and the configuration of the mock survey that made them, so that the true spectrum
-        for the edited labels can be laid over.
+        With ``truth``: the emulator and the configuration of the mock survey that made them, so
+        that the true spectrum for the edited labels can be laid over.
 
     Returns
     -------
     LatentEditor
-        Shows itself as the last value of a cell. In code: ``.choose("star id")``, ``.set(teff=7500, alpha_fe=0.0)``,
-        ``.set_latent(3, 0.7)``, ``.reset()``, ``.spectrum()``, ``.export()``, ``.figure()``.
+        Shows itself as the last value of a cell. In code: ``.choose("star id")``, ``.set(teff=7500,
+        alpha_fe=0.0)``, ``.set_latent(3, 0.7)``, ``.reset()``, ``.spectrum()``, ``.export()``,
+        ``.figure()``.
 
     Raises
     ------
     ValueError
-        If pixels differ, stars lack labels, or truth, emulator and mock are not all given or of other stars.
+        If pixels differ, stars lack labels, or truth, emulator and mock are not all given or of
+        other stars.
     """
     if not len(spectra):
         raise ValueError("there are no spectra: give at least one")

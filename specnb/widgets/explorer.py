@@ -17,14 +17,16 @@ from specnb.widgets.picture import (
 
 
 class LabelExplorer(Panel):
-    """Sliders for the labels of an emulator over a figure; what else it has is up to the explorers made from it.
+    """Sliders for the labels of an emulator over a figure; what else it has is up to the explorers
+    made from it.
 
     Parameters
     ----------
     view : SpectrumFigure
         Of the emulator, at the first labels.
     choices : sequence of Widget
-        Controls that stand beside the choice of the window. The picture is drawn anew when their ``value`` changes.
+        Controls that stand beside the choice of the window. The picture is drawn anew when their
+        ``value`` changes.
     """
 
     def __init__(self, view, choices):
@@ -187,8 +189,8 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
     Returns
     -------
     EmulatorExplorer
-        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``, ``.labels``, ``.spectrum()``,
-        ``.export()``, ``.reset()``.
+        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``, ``.labels``,
+        ``.spectrum()``, ``.export()``, ``.reset()``.
 
     Raises
     ------

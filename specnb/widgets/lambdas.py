@@ -1,4 +1,6 @@
-"""Move λ without waiting: sliders over a model that takes λ as an input (loss-conditional training)."""
+"""Move λ without waiting: sliders over a model that takes λ as an input (loss-conditional
+training).
+"""
 
 import ipywidgets
 import numpy as np
@@ -22,11 +24,12 @@ AXES = {"pca": "principal component", "lda": "discriminant"}
 
 
 def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
-    """R² on test stars of an approximate kernel regression on latents, shape (n_labels,), in some 30 ms.
+    """R² on test stars of an approximate kernel regression on latents, shape (n_labels,), in some
+    30 ms.
 
-    A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007), its penalty chosen
-    for each label by generalised cross-validation. It agrees with an MLP on as many stars to a few hundredths.
-    """
+    A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007),
+    its penalty chosen for each label by generalised cross-validation. It agrees with an MLP on as
+    many stars to a few hundredths."""
     kernel = RBFSampler(
         gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0
     )
@@ -39,7 +42,8 @@ def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
 class LambdaSlider(Panel):
     """A slider for each λ over the latents of a λ-conditional model; made by `slide_lambdas`.
 
-    Half of the stars fit the probes and the projection, the other half is shown and scores the probes.
+    Half of the stars fit the probes and the projection, the other half is shown and scores the
+    probes.
 
     Attributes
     ----------
@@ -149,7 +153,9 @@ class LambdaSlider(Panel):
 
 
 def _turned(points, reference):
-    """Points turned and mirrored in their plane to lie near those at λ = 0: axes of a projection flip at will."""
+    """Points turned and mirrored in their plane to lie near those at λ = 0: axes of a projection
+    flip at will.
+    """
     left, _, right = np.linalg.svd(points.T @ reference)
     return points @ (left @ right)
 
@@ -157,7 +163,8 @@ def _turned(points, reference):
 def slide_lambdas(
     model, spectra, projection: str = "pca", colour: str | None = None
 ) -> LambdaSlider:
-    """A slider for each λ over the latents, the probes and the reconstruction of a model that takes λ as an input.
+    """A slider for each λ over the latents, the probes and the reconstruction of a model that takes
+    λ as an input.
 
     Parameters
     ----------
@@ -166,21 +173,22 @@ def slide_lambdas(
     spectra : Spectra
         Test stars with a catalogue; 2000 of them at random are used.
     projection : {"pca", "lda"}
-        Principal components, or the two discriminants that best separate the deciles of the colour's label. The
-        axes are turned in their plane to follow those at λ = 0.
+        Principal components, or the two discriminants that best separate the deciles of the
+        colour's label. The axes are turned in their plane to follow those at λ = 0.
     colour : str, optional
         The label that colours the stars; by default the model's first.
 
     Returns
     -------
     LambdaSlider
-        Shows itself as the last value of a cell. In code: ``.set(teff=-0.01)``, ``.reset()``, ``.figure()``,
-        ``.linear``, ``.nonlinear``, ``.error``.
+        Shows itself as the last value of a cell. In code: ``.set(teff=-0.01)``, ``.reset()``,
+        ``.figure()``, ``.linear``, ``.nonlinear``, ``.error``.
 
     Raises
     ------
     ValueError
-        If the model was trained at fixed λ, the projection or the colour does not exist, or there are too few stars.
+        If the model was trained at fixed λ, the projection or the colour does not exist, or there
+        are too few stars.
     """
     if not model.config.lambda_range:
         raise ValueError(

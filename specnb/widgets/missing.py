@@ -32,8 +32,8 @@ class MissingExplorer(Panel):
     Attributes
     ----------
     element : Dropdown
-        Choosing an element that lacks nothing in the window moves the window to the element's strongest missing
-        feature, if it has any.
+        Choosing an element that lacks nothing in the window moves the window to the element's
+        strongest missing feature, if it has any.
     sliders : dict of FloatSlider
         By name: "wavelength", the middle of the window in Å, and labels of the star.
     figure : Figure, for print
@@ -89,7 +89,8 @@ class MissingExplorer(Panel):
         return "" if inside else "training hull"
 
     def set(self, element=None, **values):
-        """Choose an element and move sliders by name, as in ``set("Fe", teff=4500, wavelength=15970)``; redraw once.
+        """Choose an element and move sliders by name, as in ``set("Fe", teff=4500,
+        wavelength=15970)``; redraw once.
 
         Raises
         ------
@@ -126,7 +127,9 @@ class MissingExplorer(Panel):
         return table["wavelength"][np.argmax(table["depth"])]
 
     def _seek(self):
-        """Move the window to the element's strongest missing feature, unless it has one where the window is."""
+        """Move the window to the element's strongest missing feature, unless it has one where the
+        window is.
+        """
         table, slider = self._missing(), self.sliders["wavelength"]
         if len(table) and not (np.abs(table["wavelength"] - slider.value) < self._half[0]).any():
             at, parts = (
@@ -170,26 +173,30 @@ class MissingExplorer(Panel):
 
 
 def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:
-    """Choose an element, a window and a star, and see what a model adds to the synthetic spectrum, and what it should.
+    """Choose an element, a window and a star, and see what a model adds to the synthetic spectrum,
+    and what it should.
 
     Parameters
     ----------
     experiment : specnb.missing.experiment.Experiment
         Coloured bands mark what its own star lacks, whichever star is shown.
     model : Emulator
-        Of the observed domain, such as `specnb.translate.translation.translated_emulator` of ``experiment.synthetic``.
+        Of the observed domain, such as `specnb.translate.translation.translated_emulator` of
+        ``experiment.synthetic``.
     labels : sequence of str, optional
-        Labels of the star that have a slider; by default those that change the spectrum everywhere, see
-        `Survey.everywhere`. All other labels are those of the experiment's star.
+        Labels of the star that have a slider; by default those that change the spectrum everywhere,
+        see `Survey.everywhere`. All other labels are those of the experiment's star.
     window : (float, float), optional
         First wavelength range, in Å; by default one about the strongest missing feature.
     title : str
-        Title of the figure, in which labels in braces stand for their values, as in ``"{teff:.0f} K"``.
+        Title of the figure, in which labels in braces stand for their values, as in ``"{teff:.0f}
+        K"``.
 
     Returns
     -------
     MissingExplorer
-        Shows itself as the last value of a cell. In code: ``.set("Fe", teff=4500)``, ``.labels``, ``.lines()``.
+        Shows itself as the last value of a cell. In code: ``.set("Fe", teff=4500)``, ``.labels``,
+        ``.lines()``.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""What all widgets share: a picture with a line of text, redrawn when a control moves, and a training with a button."""
+"""What all widgets share: a picture with a line of text, redrawn when a control moves, and a
+training with a button.
+"""
 
 import time
 from contextlib import contextmanager
@@ -35,7 +37,9 @@ class Panel(ipywidgets.VBox):
         super().__init__()
 
     def _watch(self, call, *controls):
-        """Call a function when the value of a control changes, unless that happens within `_quietly`."""
+        """Call a function when the value of a control changes, unless that happens within
+        `_quietly`.
+        """
         for control in controls:
             control.observe(lambda change: self._quiet or call(change), "value")
 
@@ -72,7 +76,9 @@ class Panel(ipywidgets.VBox):
         self.readout.value = f"<span>{warning}{text}</span>"
 
     def export(self, path=None):
-        """Write `spectrum` to an ECSV file, by default named after what is shown, and return its name."""
+        """Write `spectrum` to an ECSV file, by default named after what is shown, and return its
+        name.
+        """
         path = path or self._file_name()
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
@@ -82,7 +88,8 @@ class Panel(ipywidgets.VBox):
 
 
 class TrainingPanel(Panel):
-    """A button that trains a model, its progress, and pictures of the training. A class made from it gives `_draw`.
+    """A button that trains a model, its progress, and pictures of the training. A class made from
+    it gives `_draw`.
 
     Attributes
     ----------

@@ -1,8 +1,7 @@
 """Pictures as PNG bytes, sliders for labels, and checks of what a widget is given.
 
-Pictures go into one reused `ipywidgets.Image`: redrawing into Output widgets (also what `interact` does) now and then
-stalls headless runs of a notebook.
-"""
+Pictures go into one reused `ipywidgets.Image`: redrawing into Output widgets (also what `interact`
+does) now and then stalls headless runs of a notebook."""
 
 from io import BytesIO
 
@@ -17,7 +16,9 @@ WHOLE = "whole range"
 
 
 def encode_png(pixels) -> bytes:
-    """PNG bytes of RGBA pixels (height, width, 4), compressed little because that is what takes time."""
+    """PNG bytes of RGBA pixels (height, width, 4), compressed little because that is what takes
+    time.
+    """
     buffer = BytesIO()
     Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -36,7 +37,9 @@ def picture() -> ipywidgets.Image:
 
 
 def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
-    """A slider for a label in steps that one has a feel for, from the first to the last step within a range."""
+    """A slider for a label in steps that one has a feel for, from the first to the last step within
+    a range.
+    """
     step, decimals = label.steps.slider, label.steps.decimals
     low, high = np.round(
         [np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6
@@ -74,7 +77,9 @@ def check_range(name: str, value: float, slider):
 
 
 def check_moves(values, sliders):
-    """Raise ValueError unless there is a slider for each value, by its name, and the value is within it."""
+    """Raise ValueError unless there is a slider for each value, by its name, and the value is
+    within it.
+    """
     for name, value in values.items():
         if name not in sliders:
             raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")

@@ -23,7 +23,8 @@ class SimulatedStars:
     Raises
     ------
     ValueError
-        If one of the three is None, or the emulator and the configuration do not give the true spectra.
+        If one of the three is None, or the emulator and the configuration do not give the true
+        spectra.
     """
 
     truth: Spectra | None
@@ -41,7 +42,9 @@ class SimulatedStars:
             )
 
     def edited(self, row: int, labels) -> np.ndarray:
-        """The true flux (n_pix,) of a star with some labels changed; all others keep their true values."""
+        """The true flux (n_pix,) of a star with some labels changed; all others keep their true
+        values.
+        """
         one = slice(row, row + 1)
         stars = self.truth.labels[one].copy()
         for name, value in labels.items():

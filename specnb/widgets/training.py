@@ -18,7 +18,8 @@ from specnb.plots.history import training_history
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import figure_png, slider_grid
 
-# λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long trainings, at 0.01 in short ones.
+# λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long
+# trainings, at 0.01 in short ones.
 LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
 PROBE_EVERY = 5  # epochs between linear probes
 PROBE_STARS = 2000  # most stars that fit, and that score, a probe
@@ -186,7 +187,8 @@ def train_live(
     Returns
     -------
     AutoencoderPanel
-        Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``, ``.figure()``.
+        Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``,
+        ``.figure()``.
 
     Raises
     ------

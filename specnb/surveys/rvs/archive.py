@@ -29,8 +29,8 @@ def literature(ids):
     Returns
     -------
     astropy.table.Table
-        One row an id, in order: id; name, which is the id where no other is known; teff (K), logg (dex),
-        m_h (dex) and reference, masked where unknown.
+        One row an id, in order: id; name, which is the id where no other is known; teff (K), logg
+        (dex), m_h (dex) and reference, masked where unknown.
     """
     stars = Table.read(STARS)
     row = {star: i for i, star in enumerate(stars["source_id"])}
@@ -40,7 +40,10 @@ def literature(ids):
         column = MaskedColumn(stars[name])[rows]
         column.mask |= rows < 0
         table[name] = column
-    table["name"] = [star if unknown else name for name, star, unknown in zip(table["name"], table["id"], rows < 0)]
+    table["name"] = [
+        star if unknown else name
+        for name, star, unknown in zip(table["name"], table["id"], rows < 0)
+    ]
     return table
 
 
@@ -49,10 +52,12 @@ def _fetch(folder):
     socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
     wanted = list(Table.read(STARS)["source_id"])
     timeout = socket.getdefaulttimeout()
-    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):  # astroquery unpacks where it is run
+    # astroquery unpacks where it is run
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         socket.setdefaulttimeout(TIMEOUT)
         try:
-            from astroquery.gaia import GaiaClass  # here, because importing it is slow and talks to the archive
+            # here, because importing it is slow and talks to the archive
+            from astroquery.gaia import GaiaClass
 
             products = GaiaClass(show_server_messages=False).load_data(
                 ids=wanted,
@@ -78,6 +83,7 @@ ARCHIVE = Archive(
     source="the Gaia archive",
     remedy=f"put RVS spectra there, such as DataLink CSV files of the stars in {STARS}",
     fetch=_fetch,
-    # No network, archive down, answer unreadable, folder read-only, no astroquery: the remedy is the same.
+    # No network, archive down, answer unreadable, folder read-only, no astroquery: the remedy is
+    # the same.
     failures=(OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError),
 )

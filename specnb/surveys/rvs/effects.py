@@ -1,9 +1,9 @@
 """How a star's observed spectrum differs from the emulator's, before the noise.
 
-The differences are the kinds that real surveys show: wrong line strengths, a false line, missing absorption, an
-imperfect continuum and a lower resolving power. `specnb.surveys.rvs.mock.RvsMockConfig` tells how large each is. All act in the star's
-rest frame and, for simplicity, after rotational broadening.
-"""
+The differences are the kinds that real surveys show: wrong line strengths, a false line, missing
+absorption, an imperfect continuum and a lower resolving power.
+`specnb.surveys.rvs.mock.RvsMockConfig` tells how large each is. All act in the star's rest frame
+and, for simplicity, after rotational broadening."""
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
@@ -13,8 +13,9 @@ from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.surveys.mock import emulated, strengthened
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
-# Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å, observed / emulated.
-# Those of Ca II are what the RVS spectrum of Kepler-93 shows against the emulator at its labels in the literature.
+# Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å,
+# observed / emulated. Those of Ca II are what the RVS spectrum of Kepler-93 shows against the
+# emulator at its labels in the literature.
 WRONG_LINES = (
     (8470.7, 1.2, 0.85),  # Fe I
     (8500.4, 1.5, 0.88),  # core of Ca II, where LTE fails
@@ -26,13 +27,17 @@ WRONG_LINES = (
     (8677.4, 1.5, 1.30),  # Fe I and Ti I
     (8691.0, 1.2, 1.20),  # Fe I
 )
-FALSE_LINE = (8634.0, 1.5)  # vacuum Å and half width in Å: in the RVS grid's line list, not in real spectra
-MISSING_LINE = (8605.0, 0.45)  # vacuum Å and Gaussian sigma in Å: where real spectra of FGK stars are empty
-INTERSTELLAR_BAND = (8623.14, 1.6)  # vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å
+# vacuum Å and half width in Å: in the RVS grid's line list, not in real spectra
+FALSE_LINE = (8634.0, 1.5)
+# vacuum Å and Gaussian sigma in Å: where real spectra of FGK stars are empty
+MISSING_LINE = (8605.0, 0.45)
+# vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å
+INTERSTELLAR_BAND = (8623.14, 1.6)
 
 
 def line_strength(wavelength, config):
-    """Factor on the optical depth of the emulator's lines in each pixel: 1 where the emulator is right.
+    """Factor on the optical depth of the emulator's lines in each pixel: 1 where the emulator is
+    right.
 
     Parameters
     ----------
@@ -62,8 +67,8 @@ def own_effects(n_stars, streams):
     Returns
     -------
     dict of ndarray
-        ``band`` (n_stars,), relative depth of the interstellar band; ``continuum`` (n_stars, 4), Legendre coefficients of the
-        continuum residual, of unit rms over pixels and stars.
+        ``band`` (n_stars,), relative depth of the interstellar band; ``continuum`` (n_stars, 4),
+        Legendre coefficients of the continuum residual, of unit rms over pixels and stars.
     """
     order = np.arange(4)
     coefficients = streams["continuum"].normal(size=(n_stars, 4)) * np.sqrt((2 * order + 1) / 4)
@@ -94,12 +99,17 @@ def true_flux(emulator, stars, config, own):
     """
     wavelength = np.asarray(emulator.wavelength, dtype=float)
     if np.ptp(np.diff(wavelength)) > 1e-6:
-        raise ValueError("the emulator's pixels are not evenly spaced: a mock survey needs them to be")
+        raise ValueError(
+            "the emulator's pixels are not evenly spaced: a mock survey needs them to be"
+        )
     flux = strengthened(emulated(emulator, stars), line_strength(wavelength, config))
     teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
-    depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)  # a line of a neutral metal
+    # a line of a neutral metal
+    depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
     flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
-    flux *= np.exp(-config.interstellar_band * own["band"][:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
+    flux *= np.exp(
+        -config.interstellar_band * own["band"][:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND)
+    )
     if config.resolving_power < RVS_RESOLVING_POWER:
         flux = _smooth(flux, wavelength, config.resolving_power)
     residual = own["continuum"] @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T
@@ -107,8 +117,11 @@ def true_flux(emulator, stars, config, own):
 
 
 def _smooth(flux, wavelength, resolving_power):
-    """Lower the emulator's resolving power by a Gaussian of fixed width (R at the middle of the window)."""
-    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA  # sigma over wavelength
+    """Lower the emulator's resolving power by a Gaussian of fixed width (R at the middle of the
+    window).
+    """
+    # sigma over wavelength
+    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA
     n_pix = len(wavelength)
     sigma = extra * wavelength.mean() / (wavelength[1] - wavelength[0])
     mirrored = np.concatenate([flux, flux[:, ::-1]], axis=1)

@@ -2,10 +2,11 @@
 
 Shapes of Gaia DR3 RVS mean spectra
 -----------------------------------
-- *A row a pixel* (DataLink, structure INDIVIDUAL): columns wavelength, flux, flux_error. CSV repeats source_id in
-  every row; ECSV holds it in the metadata, FITS in the header (SOURCEID), VOTable in a PARAM of each TABLE.
-- *A row a star* (the bulk files RvsMeanSpectrum_*.csv.gz, and DataLink structure RAW): columns source_id, flux and
-  flux_error, the last two arrays, or text such as "[0.98, NaN, null]".
+- *A row a pixel* (DataLink, structure INDIVIDUAL): columns wavelength, flux, flux_error. CSV
+  repeats source_id in every row; ECSV holds it in the metadata, FITS in the header (SOURCEID),
+  VOTable in a PARAM of each TABLE.
+- *A row a star* (the bulk files RvsMeanSpectrum_*.csv.gz, and DataLink structure RAW): columns
+  source_id, flux and flux_error, the last two arrays, or text such as "[0.98, NaN, null]".
 
 All may be gzipped. A pixel with an empty field, NaN or null is missing and becomes masked.
 """
@@ -64,7 +65,9 @@ def _read(path):
         tables = _tables(path, kind)
     except Exception as error:  # each reader of astropy raises what it likes on a damaged file
         reason = (str(error).splitlines() or [repr(error)])[0]
-        raise ValueError(f"{path} cannot be read as {kind} ({reason}), it may be truncated: {REMEDY}") from error
+        raise ValueError(
+            f"{path} cannot be read as {kind} ({reason}), it may be truncated: {REMEDY}"
+        ) from error
     try:
         stars = [star for table in tables for star in _stars(table)]
         if not stars:
@@ -72,18 +75,24 @@ def _read(path):
         ids, flux, flux_error = (np.array(values) for values in zip(*stars))
         names, counts = np.unique(ids, return_counts=True)
         if counts.max() > 1:
-            raise ValueError(f"star {names[counts.argmax()]} appears more than once: keep one of its spectra")
+            raise ValueError(
+                f"star {names[counts.argmax()]} appears more than once: keep one of its spectra"
+            )
         mask = ~(np.isfinite(flux) & np.isfinite(flux_error))
         empty = mask.all(axis=1)
         if empty.any():
-            raise ValueError(f"star {ids[empty.argmax()]} has no pixel with both flux and flux_error: leave it out")
+            raise ValueError(
+                f"star {ids[empty.argmax()]} has no pixel with both flux and flux_error: leave it out"
+            )
         return Spectra(RVS_NATIVE, flux, flux_error, mask, ids, None, CORRELATION_LENGTH)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
 def _tables(path, kind):
-    """The tables of a file, column names in lower case, with what the file says about each in its metadata."""
+    """The tables of a file, column names in lower case, with what the file says about each in its
+    metadata.
+    """
     if kind == "votable":
         elements = list(votable.parse(path).iter_tables())
         tables = [element.to_table(use_names_over_ids=True) for element in elements]
@@ -96,7 +105,8 @@ def _tables(path, kind):
     else:
         with gzip.open(path, "rt") if is_zipped(path) else open(path) as f:
             lines = [line for line in f if not line.startswith("#")]
-        if lines[-1].count(",") < lines[0].count(",") or lines[-1].count('"') % 2:  # the reader would let it pass
+        # the reader would let it pass
+        if lines[-1].count(",") < lines[0].count(",") or lines[-1].count('"') % 2:
             raise ValueError("the last row is cut")
         tables = [Table.read(path, format=f"ascii.{kind}", fill_values=[("", "0"), ("null", "0")])]
     for table in tables:
@@ -106,29 +116,46 @@ def _tables(path, kind):
 
 
 def _stars(table):
-    """Yield (source_id, flux, flux_error) of each star in a table, once its pixels are found to be those of the RVS."""
-    meta_id = table.meta.get("source_id", table.meta.get("sourceid"))  # FITS keywords have no underscore
+    """Yield (source_id, flux, flux_error) of each star in a table, once its pixels are found to be
+    those of the RVS.
+    """
+    # FITS keywords have no underscore
+    meta_id = table.meta.get("source_id", table.meta.get("sourceid"))
     if "source_id" not in table.colnames and meta_id is not None:
         table["source_id"] = np.full(len(table), str(meta_id))
     row_a_star = "flux" in table.colnames and len(table) > 0 and _numbers(table["flux"][0]).size > 1
-    missing = [name for name in COLUMNS if name not in table.colnames and not (row_a_star and name == "wavelength")]
+    missing = [
+        name
+        for name in COLUMNS
+        if name not in table.colnames and not (row_a_star and name == "wavelength")
+    ]
     if missing:
-        raise ValueError(f"lacks {', '.join(missing)}, its columns are {', '.join(table.colnames)}: rename or add them")
+        raise ValueError(
+            f"lacks {', '.join(missing)}, its columns are {', '.join(table.colnames)}: rename or add them"
+        )
     if table["source_id"].dtype.kind == "f":
-        raise ValueError("source_id is stored as floating point, which loses its last digits: write it as an integer")
+        raise ValueError(
+            "source_id is stored as floating point, which loses its last digits: write it as an integer"
+        )
     ids = np.asarray(table["source_id"]).astype(str)
     if len(table) == 0:
         return
     if row_a_star:
         for star, row in zip(ids, table):
-            wavelength = _angstrom(row["wavelength"], table) if "wavelength" in table.colnames else None
-            yield star, *_on_grid(star, wavelength, _numbers(row["flux"]), _numbers(row["flux_error"]))
+            wavelength = (
+                _angstrom(row["wavelength"], table) if "wavelength" in table.colnames else None
+            )
+            yield (
+                star,
+                *_on_grid(star, wavelength, _numbers(row["flux"]), _numbers(row["flux_error"])),
+            )
     else:
         wavelength = _angstrom(table["wavelength"], table)
         flux, flux_error = _numbers(table["flux"]), _numbers(table["flux_error"])
         order = np.lexsort((wavelength, ids))
         _, first = np.unique(ids[order], return_index=True)
-        for rows in sorted(np.split(order, first[1:]), key=np.min):  # stars in the order of the file
+        # stars in the order of the file
+        for rows in sorted(np.split(order, first[1:]), key=np.min):
             star = ids[rows[0]]
             yield star, *_on_grid(star, wavelength[rows], flux[rows], flux_error[rows])
 
@@ -144,15 +171,21 @@ def _numbers(values):
 def _angstrom(values, table):
     """Wavelengths in vacuum Å, by the unit of the column or, without one, by their range."""
     column = table["wavelength"]
-    about = " ".join(str(text) for text in (column.unit, column.description, column.meta, table.meta))
-    if re.search(r"\bair\b", about, re.IGNORECASE) and not re.search(r"\bvac", about, re.IGNORECASE):
+    about = " ".join(
+        str(text) for text in (column.unit, column.description, column.meta, table.meta)
+    )
+    if re.search(r"\bair\b", about, re.IGNORECASE) and not re.search(
+        r"\bvac", about, re.IGNORECASE
+    ):
         raise ValueError(AIR)
     values = _numbers(values)
     if column.unit is not None:
         try:
             return values * column.unit.to(units.AA)
         except ValueError as error:
-            raise ValueError(f"the unit of wavelength is '{column.unit}', not a length: give nm or Angstrom") from error
+            raise ValueError(
+                f"the unit of wavelength is '{column.unit}', not a length: give nm or Angstrom"
+            ) from error
     low, high = np.nanmin(values), np.nanmax(values)
     if 800 < low <= high < 900:
         return 10 * values
@@ -170,10 +203,13 @@ def _on_grid(star, wavelength, flux, flux_error):
     if abs(low - air_from_vacuum(RVS_NATIVE[0])) < 0.5:
         raise ValueError(AIR)
     if len(np.unique(wavelength)) < len(wavelength):
-        raise ValueError(f"star {star} appears more than once, or with a missing wavelength: keep one spectrum a star")
+        raise ValueError(
+            f"star {star} appears more than once, or with a missing wavelength: keep one spectrum a star"
+        )
     shape = RVS_NATIVE.shape
     if not (
-        wavelength.shape == flux.shape == flux_error.shape == shape and np.allclose(wavelength, RVS_NATIVE, 0, 0.01)
+        wavelength.shape == flux.shape == flux_error.shape == shape
+        and np.allclose(wavelength, RVS_NATIVE, 0, 0.01)
     ):
         raise ValueError(
             f"star {star} has {flux.size} pixels over {low:.2f}-{high:.2f} Å, not the {shape[0]} of the RVS over "

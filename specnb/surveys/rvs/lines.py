@@ -1,8 +1,8 @@
 """Strongest lines of the RVS window, for markers in figures. Wavelengths in vacuum Å.
 
-Ca II is given in vacuum (Recio-Blanco et al. 2023); the other wavelengths are laboratory values in air (NIST),
-converted on import. The order is the one in which figures label them: from strong to weak in a cool dwarf.
-"""
+Ca II is given in vacuum (Recio-Blanco et al. 2023); the other wavelengths are laboratory values in
+air (NIST), converted on import. The order is the one in which figures label them: from strong to
+weak in a cool dwarf."""
 
 from specnb.core.lines import Line
 from specnb.core.wavelength import vacuum_from_air
@@ -10,14 +10,26 @@ from specnb.core.wavelength import vacuum_from_air
 
 CA_II_TRIPLET = (8500.35, 8544.44, 8664.52)
 
-# Windows (Å, vacuum) where the physics of the RVS grid is known to fail: a blend that it has too strong, a line that no
-# star shows, and the cores of Ca II, which form where LTE does not hold.
+# Windows (Å, vacuum) where the physics of the RVS grid is known to fail: a blend that it has too
+# strong, a line that no star shows, and the cores of Ca II, which form where LTE does not hold.
 UNTRUSTED_WINDOWS = ((8497.5, 8505.5), (8541.5, 8547.5), (8632.5, 8635.5), (8661.5, 8667.5))
 # The same with the whole Ca II lines, wings and all.
 CA_II_WINDOWS = ((8490.0, 8512.0), (8530.0, 8560.0), (8632.5, 8635.5), (8650.0, 8680.0))
 
 _AIR = {
-    "Fe I": (8688.62, 8661.90, 8468.41, 8514.07, 8674.75, 8611.80, 8515.11, 8582.26, 8621.60, 8526.67, 8616.28),
+    "Fe I": (
+        8688.62,
+        8661.90,
+        8468.41,
+        8514.07,
+        8674.75,
+        8611.80,
+        8515.11,
+        8582.26,
+        8621.60,
+        8526.67,
+        8616.28,
+    ),
     "Ti I": (8675.37, 8682.98, 8518.35, 8548.09, 8692.33),
     "Si I": (8556.78, 8648.46, 8536.16),
     "P14": (8598.39,),  # the others blend with strong metal lines, three of them with Ca II
@@ -28,5 +40,7 @@ _AIR = {
 }
 
 LINES = tuple(Line("Ca II", wavelength) for wavelength in CA_II_TRIPLET) + tuple(
-    Line(species, round(float(vacuum_from_air(air)), 2)) for species, wavelengths in _AIR.items() for air in wavelengths
+    Line(species, round(float(vacuum_from_air(air)), 2))
+    for species, wavelengths in _AIR.items()
+    for air in wavelengths
 )

@@ -1,5 +1,5 @@
-"""Mock surveys of Gaia's RVS: spectra that differ from an emulator's by the effects of `specnb.surveys.rvs.effects`, by bad pixels
-and by noise."""
+"""Mock surveys of Gaia's RVS: spectra that differ from an emulator's by the effects of
+`specnb.surveys.rvs.effects`, by bad pixels and by noise."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -64,9 +64,18 @@ class RvsMockConfig(MockConfig):
 
     @classmethod
     def clean(cls, **changes):
-        """The emulator's spectra with noise and nothing else, for tests of pulls; `changes` as in the class."""
-        off = dict.fromkeys(("wrong_lines", "false_line", "missing_line", "interstellar_band", "continuum"), 0.0)
-        off |= {"resolving_power": RVS_RESOLVING_POWER, "bad_pixels": 0.0, "bad_ends": 0, "cosmics": 0.0}
+        """The emulator's spectra with noise and nothing else, for tests of pulls; `changes` as in
+        the class.
+        """
+        off = dict.fromkeys(
+            ("wrong_lines", "false_line", "missing_line", "interstellar_band", "continuum"), 0.0
+        )
+        off |= {
+            "resolving_power": RVS_RESOLVING_POWER,
+            "bad_pixels": 0.0,
+            "bad_ends": 0,
+            "cosmics": 0.0,
+        }
         return cls(**(off | changes))
 
     @staticmethod
@@ -75,7 +84,9 @@ class RvsMockConfig(MockConfig):
         return [stars.draw_magnitudes(len(component), population, rng)]
 
     def own_effects(self, streams):
-        """Depth of the interstellar band and the continuum's coefficients, see `effects.own_effects`."""
+        """Depth of the interstellar band and the continuum's coefficients, see
+        `effects.own_effects`.
+        """
         return own_effects(self.n_stars, streams)
 
     def signal_to_noise(self, stars):
@@ -87,7 +98,9 @@ class RvsMockConfig(MockConfig):
         return true_flux(emulator, stars, self, own)
 
     def observe(self, emulator, stars, own, streams):
-        """Flux without noise, its standard deviation, noisy flux and mask; see `MockConfig.observe`."""
+        """Flux without noise, its standard deviation, noisy flux and mask; see
+        `MockConfig.observe`.
+        """
         flux = self.true_flux(emulator, stars, own)
         error = _noise(np.asarray(stars["g_mag"])[:, None], flux, self)
         return flux, error, *_measure(flux, error, self, streams)
@@ -114,7 +127,9 @@ def signal_to_noise(g_mag, config=None):
 
 
 def _noise(g_mag, flux, config):
-    """Standard deviation of the flux: photon noise as the square root of the flux, plus a floor in quadrature."""
+    """Standard deviation of the flux: photon noise as the square root of the flux, plus a floor in
+    quadrature.
+    """
     photons = 10 ** (0.4 * (g_mag - 14.0)) / config.snr_faint**2
     return np.sqrt(photons * np.maximum(flux, 0.01) + config.noise_floor**2)
 
@@ -124,7 +139,8 @@ def _measure(flux, error, config, streams):
     noisy = flux + error * streams["noise"].normal(size=flux.shape)
     n, n_pix = flux.shape
     pixel = np.arange(n_pix)
-    draw = streams["mask"].random((n, n_pix + 2))  # two more for the lengths of the runs at the ends
+    # two more for the lengths of the runs at the ends
+    draw = streams["mask"].random((n, n_pix + 2))
     first, last = np.floor(draw[:, :2] * (config.bad_ends + 1)).T[:, :, None]
     mask = (draw[:, 2:] < config.bad_pixels) | (pixel < first) | (pixel >= n_pix - last)
     hit = streams["cosmics"].random((n, n_pix)) < config.cosmics

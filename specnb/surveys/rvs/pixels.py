@@ -5,7 +5,8 @@ import numpy as np
 RVS_RESOLVING_POWER = 11_500.0
 # Gaia DR3 mean spectra: 2,401 samples, 0.1 Å apart (DataLink product "RVS").
 RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
-# The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al. 2023).
+# The papers' 800 pixels: bins of 0.3 Å that tile 8460-8700 Å, as in GSP-Spec (Recio-Blanco et al.
+# 2023).
 RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
 
 # Correlation length of the noise in RVS mean spectra, in their samples of 0.1 Å. Measured: the

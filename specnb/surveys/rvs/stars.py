@@ -18,14 +18,16 @@ from specnb.surveys.population import broadening_median, main_sequence, microtur
 def giant_branch(logg, m_h):
     """Temperature of the red giant branch in K: hotter for metal-poor stars.
 
-    Shaped like isochrones of 1-1.2 M☉ (PARSEC: Bressan et al. 2012; MIST: Choi et al. 2016), to about 100 K.
-    """
+    Shaped like isochrones of 1-1.2 M☉ (PARSEC: Bressan et al. 2012; MIST: Choi et al. 2016), to
+    about 100 K."""
     g = logg - 2.5
     return 4640.0 + 370.0 * g - 75.0 * g**2 - 340.0 * m_h - 55.0 * m_h**2
 
 
 def red_clump(m_h):
-    """Temperature of the red clump in K: 150 K hotter than the branch at log g = 2.45 (compare Bovy et al. 2014)."""
+    """Temperature of the red clump in K: 150 K hotter than the branch at log g = 2.45 (compare Bovy
+    et al. 2014).
+    """
     return 4790.0 - 300.0 * m_h
 
 
@@ -34,7 +36,8 @@ def _chemistry(component, rng):
     mean = np.array([0.0, -0.5, -1.4])[component]
     m_h = rng.normal(mean, np.array([0.2, 0.25, 0.45])[component])
     low_alpha = 0.02 - 0.10 * m_h + 0.10 * m_h**2  # thin disc: nearly flat
-    high_alpha = np.minimum(0.29, 0.13 - 0.28 * m_h)  # thick disc: plateau and knee at [M/H] = -0.57
+    # thick disc: plateau and knee at [M/H] = -0.57
+    high_alpha = np.minimum(0.29, 0.13 - 0.28 * m_h)
     sequence = np.choose(component, [low_alpha, high_alpha, np.full_like(m_h, 0.30)])
     alpha_fe = rng.normal(sequence, np.array([0.025, 0.03, 0.05])[component])
     return m_h, alpha_fe
@@ -43,20 +46,26 @@ def _chemistry(component, rng):
 def _kiel(component, stage, m_h, rng):
     """T_eff and log g for stars of given components, stages and metallicities."""
     n = len(m_h)
-    # A star's turn-off temperature stands for its age: thin-disc stars are young, hence hot, by various amounts.
+    # A star's turn-off temperature stands for its age: thin-disc stars are young, hence hot, by
+    # various amounts.
     youth = np.where(component == 0, rng.gamma(2.0, 200.0, n), 0.0)
     turn_off = rng.normal(5900.0, 80.0, n) + youth - 250.0 * m_h
 
-    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they are to it
+    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they
+    # are to it
     below = rng.gamma(1.3, 500.0, n)
     dwarf_teff = turn_off - below
-    dwarf_logg = main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    dwarf_logg = (
+        main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    )
 
     # subgiants cross from the turn-off to the foot of the giant branch, flat in the middle
     s = rng.random(n) ** 1.3
     foot = 3.45
     top = main_sequence(turn_off, m_h) - 0.25
-    sub_logg = top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    sub_logg = (
+        top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    )
     sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
 
     giant_logg = 3.6 * rng.beta(3.2, 1.9, n)
@@ -81,7 +90,8 @@ def draw_labels(component, stage, rng):
     """
     m_h, alpha_fe = _chemistry(component, rng)
     teff, logg = _kiel(component, stage, m_h, rng)
-    vmicro = rng.normal(microturbulence(teff, logg), 0.12)  # scatter about such relations: 0.1-0.15 km/s
+    # scatter about such relations: 0.1-0.15 km/s
+    vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
     vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
     values = (teff, logg, m_h, alpha_fe, vmicro, vbroad)

@@ -2,7 +2,8 @@
 
 Conventions of the labels
 -------------------------
-- Solar abundances: Asplund, Grevesse, Sauval & Scott (2009), the mixture of the ATLAS12 atmospheres.
+- Solar abundances: Asplund, Grevesse, Sauval & Scott (2009), the mixture of the ATLAS12
+  atmospheres.
 - ``m_h`` scales every element heavier than helium: [X/H] = [M/H] for all elements that are no α
   elements.
 - ``alpha_fe`` shifts the α elements O, Ne, Mg, Si, S, Ar, Ca and Ti together:
@@ -68,9 +69,9 @@ RVS = Survey(
     },
     untrusted=UNTRUSTED_WINDOWS,
     ideal_above={"m_h": -1.2},
-    # Several times the error of a catalogue label, so that a decoder can tell, and within the spread
-    # of the population, so that it has seen such stars; 0.15 is about what separates the thin from
-    # the thick disc in [α/Fe].
+    # Several times the error of a catalogue label, so that a decoder can tell, and within the
+    # spread of the population, so that it has seen such stars; 0.15 is about what separates the
+    # thin from the thick disc in [α/Fe].
     edits={"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15},
     training={"translator": {"iterations": 2500}},
     read=read_gaia,
