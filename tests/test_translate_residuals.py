@@ -11,7 +11,7 @@ from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
 from specnb.core.spectra import Spectra
 from specnb.fitting.label_errors import bias_change, label_errors
-from specnb.fitting.residuals import PUBLISHED_CHI2, by_pixel, chi2_statistics, distribution, histogram, z_scores
+from specnb.fitting.residuals import by_pixel, chi2_statistics, distribution, histogram, z_scores
 
 N = 300
 LABELS = ("teff", "m_h")
@@ -120,7 +120,6 @@ def test_chi2_is_compared_over_the_stars_that_all_could_fit():
     assert found["mean"].tolist() == [2, 1]
     assert found["median"].tolist() == [2, 1]
     assert found["ratio"].tolist() == [1, 0.5]
-    assert PUBLISHED_CHI2["translated"] / PUBLISHED_CHI2["physics only"] == pytest.approx(0.62, abs=0.002)
 
 
 def test_label_errors_are_those_put_in(truth):

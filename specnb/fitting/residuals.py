@@ -9,10 +9,6 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import Table
 
-# Mean reduced χ² and mean residual, in standard errors, of APOGEE stars: O'Briain et al. (2021, ApJ
-# 906, 130), abstract.
-PUBLISHED_CHI2 = {"physics only": 1.97, "translated": 1.22}
-PUBLISHED_MEAN = {"physics only": 0.16, "translated": -0.01}
 REACH = 5.0  # of histograms, in standard errors
 
 
