@@ -235,8 +235,20 @@ def test_native_gaia_samples_are_rebinned_with_their_correlation(emulator):
     fit = fit_labels(native, emulator)
     by_hand = fit_labels(rebin(native, emulator.wavelength), emulator)
     assert fit["teff"][0] == by_hand["teff"][0] and fit["teff_error"][0] == by_hand["teff_error"][0]
-    uncorrelated = fit_labels(replace(native, correlation_length=1.0), emulator)
-    assert fit["teff_error"][0] > 1.3 * uncorrelated["teff_error"][0]
+    # samples made by hand do not tell how their noise correlates: the survey does
+    untold = replace(native, correlation_length=1.0)
+    assert fit_labels(untold, emulator)["teff_error"][0] == fit["teff_error"][0]
+    independent = fit_labels(rebin(untold, emulator.wavelength), emulator)
+    assert fit["teff_error"][0] > 1.3 * independent["teff_error"][0]
+
+
+def test_older_files_of_native_samples_get_the_correlation_of_their_survey(tmp_path):
+    ones = np.ones((1, len(RVS_NATIVE)))
+    spectra = Spectra(RVS_NATIVE, ones, 0.01 * ones, ones < 0, ["a"])
+    spectra.write(tmp_path / "old.h5")
+    assert specnb.read_spectra(tmp_path / "old.h5").correlation_length == 3.0
+    rebin(spectra, RVS.pixels).write(tmp_path / "rebinned.h5")
+    assert specnb.read_spectra(tmp_path / "rebinned.h5").correlation_length == 1.0
 
 
 @pytest.mark.skipif(not RVS.archive.files(), reason="no real spectra: set SPECNB_DATA")

@@ -7,7 +7,7 @@ from turbospectrum import H_BAND, Model, abundances, synthesize
 from specnb.core.broadening import broaden
 from specnb.simulator.grid import computed
 from specnb.surveys import APOGEE
-from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE
 from specnb.surveys.apogee.survey import ELEMENTS
 
 NAMES = [label.name for label in computed(APOGEE)]
@@ -24,7 +24,7 @@ def simulate(work, labels, also=None):
     chemistry = abundances(star["fe_h"], own | {"Ne": alpha, "Ar": alpha} | (also or {}))
     model = Model(star["teff"], star["logg"], star["fe_h"], alpha)
     wavelength, flux = synthesize(work, H_BAND, model, chemistry, star["vmicro"], star["c12_c13"])
-    return broaden(wavelength, flux, APOGEE_NATIVE, resolving_power=APOGEE_RESOLVING_POWER)
+    return broaden(wavelength, flux, APOGEE_NATIVE, resolving_power=APOGEE.resolving_power)
 
 
 GRID = Recipe(
@@ -47,7 +47,7 @@ GRID = Recipe(
     simulate=simulate,
     attributes={
         "title": "Synthetic stellar spectra in the H band of APOGEE",
-        "resolving_power": APOGEE_RESOLVING_POWER,
+        "resolving_power": APOGEE.resolving_power,
         "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 57 layers, no TiO, no H2O",
         "synthesis_step_angstrom": H_BAND.step,
         "citations": {

@@ -6,7 +6,6 @@ from turbospectrum import RVS, Model, abundances, synthesize
 
 from specnb import surveys
 from specnb.core.broadening import broaden
-from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 ALPHA_ELEMENTS = ("O", "Ne", "Mg", "Si", "S", "Ar", "Ca", "Ti")
 # The window and 5 Å on either side, so that v_broad up to 50 km/s (1.4 Å) never sees an edge.
@@ -18,7 +17,7 @@ def simulate(work, labels, also=None):
     teff, logg, m_h, alpha_fe, vmicro = labels
     chemistry = abundances(m_h, dict.fromkeys(ALPHA_ELEMENTS, alpha_fe) | (also or {}))
     wavelength, flux = synthesize(work, RVS, Model(teff, logg, m_h, alpha_fe), chemistry, vmicro)
-    return broaden(wavelength, flux, WAVELENGTH, resolving_power=RVS_RESOLVING_POWER)
+    return broaden(wavelength, flux, WAVELENGTH, resolving_power=surveys.RVS.resolving_power)
 
 
 GRID = Recipe(
@@ -40,7 +39,7 @@ GRID = Recipe(
     simulate=simulate,
     attributes={
         "title": "Synthetic stellar spectra in the window of the Gaia RVS",
-        "resolving_power": RVS_RESOLVING_POWER,
+        "resolving_power": surveys.RVS.resolving_power,
         "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 80 layers, no TiO",
         "synthesis_step_angstrom": RVS.step,
         "alpha_elements": list(ALPHA_ELEMENTS),

@@ -95,7 +95,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         If the spectra are on yet other pixels, or the emulator is for other than so many stars.
     """
     if np.array_equal(spectra.wavelength, emulator.survey.native):
-        spectra = rebin(spectra, emulator.wavelength)
+        spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
         spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3
     ):

@@ -39,6 +39,9 @@ def _read(path):
     """
     kind = kind_of(path)
     if kind == "hdf5":
-        return Spectra.read(path)
+        spectra = Spectra.read(path)
+        for survey in SURVEYS.values():
+            spectra = survey.with_correlation(spectra)
+        return spectra
     asked = reversed([survey for survey in SURVEYS.values() if survey.recognizes is not None])
     return next(survey for survey in asked if survey.recognizes(path, kind)).read(path)

@@ -1,7 +1,7 @@
 """What a survey is: one object that answers everything that differs from survey to survey."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,9 @@ class Survey:
         λ / FWHM of the line-spread function.
     native : ndarray, shape (n_native,)
         Wavelengths of spectra as they are read, vacuum Å; those of `pixels` by default.
+    correlation_length : float
+        Of the noise of spectra on the native pixels, see `specnb.Spectra`; 1 means independent
+        pixels.
     observe : callable
         ``observe(wavelength, flux, **broadening)`` brings synthetic spectra (n, n_in) to `pixels`
         as the survey would see them: broadening labels, rebinning, normalisation.
@@ -95,6 +98,7 @@ class Survey:
     pixels: np.ndarray
     resolving_power: float = np.inf
     native: np.ndarray | None = None
+    correlation_length: float = 1.0
     observe: Callable = at_the_pixels
     normalize: Callable | None = None
     inside: Callable = everywhere
@@ -136,7 +140,7 @@ class Survey:
         low, high = self.pixels[[0, -1]]
         return (
             f"<Survey {self.name}: {len(self.labels)} labels, {len(self.pixels)} pixels, "
-            f"{low:.2f}-{high:.2f} Å>"
+            f"{low:.2f}-{high:.2f} Å, R = {self.resolving_power:g}>"
         )
 
     @property
@@ -170,6 +174,15 @@ class Survey:
         if name not in self.names:
             raise ValueError(f"{name}: no label of survey {self.name}: {', '.join(self.names)}")
         return self.labels[self.names.index(name)]
+
+    def with_correlation(self, spectra):
+        """Spectra whose noise correlates at least as the survey's does, if they are on its native
+        pixels: those made by hand or read from older files do not tell. Others stay as they are.
+        """
+        if not np.array_equal(spectra.wavelength, self.native):
+            return spectra
+        length = max(spectra.correlation_length, self.correlation_length)
+        return replace(spectra, correlation_length=length)
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""

@@ -23,7 +23,12 @@ from specnb.surveys.rvs.archive import ARCHIVE
 from specnb.surveys.rvs.files import is_gaia, read_gaia
 from specnb.surveys.rvs.lines import LINES, UNTRUSTED_WINDOWS
 from specnb.surveys.rvs.mock import RvsMockConfig
-from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS, RVS_RESOLVING_POWER
+from specnb.surveys.rvs.pixels import (
+    CORRELATION_LENGTH,
+    RVS_NATIVE,
+    RVS_PIXELS,
+    RVS_RESOLVING_POWER,
+)
 from specnb.surveys.survey import Survey
 
 LABELS = (
@@ -52,6 +57,7 @@ RVS = Survey(
     labels=LABELS,
     pixels=RVS_PIXELS,
     native=RVS_NATIVE,
+    correlation_length=CORRELATION_LENGTH,
     resolving_power=RVS_RESOLVING_POWER,
     observe=observe,
     inside=sampled_in_kiel,
