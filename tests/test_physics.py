@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from specnb.core.broadening import broaden, rotation_transform
+from specnb.core.doppler import doppler_shift
 from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edges, vacuum_from_air
 from specnb.simulator.grid import load_grid
 from specnb.surveys import APOGEE, RVS
@@ -145,3 +147,13 @@ def test_detectors_are_divided_at_gaps():
         -1
     ].stop == len(APOGEE_PIXELS)
     assert APOGEE_PIXELS[[0, -1]] == pytest.approx([15168.13, 16936.75], abs=0.01)
+
+
+@pytest.mark.parametrize("velocity", [-500.0, 500.0])
+def test_a_shifted_line_is_where_its_star_moves_it(velocity):
+    """At λ (1 + v/c): at this speed the next order would be off by 0.02 Å."""
+    wavelength = torch.linspace(8460.15, 8699.85, 800, dtype=torch.float64)
+    line = 1 - 0.5 * torch.exp(-0.5 * ((wavelength - 8580.0) / 1.0) ** 2)
+    shifted = 1 - doppler_shift(line[None], wavelength, torch.tensor([velocity]))[0]
+    centre = (wavelength * shifted).sum() / shifted.sum()
+    assert float(centre) == pytest.approx(8580.0 * (1 + velocity / C_KM_S), abs=0.003)

@@ -174,7 +174,7 @@ def test_all_shapes_read_the_same(stars, tmp_path, name):
         np.testing.assert_array_equal(getattr(read, field), getattr(stars, field))
     assert read.labels is None
     # what HDF5 files hold is what was written
-    assert read.correlation_length == (1.0 if name == "spectra.h5" else 3.0)
+    assert read.correlation_length == 3.0
 
 
 def test_ecsv_with_source_id_in_its_metadata(stars, tmp_path):

@@ -28,7 +28,7 @@ def test_only_four_fields_are_needed():
     assert MINE.names == ("teff", "colour") and MINE.start == {"teff": 5000.0, "colour": 1.0}
     assert MINE.native is MINE.pixels and MINE.everywhere == MINE.names
     assert MINE.inside({"teff": [1.0, 1e9], "colour": [0.0, 9.0]}).tolist() == [True, True]
-    assert repr(MINE) == "<Survey mine: 2 labels, 40 pixels, 5000.00-5100.00 Å>"
+    assert repr(MINE) == "<Survey mine: 2 labels, 40 pixels, 5000.00-5100.00 Å, R = inf>"
     assert replace(MINE, start={"colour": 0.5}).start == {"teff": 5000.0, "colour": 0.5}
 
 
@@ -105,3 +105,10 @@ def test_files_of_a_survey_of_ones_own_are_read(tmp_path, monkeypatch):
         specnb.read_spectra(path)
     monkeypatch.setitem(SURVEYS, "mine", survey)
     np.testing.assert_array_equal(specnb.read_spectra(path).flux, mine.flux)
+
+
+def test_logarithmic_labels_are_those_of_the_shipped_networks():
+    for survey in (RVS, APOGEE):
+        expected = [k for k, label in enumerate(survey.labels) if label.logarithmic]
+        assert specnb.load_emulator(survey.name).network.logarithmic == expected
+    assert [label.name for label in APOGEE.labels if label.logarithmic] == ["c12_c13"]
