@@ -100,3 +100,8 @@ def code_key(notebook: Path, parameters: dict) -> str:
 def digest(*values) -> str:
     """SHA-256 of values that JSON can hold."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def write_json(path: Path, content):
+    """Write a JSON file that people can read."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

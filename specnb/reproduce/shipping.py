@@ -53,7 +53,9 @@ STATISTICS = {
 TEST_DRAWS = 4
 
 
-def ship_emulator(survey: Survey, config: EmulatorConfig | None = None, folder: Path = DATA / "emulators") -> dict[str, float]:
+def ship_emulator(
+    survey: Survey, config: EmulatorConfig | None = None, folder: Path = DATA / "emulators"
+) -> dict[str, float]:
     """Train an emulator and write its weights, NAME.safetensors, and its model card, NAME.md.
 
     Parameters
@@ -71,7 +73,9 @@ def ship_emulator(survey: Survey, config: EmulatorConfig | None = None, folder: 
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
-    errors = {name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()}
+    errors = {
+        name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()
+    }
     emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
     emulator.save(folder / f"{survey.name}.safetensors")
     card = emulator.card
@@ -141,7 +145,9 @@ Root-mean-square error of {test:,} spectra of unseen stars from their true label
 TEST_STARS = 1000
 
 
-def ship_translator(name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED) -> dict[str, float]:
+def ship_translator(
+    name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED
+) -> dict[str, float]:
     """Train a translator for a mock survey and write its weights, NAME-mock.safetensors, and its model card.
 
     After an interruption the same call goes on from the checkpoint beside the weights.
@@ -163,16 +169,28 @@ def ship_translator(name: str, config: TranslateConfig | None = None, folder: Pa
     config = config or TranslateConfig.for_survey(emulator.survey)
     domains = mock_domains(emulator, STARS, config.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    model = train(emulator, domains.labels, domains.observed, config, folder / f"{name}-mock.checkpoint")
+    model = train(
+        emulator, domains.labels, domains.observed, config, folder / f"{name}-mock.checkpoint"
+    )
     seconds = time.monotonic() - start
     model.save(folder / f"{name}-mock.safetensors")
     observed, truth = unseen_stars(emulator, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))
     _, split = model.encode(observed)
-    spectra = {"before": synthetic, "after": model.translate(synthetic), "own": model.translate(synthetic, split)}
+    spectra = {
+        "before": synthetic,
+        "after": model.translate(synthetic),
+        "own": model.translate(synthetic, split),
+    }
     good = ~truth.mask
-    errors = {key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2))) for key, flux in spectra.items()}
-    settings = {key: getattr(config, key) for key in ("kind", "shared", "split", "iterations", "batch", "seed")}
+    errors = {
+        key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2)))
+        for key, flux in spectra.items()
+    }
+    settings = {
+        key: getattr(config, key)
+        for key in ("kind", "shared", "split", "iterations", "batch", "seed")
+    }
     text = TRANSLATOR_CARD.format(
         name=name, **settings, hidden=", ".join(map(str, config.hidden)), stars=STARS, test=TEST_STARS, seconds=seconds,
         device=model.device, emulator=checksum(emulator.survey.emulator_path)[:16], **errors,

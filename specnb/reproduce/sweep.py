@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from specnb.reproduce.runner import (
     NotebookError,
     check_pair,
     check_writable,
-    kill,
     run_notebook,
 )
 from specnb.reproduce.study import Study
@@ -84,38 +83,36 @@ def sweep(
     say = print if progress else lambda *args, **options: None
 
     fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
-    waiting = {name: values for name, values in points.items() if name not in fresh}
+    waiting = [name for name in points if name not in fresh]
+    counts = f"{len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run"
+    say(f"{notebook.stem}: {counts}", flush=True)
     failed = {}
-    say(
-        f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run",
-        flush=True,
-    )
-    with ThreadPoolExecutor(jobs) as pool:
-        cores = max(1, (os.cpu_count() or 1) // jobs)
+    # Ctrl-C does not reach notebooks, because their sessions are not the terminal's: a pipe does.
+    lifeline, our_end = os.pipe()
+    with os.fdopen(lifeline), ThreadPoolExecutor(jobs) as pool:
+        options = {"cores": max(1, (os.cpu_count() or 1) // jobs), "lifeline": lifeline}
         runs = {
-            pool.submit(run_notebook, notebook, v, output / name, timeout, cores=cores): name
-            for name, v in waiting.items()
+            pool.submit(
+                run_notebook, notebook, points[name], output / name, timeout, **options
+            ): name
+            for name in waiting
         }
         try:
             for number, run in enumerate(as_completed(runs), start=1):
-                name, trouble = runs[run], None
+                name = runs[run]
                 try:
-                    seconds = run.result()["wall_time_s"]
-                except (NotebookError, ValueError, OSError) as error:
-                    failed[name] = trouble = " ".join(str(error).split())
-                else:
+                    news = f"{run.result()['wall_time_s']:.0f} s"
                     fresh.add(name)
-                    # A wrong y does not stop the other runs: it is told at the end.
-                    with contextlib.suppress(ValueError):
-                        _write(notebook, output, sorted(fresh), varied, x, y)
-                say(
-                    f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True
-                )
-        except BaseException:
-            # Such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's.
-            _stop(runs)
-            raise
-    table = _write(notebook, output, sorted(fresh), varied, x, y) if fresh else None
+                except (NotebookError, ValueError, OSError) as error:
+                    failed[name] = news = " ".join(str(error).split())
+                # A wrong y does not stop the other runs: it is told at the end.
+                with contextlib.suppress(ValueError):
+                    _write(notebook, output, sorted(fresh), varied, x, y)
+                say(f"[{number}/{len(waiting)}] {name}: {news}", flush=True)
+        finally:  # after Ctrl-C, runs that wait are dropped and those under way are killed
+            pool.shutdown(wait=False, cancel_futures=True)
+            os.close(our_end)
+    table = _write(notebook, output, sorted(fresh), varied, x, y)
     if failed:
         names = " and ".join(failed)
         raise NotebookError(
@@ -133,19 +130,14 @@ def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
     empty grid, an unknown parameter or a value of a wrong type.
     """
     values = {name: _several(given) for name, given in grid.items()}
-    if empty := [name for name, several in values.items() if not several]:
-        raise ValueError(f"the grid has no value of {empty[0]}: give at least one")
-    if not values:
-        raise ValueError("the grid is empty: give at least one parameter and its values")
+    if not values or not all(values.values()):
+        raise ValueError("the grid is empty: give at least one parameter, and a value of each")
     points = {}
     for point in itertools.product(*values.values()):
         checked = check_parameters(notebook, dict(zip(values, point)))
-        points[_folder_name({name: value for name, value in checked.items() if name in values})] = (
-            checked
-        )
-    return points, _varied(list(points.values())) or [
-        name for name in next(iter(points.values())) if name in values
-    ]
+        given = {name: value for name, value in checked.items() if name in values}
+        points[_folder_name(given)] = checked
+    return points, _varied(points.values()) or list(given)
 
 
 def collect(folder, runs=None, parameters=None) -> Table:
@@ -173,37 +165,28 @@ def collect(folder, runs=None, parameters=None) -> Table:
     """
     folder = Path(folder)
     if runs is None:
-        runs = [path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}")]
+        runs = sorted(path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}"))
     found = [json.loads((folder / run / RESULTS).read_text("utf-8")) for run in runs]
     if not found:
         raise FileNotFoundError(
             f"{folder} holds no results of runs: give the --output folder of a sweep"
         )
     if parameters is None:
-        changed = dict.fromkeys(name for each in found for name in each["changed"])
+        changed = dict.fromkeys(itertools.chain(*(each["changed"] for each in found)))
         parameters = _varied([each["parameters"] for each in found]) or list(changed)
-    units = {"wall_time": "s"}
-    rows = []
+    rows, units = [], {"wall_time": "s"}
     for each in found:
-        row = {
-            name: _plain(each["parameters"][name])
-            for name in parameters
-            if name in each["parameters"]
-        }
+        given = {name: _plain(value) for name, value in each["parameters"].items()}
+        row = {name: value for name, value in given.items() if name in parameters}
         for name, result in each["results"].items():
-            if isinstance(result["value"], int | float) and not isinstance(result["value"], bool):
-                name = f"{name}_result" if name in [*each["parameters"], "wall_time"] else name
-                row[name] = result["value"]
-                units.setdefault(name, result["unit"])
+            if type(result["value"]) in (int, float):
+                name = f"{name}_result" if name in [*given, "wall_time"] else name
+                row[name], units[name] = result["value"], result["unit"]
         rows.append(row | {"wall_time": each["wall_time_s"]})
-    rows.sort(key=lambda row: [_sortable(row.get(name)) for name in parameters])
-    results = [
-        name
-        for name in dict.fromkeys(itertools.chain(*rows))
-        if name not in [*parameters, "wall_time"]
-    ]
-    units = {name: unit for name, unit in units.items() if unit}
-    table = Table(rows=rows, units=units, meta={"parameters": list(parameters), "results": results})
+    table = Table(rows=rows, units=units)
+    table.sort(parameters)
+    results = [name for name in table.colnames if name not in [*parameters, "wall_time"]]
+    table.meta = {"parameters": list(parameters), "results": results}
     return table[[*parameters, *results, "wall_time"]]
 
 
@@ -237,10 +220,6 @@ def _varied(points):
     return [name for name in names if len({_plain(point.get(name)) for point in points}) > 1]
 
 
-def _sortable(value):
-    return (value is None, isinstance(value, str), value)
-
-
 def _axis(points, varied, grid, x):
     """The parameter on the horizontal axis."""
     if x is not None and x not in grid:
@@ -255,27 +234,12 @@ def _axis(points, varied, grid, x):
 
 def _write(notebook, output, runs, varied, x, y):
     """Write the table and the figure of the given runs, each file as a whole."""
-    shown = varied if x in varied else [x, *varied]
-    table, study = collect(output, runs, shown), Study(output)
+    if not runs:
+        return None
+    table, study = collect(output, runs, varied if x in varied else [x, *varied]), Study(output)
     title = f"{notebook.stem}, {len(table)} runs"
     study.table(table, "sweep", f"{title}: parameters, results and run time.")
-    if y or table.meta["results"]:
-        figure = results_against(table, x, y or table.meta["results"])
-        study.figure(
-            figure, "sweep", f"{title}: each run (points) and the median at each {x} (line)."
-        )
+    if y := y or table.meta["results"]:
+        caption = f"{title}: each run (points) and the median at each {x} (line)."
+        study.figure(results_against(table, x, y), "sweep", caption)
     return table
-
-
-def _stop(runs):
-    """Drop the runs that wait and kill those under way; `run_notebook` then clears up after them."""
-    import psutil
-
-    for run in runs:
-        run.cancel()
-    # Again and again, because a thread may be about to start its notebook.
-    while wait(runs, timeout=0.2).not_done:
-        for child in psutil.Process().children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "specnb.reproduce.runner" in child.cmdline():
-                    kill(child.pid)
