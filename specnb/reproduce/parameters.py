@@ -47,13 +47,13 @@ def check_parameters(notebook, given: dict) -> dict:
     """
     schema = read_parameters(notebook)
     del schema["output"]
-    for name in given:
-        if name not in schema:
-            nearest = difflib.get_close_matches(name, schema, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else "."
-            raise ValueError(
-                f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
-            )
+    if unknown := [name for name in given if name not in schema]:
+        name = unknown[0]
+        nearest = difflib.get_close_matches(name, schema, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        raise ValueError(
+            f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
+        )
     return {
         name: convert(name, given.get(name, entry["default"]), entry["type"])
         for name, entry in schema.items()
@@ -66,9 +66,8 @@ def convert(name: str, value, kind: str):
     plain = value
     if isinstance(value, str) and base != "str":
         with contextlib.suppress(ValueError, SyntaxError):
-            plain = {"true": True, "false": False}.get(value.lower()) if base == "bool" else None
-            plain = ast.literal_eval(value) if plain is None else plain
-    if base == "float" and isinstance(plain, int) and not isinstance(plain, bool):
+            plain = ast.literal_eval(value.capitalize() if base == "bool" else value)
+    if base == "float" and type(plain) is int:
         plain = float(plain)
     if not isinstance(plain, TYPES[base]) or (isinstance(plain, bool) and base != "bool"):
         raise ValueError(f"parameter {name} expects {kind}, not {value!r}")

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
 from specnb.core.paths import DATA, ROOT, data_folder
 from specnb.core.sources import code_digest, imported_modules, read_sources
@@ -24,12 +25,6 @@ PACKAGES = (
     "jupyterlab",
 )
 NOT_SHIPPED = ("artifacts", "real", "recipes")
-
-
-def checksum(path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def checksums(folder) -> dict[str, str]:
@@ -58,16 +53,14 @@ def git_state(root: Path = ROOT) -> dict:
     """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
 
     def git(*arguments):
-        done = subprocess.run(
-            ["git", "-C", root, *arguments], check=False, capture_output=True, text=True
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
+        command = ["git", "--git-dir=.git", "--work-tree=.", *arguments]
+        return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
-    inside = git("rev-parse", "--show-toplevel") if shutil.which("git") else None
-    if inside is None or Path(inside).resolve() != root.resolve():
+    try:
+        changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
+        return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(changes)}
+    except (OSError, subprocess.CalledProcessError):  # there is no git, or no checkout
         return {"commit": None, "dirty": None}
-    changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
-    return {"commit": git("rev-parse", "--verify", "--quiet", "HEAD"), "dirty": bool(changes)}
 
 
 def environment() -> dict:

@@ -44,8 +44,6 @@ def check_writable(folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(bytes(4_000_000))
-            f.flush()
-            os.fsync(f.fileno())
     except OSError as error:
         raise OSError(
             f"cannot write to {folder} ({error.strerror}): make room, or choose another --output"

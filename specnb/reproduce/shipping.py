@@ -1,17 +1,18 @@
 """Make the models that the repository ships: train one, measure it, write weights and model card."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from specnb.core.paths import DATA
 from specnb.emulator.accuracy import accuracy
 from specnb.emulator.model import load_emulator
-from specnb.core.paths import DATA
+from specnb.emulator.train import EmulatorConfig, train_emulator
+from specnb.reproduce.provenance import checksum
 from specnb.simulator.grid import held_out, load_grid
 from specnb.surveys import Survey
-from specnb.reproduce.provenance import checksum
-from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
@@ -73,19 +74,18 @@ def ship_emulator(
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
-    errors = {
-        name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()
-    }
-    emulator.card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
-    emulator.save(folder / f"{survey.name}.safetensors")
+    errors = accuracy(emulator(labels), truth)
+    errors = {name: round(float(value), 6) for name, value in errors.items()}
     card = emulator.card
-    trained = zip(emulator.network.low.tolist(), emulator.network.high.tolist())
+    card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
+    emulator.save(folder / f"{survey.name}.safetensors")
+    trained = zip(survey.labels, emulator.network.low.tolist(), emulator.network.high.tolist())
     text = CARD.format(
         name=survey.name,
         **survey.card,
         ranges="\n".join(
             f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} | {low:.4g} to {high:.4g} | {label.meaning} |"
-            for label, (low, high) in zip(survey.labels, trained)
+            for label, low, high in trained
         ),
         network=_network(config),
         grid_name=survey.grid_path.name,
@@ -108,16 +108,21 @@ def ship_emulator(
 def _network(config):
     """The networks of an emulator, in words."""
     if not config.branches:
-        return f"multilayer perceptron, hidden layers {', '.join(map(str, config.hidden))}"
-    shared = set.intersection(*(set(names) for names, _ in config.branches))
-    parts = []
-    for names, widths in config.branches:
-        own = ", ".join(name for name in names if name not in shared)
-        parts.append(f"  {own or 'nothing else'}: {', '.join(map(str, widths))}")
+        return f"multilayer perceptron, hidden layers {_listed(config.hidden)}"
+    first, *others = (names for names, _ in config.branches)
+    shared = [name for name in first if all(name in names for names in others)]
+    own = [[name for name in names if name not in shared] for names, _ in config.branches]
     return (
-        f"sum of {len(parts)} perceptrons, each of {', '.join(n for n in config.branches[0][0] if n in shared)}, and of (with "
-        "its hidden layers)\n" + ";\n".join(parts)
+        f"sum of {len(own)} perceptrons, each of {_listed(shared)}, and of (with its hidden layers)\n"
+        + ";\n".join(
+            f"  {_listed(names) or 'nothing else'}: {_listed(widths)}"
+            for names, (_, widths) in zip(own, config.branches)
+        )
     )
+
+
+def _listed(values):
+    return ", ".join(map(str, values))
 
 
 TRANSLATOR_CARD = """\
@@ -167,33 +172,30 @@ def ship_translator(
     """
     emulator, start = load_emulator(name), time.monotonic()
     config = config or TranslateConfig.for_survey(emulator.survey)
-    domains = mock_domains(emulator, STARS, config.seed)
+    domains, checkpoint = mock_domains(emulator, STARS, config.seed), f"{name}-mock.checkpoint"
     folder.mkdir(parents=True, exist_ok=True)
-    model = train(
-        emulator, domains.labels, domains.observed, config, folder / f"{name}-mock.checkpoint"
-    )
+    model = train(emulator, domains.labels, domains.observed, config, folder / checkpoint)
     seconds = time.monotonic() - start
     model.save(folder / f"{name}-mock.safetensors")
     observed, truth = unseen_stars(emulator, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))
-    _, split = model.encode(observed)
     spectra = {
         "before": synthetic,
         "after": model.translate(synthetic),
-        "own": model.translate(synthetic, split),
+        "own": model.translate(synthetic, model.encode(observed)[1]),
     }
-    good = ~truth.mask
     errors = {
-        key: float(np.sqrt(np.mean((flux - truth.flux)[good] ** 2)))
+        key: float(np.sqrt(np.mean((flux - truth.flux)[~truth.mask] ** 2)))
         for key, flux in spectra.items()
     }
-    settings = {
-        key: getattr(config, key)
-        for key in ("kind", "shared", "split", "iterations", "batch", "seed")
-    }
     text = TRANSLATOR_CARD.format(
-        name=name, **settings, hidden=", ".join(map(str, config.hidden)), stars=STARS, test=TEST_STARS, seconds=seconds,
-        device=model.device, emulator=checksum(emulator.survey.emulator_path)[:16], **errors,
-    )  # fmt: skip
+        name=name,
+        **asdict(config) | {"hidden": _listed(config.hidden), "device": model.device},
+        stars=STARS,
+        test=TEST_STARS,
+        seconds=seconds,
+        emulator=checksum(emulator.survey.emulator_path)[:16],
+        **errors,
+    )
     (folder / f"{name}-mock.md").write_text(text, encoding="utf-8")
     return errors

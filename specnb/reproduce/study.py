@@ -83,10 +83,10 @@ class Study:
                 f"formats of table {name!r} name no column: {', '.join(sorted(unknown))}"
             )
         columns = list(table.itercols())
-        headers = [_header(column) for column in columns]
+        units = [f" [{column.unit}]" if str(column.unit or "") else "" for column in columns]
+        headers = [column.name + unit for column, unit in zip(columns, units)]
         shown = [_cells(column, formats.get(column.name)) for column in columns]
-        digits = [".7g" if column.dtype.kind == "f" else None for column in columns]
-        exact = [_cells(column, form, missing="") for column, form in zip(columns, digits)]
+        exact = [_cells(c, ".7g" if c.dtype.kind == "f" else "", missing="") for c in columns]
         rows = [headers, ["---"] * len(headers), *zip(*shown)]
         markdown = "".join(f"| {' | '.join(row)} |\n" for row in rows)
         files = [f"{_checked(name)}.{kind}" for kind in ("csv", "tex", "md")]
@@ -135,11 +135,6 @@ def _checked(name):
     if not re.fullmatch(r"\w[\w-]*", name, flags=re.ASCII):
         raise ValueError(f"{name!r} cannot be a name: use letters, digits, '_' and '-'")
     return name
-
-
-def _header(column):
-    unit = str(column.unit or "")
-    return f"{column.name} [{unit}]" if unit else column.name
 
 
 def _cells(column, form, missing=MISSING):

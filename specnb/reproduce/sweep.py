@@ -12,7 +12,6 @@ import re
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import numpy as np
 from astropy.table import Table
 
 from specnb.plots.sweep import results_against
@@ -191,7 +190,7 @@ def collect(folder, runs=None, parameters=None) -> Table:
 
 
 def _several(given):
-    given = given.tolist() if isinstance(given, np.ndarray) else given
+    given = given.tolist() if hasattr(given, "tolist") else given  # an array
     return list(given) if isinstance(given, list | tuple | range) else [given]
 
 
