@@ -197,9 +197,7 @@ def _execute(notebook, parameters, executed, timeout, cores, lifeline):
         **os.environ,
         "JUPYTER_PREFER_ENV_PATH": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
-            os.pathsep
-        ),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "SPECNB_DATA": str(data_folder().resolve()),  # the notebook runs in another folder
     }
     if cores:
@@ -222,8 +220,12 @@ def _find_trouble(executed, reason, failed):
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
         cells = []
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    ours = [cell for cell in code if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    ours = [
+        cell
+        for cell in cells
+        if cell["cell_type"] == "code"
+        and "injected-parameters" not in cell["metadata"].get("tags", [])
+    ]
     for number, cell in enumerate(ours, start=1):
         for error in (each for each in cell["outputs"] if each["output_type"] == "error"):
             # a SystemExit too, which papermill lets pass

@@ -74,18 +74,18 @@ def ship_emulator(
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
-    errors = accuracy(emulator(labels), truth)
-    errors = {name: round(float(value), 6) for name, value in errors.items()}
+    measured = accuracy(emulator(labels), truth)
+    errors = {name: round(float(value), 6) for name, value in measured.items()}
     card = emulator.card
     card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
     emulator.save(folder / f"{survey.name}.safetensors")
-    trained = zip(survey.labels, emulator.network.low.tolist(), emulator.network.high.tolist())
+    network = emulator.network
     text = CARD.format(
         name=survey.name,
         **survey.card,
         ranges="\n".join(
             f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} | {low:.4g} to {high:.4g} | {label.meaning} |"
-            for label, low, high in trained
+            for label, low, high in zip(survey.labels, network.low.tolist(), network.high.tolist())
         ),
         network=_network(config),
         grid_name=survey.grid_path.name,
@@ -93,9 +93,7 @@ def ship_emulator(
         copies=config.copies,
         seed=config.seed,
         epochs=len(card["history"]),
-        device=card["device"],
-        train_spectra=card["train_spectra"],
-        seconds=card["seconds"],
+        **{key: card[key] for key in ("device", "train_spectra", "seconds")},
         n_test=len(truth),
         spectra=len(truth) // TEST_DRAWS,
         draws=TEST_DRAWS,

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from astropy.table import Table
@@ -83,24 +84,22 @@ def sweep(
 
     fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
     waiting = [name for name in points if name not in fresh]
-    counts = f"{len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run"
-    say(f"{notebook.stem}: {counts}", flush=True)
+    say(
+        f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run",
+        flush=True,
+    )
     failed = {}
     # Ctrl-C does not reach notebooks, because their sessions are not the terminal's: a pipe does.
     lifeline, our_end = os.pipe()
     with os.fdopen(lifeline), ThreadPoolExecutor(jobs) as pool:
-        options = {"cores": max(1, (os.cpu_count() or 1) // jobs), "lifeline": lifeline}
-        runs = {
-            pool.submit(
-                run_notebook, notebook, points[name], output / name, timeout, **options
-            ): name
-            for name in waiting
-        }
+        cores = max(1, (os.cpu_count() or 1) // jobs)
+        run = partial(run_notebook, notebook, timeout=timeout, cores=cores, lifeline=lifeline)
+        runs = {pool.submit(run, points[name], output / name): name for name in waiting}
         try:
-            for number, run in enumerate(as_completed(runs), start=1):
-                name = runs[run]
+            for number, ended in enumerate(as_completed(runs), start=1):
+                name = runs[ended]
                 try:
-                    news = f"{run.result()['wall_time_s']:.0f} s"
+                    news = f"{ended.result()['wall_time_s']:.0f} s"
                     fresh.add(name)
                 except (NotebookError, ValueError, OSError) as error:
                     failed[name] = news = " ".join(str(error).split())
@@ -130,7 +129,7 @@ def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
     """
     values = {name: _several(given) for name, given in grid.items()}
     if not values or not all(values.values()):
-        raise ValueError("the grid is empty: give at least one parameter, and a value of each")
+        raise ValueError("the grid is empty: give at least one parameter and its values")
     points = {}
     for point in itertools.product(*values.values()):
         checked = check_parameters(notebook, dict(zip(values, point)))
@@ -182,8 +181,8 @@ def collect(folder, runs=None, parameters=None) -> Table:
                 name = f"{name}_result" if name in [*given, "wall_time"] else name
                 row[name], units[name] = result["value"], result["unit"]
         rows.append(row | {"wall_time": each["wall_time_s"]})
+    rows.sort(key=lambda row: [_rank(row.get(name)) for name in parameters])
     table = Table(rows=rows, units=units)
-    table.sort(parameters)
     results = [name for name in table.colnames if name not in [*parameters, "wall_time"]]
     table.meta = {"parameters": list(parameters), "results": results}
     return table[[*parameters, *results, "wall_time"]]
@@ -219,6 +218,10 @@ def _varied(points):
     return [name for name in names if len({_plain(point.get(name)) for point in points}) > 1]
 
 
+def _rank(value):
+    return (value is None, isinstance(value, str), value)
+
+
 def _axis(points, varied, grid, x):
     """The parameter on the horizontal axis."""
     if x is not None and x not in grid:
@@ -227,8 +230,10 @@ def _axis(points, varied, grid, x):
         )
     first = next(iter(points.values()))
     choice = [name for name in grid if name in varied]
-    numbers = [name for name in choice if type(first[name]) in (int, float)]
-    return x or next((name for name in [*numbers, *choice] if name != "seed"), choice[0])
+    # A number rather than text, and the seed only if nothing else is varied.
+    return x or min(
+        choice, key=lambda name: (name == "seed", type(first[name]) not in (int, float))
+    )
 
 
 def _write(notebook, output, runs, varied, x, y):
