@@ -1,8 +1,8 @@
-"""Which code makes a result: the modules of specnb that a source text imports, and a digest of what they mean.
+"""Which code makes a result: modules that a source text imports, and a digest of what they mean.
 
-Sources are read as text and never run. A module counts if it is imported anywhere, also inside a function, directly or
-through others; the packages around a module count as well, since Python runs their ``__init__`` first. A change of
-comments, docstrings or formatting does not change the digest.
+Sources are read as text and never run. A module counts if it is imported anywhere, also inside a
+function, directly or through others; the packages around a module count as well, since Python runs
+their ``__init__`` first. A change of comments, docstrings or formatting does not change the digest.
 """
 
 import ast
@@ -107,7 +107,7 @@ def _follow(names, sources):
 
 
 def _next_names(name, sources):
-    """Names that one dotted name leads to: the package around it, what it imports and where its lazy names live."""
+    """What one dotted name leads to: its package, what it imports, where its lazy names live."""
     package, _, last = name.rpartition(".")
     lazy = parse(sources.get(package, "")).lazy
     opened = lazy.values() if last == "*" else [lazy.get(last, "")]

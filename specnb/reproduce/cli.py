@@ -209,7 +209,8 @@ def parser() -> argparse.ArgumentParser:
         description="Run one notebook at all combinations of the values of its parameters, skip "
         "runs whose results are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an "
         "interruption, the same command goes on.",
-        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
+        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 "
+        "-p n_stars=5000",
     )
     data = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
     kinds = data.add_subparsers(required=True, metavar="what", dest="what")

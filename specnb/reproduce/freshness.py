@@ -12,7 +12,7 @@ FRESH = ".fresh"
 
 
 def current_keys(notebook: Path, parameters: dict) -> dict[str, str]:
-    """Keys of all that decides a notebook's results: its code and shipped data, and the real spectra."""
+    """Keys of what decides a notebook's results: code and shipped data, and the real spectra."""
     stars = {path.name: checksum(path) for path in real_files(SURVEYS.values())}
     offline = os.environ.get("SPECNB_OFFLINE", "")
     return {"code": code_key(notebook, parameters), "stars": digest(stars, offline)}
@@ -24,7 +24,7 @@ def mark_fresh(folder: Path, keys: dict[str, str]):
 
 
 def is_fresh(notebook, parameters: dict, output) -> bool:
-    """Whether a folder holds, untouched, what the notebook would compute with these (checked) parameters."""
+    """Whether a folder holds, untouched, what the notebook computes with (checked) parameters."""
     output = Path(output)
     try:
         kept = json.loads((output / FRESH).read_text("utf-8"))

@@ -41,7 +41,7 @@ def shipped_data() -> list[Path]:
 
 
 def portable_name(path) -> str:
-    """A file's name on every machine: relative to the repository or to SPECNB_DATA, else the bare name."""
+    """A file's name on every machine: relative to the repository or SPECNB_DATA, else bare."""
     path = Path(path).resolve()
     for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (ROOT, "")):
         if path.is_relative_to(folder):
@@ -50,7 +50,7 @@ def portable_name(path) -> str:
 
 
 def git_state(root: Path = ROOT) -> dict:
-    """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
+    """Commit of the code, and whether files but results differ from it; None outside a checkout."""
 
     def git(*arguments):
         command = ["git", "--git-dir=.git", "--work-tree=.", *arguments]
@@ -75,8 +75,9 @@ def environment() -> dict:
 def code_key(notebook: Path, parameters: dict) -> str:
     """SHA-256 of all that decides a notebook's results, except for the real spectra.
 
-    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the notebook imports,
-    directly or through others, the shipped data and the versions of the packages that decide figures.
+    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the
+    notebook imports, directly or through others, the shipped data and the versions of the packages
+    that decide figures.
     """
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")

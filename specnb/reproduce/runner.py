@@ -1,7 +1,7 @@
-"""Run a notebook from top to bottom with checked parameters and keep its results as one whole folder.
+"""Run a notebook with checked parameters and keep its results as one whole folder.
 
-A notebook runs through papermill in a process of its own. It writes into a hidden folder beside its results,
-which takes their place only when all went well.
+A notebook runs through papermill in a process of its own. It writes into a hidden folder beside its
+results, which takes their place only when all went well.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class NotebookError(RuntimeError):
 
 
 def check_writable(folder):
-    """Raise OSError, with the remedy, where 4 MB cannot be written into a folder. Makes the folder."""
+    """Make a folder. Raises OSError, with the remedy, where 4 MB cannot be written into it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as f:
@@ -87,7 +87,8 @@ def run_notebook(
     parameters : dict
         Values that replace defaults of the parameters cell.
     output : path
-        Folder of the results. On failure it stays as it was, but for the notebook as far as it came, failed.ipynb.
+        Folder of the results. On failure it stays as it was, but for the notebook as far as it
+        came, failed.ipynb.
     timeout : float
         Wall-clock limit in seconds.
     profile : str
@@ -163,9 +164,9 @@ def run_notebook(
 
 @contextlib.contextmanager
 def _replacing_folder(output):
-    """An empty hidden folder, for one run at a time, that takes the place of ``output`` if nothing fails.
+    """An empty hidden folder that takes the place of ``output`` if nothing fails.
 
-    It first mends what a run left that was killed.
+    Only one run at a time gets it. What a killed run left is mended first.
     """
     new, old, lock = (output.with_name(f".{output.name}.{kind}") for kind in ("new", "old", "lock"))
     with open(lock, "w") as f:
@@ -215,7 +216,7 @@ def _execute(notebook, parameters, executed, timeout, cores, lifeline):
 
 
 def _find_trouble(executed, reason, failed):
-    """The cell that raised an exception or, if the run failed otherwise, the one that was running."""
+    """Name the cell that raised or, if the run failed otherwise, the one that was running."""
     try:
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
@@ -243,16 +244,23 @@ def _run_here(notebook, executed, parameters, timeout):
 
     try:
         papermill.execute_notebook(
-            notebook, executed, parameters, kernel_name="python3", language="python", cwd=Path(notebook).parent,
-            progress_bar=sys.stderr.isatty(), start_timeout=300, extra_arguments=["--log-level=ERROR"],
-        )  # fmt: skip
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=Path(notebook).parent,
+            progress_bar=sys.stderr.isatty(),
+            start_timeout=300,
+            extra_arguments=["--log-level=ERROR"],
+        )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
         trouble.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         sys.exit(1)
 
 
 def _end_in_time(timeout, trouble):
-    """Kill this process and its descendants at the time limit or, however the runner ends, with it."""
+    """Kill this process and its descendants at the time limit, or when the runner ends."""
     closed, _, _ = select.select([sys.stdin], [], [], timeout)
     if not closed:
         trouble.write_text(f"stopped at the time limit of {timeout:g} s", encoding="utf-8")

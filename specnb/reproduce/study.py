@@ -1,7 +1,7 @@
 """What a notebook leaves behind: figures, tables, numbers and the inputs they came from.
 
-A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and everything is
-only shown; the runner sets it to a folder, and everything is shown and written there.
+A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and
+everything is only shown; the runner sets it to a folder, and everything is shown and written there.
 """
 
 import math
@@ -62,14 +62,14 @@ class Study:
         return fig
 
     def table(self, table, name: str, caption: str, formats=None) -> Markdown:
-        """Write ``name.csv`` (7 significant digits), ``name.tex`` and ``name.md``, with units in the header.
+        """Write ``name.csv`` (7 significant digits), ``name.tex`` and ``name.md``, with units.
 
         Parameters
         ----------
         table : astropy Table
         name, caption : str
         formats : dict, optional
-            Format of the numbers of a column in the LaTeX and Markdown tables, such as ``{"teff": ".0f"}``.
+            Formats of columns in the LaTeX and Markdown tables, such as ``{"teff": ".0f"}``.
             Otherwise the largest number of a column has four significant digits.
 
         Returns
@@ -97,7 +97,7 @@ class Study:
         return Markdown(f"{caption}\n\n{markdown}")
 
     def result(self, name: str, value, unit: str = ""):
-        """Record one number, bool or text and return it. A number that is not finite is a ValueError."""
+        """Record one number, bool or text and return it. Raises ValueError if it is not finite."""
         plain = (
             value.item()
             if isinstance(value, np.generic | np.ndarray) and value.ndim == 0
@@ -121,7 +121,7 @@ class Study:
         return path
 
     def _write(self, name, write, *arguments, **options):
-        """Write a file of this name as a whole, by ``write(path, ...)``, if there is a folder to write to."""
+        """Write a whole file of this name by ``write(path, ...)``, if there is a folder for it."""
         if self.folder is not None:
             with replacing(self.folder / name) as temporary:
                 write(temporary, *arguments, **options)

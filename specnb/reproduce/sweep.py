@@ -1,6 +1,7 @@
-"""Run a notebook over a grid of parameters, several points at a time, and collect the results in one table and figure.
+"""Run a notebook over a grid of parameters and collect the results in one table and figure.
 
-Each point is an ordinary run with a folder of its own: what is fresh is skipped, and a sweep that was killed goes on.
+Each point is an ordinary run with a folder of its own: what is fresh is skipped, and a sweep that
+was killed goes on.
 """
 
 import contextlib
@@ -35,23 +36,26 @@ def sweep(
 ) -> Table:
     """Run a notebook at all points of a grid whose results are not fresh.
 
-    After every run the table and the figure of all fresh points are written to ``output``: sweep.csv, .md and .tex
-    (see `collect`), sweep.png and .pdf. Results of other points may lie in that folder; they are left alone.
+    After every run the table and the figure of all fresh points are written to ``output``:
+    sweep.csv, .md and .tex (see `collect`), sweep.png and .pdf. Results of other points may lie in
+    that folder; they are left alone.
 
     Parameters
     ----------
     notebook : path of an .ipynb file
     grid : dict
-        Values of each parameter: a list, a tuple, a range, an array or a single value. The grid is their product.
+        Values of each parameter: a list, a tuple, a range, an array or a single value. The grid is
+        their product.
     output : path
-        Folder of the sweep; each point has a folder in it, such as ``latent=5,n_stars=5000,seed=1``.
+        Folder of the sweep; each point has a folder in it, such as
+        ``latent=5,n_stars=5000,seed=1``.
     jobs : int, optional
         How many run at a time; they share the cores. Default: number of cores.
     timeout : float
         Wall-clock limit of one run in seconds.
     x : str, optional
-        Parameter on the figure's horizontal axis; default: the first with several values, a number rather than text,
-        that is not the seed.
+        Parameter on the figure's horizontal axis; default: the first with several values, a number
+        rather than text, that is not the seed.
     y : str or sequence of str, optional
         Results to draw; default: all that are numbers.
     progress : bool
@@ -65,8 +69,8 @@ def sweep(
     Raises
     ------
     ValueError
-        Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired .py differ.
-        At the end: where no run has a result ``y``.
+        Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired
+        .py differ. At the end: where no run has a result ``y``.
     OSError
         Before anything runs, where ``output`` cannot be written.
     NotebookError
@@ -114,18 +118,20 @@ def sweep(
     if failed:
         names = " and ".join(failed)
         raise NotebookError(
-            f"{len(failed)} of {len(points)} points failed: {names} (the first: {next(iter(failed.values()))}); mend the "
-            "notebook, give it more time or leave these values out, and sweep again: all other points are done"
+            f"{len(failed)} of {len(points)} points failed: {names} "
+            f"(the first: {next(iter(failed.values()))}); mend the notebook, give it more time or "
+            "leave these values out, and sweep again: all other points are done"
         )
     return table
 
 
 def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
-    """All points of a grid, each with all its parameters checked, by the name of its folder; and what is varied.
+    """All points of a grid, each with all its checked parameters, by folder; and what is varied.
 
-    The second value names the parameters with more than one value or, if there is none, all given ones. A folder's
-    name holds the given parameters, so that it does not change when a grid gets more values. Raises ValueError for an
-    empty grid, an unknown parameter or a value of a wrong type.
+    The second value names the parameters with more than one value or, if there is none, all given
+    ones. A folder's name holds the given parameters, so that it does not change when a grid gets
+    more values. Raises ValueError for an empty grid, an unknown parameter or a value of a wrong
+    type.
     """
     values = {name: _several(given) for name, given in grid.items()}
     if not values or not all(values.values()):
@@ -146,15 +152,18 @@ def collect(folder, runs=None, parameters=None) -> Table:
     folder : path
         Folder that holds the folders of the runs.
     runs : sequence of str, optional
-        Names of those folders; default: all that hold results, also those an older code or grid left.
+        Names of those folders; default: all that hold results, also those an older code or grid
+        left.
     parameters : sequence of str, optional
-        Which to show; default: those that differ between the runs or, if none does, from the notebook's defaults.
+        Which to show; default: those that differ between the runs or, if none does, from the
+        notebook's defaults.
 
     Returns
     -------
     Table
-        One row a run, sorted: the parameters, all results that are numbers (masked where a run has none; one with
-        the name of a parameter gets the ending _result) and wall_time (s). ``table.meta`` lists the names of ``parameters`` and ``results``.
+        One row a run, sorted: the parameters, all results that are numbers (masked where a run has
+        none; one with the name of a parameter gets the ending _result) and wall_time (s).
+        ``table.meta`` lists the names of ``parameters`` and ``results``.
 
     Raises
     ------
