@@ -1,6 +1,7 @@
 """The runner on tiny notebooks. A run takes seconds, so the runs are shared and those that fail go side by side."""
 
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -250,6 +251,15 @@ def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
     assert not stale.exists()
 
 
+def test_a_notebook_ends_with_its_lifeline(folder, tmp_path):
+    """Also where the other end of the pipe was closed before the notebook began."""
+    lifeline, other_end = os.pipe()
+    os.close(other_end)
+    with os.fdopen(lifeline), pytest.raises(NotebookError, match="failed before its first cell"):
+        run_notebook(folder / "01_good.ipynb", {}, tmp_path / "out", lifeline=lifeline)
+    assert {path.name for path in tmp_path.iterdir()} == {".out.lock"}
+
+
 def test_results_survive_a_kill_between_the_two_renames(folder, tmp_path):
     output = tmp_path / "01_good"
     old = tmp_path / ".01_good.old"
@@ -388,6 +398,13 @@ def test_command_line_errors_are_one_line(paper, capsys):
     ):
         assert cli.main(arguments) == 1
         assert words in capsys.readouterr().err
+
+
+def test_one_star_of_apogee_is_fetched(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "download_spectrum", lambda *star: "/".join(star))
+    arguments = ["data", "apogee", "2M03174068-7748459", "293-37-C", "--telescope", "lco25m"]
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == "2M03174068-7748459/293-37-C/lco25m/dr17/apStar\n"
 
 
 def test_index_is_the_same_for_the_same_results(tmp_path):

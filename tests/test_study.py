@@ -60,7 +60,8 @@ def test_table_keeps_units_and_numbers(tmp_path, table):
     tex = (tmp_path / "stars.tex").read_text()
     assert r"\caption{Stars at 5\% of $x_1$.}" in tex
     assert r"5777 & 0.0123 & 3 & a\_1 \\" in tex
-    assert r"m\_h [$\mathrm{dex}$]" in tex
+    assert r"teff & m\_h & n & id \\" in tex
+    assert r"$\mathrm{K}$ & $\mathrm{dex}$ &  &  \\" in tex
 
 
 def test_numbers_that_are_missing_are_shown_as_missing(tmp_path):

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from specnb.core.writing import replacing
 from specnb.core.paths import ARTIFACTS
 from specnb.core.sources import EVERYTHING, code_digest, read_sources
+from specnb.core.writing import replacing
 
 # The code as this process imported it: an edit during a long run is no part of that run.
 SOURCES = read_sources()
@@ -24,8 +24,8 @@ def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
     kind, config, suffix, data
         As in `artifact`.
     code : function or class, optional
-        What makes it. The name depends on its module and on all modules of specnb that this imports; if it is not
-        part of specnb, or not given, on all modules of specnb.
+        What makes it. The name depends on its module and on all modules of specnb that this
+        imports; if it is not part of specnb, or not given, on all modules of specnb.
     """
     module = getattr(code, "__module__", None)
     digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
@@ -47,12 +47,13 @@ def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
     suffix : str
         Ending of the file's name.
     make : callable
-        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when it is whole.
+        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when
+        it is whole.
     data : sequence of path
         Files that determine it.
     code : function or class, optional
-        What makes it, see `artifact_path`; default: ``make``. A notebook names here the function of specnb that its
-        own ``make`` calls.
+        What makes it, see `artifact_path`; default: ``make``. A notebook names here the function of
+        specnb that its own ``make`` calls.
 
     Returns
     -------

@@ -1,46 +1,26 @@
-"""Which code makes a result: the modules of specnb that a source text imports, and a digest of what they mean.
+"""Which code makes a result: modules that a source text imports, and a digest of what they mean.
 
-Sources are read as text and never run. A module counts if it is imported anywhere, also inside a function, directly or
-through others; the packages around a module count as well, since Python runs their ``__init__`` first. A change of
-comments, docstrings or formatting does not change the digest.
+Sources are read as text and never run. A module counts if it is imported anywhere, also inside a
+function, directly or through others; the packages around a module count as well, since Python runs
+their ``__init__`` first. A change of comments, docstrings or formatting does not change the digest.
 """
 
 import ast
 from functools import cache
 from hashlib import sha256
-from typing import NamedTuple
+from types import SimpleNamespace
 
 from specnb.core.paths import PACKAGE
 
 EVERYTHING = "*"  # stands for all modules, where nobody can tell which ones a source imports
 
 
-class Parsed(NamedTuple):
-    """What a source text says.
-
-    Attributes
-    ----------
-    imports : frozenset of str
-        Dotted names: ``import a.b`` gives ``a.b.*``, and ``from a import b`` gives ``a.b.*`` too. The star stands for
-        any name in ``a.b``.
-    lazy : dict
-        Names that a package opens when they are first used, and their modules within it: its dictionary ``_HOME``.
-    meaning : str
-        Digest of the code without comments, docstrings and formatting.
-    """
-
-    imports: frozenset
-    lazy: dict
-    meaning: str
-
-
 def read_sources() -> dict[str, str]:
     """The text of every module of specnb, as it is on disk now, by the module's name."""
     sources = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        sources[name] = path.read_text("utf-8")
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        sources[name.removesuffix(".__init__")] = path.read_text("utf-8")
     return sources
 
 
@@ -67,65 +47,69 @@ def code_digest(modules, sources: dict[str, str]) -> str:
     sources : dict
         As from `read_sources`.
     """
-    meanings = [
-        f"{name} {parse(sources[name]).meaning}\n" for name in sorted(_follow(modules, sources))
-    ]
-    return sha256("".join(meanings).encode()).hexdigest()
+    used = sorted(_follow(modules, sources))
+    return _sha256("".join(f"{name} {parse(sources[name]).meaning}\n" for name in used))
 
 
 @cache
-def parse(text: str) -> Parsed:
-    """Read a source text. Raises ValueError for a relative import, whose module the text alone does not tell."""
+def parse(text: str) -> SimpleNamespace:
+    """Read a source text.
+
+    Returns
+    -------
+    SimpleNamespace
+        ``imports``: a set of dotted names; ``import a.b`` gives ``a.b.*``, and ``from a import b``
+        gives ``a.b.*`` too, where the star stands for any name in ``a.b``. ``lazy``: names that a
+        package opens when they are first used, and their modules within it, which is its
+        dictionary ``_HOME``. ``meaning``: digest of the code without comments, docstrings and
+        formatting.
+
+    Raises
+    ------
+    ValueError
+        For a relative import, whose module the text alone does not tell.
+    """
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        return Parsed(frozenset([EVERYTHING]), {}, sha256(text.encode()).hexdigest())
+        return SimpleNamespace(imports={EVERYTHING}, lazy={}, meaning=_sha256(text))
     imports, lazy = set(), {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imports |= {f"{alias.name}.*" for alias in node.names}
-            # `import a.b` also gives the name a, from which all of a can be used.
-            imports |= {
-                f"{alias.name.partition('.')[0]}.*" for alias in node.names if alias.asname is None
-            }
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
+        match node:
+            case ast.Import():
+                imports |= {f"{alias.name}.*" for alias in node.names}
+                # `import a.b` also gives the name a, from which all of a can be used.
+                imports |= {
+                    f"{alias.name.partition('.')[0]}.*" for alias in node.names if not alias.asname
+                }
+            case ast.ImportFrom(level=0):
+                imports |= {f"{node.module}.{alias.name}.*" for alias in node.names}
+            case ast.ImportFrom():
                 raise ValueError(f"a relative import in line {node.lineno}: give the whole name")
-            imports |= {f"{node.module}.{alias.name}.*" for alias in node.names}
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOME":
-            lazy = ast.literal_eval(node.value)
-    _remove_docstrings(tree)
-    return Parsed(frozenset(imports), lazy, sha256(ast.dump(tree).encode()).hexdigest())
-
-
-def _remove_docstrings(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
+            case ast.Assign(targets=[ast.Name("_HOME")]):
+                lazy = ast.literal_eval(node.value)
+            case ast.AST(body=[ast.Expr(ast.Constant(str())), *_]):  # a docstring
                 del node.body[0]
+    return SimpleNamespace(imports=imports, lazy=lazy, meaning=_sha256(ast.dump(tree)))
+
+
+def _sha256(text):
+    return sha256(text.encode()).hexdigest()
 
 
 def _follow(names, sources):
     """The modules among dotted names and all that they lead to."""
-    seen, waiting = set(), [*names]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += _next_names(name, sources)
+    seen, new = set(), set(sources if EVERYTHING in names else names)
+    while new:
+        seen |= new
+        new = {following for name in new for following in _next_names(name, sources)} - seen
     return seen & set(sources)
 
 
 def _next_names(name, sources):
-    """Names that one dotted name leads to: the package around it, what it imports and where its lazy names live."""
-    if name == EVERYTHING:
-        return [*sources]
+    """What one dotted name leads to: its package, what it imports, where its lazy names live."""
     package, _, last = name.rpartition(".")
-    names = [package]
-    if name in sources:
-        names += parse(sources[name]).imports
-    if package in sources:
-        lazy = parse(sources[package]).lazy
-        opened = lazy.values() if last == "*" else [lazy[last]] if last in lazy else []
-        names += [f"{package}.{module}" for module in opened]
-    return names
+    lazy = parse(sources.get(package, "")).lazy
+    opened = lazy.values() if last == "*" else [lazy.get(last, "")]
+    homes = (f"{package}.{module}" for module in opened)
+    return {package, *homes, *parse(sources.get(name, "")).imports}

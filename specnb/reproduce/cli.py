@@ -13,9 +13,11 @@ from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
 from specnb.reproduce.provenance import shipped_data
 from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
 from specnb.surveys import SURVEYS
+from specnb.surveys.apogee.archive import download_spectrum
 from specnb.surveys.archive import real_spectra
 
 NOTEBOOKS = ROOT / "notebooks"
+ARCHIVED = [survey for survey in SURVEYS.values() if survey.archive is not None]
 
 
 def find_notebook(name: str) -> Path:
@@ -23,12 +25,12 @@ def find_notebook(name: str) -> Path:
     if Path(name).is_file() and name.endswith(".ipynb"):
         return Path(name)
     stems = [path.stem for path in all_notebooks()]
-    found = [stem for stem in stems if Path(name).stem in (stem, stem.partition("_")[0])]
-    if not found:
-        nearest = difflib.get_close_matches(name, stems, n=1, cutoff=0.3)
-        hint = f"; did you mean {nearest[0]}?" if nearest else "."
-        raise ValueError(f"there is no notebook {name}{hint} There are: {', '.join(stems)}")
-    return NOTEBOOKS / f"{found[0]}.ipynb"
+    for stem in stems:
+        if Path(name).stem in (stem, stem.partition("_")[0]):
+            return NOTEBOOKS / f"{stem}.ipynb"
+    nearest = difflib.get_close_matches(name, stems, n=1, cutoff=0.3)
+    hint = f"; did you mean {nearest[0]}?" if nearest else "."
+    raise ValueError(f"there is no notebook {name}{hint} There are: {', '.join(stems)}")
 
 
 def all_notebooks() -> list[Path]:
@@ -96,44 +98,36 @@ def split_values(text: str) -> list[str]:
 
 def _given(texts):
     """Name and value of each ``-p name=value`` option."""
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"-p {text}: write name=value")
-        yield name.strip(), value
-
-
-def _archived():
-    """The surveys that have an archive of real spectra."""
-    return [survey for survey in SURVEYS.values() if survey.archive is not None]
+    if bad := [text for text in texts if "=" not in text]:
+        raise ValueError(f"-p {bad[0]}: write name=value")
+    return [(name.strip(), value) for name, value in (text.split("=", 1) for text in texts)]
 
 
 def stars(args):
     """Fetch the real stars."""
-    for survey in _archived():
+    for survey in ARCHIVED:
         print(real_spectra(survey)[1])
 
 
 def fetch_missing(args):
     """Fetch real stars if a survey's are not there: an earlier run may have been offline."""
-    if not all(survey.archive.files() for survey in _archived()):
+    if not all(survey.archive.files() for survey in ARCHIVED):
         stars(args)
 
 
-def emulator(args):
-    """Train a shipped emulator anew."""
-    from specnb.reproduce.shipping import STATISTICS, ship_emulator
-
-    for name, value in ship_emulator(SURVEYS[args.survey]).items():
-        print(f"{value:.1e}  {STATISTICS[name]}")
+def apogee(args):
+    """Fetch the spectrum of one star of APOGEE and print where it lies."""
+    print(download_spectrum(args.star, args.field, args.telescope, args.release, args.kind))
 
 
-def translator(args):
-    """Train a shipped translator anew."""
-    from specnb.reproduce.shipping import ship_translator
+def train(args):
+    """Train a shipped model anew and print its errors."""
+    from specnb.reproduce.shipping import STATISTICS, ship_emulator, ship_translator
 
-    for name, value in ship_translator(args.survey).items():
-        print(f"{value:.1e}  {name}")
+    emulator = args.what == "emulator"
+    errors = ship_emulator(SURVEYS[args.survey]) if emulator else ship_translator(args.survey)
+    for name, value in errors.items():
+        print(f"{value:.1e}  {STATISTICS.get(name, name)}")
 
 
 def list_data(args):
@@ -215,22 +209,34 @@ def parser() -> argparse.ArgumentParser:
         description="Run one notebook at all combinations of the values of its parameters, skip "
         "runs whose results are fresh, and write sweep.csv, .md, .tex, .png and .pdf. After an "
         "interruption, the same command goes on.",
-        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000",
+        epilog="example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 "
+        "-p n_stars=5000",
     )
     data = commands.add_parser("data", help="fetch real stars, train shipped models, list data")
-    kinds = data.add_subparsers(required=True, metavar="what")
+    kinds = data.add_subparsers(required=True, metavar="what", dest="what")
     add_command(kinds, "stars", stars, "fetch real spectra of Gaia RVS and APOGEE")
     add_command(
         kinds,
+        "apogee",
+        apogee,
+        "fetch the spectrum of one star of APOGEE",
+        option("star", metavar="STAR", help="APOGEE_ID, such as 2M17335483-2753043"),
+        option("field", metavar="FIELD", help="FIELD of the catalogue allStar, such as 000+02"),
+        option("--telescope", default="apo25m", help="apo25m, apo1m or lco25m (default: apo25m)"),
+        option("--release", default="dr17", help="dr14 or dr17 (default: dr17)"),
+        option("--kind", default="apStar", help="apStar or aspcapStar (default: apStar)"),
+    )
+    add_command(
+        kinds,
         "emulator",
-        emulator,
+        train,
         "train a shipped emulator anew from its grid",
         option("survey", nargs="?", default="rvs", help="which (default: rvs)", **surveys),
     )
     add_command(
         kinds,
         "translator",
-        translator,
+        train,
         "train a shipped translator anew with its mock survey",
         option("survey", help="which", **surveys),
     )

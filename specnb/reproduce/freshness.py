@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from specnb.reproduce.provenance import checksum, checksums, code_key, digest
+from specnb.reproduce.provenance import checksum, checksums, code_key, digest, write_json
 from specnb.surveys import SURVEYS
 from specnb.surveys.archive import real_files
 
@@ -12,16 +12,10 @@ FRESH = ".fresh"
 
 
 def current_keys(notebook: Path, parameters: dict) -> dict[str, str]:
-    """Keys of all that decides a notebook's results: its code and shipped data, and the real spectra."""
-    return {"code": code_key(notebook, parameters), "stars": stars_key()}
-
-
-def stars_key() -> str:
-    """SHA-256 of the real spectra's names and contents and of SPECNB_OFFLINE."""
-    files = real_files(SURVEYS.values())
-    return digest(
-        {path.name: checksum(path) for path in files}, os.environ.get("SPECNB_OFFLINE", "")
-    )
+    """Keys of what decides a notebook's results: code and shipped data, and the real spectra."""
+    stars = {path.name: checksum(path) for path in real_files(SURVEYS.values())}
+    offline = os.environ.get("SPECNB_OFFLINE", "")
+    return {"code": code_key(notebook, parameters), "stars": digest(stars, offline)}
 
 
 def mark_fresh(folder: Path, keys: dict[str, str]):
@@ -30,7 +24,7 @@ def mark_fresh(folder: Path, keys: dict[str, str]):
 
 
 def is_fresh(notebook, parameters: dict, output) -> bool:
-    """Whether a folder holds, untouched, what the notebook would compute with these (checked) parameters."""
+    """Whether a folder holds, untouched, what the notebook computes with (checked) parameters."""
     output = Path(output)
     try:
         kept = json.loads((output / FRESH).read_text("utf-8"))
@@ -39,8 +33,3 @@ def is_fresh(notebook, parameters: dict, output) -> bool:
     except (OSError, ValueError, KeyError):  # never run, or something is damaged
         return False
     return untouched and kept == current_keys(Path(notebook), parameters)
-
-
-def write_json(path: Path, content):
-    """Write a JSON file that people can read."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

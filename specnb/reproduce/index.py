@@ -1,4 +1,4 @@
-"""The index of all results: which notebook drew a figure or table, with which parameters, when and from what."""
+"""The index of all results: which notebook made a figure or table, how, and from what data."""
 
 import json
 from pathlib import Path

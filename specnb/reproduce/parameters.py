@@ -1,6 +1,6 @@
-"""Parameters of notebooks: their names, types and defaults, the values of a profile, and the check of given values.
+"""Parameters of notebooks: names, types and defaults, the values of profiles, and their check.
 
-The cell tagged ``parameters`` is the schema: each line reads ``name: type = default  # what it is``.
+The cell tagged ``parameters`` is the schema. Each line reads ``name: type = default  # meaning``.
 """
 
 import ast
@@ -16,7 +16,8 @@ TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
 def read_parameters(notebook) -> dict[str, dict]:
     """The parameters of a notebook: ``{name: {"type": str, "default": value, "help": str}}``.
 
-    Raises ValueError where a line of the parameters cell lacks a known type, or where ``output`` is missing.
+    Raises ValueError where a line of the parameters cell lacks a known type, or where ``output`` is
+    missing.
     """
     from papermill import inspect_notebook  # takes a second
 
@@ -43,17 +44,18 @@ def read_parameters(notebook) -> dict[str, dict]:
 def check_parameters(notebook, given: dict) -> dict:
     """All parameters of a notebook but ``output``: the defaults, with the given values in place.
 
-    A value may be text, as a command line gives it. Raises ValueError for an unknown name or a wrong type.
+    A value may be text, as a command line gives it. Raises ValueError for an unknown name or a
+    wrong type.
     """
     schema = read_parameters(notebook)
     del schema["output"]
-    for name in given:
-        if name not in schema:
-            nearest = difflib.get_close_matches(name, schema, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else "."
-            raise ValueError(
-                f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
-            )
+    if unknown := [name for name in given if name not in schema]:
+        name = unknown[0]
+        nearest = difflib.get_close_matches(name, schema, n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else "."
+        raise ValueError(
+            f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
+        )
     return {
         name: convert(name, given.get(name, entry["default"]), entry["type"])
         for name, entry in schema.items()
@@ -61,14 +63,13 @@ def check_parameters(notebook, given: dict) -> dict:
 
 
 def convert(name: str, value, kind: str):
-    """A parameter's value as its type: ``int``, ``float``, ``str``, ``bool``, ``list`` or such as ``list[float]``."""
+    """A parameter's value as its type: one of `TYPES`, or a list such as ``list[float]``."""
     base, _, item = kind.removesuffix("]").partition("[")
     plain = value
     if isinstance(value, str) and base != "str":
         with contextlib.suppress(ValueError, SyntaxError):
-            plain = {"true": True, "false": False}.get(value.lower()) if base == "bool" else None
-            plain = ast.literal_eval(value) if plain is None else plain
-    if base == "float" and isinstance(plain, int) and not isinstance(plain, bool):
+            plain = ast.literal_eval(value.capitalize() if base == "bool" else value)
+    if base == "float" and type(plain) is int:
         plain = float(plain)
     if not isinstance(plain, TYPES[base]) or (isinstance(plain, bool) and base != "bool"):
         raise ValueError(f"parameter {name} expects {kind}, not {value!r}")
@@ -76,7 +77,7 @@ def convert(name: str, value, kind: str):
 
 
 def profile_of(notebook, profile: str) -> tuple[dict, float]:
-    """Parameters that a profile sets for a notebook, and its time limit in seconds, from profiles.toml beside it."""
+    """What profiles.toml beside a notebook sets: its parameters, and its time limit in seconds."""
     path = Path(notebook).with_name("profiles.toml")
     content = tomllib.loads(path.read_text("utf-8"))
     minutes = content.pop("time_limit_minutes")

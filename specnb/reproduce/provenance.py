@@ -3,10 +3,11 @@
 import hashlib
 import json
 import platform
-import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+
+from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
 from specnb.core.paths import DATA, ROOT, data_folder
 from specnb.core.sources import code_digest, imported_modules, read_sources
@@ -26,12 +27,6 @@ PACKAGES = (
 NOT_SHIPPED = ("artifacts", "real", "recipes")
 
 
-def checksum(path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
 def checksums(folder) -> dict[str, str]:
     """SHA-256 of every file in a folder that is not hidden, by name."""
     return {
@@ -46,7 +41,7 @@ def shipped_data() -> list[Path]:
 
 
 def portable_name(path) -> str:
-    """A file's name on every machine: relative to the repository or to SPECNB_DATA, else the bare name."""
+    """A file's name on every machine: relative to the repository or SPECNB_DATA, else bare."""
     path = Path(path).resolve()
     for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (ROOT, "")):
         if path.is_relative_to(folder):
@@ -55,19 +50,17 @@ def portable_name(path) -> str:
 
 
 def git_state(root: Path = ROOT) -> dict:
-    """Commit of the code and whether files other than results differ from it; None outside a git checkout."""
+    """Commit of the code, and whether files but results differ from it; None outside a checkout."""
 
     def git(*arguments):
-        done = subprocess.run(
-            ["git", "-C", root, *arguments], check=False, capture_output=True, text=True
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
+        command = ["git", "--git-dir=.git", "--work-tree=.", *arguments]
+        return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
-    inside = git("rev-parse", "--show-toplevel") if shutil.which("git") else None
-    if inside is None or Path(inside).resolve() != root.resolve():
+    try:
+        changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
+        return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(changes)}
+    except (OSError, subprocess.CalledProcessError):  # there is no git, or no checkout
         return {"commit": None, "dirty": None}
-    changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
-    return {"commit": git("rev-parse", "--verify", "--quiet", "HEAD"), "dirty": bool(changes)}
 
 
 def environment() -> dict:
@@ -82,8 +75,9 @@ def environment() -> dict:
 def code_key(notebook: Path, parameters: dict) -> str:
     """SHA-256 of all that decides a notebook's results, except for the real spectra.
 
-    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the notebook imports,
-    directly or through others, the shipped data and the versions of the packages that decide figures.
+    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the
+    notebook imports, directly or through others, the shipped data and the versions of the packages
+    that decide figures.
     """
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
@@ -100,3 +94,8 @@ def code_key(notebook: Path, parameters: dict) -> str:
 def digest(*values) -> str:
     """SHA-256 of values that JSON can hold."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def write_json(path: Path, content):
+    """Write a JSON file that people can read."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

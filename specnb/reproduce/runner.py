@@ -1,13 +1,14 @@
-"""Run a notebook from top to bottom with checked parameters and keep its results as one whole folder.
+"""Run a notebook with checked parameters and keep its results as one whole folder.
 
-A notebook runs through papermill in a process of its own. It writes into a hidden folder beside its results,
-which takes their place only when all went well.
+A notebook runs through papermill in a process of its own. It writes into a hidden folder beside its
+results, which takes their place only when all went well.
 """
 
 import contextlib
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,18 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 from specnb.core.paths import ROOT, data_folder
-from specnb.reproduce.freshness import current_keys, mark_fresh, write_json
-from specnb.reproduce.parameters import check_parameters, read_parameters
-from specnb.reproduce.provenance import checksums, environment, git_state, portable_name
+from specnb.reproduce.freshness import current_keys, mark_fresh
+from specnb.reproduce.parameters import check_parameters
+from specnb.reproduce.provenance import (
+    checksums,
+    environment,
+    git_state,
+    portable_name,
+    write_json,
+)
 
 EXECUTED, FAILED, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", "results.json", ".trouble"
 
@@ -30,13 +39,11 @@ class NotebookError(RuntimeError):
 
 
 def check_writable(folder):
-    """Raise OSError, with the remedy, where 4 MB cannot be written into a folder. Makes the folder."""
+    """Make a folder. Raises OSError, with the remedy, where 4 MB cannot be written into it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as f:
             f.write(bytes(4_000_000))
-            f.flush()
-            os.fsync(f.fileno())
     except OSError as error:
         raise OSError(
             f"cannot write to {folder} ({error.strerror}): make room, or choose another --output"
@@ -70,6 +77,7 @@ def run_notebook(
     timeout: float = 3600.0,
     profile: str = "quick",
     cores: int | None = None,
+    lifeline: int = subprocess.PIPE,
 ) -> dict:
     """Run a notebook and replace the folder ``output`` by its results.
 
@@ -79,13 +87,17 @@ def run_notebook(
     parameters : dict
         Values that replace defaults of the parameters cell.
     output : path
-        Folder of the results. On failure it stays as it was, but for the notebook as far as it came, failed.ipynb.
+        Folder of the results. On failure it stays as it was, but for the notebook as far as it
+        came, failed.ipynb.
     timeout : float
         Wall-clock limit in seconds.
     profile : str
         Name to record.
     cores : int, optional
-        How many processes the notebook may start; default: one a core.
+        How many processes the notebook may start; default: one for each core.
+    lifeline : int, optional
+        End of a pipe to read from. When its other end is closed, the notebook is killed. The
+        default is a pipe that this process closes when it ends, however it ends.
 
     Returns
     -------
@@ -116,15 +128,21 @@ def run_notebook(
     from specnb.core.device import pick_device  # torch takes seconds
 
     device = str(pick_device(values.get("device", "cpu")))
-    with _working_folder(output) as new:
+    with _replacing_folder(output) as new:
         keys, git, start = current_keys(notebook, values), git_state(), time.perf_counter()
-        trouble = _execute(notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores)
+        trouble = _execute(
+            notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores, lifeline
+        )
         wall_time = time.perf_counter() - start
         if trouble is None and not (new / "study.json").exists():
             trouble = "it wrote no figure, table or result: give Study(output) something"
+        if trouble and (new / EXECUTED).exists():
+            output.mkdir(exist_ok=True)
+            (new / EXECUTED).replace(output / FAILED)
+            trouble += f"\nLook at {output / FAILED}"
         if trouble:
-            raise NotebookError(f"{notebook.name}: {trouble}{_keep_failed(new, output)}")
-        defaults = {name: entry["default"] for name, entry in read_parameters(notebook).items()}
+            raise NotebookError(f"{notebook.name}: {trouble}")
+        defaults = check_parameters(notebook, {})
         results = {
             "notebook": portable_name(notebook),
             "profile": profile,
@@ -141,145 +159,115 @@ def run_notebook(
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
         write_json(new / RESULTS, results)
         mark_fresh(new, keys)
-        _replace(new, output)
     return results
 
 
-def _beside(output, kind):
-    return output.with_name(f".{output.name}.{kind}")
-
-
 @contextlib.contextmanager
-def _working_folder(output):
-    """An empty hidden folder beside ``output``, for one run at a time. Mends what a killed run left."""
-    new, old = _beside(output, "new"), _beside(output, "old")
-    with open(_beside(output, "lock"), "w") as lock:
+def _replacing_folder(output):
+    """An empty hidden folder that takes the place of ``output`` if nothing fails.
+
+    Only one run at a time gets it. What a killed run left is mended first.
+    """
+    new, old, lock = (output.with_name(f".{output.name}.{kind}") for kind in ("new", "old", "lock"))
+    with open(lock, "w") as f:
         try:
-            # The system frees the lock even if this process is killed.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed even if this process is killed
         except BlockingIOError:
             raise OSError(
                 f"another run is writing to {output}: wait for its end, or choose another --output"
             ) from None
-        if old.exists() and not output.exists():  # killed inside _replace
+        if old.exists() and not output.exists():  # killed between the two renames below
             old.rename(output)
-        for stale in (new, old):
-            shutil.rmtree(stale, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
         new.mkdir()
         try:
             yield new
+            if output.exists():
+                output.rename(old)
+            new.rename(output)
+            shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
 
-def _replace(new, output):
-    old = _beside(output, "old")
-    if output.exists():
-        output.rename(old)
-    new.rename(output)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _keep_failed(new, output):
-    if not (new / EXECUTED).exists():
-        return ""
-    output.mkdir(exist_ok=True)
-    os.replace(new / EXECUTED, output / FAILED)
-    return f"\nLook at {output / FAILED}"
-
-
-def _execute(notebook, parameters, executed, timeout, cores):
+def _execute(notebook, parameters, executed, timeout, cores, lifeline):
     """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
-    env = os.environ | {
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    env = {
+        "OMP_NUM_THREADS": "1",
+        **os.environ,
         "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "SPECNB_DATA": str(data_folder().resolve()),  # the notebook runs in another folder
     }
-    env |= {"LOKY_MAX_CPU_COUNT": str(cores)} if cores else {}  # what joblib obeys
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    env["SPECNB_DATA"] = str(data_folder().resolve())  # the notebook runs in another folder
-    env.pop("MPLBACKEND", None)  # the kernel's default is inline
-    command = [sys.executable, "-m", "specnb.reproduce.runner"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, text=True, env=env, start_new_session=True
-    )
+    if cores:
+        env["LOKY_MAX_CPU_COUNT"] = str(cores)  # what joblib obeys
+    task = json.dumps([str(notebook), str(executed), parameters, timeout])
+    command = [sys.executable, "-m", "specnb.reproduce.runner", task]
+    process = subprocess.Popen(command, stdin=lifeline, env=env, start_new_session=True)
     try:
-        process.stdin.write(json.dumps([str(notebook), str(executed), parameters]) + "\n")
-        process.stdin.flush()
-        code, reason = process.wait(timeout), "the kernel died"
-    except subprocess.TimeoutExpired:
-        code, reason = 1, f"stopped at the time limit of {timeout:g} s"
-    finally:
-        if process.poll() is None:
-            kill(process.pid)
         process.wait()
-        process.stdin.close()
-    if executed.with_name(TROUBLE).exists():
-        reason = executed.with_name(TROUBLE).read_text("utf-8")
-    return _find_trouble(executed, reason, failed=code != 0)
+    finally:  # after Ctrl-C, this closes the lifeline and waits for the end
+        process.communicate()
+    trouble = executed.with_name(TROUBLE)
+    reason = trouble.read_text("utf-8") if trouble.exists() else "the kernel died"
+    return _find_trouble(executed, reason, failed=process.returncode != 0)
 
 
 def _find_trouble(executed, reason, failed):
-    """The cell that raised an exception or, if the run failed otherwise, the one that was running."""
+    """Name the cell that raised or, if the run failed otherwise, the one that was running."""
     try:
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
         cells = []
     ours = [
-        c
-        for c in cells
-        if c["cell_type"] == "code" and "injected-parameters" not in c["metadata"].get("tags", [])
+        cell
+        for cell in cells
+        if cell["cell_type"] == "code"
+        and "injected-parameters" not in cell["metadata"].get("tags", [])
     ]
-    started = 0
     for number, cell in enumerate(ours, start=1):
-        for each in cell["outputs"]:
-            if each["output_type"] == "error":  # a SystemExit too, which papermill lets pass
-                return f"code cell {number} failed: {each['ename']}: {each['evalue'].strip()}"
-        if cell["metadata"]["papermill"]["start_time"]:
-            started = number
-    if not failed:
-        return None
-    return (
-        f"code cell {started} failed: {reason}"
-        if started
-        else f"failed before its first cell: {reason}"
-    )
+        for error in (each for each in cell["outputs"] if each["output_type"] == "error"):
+            # a SystemExit too, which papermill lets pass
+            return f"code cell {number} failed: {error['ename']}: {error['evalue'].strip()}"
+    started = sum(cell["metadata"]["papermill"]["start_time"] is not None for cell in ours)
+    place = f"code cell {started} failed" if started else "failed before its first cell"
+    return f"{place}: {reason}" if failed else None
 
 
-def kill(pid):
-    """Kill a process and its descendants, each with its process group: a kernel has one of its own."""
-    import psutil
-
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for each in [*reversed(process.children(recursive=True)), process]:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(os.getpgid(each.pid), signal.SIGKILL)
-
-
-def _child():
-    """What the process of one notebook does. It ends with the runner, however that ends."""
-
-    def end_with_runner():
-        os.read(0, 1)  # returns when the runner's end of the pipe is closed
-        kill(os.getpid())
-
-    notebook, executed, parameters = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_with_runner, daemon=True).start()
+def _run_here(notebook, executed, parameters, timeout):
+    """What the process of one notebook does."""
+    trouble = Path(executed).with_name(TROUBLE)
+    threading.Thread(target=_end_in_time, args=(timeout, trouble), daemon=True).start()
     import papermill
 
     try:
         papermill.execute_notebook(
-            notebook, executed, parameters, kernel_name="python3", language="python", cwd=Path(notebook).parent,
-            progress_bar=sys.stderr.isatty(), start_timeout=300, extra_arguments=["--log-level=ERROR"],
-        )  # fmt: skip
-    except papermill.PapermillExecutionError:
-        sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
-        Path(executed).with_name(TROUBLE).write_text(
-            f"{type(error).__name__}: {error}", encoding="utf-8"
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            language="python",
+            cwd=Path(notebook).parent,
+            progress_bar=sys.stderr.isatty(),
+            start_timeout=300,
+            extra_arguments=["--log-level=ERROR"],
         )
+    except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
+        trouble.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         sys.exit(1)
+
+
+def _end_in_time(timeout, trouble):
+    """Kill this process and its descendants at the time limit, or when the runner ends."""
+    closed, _, _ = select.select([sys.stdin], [], [], timeout)
+    if not closed:
+        trouble.write_text(f"stopped at the time limit of {timeout:g} s", encoding="utf-8")
+    for each in [*reversed(psutil.Process().children(recursive=True)), psutil.Process()]:
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+            os.killpg(os.getpgid(each.pid), signal.SIGKILL)  # a kernel has a group of its own
 
 
 if __name__ == "__main__":
-    _child()
+    _run_here(*json.loads(sys.argv[1]))

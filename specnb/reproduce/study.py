@@ -1,24 +1,23 @@
 """What a notebook leaves behind: figures, tables, numbers and the inputs they came from.
 
-A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and everything is
-only shown; the runner sets it to a folder, and everything is shown and written there.
+A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and
+everything is only shown; the runner sets it to a folder, and everything is shown and written there.
 """
 
-import csv
-import io
-import json
 import math
 import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.io.ascii.latex import latexdicts
+from astropy.table import Table
 from IPython import get_ipython
 from IPython.core.pylabtools import select_figure_formats
 from IPython.display import Markdown
 
 from specnb.core.writing import replacing
-from specnb.reproduce.provenance import checksum, portable_name
+from specnb.reproduce.provenance import checksum, portable_name, write_json
 
 RECORD = "study.json"
 MISSING = "–"
@@ -63,14 +62,14 @@ class Study:
         return fig
 
     def table(self, table, name: str, caption: str, formats=None) -> Markdown:
-        """Write ``name.csv`` (7 significant digits), ``name.tex`` and ``name.md``, with units in the header.
+        """Write ``name.csv`` (7 significant digits), ``name.tex`` and ``name.md``, with units.
 
         Parameters
         ----------
         table : astropy Table
         name, caption : str
         formats : dict, optional
-            Format of the numbers of a column in the LaTeX and Markdown tables, such as ``{"teff": ".0f"}``.
+            Formats of columns in the LaTeX and Markdown tables, such as ``{"teff": ".0f"}``.
             Otherwise the largest number of a column has four significant digits.
 
         Returns
@@ -83,29 +82,22 @@ class Study:
             raise ValueError(
                 f"formats of table {name!r} name no column: {', '.join(sorted(unknown))}"
             )
-        shown = [_cells(table[c], formats.get(c)) for c in table.colnames]
-        exact = [
-            _cells(table[c], ".7g" if table[c].dtype.kind == "f" else None, missing="")
-            for c in table.colnames
-        ]
-        plain = [_header(table[c], "{} [{}]", "generic") for c in table.colnames]
-        texts = {
-            "csv": _csv(plain, exact),
-            "tex": _latex(table, shown, caption),
-            "md": "\n".join(
-                "| " + " | ".join(row) + " |" for row in [plain, ["---"] * len(plain), *zip(*shown)]
-            )
-            + "\n",
-        }
-        for kind, text in texts.items():
-            self._write(f"{_checked(name)}.{kind}", Path.write_text, text, encoding="utf-8")
-        self._note(
-            "tables", name, {"caption": caption, "files": [f"{name}.{kind}" for kind in texts]}
-        )
-        return Markdown(f"{caption}\n\n{texts['md']}")
+        columns = list(table.itercols())
+        units = [f" [{column.unit}]" if str(column.unit or "") else "" for column in columns]
+        headers = [column.name + unit for column, unit in zip(columns, units)]
+        shown = [_cells(column, formats.get(column.name)) for column in columns]
+        exact = [_cells(c, ".7g" if c.dtype.kind == "f" else "", missing="") for c in columns]
+        rows = [headers, ["---"] * len(headers), *zip(*shown)]
+        markdown = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        files = [f"{_checked(name)}.{kind}" for kind in ("csv", "tex", "md")]
+        self._write(files[0], Table(exact, names=headers).write, format="ascii.csv")
+        self._write(files[1], _write_latex, columns, shown, caption)
+        self._write(files[2], Path.write_text, markdown, encoding="utf-8")
+        self._note("tables", name, {"caption": caption, "files": files})
+        return Markdown(f"{caption}\n\n{markdown}")
 
     def result(self, name: str, value, unit: str = ""):
-        """Record one number, bool or text and return it. A number that is not finite is a ValueError."""
+        """Record one number, bool or text and return it. Raises ValueError if it is not finite."""
         plain = (
             value.item()
             if isinstance(value, np.generic | np.ndarray) and value.ndim == 0
@@ -129,15 +121,14 @@ class Study:
         return path
 
     def _write(self, name, write, *arguments, **options):
-        """Write a file of this name as a whole, by ``write(path, ...)``, if there is a folder to write to."""
+        """Write a whole file of this name by ``write(path, ...)``, if there is a folder for it."""
         if self.folder is not None:
             with replacing(self.folder / name) as temporary:
                 write(temporary, *arguments, **options)
 
     def _note(self, kind, name, value):
         self.record[kind][name] = value
-        text = json.dumps(self.record, indent=1, ensure_ascii=False)
-        self._write(RECORD, Path.write_text, text, encoding="utf-8")
+        self._write(RECORD, write_json, self.record)
 
 
 def _checked(name):
@@ -146,21 +137,13 @@ def _checked(name):
     return name
 
 
-def _header(column, pattern, unit_format):
-    unit = column.unit.to_string(unit_format) if column.unit is not None else ""
-    return pattern.format(column.name, unit) if unit else column.name
-
-
 def _cells(column, form, missing=MISSING):
     """The cells of one column as text; ``missing`` where a number is masked or not finite."""
-    values = np.ma.getdata(column)
-    masked = np.broadcast_to(np.ma.getmaskarray(column), values.shape)
+    values = np.ma.array(column)
     if values.dtype.kind == "f":
-        masked = masked | ~np.isfinite(values)
-        form = form or _number_format(np.abs(values[~masked]))
-    return [
-        missing if bad else format(value.item(), form or "") for value, bad in zip(values, masked)
-    ]
+        values = np.ma.masked_invalid(values)
+        form = form or _number_format(np.abs(values.compressed()))
+    return [missing if value is None else format(value, form or "") for value in values.tolist()]
 
 
 def _number_format(sizes):
@@ -172,30 +155,21 @@ def _number_format(sizes):
     return f".{decimals}f" if fixed else ".4g"
 
 
-def _csv(header, columns):
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *zip(*columns)])
-    return text.getvalue()
-
-
-def _latex(table, shown, caption):
-    header = [_header(table[c], r"{} [{}]", "latex_inline") for c in table.colnames]
-    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in [header, *zip(*shown)]]
-    align = "".join("l" if table[c].dtype.kind in "OSU" else "r" for c in table.colnames)
-    begin = [
-        r"\begin{table}",
-        rf"\caption{{{_escaped(caption)}}}",
-        rf"\begin{{tabular}}{{{align}}}",
-        r"\hline",
-    ]
-    end = [r"\hline", r"\end{tabular}", r"\end{table}"]
-    return "\n".join([*begin, rows[0], r"\hline", *rows[1:], *end]) + "\n"
+def _write_latex(path, columns, cells, caption):
+    """Write cells in the style of A&A, which gives units a line of their own."""
+    table = Table(
+        [list(map(_escaped, texts)) for texts in cells],
+        names=[_escaped(column.name) for column in columns],
+        units=[column.unit for column in columns],
+    )
+    align = "".join("l" if column.dtype.kind in "OSU" else "r" for column in columns)
+    style = latexdicts["AA"] | {"caption": _escaped(caption), "col_align": align}
+    table.write(path, format="ascii.latex", latexdict=style)
 
 
 def _escaped(text):
     """Text with LaTeX's special characters escaped, but not inside $...$."""
     pieces = re.split(r"(\$[^$]*\$)", text)
     return "".join(
-        p if p.startswith("$") else re.sub(r"([&%#_])", r"\\\1", p).replace(MISSING, r"\dots{}")
-        for p in pieces
+        piece if piece.startswith("$") else re.sub(r"([&%#_])", r"\\\1", piece) for piece in pieces
     )

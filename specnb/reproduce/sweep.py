@@ -1,6 +1,7 @@
-"""Run a notebook over a grid of parameters, several points at a time, and collect the results in one table and figure.
+"""Run a notebook over a grid of parameters and collect the results in one table and figure.
 
-Each point is an ordinary run with a folder of its own: what is fresh is skipped, and a sweep that was killed goes on.
+Each point is an ordinary run with a folder of its own: what is fresh is skipped, and a sweep that
+was killed goes on.
 """
 
 import contextlib
@@ -9,10 +10,10 @@ import itertools
 import json
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from astropy.table import Table
 
 from specnb.plots.sweep import results_against
@@ -23,7 +24,6 @@ from specnb.reproduce.runner import (
     NotebookError,
     check_pair,
     check_writable,
-    kill,
     run_notebook,
 )
 from specnb.reproduce.study import Study
@@ -36,23 +36,26 @@ def sweep(
 ) -> Table:
     """Run a notebook at all points of a grid whose results are not fresh.
 
-    After every run the table and the figure of all fresh points are written to ``output``: sweep.csv, .md and .tex
-    (see `collect`), sweep.png and .pdf. Results of other points may lie in that folder; they are left alone.
+    After every run the table and the figure of all fresh points are written to ``output``:
+    sweep.csv, .md and .tex (see `collect`), sweep.png and .pdf. Results of other points may lie in
+    that folder; they are left alone.
 
     Parameters
     ----------
     notebook : path of an .ipynb file
     grid : dict
-        Values of each parameter: a list, a tuple, a range, an array or a single value. The grid is their product.
+        Values of each parameter: a list, a tuple, a range, an array or a single value. The grid is
+        their product.
     output : path
-        Folder of the sweep; each point has a folder in it, such as ``latent=5,n_stars=5000,seed=1``.
+        Folder of the sweep; each point has a folder in it, such as
+        ``latent=5,n_stars=5000,seed=1``.
     jobs : int, optional
         How many run at a time; they share the cores. Default: number of cores.
     timeout : float
         Wall-clock limit of one run in seconds.
     x : str, optional
-        Parameter on the figure's horizontal axis; default: the first with several values, a number rather than text,
-        that is not the seed.
+        Parameter on the figure's horizontal axis; default: the first with several values, a number
+        rather than text, that is not the seed.
     y : str or sequence of str, optional
         Results to draw; default: all that are numbers.
     progress : bool
@@ -66,8 +69,8 @@ def sweep(
     Raises
     ------
     ValueError
-        Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired .py differ.
-        At the end: where no run has a result ``y``.
+        Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired
+        .py differ. At the end: where no run has a result ``y``.
     OSError
         Before anything runs, where ``output`` cannot be written.
     NotebookError
@@ -84,68 +87,61 @@ def sweep(
     say = print if progress else lambda *args, **options: None
 
     fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
-    waiting = {name: values for name, values in points.items() if name not in fresh}
-    failed = {}
+    waiting = [name for name in points if name not in fresh]
     say(
         f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run",
         flush=True,
     )
-    with ThreadPoolExecutor(jobs) as pool:
+    failed = {}
+    # Ctrl-C does not reach notebooks, because their sessions are not the terminal's: a pipe does.
+    lifeline, our_end = os.pipe()
+    with os.fdopen(lifeline), ThreadPoolExecutor(jobs) as pool:
         cores = max(1, (os.cpu_count() or 1) // jobs)
-        runs = {
-            pool.submit(run_notebook, notebook, v, output / name, timeout, cores=cores): name
-            for name, v in waiting.items()
-        }
+        run = partial(run_notebook, notebook, timeout=timeout, cores=cores, lifeline=lifeline)
+        runs = {pool.submit(run, points[name], output / name): name for name in waiting}
         try:
-            for number, run in enumerate(as_completed(runs), start=1):
-                name, trouble = runs[run], None
+            for number, ended in enumerate(as_completed(runs), start=1):
+                name = runs[ended]
                 try:
-                    seconds = run.result()["wall_time_s"]
-                except (NotebookError, ValueError, OSError) as error:
-                    failed[name] = trouble = " ".join(str(error).split())
-                else:
+                    news = f"{ended.result()['wall_time_s']:.0f} s"
                     fresh.add(name)
-                    # A wrong y does not stop the other runs: it is told at the end.
-                    with contextlib.suppress(ValueError):
-                        _write(notebook, output, sorted(fresh), varied, x, y)
-                say(
-                    f"[{number}/{len(waiting)}] {name}: {trouble or f'{seconds:.0f} s'}", flush=True
-                )
-        except BaseException:
-            # Such as Ctrl-C, which does not reach notebooks: their sessions are not the terminal's.
-            _stop(runs)
-            raise
-    table = _write(notebook, output, sorted(fresh), varied, x, y) if fresh else None
+                except (NotebookError, ValueError, OSError) as error:
+                    failed[name] = news = " ".join(str(error).split())
+                # A wrong y does not stop the other runs: it is told at the end.
+                with contextlib.suppress(ValueError):
+                    _write(notebook, output, sorted(fresh), varied, x, y)
+                say(f"[{number}/{len(waiting)}] {name}: {news}", flush=True)
+        finally:  # after Ctrl-C, runs that wait are dropped and those under way are killed
+            pool.shutdown(wait=False, cancel_futures=True)
+            os.close(our_end)
+    table = _write(notebook, output, sorted(fresh), varied, x, y)
     if failed:
         names = " and ".join(failed)
         raise NotebookError(
-            f"{len(failed)} of {len(points)} points failed: {names} (the first: {next(iter(failed.values()))}); mend the "
-            "notebook, give it more time or leave these values out, and sweep again: all other points are done"
+            f"{len(failed)} of {len(points)} points failed: {names} "
+            f"(the first: {next(iter(failed.values()))}); mend the notebook, give it more time or "
+            "leave these values out, and sweep again: all other points are done"
         )
     return table
 
 
 def grid_points(notebook, grid: dict) -> tuple[dict[str, dict], list[str]]:
-    """All points of a grid, each with all its parameters checked, by the name of its folder; and what is varied.
+    """All points of a grid, each with all its checked parameters, by folder; and what is varied.
 
-    The second value names the parameters with more than one value or, if there is none, all given ones. A folder's
-    name holds the given parameters, so that it does not change when a grid gets more values. Raises ValueError for an
-    empty grid, an unknown parameter or a value of a wrong type.
+    The second value names the parameters with more than one value or, if there is none, all given
+    ones. A folder's name holds the given parameters, so that it does not change when a grid gets
+    more values. Raises ValueError for an empty grid, an unknown parameter or a value of a wrong
+    type.
     """
     values = {name: _several(given) for name, given in grid.items()}
-    if empty := [name for name, several in values.items() if not several]:
-        raise ValueError(f"the grid has no value of {empty[0]}: give at least one")
-    if not values:
+    if not values or not all(values.values()):
         raise ValueError("the grid is empty: give at least one parameter and its values")
     points = {}
     for point in itertools.product(*values.values()):
         checked = check_parameters(notebook, dict(zip(values, point)))
-        points[_folder_name({name: value for name, value in checked.items() if name in values})] = (
-            checked
-        )
-    return points, _varied(list(points.values())) or [
-        name for name in next(iter(points.values())) if name in values
-    ]
+        given = {name: value for name, value in checked.items() if name in values}
+        points[_folder_name(given)] = checked
+    return points, _varied(points.values()) or list(given)
 
 
 def collect(folder, runs=None, parameters=None) -> Table:
@@ -156,15 +152,18 @@ def collect(folder, runs=None, parameters=None) -> Table:
     folder : path
         Folder that holds the folders of the runs.
     runs : sequence of str, optional
-        Names of those folders; default: all that hold results, also those an older code or grid left.
+        Names of those folders; default: all that hold results, also those an older code or grid
+        left.
     parameters : sequence of str, optional
-        Which to show; default: those that differ between the runs or, if none does, from the notebook's defaults.
+        Which to show; default: those that differ between the runs or, if none does, from the
+        notebook's defaults.
 
     Returns
     -------
     Table
-        One row a run, sorted: the parameters, all results that are numbers (masked where a run has none; one with
-        the name of a parameter gets the ending _result) and wall_time (s). ``table.meta`` lists the names of ``parameters`` and ``results``.
+        One row a run, sorted: the parameters, all results that are numbers (masked where a run has
+        none; one with the name of a parameter gets the ending _result) and wall_time (s).
+        ``table.meta`` lists the names of ``parameters`` and ``results``.
 
     Raises
     ------
@@ -173,42 +172,33 @@ def collect(folder, runs=None, parameters=None) -> Table:
     """
     folder = Path(folder)
     if runs is None:
-        runs = [path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}")]
+        runs = sorted(path.parent.name for path in folder.glob(f"[!.]*/{RESULTS}"))
     found = [json.loads((folder / run / RESULTS).read_text("utf-8")) for run in runs]
     if not found:
         raise FileNotFoundError(
             f"{folder} holds no results of runs: give the --output folder of a sweep"
         )
     if parameters is None:
-        changed = dict.fromkeys(name for each in found for name in each["changed"])
+        changed = dict.fromkeys(itertools.chain(*(each["changed"] for each in found)))
         parameters = _varied([each["parameters"] for each in found]) or list(changed)
-    units = {"wall_time": "s"}
-    rows = []
+    rows, units = [], {"wall_time": "s"}
     for each in found:
-        row = {
-            name: _plain(each["parameters"][name])
-            for name in parameters
-            if name in each["parameters"]
-        }
+        given = {name: _plain(value) for name, value in each["parameters"].items()}
+        row = {name: value for name, value in given.items() if name in parameters}
         for name, result in each["results"].items():
-            if isinstance(result["value"], int | float) and not isinstance(result["value"], bool):
-                name = f"{name}_result" if name in [*each["parameters"], "wall_time"] else name
-                row[name] = result["value"]
-                units.setdefault(name, result["unit"])
+            if type(result["value"]) in (int, float):
+                name = f"{name}_result" if name in [*given, "wall_time"] else name
+                row[name], units[name] = result["value"], result["unit"]
         rows.append(row | {"wall_time": each["wall_time_s"]})
-    rows.sort(key=lambda row: [_sortable(row.get(name)) for name in parameters])
-    results = [
-        name
-        for name in dict.fromkeys(itertools.chain(*rows))
-        if name not in [*parameters, "wall_time"]
-    ]
-    units = {name: unit for name, unit in units.items() if unit}
-    table = Table(rows=rows, units=units, meta={"parameters": list(parameters), "results": results})
+    rows.sort(key=lambda row: [_rank(row.get(name)) for name in parameters])
+    table = Table(rows=rows, units=units)
+    results = [name for name in table.colnames if name not in [*parameters, "wall_time"]]
+    table.meta = {"parameters": list(parameters), "results": results}
     return table[[*parameters, *results, "wall_time"]]
 
 
 def _several(given):
-    given = given.tolist() if isinstance(given, np.ndarray) else given
+    given = given.tolist() if hasattr(given, "tolist") else given  # an array
     return list(given) if isinstance(given, list | tuple | range) else [given]
 
 
@@ -237,7 +227,7 @@ def _varied(points):
     return [name for name in names if len({_plain(point.get(name)) for point in points}) > 1]
 
 
-def _sortable(value):
+def _rank(value):
     return (value is None, isinstance(value, str), value)
 
 
@@ -249,33 +239,20 @@ def _axis(points, varied, grid, x):
         )
     first = next(iter(points.values()))
     choice = [name for name in grid if name in varied]
-    numbers = [name for name in choice if type(first[name]) in (int, float)]
-    return x or next((name for name in [*numbers, *choice] if name != "seed"), choice[0])
+    # A number rather than text, and the seed only if nothing else is varied.
+    return x or min(
+        choice, key=lambda name: (name == "seed", type(first[name]) not in (int, float))
+    )
 
 
 def _write(notebook, output, runs, varied, x, y):
     """Write the table and the figure of the given runs, each file as a whole."""
-    shown = varied if x in varied else [x, *varied]
-    table, study = collect(output, runs, shown), Study(output)
+    if not runs:
+        return None
+    table, study = collect(output, runs, varied if x in varied else [x, *varied]), Study(output)
     title = f"{notebook.stem}, {len(table)} runs"
     study.table(table, "sweep", f"{title}: parameters, results and run time.")
-    if y or table.meta["results"]:
-        figure = results_against(table, x, y or table.meta["results"])
-        study.figure(
-            figure, "sweep", f"{title}: each run (points) and the median at each {x} (line)."
-        )
+    if y := y or table.meta["results"]:
+        caption = f"{title}: each run (points) and the median at each {x} (line)."
+        study.figure(results_against(table, x, y), "sweep", caption)
     return table
-
-
-def _stop(runs):
-    """Drop the runs that wait and kill those under way; `run_notebook` then clears up after them."""
-    import psutil
-
-    for run in runs:
-        run.cancel()
-    # Again and again, because a thread may be about to start its notebook.
-    while wait(runs, timeout=0.2).not_done:
-        for child in psutil.Process().children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if "specnb.reproduce.runner" in child.cmdline():
-                    kill(child.pid)
