@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 from astropy.table import Table
+from h_band import linear_emulator
 
 import specnb
 from specnb.core.doppler import doppler_shift
 from specnb.core.rebinning import rebin
 from specnb.core.spectra import Spectra
+from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.fitting.forward import ForwardModel
 from specnb.fitting.pulls import interior_stars, pull_statistics
-from specnb.surveys import RVS
+from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.mock import RvsMockConfig
@@ -293,3 +296,16 @@ def test_bad_configuration():
         FitConfig(batch=0)
     with pytest.raises(TypeError, match="tolerence"):
         FitConfig(tolerence=1)
+
+
+def test_each_detector_has_a_continuum_of_its_own():
+    """The coefficients of a detector multiply its own pixels and no others."""
+    model = ForwardModel(linear_emulator(), 2, None, ())
+    parts = detectors(APOGEE.pixels)
+    assert len(parts) == 3 and model.legendre.shape == (9, len(APOGEE.pixels))
+    for k, part in enumerate(parts):
+        own = np.zeros(len(APOGEE.pixels), dtype=bool)
+        own[part] = True
+        constant, slope, _ = model.legendre[3 * k : 3 * k + 3].numpy()
+        np.testing.assert_array_equal(constant, own)
+        assert slope[part][[0, -1]] == pytest.approx([-1.0, 1.0]) and not slope[~own].any()

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from specnb.core.spectra import Spectra
 REMEDY = "download it again"
 
 
-def is_zipped(path) -> bool:
-    """Whether a file is gzipped."""
+@contextmanager
+def unzipped(path):
+    """A file that is opened to read its bytes, unzipped where it is gzipped."""
     with open(path, "rb") as f:
-        return f.read(2) == b"\x1f\x8b"
+        zipped = f.read(2) == b"\x1f\x8b"
+        f.seek(0)
+        yield gzip.GzipFile(fileobj=f) if zipped else f
 
 
 def kind_of(path):
@@ -30,7 +34,7 @@ def kind_of(path):
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
     try:
-        with gzip.open(path) if is_zipped(path) else open(path, "rb") as f:
+        with unzipped(path) as f:
             head = f.read(4096)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(

@@ -11,7 +11,7 @@ Shapes of Gaia DR3 RVS mean spectra
 All may be gzipped. A pixel with an empty field, NaN or null is missing and becomes masked.
 """
 
-import gzip
+import io
 import re
 import warnings
 
@@ -22,7 +22,7 @@ from astropy.table import Table
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import air_from_vacuum
-from specnb.surveys.files import REMEDY, is_zipped, kind_of, read_files
+from specnb.surveys.files import REMEDY, unzipped, kind_of, read_files
 from specnb.surveys.rvs.pixels import CORRELATION_LENGTH, RVS_NATIVE
 
 COLUMNS = ("source_id", "wavelength", "flux", "flux_error")
@@ -103,12 +103,13 @@ def _tables(path, kind):
             warnings.filterwarnings("error", "File may have been truncated")
             tables = [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
     else:
-        with gzip.open(path, "rt") if is_zipped(path) else open(path) as f:
-            lines = [line for line in f if not line.startswith("#")]
+        with unzipped(path) as f:
+            lines = [line.rstrip("\r\n") for line in io.TextIOWrapper(f, "utf-8")]
+        rows = [line for line in lines if not line.startswith("#")]
         # the reader would let it pass
-        if lines[-1].count(",") < lines[0].count(",") or lines[-1].count('"') % 2:
+        if rows[-1].count(",") < rows[0].count(",") or rows[-1].count('"') % 2:
             raise ValueError("the last row is cut")
-        tables = [Table.read(path, format=f"ascii.{kind}", fill_values=[("", "0"), ("null", "0")])]
+        tables = [Table.read(lines, format=f"ascii.{kind}", fill_values=[("", "0"), ("null", "0")])]
     for table in tables:
         table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
         table.meta = {str(key).lower(): value for key, value in table.meta.items()}
