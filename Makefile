@@ -1,13 +1,13 @@
-# make paper   everything from a clean clone: environment, notebooks, figures and tables in paper_figures/
-# make test    the tests
-# make lab     JupyterLab in notebooks/
-# make sync    write notebooks/*.py into the paired .ipynb, without outputs
-# make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra anew (hours; needs gfortran)
-# make lock    pin what .venv holds, after an upgrade there
+# make paper   make the environment, run the notebooks, and write all figures and tables to paper_figures/
+# make test    run the tests
+# make lab     open JupyterLab in notebooks/
+# make sync    write notebooks/*.py into the paired .ipynb files, without outputs
+# make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra again (takes hours; needs gfortran)
+# make lock    write the versions installed in .venv into the lock file, after an upgrade there
 #
-# PYTHON=python3.12     another Python, 3.11 or newer
-# PROFILE=paper         another size of the run: quick, demo, paper
-# TORCH_INDEX=https://download.pytorch.org/whl/cu128   PyTorch for an NVIDIA GPU (the default is the CPU build)
+# PYTHON=python3.12     use another Python, 3.11 or newer
+# PROFILE=paper         run in another size: quick, demo or paper
+# TORCH_INDEX=https://download.pytorch.org/whl/cu128   install PyTorch for an NVIDIA GPU (the default is the CPU build)
 
 PYTHON ?= python3
 PROFILE ?= demo
@@ -24,8 +24,8 @@ paper: setup
 
 setup: .venv/.installed ; @:
 
-# PyTorch first and by itself, because the plain index may offer a build of several gigabytes. An index that cannot
-# be reached is passed over, and the lock's pin then takes what there is.
+# PyTorch is installed first and separately, because the default package index may offer a build of several gigabytes.
+# If TORCH_INDEX cannot be reached, pip ignores it and installs the version of the lock file from the default index.
 .venv/.installed: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "specnb needs Python 3.11 or newer: name one with make PYTHON=python3.12" >&2; exit 1; }

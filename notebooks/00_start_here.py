@@ -9,19 +9,19 @@
 # %% [markdown]
 # # Start here
 #
-# A stellar spectrum is a long row of numbers that a handful of physical *labels* (temperature, gravity, composition,
-# motions of the gas) explain almost completely. Two papers teach networks to use that, and these notebooks rebuild
-# both, figure by figure:
+# A stellar spectrum is a long list of numbers, but a few physical *labels* (temperature, gravity, composition, motions
+# of the gas) explain it almost completely. Two papers train networks that make use of this. These notebooks reproduce
+# both papers, figure by figure:
 #
 # - **Disentangling** ([Manteiga et al. 2025](https://arxiv.org/abs/2411.05960), GANDALF). An autoencoder squeezes
-#   Gaia RVS spectra into 25 numbers. Adversaries decide which stellar parameters those numbers may contain.
+#   Gaia RVS spectra into 25 numbers. Adversarial networks control which stellar parameters these numbers may contain.
 # - **Domain adaptation** ([O'Briain et al. 2020](https://arxiv.org/abs/2007.03109), Cycle-StarNet). Synthetic spectra
-#   are never quite like observed ones. A pair of autoencoders learns the difference without any star being known
-#   in both worlds, and finds the lines that physics forgot.
+#   are never quite like observed ones. A pair of autoencoders learns the difference, although no star is both simulated
+#   and observed. It also finds spectral lines that the simulator lacks.
 #
-# The second paper starts with a costly *simulator* that an *emulator* replaces; here one of each serves both, since it
-# also makes stars whose truth is known. That beginning is the subject of the first notebooks: `01` makes the emulator,
-# `02` reads the labels of real stars with it.
+# The second paper starts with a slow *simulator*, which is replaced by a fast *emulator*. Here the same simulator and
+# emulator are used for both papers, because they can also make mock stars whose truth is known. The first notebooks are
+# about this: `01` makes the emulator, and `02` measures the labels of real stars with it.
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the drawn star
@@ -46,8 +46,8 @@ study = Study(output)
 # %% [markdown]
 # ## What the papers claim
 #
-# Each line is a statement that these notebooks are built to test, on spectra whose truth is known and on real stars. `03` to `05`
-# test the first paper's; the second's come with its study.
+# Each line is a statement that these notebooks test, with spectra whose truth is known and with real stars. Notebooks `03`
+# to `05` test the statements of the first paper, and `07` to `10` those of the second.
 
 # %%
 claims = Table(
@@ -66,9 +66,9 @@ study.table(claims, "claims", "Claims of the two papers that these notebooks are
 # %% [markdown]
 # ## A first star
 #
-# The Radial Velocity Spectrometer of *Gaia* sees 8460–8700 Å at a resolving power of 11,500. Three deep lines of
-# ionised calcium rule the window; the many small ones are mostly iron. The next cell takes a real star from the
-# folder named by `SPECNB_DATA`, or from the Gaia archive; without either it draws one from the mock survey.
+# The Radial Velocity Spectrometer of *Gaia* observes the range 8460–8700 Å with a resolving power of 11,500. Three deep
+# lines of ionised calcium dominate this range; most of the many small lines are from iron. The next cell takes a real
+# star from the folder named by `SPECNB_DATA`, or from the Gaia archive. If both fail, it draws one from the mock survey.
 
 # %%
 study.input(RVS.emulator_path)
@@ -84,8 +84,8 @@ star = names.index("Kepler-93") if "Kepler-93" in names else 0
 name = names[star]
 
 # %% [markdown]
-# Its labels take two lines: fit, and look. (`02_fitting_stars` explains what is left out of the fit, in grey, and why
-# the residual is not pure noise.)
+# Two lines of code are enough to fit its labels and to look at the fit. (`02_fitting_stars` explains which wavelengths,
+# shown in grey, are left out of the fit, and why the residual is not pure noise.)
 
 # %%
 config = specnb.FitConfig(windows_out=RVS.untrusted)
@@ -102,15 +102,15 @@ study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting 
 # %% [markdown]
 # ## A first slider
 #
-# Move `teff` and watch the calcium lines. The middle panel is the change since the start, the bottom one the gradient:
-# where the spectrum would change if a label did.
+# Move `teff` and watch the calcium lines. The middle panel shows the change since the start. The bottom panel shows the
+# gradient: where the spectrum would change if a label changed.
 
 # %%
 explorer = explore_emulator(emulator, {"teff": teff, "logg": 2.5})
 explorer
 
 # %% [markdown]
-# The same picture without a browser, as the batch runs draw it:
+# This is the same picture as it is drawn without a browser, in a batch run:
 
 # %%
 view = ExplorerFigure(emulator, {"teff": teff + 400, "logg": 2.5}, emulator([[teff, 2.5, 0, 0, 1, 2]])[0], f"{teff:g} K")
@@ -119,9 +119,9 @@ study.figure(view.figure, "first_slider", "A giant 400 K hotter than the referen
 # %% [markdown]
 # ## How to go on
 #
-# - Every figure and table of `paper_figures/` is regenerated by `make paper`; one notebook with your own parameters by
-#   `specnb run 02_fitting_stars -p n_stars=1000`.
-# - The package is thin: open `specnb/emulator.py`, `specnb/fit.py` and read.
+# - `make paper` makes every figure and table of `paper_figures/` again. `specnb run 02_fitting_stars -p n_stars=1000`
+#   runs one notebook with your own parameters.
+# - The package is small: open `specnb/emulator/model.py` or `specnb/fitting/fit.py` and read.
 #
 # **Exercise.** With `explorer.set(teff=..., logg=...)` find two different stars whose spectra differ by less than 1%
 # of the continuum everywhere. Which pair of labels did you trade for each other?

@@ -10,11 +10,11 @@
 # # The simulator and its emulator
 #
 # **How a line forms.** Light leaves a star from the depth where the optical depth is about one. In a spectral line the
-# gas is more opaque, so we see higher, cooler and dimmer layers: the line is dark. How dark depends on the number of
-# absorbers (abundance, and ionisation and excitation through temperature and pressure) and on the thermal and
-# turbulent motions that spread them in wavelength. A *simulator* computes that layer by layer: here
+# gas is more opaque, so we see higher, cooler and dimmer layers: the line is dark. How dark it is depends on the number
+# of absorbers (on the abundance, and through ionisation and excitation on temperature and pressure) and on the thermal
+# and turbulent motions that spread them in wavelength. A *simulator* computes this layer by layer. Here it is
 # [Turbospectrum 2020](https://github.com/bertrandplez/Turbospectrum2019) with ATLAS12 model atmospheres, in local
-# thermodynamic equilibrium, 2.5 seconds a spectrum. `data/recipes/` builds it from package registries.
+# thermodynamic equilibrium. It takes 2.5 seconds per spectrum. `data/recipes/` builds it from package registries.
 #
 # **Why an emulator.** A fit needs thousands of spectra and their derivatives. A network $F(y)$ from six labels $y$ to
 # 800 pixels gives both in microseconds, with an error that must stay below the noise: the second paper asks for 0.1%.
@@ -49,8 +49,9 @@ study = Study(output)
 # %% [markdown]
 # ## The grid
 #
-# Labels are drawn where stars exist, denser in cool and metal-rich stars, whose spectra hold most lines, and a little
-# beyond the range in which the emulator is to be trusted (outlined): networks are worst at the edge of what they know.
+# Labels are drawn where stars exist. They are denser for cool and metal-rich stars, whose spectra have the most lines. They
+# also reach a little beyond the range in which the emulator can be trusted (outlined), because networks are worst at the
+# edge of their training range.
 
 # %%
 grid = load_grid(RVS, study.input(RVS.grid_path))
@@ -62,9 +63,10 @@ study.figure(coverage, "grid_coverage", "The grid's spectra in the Kiel and abun
 # %% [markdown]
 # ## Training
 #
-# Rotation is no part of the simulation: it is applied by convolution, with several draws of $v_\mathrm{broad}$ for each
-# spectrum. The loss is the mean absolute flux error. One tenth of the spectra chooses the best epoch, another tenth is
-# kept for the end. Below, a network learns before your eyes, for a few epochs only; a finished one is shipped.
+# Rotation is not part of the simulation. It is applied afterwards by convolution, with several random values of
+# $v_\mathrm{broad}$ for each spectrum. The loss is the mean absolute flux error. One tenth of the spectra is used to choose
+# the best epoch, and another tenth is kept for the final test. The next cell trains a network for a few epochs only; a
+# finished one is shipped.
 
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
@@ -101,7 +103,7 @@ figure = emulator_accuracy(shipped.wavelength, predicted, truth, RVS.table(label
 study.figure(figure, "emulator_accuracy", "Accuracy of the shipped emulator on held-out simulated spectra.")
 
 # %% [markdown]
-# Where is it worst? In cool, metal-rich stars, whose spectra change most from one to the next.
+# Where is it worst? It is worst for cool, metal-rich stars, because their spectra change most strongly with the labels.
 
 # %%
 teff_bins = accuracy_by_label(predicted, truth, labels[:, 0], "bin", [3900, 4500, 5000, 5500, 6000, 6500, 7600])
@@ -113,8 +115,8 @@ study.table(vstack([teff_bins, m_h_bins]), "accuracy_by_label", "Mean absolute f
 # %% [markdown]
 # ## Derivatives
 #
-# The Jacobian $\partial F/\partial y$ is exact, by forward-mode differentiation: one pass for each label, all at once.
-# Against central differences in double precision:
+# The Jacobian $\partial F/\partial y$ is exact. It is computed by forward-mode differentiation, with one pass for each
+# label, and all passes run at once. Here it is compared with central differences in double precision:
 
 # %%
 double = specnb.load_emulator("rvs").to(dtype=torch.float64)
@@ -128,8 +130,8 @@ study.result("jacobian_largest_relative_difference", float(worst))
 # %% [markdown]
 # ## Explore
 #
-# Six sliders; the gradient of your choice; a warning outside the training hull. Look for lines that react to log g but
-# not to temperature, and see how the calcium wings grow in dwarfs.
+# There are six sliders, you can choose the gradient, and there is a warning outside of the training hull. Look for lines that
+# react to log g but not to temperature, and see how the wings of the calcium lines grow in dwarfs.
 
 # %%
 explorer = explore_emulator(shipped, {"teff": teff, "logg": 2.5, "vmicro": 1.5, "vbroad": 5.0})
@@ -142,6 +144,6 @@ view = ExplorerFigure(shipped, dwarf, reference, "giant, log g 2.5", gradient=gr
 study.figure(view.figure, "explorer", "A dwarf, its difference to a giant of the same temperature, and a gradient.")
 
 # %% [markdown]
-# **Exercise.** Train with `epochs = 100` and with `hidden=(64,)`. Which of the two is the better bargain, and where in
-# the spectrum does the small network fail first? Then find the label whose gradient is hardest to tell from another's
-# (correlate the rows of `shipped.jacobian`): what does that mean for a fit?
+# **Exercise.** Train with `epochs = 100` and with `hidden=(64,)`. Which of the two gains more accuracy for its time, and
+# where in the spectrum does the small network fail first? Then find the two labels whose gradients are most similar
+# (correlate the rows of `shipped.jacobian`). What does this mean for a fit?

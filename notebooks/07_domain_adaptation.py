@@ -9,19 +9,20 @@
 # %% [markdown]
 # # From synthetic to observed spectra, without pairs
 #
-# A simulator is wrong in ways that nobody has written down: line strengths, missing lines, the instrument. If we had the
-# *same* stars simulated and observed, learning the difference would be a regression. We have not: the labels of observed stars
-# come from the very model that is wrong. What we have is **two heaps**: observed spectra, and synthetic spectra of *other* stars
-# with about the same distribution of labels. O'Briain et al. (2020, 2021) learn from those alone.
+# A simulator has errors that nobody knows exactly: wrong line strengths, missing lines, effects of the instrument. If the *same*
+# stars were both simulated and observed, the difference could be learned by a regression. But this is not possible, because the
+# labels of observed stars come from the same model that is wrong. We only have **two unpaired sets**: observed spectra, and
+# synthetic spectra of *other* stars with about the same distribution of labels. O'Briain et al. (2020, 2021) learn from these alone.
 #
-# **The idea.** Two autoencoders, one a domain, share their middle. What both kinds of spectra have in common, the star, goes
-# into $z_\mathrm{shared}$; what only observed spectra have, such as the sky, the instrument or interstellar matter, goes into
-# $z_\mathrm{split}$. A synthetic spectrum $s$ is *translated* when its $z_\mathrm{shared}$ is decoded as an observed one. No
-# star is ever seen in both domains, so three things must hold the translation in place: each autoencoder has to reproduce its
-# own spectra, going there and back must return the same spectrum, and *critics* must not see the translation.
+# **The idea.** There are two autoencoders, one for each domain, and their middle parts are shared. What both kinds of spectra have
+# in common, the star, is encoded in $z_\mathrm{shared}$. What only observed spectra have, such as the sky, the instrument or
+# interstellar matter, is encoded in $z_\mathrm{split}$. A synthetic spectrum $s$ is *translated* by decoding its $z_\mathrm{shared}$
+# as an observed spectrum. No star is known in both domains. So three conditions constrain the translation: each autoencoder has to
+# reproduce its own spectra, a translation to the other domain and back must return the same spectrum, and networks called *critics*
+# must not be able to recognise translated spectra.
 #
-# Here the observed spectra come from a mock survey. So there is a truth that no real survey has, and we can ask what the
-# authors could not: is the translated spectrum *right*?
+# Here the observed spectra come from a mock survey. So the truth is known, as it is in no real survey, and we can ask a question
+# that the authors could not answer: is the translated spectrum *right*?
 
 # %% tags=["parameters"]
 survey: str = "rvs"  # rvs (6 labels, 800 pixels) or apogee (25 labels, 7,214 pixels)
@@ -68,42 +69,46 @@ study.figure(architecture(), "fig1_architecture", "The networks, the cycles that
 # %% [markdown]
 # ## What is learnt
 #
-# With encoders $E$ and decoders $D$ of either domain, a synthetic spectrum $s$ and an observed one $o$ of another star:
+# $E$ and $D$ are the encoders and decoders of the two domains, $s$ is a synthetic spectrum, and $o$ is an observed spectrum of
+# another star:
 #
 # $$z = E_\mathrm{synth}(s), \qquad (z_\mathrm{shared}, z_\mathrm{split}) = E_\mathrm{obs}(o), \qquad
 # T(s) = s + D_\mathrm{obs}(z, z_\mathrm{split}) - D_\mathrm{synth}(z)$$
 #
-# **Reconstruction**, the mean over unmasked pixels, with $\sigma$ the error of the pixel:
+# **Reconstruction** (mean over unmasked pixels; $\sigma$ is the error of the pixel):
 #
 # $$L_\mathrm{rec} = \left\langle \frac{(D_\mathrm{synth}(z) - s)^2}{\sigma_s^2} \right\rangle +
 # \left\langle \frac{(D_\mathrm{obs}(z_\mathrm{shared}, z_\mathrm{split}) - o)^2}{\sigma_o^2} \right\rangle$$
 #
-# **Cycle**: the same for a way there and back. $T(s)$ is encoded as if observed and decoded as synthetic; $o$ is decoded as
-# synthetic, encoded as such, and decoded with its own $z_\mathrm{split}$.
+# **Cycle**: the same loss after a translation to the other domain and back. $T(s)$ is encoded as if it were observed and decoded as
+# synthetic. $o$ is decoded as synthetic, encoded again, and decoded with its own $z_\mathrm{split}$.
 #
-# **Adversarial**: a critic $C$ a domain learns to tell *real* from *translated* spectra, of which it sees the latents too;
-# with the verdict $C$ as a probability of being real, the generator is to foil both:
+# **Adversarial**: one critic $C$ for each domain learns to distinguish *real* from *translated* spectra. It also sees their latents.
+# $C$ is the probability that a spectrum is real, and the generator is trained to make both critics fail:
 #
 # $$L_\mathrm{adv} = -\langle \ln C_\mathrm{obs}(D_\mathrm{obs}(z, z_\mathrm{split}), z, z_\mathrm{split}) \rangle
 # - \langle \ln C_\mathrm{synth}(D_\mathrm{synth}(z_\mathrm{shared}), z_\mathrm{shared}) \rangle, \qquad
 # L = L_\mathrm{rec} + L_\mathrm{cyc} + 0.05\,L_\mathrm{adv}$$
 #
-# For the critics "real" are *reconstructions*: next to a spectrum with noise and bad pixels any translation would be exposed.
+# As "real" spectra the critics get *reconstructions*. Spectra with noise and bad pixels would make it too easy to recognise a
+# translation.
 
 # %% [markdown]
 # **What differs from the paper.**
 #
-# - *The residual path.* In the paper $T(s) = D_\mathrm{obs}(z)$: all that the autoencoder does not resolve is lost, and with it
-#   part of the derivatives by the labels. Here only the *difference* of the decoders is added to the spectrum. Without it, fits
-#   are as good and their labels far worse: a small χ² alone is no measure.
-# - *$z_\mathrm{split}$ of the rest*: it is read from what $z_\mathrm{shared}$ leaves of a spectrum. Read from the spectrum itself, as
-#   in the paper, it held the labels once more, and of what differs between stars of equal labels next to nothing.
-# - *Perceptrons* in place of convolutions: some minutes on two cores. `specnb.translate.PAPER` is the published configuration.
-# - *The weight of the critics*, 0.05 (the paper's 1/3 and 1/9), and $\sigma_s = 0.005$, as synthetic spectra have no noise of their
-#   own, are choices. As in the paper $\sigma_o$ is at least 0.005, and pixels above 0.05 are masked.
+# - *The residual path.* In the paper $T(s) = D_\mathrm{obs}(z)$. Then everything that the autoencoder does not resolve is lost, and
+#   with it a part of the derivatives by the labels. Here only the *difference* of the decoders is added to the spectrum. Without this
+#   residual path, fits are as good but their labels are far worse. So a small χ² alone does not measure the quality.
+# - *$z_\mathrm{split}$ of the rest.* It is encoded from the difference of the spectrum and its reconstruction from $z_\mathrm{shared}$.
+#   When it was encoded from the spectrum itself, as in the paper, it contained the labels once more, and almost nothing of what differs
+#   between stars with equal labels.
+# - *Perceptrons* are used instead of convolutions; they take some minutes on two cores. `specnb.translate.PAPER` is the published
+#   configuration.
+# - *The weight of the critics* is 0.05 (in the paper 1/3 and 1/9), and $\sigma_s = 0.005$ because synthetic spectra have no noise.
+#   Both are our choices. As in the paper $\sigma_o$ is at least 0.005, and pixels with errors above 0.05 are masked.
 #
-# At the end the mean $z_\mathrm{split}$ of the observed training stars is kept as the *typical* one: with it, translated spectra
-# depend on the labels alone. The training of the shipped translator, watched on stars that trained nothing:
+# At the end, the mean $z_\mathrm{split}$ of the observed training stars is kept as the *typical* one. With it, translated spectra
+# depend only on the labels. The next figure shows the training of the shipped translator, tested on stars that were not used in it:
 
 # %%
 study.figure(translation_history(translator.history), "training_history", "Training of the shipped translator.")
@@ -111,8 +116,8 @@ study.figure(translation_history(translator.history), "training_history", "Train
 # %% [markdown]
 # ## Two domains, and a truth
 #
-# Stars of a mock survey, which no training has seen, with spectra as observed and without noise; and synthetic spectra of
-# other stars, drawn from the same population. The translator is given neither the truth nor any pair.
+# We use stars of a mock survey that were in no training, with their observed spectra and their true spectra without noise. We also
+# use synthetic spectra of other stars from the same population. The translator gets neither the truth nor any pairs.
 
 # %%
 unseen, true = unseen_stars(emulator, 2 * n_stars)
@@ -127,8 +132,9 @@ spectra = {
 differences = {name: flux - truth.flux for name, flux in spectra.items()}
 
 # %% [markdown]
-# First one star, where the domains differ most. The labels are the true ones, so nothing has been fitted: below, the blue
-# line shows what the simulator gets wrong, the green ones what the translator leaves of it.
+# First we look at one star, at the wavelengths where the domains differ most. The labels are the true ones, so nothing has been
+# fitted. In the lower panels, the blue line shows the error of the simulator. The green lines show the error that is left after the
+# translation.
 
 # %%
 gaps = widest_gaps(emulator.wavelength, differences["synthetic"].mean(axis=0))
@@ -137,9 +143,9 @@ figure = compared_spectra(emulator.wavelength, one, "truth", gaps)
 study.figure(figure, "star", f"{observed.ids[star]}: synthetic, translated and true spectrum without noise.")
 
 # %% [markdown]
-# Then all stars. The mean over stars is what the domains have as a rule; a translator with one $z_\mathrm{split}$ for all can
-# remove it. What single stars have on their own, such as interstellar or telluric absorption, it cannot know from labels. The
-# z_split of a star's own spectrum might: compare the last rows of the table.
+# Then we look at all stars. The mean over the stars is the part of the difference that all stars have in common. A translator with one
+# $z_\mathrm{split}$ for all stars can remove this part. It cannot predict from labels what differs from star to star, such as
+# interstellar or telluric absorption. The z_split of a star's own spectrum might help with this: compare the last rows of the table.
 
 # %%
 figure = mean_differences(emulator.wavelength, {name: differences[name] for name in ("synthetic", "translated")})
@@ -162,9 +168,10 @@ caption = f"Spectra of {n_stars} unseen stars from their true labels, against th
 study.table(table, "score", caption, dict.fromkeys(table.colnames[1:], ".5f"))
 
 # %% [markdown]
-# Does it help where much was wrong, and harm where nothing was? Pixels by the size of the gap, the rms of synthetic − truth over
-# the stars. The first rows hold what stars have on their own, mostly continuum, which nobody can know from labels; where the
-# translated spectra are worse there than the synthetic ones, that is the price of the translation.
+# Does the translation help where the error was large, and does it do harm where it was small? The table groups pixels by the size of
+# the gap, which is the rms of synthetic − truth over the stars. The first rows are dominated by differences of single stars, mostly in
+# the continuum, which cannot be predicted from labels. If translated spectra are worse there than synthetic ones, this is a
+# disadvantage of the translation.
 
 # %%
 size = np.sqrt((differences["synthetic"] ** 2).mean(axis=0))
@@ -180,14 +187,15 @@ study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.
 # %% [markdown]
 # ## Do the domains mix?
 #
-# For real stars there is no truth, and one asks whether the two heaps can be told apart. The paper looks at t-SNE maps: spectra
-# before, spectra after, and $z_\mathrm{shared}$ of both (Fig. 2). Each map gets a number here: a *fresh* classifier, trained on some
-# stars, sorts others; the area under its ROC curve is 0.5 where the heaps mix and 1 where it is never wrong. The sets have no star
-# in common, and synthetic spectra are first *measured*: each gets the errors, noise and bad pixels of an observed star, the one
-# that lends it its $z_\mathrm{split}$, and is normalised as the survey's spectra are.
+# For real stars the truth is not known. One can only ask whether the two sets of spectra can be distinguished. The paper uses t-SNE
+# maps of the spectra before the translation, of the spectra after it, and of $z_\mathrm{shared}$ of both sets (Fig. 2). Here each map
+# also gets a number: a *fresh* classifier is trained on some of the stars and tested on others. The area under its ROC curve (AUC) is
+# 0.5 if the sets mix, and 1 if the classifier is never wrong. The sets have no star in common. Synthetic spectra are first *measured*:
+# each of them gets the errors, noise and bad pixels of an observed star, whose $z_\mathrm{split}$ is used in the translation, and is
+# normalised like the spectra of the survey.
 #
-# The yardstick is the *floor*: the noiseless truth of other stars, measured in the same way. Where that can be told from
-# observed spectra, the cause is not the translator.
+# For comparison there is the *floor*: noiseless true spectra of other stars, measured in the same way. If these can be distinguished
+# from observed spectra, the translator is not the cause.
 
 # %%
 drawn = emulator(domains.labels)
@@ -218,9 +226,9 @@ caption = "AUC of classifiers that tell the sets apart; auc: the better one's, w
 study.table(Table(rows=rows, names=names), "mixing", caption, dict.fromkeys(names[1:], ".3f"))
 
 # %% [markdown]
-# The sets are compared with observed spectra, or their $z_\mathrm{shared}$. *before*: synthetic; *after*: translated with the
-# z_split of random observed stars; *after_typical*: with the typical one; *floor*: the truth. *latents*: z_shared of synthetic
-# spectra as the networks see them; *latents_noise*: of synthetic spectra with noise.
+# The table compares these sets with observed spectra or with their $z_\mathrm{shared}$: *before* are synthetic spectra, *after* are
+# spectra translated with the z_split of random observed stars, and *after_typical* with the typical z_split. *floor* is the truth.
+# *latents* are the z_shared of synthetic spectra as in the training, and *latents_noise* those of synthetic spectra with noise.
 
 # %%
 titles = {
@@ -233,16 +241,17 @@ figure = mixing_maps(panels, {title: auc[name] for title, (name, _) in titles.it
 study.figure(figure, "fig2_mixing", "t-SNE maps of both domains before and after translation, and of z_shared (Fig. 2).")
 
 # %% [markdown]
-# Look at maps and numbers together. A map shows what most of the scatter is due to, which is the stars' labels; a classifier
-# finds a faint trace that all spectra of a domain have. A mixed map is therefore weak evidence: trust the number, and the
-# number only as far as the classifier is able to look.
+# Look at maps and numbers together. A map shows the cause of most of the scatter, which is the labels of the stars. A classifier can
+# find a faint feature that all spectra of a domain have. So a mixed map is only weak evidence, and the number is better. But even the
+# number depends on how good the classifier is.
 
 # %% [markdown]
 # ## Move it
 #
-# Sliders for the labels: above the synthetic and the translated spectrum, in the middle their difference, below what
-# $z_\mathrm{split}$ does, compared with the typical one. Take that of an observed star, or move its numbers by hand: they are bounded
-# to ±1. Does the difference follow the labels, as wrong line strengths do, or is it the same for all stars?
+# Move the sliders of the labels. The upper panel shows the synthetic and the translated spectrum, and the middle panel their
+# difference. The lower panel shows the effect of $z_\mathrm{split}$, compared with the typical one. You can use the z_split of an
+# observed star or change its numbers by hand, within ±1. Does the difference change with the labels, as it does for wrong line
+# strengths, or is it the same for all stars?
 
 # %%
 explorer = explore_translator(emulator, translator, observed[:200])
@@ -258,9 +267,9 @@ study.figure(view.figure, "explorer", caption)
 # %% [markdown]
 # ## Train one
 #
-# A small translator for the RVS. Press *Train* and watch the window: a line at 8605 Å that the simulator lacks, an interstellar
-# band at 8623 Å that knows nothing of the labels, a line at 8634 Å that the stars do not have. Which is learnt first? *Stop* keeps
-# what has been learnt in `panel.model`, for `explore_translator`.
+# This is a small translator for the RVS. Press *Train* and watch the window. It contains a line at 8605 Å that the simulator lacks, an
+# interstellar band at 8623 Å that does not depend on the labels, and a simulated line at 8634 Å that the stars do not have. Which of
+# them is learnt first? If you press *Stop*, the model so far is kept in `panel.model` and can be used in `explore_translator`.
 
 # %%
 rvs = specnb.load_emulator("rvs")
@@ -280,11 +289,12 @@ study.result("live_rms_translated", rms(live.translate(flux) - known.flux), "flu
 study.figure(panel.history_figure(), "live_history", "Losses of the short training.")
 
 # %% [markdown]
-# **What to see.** The translation removes most of what the domains differ by as a rule, without a single pair. What is left are
-# features of single stars, which labels do not know, an error of the translator's own, and what the critics did not find. If a
-# fresh classifier tells $z_\mathrm{shared}$ of the domains apart, then "shared" is a hope, not a fact, and the map in Fig. 2 hides it. That
-# the spectra are nearer to the truth does not yet say that labels fitted with them are: that is notebook 08.
+# **What to see.** Without a single pair, the translation removes most of the difference that all stars have in common. What is left are
+# features of single stars, which cannot be predicted from labels, errors of the translator itself, and differences that the critics did
+# not find. If a fresh classifier can distinguish the $z_\mathrm{shared}$ of the two domains, then they are not really shared, and the
+# map in Fig. 2 hides this. The translated spectra are nearer to the truth. Whether the labels fitted with them are, too, is the subject
+# of notebook 08.
 #
 # **Exercise.** Train live with `split=0` and with `adversarial=0.0` (`dataclasses.replace(small, ...)`). What do the mean spectra
-# lose, and what the verdict of a fresh classifier (`two_sample_auc`)? Then, with the RVS, move the numbers of z_split by hand: is
-# there one that deepens the interstellar band alone?
+# lose, and how does the AUC of a fresh classifier change (`two_sample_auc`)? Then, with the RVS, change the numbers of z_split by hand:
+# is there one that changes only the depth of the interstellar band?

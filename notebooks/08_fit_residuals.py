@@ -9,18 +9,19 @@
 # %% [markdown]
 # # What fits leave behind
 #
-# A fit compares a star with the best spectrum that a model can make, label by label. If the model were right, the
-# residuals, divided by their errors, would be noise: mean 0, width 1, in every pixel. With physics alone they are not;
-# O'Briain et al. (2020, Fig. 3) show that they nearly are once the spectra pass through the translator of notebook 07.
-# Their mean reduced χ² falls from 1.97 to 1.22.
+# A fit compares the spectrum of a star with the best spectrum that a model can make. If the model were right, the residuals
+# divided by their errors would be noise with mean 0 and width 1 in every pixel. With physics alone they are not.
+# O'Briain et al. (2020, Fig. 3) show that they nearly are if the model spectra pass through a translator like that of
+# notebook 07. Their mean reduced χ² falls from 1.97 to 1.22.
 #
-# **Is it better physics, or only more freedom?** In the paper every star brings its own $z_\mathrm{split}$, made by the
-# encoder from the very spectrum that is then fitted. So here each star is fitted three times, all labels at once, by the
-# same optimiser: with *physics only*; *translated*, with one and the same $z_\mathrm{split}$ for all stars, which has not one
-# free number more than physics only; and *translated with its own* $z_\mathrm{split}$, as in the paper.
+# **Is this because the model spectra are better, or only because the model is more flexible?** In the paper every star has its own
+# $z_\mathrm{split}$, which the encoder makes from the same spectrum that is then fitted. So here each star is fitted three times, with
+# all labels free and with the same optimiser. The first model is *physics only*. The second is *translated* with the same
+# $z_\mathrm{split}$ for all stars, so it has no more free parameters than physics only. The third is *translated with its own*
+# $z_\mathrm{split}$, as in the paper.
 #
-# **And are the labels better?** A network can learn to explain a spectrum by the wrong star. No survey could tell; a mock
-# survey can, since its true labels are known. That is the test that counts.
+# **Are the labels better, too?** A network can learn to fit a spectrum well with the wrong labels. With a real survey one could not
+# notice this. With a mock survey one can, because its true labels are known. This is the most important test.
 
 # %% tags=["parameters"]
 n_stars: int = 40  # test stars of each survey
@@ -56,9 +57,9 @@ NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 # %% [markdown]
 # ## Stars that no training has seen
 #
-# Two mock surveys, by the same code: APOGEE as in the paper, and its twin in the window of Gaia's spectrograph. A reduced χ²
-# of 1 is out of reach: Earth's lines, persistence and what else differs from star to star is not in any translation from
-# labels.
+# There are two mock surveys, made by the same code: APOGEE as in the paper, and a similar one in the wavelength range of Gaia's
+# spectrograph. A reduced χ² of 1 cannot be reached, because lines of the Earth's atmosphere, persistence and other effects differ
+# from star to star and cannot be predicted from labels.
 
 # %%
 emulators, translators, stars, truth = {}, {}, {}, {}
@@ -78,8 +79,8 @@ for survey in NAMES:
 # %% [markdown]
 # ## Figure 3
 #
-# Above physics only, below translated: in each pixel the mean residual over the stars (black) and its scatter (blue). Lines
-# of wrong strength, and lines that the list lacks, stand out in the upper row in all stars alike.
+# The upper row is physics only, and the lower row is translated. Each panel shows the mean residual over the stars in each pixel
+# (black) and its scatter (blue). In the upper row, lines of wrong strength and missing lines are visible in all stars alike.
 
 # %%
 for survey, name in NAMES.items():
@@ -104,14 +105,14 @@ for survey in NAMES:
 study.table(vstack(parts), "residuals", "Reduced χ² of the fits, and residuals in standard errors (z), of the same stars.")
 
 # %% [markdown]
-# Compare *translated* with *translated, own z_split*: the difference is what a star's own spectrum tells beyond its labels.
-# Whatever has fallen already with the typical $z_\mathrm{split}$ is a better model.
+# Compare *translated* with *translated, own z_split*. The difference is due to information from the star's own spectrum that is not in
+# its labels. The improvement with the typical $z_\mathrm{split}$ is due to a better model.
 
 # %% [markdown]
 # ## Are the labels better?
 #
-# Bias is the median of fitted − true labels, in units of the median error that the fits state: within the grey band it
-# hides in the noise of one star. At the right stands how many stars ended at a limit of the label.
+# Bias is the median of fitted − true labels, in units of the median error of the fits. Within the grey band it is smaller than the
+# noise of one star. The numbers at the right are the numbers of stars that ended at a limit of the label.
 
 # %%
 errors = {survey: label_errors(fits[survey], truth[survey].labels, emulators[survey].labels) for survey in NAMES}
@@ -132,7 +133,8 @@ change
 # %% [markdown]
 # ## Is it luck?
 #
-# The same from other trainings: other training stars, other first weights, other noise. The test stars stay.
+# The next table gives the same results for other trainings, with other training stars, other initial weights and other noise. The test
+# stars are the same.
 
 # %%
 rows = []
@@ -158,10 +160,10 @@ study.table(seeds_table, "seeds", "Trainings of each translator: χ², residuals
 # %% [markdown]
 # ## Real stars
 #
-# The translator has learnt what the *mock* surveys get wrong. Some of that is wrong in truth, too: the false line at 8634 Å
-# and the blend at 8504 Å of the RVS were put into the mock survey because real spectra show them. The rest of the mock gap
-# was drawn by lot, and its correction can only do harm to real stars. A few real stars are no survey to train on; what
-# follows is a test of how far a translator may be carried, not a claim.
+# The translator has learnt to correct the errors of the *mock* surveys. Some of these errors are real: the false line at 8634 Å and
+# the blend at 8504 Å of the RVS were put into the mock survey because the physics and real spectra disagree there. The other errors of
+# the mock surveys are random, and correcting them can only do harm to real stars. A few real stars are not enough to train on. So the
+# next cells only test whether a translator can be used beyond its training; they do not claim that it can.
 
 # %%
 real, names = {}, {}
@@ -207,10 +209,11 @@ fitted = specnb.fitted_flux(fits["apogee"][TYPICAL], translated)
 browse_fits(stars["apogee"], fitted, fits["apogee"][TYPICAL])
 
 # %% [markdown]
-# **What to see.** χ² falls, and with the typical $z_\mathrm{split}$ nearly as far as with each star's own: the translator
-# has learnt better spectra, not only freedom. Most biases fall with it. Those that do not are of labels that the spectrum
-# hardly constrains, or of pairs that trade against each other, such as $T_\mathrm{eff}$ against [Fe/H] and $v_\mathrm{micro}$:
-# unpaired spectra fix the *distribution* of translated spectra, and a small turn of labels into each other leaves it as it is.
+# **What to see.** χ² falls. With the typical $z_\mathrm{split}$ it falls nearly as far as with each star's own z_split. So the
+# translator makes better spectra, and not only a more flexible model. Most biases become smaller as well. The others belong to labels
+# that the spectrum hardly constrains, or to labels that can compensate for each other, such as $T_\mathrm{eff}$, [Fe/H] and
+# $v_\mathrm{micro}$. The reason is that unpaired spectra only determine the *distribution* of translated spectra, and this distribution
+# hardly changes if such labels are slightly mixed with each other.
 #
-# **Exercise.** Take the stars with S/N below 80 only, then those above 200. For which is the translator worth more, and
-# why must it be so? (`stars["apogee"].labels["snr"]` tells; compare the reduced χ² of both fits.)
+# **Exercise.** Take only the stars with S/N below 80, and then those above 200. For which of them does the translator help more, and
+# why? (`stars["apogee"].labels["snr"]` gives the S/N; compare the reduced χ² of both fits.)

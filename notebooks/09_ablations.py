@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Which parts matter?
 #
-# A translator has many parts, and a paper shows them at work together. Here we take one away at a time, train again, and
-# *measure*. On the mock survey of the RVS this can be done honestly, since of each star we know what no real survey tells: its
-# labels, and its spectrum without noise.
+# A translator has many parts, and the paper shows only all of them together. Here we remove one part at a time, train again, and
+# *measure* the effect. On the mock survey of the RVS we can do this reliably, because for each star we know what no real survey gives:
+# its true labels, and its spectrum without noise.
 #
 # With $E$ encoders, $D$ decoders and $C$ critics, the generator minimises
 #
@@ -20,22 +20,24 @@
 #
 # | variant | what is changed | what the part is for |
 # | --- | --- | --- |
-# | *no z_split* | observed spectra have no latents of their own | what differs from star to star but is not physics: continuum, interstellar band |
-# | *critics without latents* | $C$ sees spectra alone | joint judgement: does this spectrum go with these latents? |
-# | *no cycle* | $w_\mathrm{cyc} = 0$ | there and back must lead to the same star |
-# | *not adversarial* | $w_\mathrm{adv} = 0$ | translations must look like observed spectra |
-# | *means not matched* | no shift to the mean of the observed spectra at the end, as in the paper | what critics are too blind to see |
-# | *no residual path* | $T(x) = D_\mathrm{obs}(z, z_\mathrm{split})$, as in the paper | what the latents do not resolve passes untouched |
+# | *no z_split* | observed spectra have no latents of their own | to describe what differs from star to star but is not physics: continuum, interstellar band |
+# | *critics without latents* | $C$ sees spectra alone | to test whether spectrum and latents belong together |
+# | *no cycle* | $w_\mathrm{cyc} = 0$ | a translation to the other domain and back must return the same star |
+# | *not adversarial* | $w_\mathrm{adv} = 0$ | it makes translations look like observed spectra |
+# | *means not matched* | no shift to the mean of the observed spectra at the end, as in the paper | to correct differences that the critics do not find |
+# | *no residual path* | $T(x) = D_\mathrm{obs}(z, z_\mathrm{split})$, as in the paper | to leave unchanged what the latents do not resolve |
 # | *paper's weights* | the last two, and the paper's larger $w_\mathrm{adv}$ | |
 # | *other population* | synthetic stars are mostly dwarfs, many metal-poor; observed ones mostly giants of the thin disc | |
 
 # %% [markdown]
-# *Other population* is no part of the method but its silent assumption. Critics compare *distributions*: if the two samples hold
-# different stars, the difference between the stars is a difference between the domains, and looks as if it had to be translated.
+# *Other population* is not a part of the method. It tests an assumption of the method that is rarely mentioned. Critics compare
+# *distributions*. If the two samples contain different kinds of stars, the difference between the stars looks like a difference between
+# the domains, and the translator learns to translate it.
 #
-# **What to look at.** Six measures, on stars that no training has seen. The *χ²* of fits and the *AUC*, how well a fresh classifier tells
-# translated from observed spectra, need no truth, and are all that one has of a real survey. The *error of spectra* and those of the fitted
-# *labels* need it. Ask of each variant whether χ² and AUC would have warned you.
+# **What to look at.** There are six measures, on stars that were in no training. The *χ²* of fits and the *AUC*, which measures how well
+# a fresh classifier distinguishes translated from observed spectra, do not need the truth. These two are all that one has for a real
+# survey. The *error of spectra* and the errors of the fitted *labels* need the truth. For each variant, ask whether χ² and AUC would
+# have warned you.
 
 # %% tags=["parameters"]
 seed: int = 1  # of the first training, its stars and networks; others follow
@@ -76,8 +78,9 @@ base = TranslateConfig.for_survey(RVS, **changes)
 # %% [markdown]
 # ## Train and score
 #
-# Each seed has synthetic and observed stars and first weights of its own, so that the range over seeds says how far another
-# survey of the same kind would have led. The test stars are the same for all. *Physics only* is the emulator without translation.
+# Each seed has its own synthetic and observed stars and its own initial weights. So the range over the seeds shows how different the
+# result of another survey of the same kind would be. The test stars are the same for all. *Physics only* is the emulator without
+# translation.
 
 # %%
 names = variants or list(VARIANTS)
@@ -111,10 +114,11 @@ caption = "Errors of spectra (rms of flux: typical z_split, own z_split, mean ov
 study.table(shown, "spectra", caption, formats)
 
 # %% [markdown]
-# *rms* is the error of a spectrum made from labels alone, with the typical $z_\mathrm{split}$; *rms_own* knows $z_\mathrm{split}$ of
-# the star's own spectrum; *rms_mean* is the part that all stars have in common. Where *rms_mean* is much below *rms*, the mean spectrum
-# is right and the single star is not: a mean residual near zero proves little. Below *physics only*, compare variants with the
-# range of *full* over seeds: a smaller difference may be the stars that were drawn. One seed tells nothing of it.
+# *rms* is the error of a spectrum that is made only from labels, with the typical $z_\mathrm{split}$. *rms_own* is its error with the
+# $z_\mathrm{split}$ of the star's own spectrum. *rms_mean* is the part of the error that all stars have in common. If *rms_mean* is much
+# smaller than *rms*, the mean spectrum is right but the single spectra are not, so a mean residual near zero proves little. Compare the
+# variants in the rows below *physics only* with the range of *full* over the seeds. A smaller difference can be due to the stars that
+# were drawn. With only one seed this range is not known.
 #
 # ## Labels
 
@@ -137,29 +141,28 @@ study.table(scores, "scores", "All trainings: scores by variant and seed.")
 # %% [markdown]
 # ## What the paper's networks cost
 #
-# All variants here are perceptrons. The convolutions of the paper are there too (`specnb.translate.PAPER`, kind `conv`); a step
-# costs many times as much, and the paper takes half a million of them. Here we time nothing: `benchmarks/translate_speed.py` measures
-# both kinds on your machine, side by side, and says how long the paper's training would take there. On a GPU set
-# `device=cuda` and try.
+# All variants here are perceptrons. The convolutional networks of the paper are available, too (`specnb.translate.PAPER`, kind `conv`).
+# One step of their training takes many times as long, and the paper takes half a million steps. We do not measure times here.
+# `benchmarks/translate_speed.py` measures both kinds on your machine and estimates how long the paper's training would take there. If
+# you have a GPU, set `device=cuda` and try it.
 
 # %% [markdown]
-# **What to see.** (Numbers are of three trainings of each variant, 400 steps each, with `n_stars=6000` and `hidden=[256, 64]`, none of
-# which had the means matched. Where the populations agree, matching them about halves the biases and brings the AUC near that of the
+# **What to see.** (The numbers are from three trainings of each variant with 400 steps, `n_stars=6000` and `hidden=[256, 64]`. In none of
+# them were the means matched. If the populations agree, matching the means about halves the biases and brings the AUC near that of the
 # truth: compare *full* with *means not matched* above.)
 #
-# - *χ² is no measure of labels.* Without the residual path χ² falls by more than the published ratio (1.97 → 1.22), but the scatter of
-#   $T_\mathrm{eff}$ is worse than with physics alone, and nine fits in ten end at a limit: the flux is nearly right, and what a label
-#   changes in it is not. The paper's larger adversarial weight does not mend it.
-# - *Nor does it see another population.* χ² of *other population* is hardly above that of *full*, yet log g is off by 0.2 to 0.3 dex:
-#   critics asked for giants, so dwarfs were translated into giants. The AUC is higher (0.70–0.79 against 0.60–0.65); it says that
-#   something is wrong, but not what, and not that it is the labels. Matching the means makes it worse by far: it takes the mean of
-#   giants for what dwarfs should look like.
-# - *The critics matter less than their fame.* Without them spectra are worse by a tenth at most, and χ², AUC and labels nearly as good.
-#   Without the cycle the scatter of $T_\mathrm{eff}$ grows by a third: nothing else forbids labels to slide into each other.
-# - *No z_split* is as good as *full* after so short a training: the gap of this survey is mostly common to all stars. Trained for longer,
-#   as the shipped translator was, z_split takes up the continuum and the interstellar band of single stars (notebook 07).
+# - *χ² does not measure how good labels are.* Without the residual path χ² falls by more than the published ratio (1.97 → 1.22), but the
+#   scatter of $T_\mathrm{eff}$ is larger than with physics alone, and nine in ten fits end at a limit. The flux is nearly right, but its
+#   derivatives by the labels are not. The paper's larger adversarial weight does not help.
+# - *χ² does not show that the populations differ.* χ² of *other population* is hardly above that of *full*, but log g is wrong by 0.2 to
+#   0.3 dex: the critics know mostly giants, so dwarfs are translated into giants. The AUC is higher (0.70–0.79; *full* has 0.60–0.65). It
+#   shows that something is wrong, but not what. Matching the means makes the result much worse, because dwarfs get the mean of giants.
+# - *The critics matter less than one might think.* Without them spectra are worse by at most a tenth, and χ², AUC and labels are nearly as
+#   good. Without the cycle the scatter of $T_\mathrm{eff}$ grows by a third, because nothing else prevents labels from being mixed.
+# - *No z_split* is as good as *full* after such a short training, because most of the gap is common to all stars. After a longer training,
+#   like that of the shipped translator, z_split describes the continuum and the interstellar band of single stars (notebook 07).
 #
-# **Exercise.** 1. Make the adversarial weight ten and a hundred times larger, with and without the residual path
-# (`train_variant` takes `base`; the variants change only what they name). What happens to labels first, bias or scatter, and does the
-# AUC fall meanwhile? 2. z_split should hold what is *not* physics. Encode the test stars and predict $T_\mathrm{eff}$ from z_split with
-# a regressor of scikit-learn. What does that say about *rms_own*, and about spectra translated with the z_split of another star?
+# **Exercise.** 1. Make the adversarial weight ten and a hundred times larger, with and without the residual path (`train_variant` takes
+# `base`; the variants change only what they name). Which error of the labels grows first, bias or scatter, and does the AUC fall at the
+# same time? 2. z_split should contain what is *not* physics. Encode the test stars and predict $T_\mathrm{eff}$ from z_split with a
+# regressor of scikit-learn. What does the result mean for *rms_own*, and for spectra translated with the z_split of another star?

@@ -9,23 +9,23 @@
 # %% [markdown]
 # # Lines that the simulator lacks
 #
-# No line list is complete. In a survey of stars, a line that the list lacks is a dip that no fit can explain; but which element
-# makes it? A laboratory would answer, line by line. O'Briain et al. (2021, Fig. 4) ask the stars instead: a line of
-# silicon is deeper where there is more silicon.
+# No line list is complete. In the spectra of a survey, a line that the list lacks is a dip that no fit can explain. Which element
+# causes it? One could measure this in a laboratory, line by line. O'Briain et al. (2021, Fig. 4) use the stars instead: a line of
+# silicon is deeper in stars with more silicon.
 #
 # **The idea.** Train the translator of notebook 07 between synthetic spectra, which lack lines, and observed ones, which have them.
 # With $G$ the emulator, labels $y$ to synthetic spectrum, and $T$ the translator:
 #
 # - $G(y) - T(G(y))$ shows **where** lines are missing, and how deep they are;
-# - $\partial T(G(y))/\partial y - \partial G(y)/\partial y$, label by label, shows **what makes them**: a line that the translator has
-#   added and that gets deeper when [Si/Fe] rises is a line of silicon.
+# - $\partial T(G(y))/\partial y - \partial G(y)/\partial y$, for each label, shows **which element causes them**: if the translator has
+#   added a line, and this line gets deeper when [Si/Fe] rises, then it is a line of silicon.
 #
-# Nobody has told the translator which elements there are in an observed star. It never sees a pair, and the labels of observed
-# stars are not used. If it names elements all the same, it has learnt how lines go *together*: a missing line of silicon goes along
-# with the lines of silicon that the simulator does have.
+# The translator is not told the abundances of observed stars. It never gets a pair, and the labels of observed stars are not used. If
+# it finds the right elements nevertheless, it has learnt which lines vary *together*: a missing line of silicon varies in the same way
+# as the lines of silicon that the simulator has.
 #
-# **Is it true?** The paper shows one star, in one figure. Here we hide lines from a simulator that has them all. So we know what
-# should be found, in every pixel and for every element, and can count.
+# **Does this work?** The paper shows one star in one figure. Here we hide lines from a simulator that has all of them. So we know what
+# should be found in every pixel and for every element, and we can count how much of it is found.
 
 # %% tags=["parameters"]
 n_stars: int = 600  # stars of each domain; the paper has about 100,000
@@ -73,14 +73,15 @@ for path in [path for survey in (APOGEE, RVS) for path in (survey.emulator_path,
 # %% [markdown]
 # ## What is hidden
 #
-# First, what *is* a feature of an element? The simulator itself answers, for one K giant: each element's abundance was raised by
-# 0.05 dex, the others held, and the spectrum computed anew. A run of pixels where the flux falls by more than 0.001, and somewhere by
-# more than 0.005, is a feature of that element. So features belong to elements, not to atoms: lines of CN count for carbon and for
-# nitrogen.
+# First, what *is* a feature of an element? We define it with the simulator, for one K giant. The abundance of each element was raised
+# by 0.05 dex while the others were kept, and the spectrum was computed again. A run of pixels where the flux falls by more than 0.001
+# everywhere and by more than 0.005 somewhere is a feature of that element. So features are defined for elements, not for atoms: lines of
+# CN count for carbon and for nitrogen.
 #
-# Of every element about 30% of the features are hidden, but one at least, at random: there the synthetic flux is 1 for *all* stars,
-# whatever else absorbs in these pixels. The observed stars are others from the same population, by the full emulator, with noise as
-# in APOGEE. Apart from noise and hidden lines the domains agree: this is the experiment under ideal conditions.
+# For every element about 30% of the features, and at least one, are hidden at random. In their pixels the synthetic flux is 1 for *all*
+# stars, even if other elements absorb there, too. The observed stars are other stars from the same population. Their spectra come from
+# the full emulator, with noise as in APOGEE. Apart from noise and hidden lines the domains agree, so this is the experiment under ideal
+# conditions.
 
 # %%
 device = pick_device(device)
@@ -101,15 +102,16 @@ study.table(table[np.argsort(-counts)], "features", "Features of each element at
 # %% [markdown]
 # ## Training
 #
-# The networks differ from those of notebook 07 and of the paper (kind `principal`): $z_\mathrm{shared}$ is what principal components of
-# synthetic spectra make of a spectrum, and the difference of the decoders *starts* as a linear regression of what is left of observed
-# spectra on it. It needs neither labels nor pairs. Perceptrons beside it learn the rest, with the losses of notebook 07. Perceptrons
-# that start at random soon find the depths of lines, but hardly what makes them (exercise 1).
+# The networks differ from those of notebook 07 and of the paper (kind `principal`). $z_\mathrm{shared}$ are the coefficients of a
+# spectrum for the principal components of synthetic spectra. The difference of the decoders *starts* as a linear regression of the
+# residuals of observed spectra on these coefficients. This start needs neither labels nor pairs. In addition, perceptrons learn the rest,
+# with the losses of notebook 07. Perceptrons that start from random weights soon find the depths of lines, but hardly the elements that
+# cause them (exercise 1).
 #
-# Three other models stand beside it. The *linear start* is the translator before any training: what principal components and a
-# regression do alone. The *baseline*: fit the labels of observed stars by the simulator that lacks the lines, and regress what is left
-# in each pixel on the fitted labels (ridge regression). Its slopes are derivatives as well; but the fits are made with the wrong model,
-# so that their labels suffer where lines are missing. The *full emulator* is the right answer, scored by the same rules.
+# We compare this with three other models. The *linear start* is the translator before any training, which consists only of principal
+# components and a regression. The *baseline* fits the labels of observed stars with the simulator that lacks the lines, and then fits the
+# residuals in each pixel as a function of these labels (ridge regression). The slopes of this regression are derivatives, too. But its
+# labels come from a wrong model, so missing lines make them worse. The *full emulator* is the right answer, scored by the same rules.
 
 # %%
 settings = replace(MISSING, iterations=iterations, device=str(device))
@@ -121,9 +123,9 @@ study.figure(translation_history(history), "training_history", "Losses of the tr
 # %% [markdown]
 # ## Figure 4
 #
-# The K giant again, with labels of the star for which the features were made. Derivatives are exact, by forward-mode
-# differentiation through emulator and translator together; the paper's code has finite differences. "Fe" is iron alone: [Fe/H] rises and
-# all other [X/Fe] fall, because [Fe/H] carries all metals along.
+# The figure is for the K giant with which the features were defined. The derivatives are exact, by forward-mode differentiation through
+# emulator and translator together; the paper's code uses finite differences. "Fe" means iron alone: [Fe/H] rises and all other [X/Fe]
+# fall by the same amount, because a change of [Fe/H] alone would change all metals.
 
 # %%
 recovered, added = experiment.findings(translated)
@@ -135,21 +137,22 @@ caption = "Synthetic and translated K giant, what the translator added, and whic
 study.figure(figure, "fig4_missing_lines", caption)
 
 # %% [markdown]
-# Read it from the top. *Synthetic*: grey bands are hidden pixels, with the names of the elements that lack a feature there.
-# *Translated*: the black line should cover the blue one, the true spectrum, which the translator was never shown for this star.
-# *Difference*: what was added, in the colour of the element; it should be the thin line. *The last rows*: by how much the added
-# flux falls when one element rises by 0.05 dex. In its coloured bands an element should stand out above all others, and elsewhere
-# be silent; thin lines are the simulator's own answer.
+# Read the figure from the top. *Synthetic*: grey bands are hidden pixels, with the names of the elements that lack a feature there.
+# *Translated*: the black line should cover the blue one. The blue line is the true spectrum, which the translator has never seen for this
+# star. *Difference*: what the translator added, in the colour of the element; it should agree with the thin line. *The last rows*: by how
+# much the added flux falls when one element rises by 0.05 dex. In its coloured bands an element should have larger values than all other
+# elements, and its values should be zero elsewhere. Thin lines are the right values from the simulator.
 #
-# Where only the depth is right, something else in the stars goes along with the line, such as temperature or all metals together.
-# Depth asks for the mean over stars; the element asks how stars *differ*.
+# If only the depth of a line is right, the translator has connected the line with something else that varies in the stars, such as the
+# temperature or all metals together. The depth depends on the mean over stars. The element depends on how stars *differ*.
 
 # %% [markdown]
 # ## A table to publish
 #
-# What a survey would have: a row for each run of pixels where the translated spectrum is darker by more than 0.01; its element, and
-# the part of that element in what all elements take from the added flux (*probability*: a share, no more). *Truth*, which no
-# survey has: which elements are missing there, by the same shares. Empty: nothing is, and the line is an invention.
+# This is the table that a survey could publish. It has one row for each run of pixels where the translated spectrum is darker by more
+# than 0.01, with its element. *Probability* is only a share: the fall of the added flux due to this element, divided by the sum over all
+# elements. *Truth*, which no survey has, gives the elements that are missing there, with the same kind of shares. If it is empty, nothing
+# is missing there and the line is false.
 
 # %%
 lines = missing_lines(APOGEE, recovered, added, truth)
@@ -163,7 +166,7 @@ lines[np.argsort(-lines["depth"])[:15]]
 # %% [markdown]
 # ## Scores
 #
-# *Depth*: of each hidden feature, where the true spectrum is deepest.
+# *Depth* is measured for each hidden feature in the pixel where the true spectrum is deepest.
 
 # %%
 hidden, by_element, _ = experiment.score(translated)
@@ -171,10 +174,11 @@ study.table(hidden, "hidden_features", "Each hidden feature: depth, recovered de
 study.figure(depth_figure(hidden), "depths", "Recovered against true depth of the hidden features; the band is ±15%.")
 
 # %% [markdown]
-# *Elements.* A feature is found where the added falls of an element pass for a feature by the rule above. *Precision* is the part of
-# the found ones that is right, *recall* the part of the missing ones that was found. The area under the precision-recall curve
-# over pixels (*average precision*) needs no threshold; chance has the *base rate*, the part of the pixels that lack the element. Where
-# elements share a pixel, it counts for each by its share of the fall. With one or two missing features a score is an anecdote.
+# *Elements.* A feature is found where the added falls of an element fulfil the definition of a feature given above. *Precision* is the
+# fraction of the found features that are right, and *recall* is the fraction of the missing features that were found. The area under the
+# precision-recall curve over pixels (*average precision*) needs no threshold. A random result has the *base rate*, which is the fraction
+# of the pixels that lack the element. If several elements share a pixel, it counts for each of them by its share of the fall. For
+# elements with one or two missing features the scores mean little.
 
 # %%
 formats = dict.fromkeys(("precision", "recall", "average_precision"), ".3f") | {"base_rate": ".4f"}
@@ -189,7 +193,8 @@ study.figure(elements_figure(by_element), "elements", "Scores by element; in bra
 # %% [markdown]
 # ## Does it need a network?
 #
-# All four models, scored by the same rules. The linear start is the one to beat: the network's training begins where it stands.
+# All four models are scored by the same rules. The most important comparison is that with the linear start, because the training of the
+# network begins there.
 
 # %%
 for row in comparison:
@@ -198,9 +203,10 @@ for row in comparison:
 study.table(comparison, "comparison", "Scores at the K giant.", dict.fromkeys(comparison.colnames[1:], ".3f"))
 
 # %% [markdown]
-# *depth* is the median of recovered over true depth (features deeper than 3%), *depth_scatter* the median distance from 1; *named* the
-# part of unambiguous features of Mg, Si, Fe and C that is given its own element, *named_all* the same of all elements; *credit* the true
-# share of the named element, over the best possible. Said plainly:
+# *depth* is the median of recovered / true depth for features deeper than 3%, and *depth_scatter* is the median distance of this ratio from
+# 1. *named* is the fraction of the unambiguous features of Mg, Si, Fe and C for which the right element is named, and *named_all* is the
+# same for all elements. *credit* is the true share of the named element, divided by the largest share of any element. The next cell
+# says the result in words:
 
 # %%
 compared, sentences = {row["model"]: row for row in comparison}, []
@@ -223,8 +229,8 @@ Markdown("\n".join([*sentences, f"\n(The baseline saw {n_baseline:,} stars at mo
 # %% [markdown]
 # ## What does it depend on?
 #
-# Each setting by itself: the fraction hidden, the noise, and the number of stars, with other features hidden and other stars for each
-# seed. The baseline sees `n_baseline` of the stars at most. (In the profile `quick` nothing is varied.)
+# We vary one setting at a time: the hidden fraction, the noise, and the number of stars. Each seed has other hidden features and other
+# stars. The baseline uses at most `n_baseline` of the stars. (In the profile `quick` nothing is varied.)
 
 # %%
 def scores_of(config):
@@ -251,14 +257,14 @@ figure = score_figure(sweep)
 study.figure(figure, "sweep", "Scores against the fraction hidden, the noise and the number of stars: each seed, and the median.")
 
 # %% [markdown]
-# Bands are goals set before anything was measured. Look first at the spread of the seeds: it says how far another draw of hidden
-# features would have led. Then ask which of the three hurts depth, and which the naming of elements.
+# The bands are goals that were set before anything was measured. Look first at the spread of the seeds, which shows how different the
+# result would be for other hidden features. Then ask which of the three settings makes the depths worse, and which the names of elements.
 
 # %% [markdown]
 # ## Move it
 #
-# Choose an element, a window and a star. What is hidden is hidden in all stars; what a line weighs is not. Does the translator's
-# answer follow the thin lines when the star gets hotter, or poorer in metals, than those it was trained on?
+# Choose an element, a window and a star. The same pixels are hidden in all stars, but the strength of a line differs from star to star.
+# Do the results of the translator still agree with the thin lines if the star is hotter or more metal-poor than those in the training?
 
 # %%
 title = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
@@ -272,14 +278,14 @@ study.figure(explorer.figure, "explorer", "The same for iron in a cooler giant t
 # %% [markdown]
 # ## Real lines
 #
-# And where the truth is not known? The same question in the window of *Gaia*'s RVS: where do real stars and the physics disagree *in
-# all stars alike*? Each star is fitted, pixels in which all disagree are left out, and it is fitted again; nothing but the whole
-# lines of Ca II, which do not form in LTE, is left out beforehand. In each pixel the mean residual of the stars is compared with its
-# error, in which the typical error of the model counts as well as the noise.
+# What can be done if the truth is not known? We ask a similar question in the wavelength range of *Gaia*'s RVS: where do real stars and
+# the physics disagree *in all stars alike*? Each star is fitted, pixels in which all stars disagree with the fits are left out, and it is
+# fitted again. Before the first fit only the whole lines of Ca II are left out, which do not form in LTE. In each pixel the mean residual
+# of the stars is compared with its error, which includes the typical error of the model and the noise.
 #
-# Three stars are too few to train a translator on. But where the simulator's line is false or too strong, the simulator can say which
-# element makes it: the candidates are elements by their share of its own derivatives, at the Sun and a K giant. For a line that it
-# lacks altogether they say "none".
+# Three stars are too few to train a translator. But if a line of the simulator is false or too strong, the simulator itself can tell which
+# element causes it. The column of candidates gives elements with their share of the simulator's derivatives, at the Sun and at a K giant.
+# For a line that the simulator lacks altogether the column says "none".
 
 # %%
 rvs = specnb.load_emulator("rvs").to(device)
@@ -305,21 +311,21 @@ figure = disagreements_figure(stars, best, coherence(stars, best), table, names,
 study.figure(figure, "real_lines", caption)
 
 # %% [markdown]
-# Look at 8634 Å (vacuum): the simulator has a line there that no star shows. Its own derivatives blame carbon, and rightly: the line
-# list holds two lines of the CH molecule there whose strengths (log gf) are eight dex above those of its other lines of CH. The blend
-# at 8504 Å is a matter of silicon and only just significant. *without_one* says what is left of the significance without the star that
-# matters most: with three stars little is certain, and runs in the cores of Ca II are no matter of any line list.
+# Look at 8634 Å (vacuum). The simulator has a line there that no star shows. According to its derivatives the line is from carbon, and
+# this is right: the line list has two lines of the CH molecule there whose strengths (log gf) are eight dex above those of its other CH
+# lines. The blend at 8504 Å is from silicon and only just significant. *without_one* is the significance that is left without the star
+# that matters most. With three stars little is certain. Runs in the cores of Ca II are not due to errors of a line list.
 
 # %% [markdown]
-# **What to see.** Two questions have two answers. *Where and how deep* is asked of the mean over stars, and a regression may well
-# know it, too. *Which element* hangs on how a line differs from star to star; elements rise and fall together in most stars, and
-# what cannot be told apart there gets the name of the most common one. So compare the two scores, not two figures: a good panel of
-# depths proves no name. And a name is worth as much as the method was right about that element where lines had been hidden: a figure
-# of one star in one window tells nothing of it.
+# **What to see.** There are two different questions. *Where lines are missing and how deep they are* depends on the mean over stars, and
+# a regression may answer it equally well. *Which element causes them* depends on how a line differs from star to star. In most stars the
+# elements rise and fall together. Elements that cannot be distinguished in this way get the name of the most common one. So compare the
+# scores of both questions, not two figures: a good figure of depths does not prove that an element is right. How reliable the name of
+# an element is can be seen from how often it was right for hidden lines. A figure of one star in one window does not show this.
 #
 # **Exercise.** 1. Train with the perceptrons of notebook 07 (`dataclasses.replace(MISSING, kind="mlp")`): what do they get
-# right, and how much longer must they be trained? 2. Take the table `hidden`: of features named with a probability above 0.5, how
-# many are right, and is that what a probability should say? 3. Which elements are named in place of the true one? Cross
-# `hidden["element"]` with `hidden["named"]`, and compare with how these elements go together in the stars
-# (`experiment.domains.labels`). 4. In the Galaxy α elements rise together. Would a survey of dwarfs of the thin disc alone find the
-# element of a magnesium line?
+# right, and how much longer must they be trained? 2. Take the table `hidden`: how many of the features named with a probability above 0.5
+# are right, and does this agree with the meaning of a probability? 3. Which elements are named instead of the true one? Make a cross
+# table of `hidden["element"]` and `hidden["named"]`, and compare it with the correlations of these elements in the stars
+# (`experiment.domains.labels`). 4. In the Galaxy α elements rise together. Could a survey that contains only dwarfs of the thin disc find
+# the element of a magnesium line?

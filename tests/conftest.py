@@ -1,4 +1,4 @@
-"""Settings of all tests: one thread, no window, no downloads."""
+"""Settings of all tests: they use one thread, open no window and download nothing."""
 
 import os
 

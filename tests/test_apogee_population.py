@@ -30,7 +30,7 @@ def median(stars, name, where):
 
 
 def alpha_fe(stars):
-    """What [O/Fe], [Mg/Fe] and [Si/Fe] say of [α/Fe]."""
+    """[α/Fe] computed from [O/Fe], [Mg/Fe] and [Si/Fe]."""
     return np.mean([stars["o_fe"], stars["mg_fe"], stars["si_fe"]], axis=0) / 1.017
 
 

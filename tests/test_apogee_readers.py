@@ -1,6 +1,6 @@
-"""Readers of APOGEE files: every shape of DR14 and DR17 gives the same spectrum.
+"""Readers of APOGEE files: all kinds of files of DR14 and DR17 give the same spectrum.
 
-Stand-in files are made after the headers and shapes of real apStar files of DR17.
+The files are made here with the headers and shapes of real apStar files of DR17.
 """
 
 import gzip
@@ -33,7 +33,7 @@ BLAZE = [Chebyshev(c, APOGEE_PIXELS[p][[0, -1]]) for c, p in zip(
 
 
 def native(values, outside=0.0):
-    """Values on `APOGEE_PIXELS` on the pixels of the files."""
+    """Move values from `APOGEE_PIXELS` to the pixels of the files."""
     result = np.full(len(APOGEE_NATIVE), outside)
     result[APOGEE_CUT] = values
     return result
@@ -44,8 +44,15 @@ def star():
     """Normalised flux with lines off the continuum pixels, scale of the file, relative error and mask bits."""
     rng = np.random.default_rng(0)
     lines = np.where(continuum_pixels(), 1, 1 - rng.uniform(0, 0.6, len(APOGEE_PIXELS)))
-    scale = np.concatenate([poly(APOGEE_PIXELS[p]) for poly, p in zip(BLAZE, detectors(APOGEE_PIXELS))])
-    return lines, scale, rng.uniform(0.002, 0.02, len(APOGEE_PIXELS)), np.zeros(len(APOGEE_PIXELS), int)
+    scale = np.concatenate(
+        [poly(APOGEE_PIXELS[p]) for poly, p in zip(BLAZE, detectors(APOGEE_PIXELS))]
+    )
+    return (
+        lines,
+        scale,
+        rng.uniform(0.002, 0.02, len(APOGEE_PIXELS)),
+        np.zeros(len(APOGEE_PIXELS), int),
+    )
 
 
 def images(star, outside=0.0):
@@ -54,18 +61,23 @@ def images(star, outside=0.0):
 
 
 def write(path, flux, error, third, header=None, table=None, in_primary=True):
-    """An apStar file, as its first HDUs are."""
+    """Write the first HDUs of an apStar file."""
     header = fits.Header(HEADER if header is None else header)
     wavelengths = fits.Header([(key, header[key]) for key in ONLY_LAMBDA if key in header])
     if not in_primary:
         for key in ONLY_LAMBDA:
             header.remove(key, ignore_missing=True)
-    hdus = [fits.PrimaryHDU(header=header), *(fits.ImageHDU(array, wavelengths) for array in (flux, error, third))]
-    fits.HDUList(hdus + ([] if table is None else [fits.table_to_hdu(table)])).writeto(path, overwrite=True)
+    hdus = [
+        fits.PrimaryHDU(header=header),
+        *(fits.ImageHDU(array, wavelengths) for array in (flux, error, third)),
+    ]
+    fits.HDUList(hdus + ([] if table is None else [fits.table_to_hdu(table)])).writeto(
+        path, overwrite=True
+    )
 
 
 def visits(star, n):
-    """Rows of DR17: two co-additions, then visits; all but the first differ."""
+    """Rows of DR17: two co-added spectra, then the visits; all rows except the first are wrong."""
     flux, error, bits = images(star, np.nan)
     rows = [1.0, 1.3, *np.linspace(0.5, 1.5, n)]
     return np.outer(rows, flux), np.outer(rows, error), np.stack([bits, *[bits | 1] * (n + 1)])
@@ -76,12 +88,12 @@ def write_dr17(star, path):
 
 
 def write_dr17_single(star, path):
-    """Two rows, of which the second is zero."""
+    """Write two rows, of which the second is zero."""
     write(path, *(np.stack([image, 0 * image]) for image in images(star)))
 
 
 def write_dr14_single(star, path):
-    """One row without rows, in the types of the time."""
+    """Write one spectrum as an array of one dimension, in the data types of DR14."""
     flux, error, bits = images(star)
     write(path, flux.astype(np.float32), error.astype(np.float32), bits.astype(np.int16))
 
@@ -92,12 +104,22 @@ def write_gz(star, path):
 
 
 def write_aspcap(star, path):
-    """Flux over ASPCAP's continuum, here 1% too low; best fit in HDU 3; parameters in the last table."""
+    """Write flux over ASPCAP's continuum, here 1% too low; the best fit is in HDU 3."""
     lines, _, error, _ = star
-    table = Table({"APOGEE_ID": [ID], "TEFF": [3700.0], "LOGG": [0.6], "M_H": [-9999.99], "ALPHA_M": [0.1]})
+    table = Table(
+        {"APOGEE_ID": [ID], "TEFF": [3700.0], "LOGG": [0.6], "M_H": [-9999.99], "ALPHA_M": [0.1]}
+    )
     table["ASPCAPFLAG"] = [0]
     header = {key: HEADER[key] for key in ONLY_LAMBDA}
-    write(path, native(lines / 0.99), native(error / 0.99), native(lines), header, table, in_primary=False)
+    write(
+        path,
+        native(lines / 0.99),
+        native(error / 0.99),
+        native(lines),
+        header,
+        table,
+        in_primary=False,
+    )
 
 
 SHAPES = {
@@ -125,14 +147,23 @@ def test_all_shapes_read_the_same(star, tmp_path, name):
 
 
 def test_labels(star, tmp_path):
-    header = HEADER | {"OBJID": "other ", "VHELIO": -9999.99, "NVISITS": -9999, "SNR": np.float32(55)}
+    header = HEADER | {
+        "OBJID": "other ",
+        "VHELIO": -9999.99,
+        "NVISITS": -9999,
+        "SNR": np.float32(55),
+    }
     del header["VSCATTER"]
     write_dr17(star, tmp_path / "a.fits")
     write(tmp_path / "b.fits", *images(star), header)
     read = read_spectra([tmp_path / "a.fits", tmp_path / "b.fits"])
     assert list(read.ids) == [ID, "other"]
     labels = read.labels
-    assert list(labels["snr"]) == [154.2, 55] and labels["n_visits"][0] == 3 and labels["rv_teff"][0] == 3676.9
+    assert (
+        list(labels["snr"]) == [154.2, 55]
+        and labels["n_visits"][0] == 3
+        and labels["rv_teff"][0] == 3676.9
+    )
     for name in ("vhelio", "n_visits", "vscatter"):
         assert list(labels[name].mask) == [False, True]
     assert labels["teff"].mask.all() and str(labels["vhelio"].unit) == "km / s"
@@ -145,7 +176,7 @@ def test_labels(star, tmp_path):
 
 
 def test_bad_pixels_are_masked(star, tmp_path):
-    """Each way in which a pixel is bad, on a pixel of its own; flags that only inform do no harm."""
+    """Each reason for which a pixel is bad is tested on one pixel; other flags do not mask it."""
     lines, scale, error, bits = (array.copy() for array in star)
     pixels = iter(np.flatnonzero(~continuum_pixels())[::50])
     bad = []
@@ -160,7 +191,8 @@ def test_bad_pixels_are_masked(star, tmp_path):
     for value in (np.nan, 0, -0.01, 1e14):
         bad.append(next(pixels))
         error[bad[-1]] = value
-    on_continuum = np.flatnonzero(continuum_pixels())[100]  # a flagged outlier there must not move the continuum
+    # A flagged outlier must not change the continuum
+    on_continuum = np.flatnonzero(continuum_pixels())[100]
     bad.append(on_continuum)
     lines[on_continuum], bits[on_continuum] = 50, 1 << 12
     write(tmp_path / "a.fits", *images((lines, scale, error, bits)))
@@ -190,11 +222,17 @@ def image(**changes):
         (image(CDELT1=8e-6), "not at 4.179"),
         (image(CRPIX1=2), "not at 4.179"),
         (lambda s, p: write(p, *images(s), {"OBJID": ID}), "log λ = nan"),
-        (lambda s, p: write(p, *(np.ones((3, 4096)) for _ in range(3))), "4096 pixels, not the 8575.*apVisit"),
+        (
+            lambda s, p: write(p, *(np.ones((3, 4096)) for _ in range(3))),
+            "4096 pixels, not the 8575.*apVisit",
+        ),
         (lambda s, p: write(p, images(s)[0], np.ones(5), np.ones(5)), "has 5 and 8575 pixels"),
         (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel, its flux is zero"),
         (lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8), "no good pixel"),
-        (lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))), "no good pixel with a continuum"),
+        (
+            lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))),
+            "no good pixel with a continuum",
+        ),
         (
             lambda s, p: fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(images(s)[0])]).writeto(p),
             "no APOGEE spectrum, its HDUs 1-3 are not",
@@ -232,7 +270,9 @@ def test_sets_of_files(star, tmp_path):
         read_apogee(tmp_path / "nothing.fits")
     with pytest.raises(ValueError, match="no files"):
         read_apogee([])
-    rvs = Table({"source_id": [7], "flux": np.ones((1, 2401)), "flux_error": np.full((1, 2401), 0.1)})
+    rvs = Table(
+        {"source_id": [7], "flux": np.ones((1, 2401)), "flux_error": np.full((1, 2401), 0.1)}
+    )
     rvs.write(tmp_path / "gaia.fits")
     assert not is_apogee(tmp_path / "gaia.fits") and not is_apogee(tmp_path / "nothing.fits")
     with pytest.raises(ValueError, match="different wavelengths"):
@@ -251,7 +291,7 @@ def test_a_real_apstar():
     read = read_spectra(path)
     assert list(read.ids) == [ID] and read.labels["n_visits"][0] == 3
     assert 150 < read.labels["snr"][0] < 160 and read.labels["teff"].mask[0]
-    assert read.mask.sum() == 121  # all of sky lines
+    assert read.mask.sum() == 121  # all of them because of sky lines
     good = ~read.mask[0]
     assert read.flux[0, good].max() < 1.3 and 0.85 < np.median(read.flux[0, good]) < 1
     assert np.median(read.flux_error[0, good]) == pytest.approx(0.0057, abs=2e-4)

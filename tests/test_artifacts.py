@@ -54,7 +54,7 @@ def test_nothing_is_left_of_a_failure(folder):
 
 @pytest.fixture
 def imported(monkeypatch):
-    """Let modules of specnb have been imported with other texts."""
+    """Pretend that modules of specnb were imported with other source texts."""
     return lambda texts: monkeypatch.setattr(
         specnb.core.artifacts, "SOURCES", specnb.core.artifacts.SOURCES | texts
     )
@@ -91,9 +91,8 @@ def test_only_what_imports_a_changed_module_is_made_anew(imported, module, same)
 
 
 def test_code_that_makes_an_artifact_is_that_of_make(folder):
-    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path(
-        "x", Config(), ".txt"
-    )  # not of specnb
+    # This is not a module of specnb
+    assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path("x", Config(), ".txt")
     sources = specnb.core.artifacts.SOURCES
     assert code_digest([Experiment.__module__], sources) != code_digest([EVERYTHING], sources)
     made = artifact(

@@ -1,4 +1,4 @@
-"""A user's first minute: JupyterLab in a real browser, Run All, a slider moved with the keyboard."""
+"""The first minute of a user: JupyterLab in a real browser, Run All, and a slider moved by keys."""
 
 import json
 import os
@@ -16,9 +16,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "01_simulator_and_emulator.ipynb"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-sync", "--disable-background-networking", "--no-first-run"]
-# Of lab's own settings: no news pop-up, and every output in the page, in view or not.
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+# Settings of JupyterLab: no news pop-up, and all outputs are in the page even when out of view.
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -33,14 +41,12 @@ WATCH = """img => {
     img.addEventListener("load", () => window.delays.push(performance.now() - window.pressed));
 }"""
 
-ALL_RAN = (
-    """() => ![...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].some(e => e.innerText.includes("*"))"""
-)
+ALL_RAN = """() => ![...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].some(e => e.innerText.includes("*"))"""
 
 
 @contextmanager
 def jupyterlab(folder, home):
-    """A JupyterLab server on a free port that touches no settings of the user; gives its address."""
+    """Start JupyterLab on a free port, without the settings of the user; yields its address."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -50,11 +56,25 @@ def jupyterlab(folder, home):
         path.write_text(json.dumps(values))
     places = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
     env = os.environ | {f"JUPYTER_{name}": str(home / place) for name, place in places.items()}
-    env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
+    env |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
     env |= {"IPYTHONDIR": str(home / "ipython"), "OMP_NUM_THREADS": "1"}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"]
-    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    command += [
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+    ]
     with open(home / "server.log", "w") as log:
         command += ["--IdentityProvider.token="]
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
@@ -82,7 +102,7 @@ def _answers(url):
 
 
 def run_all(page):
-    """Run > Run All Cells, repeated until a prompt shows: what is asked before the kernel's socket is open is lost."""
+    """Choose Run All Cells until a prompt appears; it is lost before the kernel's socket is open."""
     page.get_by_text("(ipykernel) | Idle").wait_for()
     for _ in range(10):
         page.locator('.lm-MenuBar-itemLabel:text-is("Run")').click()
@@ -96,7 +116,7 @@ def run_all(page):
 
 
 def move_a_slider(page, presses=12):
-    """Press ArrowRight on the first slider; returns readouts before and after, and the milliseconds to each picture."""
+    """Press ArrowRight on the first slider. Returns readouts before and after, and milliseconds."""
     explorer = page.locator(".widget-vbox:has(.noUi-handle):has(img)").first
     image = explorer.locator("img")
     image.wait_for(state="visible", timeout=120_000)
@@ -116,15 +136,27 @@ def move_a_slider(page, presses=12):
 def failures(page, messages):
     """What went wrong on the page: failed cells, widgets without a model, errors of scripts."""
     page.wait_for_function(ALL_RAN, timeout=120_000)
-    cells = page.locator(".jp-OutputArea-output").filter(has_text="Traceback (most recent call last)")
+    cells = page.locator(".jp-OutputArea-output").filter(
+        has_text="Traceback (most recent call last)"
+    )
     shown = [text[-500:] for text in cells.all_inner_texts()]
     text = page.locator(".jp-Notebook").inner_text()
-    shown += [phrase for phrase in ("model not found", "Error displaying widget", "Error creating") if phrase in text]
-    return shown + [m for m in messages if "model" in m.lower() or "widget" in m.lower() or m.startswith("page:")]
+    shown += [
+        phrase
+        for phrase in ("model not found", "Error displaying widget", "Error creating")
+        if phrase in text
+    ]
+    return shown + [
+        m
+        for m in messages
+        if "model" in m.lower() or "widget" in m.lower() or m.startswith("page:")
+    ]
 
 
 def test_a_slider_moves_the_spectrum_in_jupyterlab(tmp_path, capsys):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt install chromium")
     folder, home = tmp_path / "work", tmp_path / "home"
@@ -137,7 +169,10 @@ def test_a_slider_moves_the_spectrum_in_jupyterlab(tmp_path, capsys):
         page.set_default_timeout(60_000)
         messages = []
         page.on("pageerror", lambda error: messages.append(f"page: {error}"))
-        page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: messages.append(message.text) if message.type == "error" else None,
+        )
         page.goto(f"{server}/lab/tree/{NOTEBOOK.name}?reset")
         run_all(page)
         try:
@@ -150,4 +185,6 @@ def test_a_slider_moves_the_spectrum_in_jupyterlab(tmp_path, capsys):
     assert before != after
     with capsys.disabled():
         middle = sorted(delays)[len(delays) // 2]
-        print(f"\nslider {before} -> {after}; key to new picture: median {middle:.0f} ms, largest {max(delays):.0f} ms")
+        print(
+            f"\nslider {before} -> {after}; key to new picture: median {middle:.0f} ms, largest {max(delays):.0f} ms"
+        )

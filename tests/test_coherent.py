@@ -1,4 +1,4 @@
-"""Wavelengths where stars and physics disagree coherently: known ones are found, and nothing else is."""
+"""Wavelengths at which all stars disagree with the physics: only the known ones are found."""
 
 from dataclasses import replace
 
@@ -22,11 +22,11 @@ from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 SILICON, TITANIUM = (float(vacuum_from_air(air)) for air in (8556.78, 8682.98))  # vacuum Å
-MISSING = 8605.0  # vacuum Å, where spectra of FGK stars are empty
+MISSING = 8605.0  # vacuum Å; here spectra of FGK stars have no lines
 
 
 def line(centre, height):
-    """A line as wide as the spectrograph makes it, on the pixels."""
+    """A line with the width of the spectrograph's resolution, on the pixels."""
     return height * np.exp(-0.5 * ((RVS_PIXELS - centre) / 0.35) ** 2)
 
 
@@ -51,7 +51,7 @@ def wrong(clean, emulator):
 
 
 def flat(n, noise=0.01, seed=1):
-    """Stars without lines, and a model that is right."""
+    """Stars without lines, and a model that is right for them."""
     flux = 1 + noise * np.random.default_rng(seed).normal(size=(n, 800))
     return Spectra(
         RVS_PIXELS,
@@ -100,15 +100,14 @@ def test_other_lines_name_their_elements(clean, emulator):
         changed(clean, line(TITANIUM, 0.04)), flux, [load_responses(RVS, "sun")]
     )
     both = float(by_element["Ti"]["candidates"].split(",")[0].split()[1])
-    assert (
-        len(in_dwarfs) == 1 and float(in_dwarfs["candidates"][0].split(",")[0].split()[1]) > both
-    )  # no CN there
+    # There is no CN at these wavelengths
+    assert len(in_dwarfs) == 1 and float(in_dwarfs["candidates"][0].split(",")[0].split()[1]) > both
 
 
 def test_no_star_makes_a_row_alone_and_bad_pixels_do_not_count():
     stars = flat(4)
     flux, mask = stars.flux.copy(), stars.mask.copy()
-    flux[0, 300] += 1.0  # a cosmic
+    flux[0, 300] += 1.0  # a cosmic ray
     flux[:2, 500] += 0.1
     flux[:, 600], mask[:, 600] = 5.0, True
     mask[1:, 700], flux[0, 700] = True, 2.0
@@ -125,7 +124,8 @@ def test_model_errors_that_stars_share_are_no_lines():
     shared = 0.03 * np.random.default_rng(5).normal(size=800)
     stars = changed(flat(50, noise=0.005), shared)
     pixels = coherence(stars, np.ones((50, 800)))
-    assert np.abs(pixels["significance"]).max() < 4.5  # not 0.03 / 0.005 x sqrt(50) = 42
+    # It would be 0.03 / 0.005 x sqrt(50) = 42 without the model's error
+    assert np.abs(pixels["significance"]).max() < 4.5
     assert np.median(pixels["error"]) == pytest.approx(0.03, rel=0.1)
     assert (
         coherence(changed(stars, line(8600.0, 0.4)), np.ones((50, 800)))["significance"].max() > 10
@@ -241,9 +241,8 @@ def test_real_stars_show_the_false_line(emulator):
     first = found[0]
     assert first["wavelength"] == pytest.approx(8634.0, abs=0.6) and first["excess"] > 0.08
     assert first["significance"] > 10 and first["kind"] == KINDS[0]
-    assert first["agree"] == first["stars"] == 3 and first["candidates"].startswith(
-        "C 0."
-    )  # lines of CH
+    # These are lines of CH
+    assert first["agree"] == first["stars"] == 3 and first["candidates"].startswith("C 0.")
     assert sum("core" in known for known in found["known"]) >= 3  # Ca II, which is not in LTE
     blend = np.abs(pixels["wavelength"] - 8504.3) < 0.5
     assert pixels["significance"][blend].max() > 3.5

@@ -25,7 +25,7 @@ OBSERVED, TRUTH = make_mock(EMULATOR, CONFIG)
 
 
 class Oracle:
-    """A decoder that knows the simulator and the errors of the catalogue; its latent is the number of the star.
+    """A decoder that knows the simulator and the catalogue's errors. Its latent is the star's row.
 
     Its change is `slope` times the true one, and its spectra are too bright by `offset`.
     """
@@ -78,9 +78,8 @@ def test_an_edited_star_keeps_its_continuum_and_its_interstellar_band():
         )
     )
     assert after == pytest.approx(before, abs=2e-6)
-    assert (
-        np.std(before, axis=0).min() > 0.005
-    )  # the stars' own continua, which the edit might have drawn anew
+    # The stars' own continua, which an edit could have changed by mistake
+    assert np.std(before, axis=0).min() > 0.005
     band = np.argmin(np.abs(RVS_PIXELS - INTERSTELLAR_BAND[0]))
     assert np.std(before[:, band] - before[:, band - 20]) > 0.05
 
@@ -129,9 +128,8 @@ def test_stars_that_an_edit_takes_out_of_range_are_left_out():
     assert 0 < hull.sum() < len(TRUTH)
     assert table["stars"][0] == hull.sum() and table["left_out"][0] == (~hull).sum()
 
-    both = hull & (
-        np.asarray(OBSERVED.labels["m_h"]) + 0.3 >= 0.1
-    )  # the strictest of the models rules
+    # The limits of the strictest model are used
+    both = hull & (np.asarray(OBSERVED.labels["m_h"]) + 0.3 >= 0.1)
     table = counterfactual_errors(
         {"a": Oracle(), "b": Oracle(low=0.1)}, OBSERVED, TRUTH, EMULATOR, CONFIG, edits
     )

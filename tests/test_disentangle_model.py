@@ -92,7 +92,9 @@ def test_bin_cross_entropy_is_the_binary_cross_entropy_summed_over_bins():
     torch.manual_seed(1)
     logits, index = 5 * torch.randn(4, 9, 10), torch.randint(10, (4, 9))
     target = nn.functional.one_hot(index, 10).float()
-    expected = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1)
+    expected = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(
+        -1
+    )
     torch.testing.assert_close(bin_cross_entropy(logits, index), expected)
 
 
@@ -353,7 +355,7 @@ def test_bad_model_files(model, tmp_path):
     other = Disentangler(
         replace(model.config, hidden=(7,)), model.wavelength, model.scales, model.networks
     )
-    other.save(path)  # the networks are not those that the configuration describes
+    other.save(path)  # the networks do not agree with the configuration
     with pytest.raises(OSError, match="not a whole autoencoder file") as raised:
         Disentangler.load(path)
     assert "\n" not in str(raised.value)
@@ -371,9 +373,8 @@ def test_labels_beyond_the_bins_warn_once(model, spectra):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.decode(z, values)
-        model.decode(
-            z, np.tile(model.scales.label_high, (3, 1))
-        )  # the last bin, and up to one more, are no news
+        # Labels in the last bin, and up to one bin beyond, give no warning
+        model.decode(z, np.tile(model.scales.label_high, (3, 1)))
     values[1, 0] = 40_000
     with pytest.warns(
         OutsideBinsWarning, match=r"1 of 3 stars .* the first teff = 40000 .* see inside\(\)"

@@ -25,7 +25,12 @@ CONDITIONAL = {"lambda_range": 0.5, "bottleneck": 0.02}
 OBJECTIVES = {
     "fixed": {"lambdas": FIXED},
     "joint": {"lambdas": dict.fromkeys(LABELS, -0.4), "joint": True, "bins": 3},
-    "bottleneck": {"lambdas": FIXED, "bottleneck": 0.02, "error_floor": 0.01, "labels_in_encoder": True},
+    "bottleneck": {
+        "lambdas": FIXED,
+        "bottleneck": 0.02,
+        "error_floor": 0.01,
+        "labels_in_encoder": True,
+    },
     "conditional": CONDITIONAL,
 }
 
@@ -64,7 +69,7 @@ def differ(a, b):
 
 
 def losses(trainer, networks, rows, lambdas, noise):
-    """L_rec, KL and the discriminators' losses for each spectrum, shape (n_discriminators, n), by the book."""
+    """L_rec, KL and the discriminators' losses, (n_discriminators, n), from their formulas."""
     setup = trainer.config
     flux, weight, labels, index = (each[rows] for each in trainer.data)
     given = [] if lambdas is None else [lambdas]
@@ -78,7 +83,9 @@ def losses(trainer, networks, rows, lambdas, noise):
     else:
         z = 1 / (1 + (-out).exp())
     decoded = networks.decoder(torch.cat([z, labels, *given], dim=1))
-    reconstruction = (weight * (flux - decoded) ** 2).sum() / weight.sum() * trainer.model.scales.flux_scale**2
+    reconstruction = (
+        (weight * (flux - decoded) ** 2).sum() / weight.sum() * trainer.model.scales.flux_scale**2
+    )
     found = []
     if setup.adversarial:
         stack = networks.discriminators
@@ -117,12 +124,18 @@ def test_one_backward_pass_has_the_gradients_of_all_losses(spectra, name, monkey
         adversary = sum(weight * each.mean() for weight, each in zip(setup.weights, found))
     coder = [*networks.encoder.parameters(), *networks.decoder.parameters()]
     judges = list(networks.discriminators.parameters())
-    expected = torch.autograd.grad(reconstruction - adversary + setup.bottleneck * kl, coder, retain_graph=True)
+    expected = torch.autograd.grad(
+        reconstruction - adversary + setup.bottleneck * kl, coder, retain_graph=True
+    )
     expected += torch.autograd.grad(found.mean(dim=1).sum(), judges)
 
     assert float(trainer._step(rows)) == pytest.approx(reconstruction.item(), rel=1e-12)
     ours = trainer.model.networks
-    parameters = [*ours.encoder.parameters(), *ours.decoder.parameters(), *ours.discriminators.parameters()]
+    parameters = [
+        *ours.encoder.parameters(),
+        *ours.decoder.parameters(),
+        *ours.discriminators.parameters(),
+    ]
     assert len(parameters) == len(expected) == 18
     for parameter, gradient in zip(parameters, expected):
         assert gradient.abs().max() > 1e-6
@@ -134,7 +147,9 @@ def test_reconstruction_loss_counts_good_pixels_only(spectra, floor):
     trainer = DisentangleTraining(spectra, config(error_floor=floor))
     loss, _, _ = trainer._forward(torch.arange(len(spectra)), None, None)
     difference = (spectra.flux - trainer.model.reconstruct(spectra)).astype(float)
-    weight = np.where(spectra.mask, 0, 1 / (spectra.flux_error.astype(float) ** 2 + floor**2) if floor else 1)
+    weight = np.where(
+        spectra.mask, 0, 1 / (spectra.flux_error.astype(float) ** 2 + floor**2) if floor else 1
+    )
     assert spectra.mask.sum() > 100
     assert loss.item() == pytest.approx((weight * difference**2).sum() / weight.sum(), rel=1e-5)
 
@@ -190,16 +205,22 @@ def test_an_empty_bin_is_no_error(spectra):
 
 
 def test_more_steps_of_the_discriminators_follow_the_latents_more_closely(spectra):
-    few, many = (fit(spectra, config(lambdas={"teff": 1e-12}, discriminator_steps=k)).history[-1] for k in (1, 6))
-    assert many["reconstruction"] == pytest.approx(few["reconstruction"], rel=1e-3)  # λ is too small to act
-    assert all(many[f"discriminator_{name}"] < few[f"discriminator_{name}"] - 0.1 for name in LABELS)
+    few, many = (
+        fit(spectra, config(lambdas={"teff": 1e-12}, discriminator_steps=k)).history[-1]
+        for k in (1, 6)
+    )
+    # λ is too small to have an effect
+    assert many["reconstruction"] == pytest.approx(few["reconstruction"], rel=1e-3)
+    assert all(
+        many[f"discriminator_{name}"] < few[f"discriminator_{name}"] - 0.1 for name in LABELS
+    )
 
 
 # --- what λ does
 
 
 def test_negative_lambda_keeps_a_label_in_the_latents_and_positive_lambda_removes_it():
-    """On 1,500 mock stars; the last three epochs of three seeds against a discriminator that knows no latents."""
+    """Compare the last three epochs of three seeds with a discriminator that knows no latents."""
     _, truth = make_mock(specnb.load_emulator("rvs"), RvsMockConfig(n_stars=1500, seed=1))
     for seed in (1, 2, 3):
         relative = {}
@@ -283,7 +304,7 @@ def stop_in_epoch(n):
 
 
 def interrupted(spectra, setup, path, epoch=4):
-    """Leave the checkpoint of the epoch before this one."""
+    """Interrupt a training, so that it leaves the checkpoint of the epoch before this one."""
     with pytest.raises(Killed):
         fit(spectra, setup, checkpoint=path, on_epoch=stop_in_epoch(epoch))
     assert path.exists()
@@ -302,7 +323,9 @@ def test_an_interrupted_run_resumes_exactly(spectra, changes, eager, tmp_path):
     path = tmp_path / "new folder" / "run.pt"
     interrupted(spectra, setup, path)
     resumed_at = []
-    model = fit(spectra, setup, checkpoint=path, on_epoch=lambda m: resumed_at.append(len(m.history)))
+    model = fit(
+        spectra, setup, checkpoint=path, on_epoch=lambda m: resumed_at.append(len(m.history))
+    )
     assert resumed_at[0] == 4
     assert_same(model, fit(spectra, setup))
     assert not list(path.parent.iterdir())
@@ -332,7 +355,9 @@ fit(toy(), config(lambdas=FIXED, epochs=6), checkpoint=sys.argv[1], on_epoch=sto
 """
     path = tmp_path / "run.pt"
     environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
-    run = subprocess.run([sys.executable, "-c", code, path], check=False, env=environment, stderr=subprocess.PIPE)
+    run = subprocess.run(
+        [sys.executable, "-c", code, path], check=False, env=environment, stderr=subprocess.PIPE
+    )
     assert run.returncode == -signal.SIGKILL, run.stderr
     first = []
     setup = config(lambdas=FIXED, epochs=6)
@@ -346,9 +371,14 @@ def test_checkpoint_of_another_run(spectra, eager, tmp_path):
     setup = config(lambdas=FIXED, epochs=6)
     interrupted(spectra, setup, path)
     data = path.read_bytes()
-    with pytest.raises(ValueError, match=r"run.pt was made with another configuration \(latent 5, not 6\): delete it"):
+    with pytest.raises(
+        ValueError,
+        match=r"run.pt was made with another configuration \(latent 5, not 6\): delete it",
+    ):
         fit(spectra, replace(setup, latent=6), checkpoint=path)
-    with pytest.raises(ValueError, match=r"run.pt: it was made with other training spectra or labels: delete it"):
+    with pytest.raises(
+        ValueError, match=r"run.pt: it was made with other training spectra or labels: delete it"
+    ):
         fit(toy(seed=1), setup, checkpoint=path)
     with pytest.raises(ValueError, match="made with other training spectra or labels"):
         fit(changed(spectra, m_h=np.array(spectra.labels["m_h"])[::-1]), setup, checkpoint=path)
@@ -362,7 +392,9 @@ def test_damaged_checkpoint(spectra, eager, tmp_path):
     data = path.read_bytes()
     for damaged in (b"", b"no checkpoint", data[:100], data[: len(data) // 2], data[:-1]):
         path.write_bytes(damaged)
-        with pytest.raises(OSError, match="run.pt is not a whole checkpoint .*: delete it to start anew") as raised:
+        with pytest.raises(
+            OSError, match="run.pt is not a whole checkpoint .*: delete it to start anew"
+        ) as raised:
             fit(spectra, setup, checkpoint=path)
         assert "\n" not in str(raised.value)
 
@@ -388,7 +420,9 @@ def test_full_disk_leaves_the_last_whole_checkpoint(spectra, eager, tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="cannot write the checkpoint .*run.pt .*No space left on device.*: make room"):
+    with pytest.raises(
+        OSError, match="cannot write the checkpoint .*run.pt .*No space left on device.*: make room"
+    ):
         fit(spectra, setup, checkpoint=path)
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
     assert path.read_bytes() == data

@@ -47,7 +47,7 @@ def test_calcium_wings_grow_with_gravity_and_lines_with_metallicity(emulator):
     assert by_label["logg"][wing] < 0
     iron = nearest(emulator, 8691.0)  # Fe I 8688.62 in air
     assert by_label["m_h"][iron] < -0.05
-    assert by_label["teff"][iron] > 0  # neutral iron is ionised away
+    assert by_label["teff"][iron] > 0  # the line gets weaker, because neutral iron is ionised
 
 
 def test_rotation_conserves_equivalent_width(emulator):
@@ -110,7 +110,7 @@ def test_the_trusted_range_lies_in_the_hull(emulator):
     labels = np.tile(SUN, (12, 1))
     for k in range(6):
         labels[2 * k, k], labels[2 * k + 1, k] = emulator.low[k], emulator.high[k]
-    labels[labels[:, 1] == emulator.low[1], 0] = 4500.0  # log g = 0 exists among cool giants only
+    labels[labels[:, 1] == emulator.low[1], 0] = 4500.0  # only cool giants have log g = 0
     labels[labels[:, 0] == emulator.high[0], 1] = 4.5
     assert emulator.in_hull(labels).all()
 

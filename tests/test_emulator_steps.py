@@ -1,4 +1,4 @@
-"""Steps behind an emulator: they are saved with it, hold what belongs to each star, and are on their own."""
+"""Steps of an emulator are saved with it, can hold values of each star, and are independent."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ SPLIT = np.array([[0.9, -0.9], [-0.9, 0.9], [0.3, 0.2]], dtype=np.float32)
 
 
 class Scaled(Step):
-    """A step of a user's own."""
+    """A step that a user has written."""
 
     def __init__(self, factor):
         super().__init__()
@@ -56,7 +56,7 @@ def emulator():
 
 @pytest.fixture
 def translator():
-    """One that changes spectra, and differently with another z_split."""
+    """A translator that changes spectra, in a way that depends on z_split."""
     torch.manual_seed(2)
     model = Translator(CONFIG, SURVEY.pixels, np.zeros(60), 1.0, [{"iteration": 1}])
     with torch.no_grad():
@@ -113,7 +113,7 @@ each_kind = pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name_
 def test_files_hold_the_steps(emulator, translator, make, tmp_path):
     made = make(emulator, translator)
     assert [type(step) for step in made.steps] == KINDS[make]
-    assert np.abs(made(LABELS) - emulator(LABELS)).max() > 1e-3  # it is no empty one
+    assert np.abs(made(LABELS) - emulator(LABELS)).max() > 1e-3  # the translator has an effect
     made.save(tmp_path / "made.safetensors")
     again = Emulator.load(tmp_path / "made.safetensors", SURVEY)
     assert [type(step) for step in again.steps] == KINDS[make]
@@ -194,7 +194,7 @@ def test_it_changes_nothing_of_what_it_was_made_from(emulator, translator, make)
     assert len(translator.networks.critics) == critics > 0 and emulator.steps == []
 
 
-# What belongs to each star
+# Values that belong to each star
 
 
 @pytest.mark.parametrize("make", [star_by_star, translated_then_corrected])
@@ -210,14 +210,15 @@ def test_each_star_has_the_spectrum_of_its_own_split(emulator, translator, make)
             alone = corrected(alone, translator)
         np.testing.assert_allclose(flux[k], alone(LABELS[[k]])[0], atol=1e-6)
         np.testing.assert_allclose(flux[k], made.of(slice(k, k + 1))(LABELS[[k]])[0], atol=1e-6)
-    same = made(np.repeat(LABELS[:1], 3, axis=0))  # one star's labels: the rest is the z_split
+    # All rows have the labels of one star, so differences come from z_split
+    same = made(np.repeat(LABELS[:1], 3, axis=0))
     assert np.abs(same[0] - same[1]).max() > 0.01
     rows = torch.tensor([2, 0])
     np.testing.assert_allclose(made.of(rows)(LABELS[[2, 0]]), flux[[2, 0]], atol=1e-6)
     np.testing.assert_allclose(made.of(rows).of(slice(1, 2))(LABELS[:1]), flux[:1], atol=1e-6)
     np.testing.assert_array_equal(made.of(None)(LABELS), typical(LABELS))
     np.testing.assert_array_equal(made.of(None)(LABELS[:1]), typical(LABELS[:1]))
-    np.testing.assert_array_equal(made(LABELS), flux)  # `of` left it as it was
+    np.testing.assert_array_equal(made(LABELS), flux)  # `of` did not change it
 
 
 @pytest.mark.parametrize("make", [masked, corrected, translated, masked_then_translated])

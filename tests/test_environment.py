@@ -1,4 +1,4 @@
-"""pyproject.toml, the lock file and environment.yml say the same."""
+"""pyproject.toml, the lock file and environment.yml agree."""
 
 import re
 import tomllib
@@ -14,23 +14,27 @@ from specnb.reproduce.provenance import PACKAGES, ROOT
 CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # names that differ from PyPI's
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = [Requirement(text) for text in PROJECT["dependencies"]]
-EXTRAS = [Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts]
+EXTRAS = [
+    Requirement(text) for texts in PROJECT["optional-dependencies"].values() for text in texts
+]
 
 
 @pytest.fixture(scope="module")
 def lock():
     lines = (ROOT / ".ci" / "requirements.lock").read_text().splitlines()
-    pins = [re.fullmatch(r"([\w.-]+)==([\w.!-]+)", line) for line in lines if not line.startswith("#")]
+    pins = [
+        re.fullmatch(r"([\w.-]+)==([\w.!-]+)", line) for line in lines if not line.startswith("#")
+    ]
     assert all(pins), "a line of the lock is not name==version, without a local part such as +cpu"
     return {canonicalize_name(pin[1]): Version(pin[2]) for pin in pins}
 
 
 @pytest.fixture(scope="module")
 def conda():
-    """Specs of environment.yml by the name PyPI uses."""
+    """The requirements in environment.yml, by their names on PyPI."""
     content = yaml.safe_load((ROOT / "environment.yml").read_text())
     assert content["channels"] == ["conda-forge"]
-    assert content["dependencies"][-1] == {"pip": ["-e ."]}  # nothing that pip could take from elsewhere
+    assert content["dependencies"][-1] == {"pip": ["-e ."]}  # pip installs no other package
     requirements = [Requirement(spec) for spec in content["dependencies"][:-1]]
     return {CONDA.get(each.name, each.name): each.specifier for each in requirements}
 

@@ -12,7 +12,15 @@ import specnb.core.artifacts
 from specnb.core import training
 from specnb.disentangle import DisentangleConfig, Disentangler, train
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.experiment import BOTTLENECK, ENTANGLED, PAPER, TEST, Experiment, reference_stars, trained
+from specnb.disentangle.experiment import (
+    BOTTLENECK,
+    ENTANGLED,
+    PAPER,
+    TEST,
+    Experiment,
+    reference_stars,
+    trained,
+)
 from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
 from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
@@ -32,8 +40,14 @@ def stars():
 @pytest.fixture(scope="module")
 def models(stars):
     """Two seeds of a plain model and one that reinforces labels."""
-    setups = {"plain": [SMALL, replace(SMALL, seed=2)], "First": [PAPER.config(SMALL, ENTANGLED["First"])]}
-    return {name: [train(stars.train, each, progress=False) for each in group] for name, group in setups.items()}
+    setups = {
+        "plain": [SMALL, replace(SMALL, seed=2)],
+        "First": [PAPER.config(SMALL, ENTANGLED["First"])],
+    }
+    return {
+        name: [train(stars.train, each, progress=False) for each in group]
+        for name, group in setups.items()
+    }
 
 
 @pytest.fixture
@@ -98,7 +112,8 @@ def test_truth_rows_belong_to_observed_rows(stars, part):
 
 
 @pytest.mark.parametrize(
-    "setting, signs", [("First", [-1, -1, 1, 1]), ("Second", [1, 1, -1, -1]), ("removed", [1, 1, 1, 1])]
+    "setting, signs",
+    [("First", [-1, -1, 1, 1]), ("Second", [1, 1, -1, -1]), ("removed", [1, 1, 1, 1])],
 )
 def test_settings_entangle_and_disentangle_what_the_paper_says(setting, signs):
     for objective in (PAPER, BOTTLENECK):
@@ -107,13 +122,18 @@ def test_settings_entangle_and_disentangle_what_the_paper_says(setting, signs):
         size = [objective.entangle if sign < 0 else others for sign in signs]
         assert config.labels == LABELS == ("teff", "logg", "m_h", "alpha_fe")
         assert config.weights == tuple(sign * value for sign, value in zip(signs, size))
-        assert (config.bottleneck, config.discriminator_steps) == (objective.bottleneck, objective.discriminator_steps)
+        assert (config.bottleneck, config.discriminator_steps) == (
+            objective.bottleneck,
+            objective.discriminator_steps,
+        )
         same = {"lambdas": SMALL.lambdas, "bottleneck": SMALL.bottleneck, "discriminator_steps": 1}
         assert replace(config, **same) == SMALL
 
 
 def test_an_objective_refuses_labels_that_the_model_lacks():
-    with pytest.raises(ValueError, match="entangled names tef, but the labels are teff, logg, m_h, alpha_fe"):
+    with pytest.raises(
+        ValueError, match="entangled names tef, but the labels are teff, logg, m_h, alpha_fe"
+    ):
         PAPER.config(SMALL, ("tef", "logg"))
 
 
@@ -126,7 +146,10 @@ def test_a_second_run_does_not_train(stars, folder, epochs):
     assert len(epochs) == SMALL.epochs
     assert run.run(stars.train) == path and len(epochs) == SMALL.epochs
     assert_same(Disentangler.load(path, SMALL), train(stars.train, SMALL, progress=False))
-    others = [Experiment(replace(SURVEY, seed=9), SMALL), Experiment(SURVEY, replace(SMALL, seed=2))]
+    others = [
+        Experiment(replace(SURVEY, seed=9), SMALL),
+        Experiment(SURVEY, replace(SMALL, seed=2)),
+    ]
     assert len({path, *(other.run(stars.train) for other in others)}) == 3
     assert len(list(folder.iterdir())) == 3
 
@@ -162,8 +185,9 @@ def test_a_killed_training_goes_on(stars, folder, monkeypatch):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_trained_models_are_in_the_order_of_the_configurations(stars, folder, epochs, jobs):
     configs = [replace(SMALL, seed=seed) for seed in (5, 2, 7, 1)]
-    configs[0] = replace(configs[0], epochs=6)  # the first takes longest
-    with joblib.parallel_config(backend="threading"):  # processes would not see the folder of this test
+    configs[0] = replace(configs[0], epochs=6)  # the first training takes the longest time
+    # Other processes would not know the folder of this test
+    with joblib.parallel_config(backend="threading"):
         models = trained(stars, SURVEY, configs, jobs=jobs)
         again = trained(stars, SURVEY, configs[::-1], jobs=jobs)
     assert [model.config for model in models] == configs
@@ -183,7 +207,9 @@ def test_probes_of_models(models, stars):
     assert not [each for each in shown if issubclass(each.category, ConvergenceWarning)]
     scores = ["linear_r2", "mlp_r2", "mutual_information", "mlp_r2_true"]
     assert table.colnames == ["setting", "seed", "label", *scores, "discriminator"]
-    assert np.isnan(table["discriminator"][:8]).all() and np.isfinite(table["discriminator"][8:]).all()
+    assert (
+        np.isnan(table["discriminator"][:8]).all() and np.isfinite(table["discriminator"][8:]).all()
+    )
     entangling = models["First"][0]
     levels = chance_levels(entangling, stars.train)
     kept = min(entangling.history, key=lambda row: row["loss"])
@@ -197,7 +223,7 @@ def test_probes_of_models(models, stars):
         assert np.isfinite(table[name]).all()
         assert len(set(table[name])) > 8
 
-    model = models["plain"][1]  # by hand: catalogue and true labels in one probe
+    model = models["plain"][1]  # the same computed here: one probe for catalogue and true labels
     z = [model.encode(part) for part in (stars.train[:200], stars.test)]
     pairs = ((stars.train[:200], stars.truth_train[:200]), (stars.test, stars.truth_test))
     y = [np.column_stack([part.labels[name] for part in pair for name in LABELS]) for pair in pairs]
@@ -210,7 +236,8 @@ def test_probes_of_models(models, stars):
 def test_probes_of_a_model_that_takes_lambda(stars):
     model = train(stars.train, replace(SMALL, lambda_range=0.02, bottleneck=1e-3), progress=False)
     kept, removed = (
-        probe_models({"any": [model]}, stars, lambdas={"teff": value}, jobs=1)["linear_r2"] for value in (-0.02, 0.02)
+        probe_models({"any": [model]}, stars, lambdas={"teff": value}, jobs=1)["linear_r2"]
+        for value in (-0.02, 0.02)
     )
     assert not np.array_equal(kept, removed)
 
@@ -222,7 +249,9 @@ def test_reconstructions_of_models(models, stars):
     swapped = np.random.default_rng(1).permutation(len(stars.test))
     first = models["First"][0]
     other = first.decode(first.encode(stars.test)[swapped], stars.test.labels)
-    assert table["rms_other_z"][2] == reconstruction(other, stars.test, stars.truth_test)["rms_truth"]
+    assert (
+        table["rms_other_z"][2] == reconstruction(other, stars.test, stars.truth_test)["rms_truth"]
+    )
     assert list(zip(table["setting"], table["seed"])) == [("plain", 1), ("plain", 2), ("First", 1)]
     plain = table[:2]
     assert np.mean(plain["ratio"]) == pytest.approx(1, rel=1e-12)
@@ -246,7 +275,17 @@ def test_spread_over_seeds_by_hand():
         units={"rms": "K"},
     )
     out = spread(table, ["setting", "label"], ["r2", "rms"])
-    assert out.colnames == ["setting", "label", "seeds", "r2", "r2_min", "r2_max", "rms", "rms_min", "rms_max"]
+    assert out.colnames == [
+        "setting",
+        "label",
+        "seeds",
+        "r2",
+        "r2_min",
+        "r2_max",
+        "rms",
+        "rms_min",
+        "rms_max",
+    ]
     keys = [("plain", "teff"), ("First", "teff"), ("First", "logg"), ("plain", "logg")]
     assert list(zip(out["setting"], out["label"])) == keys
     assert list(out["seeds"]) == [2, 1, 1, 1]
@@ -259,7 +298,11 @@ def test_spread_over_seeds_by_hand():
     assert out["rms"].unit == out["rms_min"].unit == out["rms_max"].unit == "K"
     one = spread(table, ["setting"], ["rms"])
     assert list(one["seeds"]) == [3, 2]
-    assert [list(one[name]) for name in ("rms", "rms_min", "rms_max")] == [[4.0, 2.5], [1.0, 2.0], [7.0, 3.0]]
+    assert [list(one[name]) for name in ("rms", "rms_min", "rms_max")] == [
+        [4.0, 2.5],
+        [1.0, 2.0],
+        [7.0, 3.0],
+    ]
 
 
 def test_regressors_are_the_same_for_any_number_of_jobs(models, stars):

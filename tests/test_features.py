@@ -21,7 +21,7 @@ STEPS = APOGEE.elements | {"Fe": IRON}  # what raises each element alone
 
 
 def made_up(lines):
-    """Responses of a star without lines: by element what a step up does to the flux, as (Å, depth, sigma)."""
+    """Responses of a star without lines: for each element its changes as (Å, depth, sigma)."""
     steps = {}
     for element, label in STEPS.items():
         above = np.ones(len(APOGEE_NATIVE))
@@ -37,20 +37,22 @@ def shipped():
 
 
 def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
-    # 15,704-15,710 Å holds no continuum pixel, so that the pseudo-continuum stays at 1
+    # 15,704-15,710 Å has no continuum pixel, so the pseudo-continuum stays at 1
     lines = {
         "Mg": [(15706.0, 0.02, 0.4), (16253.0, 0.0045, 0.4)],
         "Fe": [(15706.0, 0.01, 0.4), (15708.5, -0.02, 0.3)],
     }
     found = features(made_up(lines), vbroad=0.0)
+    # The second line of Mg is too weak, and brighter pixels are no feature
     assert list(found["element"]) == [
         "Mg",
         "Fe",
-    ]  # the second of Mg is too weak, and what brightens is none
+    ]
     for row, depth in zip(found, (0.02, 0.01)):
         assert row["wavelength"] == pytest.approx(15706.0, abs=0.12)
         assert row["depth"] == pytest.approx(depth, rel=0.05)
-        half = 0.4 * np.sqrt(2 * np.log(depth / LEAST))  # where the Gaussian falls to the threshold
+        # Distance at which the Gaussian is as small as the threshold
+        half = 0.4 * np.sqrt(2 * np.log(depth / LEAST))
         assert APOGEE_PIXELS[row["first"]] == pytest.approx(15706.0 - half, abs=0.25)
         assert APOGEE_PIXELS[row["last"]] == pytest.approx(15706.0 + half, abs=0.25)
     assert found["share"] == pytest.approx([2 / 3, 1 / 3], rel=0.02)
@@ -60,10 +62,11 @@ def test_a_feature_is_a_run_that_is_dark_and_deep_enough():
 
 def test_no_feature_bridges_detectors():
     blue, green = detectors(APOGEE_PIXELS)[:2]
+    # These pixels are neighbours, but 90 Å apart
     ends = (
         APOGEE_PIXELS[blue][-1],
         APOGEE_PIXELS[green][0],
-    )  # neighbours among the pixels, 90 Å apart
+    )
     found = features(made_up({"Si": [(end, 0.05, 0.5) for end in ends]}), vbroad=0.0)
     assert sorted(found["wavelength"]) == pytest.approx(ends)
     assert found["last"][0] == blue.stop - 1 and found["first"][1] == green.start
@@ -85,7 +88,8 @@ def test_known_lines_are_features_of_their_elements(shipped):
             )
             assert inside.sum() == 1, (element, line)
     counts = {element: np.sum(shipped["element"] == element) for element in STEPS}
-    assert counts["Fe"] > 50 and counts["C"] > 50  # an iron line or a molecule nearly everywhere
+    # Nearly everywhere there is a line of iron or of a molecule
+    assert counts["Fe"] > 50 and counts["C"] > 50
 
 
 def test_thresholds_and_shares_hold(shipped):

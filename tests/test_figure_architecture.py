@@ -69,13 +69,13 @@ def test_no_text_meets_another_or_leaves_the_page(figure):
 
 def test_thick_arrows_lead_from_labels_to_a_translated_spectrum(figure):
     arrows = [a for a in figure.findobj(FancyArrowPatch) if a.get_linewidth() > 2]
-    ends = np.array(
-        [a._posA_posB for a in arrows]
-    )  # in the order of the way: networks, then the fit
+    # In the order of the chain: first the networks, then the fit
+    ends = np.array([a._posA_posB for a in arrows])
     assert len(arrows) == 8 + 4
     for way in (ends[:8], ends[8:]):
         assert (way[:, 1, 0] > way[:, 0, 0]).all()  # always to the right
-        assert (way[1:, 0, 0] > way[:-1, 1, 0]).all()  # each begins beyond where the last one ended
+        # Each begins to the right of the end of the one before
+        assert (way[1:, 0, 0] > way[:-1, 1, 0]).all()
 
 
 def test_all_colours_are_of_the_colour_blind_safe_palette(figure):

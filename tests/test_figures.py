@@ -167,7 +167,8 @@ def test_explorer_shows_what_the_emulator_gives():
     assert top.get_xlim() == (8600.0, 8650.0)
     assert not any("outside" in text for text in texts(view.figure))
     view.set_reference(flux, "a star")
-    assert top.get_legend().get_frame_on() is False  # in the style also after the first drawing
+    # The legend keeps this style after the first drawing
+    assert top.get_legend().get_frame_on() is False
     view.update({"logg": 0.5, "teff": 7000.0})
     assert any("outside the training hull" in text for text in texts(view.figure))
 
@@ -175,10 +176,11 @@ def test_explorer_shows_what_the_emulator_gives():
 def test_fast_redraw_is_the_figure(tmp_path):
     view = ExplorerFigure(EMULATOR, SUN)
     view.pixels()
+    # One redraw on the kept background, and one with new limits
     for change in (
         {"teff": 5500.0},
         {"m_h": -1.0},
-    ):  # a redraw over the kept background and one with new limits
+    ):
         view.update(change)
         fast = view.pixels()
         view.figure.savefig(tmp_path / "slow.png", dpi=view.figure.dpi)
@@ -206,7 +208,7 @@ def test_lines_are_where_physics_puts_them():
 
 
 def test_a_figure_shows_once_in_a_notebook_whatever_the_backend():
-    """As last value of a cell, with and without pyplot loaded."""
+    """A figure is shown as the last value of a cell, whether pyplot was imported or not."""
     make = "from specnb.plots.emulator import training_history\nhistory = [{'epoch': 1, 'train': 1, 'validation': 1}]\n"
     cells = [
         make + "training_history(history)",

@@ -60,8 +60,8 @@ def test_maps_carry_the_labels_as_colours(stars):
         assert np.array_equal(cloud.get_offsets(), list(projections.values())[i // 4])
         assert np.array_equal(cloud.get_array(), labels[LABELS[i % 4]])
         assert cloud.get_rasterized()
-    assert clouds[0].get_clim()[1] < 6600  # one outlier does not take the colours of all others
-    assert clouds[0].get_clim() == clouds[4].get_clim()  # one colour bar a column
+    assert clouds[0].get_clim()[1] < 6600  # one outlier does not determine the range of the colours
+    assert clouds[0].get_clim() == clouds[4].get_clim()  # each column has one colour bar
     shown = " ".join(texts(figure))
     assert all(name in shown for name in (*projections, "(K)", "[M/H] (dex)"))
 

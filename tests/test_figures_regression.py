@@ -86,9 +86,8 @@ def test_stars_beyond_the_axes_are_counted(stars):
     shown = panels(figure)[1]
     assert shown.get_title() == "spectra (7 beyond)"
     assert shown.findobj(PolyCollection)[0].get_array().sum() == len(reference) - 7
-    predicted_kiel(
-        {"spectra": tabled(away + 1e6)}, reference
-    ).draw_without_rendering()  # an empty panel is no error
+    # An empty panel is not an error
+    predicted_kiel({"spectra": tabled(away + 1e6)}, reference).draw_without_rendering()
 
 
 def test_bars_show_the_table(figures):

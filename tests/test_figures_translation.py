@@ -29,7 +29,7 @@ def panels():
 
 @pytest.fixture(scope="module")
 def fits():
-    """Residuals of 30 stars on APOGEE's pixels: wide ones, and unit normal ones without one star."""
+    """Residuals of 30 stars of APOGEE: wide ones, and unit normal ones that lack one star."""
     z = np.random.default_rng(2).normal(size=(2, 30, len(APOGEE.pixels))).astype(np.float32)
     z[0] = 2 * z[0] + 0.5
     z[0, :, 100] += 40
@@ -40,7 +40,7 @@ def fits():
 
 @pytest.fixture(scope="module")
 def errors():
-    """Label errors of two fits: the bias falls in all labels but two."""
+    """Label errors of two fits: the bias falls in all labels except two."""
     rows = []
     for name, size in (("physics only", 2.0), ("translated", 0.5)):
         for k, label in enumerate(LABELS):
@@ -116,9 +116,8 @@ def test_maps_hold_all_stars_in_the_colours_of_their_domains(panels):
             given = sets.get(name, np.empty((0, 2)))
             assert sorted(mine.tolist()) == sorted(given.tolist())
         last = colors == ORANGE
-        assert (
-            0.2 < np.mean(np.flatnonzero(last)) / len(last) < 0.8
-        )  # neither set lies on the other
+        # Neither set lies on top of the other
+        assert 0.2 < np.mean(np.flatnonzero(last)) / len(last) < 0.8
         value, scatter = auc[title]
         assert axes.get_title() == f"{title}\nAUC {value:.2f} ± {scatter:.2f}"
     assert {"synthetic", "translated", "observed"} <= set(texts(figure))
@@ -187,7 +186,8 @@ def test_biases_are_in_units_of_the_first_fit(errors):
     in_scatter = points(label_biases(errors, unit="scatter").axes[0], VERMILLION)[0]
     assert in_scatter == pytest.approx(before / 3)
     errors = errors.copy()
-    errors["median_error"][25:] = 99.0  # of the second fit: would shrink its biases
+    # Errors of the second fit; if they were the unit, its biases would be small
+    errors["median_error"][25:] = 99.0
     assert points(label_biases(errors).axes[0], BLUE)[0] == pytest.approx(after)
 
 

@@ -100,11 +100,9 @@ def test_continuum_is_absorbed(emulator):
 @pytest.mark.parametrize("velocity", [-47.0, 0.0, 12.3])
 def test_radial_velocity_is_found(emulator, velocity):
     truth = [5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]
-    fine = (
-        np.interp(  # the shift done independently: linear interpolation of a ten times finer spline
-            emulator.wavelength / (1 + velocity / 299_792.458),
-            *_spline(emulator.wavelength, emulator([truth])[0]),
-        )
+    fine = np.interp(  # an independent shift: linear interpolation on a ten times finer spline
+        emulator.wavelength / (1 + velocity / 299_792.458),
+        *_spline(emulator.wavelength, emulator([truth])[0]),
     )
     star = as_star(emulator, fine, error=0.005)
     fit = fit_labels(star, emulator, FitConfig(fit_rv=True))
@@ -146,7 +144,8 @@ def test_star_without_enough_pixels_is_flagged_not_fitted(emulator):
 
 
 def test_labels_beyond_the_range_end_at_a_flagged_limit(emulator):
-    wide = emulator.network.high[0].item()  # trained, but not trusted
+    # Within the training range, but not within the trusted range
+    wide = emulator.network.high[0].item()
     fit = fit_labels(as_star(emulator, emulator([[wide, 4.4, 0, 0, 1.5, 5]]), error=1e-3), emulator)
     assert fit["teff"][0] == emulator.high[0]
     assert "at_limit:teff" in fit["flags"][0]
@@ -196,7 +195,7 @@ def test_all_stars_converge_where_the_model_is_wrong(wrong_model, continuum_orde
         a.double().numpy() for a in emulator.flux_and_jacobian(torch.tensor(labels).float())
     )
     limited = 0
-    for star in range(len(stars)):  # the conditions of a minimum within limits, in standard errors
+    for star in range(len(stars)):  # conditions for a minimum within limits, in standard errors
         weighted = jacobian[star] * stars.ivar[star]
         gradient, fisher = weighted @ (stars.flux[star] - flux[star]), weighted @ jacobian[star].T
         outwards = np.select(

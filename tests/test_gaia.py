@@ -1,4 +1,4 @@
-"""Real stars: from the folder, from the archive, or a sentence."""
+"""Real stars come from the folder or the archive; otherwise a sentence says that there are none."""
 
 import os
 import socket
@@ -56,7 +56,7 @@ def test_stars_of_the_folder(folder):
     assert list(spectra.ids) == [KEPLER_93, "7"]
     np.testing.assert_allclose(spectra.flux, 0.9, rtol=1e-6)
     assert spectra.correlation_length == 1.0  # 3 samples of 0.1 Å are a pixel of 0.3 Å
-    # Overlaps 1, 2, 2, 1 sixths, samples k apart correlated by 1 - k/3
+    # The overlaps are 1, 2, 2, 1 sixths; samples that are k apart have a correlation of 1 - k/3
     variance = (
         np.array([1, 2, 2, 1])
         / 6
@@ -86,7 +86,7 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
 
 
 def test_download_is_kept(folder, monkeypatch):
-    """A stand-in for the archive, which answers with one star of those asked for, and one that was not."""
+    """A stand-in for the archive. It returns one of the stars asked for, and one other star."""
     asked = []
 
     class Archive:

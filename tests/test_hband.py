@@ -55,7 +55,9 @@ def test_figures_are_legible_at_page_width(found):
     figures = {
         "tour": on_detectors.tour(APOGEE, FLUX, found),
         "fit": on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
-        "gap": on_detectors.domain_gap(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
+        "gap": on_detectors.domain_gap(
+            APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}
+        ),
         "derivatives": on_detectors.derivatives(
             APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
         ),
@@ -116,7 +118,9 @@ def test_derivatives_state_the_correlation_over_all_pixels():
     rng = np.random.default_rng(1)
     truth = pairs["mg_fe"][0]
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
-    figure = on_detectors.derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
+    figure = on_detectors.derivatives(
+        APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]}
+    )
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
         f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}",
@@ -248,14 +252,13 @@ def test_windows_hold_the_lines_that_they_are_named_after(found):
         shown = found[(low < found["wavelength"]) & (found["wavelength"] < high)]
         if element in ("Mg", "Al", "K", "Ca", "Na"):
             own = found[found["element"] == element]
-            strongest = (
-                own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()
-            )  # Mg I 15,236 Å is stronger
+            # Mg I 15,236 Å is the stronger line
+            strongest = own["depth"].max() if element != "Mg" else 0.8 * own["depth"].max()
             assert shown[shown["element"] == element]["depth"].max() >= strongest, name
 
 
 def test_heads_of_carbon_monoxide_darken_with_carbon_and_oxygen():
-    """Unlike CN, which oxygen weakens as it takes the carbon away."""
+    """CN behaves differently: more oxygen makes it weaker, because oxygen binds the carbon."""
     responses = load_responses(APOGEE)
     carbon, oxygen = (responses.raised(label, VBROAD) for label in ("c_fe", "o_fe"))
     heads = [float(name.split()[-1]) for name in WINDOWS if name.startswith("CO")]

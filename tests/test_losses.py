@@ -126,9 +126,8 @@ def test_chi2_is_the_mean_over_unmasked_pixels():
     assert translate.chi2(prediction, flux, weight) == pytest.approx(5 / 2)
     assert translate.chi2(prediction / 4, flux / 4, weight, scale=4.0) == pytest.approx(5 / 2)
     assert translate.chi2(prediction[:, :2], flux[:, :2], 1 / 0.1**2) == pytest.approx(5 / 2)
-    assert (
-        translate.chi2(prediction, flux, torch.zeros_like(weight)) == 0
-    )  # nothing is left to compare
+    # Nothing is left to compare
+    assert translate.chi2(prediction, flux, torch.zeros_like(weight)) == 0
 
 
 # Logits of two critics: probability 3/4, 1/4 and 1/2 of being a reconstruction.

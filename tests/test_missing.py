@@ -1,4 +1,4 @@
-"""Study C, the controlled experiment: hiding features, derivatives, scores and what finds hidden features."""
+"""The controlled experiment: hidden features, derivatives, scores, and models to find them."""
 
 from dataclasses import replace
 from functools import partial
@@ -75,7 +75,7 @@ def experiment(emulator, responses):
 
 
 def made_up(**lines):
-    """Falls by element, 0 but in the pixels that are given: shape (n_elements, n_pix)."""
+    """Falls by element, which are 0 except in the given pixels: shape (n_elements, n_pix)."""
     found = np.zeros((len(NAMES), N))
     for element, values in lines.items():
         for pixel, value in values.items():
@@ -117,7 +117,8 @@ def test_a_feature_ends_at_the_threshold_and_at_the_detector():
     ]
     assert own["depth"].tolist() == [0.02, 0.006, 0.01, 0.03, 0.01]
     np.testing.assert_allclose(own["wavelength"], APOGEE_PIXELS[[1, 3, end - 1, end, N - 1]])
-    np.testing.assert_allclose(own["share"], [0.25, 1, 1, 1, 1])  # what brightens takes nothing
+    # An element that makes the flux larger has no share
+    np.testing.assert_allclose(own["share"], [0.25, 1, 1, 1, 1])
     assert set(table["element"]) == {"Mg", "Si"}
 
 
@@ -161,7 +162,8 @@ def test_a_masked_emulator_has_no_line_where_it_is_masked(emulator, synthetic, t
     np.testing.assert_allclose(
         slopes[:, :, ~truth.masked], all_slopes[:, :, ~truth.masked], atol=1e-6
     )
-    again = masked_emulator(emulator, truth.masked).to(dtype=torch.float64)  # a network of its own
+    # A copy, so that the other network stays as it is
+    again = masked_emulator(emulator, truth.masked).to(dtype=torch.float64)
     assert again(STARS).dtype == np.float64 and (again(STARS)[:, truth.masked] == 1.0).all()
     assert all(
         torch.equal(value, before[name]) for name, value in emulator.network.state_dict().items()
@@ -208,16 +210,16 @@ def test_falls_are_derivatives(emulator):
             (exact(STARS - raised(element, h)) - exact(STARS + raised(element, h))) * STEP / (2 * h)
         )
         np.testing.assert_allclose(own, numeric, atol=1e-5 * np.abs(own).max())
-        whole = exact(STARS) - exact(
-            STARS + raised(element, 0.05)
-        )  # the step itself: not quite linear
+        # The tolerance is needed because the response to the step is not quite linear
+        whole = exact(STARS) - exact(STARS + raised(element, 0.05))
         assert np.corrcoef(own.ravel(), whole.ravel())[0, 1] > 0.98, element
         assert np.max(own) > PEAK, element
     assert np.sum(raised("Fe", 0.05) == -0.05) == 19 and raised("Fe", 0.05).sum() == pytest.approx(
         -18 * 0.05
     )
     single = np.concatenate([falls(emulator, star[None]) for star in STARS])
-    np.testing.assert_allclose(single, found, atol=2e-5)  # a batch is its stars, in float32 too
+    # A batch gives the same as single stars, in float32, too
+    np.testing.assert_allclose(single, found, atol=2e-5)
 
 
 def test_falls_are_those_of_the_simulator(emulator, responses):
@@ -268,9 +270,8 @@ def test_the_full_emulator_is_the_right_answer(emulator, synthetic, truth, perfe
     np.testing.assert_allclose(hidden["recovered"], hidden["depth"], atol=1e-6)
     assert found["depth"] == pytest.approx(1.0, abs=1e-5) and found["depth_scatter"] < 1e-5
     assert found["named"] == found["named_all"] == found["credit"] == 1.0
-    assert (
-        found["precision"] > 0.95 and found["recall"] > 0.7
-    )  # emulator and simulator differ about faint features
+    # Emulator and simulator disagree about faint features
+    assert found["precision"] > 0.95 and found["recall"] > 0.7
     assert found["average_precision"] > 0.9 and found["base_rate"] < 0.02
     clear = hidden[hidden["share"] > 0.5]
     assert (
@@ -284,7 +285,7 @@ def test_the_full_emulator_is_the_right_answer(emulator, synthetic, truth, perfe
     _, own, _ = scored(truth, flux, gap, truth.falls)  # the simulator itself finds all
     some = own[own["missing"] > 0]
     assert (some["precision"] == 1).all() and (some["recall"] == 1).all()
-    # not 1: edges of features fall by less than lines too faint for one
+    # not 1, because edges of features fall by less than lines that are too faint to be a feature
     assert np.mean(some["average_precision"]) > 0.9 and some["average_precision"].min() > 0.6
 
 
@@ -338,20 +339,17 @@ def test_a_shared_feature_counts_by_its_shares():
     hidden, elements, found = scored(truth, flux, recovered, 2.0 * missing)
     assert elements["missing"].sum() == 2 and found["precision"] == found["recall"] == 1.0
     assert list(hidden["element"]) == ["Mg", "Si"] and list(hidden["named"]) == ["Mg", "Mg"]
-    np.testing.assert_allclose(
-        hidden["share"], [6 / 8, 2 / 5]
-    )  # over its own pixels: Si is in one of three
+    # The mean over its own pixels; Si is in one of three
+    np.testing.assert_allclose(hidden["share"], [6 / 8, 2 / 5])
     np.testing.assert_allclose(hidden["credit"], [1.0, 1.0])  # Mg has the largest part in both
     np.testing.assert_allclose(hidden["probability"], [6 / 8, 3 / 5])
     assert list(hidden["right"]) == [True, False]
-    np.testing.assert_allclose(
-        hidden["depth"], [0.2, 0.1]
-    )  # Mg where the spectrum is deepest, Si in its own pixel
+    # Mg is named where the spectrum is deepest, and Si in its own pixel
+    np.testing.assert_allclose(hidden["depth"], [0.2, 0.1])
     np.testing.assert_allclose(hidden["recovered"], [0.15, 0.09])
     np.testing.assert_allclose(hidden["wavelength"], APOGEE_PIXELS[[102, 101]])
-    assert found["named"] == 1.0 and found["credit"] == pytest.approx(
-        1.0
-    )  # Si has the smaller part: not unambiguous
+    # Si has the smaller part, so the feature is not unambiguous
+    assert found["named"] == 1.0 and found["credit"] == pytest.approx(1.0)
     assert found["depth"] == pytest.approx((0.75 + 0.9) / 2)
     assert found["depth_scatter"] == pytest.approx((0.25 + 0.1) / 2)
     swapped = hidden_features(truth, flux, recovered, made_up(Si={100: 0.01, 101: 0.01}))
@@ -393,10 +391,10 @@ def test_precision_and_recall_by_hand():
     al = rows["Al"]  # the second is there, but too faint for a feature
     assert (al["missing"], al["found"], al["precision"], al["recall"]) == (2, 1, 1.0, 0.5)
     assert al["average_precision"] == 1.0
-    si = rows["Si"]  # missed altogether
+    si = rows["Si"]  # it was not found at all
     assert (si["missing"], si["found"], si["recall"]) == (1, 0, 0.0) and np.isnan(si["precision"])
     assert si["average_precision"] == pytest.approx(si["base_rate"])
-    ca = rows["Ca"]  # in the right place, but nothing of calcium is missing there
+    ca = rows["Ca"]  # there is a missing feature here, but not of calcium
     assert (ca["missing"], ca["found"], ca["precision"]) == (0, 1, 0.0)
     assert all(np.isnan(ca[name]) for name in ("recall", "average_precision", "base_rate"))
     hidden = hidden_features(truth, np.full(N, 0.9), np.zeros(N), added)
@@ -428,12 +426,13 @@ def test_missing_lines_are_listed():
     np.testing.assert_allclose(table["depth"], [0.07, 0.0101, 0.02, 0.03])
     assert list(table["element"]) == ["Mg", "Si", "Fe", "Fe"]
     np.testing.assert_allclose(table["probability"], [0.8, 1, 1, 1])
+    # Parts below 0.05 are not listed
     assert list(table["truth"]) == [
         "Mg 0.74, Si 0.25",
         "Si 0.75, Mg 0.25",
         "",
         "",
-    ]  # parts below 0.05 are not told
+    ]
     assert list(missing_lines(APOGEE, recovered, added)["truth"]) == [""] * 4
     assert len(missing_lines(APOGEE, recovered, added, least=0.025)) == 2
     empty = missing_lines(APOGEE, np.zeros(N), added, truth)
@@ -459,11 +458,12 @@ def test_nothing_missing_gives_empty_tables():
 
 # The ridge regression, on the 800 pixels of the RVS, where fits are quick
 
+# Å; of the line that is missing, at [M/H] = 0 and per dex
 CENTRE, DEPTH, SLOPE = (
     8610.0,
     0.10,
     0.06,
-)  # Å; of the line that is missing, at [M/H] = 0 and per dex
+)
 
 
 @pytest.fixture(scope="module")
@@ -577,10 +577,9 @@ def test_domains_show_other_stars_and_all_lines(emulator, experiment):
     seen, labels = true_labels(truth.labels, emulator), experiment.domains.labels
     assert seen.shape == labels.shape == (400, 25)
     assert not set(map(bytes, seen)) & set(map(bytes, labels))
-    assert (
-        len(np.intersect1d(seen[:, 0], labels[:, 0])) <= 4
-    )  # of 400: chance, at the limits of the population
-    for ours, theirs in zip(seen.T, labels.T):  # one population
+    # Out of 400 stars, by chance, at the limits of the population
+    assert len(np.intersect1d(seen[:, 0], labels[:, 0])) <= 4
+    for ours, theirs in zip(seen.T, labels.T):  # both are from the same population
         assert abs(ours.mean() - theirs.mean()) < 5 * np.hypot(ours.std(), theirs.std()) / 20
     masked = experiment.truth.masked
     gap = (experiment.synthetic(labels) - experiment.domains.observed.flux).mean(axis=0)
@@ -624,7 +623,7 @@ def test_integers_are_checked(changes):
 
 
 def check_start(hidden, found):
-    """What the linear start finds from 400 stars: seeds 1-6 have 0.94-1.01 of the depth and name 97-100% right."""
+    """Check the linear start; with 400 stars, seeds 1-6 give depths of 0.94-1.01, 97-100% right."""
     assert found["depth"] == pytest.approx(1.0, abs=0.15) and found["depth_scatter"] < 0.15
     assert found["named"] > 0.9 and found["named_all"] > 0.85
     iron = hidden[(hidden["element"] == "Fe") & (hidden["share"] > 0.5)]
@@ -651,7 +650,7 @@ def test_four_models_are_compared(emulator, experiment, monkeypatch):
     assert found == {name: rows["linear start"][name] for name in found}
     check_start(hidden, found)
     moved = np.abs(models["translated"](STAR) - models["linear start"](STAR)).max()
-    assert 1e-6 < moved < 0.05  # it was trained, if by three steps
+    assert 1e-6 < moved < 0.05  # it was trained, although only by three steps
     assert (
         rows["translated"]["depth"] == pytest.approx(1.0, abs=0.15)
         and rows["translated"]["named"] > 0.9
@@ -666,6 +665,8 @@ def test_four_models_are_compared(emulator, experiment, monkeypatch):
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_start_finds_hidden_lines(emulator, responses, seed):
     other = Experiment.make(emulator, responses, MissingConfig(n_stars=400, seed=seed))
-    start = TranslateTraining(other.synthetic, other.domains.labels, other.domains.observed, SHORT).finish()
+    start = TranslateTraining(
+        other.synthetic, other.domains.labels, other.domains.observed, SHORT
+    ).finish()
     hidden, _, found = other.score(translated_emulator(other.synthetic, start))
     check_start(hidden, found)

@@ -1,4 +1,4 @@
-"""Missing lines in figures and under sliders: what is drawn is what was found, for the full emulator and for a dumb one."""
+"""Figures and sliders of missing lines show what was found, for a full emulator and a poor one."""
 
 import numpy as np
 import pytest
@@ -19,17 +19,18 @@ from specnb.widgets import explore_missing
 
 PIXEL = APOGEE.pixels[1] - APOGEE.pixels[0]  # Å
 NAMES = list(APOGEE.elements)
+# Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
 WINDOW = (
     15926.0,
     16001.0,
-)  # Å: with seed 1 and 30% hidden it lacks features of Mg, Si, Fe, C and Mn
+)
 TITLE = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
 PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    """Linear in the labels, with the simulator's derivatives: so the full emulator finds what the features say."""
+    """An experiment that is linear in the labels; its full emulator finds exactly the features."""
     return Experiment.make(linear_emulator(), load_responses(APOGEE), MissingConfig(n_stars=100))
 
 
@@ -48,7 +49,7 @@ def found(experiment):
 
 
 def fills(axes):
-    """Wavelength range of each fill of a panel that is no band, by colour."""
+    """Wavelength range of each filled area of a panel that is not a band, by colour."""
     return {
         to_hex(area.get_facecolor()[0]): area.get_paths()[0].get_extents().intervalx
         for area in axes.collections
@@ -94,9 +95,8 @@ def test_curves_are_the_findings(experiment, found):
     for line, values in expected.items():
         y = line.get_ydata()
         np.testing.assert_array_equal(y[np.isfinite(y)], values[inside])
-    assert (
-        own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005
-    )  # silicon stands out at its line
+    # Silicon stands out at its line
+    assert own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005
     assert (
         figure.axes[0].get_xlim() == (15955, 15970)
         and figure.axes[0].texts[-1].get_text() == "star"
@@ -154,9 +154,8 @@ def test_depths_of_the_full_emulator_lie_on_the_line(experiment):
             if isinstance(each, PathCollection)
         ]
     )
-    assert (
-        len(ratios) == len(hidden) and ratios.max() == SHOWN[1]
-    )  # what is beyond stands at the edge
+    # Values outside are drawn at the edge
+    assert len(ratios) == len(hidden) and ratios.max() == SHOWN[1]
     assert top.get_ylim()[1] > hidden["recovered"].max()
 
 
@@ -268,9 +267,8 @@ def test_added_falls_under_the_slider(explorer, experiment):
     full, synthetic = (
         -np.diff(model(row), axis=0)[0][inside] for model in (experiment.full, experiment.synthetic)
     )
-    np.testing.assert_allclose(
-        y[np.isfinite(y)], full - synthetic, atol=2e-5
-    )  # linear, in single precision
+    # linear, in single precision
+    np.testing.assert_allclose(y[np.isfinite(y)], full - synthetic, atol=2e-5)
     assert y[np.isfinite(y)].max() > 0.005
 
 

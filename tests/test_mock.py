@@ -20,7 +20,7 @@ CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8
 
 
 class GaussianLines:
-    """An emulator with a line wherever the mock survey changes one, and two that it leaves alone."""
+    """An emulator with all lines that the mock survey changes, and two that it does not change."""
 
     survey = RVS
     labels = RVS.names
@@ -47,7 +47,7 @@ def labels_of(truth):
 
 
 def effect(**changes):
-    """Ratio of the true flux with one effect to the emulator's; shape (n, n_pix)."""
+    """The true flux with one effect divided by the emulator's flux; shape (n, n_pix)."""
     truth = truth_of(**changes)
     return truth.flux.astype(float) / EMULATOR(labels_of(truth))
 
@@ -72,9 +72,8 @@ def test_false_line_is_gone_and_nothing_else_changes():
     centre = np.argmin(np.abs(RVS_PIXELS - FALSE_LINE[0]))
     emulated = EMULATOR(labels_of(truth))[:, centre]
     assert np.mean(emulated) < 0.75
-    assert np.all(
-        np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03
-    )  # the pixel is 0.15 Å off at most
+    # The nearest pixel is at most 0.15 Å away
+    assert np.all(np.log(truth.flux[:, centre]) / np.log(emulated) < 0.03)
 
 
 def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
@@ -85,9 +84,8 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     assert np.allclose(
         factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4
     )
-    assert np.allclose(
-        factors, [strength for _, _, strength in WRONG_LINES], atol=0.03
-    )  # a pixel is 0.15 Å off at most
+    # The nearest pixel is at most 0.15 Å away
+    assert np.allclose(factors, [strength for _, _, strength in WRONG_LINES], atol=0.03)
     outside = away_from(
         *[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES)
     )
@@ -142,9 +140,8 @@ def test_lower_resolution_widens_lines_and_keeps_their_strength():
         )
         strength.append(absorbed.sum(axis=1))
     assert np.allclose(strength[1], strength[0], rtol=1e-4)
-    added = (8580.0 / 2.3548) ** 2 * (
-        9000.0**-2 - RVS_RESOLVING_POWER**-2
-    )  # variance of the extra Gaussian
+    # Variance of the extra Gaussian
+    added = (8580.0 / 2.3548) ** 2 * (9000.0**-2 - RVS_RESOLVING_POWER**-2)
     assert np.allclose(width[1] - width[0], added, rtol=0.01)
 
 
@@ -176,9 +173,8 @@ def test_noise_has_the_stated_variance():
     n = pull.size
     assert abs(np.mean(pull)) < 4 / np.sqrt(n)
     assert np.mean(pull**2) == pytest.approx(1, abs=4 * np.sqrt(2 / n))
-    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(
-        axis=1, where=good
-    )  # also star by star
+    # This also holds for each star
+    sigma = ((observed.flux - truth.flux) / truth.flux_error).std(axis=1, where=good)
     assert np.all(np.abs(sigma - 1) < 5 / np.sqrt(2 * 780))
 
 

@@ -1,4 +1,4 @@
-"""Every notebook is in step with its .py file, holds no outputs, and runs in the quick profile."""
+"""Every notebook agrees with its .py file, has no outputs, and runs in the profile quick."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The layout of the package: which folder may import which, and how much there is at one place."""
+"""The layout of the package: which folder may import which, and how large modules may be."""
 
 import re
 import subprocess

@@ -57,7 +57,7 @@ def test_rotation_turns_a_narrow_line_into_the_profile():
     x = (wavelength / line - 1) * C_KM_S / v
     area = 0.5 * sigma * np.sqrt(2 * np.pi)
     expected = area * rotational_profile(x) / (v / C_KM_S * line)
-    middle = np.abs(x) < 0.8  # nearer the edge the width of the line itself shows
+    middle = np.abs(x) < 0.8  # nearer to the edge the width of the line itself has an effect
     np.testing.assert_allclose(got[middle], expected[middle], rtol=0.01)
 
 
@@ -120,10 +120,11 @@ def test_recipe_resumes_and_refuses_foreign_spectra(recipe, tmp_path):
             flux=flux,
             seconds=1.5,
         )
+    # The spectra are found on disk, so no simulator is needed
     assert recipe.compute((tmp_path, 0, labels[0])) == (
         0,
         None,
-    )  # found on disk: no simulator is needed
+    )
     assert recipe.assemble(tmp_path, tmp_path / "grid.h5", labels, seed=1) == 2
     grid = load_grid(recipe.survey, tmp_path / "grid.h5")
     np.testing.assert_array_equal(grid.labels, labels[[0, 2]])

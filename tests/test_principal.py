@@ -54,7 +54,7 @@ def labels_of(emulator, n, seed):
 
 
 def observe(emulator, labels, gap, seed):
-    """Spectra of an emulator less what it does not know, with noise; 2% of the pixels are masked."""
+    """Spectra of an emulator minus a gap that it does not know, with noise and 2% masked pixels."""
     rng = np.random.default_rng(seed)
     flux = emulator(labels) - gap
     flux = (flux + ERROR * rng.standard_normal(flux.shape)).astype(np.float32)
@@ -70,7 +70,7 @@ def observe(emulator, labels, gap, seed):
 
 @pytest.fixture(scope="module")
 def survey(emulator, profile):
-    """Labels of synthetic stars, and other stars that show a line more, the deeper the more metals they have."""
+    """Labels of synthetic stars, and other stars with one more line, deeper with more metals."""
     seen = labels_of(emulator, 400, seed=11)
     return labels_of(emulator, 400, seed=12), observe(
         emulator, seen, (DEPTH + SLOPE * seen[:, [M_H]]) * profile, seed=13
@@ -114,9 +114,8 @@ def test_the_start_has_one_mean_and_unit_variance_in_both_domains(emulator, surv
         observed = networks.encode_shared(trainer.data[0][trainer.observed])
     torch.testing.assert_close(observed.mean(dim=0), synthetic.mean(dim=0), atol=1e-3, rtol=0)
     variance = synthetic.var(dim=0)
-    assert (variance < 1.0).all() and variance[
-        0
-    ] > 0.99  # weak components, of the size of noise, count less
+    # Weak components, which are as small as the noise, count less
+    assert (variance < 1.0).all() and variance[0] > 0.99
     assert (variance[:-1] > variance[1:] - 1e-3).all()
 
 
@@ -132,7 +131,7 @@ def test_the_start_finds_a_line_and_what_it_depends_on(emulator, profile, start)
 
 
 def test_without_a_gap_next_to_nothing_is_found(emulator, survey):
-    """Only what the means of two samples of 400 stars differ by, which the alignment takes for a gap."""
+    """The gap is only the difference of the means of two samples of 400 stars."""
     observed = observe(emulator, labels_of(emulator, 400, seed=11), 0.0, seed=13)
     added = emulator(STARS) - translated_emulator(
         emulator, TranslateTraining(emulator, survey[0], observed, CONFIG).finish()
@@ -173,13 +172,13 @@ def test_masked_pixels_have_no_influence(emulator, survey):
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name]), name
     assert not torch.equal(states[0]["networks.linear.bias"], states[2]["networks.linear.bias"])
-    for name in ("weight", "bias"):  # where no star tells anything, nothing changes
+    for name in ("weight", "bias"):  # where all stars are masked, nothing changes
         linear = states[0][f"networks.linear.{name}"]
         assert (linear[500:510] == 0).all() and linear[510].abs().sum() > 0
 
 
 def test_stars_with_large_errors_count_less(emulator, survey, profile):
-    """Half of the stars have the line twice as deep: the regression finds the mean, unless these are uncertain."""
+    """Half of the stars have a line twice as deep: the regression finds the mean of both halves."""
     labels, observed = survey
     flux, error = observed.flux.copy(), observed.flux_error.copy()
     flux[::2] -= np.float32(DEPTH) * profile.astype(np.float32)
@@ -202,14 +201,15 @@ def test_training_goes_on_from_the_start(emulator, survey, start, trained):
     first, last = trained.history[0], trained.history[-1]
     assert last["iteration"] == CONFIG.iterations and len(trained.history) == CONFIG.iterations
     assert last["cycle_synthetic"] < 0.9 * first["cycle_synthetic"]
+    # The loss of stars that are not used in the training is at the noise level from the start
     for name in (
         "reconstruction_observed",
         "cycle_observed",
-    ):  # of stars that train nothing: at the noise from the start
+    ):
         assert 0.9 < last[name] < 1.02 * first[name] < 1.2, name
     for name, value in start.state_dict().items():
         if name in ("networks.components", "networks.scale"):
-            assert torch.equal(value, trained.state_dict()[name]), name  # they stay as they are
+            assert torch.equal(value, trained.state_dict()[name]), name  # they do not change
     assert not torch.equal(start.networks.linear.weight, trained.networks.linear.weight)
 
 
@@ -239,7 +239,7 @@ def test_files_hold_all(emulator, survey, trained, tmp_path, changes):
     np.testing.assert_array_equal(
         again.to_synthetic(survey[1][:5]), model.to_synthetic(survey[1][:5])
     )
-    assert np.abs(again.translate(flux) - flux).max() > 0.5 * DEPTH  # and it is no empty one
+    assert np.abs(again.translate(flux) - flux).max() > 0.5 * DEPTH  # and it has an effect
 
 
 @pytest.mark.parametrize("few", ["synthetic", "observed"])

@@ -68,9 +68,8 @@ def test_gaussian_channel(snr):
     assert row["linear_r2"] == pytest.approx(snr / (1 + snr), abs=0.03)
     assert row["mlp_r2"] == pytest.approx(snr / (1 + snr), abs=0.04)
     capacity = 0.5 * np.log1p(snr)
-    assert (
-        capacity - 0.1 < row["mutual_information"] < capacity + 0.06
-    )  # a bound from below, but for its own scatter
+    # This is a lower limit, except for its own scatter
+    assert capacity - 0.1 < row["mutual_information"] < capacity + 0.06
 
 
 def test_a_weak_label_among_strong_ones_is_read_as_well_as_alone(codes, result):
@@ -138,13 +137,12 @@ def test_floor_is_what_the_entangled_labels_tell():
 
 
 NOISE = 0.05
-CLEAN = RvsMockConfig.clean(
-    n_stars=4000, snr_faint=1e4, noise_floor=NOISE
-)  # the same noise in all pixels of all stars
+# All pixels of all stars have the same noise
+CLEAN = RvsMockConfig.clean(n_stars=4000, snr_faint=1e4, noise_floor=NOISE)
 
 
 class Linear:
-    """An emulator with flux 1 + (y - centre) J, so that the linear-Gaussian answer is exact for linear predictors."""
+    """An emulator with flux 1 + (y - centre) J, for which the linear-Gaussian result is exact."""
 
     wavelength = np.linspace(8460.0, 8700.0, 24)
     survey = replace(RVS, pixels=wavelength, native=None, lines=())
@@ -172,12 +170,11 @@ def test_ceiling_of_one_measured_label_is_that_of_a_gaussian_channel():
     assert 1 < snr < 10
     ceiling = information_ceiling(emulator, truth, LABELS)
     assert ceiling["teff"] == pytest.approx(snr / (1 + snr), rel=1e-3)
-    for i, name in enumerate(
-        LABELS[1:], 1
-    ):  # of the others the spectra tell what their correlation with it does
+    # Spectra contain information about the other labels only by their correlation with it
+    for i, name in enumerate(LABELS[1:], 1):
         correlation = np.corrcoef(y[:, 0], y[:, i])[0, 1]
         assert ceiling[name] == pytest.approx(correlation**2 * snr / (1 + snr), rel=1e-3)
-    assert ceiling["logg"] > 0.1  # so the correlations matter
+    assert ceiling["logg"] > 0.1  # so the correlations are important
 
 
 @pytest.fixture(scope="module")
@@ -237,9 +234,8 @@ def test_bad_input_of_the_ceiling(mock):
 
 def test_reconstruction_by_the_truth_is_at_the_noise_floor(mock):
     _, observed, truth = mock
-    error = (
-        np.where(np.arange(24) < 12, 0.5, 2.0) * observed.flux_error
-    )  # assumed errors of another size
+    # The assumed errors are wrong
+    error = np.where(np.arange(24) < 12, 0.5, 2.0) * observed.flux_error
     measured = Spectra(observed.wavelength, observed.flux, error, observed.mask, observed.ids)
     result = reconstruction(truth.flux, measured, truth)
     assert result["mean_squared_error"] == pytest.approx(NOISE**2, rel=0.03)

@@ -22,9 +22,12 @@ def test_25_labels_are_fitted_and_those_that_the_spectrum_does_not_constrain_are
     statistics = pull_statistics(fit, stars.labels, EMULATOR.labels)
     told = dict(zip(EMULATOR.labels, constrained(statistics, EMULATOR)))
     assert all(told[name] for name in ("teff", "logg", "fe_h", "c_fe", "mg_fe", "si_fe", "ni_fe"))
-    assert not any(told[name] for name in ("p_fe", "v_fe", "ge_fe"))  # weak lines, see test_features.py
+    # These elements have only weak lines, see test_features.py
+    assert not any(told[name] for name in ("p_fe", "v_fe", "ge_fe"))
     chosen = [name for name in EMULATOR.labels if told[name]]
-    pull = np.concatenate([(fit[name] - stars.labels[name]) / fit[f"{name}_error"] for name in chosen])
+    pull = np.concatenate(
+        [(fit[name] - stars.labels[name]) / fit[f"{name}_error"] for name in chosen]
+    )
     assert len(pull) >= 60 * 15
     assert 0.9 < pull.std() < 1.1 and abs(pull.mean()) < 0.1
     assert statistics["at_limit"][EMULATOR.labels.index("ge_fe")] > 0

@@ -1,4 +1,4 @@
-"""Readers of Gaia RVS spectra: every shape of the archive gives the same arrays."""
+"""Readers of Gaia RVS spectra: all file formats of the archive give the same arrays."""
 
 import gzip
 import os
@@ -22,7 +22,7 @@ CA_II = (8500.35, 8544.44, 8664.52)  # vacuum Å
 
 @pytest.fixture(scope="module")
 def stars():
-    """Two spectra with the Ca II triplet, missing pixels at an end and inside."""
+    """Two spectra with the Ca II triplet; pixels are missing at one end and in the middle."""
     rng = np.random.default_rng(0)
     lines = sum(0.6 * np.exp(-0.5 * ((RVS_NATIVE - centre) / 1.5) ** 2) for centre in CA_II)
     mask = np.zeros((2, 2401), bool)
@@ -33,7 +33,7 @@ def stars():
 
 
 def pixels(stars, index, unit="nm"):
-    """A row a pixel, NaN where missing, as DataLink gives it in all formats but CSV."""
+    """One row per pixel, NaN if it is missing; DataLink does this in all formats except CSV."""
     mask = stars.mask[index]
     table = Table({"wavelength": np.round(RVS_NATIVE / 10, 2)}, units={"wavelength": unit})
     table["flux"] = np.where(mask, np.nan, stars.flux[index])
@@ -42,12 +42,18 @@ def pixels(stars, index, unit="nm"):
 
 
 def rows(stars, indices):
-    """A row a pixel with source_id in each, as DataLink's CSV."""
-    lines = ["source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"]
+    """One row per pixel, each with source_id, as in DataLink's CSV."""
+    lines = [
+        "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"
+    ]
     for i in indices:
-        for wavelength, flux, error, bad in zip(RVS_NATIVE / 10, stars.flux[i], stars.flux_error[i], stars.mask[i]):
+        for wavelength, flux, error, bad in zip(
+            RVS_NATIVE / 10, stars.flux[i], stars.flux_error[i], stars.mask[i]
+        ):
             values = "," if bad else f"{flux},{error}"
-            lines.append(f"{stars.ids[i]},5950420259779346465,291.4,38.6,{wavelength:.2f},{values},17,47,15")
+            lines.append(
+                f"{stars.ids[i]},5950420259779346465,291.4,38.6,{wavelength:.2f},{values},17,47,15"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -65,7 +71,8 @@ def write_csv_gz(stars, path):
 
 def write_csv_shuffled(stars, path):
     head, *lines = rows(stars, [0, 1]).splitlines()
-    np.random.default_rng(1).shuffle(lines[1:])  # the first stays, so that the order of the stars does
+    # The first line stays first, so that the order of the stars does not change
+    np.random.default_rng(1).shuffle(lines[1:])
     path.write_text("\n".join([head, lines[0], *np.random.default_rng(1).permutation(lines[1:])]))
 
 
@@ -76,7 +83,7 @@ def write_csv_angstrom(stars, path):
 
 
 def write_fits(stars, path):
-    """FITS keeps source_id in the header, as text; a table a star."""
+    """Write FITS with one table per star, and source_id as text in the header."""
     hdus = [fits.PrimaryHDU()]
     for i in range(2):
         hdus.append(fits.table_to_hdu(pixels(stars, i)))
@@ -85,7 +92,7 @@ def write_fits(stars, path):
 
 
 def write_votable_params(stars, path):
-    """RVS_COMBINED.xml: a TABLE a star, with source_id as a PARAM."""
+    """Write RVS_COMBINED.xml with one TABLE per star, and source_id as a PARAM."""
     files = [from_table(pixels(stars, i)) for i in range(2)]
     for i, file in enumerate(files):
         table = file.get_first_table()
@@ -107,10 +114,15 @@ def write_ecsv_columns(stars, path):
 
 
 def write_bulk(stars, path):
-    """RvsMeanSpectrum_*.csv.gz: ECSV with a row a star and bracketed lists."""
+    """Write RvsMeanSpectrum_*.csv.gz, an ECSV with one row per star and lists in brackets."""
     head = ["# %ECSV 1.0", "# ---", "# delimiter: ','", "# datatype:"]
     for name, kind in (("solution_id", "int64"), ("source_id", "int64"), ("ra", "float64")):
-        head += ["# -", f"#   name: {name}", f"#   datatype: {kind}", "#   description: as in gaia_source"]
+        head += [
+            "# -",
+            f"#   name: {name}",
+            f"#   datatype: {kind}",
+            "#   description: as in gaia_source",
+        ]
     for name in ("flux", "flux_error"):
         head += ["# -", f"#   name: {name}", "#   datatype: string", "#   subtype: float64[null]"]
     head += ["# -", "#   name: combined_transits", "#   datatype: int16"]
@@ -118,7 +130,9 @@ def write_bulk(stars, path):
     for i in range(2):
         missing = ("NaN", "null")[i]
         cells = [
-            "[" + ",".join(missing if bad else str(x) for x, bad in zip(values[i], stars.mask[i])) + "]"
+            "["
+            + ",".join(missing if bad else str(x) for x, bad in zip(values[i], stars.mask[i]))
+            + "]"
             for values in (stars.flux, stars.flux_error)
         ]
         lines.append(f'1,{stars.ids[i]},10.5,"{cells[0]}","{cells[1]}",null')
@@ -126,11 +140,13 @@ def write_bulk(stars, path):
 
 
 def write_raw_csv(stars, path):
-    """DataLink structure RAW as CSV: arrays as text in parentheses."""
+    """Write the DataLink structure RAW as CSV, with arrays as text in parentheses."""
     lines = ["source_id,flux,flux_error"]
     for i in range(2):
         cells = [
-            "(" + ", ".join("NaN" if bad else str(x) for x, bad in zip(values[i], stars.mask[i])) + ")"
+            "("
+            + ", ".join("NaN" if bad else str(x) for x, bad in zip(values[i], stars.mask[i]))
+            + ")"
             for values in (stars.flux, stars.flux_error)
         ]
         lines.append(f'{stars.ids[i]},"{cells[0]}","{cells[1]}"')
@@ -139,7 +155,11 @@ def write_raw_csv(stars, path):
 
 def write_raw_fits(stars, path):
     table = Table(
-        {"SOURCE_ID": stars.ids.astype(int), "flux": stars.flux.copy(), "flux_error": stars.flux_error.copy()}
+        {
+            "SOURCE_ID": stars.ids.astype(int),
+            "flux": stars.flux.copy(),
+            "flux_error": stars.flux_error.copy(),
+        }
     )
     table["flux"][stars.mask] = np.nan
     table.write(path, format="fits")
@@ -173,7 +193,7 @@ def test_all_shapes_read_the_same(stars, tmp_path, name):
     for field in ("wavelength", "mask", "ids", "flux", "flux_error"):
         np.testing.assert_array_equal(getattr(read, field), getattr(stars, field))
     assert read.labels is None
-    # what HDF5 files hold is what was written
+    # a file that does not tell the correlation of native samples gets that of their survey
     assert read.correlation_length == 3.0
 
 
@@ -192,10 +212,14 @@ def test_several_files_become_one_set(stars, tmp_path):
     read = read_spectra([tmp_path / "b.csv", tmp_path / "a.fits"])
     assert list(read.ids) == [ID, OTHER]
     np.testing.assert_array_equal(read.flux, stars.flux[::-1])
-    with pytest.raises(ValueError, match=f"star {ID} is in both .*b.csv and .*c.csv: give only one"):
+    with pytest.raises(
+        ValueError, match=f"star {ID} is in both .*b.csv and .*c.csv: give only one"
+    ):
         (tmp_path / "c.csv").write_text(rows(stars, [1]))
         read_spectra([tmp_path / "b.csv", tmp_path / "c.csv"])
-    Spectra(RVS_NATIVE[:5], np.ones((1, 5)), np.ones((1, 5)), np.zeros((1, 5)), ["x"]).write(tmp_path / "d.h5")
+    Spectra(RVS_NATIVE[:5], np.ones((1, 5)), np.ones((1, 5)), np.zeros((1, 5)), ["x"]).write(
+        tmp_path / "d.h5"
+    )
     with pytest.raises(ValueError, match="b.csv and .*d.h5 have different wavelengths"):
         read_spectra([tmp_path / "b.csv", tmp_path / "d.h5"])
     with pytest.raises(ValueError, match="no files"):
@@ -206,7 +230,9 @@ def test_labels_of_hdf5_files_are_kept(stars, tmp_path):
     for i in range(2):
         labels = Table({"teff": [5000.0 + i]})
         star = stars[i]
-        Spectra(star.wavelength, star.flux, star.flux_error, star.mask, star.ids, labels).write(tmp_path / f"{i}.h5")
+        Spectra(star.wavelength, star.flux, star.flux_error, star.mask, star.ids, labels).write(
+            tmp_path / f"{i}.h5"
+        )
     assert list(read_spectra(sorted(tmp_path.glob("*.h5"))).labels["teff"]) == [5000.0, 5001.0]
 
 
@@ -224,8 +250,14 @@ def bad(text, old, new):
             r"has 1499 pixels over 8460\.00-8609\.80 Å, not the 2401.*truncated",
         ),
         (lambda t: t.split("\n")[0] + "\n", "no table with a spectrum"),
-        (lambda t: bad(t, "flux_error", "sigma"), "lacks flux_error, its columns are source_id, .*sigma"),
-        (lambda t: bad(bad(t, "source_id", "name"), "wavelength", "w"), "lacks source_id, wavelength, its columns"),
+        (
+            lambda t: bad(t, "flux_error", "sigma"),
+            "lacks flux_error, its columns are source_id, .*sigma",
+        ),
+        (
+            lambda t: bad(bad(t, "source_id", "name"), "wavelength", "w"),
+            "lacks source_id, wavelength, its columns",
+        ),
         (lambda t: t + t.split("\n", 1)[1], f"star {ID} appears more than once"),
         (lambda t: bad(t, ",846.00,", ",86.00,"), "86-870 without a unit are neither nm"),
         (lambda t: bad(t, ID, f"{ID}.5"), "source_id is stored as floating point"),
@@ -246,7 +278,13 @@ def test_bad_values_give_one_sentence(stars, tmp_path):
         ("flux_error", 0.0, rf"star {OTHER} has flux_error 0 at 8460\.00 Å"),
         ("flux_error", -0.1, rf"star {OTHER} has flux_error -0\.1 at 8460\.00 Å"),
     ):
-        table = Table({"source_id": stars.ids, "flux": stars.flux.copy(), "flux_error": stars.flux_error.copy()})
+        table = Table(
+            {
+                "source_id": stars.ids,
+                "flux": stars.flux.copy(),
+                "flux_error": stars.flux_error.copy(),
+            }
+        )
         table[column][0] = value
         table.write(path, overwrite=True)
         with pytest.raises(ValueError, match="bad.fits: " + message):
@@ -258,7 +296,9 @@ def test_air_wavelengths_are_refused(stars, tmp_path):
     table.meta["source_id"] = ID
     table["wavelength"] = air_from_vacuum(RVS_NATIVE) / 10
     table.write(tmp_path / "shifted.ecsv")
-    shifted_csv = Table({"source_id": [ID] * 2401, **{name: table[name] for name in table.colnames}})
+    shifted_csv = Table(
+        {"source_id": [ID] * 2401, **{name: table[name] for name in table.colnames}}
+    )
     shifted_csv.write(tmp_path / "shifted.csv")
     for name, field, text in (
         ("described", "description", "Wavelength in air"),
@@ -272,7 +312,9 @@ def test_air_wavelengths_are_refused(stars, tmp_path):
             table["wavelength"].description = text
         table.write(tmp_path / f"{name}.ecsv")
     for path in sorted(tmp_path.iterdir()):
-        with pytest.raises(ValueError, match=rf"{path.name}: its wavelengths are in air.*vacuum_from_air"):
+        with pytest.raises(
+            ValueError, match=rf"{path.name}: its wavelengths are in air.*vacuum_from_air"
+        ):
             read_spectra(path)
     table = pixels(stars, 0)
     table.meta["source_id"] = ID
@@ -325,8 +367,11 @@ def test_real_spectra():
     assert len(spectra) == len(files) >= 3
     np.testing.assert_array_equal(spectra.wavelength, RVS_NATIVE)
     missing = {"2052747119115620352": 7, "4268620287278693120": 0, "1535964555128078720": 3}
-    assert {star: n for star, n in zip(spectra.ids, spectra.mask.sum(axis=1)) if star in missing} == missing
+    assert {
+        star: n for star, n in zip(spectra.ids, spectra.mask.sum(axis=1)) if star in missing
+    } == missing
     for centre in CA_II:
         near = np.abs(RVS_NATIVE - centre) < 4
         cores = RVS_NATIVE[near][np.argmin(spectra.flux[:, near], axis=1)]
-        assert np.all(np.abs(cores - centre) < 0.3)  # far less than the 2.3 Å between vacuum and air
+        # This is far less than the 2.3 Å between vacuum and air
+        assert np.all(np.abs(cores - centre) < 0.3)

@@ -89,10 +89,11 @@ def test_errors_match_monte_carlo_for_correlated_pixels(length):
 
 def test_masked_pixels_do_not_contribute():
     flux, mask = np.full((1, 2401), 0.8), np.zeros((1, 2401), bool)
+    # 8470.1 Å is completely in the pixel 8470.05 ± 0.15 Å, of which 2/3 are left
     flux[0, 101], mask[0, 101] = (
         99.0,
         True,
-    )  # at 8470.1 Å, wholly in the pixel 8470.05 ± 0.15 Å: 2/3 of that is left
+    )
     # 8479.85-8480.25 Å: five sixths of the pixel 8479.95 ± 0.15 Å, and half of the next, which is kept
     flux[0, 199:203], mask[0, 199:203] = np.nan, True
     out = rebin(spectra_of(flux, mask=mask), RVS_PIXELS)

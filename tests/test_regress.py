@@ -12,7 +12,7 @@ MIDDLE, WIDTH = np.array([5200.0, 3.5, -0.2, 0.1]), np.array([700.0, 1.2, 0.4, 0
 
 
 def linear_stars(n, seed):
-    """Ten inputs, of which four combinations are the labels without any noise."""
+    """Ten inputs. The labels are four linear combinations of them, without any noise."""
     x = np.random.default_rng(seed).normal(size=(n, 10))
     mixing = np.random.default_rng(0).normal(size=(10, 4)) / np.sqrt(10)
     return x, MIDDLE + WIDTH * (x @ mixing)
@@ -83,7 +83,7 @@ def test_iterations_are_those_of_the_training(trained):
 
 
 def test_early_stopping_spares_noise():
-    """With as many inputs as stars, the training loss can fall to nothing while predictions get worse."""
+    """With as many inputs as stars, the training loss can fall to 0 while predictions get worse."""
     rng = np.random.default_rng(4)
     x = rng.normal(size=(600, 200))
     y = x[:, :1] + rng.normal(size=(600, 1))

@@ -1,4 +1,4 @@
-"""The runner on tiny notebooks. A run takes seconds, so the runs are shared and those that fail go side by side."""
+"""The runner on tiny notebooks. Runs take seconds, so tests share them; some are parallel."""
 
 import json
 import os
@@ -74,7 +74,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def failures(folder, tmp_path_factory):
-    """What a run of each bad notebook raised, and its folder of results, which held a good result before."""
+    """The error of each bad notebook, and its folder of results, which had a good result before."""
     (folder / "bad").mkdir()
     (folder / "bad" / "input.csv").write_text("x\n1\n")
     root = tmp_path_factory.mktemp("bad_results")
@@ -245,7 +245,7 @@ def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
     assert (output / "results.json").read_text() == "earlier"
 
     stale = output.with_name(".sleeps.new")
-    assert stale.is_dir()  # until the next start
+    assert stale.is_dir()  # it stays until the next start
     with pytest.raises(NotebookError, match="time limit"):
         run_notebook(notebook, {}, output, timeout=0.1)
     assert not stale.exists()
@@ -361,7 +361,7 @@ def test_cannot_write_is_one_sentence_before_any_notebook(paper, tmp_path, capsy
 
 
 def test_no_room_is_told(tmp_path):
-    """A limit on file sizes stands for a full disk: the system refuses the write, not the opening."""
+    """A limit on file sizes acts like a full disk: opening a file works, but writing fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:

@@ -1,4 +1,4 @@
-"""The modules that a source imports, and the digest of what they mean."""
+"""The modules that a source text imports, and the digest of their code."""
 
 import json
 
@@ -38,7 +38,8 @@ SMALL = {
         (
             "import specnb.core.c",
             " core core.c core.d",
-        ),  # gives the name specnb, and so its lazy names
+            # This import gives the name specnb, and so its lazy names
+        ),
         ("%matplotlib inline", " core core.a core.b core.c core.d pack pack.e"),
     ],
 )
@@ -53,7 +54,7 @@ def test_a_relative_import_is_refused():
 
 
 def test_the_package_has_only_imports_that_can_be_found():
-    """No relative import, and modules named by a text only where `_HOME` lists them."""
+    """There is no relative import, and only `_HOME` names modules in strings."""
     for name, text in read_sources().items():
         parse(text)
         assert "import_module" not in text or parse(text).lazy or name == module.__name__, name
@@ -94,7 +95,7 @@ def test_a_text_that_is_not_strictly_a_docstring_counts():
 def key(tmp_path, monkeypatch):
     """The key of a notebook with one cell, where the texts of some modules are others."""
     original = read_sources()
-    monkeypatch.setattr(provenance, "shipped_data", list)  # which is large
+    monkeypatch.setattr(provenance, "shipped_data", list)  # because the shipped data are large
 
     def key(cell, changed=()):
         monkeypatch.setattr(provenance, "read_sources", lambda: original | dict(changed))

@@ -219,7 +219,7 @@ def test_bad_files_give_one_sentence(tmp_path):
 
 
 def test_a_full_disk_gives_one_sentence(tmp_path):
-    """In a process of its own, whose files may not exceed 300 kB: HDF5 itself would end it with a segmentation fault."""
+    """Test a full disk in a separate process, because HDF5 could end it by a segmentation fault."""
     pytest.importorskip("resource")
     program = f"""
 import resource, sys

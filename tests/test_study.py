@@ -19,7 +19,9 @@ def draw():
 
 @pytest.fixture
 def table():
-    table = Table({"teff": [5777.123456, 4286.0], "m_h": [0.0123, -0.52], "n": [3, 12], "id": ["a_1", "b"]})
+    table = Table(
+        {"teff": [5777.123456, 4286.0], "m_h": [0.0123, -0.52], "n": [3, 12], "id": ["a_1", "b"]}
+    )
     table["teff"].unit, table["m_h"].unit = "K", "dex"
     return table
 
@@ -68,7 +70,11 @@ def test_numbers_that_are_missing_are_shown_as_missing(tmp_path):
     x = MaskedColumn([1.0, 2.0, np.nan], mask=[False, True, False])
     k = MaskedColumn([1, 2, 3], mask=[False, True, False])
     Study(tmp_path).table(Table({"x": x, "k": k}), "gaps", "Gaps.")
-    assert (tmp_path / "gaps.md").read_text().splitlines()[2:] == ["| 1.000 | 1 |", "| – | – |", "| – | 3 |"]
+    assert (tmp_path / "gaps.md").read_text().splitlines()[2:] == [
+        "| 1.000 | 1 |",
+        "| – | – |",
+        "| – | 3 |",
+    ]
     assert list(ascii.read(tmp_path / "gaps.csv", format="csv")["x"].mask) == [False, True, True]
 
 

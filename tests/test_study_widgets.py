@@ -155,7 +155,8 @@ def test_an_unedited_star_is_its_reconstruction(editor, model, survey):
     assert table["edited"] == pytest.approx(model.reconstruct(survey[0][3:4])[0])
     assert np.array_equal(table["edited"], table["reconstruction"])
     assert np.array_equal(np.isnan(table["original"]), survey[0].mask[3])
-    assert editor.labels["teff"] == survey[0].labels["teff"][3]  # not that of the slider's step
+    # It is the star's own value, not the slider's step
+    assert editor.labels["teff"] == survey[0].labels["teff"][3]
     assert editor.sliders["teff"].value % 10 == 0
 
 
@@ -165,9 +166,8 @@ def test_a_slider_and_set_do_the_same(editor, model):
     teff = editor.sliders["teff"].value + 300
     editor.sliders["teff"].value = teff
     by_slider, labels = editor.edited, dict(editor.labels)
-    assert (
-        editor.figure()._repr_png_()[0].startswith(PNG)
-    )  # in print, which must not spoil the next redraw
+    # Drawing for print must not change the next redraw
+    assert editor.figure()._repr_png_()[0].startswith(PNG)
     editor.reset()
     editor.set(teff=teff)
     assert len(pictures) == 3 and pictures[0] == pictures[2] != pictures[1]
@@ -346,9 +346,8 @@ def test_what_cannot_slide_is_refused(conditional, model, survey):
 
 def test_the_nonlinear_probe_reads_what_a_linear_one_cannot():
     rng = np.random.default_rng(0)
-    z = rng.normal(
-        size=(20_000, 5)
-    )  # a linear R² of 0 scatters by 0.0015 with so many, by 0.011 with a tenth
+    # A linear R² of 0 scatters by 0.0015 with so many stars, and by 0.011 with a tenth of them
+    z = rng.normal(size=(20_000, 5))
     y = np.column_stack([z[:, 0], z[:, 1] ** 2, rng.normal(size=20_000)])
     halves = z[:10_000], y[:10_000], z[10_000:], y[10_000:]
     assert linear_r2(*halves) == pytest.approx([1, 0, 0], abs=0.02)

@@ -1,4 +1,4 @@
-"""What a survey is: its defaults, what it answers, and a survey of one's own in place of the shipped ones."""
+"""The survey object: its defaults, its methods, and a new survey instead of the shipped ones."""
 
 from dataclasses import fields, replace
 
@@ -101,7 +101,7 @@ def test_files_of_a_survey_of_ones_own_are_read(tmp_path, monkeypatch):
     )
     path = tmp_path / "star.mine"
     path.write_text("wavelength,flux\n")
-    with pytest.raises(ValueError, match="star.mine"):  # no file of Gaia
+    with pytest.raises(ValueError, match="star.mine"):  # this is not a file of Gaia
         specnb.read_spectra(path)
     monkeypatch.setitem(SURVEYS, "mine", survey)
     np.testing.assert_array_equal(specnb.read_spectra(path).flux, mine.flux)

@@ -1,4 +1,4 @@
-"""Sweeps of a tiny notebook. A run takes seconds, so most tests look at the same sweep, which was killed and went on."""
+"""Sweeps of a tiny notebook. Most tests use the same sweep, which was killed and then resumed."""
 
 import json
 import os
@@ -43,12 +43,18 @@ study.result("objective", "text")
 study.result("seed", 10 * seed)"""
 
 GRID = ["-p", "latent=5,2", "-p", "seed=1,2"]
-NAMES = ["seed=1,latent=2", "seed=1,latent=5", "seed=2,latent=2", "seed=2,latent=5"]  # in the notebook's order
+# The order is that of the parameters in the notebook
+NAMES = [
+    "seed=1,latent=2",
+    "seed=1,latent=5",
+    "seed=2,latent=2",
+    "seed=2,latent=5",
+]
 
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
-    """The tiny notebook; its point seed=2,latent=5 goes on only while there is no file named hold beside it."""
+    """The tiny notebook. Its run seed=2,latent=5 waits while a file named hold is beside it."""
     path = tmp_path_factory.mktemp("notebooks") / "04_tiny.ipynb"
     cell = CELL.replace("HOLD", repr(str(path.with_name("hold"))))
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
@@ -60,7 +66,16 @@ def notebook(tmp_path_factory):
 
 
 def start(notebook, output, *arguments):
-    command = [sys.executable, "-m", "specnb.reproduce.cli", "sweep", str(notebook), "--output", str(output), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "specnb.reproduce.cli",
+        "sweep",
+        str(notebook),
+        "--output",
+        str(output),
+        *arguments,
+    ]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
@@ -95,7 +110,7 @@ def stamps(folder):
 
 @pytest.fixture(scope="module")
 def killed(notebook, tmp_path_factory):
-    """A folder of a sweep that was killed, what was done by then, and what the same command said afterwards."""
+    """The folder of a killed sweep, the runs that were done, and the output of the second call."""
     output, hold = tmp_path_factory.mktemp("sweeps") / "tiny", notebook.with_name("hold")
     hold.touch()  # so that the sweep cannot end before it is killed
     process = start(notebook, output, *GRID, "--jobs", "2")
@@ -129,10 +144,17 @@ def test_table_has_parameters_numbers_and_time(killed):
     output = killed[0]
     table = collect(output)
     assert table.colnames == ["seed", "latent", "information_loss", "seed_result", "wall_time"]
-    assert table.meta == {"parameters": ["seed", "latent"], "results": ["information_loss", "seed_result"]}
+    assert table.meta == {
+        "parameters": ["seed", "latent"],
+        "results": ["information_loss", "seed_result"],
+    }
     assert list(zip(table["seed"], table["latent"])) == [(1, 2), (1, 5), (2, 2), (2, 5)]
-    np.testing.assert_allclose(table["information_loss"], 1 / table["latent"] + 0.001 * table["seed"])
-    assert list(table["seed_result"]) == [10, 10, 20, 20] and table["information_loss"].unit == "nat"
+    np.testing.assert_allclose(
+        table["information_loss"], 1 / table["latent"] + 0.001 * table["seed"]
+    )
+    assert (
+        list(table["seed_result"]) == [10, 10, 20, 20] and table["information_loss"].unit == "nat"
+    )
     times = [json.loads((output / f"seed={s},latent={n}" / "results.json").read_text())["wall_time_s"]
              for s, n in zip(table["seed"], table["latent"])]  # fmt: skip
     assert list(table["wall_time"]) == times and min(times) > 0
@@ -145,31 +167,60 @@ def test_table_has_parameters_numbers_and_time(killed):
 
 def test_a_second_call_runs_nothing(killed, notebook, capsys):
     output, before, table = killed[0], stamps(killed[0]), (killed[0] / "sweep.csv").read_bytes()
-    again = sweep(notebook, {"seed": range(1, 3), "latent": np.array([2, 5])}, output, x="seed", y="information_loss")
+    again = sweep(
+        notebook,
+        {"seed": range(1, 3), "latent": np.array([2, 5])},
+        output,
+        x="seed",
+        y="information_loss",
+    )
     assert capsys.readouterr().out == "04_tiny: 4 points, 4 unchanged, 0 to run\n"
-    assert len(again) == 4 and stamps(output) == before and (output / "sweep.csv").read_bytes() == table
+    assert (
+        len(again) == 4
+        and stamps(output) == before
+        and (output / "sweep.csv").read_bytes() == table
+    )
     part = sweep(notebook, {"seed": 2, "latent": (2, 5)}, output, progress=False)
     assert part.colnames[0] == "latent" and list(part["latent"]) == [2, 5]
-    with pytest.raises(ValueError, match="no numeric result 'objective': they have information_loss, seed_result"):
+    with pytest.raises(
+        ValueError, match="no numeric result 'objective': they have information_loss, seed_result"
+    ):
         sweep(notebook, {"seed": 2, "latent": (2, 5)}, output, y=["objective"], progress=False)
     assert stamps(output) == before
 
 
 def test_a_failing_point_is_named_and_others_count(killed, notebook, capsys):
     output = killed[0]
-    arguments = ["sweep", str(notebook), "--output", str(output), "-p", "latent=2", "-p", "seed=13,1"]
+    arguments = [
+        "sweep",
+        str(notebook),
+        "--output",
+        str(output),
+        "-p",
+        "latent=2",
+        "-p",
+        "seed=13,1",
+    ]
     assert cli.main(arguments) == 1
     printed = capsys.readouterr()
     assert "2 points, 1 unchanged, 1 to run" in printed.out
     assert printed.err.startswith("specnb: 1 of 2 points failed: seed=13,latent=2 (")
-    assert "ValueError: no such star" in printed.err and "sweep again" in printed.err and printed.err.count("\n") == 1
-    assert list(Table.read(output / "sweep.csv")["seed"]) == [1] and (output / "seed=13,latent=2/failed.ipynb").exists()
+    assert (
+        "ValueError: no such star" in printed.err
+        and "sweep again" in printed.err
+        and printed.err.count("\n") == 1
+    )
+    assert (
+        list(Table.read(output / "sweep.csv")["seed"]) == [1]
+        and (output / "seed=13,latent=2/failed.ipynb").exists()
+    )
     assert len(collect(output)) == 4
 
 
 def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys):
     family, children = psutil.Process(), []
-    others = set(family.children(recursive=True))  # such as joblib's processes, which earlier tests left
+    # Other processes, such as those of joblib that earlier tests have left
+    others = set(family.children(recursive=True))
 
     def interrupt():
         wait_until(lambda: any(map(is_kernel, family.children(recursive=True))), 120)
@@ -196,7 +247,10 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys):
         (["-p", "layers=64,32"], "parameter layers expects list[int], not '64'"),
         (["-p", "seed"], "write name=value"),
         ([], "the grid is empty"),
-        (["-p", "seed=1,2", "--x", "latent"], "x is latent, which is no parameter of this grid: choose one of seed"),
+        (
+            ["-p", "seed=1,2", "--x", "latent"],
+            "x is latent, which is no parameter of this grid: choose one of seed",
+        ),
         (["-p", "seed=1,2", "--jobs", "0"], "cannot run 0 notebooks"),
     ],
 )
@@ -210,8 +264,12 @@ def test_bad_input_is_told_before_anything_runs(notebook, tmp_path, capsys, argu
 def test_values_of_lists_stand_in_brackets(notebook):
     assert cli.split_values("2, 5,10") == ["2", "5", "10"]
     assert cli.split_values("[64],[64, 32]") == ["[64]", "[64, 32]"]
-    points, varied = grid_points(notebook, {"layers": cli.split_values("[64],[64, 32]"), "seed": "3"})
-    assert [values["layers"] for values in points.values()] == [[64], [64, 32]] and varied == ["layers"]
+    points, varied = grid_points(
+        notebook, {"layers": cli.split_values("[64],[64, 32]"), "seed": "3"}
+    )
+    assert [values["layers"] for values in points.values()] == [[64], [64, 32]] and varied == [
+        "layers"
+    ]
     assert all(values["seed"] == 3 and values["latent"] == 25 for values in points.values())
 
 
@@ -221,7 +279,9 @@ def test_folder_names_are_safe_stable_and_differ(notebook):
 
     assert names(latent=[5, 2, 5], seed=[1]) == ["seed=1,latent=5", "seed=1,latent=2"]
     assert names(pause=[1e-3, 1, "1.0"]) == ["pause=0.001", "pause=1.0"]
-    texts = names(objective=["a/b", "a b", "a_b", "../x", "", "x" * 400, "x" * 401], layers=[[1, 2], [12], []])
+    texts = names(
+        objective=["a/b", "a b", "a_b", "../x", "", "x" * 400, "x" * 401], layers=[[1, 2], [12], []]
+    )
     assert len(set(texts)) == 21 and all("/" not in name and len(name) < 200 for name in texts)
     assert names(objective=["a/b"], layers=[[1, 2]]) == [texts[0]]
 
@@ -249,11 +309,23 @@ def test_collect_masks_what_a_run_lacks_and_skips_hidden_folders(tmp_path):
 
 
 def test_figure_shows_every_run_and_the_median():
-    loss = MaskedColumn([0.5, 0.4, 0.9, 0.2, 0.1, 0.0], mask=[0, 0, 0, 0, 0, 1], unit="K", name="loss")
-    table = Table({"latent": [2, 2, 2, 25, 25, 25], "kind": list("abcabc"), "loss": loss, "other": np.arange(6)})
+    loss = MaskedColumn(
+        [0.5, 0.4, 0.9, 0.2, 0.1, 0.0], mask=[0, 0, 0, 0, 0, 1], unit="K", name="loss"
+    )
+    table = Table(
+        {
+            "latent": [2, 2, 2, 25, 25, 25],
+            "kind": list("abcabc"),
+            "loss": loss,
+            "other": np.arange(6),
+        }
+    )
     figure = results_against(table, "latent", ["loss"])
     points, line = figure.axes[0].lines
-    assert list(points.get_xdata()) == [2, 2, 2, 25, 25, 25] and np.isfinite(points.get_ydata()).sum() == 5
+    assert (
+        list(points.get_xdata()) == [2, 2, 2, 25, 25, 25]
+        and np.isfinite(points.get_ydata()).sum() == 5
+    )
     assert list(line.get_xdata()) == [2, 25]
     np.testing.assert_allclose(line.get_ydata(), [0.5, 0.15])
     assert figure.axes[0].get_ylabel() == "loss (K)" and figure.get_supxlabel() == "latent"
@@ -262,13 +334,17 @@ def test_figure_shows_every_run_and_the_median():
     assert {"one run", "median"} <= set(words)
     figure = results_against(table, "kind", ["loss", "other"])
     assert [t.get_text() for t in figure.axes[1].get_xticklabels()] == ["a", "b", "c"]
-    assert list(figure.axes[1].lines[1].get_ydata()) == [1.5, 2.5, 3.5] and figure.get_figwidth() == PAGE
+    assert (
+        list(figure.axes[1].lines[1].get_ydata()) == [1.5, 2.5, 3.5]
+        and figure.get_figwidth() == PAGE
+    )
     with pytest.raises(ValueError, match="no numeric result 'nothing'"):
         results_against(table, "latent", ["nothing"])
 
 
 @pytest.mark.parametrize(
-    "values, scale", [([2, 5, 25], "log"), ([2, 3, 4], "linear"), ([-0.01, 0, 0.001, 0.01], "symlog")]
+    "values, scale",
+    [([2, 5, 25], "log"), ([2, 3, 4], "linear"), ([-0.01, 0, 0.001, 0.01], "symlog")],
 )
 def test_axis_follows_the_values(values, scale):
     table = Table({"x": values, "y": np.arange(len(values))})

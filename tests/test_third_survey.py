@@ -1,4 +1,4 @@
-"""A survey declared in tests/third_survey.py goes through all of the package."""
+"""The survey of tests/third_survey.py works in all parts of the package."""
 
 import numpy as np
 import pytest
@@ -107,7 +107,9 @@ def test_labels_are_predicted(stars):
 def test_its_spectra_are_translated(emulator):
     domains = mock_domains(emulator, 300, seed=1)
     config = TranslateConfig.for_survey(THIRD, batch=64, learning_rate=3e-3, iterations=150)
-    translator = train_translator(emulator, domains.labels, domains.observed, config, progress=False)
+    translator = train_translator(
+        emulator, domains.labels, domains.observed, config, progress=False
+    )
     observed, truth = unseen_stars(emulator, 100)
     fits, residuals = fit_chains(observed, chains(emulator, translator, observed))
     table = summary(fits, residuals, truth.labels, LABELS)

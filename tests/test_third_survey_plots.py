@@ -1,4 +1,4 @@
-"""A survey that nobody planned for goes through plots and widgets: one detector, no lines, no elements, other labels."""
+"""The survey of tests/third_survey.py, which has no lines, works in plots and widgets."""
 
 from dataclasses import replace
 
@@ -81,9 +81,8 @@ def texts(figure):
 
 def test_figures_of_one_spectrum(emulator, translator):
     view = ExplorerFigure(emulator, {"age": 4.6})
-    assert "Flux change per\n1.39 Gyr in $\\tau$" in texts(
-        view.figure
-    )  # a tenth of the label's range
+    # The step is a tenth of the label's range
+    assert "Flux change per\n1.39 Gyr in $\\tau$" in texts(view.figure)
     view.update({"mass": 1.1}, gradient="dust", window=(5010.0, 5020.0))
     assert "Flux change per\n0.3 mag in $A_V$" in texts(view.figure)
     assert view.labels == {"age": 4.6, "mass": 1.1, "dust": 1.5}
@@ -125,9 +124,8 @@ def test_figures_of_many_stars(stars):
 def test_explorers_have_sliders_for_its_labels(emulator, translator, stars):
     explorer = explore_emulator(emulator, reference_spectra=stars)
     assert explorer.labels == dict(THIRD.start) == {"age": 7.05, "mass": 0.9, "dust": 1.5}
-    assert list(explorer.children[0].children) == list(
-        explorer.sliders.values()
-    )  # one grid, no tabs
+    # There is one grid of sliders and there are no tabs
+    assert list(explorer.children[0].children) == list(explorer.sliders.values())
     assert list(explorer.window.options) == ["whole range"]
     explorer.set(age=1.0)
     explorer.gradient.value, explorer.reference.value = "dust", 3

@@ -1,4 +1,4 @@
-"""What all trainings have in common: the schedule, and exact continuation after a kill."""
+"""The common parts of all trainings: the schedule, and exact continuation after an interruption."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The translator on small surveys of the RVS: training, resuming, derivatives, fits with a star's own z_split."""
+"""Translators of small RVS surveys: training, resuming, derivatives, fits with own z_split."""
 
 from dataclasses import replace
 
@@ -128,9 +128,8 @@ def test_translations_are_shifted_to_the_mean_of_observed_spectra(emulator, surv
     other = train(emulator, *survey[:2], replace(TINY, match_means=False), progress=False)
     flux = emulator(survey[0][:50])
     shift = trained.translate(flux) - other.translate(flux)
-    np.testing.assert_allclose(
-        shift, np.broadcast_to(shift[0], shift.shape), atol=2e-6
-    )  # the same for all
+    # It is the same for all stars
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=2e-6)
     labels, observed, _ = survey
     good = ~observed.mask
     mean = np.average(observed.flux, axis=0, weights=good)
@@ -182,9 +181,8 @@ def test_an_explosion_is_told_before_it_overflows(emulator, survey):
     trainer.check(row)
     mean = trainer.model.mean.numpy()
     squares = ((survey[1].flux - mean) / np.maximum(survey[1].flux_error, TINY.error_floor)) ** 2
-    blank = np.median(
-        [np.mean(x[~m]) for x, m in zip(squares, survey[1].mask)]
-    )  # of the mean spectrum, in about
+    # The loss of the mean spectrum, approximately
+    blank = np.median([np.mean(x[~m]) for x, m in zip(squares, survey[1].mask)])
     with pytest.raises(Diverged, match="diverged by iteration 0 .reconstruction_observed.: lower"):
         trainer.check(row | {"reconstruction_observed": 100 * blank})
 
@@ -209,7 +207,7 @@ def test_models_can_be_used_during_training(emulator, survey):
     assert len(seen) == 3 and all(split > 0 for _, _, split in seen)
     for flux, same, _ in seen:
         np.testing.assert_allclose(flux, same, atol=1e-5)
-    assert np.abs(seen[0][0] - seen[-1][0]).max() > 1e-6  # the training went on
+    assert np.abs(seen[0][0] - seen[-1][0]).max() > 1e-6  # the training continued
     again = train(emulator, *survey[:2], replace(TINY, iterations=3), progress=False)
     assert torch.equal(model.mean_split, again.mean_split)
 
@@ -228,7 +226,7 @@ def test_uncertain_pixels_are_not_encoded(trained, survey):
 
 
 def test_split_holds_what_labels_do_not_tell(emulator):
-    """A continuum that differs from star to star is read into z_split, and T_eff is not."""
+    """z_split contains the continuum, which differs from star to star, but not T_eff."""
     domains = mock_domains(emulator, 600, seed=5, continuum=0.03)
     config = replace(TINY, shared=12, split=4, hidden=(64, 32), iterations=400)
     model = train(emulator, domains.labels, domains.observed, config, progress=False)

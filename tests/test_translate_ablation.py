@@ -1,4 +1,4 @@
-"""Ablations: the variants differ as they say, scores tell good translators from bad ones, and the figure shows all."""
+"""Ablations: variants differ as described, and scores distinguish good and bad translators."""
 
 from dataclasses import fields, replace
 
@@ -130,9 +130,8 @@ def test_where_the_model_is_right_nothing_is_wrong(emulator):
     n, fitted = 400, 100
     row = score(None, emulator, *unseen_stars(emulator, n, **off), n_fitted=fitted)
     assert row["rms"] < 1e-6 and row["rms_mean"] < 1e-6
-    assert abs(row["auc"] - 0.5) < 5 * np.sqrt(
-        (n + 1) / (3 * n**2)
-    )  # of the Mann-Whitney statistic, n/2 a set
+    # The scatter of the Mann-Whitney statistic with n/2 stars per set
+    assert abs(row["auc"] - 0.5) < 5 * np.sqrt((n + 1) / (3 * n**2))
     assert abs(row["chi2"] - 1) < 5 * np.sqrt(2 / (800 * fitted))
     for label in emulator.labels:  # 1.25: of a median's error to a mean's
         assert abs(row[f"{label}_bias"]) < 5 * 1.25 * row[f"{label}_scatter"] / np.sqrt(fitted), (

@@ -12,7 +12,9 @@ LENGTHS = (1, 60, 800, 7167, 7214)
 
 def networks(n_pix=800, shared=5, split=2, critic_latents=True, seed=1):
     torch.manual_seed(seed)
-    return Convolutions(SimpleNamespace(shared=shared, split=split, critic_latents=critic_latents), n_pix)
+    return Convolutions(
+        SimpleNamespace(shared=shared, split=split, critic_latents=critic_latents), n_pix
+    )
 
 
 def spectra(n_pix=800, n=3, seed=2):
@@ -25,7 +27,7 @@ def gradients(module):
 
 
 def inverted(length, strides):
-    """Positions that convolutions leave of a length, and the length that transposed ones lead back to."""
+    """Length after the convolutions, and length after the transposed convolutions."""
     back = positions = torch.empty(1, 1, length, device="meta")
     for stride in strides:
         back = positions = torch.nn.Conv1d(1, 1, KERNEL, stride, device="meta")(positions)
@@ -66,8 +68,16 @@ def test_shapes(n_pix):
         z_shared, z_split = net.encode_observed(x)
         assert z_shared.shape == net.encode_synthetic(x).shape == (3, 5, positions)
         assert z_split.shape == (3, 2, positions)
-        assert net.decode_synthetic(z_shared).shape == net.decode_observed(z_shared, z_split).shape == (3, n_pix)
-        assert net.judge_synthetic(x, z_shared).shape == net.judge_observed(x, z_shared, z_split).shape == (3,)
+        assert (
+            net.decode_synthetic(z_shared).shape
+            == net.decode_observed(z_shared, z_split).shape
+            == (3, n_pix)
+        )
+        assert (
+            net.judge_synthetic(x, z_shared).shape
+            == net.judge_observed(x, z_shared, z_split).shape
+            == (3,)
+        )
 
 
 @pytest.mark.parametrize("n_pix", (800, 7214))
@@ -75,7 +85,10 @@ def test_no_pixel_is_lost(n_pix):
     net, x = networks(n_pix, critic_latents=False), spectra(n_pix, n=2).requires_grad_()
     z_shared, z_split = net.encode_observed(x)
     seen = [
-        *(torch.autograd.grad((z * torch.randn_like(z)).sum(), x, retain_graph=True)[0] for z in (z_shared, z_split)),
+        *(
+            torch.autograd.grad((z * torch.randn_like(z)).sum(), x, retain_graph=True)[0]
+            for z in (z_shared, z_split)
+        ),
         torch.autograd.grad(net.judge_observed(x, z_shared, z_split).sum(), x)[0],
     ]
     assert all((gradient != 0).all() for gradient in seen)
@@ -89,7 +102,8 @@ def test_spectra_are_extended_by_their_mirror_image():
     assert torch.equal(extended[:, :7], x[:, 1:8].flip(1))
     assert torch.equal(extended[:, 807:], x[:, -9:-1].flip(1))
     assert torch.equal(net._cut(extended[:, None]), x)
-    assert (networks(5)._extended(spectra(5)).std(dim=-1) > 0).all()  # reflected again and again
+    # The spectrum is reflected several times
+    assert (networks(5)._extended(spectra(5)).std(dim=-1) > 0).all()
 
 
 def test_each_channel_of_z_shared_is_normalised():
@@ -123,7 +137,9 @@ def test_z_split_reaches_observed_spectra_alone():
     net, x = networks(), spectra()
     with torch.no_grad():
         z_shared, z_split = net.encode_observed(x)
-        assert (net.decode_observed(z_shared, z_split) != net.decode_observed(z_shared, z_split + 1)).all()
+        assert (
+            net.decode_observed(z_shared, z_split) != net.decode_observed(z_shared, z_split + 1)
+        ).all()
 
 
 @pytest.mark.parametrize("critic_latents", (True, False))
@@ -152,7 +168,8 @@ def test_a_verdict_reaches_the_encoder(critic_latents):
     net.judge_observed(net.decode_observed(z_shared, z_split), z_shared, z_split).sum().backward()
     assert min(gradients(net.synthetic_encoder) + gradients(net.observed_decoder)) > 0
     shared = dict(net.shared_encoder.named_parameters())
-    last = next(name for name in shared if shared[name].shape == (5,))  # a constant that the normalisation takes away
+    # The bias is a constant, which the normalisation removes
+    last = next(name for name in shared if shared[name].shape == (5,))
     assert all(p.grad.abs().max() > 0 for name, p in shared.items() if name != last)
     assert min(gradients(net.critics[1])) > 0
     assert max(gradients(net.observed_encoder) + gradients(net.critics[0])) == 0
@@ -171,7 +188,8 @@ def test_generator_and_critics_are_apart():
 def test_the_seed_decides_the_weights():
     states = [networks(seed=seed).state_dict() for seed in (1, 1, 2)]
     same, other = (
-        [torch.equal(states[0][k], state[k]) for k in states[0] if k.endswith("weight")] for state in states[1:]
+        [torch.equal(states[0][k], state[k]) for k in states[0] if k.endswith("weight")]
+        for state in states[1:]
     )
     assert all(same)
     assert not any(other)
@@ -183,7 +201,10 @@ def test_weights_move_to_another_instance():
     net, twin, x = networks(seed=1), networks(seed=2), spectra()
     twin.load_state_dict(net.state_dict())
     with torch.no_grad():
-        assert torch.equal(twin.decode_observed(*twin.encode_observed(x)), net.decode_observed(*net.encode_observed(x)))
+        assert torch.equal(
+            twin.decode_observed(*twin.encode_observed(x)),
+            net.decode_observed(*net.encode_observed(x)),
+        )
 
 
 def test_spectra_are_learnt():
@@ -201,7 +222,7 @@ def test_spectra_are_learnt():
 
 
 def test_translation_has_an_exact_forward_derivative():
-    """What the fits of labels need: all tangents at once, through padding, normalisation and both convolutions."""
+    """Fits need all tangents at once, through padding, normalisation and both convolutions."""
     net, x = networks(60).double(), spectra(60).double()
     with torch.no_grad():
         z_split = net.encode_observed(x)[1]
@@ -214,6 +235,6 @@ def test_translation_has_an_exact_forward_derivative():
     flux, jacobian = flux_and_jacobian(translated, labels)
     assert torch.equal(flux, translated(labels))
     step = torch.zeros(3, 4, dtype=torch.float64)
-    step[:, 2] = 1e-8  # so small that no activation changes sides
+    step[:, 2] = 1e-8  # so small that no activation changes its sign
     difference = (translated(labels + step) - translated(labels - step)) / 2e-8
     torch.testing.assert_close(jacobian[:, 2], difference, rtol=1e-4, atol=1e-7)

@@ -1,4 +1,4 @@
-"""Two-sample tests: what classifiers tell apart, what they must not, and spectra made as noisy as a survey's."""
+"""Two-sample tests: what classifiers must and must not distinguish, and spectra with noise."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.mock import RvsMockConfig
 
-N = 600  # stars a set
+N = 600  # stars per set
 # Four times the scatter of the AUC of so many stars of one population, as of the Mann-Whitney statistic: 0.067.
 CHANCE = 4 * np.sqrt((2 * N + 1) / (12 * N * N))
 
@@ -31,7 +31,7 @@ def aucs(first, second, **kwargs):
 
 @pytest.fixture(scope="module")
 def survey():
-    """The true and observed spectra of a mock survey, masks and errors from star to star included."""
+    """True and observed spectra of a mock survey. Masks and errors differ from star to star."""
     return make_mock(StandIn(), RvsMockConfig(n_stars=2 * N, seed=7, bad_pixels=0.02, bad_ends=20))
 
 
@@ -51,9 +51,8 @@ def test_one_population_mixes_and_a_shifted_one_does_not():
 def test_auc_of_a_shift_between_gaussians_is_the_theoretical_one():
     random = np.random.default_rng(2)
     a, b = random.normal(size=(2, N, 4))
-    shift = np.array(
-        [0.8, 0.6, 0, 0]
-    )  # 1 in units of the scatter: no classifier exceeds Φ(1/√2) = 0.760
+    # The shift is 1 in units of the scatter, so no classifier exceeds Φ(1/√2) = 0.760
+    shift = np.array([0.8, 0.6, 0, 0])
     for auc in aucs(a, b + shift).values():
         assert auc == pytest.approx(norm.cdf(np.sqrt(0.5)), abs=0.05)
 
@@ -67,9 +66,8 @@ def test_a_difference_of_scatter_is_seen_by_the_network_and_a_faint_line_by_the_
     a, b = random.normal(size=(2, N, 400))
     b[:, 200] += 1.5
     faint = aucs(a, b)
-    assert (
-        faint["logistic"] > faint["mlp"] > 0.5
-    )  # principal components are blind to one pixel in 400
+    # Principal components do not show a change of one pixel in 400
+    assert faint["logistic"] > faint["mlp"] > 0.5
     assert 0.7 < faint["logistic"] < norm.cdf(1.5 / np.sqrt(2))
     assert best_auc(two_sample_auc(a, b, seeds=(0,)))[0] == faint["logistic"]
 
@@ -78,9 +76,8 @@ def test_true_spectra_measured_as_the_survey_mix_with_the_observed_ones(survey):
     observed, truth = survey
     fair = aucs(as_observed(truth.flux[N:], observed[:N]), observed[:N])
     assert all(abs(auc - 0.5) < CHANCE for auc in fair.values())
-    assert (
-        aucs(truth.flux[N:], observed[:N].flux)["mlp"] > 0.9
-    )  # without noise the domains would be told apart by it
+    # Without noise the domains could be distinguished by the noise
+    assert aucs(truth.flux[N:], observed[:N].flux)["mlp"] > 0.9
 
 
 def test_noise_hides_what_it_hides_and_no_more():
@@ -110,7 +107,7 @@ def test_noise_is_that_of_observed_stars_and_repeats_with_the_seed():
     known = {each.tobytes() for each in observed.mask}
     used = {each.tobytes() for each in made.mask}
     assert used <= known
-    assert len(used) > 35  # not one donor for all
+    assert len(used) > 35  # many different donors
     for mine, errors in zip(made.mask[:20], made.flux_error[:20]):
         donor = np.flatnonzero((observed.mask == mine).all(axis=1))[0]
         assert np.array_equal(errors, observed.flux_error[donor])
@@ -137,7 +134,7 @@ def test_each_spectrum_may_have_a_donor_of_its_own_and_is_normalised_as_the_surv
     mean = np.average(made.flux[:, ~lost], weights=made.flux_error[:, ~lost] ** -2.0, axis=1)
     np.testing.assert_allclose(mean, 1.0, atol=0.01)
     assert np.array_equal(made.mask, np.broadcast_to(lost, made.mask.shape))
-    errors_before = 0.7 * made.flux_error[:, ~lost][:, :1]  # errors follow the flux
+    errors_before = 0.7 * made.flux_error[:, ~lost][:, :1]  # errors depend on the flux
     assert np.abs(errors_before / errors[:, 0] - 1).min(axis=1).max() < 0.02
 
 
@@ -190,7 +187,7 @@ def test_maps_are_of_both_sets_together():
     assert one.shape == (75, 2)
     assert other.shape == (70, 2)
     distance = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
-    assert distance > one.std() + other.std()  # far sets stay apart
+    assert distance > one.std() + other.std()  # very different sets stay apart
 
 
 def test_bad_input_is_told():

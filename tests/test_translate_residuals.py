@@ -109,7 +109,9 @@ def test_chi2_is_compared_over_the_stars_that_all_could_fit():
     other = np.full(N, 1.0)
     other[5:20] = np.nan
     other[:5] = 100.0
-    flags = ["no_information"] * 10 + [""] * (N - 12) + ["at_limit:teff,outside_hull", "not_converged"]
+    flags = (
+        ["no_information"] * 10 + [""] * (N - 12) + ["at_limit:teff,outside_hull", "not_converged"]
+    )
     before, after = table(5000, 0, chi2, flags), table(5000, 0, other)
     before["converged"][-1] = False
     found = chi2_statistics({"physics only": before, "translated": after})
@@ -133,7 +135,7 @@ def test_label_errors_are_those_put_in(truth):
     sigma = 40 / np.sqrt(N)
     assert teff["median"] == pytest.approx(100, abs=4 * 1.2533 * sigma)
     assert teff["scatter"] == pytest.approx(40, abs=4 * 1.2 * sigma)  # of the width of percentiles
-    assert teff["rms"] > 5000  # the wild one shows there and in the mean
+    assert teff["rms"] > 5000  # the wild fit is visible there and in the mean
     assert teff["mean"] == pytest.approx(100 + 1e5 / N, abs=4 * sigma)
     assert teff["median_error"] == 50
     assert (teff["unit"], m_h["unit"]) == ("K", "dex")
@@ -196,13 +198,16 @@ def test_other_stars_are_refused(survey, truth):
 
 
 def test_real_fits_of_wrong_and_right_spectra():
-    """Of spectra with a false slope, the fit without a continuum is worse in χ², residuals and labels."""
+    """If spectra have a wrong slope, fits without a continuum are worse, and so are their labels."""
 
     emulator = specnb.load_emulator("rvs")
     observed, true = make_mock(emulator, RvsMockConfig.clean(n_stars=60, seed=3, continuum=0.05))
     right = FitConfig(continuum_order=3)
     wrong = FitConfig(continuum_order=-1)
-    fits = {"physics only": fit_labels(observed, emulator, wrong), "translated": fit_labels(observed, emulator, right)}
+    fits = {
+        "physics only": fit_labels(observed, emulator, wrong),
+        "translated": fit_labels(observed, emulator, right),
+    }
     z = {
         name: z_scores(observed, fitted_flux(fit, emulator, config))
         for (name, fit), config in zip(fits.items(), (wrong, right))
@@ -210,12 +215,17 @@ def test_real_fits_of_wrong_and_right_spectra():
     before, after = distribution(z)
     assert before["std"] > 1.3
     n_free = 800 - 6 - 4
-    assert after["std"] == pytest.approx(np.sqrt(n_free / 800), abs=4 / np.sqrt(2 * after["pixels"]) + 1e-3)
+    assert after["std"] == pytest.approx(
+        np.sqrt(n_free / 800), abs=4 / np.sqrt(2 * after["pixels"]) + 1e-3
+    )
     assert abs(after["mean"]) < 0.02
     chi2 = chi2_statistics(fits)
     assert chi2["mean"][1] == pytest.approx(1, abs=4 * np.sqrt(2 / n_free / 60) + 2e-3)
     assert chi2["ratio"][1] < 0.62
     assert chi2["mean"][0] == pytest.approx(before["std"] ** 2 + before["mean"] ** 2, rel=0.02)
     errors = label_errors(fits, true.labels, emulator.labels)
-    assert errors["rms"][errors["fit"] == "translated"][0] < errors["rms"][errors["fit"] == "physics only"][0]
+    assert (
+        errors["rms"][errors["fit"] == "translated"][0]
+        < errors["rms"][errors["fit"] == "physics only"][0]
+    )
     assert bias_change(*fits.values(), true.labels, emulator.labels)["falls"].sum() >= 3

@@ -1,4 +1,4 @@
-"""Translators under sliders and in live training, on a small survey of the RVS."""
+"""Translators with sliders and in live training, on a small survey of the RVS."""
 
 import asyncio
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""A survey that nobody planned for: 512 pixels on one detector, three labels with names of its own.
+"""A survey unlike the shipped ones: 512 pixels on one detector, and three labels of its own.
 
-It is declared here and nowhere else. Its "simulator" is a formula, `simulate`.
+The package does not know it; it is declared only here. Its "simulator" is a formula, `simulate`.
 """
 
 from dataclasses import dataclass
@@ -78,17 +78,21 @@ THIRD = Survey(
 
 
 def simulate(labels):
-    """Flux (n, 512) of labels (n, 3): every third line answers to one of the labels."""
+    """Flux (n, 512) for labels (n, 3). Each label changes every third line."""
     age, mass, dust = np.asarray(labels, dtype=float).T[:, :, None]
     depth = np.where(
-        np.arange(24) % 3 == 0, 0.03 * age, np.where(np.arange(24) % 3 == 1, 0.4 * mass, 0.15 * dust)
+        np.arange(24) % 3 == 0,
+        0.03 * age,
+        np.where(np.arange(24) % 3 == 1, 0.4 * mass, 0.15 * dust),
     )
     profile = np.exp(-0.5 * ((PIXELS - CENTRES[:, None]) / 1.5) ** 2)
     return 1.0 - np.clip(depth, 0.0, 0.8) @ profile
 
 
 def grid(n=400, seed=0) -> SyntheticGrid:
-    low, high = (np.array([getattr(label, end) for label in THIRD.labels]) for end in ("low", "high"))
+    low, high = (
+        np.array([getattr(label, end) for label in THIRD.labels]) for end in ("low", "high")
+    )
     labels = np.random.default_rng(seed).uniform(low, high, (n, 3))
     flux = simulate(labels).astype(np.float32)
     return SyntheticGrid(THIRD, labels, flux, PIXELS, low, high, {"seed": seed})

@@ -1,3 +1,3 @@
-"""Figures: functions that take arrays or tables and return a matplotlib Figure; nothing is saved or
-shown in them.
+"""Functions that draw figures. They take arrays or tables and return a matplotlib Figure; they do
+not save or show it.
 """

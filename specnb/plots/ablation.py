@@ -1,5 +1,5 @@
-"""Figure of an ablation: what several measures say of translators with one part of the method
-changed.
+"""Figure of an ablation: several measures of the quality of translators, each of which was trained
+with one part of the method changed.
 """
 
 import numpy as np
@@ -8,8 +8,8 @@ from matplotlib.lines import Line2D
 from specnb.plots.panels import name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import BLACK, BLUE, GREY, VERMILLION, styled
 
-# Columns of a table of scores, the upper row first: title, scale, ticks, and the value of a perfect
-# model where noise does not set it.
+# The columns of a table of scores that are drawn, the upper row of panels first. For each: title,
+# scale, ticks, and the value that a perfect model would have, or None if it depends on the noise.
 MEASURES = {
     "chi2": ("Mean reduced χ² of fits", "log", (1, 1.5, 2, 3, 5, 10, 20), 1.0),
     "auc": ("Two-sample AUC", "linear", (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), 0.5),
@@ -33,37 +33,38 @@ MEASURES = {
         None,
     ),
 }
+# K; smaller biases than this can be due to the sample of stars
 SCALES = {
     "log": {},
     "linear": {},
     "asinh": {"linear_width": 10.0},
-}  # K: biases below come from the sample of stars
+}
 
 
 @styled
 def ablation(table, reference: str = "full", before: str = "physics only"):
-    """Scores of variants, with a row for each variant and a panel for each measure: seeds as
-    points, their mean as a bar.
+    """Draw the scores of all variants, with one panel for each measure and one row for each
+    variant. Each seed is a point, and their mean is a bar.
 
     Parameters
     ----------
     table : Table
-        One row for each variant and seed: ``variant`` and `MEASURES`, as from
+        One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
         `specnb.translate.ablation.score`.
     reference : str
-        The variant that others are compared with: lines at the least and largest of its scores.
+        The variant that others are compared with. A band spans the range of its scores.
     before : str
-        The row that is not translated, drawn in its own colour.
+        The row of spectra that are not translated; it has another colour.
 
     Returns
     -------
     Figure
-        Further left is better in all panels.
+        In all panels, a point that lies further to the left is better.
 
     Raises
     ------
     ValueError
-        If the table lacks a column or the reference.
+        If the table lacks a column, or has no rows of the reference.
     """
     if missing := {"variant", *MEASURES} - set(table.colnames):
         raise ValueError(
@@ -113,7 +114,7 @@ def ablation(table, reference: str = "full", before: str = "physics only"):
 
 
 def _axis(axes, values, scale, ticks):
-    """A scale with room beside the values, and plain numbers at those ticks that it shows."""
+    """Set the scale, leave room beside the values, and write plain numbers at the ticks."""
     axes.set_xscale(scale, **SCALES[scale])
     forward, back = axes.xaxis.get_transform(), axes.xaxis.get_transform().inverted()
     ends = forward.transform(np.array([values.min(), values.max()]))

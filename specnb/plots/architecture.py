@@ -1,38 +1,39 @@
-"""How spectra are translated without pairs: the networks, the cycles, and the chain that fits
-labels.
+"""Diagram of how spectra are translated without pairs: the networks, the cycles, and the chain that
+fits labels.
 
-The structure is that of O'Briain et al. (2020, Fig. 1; 2021), drawn anew. The spectra in it are
-sketches."""
+It shows the structure of O'Briain et al. (2020, Fig. 1; 2021) in a new drawing. The spectra in it
+are sketches."""
 
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
 
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, PURPLE, VERMILLION, Figure, styled
 
-HEIGHT = 5.25  # inches, as are all coordinates and sizes below
-THIN, THICK = 0.9, 2.2  # lines; the thick ones lead from labels to a translated spectrum
+HEIGHT = 5.25  # in inches, like all coordinates and sizes below
+THIN, THICK = 0.9, 2.2  # widths of lines; thick lines lead from labels to a translated spectrum
 DASHED = (0, (3, 2))
-WIDE, HIGH = 0.76, 0.32  # a framed spectrum
-TOP, MIDDLE, BOTTOM = 4.36, 3.44, 2.52  # rows of the networks
-SPREAD = 0.27  # of the two outputs of a decoder, above and below its row
-ROWS = (1.24, 0.39)  # of the panels below
+WIDE, HIGH = 0.76, 0.32  # size of a framed spectrum
+TOP, MIDDLE, BOTTOM = 4.36, 3.44, 2.52  # heights of the rows of networks
+SPREAD = 0.27  # distance of a decoder's two outputs above and below its row
+ROWS = (1.24, 0.39)  # heights of the rows in the lower panels
 DOMAINS = (("synth", TOP, BLUE), ("obs", BOTTOM, VERMILLION))
 
 
 @styled
 def architecture():
-    """Figure 1: (a) the networks, (b) the cycles that train them, (c) the fit of labels through
-    them.
+    """Draw Figure 1: (a) the networks, (b) the cycles that train them, (c) the fit of labels
+    through them.
 
-    Spectra are framed in the colour of the domain that they are in and drawn in that of the one
-    they come from. Encoders E narrow and decoders D widen; z are latents and C critics, for whom a
-    domain's own reconstructions are the real ones. Synthetic spectra are translated with the
-    z_split of any observed star, observed ones come back with their own.
+    The frame of a spectrum has the colour of the domain that the spectrum is in. Its line has the
+    colour of the domain that it comes from. Encoders E become narrower and decoders D wider from
+    left to right. z are latents, and C are critics, which take a domain's own reconstructions as
+    real. Synthetic spectra are translated with the z_split of any observed star. Observed spectra
+    are translated back with their own z_split.
 
     Returns
     -------
     Figure
-        As wide as a page.
+        It is as wide as a page.
     """
     figure = Figure(PAGE, HEIGHT, layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
@@ -45,7 +46,7 @@ def architecture():
 
 
 def _networks(axes):
-    """Panel (a): two autoencoders, their middle, two critics."""
+    """Draw panel (a): two autoencoders, the middle that they share, and two critics."""
     _title(
         axes,
         0.08,
@@ -84,7 +85,7 @@ def _networks(axes):
         7.5,
     )
 
-    for start, end in (  # the chain
+    for start, end in (  # the chain from labels to a translated spectrum
         ((0.56, TOP), (0.74, TOP)),
         ((0.98, TOP), (1.15, TOP)),
         ((1.91, TOP), (2.02, TOP)),
@@ -124,7 +125,7 @@ def _networks(axes):
 
 
 def _cycles(axes):
-    """Panel (b): either kind of spectrum there and back."""
+    """Draw panel (b): each kind of spectrum is translated to the other domain and back."""
     _title(axes, 0.08, 1.74, "b", "Cycles: to the other domain and back, without pairs")
     for (domain, _, color), other, y in zip(DOMAINS, ("obs", "synth"), ROWS):
         _spectrum(axes, 0.47, y, (domain,))
@@ -148,7 +149,7 @@ def _cycles(axes):
 
 
 def _chain(axes):
-    """Panel (c): labels are fitted through emulator and translator."""
+    """Draw panel (c): labels are fitted through the emulator and the translator."""
     _title(axes, 3.8, 1.74, "c", "Labels are fitted through emulator and translator")
     y, low = ROWS
     _box(axes, 4.04, y, 0.44, 0.36, "labels\n$y$", BLACK, 8)
@@ -177,7 +178,7 @@ def _chain(axes):
 
 
 def _symbol(letter, *subscripts):
-    """A letter with a subscript; a spectrum that was translated names all domains on its way."""
+    """A letter with subscripts; a translated spectrum has those of all domains it went through."""
     return f"${letter}" + r"_\mathrm{" + r"\rightarrow ".join(subscripts) + "}$"
 
 
@@ -206,7 +207,7 @@ def _panel(axes, x, y, width, height, color):
 
 
 def _box(axes, x, y, width, height, text, color, size=9):
-    """A rounded box with its middle at (x, y)."""
+    """Draw a rounded box whose middle is at (x, y)."""
     corner, style = (x - width / 2, y - height / 2), "round,pad=0,rounding_size=0.05"
     axes.add_patch(
         FancyBboxPatch(corner, width, height, style, facecolor="white", edgecolor=color, zorder=3)
@@ -215,7 +216,7 @@ def _box(axes, x, y, width, height, text, color, size=9):
 
 
 def _network(axes, x, y, text, color, narrows, width=0.5, height=0.54):
-    """A trapezium that narrows, an encoder, or widens, a decoder."""
+    """Draw a trapezium that becomes narrower (an encoder) or wider (a decoder)."""
     left, right = (height, 0.6 * height) if narrows else (0.6 * height, height)
     corners = [(-width, -left), (-width, left), (width, right), (width, -right)]
     corners = [(x + dx / 2, y + dy / 2) for dx, dy in corners]
@@ -227,10 +228,11 @@ def _network(axes, x, y, text, color, narrows, width=0.5, height=0.54):
 
 
 def _spectrum(axes, x, y, path, remark=""):
-    """A framed sketch of a spectrum with its symbol and a remark below.
+    """Draw a framed sketch of a spectrum with its symbol and a remark below.
 
-    The frame has the colour of the domain it is in, the line that of the one it comes from;
-    observed spectra have a line more, and noise if they were not made by a decoder."""
+    The frame has the colour of the domain that the spectrum is in, and the line has the colour of
+    the domain it comes from. Observed spectra have one more absorption line, and they have noise
+    unless a decoder made them."""
     colors = {domain: color for domain, _, color in DOMAINS}
     _box(axes, x, y, WIDE, HIGH, "", colors[path[-1]])
     grid = np.linspace(-1, 1, 200)

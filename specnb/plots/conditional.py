@@ -1,4 +1,4 @@
-"""What a λ-conditional autoencoder does at one λ: its latents in projection, and what probes read
+"""Figure of a λ-conditional autoencoder at one λ: a projection of its latents, and what probes read
 from them.
 """
 
@@ -10,8 +10,8 @@ from specnb.plots.style import BLACK, BLUE, PAGE, SEQUENTIAL, SKY, axis_title, s
 
 
 class ConditionalFigure(LiveFigure):
-    """Latents in projection coloured by a label, and R² of probes for each label; redrawn in place
-    by the λ sliders.
+    """A projection of the latents, coloured by a label, and the R² of probes for each label. The λ
+    sliders redraw it in place.
 
     Parameters
     ----------
@@ -67,19 +67,20 @@ class ConditionalFigure(LiveFigure):
         Parameters
         ----------
         points : ndarray, shape (n, 2)
-            Latents in projection.
+            Projected latents.
         values : ndarray, shape (n,)
-            Their label ``colour``.
+            Values of the label ``colour`` for these points.
         colour : str
         linear, nonlinear : sequence, shape (n_labels,)
             R² of the probes.
         reference : sequence, optional
-            R² to mark, as that of the nonlinear probe at all λ = 0.
+            R² to mark, such as that of the nonlinear probe when all λ are 0.
         title : str
         axes : (str, str)
             Titles of the two axes.
         """
-        order = np.random.default_rng(0).permutation(len(points))  # no label hides another
+        # Points are drawn in random order, so that no colour lies on top
+        order = np.random.default_rng(0).permutation(len(points))
         self._dots.set_offsets(points[order])
         self._dots.set_array(np.asarray(values)[order])
         limits = [round_limit(1.05 * float(np.abs(side).max())) for side in points.T]

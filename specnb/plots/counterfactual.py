@@ -1,5 +1,5 @@
-"""Figures of counterfactuals: what a decoder makes of edited labels against what the simulator
-gives.
+"""Figures of counterfactuals: the spectrum that a decoder makes for edited labels, compared with
+the spectrum that the simulator gives.
 """
 
 import numpy as np
@@ -22,25 +22,26 @@ from specnb.plots.style import (
 
 @styled
 def counterfactual_spectra(wavelength, changes, steps=None, window=None):
-    """How the spectrum of one star changes with each label: the truth, each model's decoder, and
-    their difference.
+    """Draw how the spectrum of one star changes with each label: the true change, the change by
+    each model's decoder, and their difference.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     changes : mapping of str to mapping
-        For each label, "truth" and each model's name to the change of flux, shape (n_pix,), as
-        `specnb.disentangle.counterfactual.counterfactual_changes` gives them.
+        For each label, a mapping from "truth" and from each model's name to the change of the
+        flux, shape (n_pix,). `specnb.disentangle.counterfactual.counterfactual_changes` gives
+        them.
     steps : mapping of str to float, optional
-        Step of each label, for the titles.
+        Step by which each label is changed; it is written in the titles.
     window : (float, float), optional
-        Lowest and highest wavelength shown, in Å; by default all.
+        Lowest and highest wavelength shown, in Å. By default all wavelengths are shown.
 
     Returns
     -------
     Figure
-        A column for each label: the changes, and below them decoded minus true.
+        One column for each label, with the changes above and decoded minus true change below.
 
     Raises
     ------
@@ -79,9 +80,8 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
             axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
         top.set_title(_edit(label, None if steps is None else steps[label]))
         top.set_xlim(low, high)
-        top.xaxis.set_major_locator(
-            MaxNLocator(3, prune="both")
-        )  # no labels at the ends, which would meet
+        # Ticks at the ends have no numbers, because those of neighbours would overlap
+        top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
     panels[0, 0].set_ylabel("Change of flux")
     panels[1, 0].set_ylabel("Decoded − true")
     figure.supxlabel(WAVELENGTH, fontsize=8)
@@ -91,7 +91,7 @@ def counterfactual_spectra(wavelength, changes, steps=None, window=None):
 
 @styled
 def counterfactual_errors(table):
-    """Slope and error of the decoded change for each label and model.
+    """Draw the slope and the error of the decoded change for each label and model.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def counterfactual_errors(table):
     Returns
     -------
     Figure
-        Above, the slope of decoded on true change: 1 is right, 0 ignores the label. Below, the
-        error of the change relative to the change: 1 is no better than leaving the spectrum as it
-        is.
+        The upper panel has the slope of the decoded against the true change. It is 1 if the
+        decoder is right and 0 if it ignores the label. The lower panel has the error of the change
+        divided by the change. It is 1 if leaving the spectrum as it is would be just as good.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def _size(table, label):
 
 
 def _edit(label, step, sign=""):
-    """A label and its step, as "log g + 0.5 dex"."""
+    """A label and its step as text, such as "log g + 0.5 dex"."""
     if step is None:
         return axis_title(label)
     unit = axis_title(label)[len(symbol(label)) :].strip(" ()")

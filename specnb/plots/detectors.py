@@ -1,5 +1,5 @@
-"""Figures of spectra on several detectors, one panel for each: features, best fits and gaps between
-domains.
+"""Figures of spectra on several detectors, with one panel for each detector: features, best fits,
+and gaps between domains.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ NAMES = {IRON: "[Fe/H], iron alone"}
 
 @styled
 def tour(survey, flux, features, n_named: int = 12):
-    """A spectrum with its features in the colours of their groups of elements.
+    """Draw a spectrum in which features have the colours of their groups of elements.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ def tour(survey, flux, features, n_named: int = 12):
     flux : ndarray, shape (n_pix,)
         Normalised flux on the pixels of the survey.
     features : Table
-        As from `specnb.simulator.features.features`. A pixel is coloured if one element takes more
-        than half of what all elements take there.
+        As from `specnb.simulator.features.features`. A pixel is coloured if one element causes
+        more than half of the absorption by all elements there.
     n_named : int
-        How many of each element's strongest features are named where there is room.
+        How many of the strongest features of each element are named, if there is room.
 
     Returns
     -------
     Figure
     """
     wavelength, own = survey.pixels, features[features["share"] > 0.5]
-    own = own[np.argsort(own["depth"])]  # the deepest are drawn last, on top
+    own = own[np.argsort(own["depth"])]  # so the deepest are drawn last and lie on top
     named = strongest(own, n_named)
     bottom, top = np.nanmin(flux), np.nanmax(flux)
     step = 0.01 * (top - bottom)
@@ -79,13 +79,14 @@ def tour(survey, flux, features, n_named: int = 12):
 
 @styled
 def best_fit(wavelength, flux, flux_error, mask, model, name=""):
-    """Observed spectrum and its best fit, detector by detector, with the residual in standard
-    errors below.
+    """Draw an observed spectrum and its best fit on each detector, and below it the residual in
+    standard errors.
 
     Parameters
     ----------
     wavelength, flux, flux_error, mask, model : ndarray, shape (n_pix,)
-        Vacuum Å; normalised flux; its error; True where bad; best-fitting flux.
+        Wavelength (vacuum Å), normalised flux, its error, True where a pixel is bad, and the
+        best-fitting flux.
     name : str
         The star's name.
 
@@ -127,7 +128,7 @@ def best_fit(wavelength, flux, flux_error, mask, model, name=""):
 
 @styled
 def domain_gap(wavelength, gap, causes):
-    """Mean and spread of observed − synthetic over many stars, with what is known to cause it.
+    """Draw mean and spread of observed − synthetic flux over many stars, with the known causes.
 
     Parameters
     ----------
@@ -136,7 +137,8 @@ def domain_gap(wavelength, gap, causes):
     gap : Gap
         As from `specnb.surveys.apogee.gap.domain_gap`.
     causes : dict of ndarray of bool, shape (n_pix,)
-        By cause the pixels where it acts. Each cause has a strip at the foot of the panels.
+        For each cause, True in the pixels where it acts. Each cause has a strip at the bottom of
+        the panels.
 
     Returns
     -------
@@ -177,18 +179,20 @@ def domain_gap(wavelength, gap, causes):
 
 @styled
 def derivatives(wavelength, pairs, width: float = 60.0):
-    """The emulator's derivatives over the simulator's, each around its strongest feature.
+    """Draw the derivatives of the emulator and of the simulator on top of each other.
+
+    Each label has a panel, which shows the wavelengths around the label's strongest feature.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     pairs : dict of (ndarray, ndarray), each of shape (n_pix,)
-        By label the derivative of simulator and emulator, as from
+        For each label, the derivatives of the simulator and of the emulator, as from
         `specnb.emulator.accuracy.derivative_pairs`. The title gives their correlation over all
         pixels.
     width : float
-        Of the windows, Å.
+        Width of each panel's window, in Å.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Figure of where real spectra and the physics disagree in all stars alike."""
+"""Figure of the wavelengths at which real spectra and the physics disagree in all stars alike."""
 
 import numpy as np
 from astropy.table import Table
@@ -20,15 +20,15 @@ from specnb.plots.style import (
     styled,
 )
 
-STARS = (BLUE, ORANGE, GREEN, PURPLE)  # of more stars all are grey
-HALF_WIDTH = 3.2  # Å of a zoom
-NAMED = 12  # of the most significant runs are labelled
-ROOM = 9.0  # Å between labels; those that are nearer stand one above the other
+STARS = (BLUE, ORANGE, GREEN, PURPLE)  # colours of the stars; if there are more stars, all are grey
+HALF_WIDTH = 3.2  # half of the width of a zoom, in Å
+NAMED = 12  # so many of the most significant runs get a label
+ROOM = 9.0  # smallest distance of labels in Å; closer ones are written one above the other
 
 
 @styled
 def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=""):
-    """Mean residual over the stars with the runs of a table marked, and zooms of the spectra below.
+    """Draw the mean residual of the stars with marked runs of pixels, and zooms of the spectra.
 
     Parameters
     ----------
@@ -36,26 +36,26 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=
     flux : ndarray, shape (n, n_pix)
         Best fits of the stars.
     pixels, table : Table
-        Of `specnb.missing.coherent.coherence` and `disagreements`.
+        Results of `specnb.missing.coherent.coherence` and `disagreements`.
     names : sequence of str, optional
-        Of the stars; their ids by default.
+        Names of the stars; by default their ids.
     zooms : sequence of float
-        Centres of the zooms, vacuum Å.
+        Central wavelengths of the zooms, in vacuum Å.
     expected : str, optional
-        Where the physics is known to fail, such as "Ca II core". Runs are grey if their column
-        ``known`` has all of these words.
+        Words for a place where the physics is known to fail, such as "Ca II core". A run is grey
+        if its column ``known`` contains all of these words.
 
     Returns
     -------
     Figure
-        The band is one standard error of the mean, model error included. Labels stand above where
-        the simulator's line is false or too strong, below where it is missing or too weak. In a
-        zoom each star is set off from the one below it.
+        The band is one standard error of the mean, which includes the error of the model. A label
+        is above the curve if the simulator's line is false or too strong, and below it if the line
+        is missing or too weak. In a zoom, each star is shifted upwards from the one before it.
 
     Raises
     ------
     ValueError
-        If fits, pixels or names are not those of the spectra.
+        If the fits, the pixels or the names do not belong to the spectra.
     """
     names = [str(name) for name in (observed.ids if names is None else names)]
     if (
@@ -99,8 +99,8 @@ def disagreements(observed, flux, pixels, table, names=None, zooms=(), expected=
 
 
 def _residuals(axes, wavelength, residual, pixels, table, colors):
-    """Mean residual with its error, the stars faint, and a label for each of the most significant
-    runs.
+    """Draw the mean residual with its error, the residuals of single stars as faint lines, and a
+    label for each of the most significant runs.
     """
     for own, color in zip(residual, colors):
         axes.plot(wavelength, own, color=color, alpha=min(0.6, 10 / len(residual)), linewidth=0.4)
@@ -124,16 +124,15 @@ def _residuals(axes, wavelength, residual, pixels, table, colors):
             "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0.5},
         }
         tip = (x, row["excess"])
-        axes.annotate(
-            text, tip, (x, height), arrowprops=line, zorder=4 - 0.1 * level, **look
-        )  # lower ones hide the lines
+        # Lower labels would hide the lines
+        axes.annotate(text, tip, (x, height), arrowprops=line, zorder=4 - 0.1 * level, **look)
     axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
     axes.set(xlabel=WAVELENGTH, ylabel="Observed − best fit")
 
 
 def _zoom(axes, centre, observed, flux, table, colors):
-    """Observed spectra (points) and best fits (lines) about one wavelength, each star above the one
-    before.
+    """Draw observed spectra (points) and best fits (lines) around one wavelength, each star above
+    the one before.
     """
     some = np.abs(observed.wavelength - centre) < HALF_WIDTH
     x = observed.wavelength[some]

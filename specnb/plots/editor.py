@@ -1,5 +1,5 @@
-"""A star, its reconstruction and its spectrum with edited labels and latents (Fig. 2 of Manteiga et
-al. 2025).
+"""Figure of a star: its spectrum, the reconstruction, and the spectrum with edited labels and
+latents (Fig. 2 of Manteiga et al. 2025).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from specnb.plots.live import LiveFigure, round_limit
 from specnb.plots.panels import WAVELENGTH
 from specnb.plots.style import BLACK, BLUE, GREY, PAGE, SKY, VERMILLION, styled
 
-# Curves: name, colour, width and style. The names of the last ones are those of what one compares
-# with.
+# The curves: name, colour, width and style. The last one of each tuple gets the name of the
+# spectrum that the edited one is compared with.
 FLUXES = (("original", GREY, 1.6, "-"), ("reconstruction", BLACK, 0.7, "-"), ("edited", BLUE, 0.9, "-"),
           ("_", VERMILLION, 0.9, "--"))  # fmt: skip
 DIFFERENCES = (("original − reconstruction", GREY, 0.9, "-"), ("edited − reconstruction", BLUE, 0.9, "-"),
@@ -19,13 +19,13 @@ DIFFERENCES = (("original − reconstruction", GREY, 0.9, "-"), ("edited − rec
 
 
 def edit_title(star: str, own, labels) -> str:
-    """A star's name and its labels, with those that are edited as "before → after".
+    """The name and labels of a star; edited labels are written as "before → after".
 
     Parameters
     ----------
     star : str
     own, labels : mapping of str to float
-        Before and after the edit.
+        Labels before and after the edit.
     """
     parts = []
     for name, value in labels.items():
@@ -34,7 +34,8 @@ def edit_title(star: str, own, labels) -> str:
             f"{name} {own[name]:.{digits}f}"
             + (f" → {value:.{digits}f}" if value != own[name] else "")
         )
-    return "   ".join([star, *(part.replace("-", "−") for part in parts)])  # an id keeps its hyphen
+    # A hyphen in the star's id stays
+    return "   ".join([star, *(part.replace("-", "−") for part in parts)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +45,14 @@ class EditedStar:
     Attributes
     ----------
     original, reconstruction, edited : ndarray, shape (n_pix,)
-        Flux, NaN where bad.
+        Flux; NaN where a pixel is bad.
     z_original, z : ndarray, shape (latent,)
         Latents before and after the edit.
     title : str
     inside : bool
-        Whether the labels lie in the training range. If not, the title says so.
+        Whether the labels lie in the training range. If they do not, the title says so.
     overlay : ndarray, shape (n_pix,), optional
-        Another flux to compare the edited one with.
+        Another flux with which the edited flux is compared.
     overlay_name : str
     """
 
@@ -67,17 +68,17 @@ class EditedStar:
 
 
 class EditorFigure(LiveFigure):
-    """Flux, differences to the reconstruction, and the latent vector; redrawn in place by the
-    latent editor.
+    """The flux, the differences to the reconstruction, and the latent vector. The latent editor
+    redraws it in place.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     latent : int
-        Entries of the latent vector.
+        Number of entries of the latent vector.
     limits : (float, float)
-        Range of the entries.
+        Range of the entries of the latent vector.
 
     Attributes
     ----------
@@ -142,7 +143,7 @@ class EditorFigure(LiveFigure):
         entry : int
             The latent entry to mark.
         window : (float, float), optional
-            Wavelengths to show, in Å; by default all.
+            Range of wavelengths to show, in Å. By default all are shown.
         """
         overlay = np.full(len(star.original), np.nan) if star.overlay is None else star.overlay
         fluxes = star.original, star.reconstruction, star.edited, overlay

@@ -1,4 +1,4 @@
-"""Figures on the grid and on how well the emulator reproduces it."""
+"""Figures of the grid and of how well the emulator reproduces it."""
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
@@ -21,19 +21,19 @@ from specnb.plots.style import (
 )
 from specnb.surveys.kiel import lowest_logg
 
-ACCURACY_BAR = 1e-3  # mean |error| in flux below which the emulator counts as accurate
+ACCURACY_BAR = 1e-3  # the emulator counts as accurate if the mean |error| of the flux is smaller
 
 
 @styled
 def grid_coverage(survey, labels):
-    """Where a grid has spectra: Kiel diagram and abundance plane, with the trusted region outlined.
+    """Draw where a grid has spectra, in the Kiel diagram and the abundance plane.
 
     Parameters
     ----------
     survey : Survey
-        Whose ranges of labels may be trusted.
+        Its ranges of labels, in which the emulator may be trusted, are outlined.
     labels : Table or mapping of str to array_like
-        Of the spectra, with ``teff``, ``logg``, ``m_h`` and ``alpha_fe``.
+        Labels of the spectra: ``teff``, ``logg``, ``m_h`` and ``alpha_fe``.
 
     Returns
     -------
@@ -70,27 +70,27 @@ def grid_coverage(survey, labels):
 
 @styled
 def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metallicity="m_h"):
-    """Emulated against simulated spectra that training never saw.
+    """Compare emulated with simulated spectra that were not used in the training.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum wavelength in Å.
     predicted, truth : ndarray, shape (n, n_pix)
-        Continuum-normalised flux of emulator and simulator.
+        Continuum-normalised flux from the emulator and from the simulator.
     labels : Table or mapping of str to array_like
-        With ``teff``, ``logg`` and the metallicity.
+        Labels of the spectra: ``teff``, ``logg`` and the metallicity.
     magnify : float, optional
-        Factor by which the error of the example is drawn larger; by default the power of ten that
-        shows it.
+        Factor by which the error of the example is enlarged. By default it is the power of ten
+        that makes the error visible.
     metallicity : str
-        Which label is named with temperature and gravity in the title of the example.
+        Name of the metallicity label, which is written in the title of the example.
 
     Returns
     -------
     Figure
-        The spectrum of median error; error against wavelength; share of spectra below an error;
-        error in the Kiel diagram.
+        Its panels show the spectrum with the median error, the error against wavelength, the
+        fraction of spectra whose error is below a value, and the error in the Kiel diagram.
     """
     absolute = np.abs(np.asarray(predicted, dtype=float) - truth)
     error = absolute.mean(axis=1)
@@ -134,7 +134,7 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
 
     axes = panels["kiel"]
     limits = np.percentile(error, [2, 98])
-    order = np.argsort(error)  # the worst on top
+    order = np.argsort(error)  # so the worst are drawn on top
     teff, logg = column(labels, "teff")[order], column(labels, "logg")[order]
     dots = axes.scatter(
         teff,
@@ -153,7 +153,7 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
 
 
 def _example(axes, wavelength, predicted, truth, error, magnify, labels, metallicity):
-    """The spectrum of median error, with the error magnified at the foot."""
+    """Draw the spectrum with the median error, and the enlarged error at the bottom."""
     i = np.argsort(error)[len(error) // 2]
     difference = np.asarray(predicted[i], dtype=float) - truth[i]
     if magnify is None:
@@ -183,14 +183,14 @@ def _example(axes, wavelength, predicted, truth, error, magnify, labels, metalli
 
 @styled
 def training_history(history, quantity="Mean |error| (flux)"):
-    """Training and validation error against epoch, with the epoch that was kept.
+    """Draw the training and validation errors against the epoch, and mark the epoch that was kept.
 
     Parameters
     ----------
     history : list of dict
-        With keys ``epoch``, ``train`` and ``validation``.
+        Each row has the keys ``epoch``, ``train`` and ``validation``.
     quantity : str
-        What the error is.
+        Title of the error axis: which error it is.
 
     Returns
     -------

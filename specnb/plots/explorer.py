@@ -1,5 +1,5 @@
-"""The emulator's spectrum at chosen labels: one figure for print, redrawn in place by the slider
-widget.
+"""Figure of the emulator's spectrum at chosen labels. The same figure is used in print and by the
+slider widget, which redraws it in place.
 """
 
 import textwrap
@@ -15,14 +15,14 @@ from specnb.simulator.features import line_markers
 
 
 def start_labels(survey, labels=None):
-    """Labels to begin with, as a dict in the survey's order.
+    """The first labels of a figure with sliders, as a dict in the survey's order.
 
     Parameters
     ----------
     survey : Survey
     labels : mapping or sequence, optional
-        Some labels by name, or all of them in order. What is missing is that of the survey's first
-        star.
+        Some labels by name, or all of them in order. Labels that are not given are taken from
+        `Survey.start`.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def start_labels(survey, labels=None):
 
 
 class SpectrumFigure(LiveFigure):
-    """Panels over the wavelength, the first with line markers; the labels of what is shown stand
-    above it.
+    """Panels against wavelength. The first has markers of spectral lines, and the title above it
+    gives the labels of the spectrum that is shown.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class SpectrumFigure(LiveFigure):
     lines : sequence of Line, optional
         See `ExplorerFigure`.
     ratios : sequence of float
-        Heights of the panels.
+        Relative heights of the panels.
 
     Attributes
     ----------
@@ -72,9 +72,8 @@ class SpectrumFigure(LiveFigure):
         self._window = None
         super().__init__(PAGE, 4.9)
         self._panels = self.figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
-        above = (
-            0.88 if self.survey.elements else 0.945
-        )  # abundances of elements stand below the other labels
+        # Abundances of elements are written below the other labels
+        above = 0.88 if self.survey.elements else 0.945
         self.figure.subplots_adjust(left=0.105, right=0.975, bottom=0.085, top=above, hspace=0.09)
         top = self._panels[0]
         self._title = top.text(0, 1.04, "", transform=top.transAxes, fontsize=8, animated=True)
@@ -88,7 +87,7 @@ class SpectrumFigure(LiveFigure):
         self._panels[-1].set_xlabel(WAVELENGTH)
 
     def _curve(self, axes, color, label=None, moving=True):
-        """An empty curve. One that moves is drawn anew each time."""
+        """Add an empty curve. A curve that moves is redrawn each time."""
         x = self._with_gaps(self.emulator.wavelength)
         width = 0.9 if moving else 0.8
         (line,) = axes.plot(
@@ -98,7 +97,7 @@ class SpectrumFigure(LiveFigure):
         return line
 
     def _name_curves(self, *curves):
-        """Write the legend of some curves of the first panel."""
+        """Write a legend of some of the curves in the first panel."""
         self._panels[0].legend(
             handles=curves, loc="lower right", bbox_to_anchor=(0.93, 0), fontsize=7
         )
@@ -111,8 +110,8 @@ class SpectrumFigure(LiveFigure):
         return with_gaps(self.emulator.wavelength, values)
 
     def _mark(self, lines):
-        """Ticks above the continuum at every line. `_name_lines` chooses which of them have their
-        names written.
+        """Draw a tick above the continuum at every line. `_name_lines` chooses the lines whose
+        names are written.
         """
         top = self._panels[0]
         colors = [element_color(self.survey, line.species) for line in lines]
@@ -127,8 +126,8 @@ class SpectrumFigure(LiveFigure):
         ]
 
     def _name_lines(self, element=None):
-        """Set off the lines of an element, and write the names of lines that have room, those of
-        the element first.
+        """Highlight the lines of an element, and write the names of lines where there is room. The
+        lines of the element come first.
         """
         own = np.array([line.species == element for line in self._lines], dtype=bool)
         self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
@@ -140,15 +139,14 @@ class SpectrumFigure(LiveFigure):
             text.set(visible=k in shown, fontweight="bold" if own[k] else "normal")
 
     def _values(self):
-        """The labels as text. Abundances of single elements are in a second line, as far as they
-        are not zero.
+        """The labels as text. A second line has the abundances of single elements that are not
+        zero.
         """
         survey, general, single, kind = self.survey, [], [], ""
         for label, value in zip(survey.labels, self.labels.values()):
             element = survey.element_of(label.name)
-            if (
-                element is None or label.name in survey.compensated
-            ):  # such as iron, with which all elements rise
+            # An element such as iron is left out here, because all elements rise with it
+            if element is None or label.name in survey.compensated:
                 unit = label.unit.replace("dex", "").replace(" ", "")
                 general.append(f"{label.name} {value:.5g} {unit}".rstrip())
             else:
@@ -166,17 +164,18 @@ class SpectrumFigure(LiveFigure):
         return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
 
     def _emulate(self, labels, compute):
-        """Take new values of some labels, and compute something from the labels of the star as an
-        array (1, n_labels).
+        """Set new values of some labels, and call a function with the labels of the star, an array
+        (1, n_labels).
         """
         self.labels = start_labels(self.survey, self.labels | dict(labels or {}))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideHullWarning)  # the figure says so itself
+            # The figure itself shows this warning
+            warnings.simplefilter("ignore", OutsideHullWarning)
             return compute(np.array([list(self.labels.values())]))
 
     def _show_window(self, window, changed=False):
-        """Show a wavelength range, or for None the same as before. Returns whether the background
-        is drawn anew.
+        """Show a wavelength range; for None, keep the range. Returns whether the background is
+        redrawn.
         """
         window = self._window if window is None else tuple(window)
         changed = changed or window != self._window
@@ -186,7 +185,7 @@ class SpectrumFigure(LiveFigure):
         return changed
 
     def _rescale(self, axes, line):
-        """Symmetric round limits: they change seldom, and with them the background."""
+        """Set symmetric and round limits, which seldom change; a change redraws the background."""
         low, high = axes.get_xlim()
         x, y = line.get_data()
         y = np.abs(y[(x >= low) & (x <= high)])
@@ -197,7 +196,7 @@ class SpectrumFigure(LiveFigure):
 
 
 class ExplorerFigure(SpectrumFigure):
-    """Flux with line markers, difference to a reference, and gradient with respect to one label.
+    """The flux with line markers, its difference to a reference, and its gradient by one label.
 
     Parameters
     ----------
@@ -205,14 +204,14 @@ class ExplorerFigure(SpectrumFigure):
     labels : mapping or sequence, optional
         See `start_labels`.
     reference : ndarray, shape (n_pix,), optional
-        Flux to compare with, NaN where bad; by default the emulator's at `labels`.
+        Flux to compare with, NaN in bad pixels. By default it is the emulator's at `labels`.
     reference_name : str
     gradient : str, optional
-        Label of the gradient panel; by default the survey's first.
+        Label of the gradient panel; by default the first label of the survey.
     lines : sequence of Line, optional
-        Lines to mark, the most important first; by default those of the survey. A line has its name
-        written where there is room. The lines of an element have the colour of its group, and are
-        set off if the gradient is by its abundance.
+        Lines to mark, the most important first; by default the lines of the survey. The name of a
+        line is written if there is room. The lines of an element have the colour of its group. They
+        are highlighted if the gradient is by the abundance of this element.
 
     Attributes
     ----------
@@ -221,7 +220,7 @@ class ExplorerFigure(SpectrumFigure):
     flux : ndarray, shape (n_pix,)
         The emulator's flux at `labels`.
     derivative : ndarray, shape (n_pix,)
-        Its derivative by the label of the gradient panel, in flux per unit of the label.
+        Its derivative by the label of the gradient panel, in units of flux per unit of the label.
 
     Examples
     --------
@@ -285,7 +284,7 @@ class ExplorerFigure(SpectrumFigure):
 
     @styled
     def set_reference(self, flux, name):
-        """Compare with another spectrum (n_pix,) on the emulator's pixels, NaN where bad."""
+        """Compare with another spectrum (n_pix,) on the emulator's pixels, NaN in bad pixels."""
         self._reference.set_ydata(self._with_gaps(flux))
         self._reference.set_label(name)
         self._name_curves(self._flux, self._reference)
@@ -293,6 +292,6 @@ class ExplorerFigure(SpectrumFigure):
         self._background = None
 
     def _compare(self):
-        """Draw the difference between emulator and reference."""
+        """Draw the difference between the emulator's spectrum and the reference."""
         self._residual.set_ydata(self._flux.get_ydata() - self._reference.get_ydata())
         self._rescale(self._panels[1], self._residual)

@@ -19,7 +19,7 @@ from specnb.plots.style import (
     symbol,
 )
 
-HALF_WIDTH = 4.0  # Å on either side of a strong line that are shaded: its core and inner wings
+HALF_WIDTH = 4.0  # Å; so much is shaded on each side of a strong line: its core and inner wings
 
 
 def _check_rows(fit, truth):
@@ -31,12 +31,12 @@ def _check_rows(fit, truth):
 
 @styled
 def pulls(fit, truth, labels):
-    """Histogram of (fitted - true) / error for each label, with the unit Gaussian it should follow.
+    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
 
     Parameters
     ----------
     fit : Table
-        With columns ``<label>`` and ``<label>_error``.
+        It has the columns ``<label>`` and ``<label>_error``.
     truth : Table
         True labels of the same stars in the same order.
     labels : sequence of str
@@ -44,6 +44,7 @@ def pulls(fit, truth, labels):
     Returns
     -------
     Figure
+        If the model and the errors are right, the histograms follow the Gaussian.
 
     Raises
     ------
@@ -57,9 +58,8 @@ def pulls(fit, truth, labels):
         pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
         pull = pull[np.isfinite(pull)]
         bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
-        weights = np.full(
-            len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0]))
-        )  # stars beyond ±5 stay counted
+        # The clipping counts stars beyond ±5, too
+        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))
         axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
         axes.plot(x, norm.pdf(x), color=BLACK)
         beyond = np.sum(np.abs(pull) > 5)
@@ -75,15 +75,15 @@ def pulls(fit, truth, labels):
 
 @styled
 def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
-    """Fitted against true labels, coloured by signal-to-noise.
+    """Draw fitted against true labels; the colour is the signal-to-noise ratio.
 
     Parameters
     ----------
     fit, truth : Table
-        The same stars in the same order.
+        Fitted and true labels of the same stars in the same order.
     labels : sequence of str
     snr : ndarray, shape (n,)
-        Signal-to-noise of each star.
+        Signal-to-noise ratio of each star.
     snr_name : str
 
     Returns
@@ -97,7 +97,7 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
     """
     _check_rows(fit, truth)
     figure, panels = panel_grid(len(labels), 2.15)
-    order = np.argsort(snr)  # the good ones on top
+    order = np.argsort(snr)  # so stars with high S/N are drawn on top
     for name, axes in zip(labels, panels):
         true, fitted = column(truth, name)[order], column(fit, name)[order]
         dots = axes.scatter(
@@ -126,19 +126,19 @@ def fit_comparison(fit, truth, labels, snr, snr_name="S/N per pixel"):
 
 @styled
 def star_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=(), survey=None):
-    """Observed spectrum with its best fit, and the residual in standard errors below.
+    """Draw an observed spectrum with its best fit, and below it the residual in standard errors.
 
     Parameters
     ----------
     wavelength, flux, flux_error, mask, model : ndarray, shape (n_pix,)
-        Vacuum Å; continuum-normalised flux; its error; True where bad; best-fitting flux.
+        Wavelength (vacuum Å), continuum-normalised flux, its error, True where a pixel is bad, and
+        the best-fitting flux.
     name : str
         The star's name.
     masked_windows : sequence of (float, float)
-        Wavelength intervals left out of the fit, Å.
+        Wavelength intervals that were left out of the fit, in Å.
     survey : Survey, optional
-        Whose most important lines are shaded: those of the species that is first among
-        `Survey.lines`.
+        Its most important lines are shaded: those of the first species in `Survey.lines`.
 
     Returns
     -------

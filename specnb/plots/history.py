@@ -1,5 +1,5 @@
-"""How a training of an autoencoder or a translator went: losses and other numbers against epoch or
-iteration.
+"""Figures of the training of an autoencoder or a translator: losses and other numbers against the
+epoch or iteration.
 """
 
 import numpy as np
@@ -8,10 +8,11 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from specnb.plots.panels import panel_grid
 from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, PALETTE, Figure, styled, symbol
 
-# What a history may hold besides losses of its own name: title, and the value where domains cannot
-# be told apart.
+# Numbers in a history that need a title: the title, and the value at which the two domains cannot
+# be distinguished.
 CHANCE = {
-    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # a sum over both domains
+    # The loss is summed over both domains
+    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),
     "critics": ("Loss of the critics (nats)", np.log(2)),
     "critics_right": ("Right verdicts of the critics", 0.5),
     "latents": ("Distance² of mean latents", 0.0),
@@ -21,33 +22,33 @@ CHI2 = {"reconstruction": "Reconstruction (χ²/pixel)", "cycle": "Cycle (χ²/p
 
 
 def few_as_dots(points):
-    """Look of a curve: with a dot at each point where they are few."""
+    """The style of a curve, which has a dot at each point if there are few points."""
     return {"marker": "o", "markersize": 2.5} if len(points) < 30 else {}
 
 
 @styled
 def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
-    """Losses and probes against the epoch.
+    """Draw losses and the results of probes against the epoch.
 
     Parameters
     ----------
     history : list of dict
         Rows of `Disentangler.history`.
     chance : mapping, optional
-        Loss at chance level of each discriminator, from `specnb.disentangle.score.chance_levels`:
-        dashed.
+        Loss at chance level of each discriminator, from `specnb.disentangle.score.chance_levels`.
+        It is drawn as a dashed line.
     linear : mapping, optional
-        Epoch: {label: R² of a linear probe}.
+        Results of linear probes, as ``{epoch: {label: R²}}``.
     mlp : mapping, optional
-        {label: R² of an MLP probe} of the trained model: stars at the right edge.
+        Results of MLP probes of the trained model, ``{label: R²}``: stars at the right edge.
     epochs : int, optional
-        Where the epoch axis ends, for a training that still runs.
+        Last epoch of the axis, for a training that is still running.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(PAGE, 2.35, layout="none")  # a constrained layout doubles the time
+    figure = Figure(PAGE, 2.35, layout="none")  # a constrained layout would take twice as long
     figure.subplots_adjust(left=0.075, right=0.985, bottom=0.165, top=0.915, wspace=0.27)
     left, middle, right = figure.subplots(1, 3)
     epoch = [row["epoch"] for row in history]
@@ -110,16 +111,16 @@ def training_history(history, chance=None, linear=None, mlp=None, epochs=None):
 
 @styled
 def translation_history(history, iterations=None):
-    """Losses and other numbers of a training against the iteration.
+    """Draw the losses and other numbers of a training against the iteration.
 
     Parameters
     ----------
     history : list of dict
-        Rows with ``iteration``, ``reconstruction_<domain>``, ``cycle_<domain>``, and any other
-        numbers, such as ``adversarial``, ``critics`` and metrics of validation spectra, which get a
-        panel each. A row need not have all.
+        Rows with ``iteration``, ``reconstruction_<domain>`` and ``cycle_<domain>``. Any other
+        numbers, such as ``adversarial``, ``critics`` and metrics of validation spectra, get one
+        panel each. A row may lack some of the numbers.
     iterations : int, optional
-        Where the axes end, for a training that still runs.
+        Last iteration of the axes, for a training that is still running.
 
     Returns
     -------
@@ -161,7 +162,7 @@ def translation_history(history, iterations=None):
                 axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
                 axes.legend()
         axes.set_xlim(0, end)
-    for axes in panels[-3:]:  # the lowest of each column
+    for axes in panels[-3:]:  # the lowest panel of each column
         axes.set_xlabel("Iteration")
         axes.tick_params(labelbottom=True)
     return figure

@@ -1,5 +1,5 @@
-"""Figures of latent spaces: t-SNE maps of what a representation keeps together, and what probes
-read from it.
+"""Figures of latent spaces: t-SNE maps, which show what lies close together in a representation,
+and the results of probes, which show what can be read from it.
 """
 
 import numpy as np
@@ -28,25 +28,26 @@ PROBES = {
     "linear_r2": ("linear probe", 0.15, VERMILLION, "D"),
 }
 LIMITS = {"floor": GREEN, "ceiling": PURPLE}
-LEAST = -0.2  # R² below it is drawn there: a linear probe of saturated latents may reach −1000
+LEAST = -0.2  # lower R² are drawn here; a linear probe of saturated latents can reach −1000
+# Goals: a disentangled label has at most the first R², an entangled one at least the second
 BARS = (
     0.10,
     0.95,
-)  # probe R² at most, for a disentangled label, and at least, for an entangled one
+)
 
 
 @styled
 def tsne_panels(projections, labels, names):
-    """Maps of the same stars in several representations (rows), coloured by each label (columns).
+    """Draw maps of the same stars in several representations (rows), coloured by labels (columns).
 
     Parameters
     ----------
     projections : mapping of str to ndarray, shape (n, 2)
         Title and map of each representation, as from `specnb.evaluate.projection.project`.
     labels : Table or mapping of str to array_like
-        Of the stars, in the order of the maps.
+        Labels of the stars, in the order of the maps.
     names : sequence of str
-        Labels to show. Colours run from the 2nd to the 98th percentile of each; stars without a
+        Labels to show. Colours span the 2nd to the 98th percentile of each label. Stars without a
         value are left out.
 
     Returns
@@ -56,14 +57,15 @@ def tsne_panels(projections, labels, names):
     Raises
     ------
     ValueError
-        If a map does not have one row for each star, or there is no such label.
+        If a map does not have one row for each star, or a label does not exist.
     """
     figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
     panels = figure.subplots(len(projections), len(names), squeeze=False)
     for name, stack in zip(names, panels.T):
         values = column(labels, name)
         low, high = np.nanpercentile(values, [2, 98])
-        size = np.clip(4000 / max(len(values), 1), 0.5, 8)  # denser clouds, smaller dots
+        # Dots are smaller if there are more stars
+        size = np.clip(4000 / max(len(values), 1), 0.5, 8)
         for (title, points), axes in zip(projections.items(), stack):
             points = np.asarray(points)
             if points.shape != (len(values), 2):
@@ -94,15 +96,16 @@ def tsne_panels(projections, labels, names):
 
 @styled
 def probe_bars(table):
-    """R² of the probes for each setting (rows) and label (panels): mean over the seeds, and range
-    from least to most.
+    """Draw the R² of the probes for each setting (rows) and label (panels): the mean over the
+    seeds, and the range from the lowest to the highest.
 
     Parameters
     ----------
     table : Table
-        One row for each setting, label and seed: ``setting``, ``label``, ``mlp_r2``, ``linear_r2``,
-        and optionally ``floor`` and ``ceiling``, R² that no code can fall below or exceed, NaN
-        where there is none. Settings and labels are shown in the order in which they first appear.
+        One row for each setting, label and seed. The columns are ``setting``, ``label``,
+        ``mlp_r2``, ``linear_r2``, and optionally ``floor`` and ``ceiling``. These are the lowest
+        and the highest R² that are possible for any latents, or NaN if there is no such limit.
+        Settings and labels are shown in the order in which they first appear.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def probe_bars(table):
         raise ValueError("the table has no rows: give the result of at least one probe")
     figure = Figure(PAGE, 0.85 + 0.3 * len(settings))
     panels = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
-    seen = {}  # the legend: one entry a kind
+    seen = {}  # for the legend, which has one entry for each kind
     for label, axes in zip(labels, panels):
         for bar in BARS:
             line = axes.axvline(bar, color=BLACK, linewidth=0.6, linestyle=":", zorder=0)
@@ -137,7 +140,8 @@ def probe_bars(table):
                 if len(r2):
                     r2 = np.maximum(r2, LEAST)
                     axes.hlines(row + shift, r2.min(), r2.max(), color=color, linewidth=1.2)
-                    marked = "<" if r2.max() == LEAST else marker  # far worse than a constant
+                    # The probe is far worse than a constant
+                    marked = "<" if r2.max() == LEAST else marker
                     axes.plot(
                         r2.mean(), row + shift, marked, color=color, markersize=3.5, clip_on=False
                     )
@@ -154,7 +158,7 @@ def probe_bars(table):
         axes.set(xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1))
         name_ticks(axes.yaxis, settings)
     panels[0].set_xlim(LEAST, 1.05)
-    panels[0].set_ylim(len(settings) - 0.5, -0.5)  # the first setting on top
+    panels[0].set_ylim(len(settings) - 0.5, -0.5)  # so that the first setting is on top
     seen[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line
     figure.legend(seen.values(), seen.keys(), loc="outside upper center", ncols=len(seen))
     return figure

@@ -1,4 +1,4 @@
-"""Figures under a slider, redrawn many times a second."""
+"""Figures that a slider redraws many times per second."""
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -7,7 +7,7 @@ from specnb.plots.style import Figure
 
 
 def round_limit(reach: float) -> float:
-    """The next round number, so that the limits of an axis seldom change."""
+    """The next larger round number. With round limits, an axis seldom has to be redrawn."""
     power = 10.0 ** np.floor(np.log10(max(reach, 1e-6)))
     return float(
         next(factor * power for factor in (1, 1.5, 2, 3, 5, 7, 10) if factor * power >= reach)
@@ -15,14 +15,14 @@ def round_limit(reach: float) -> float:
 
 
 class LiveFigure:
-    """A figure of which only what moves is drawn anew, over a background kept from the last time
-    that it changed.
+    """A figure that redraws only the moving parts. The other parts are kept as a background picture
+    until they change.
 
     Attributes
     ----------
     figure : Figure
     moving : list of Artist
-        Made with ``animated=True``, which leaves them out of the background; savefig draws all.
+        They are made with ``animated=True``, so they are not in the background. savefig draws all.
     """
 
     def __init__(self, width, height):
@@ -32,16 +32,15 @@ class LiveFigure:
         self._background = self._renderer = self._frame = None
 
     def frame(self, *state):
-        """Tell what the background depends on: it is drawn anew if that differs from the last time."""
+        """Set what the background depends on; it is redrawn if this differs from the last time."""
         if state != self._frame:
             self._frame, self._background = state, None
 
     def pixels(self):
-        """The picture as on screen: RGBA, shape (height, width, 4), uint8."""
+        """The picture on the screen: RGBA, shape (height, width, 4), uint8."""
         canvas = self._canvas
-        if (
-            self._background is None or canvas.get_renderer() is not self._renderer
-        ):  # savefig leaves its own renderer
+        # savefig leaves a renderer of its own behind
+        if self._background is None or canvas.get_renderer() is not self._renderer:
             canvas.draw()
             self._renderer = canvas.get_renderer()
             self._background = canvas.copy_from_bbox(self.figure.bbox)

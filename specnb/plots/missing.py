@@ -1,4 +1,4 @@
-"""Figure of missing lines and the elements that make them (Fig. 4 of O'Briain et al. 2021)."""
+"""Figure of missing lines and the elements that cause them (Fig. 4 of O'Briain et al. 2021)."""
 
 from dataclasses import dataclass
 
@@ -24,54 +24,57 @@ from specnb.plots.style import (
 )
 from specnb.simulator.features import find, runs
 
+# Colours of the elements in the paper's figure
 COLORS = {
     "Mg": BLUE,
     "Si": ORANGE,
     "Fe": VERMILLION,
     "C": GREEN,
-}  # of the elements in the paper's figure
-SPARE = (PURPLE, SKY, "#7A4B00", "#5D3A9B")  # of other elements
+}
+SPARE = (PURPLE, SKY, "#7A4B00", "#5D3A9B")  # colours of other elements
+# Colours of hidden pixels, of features of other elements, and of the difference
 HIDDEN, OTHER, CURVE = (
     "#DCDCDC",
     "#8C8C8C",
     "#444444",
-)  # hidden pixels; features of other elements; the difference
-LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.985, 0.42, 0.34  # margins: parts of the width, and inches
-LABEL = -0.065  # of the y axes
+)
+# Margins: the first two as fractions of the width, the others in inches
+LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.985, 0.42, 0.34
+LABEL = -0.065  # position of the titles of the y axes
 
 
 @styled
 def missing_lines_figure(truth, flux, added, elements, window, title=""):
-    """What a translator adds to a spectrum whose simulator lacks lines, and which elements make it
-    (Fig. 4).
+    """Draw what a translator adds to a spectrum whose simulator lacks lines, and which elements
+    cause it (Fig. 4).
 
     Parameters
     ----------
     truth : specnb.missing.scores.Truth
     flux : mapping of str to ndarray, shape (n_pix,)
-        Spectra of one star on the survey's pixels: "synthetic", "translated" and "truth", that of
-        the full emulator.
+        Spectra of one star on the survey's pixels: "synthetic", "translated", and "truth", which is
+        the spectrum of the full emulator.
     added : mapping of str to ndarray, shape (n_elements, n_pix)
-        Added falls of the flux, see `specnb.missing.derivatives`: "translated" and "truth".
+        Added falls of the flux (see `specnb.missing.derivatives`): "translated" and "truth".
     elements : sequence of str
-        Elements that have a panel each. Features of other elements are grey.
+        Elements that get a panel each. Features of other elements are grey.
     window : (float, float)
-        Wavelength range, vacuum Å.
+        Wavelength range in vacuum Å.
     title : str
 
     Returns
     -------
     Figure
-        The spectra; their difference; and a panel for each element, all on one scale. Where
-        features are missing, the difference is filled in the colour of the element; where several
-        elements lack a feature, in that of the element that takes most from the flux, by the
-        simulator. Grey bands are hidden pixels. Coloured bands are those in which the element of
-        the panel lacks a feature.
+        It shows the spectra, their difference, and a panel for each element; these panels have the
+        same scale. Where a feature is missing, the difference is filled in the colour of the
+        element. If several elements lack a feature there, the colour is that of the element which
+        absorbs most according to the simulator. Grey bands are hidden pixels. Coloured bands are
+        hidden pixels in which the element of the panel lacks a feature.
 
     Raises
     ------
     ValueError
-        If an element is unknown, there are too many, or hardly a pixel is in the window.
+        If an element is unknown, there are too many, or too few pixels are in the window.
     """
     names, wavelength = truth.names, truth.survey.pixels
     colors, window = _colors(elements, names), tuple(float(end) for end in window)
@@ -110,18 +113,18 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """The pixels in the window, with what is drawn of them."""
+    """The pixels in the window, and methods that draw their values."""
 
     wavelength: np.ndarray
     inside: np.ndarray
 
     def curve(self, axes, values, color, **look):
-        """A curve that is drawn across no gap between detectors."""
+        """Draw a curve, but not across the gaps between detectors."""
         both = (np.where(self.inside, each, np.nan) for each in (self.wavelength, values))
         axes.plot(*(with_gaps(self.wavelength, each) for each in both), color=color, **look)
 
     def shade(self, axes, mask, color, alpha=1.0):
-        """A band from half a pixel before each run of pixels to half a pixel after it."""
+        """Draw a band from half a pixel before each run of pixels to half a pixel after it."""
         half = 0.5 * (self.wavelength[1] - self.wavelength[0])
         for first, end in runs(mask & self.inside):
             ends = self.wavelength[first] - half, self.wavelength[end - 1] + half
@@ -143,8 +146,8 @@ def _colors(elements, known):
 
 
 def _panels(heights):
-    """Fixed places: a constrained layout would take as long as all the rest, too long under a
-    slider.
+    """Make panels at fixed places. A constrained layout would take as long as all other steps
+    together, which is too long for a figure with sliders.
     """
     height = BOTTOM + TOP + 0.98 * sum(heights)
     figure = Figure(PAGE, height, layout="none")
@@ -156,16 +159,16 @@ def _panels(heights):
 
 
 def _owners(truth, lacking):
-    """For each pixel the index of the element that lacks a feature there, −1 if none does.
+    """For each pixel the index of the element that lacks a feature there, or −1 if there is none.
 
-    Of several elements it is the one with the largest fall.
+    If several elements lack a feature there, it is the one with the largest fall.
     """
     falls = np.where([lacking[name] for name in truth.names], truth.falls, 0.0)
     return np.where(falls.max(axis=0) > 0, falls.argmax(axis=0), -1)
 
 
 def _spectra(panels, shown, flux):
-    """The synthetic spectrum, and below it the translated one over the true one."""
+    """Draw the synthetic spectrum, and below it the translated one on top of the true one."""
     shown.curve(panels[0], flux["synthetic"], BLACK)
     shown.curve(panels[1], flux["truth"], SKY, linewidth=2.6)
     shown.curve(panels[1], flux["translated"], BLACK)
@@ -173,18 +176,18 @@ def _spectra(panels, shown, flux):
         [flux[name][shown.inside] for name in ("synthetic", "translated", "truth")]
     )
     low, high, margin = both.min(), both.max(), 0.06 * np.ptp(both)
-    # The names of elements stand above the synthetic spectrum.
+    # The names of elements are written above the synthetic spectrum.
     panels[0].set(ylabel="Synthetic flux", ylim=(low - margin, high + 5 * margin))
     panels[1].set(ylabel="Translated flux", ylim=(low - margin, high + margin))
 
 
 def _difference(axes, shown, flux, owners, colors):
-    """Synthetic minus translated flux, filled in the colours of the elements, and its true value."""
+    """Draw synthetic minus translated flux in the colours of the elements, and its true value."""
     found = flux["synthetic"] - flux["translated"]
     axes.axhline(0, color=GREY, linewidth=0.5)
     for k, color in enumerate(colors):
         own = (owners == k) & shown.inside
-        own[1:] |= own[:-1]  # up to the next pixel, so that no white is left between two fills
+        own[1:] |= own[:-1]  # up to the next pixel, so that there is no white gap between two fills
         if own.any():
             look = {"color": color, "alpha": 0.75, "linewidth": 0}
             axes.fill_between(shown.wavelength, 0, found, where=own, **look)
@@ -194,8 +197,8 @@ def _difference(axes, shown, flux, owners, colors):
 
 
 def _name_missing(axes, truth, owners, window, colors):
-    """The element of each missing feature above the spectrum, the stronger where there is no room
-    for both.
+    """Write the element of each missing feature above the spectrum. Where there is no room for two
+    names, the one of the stronger feature is written.
     """
     strength = truth.falls.max(axis=0)
     found = [
@@ -212,15 +215,14 @@ def _name_missing(axes, truth, owners, window, colors):
 
 
 def _one_scale(figure, panels):
-    """The same limits for all panels, with one title: the element that falls most is the one that
-    is named.
+    """Give all panels the same limits and one common title, so that one can see in which element
+    the flux falls most; this is the element that is named.
     """
     low, high = np.array([axes.get_ylim() for axes in panels]).T
     for axes in panels:
         axes.set_ylim(min(low.min(), -0.1 * high.max()), 1.05 * high.max())
-        axes.yaxis.set_major_locator(
-            MaxNLocator(3, prune="upper")
-        )  # ticks of neighbours would meet
+        # Otherwise the ticks of neighbouring panels would overlap
+        axes.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     middle = (panels[0].get_position().y1 + panels[-1].get_position().y0) / 2
     text = "Added fall of flux" + (" " if len(panels) > 3 else "\n") + "per 0.05 dex"
     place = {"rotation": 90, "ha": "right", "va": "center", "ma": "center", "fontsize": 8}

@@ -1,5 +1,5 @@
-"""What many figures have in common: grids of panels, a panel for each detector, and names that have
-room.
+"""Functions that many figures need: grids of panels, a panel for each detector, and the choice of
+names for which there is room.
 """
 
 import numpy as np
@@ -12,18 +12,18 @@ WAVELENGTH = "Vacuum wavelength (Å)"
 
 
 def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PAGE, **kwargs):
-    """A figure with one panel for each of several quantities; places that are left over stay empty.
+    """Make a figure with one panel for each of several quantities.
 
     Parameters
     ----------
     count : int
         How many panels are needed.
     row_height, header : float
-        Height of each row of panels, and of what stands above them all, in inches.
+        Height of each row of panels, and of the space above all panels, in inches.
     columns : int, optional
-        Panels in a row. By default two if that leaves no gap in the last row, else three.
+        Panels in a row. By default two if this fills the last row, and otherwise three.
     width : float
-        Of the figure, in inches.
+        Width of the figure, in inches.
     **kwargs
         As for `matplotlib.figure.Figure.subplots`.
 
@@ -31,7 +31,7 @@ def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PA
     -------
     figure : Figure
     panels : ndarray of Axes, shape (count,)
-        Row by row.
+        The panels, row by row. Unused places in the last row stay empty.
     """
     columns = columns or (2 if count in (1, 2, 4) else 3)
     rows = -(-count // columns)
@@ -43,16 +43,17 @@ def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PA
 
 
 def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
-    """A page-wide figure with one panel for each detector, because at this width a line is narrower
-    than a pixel.
+    """Make a page-wide figure with one panel for each detector.
+
+    In a single panel of this width a spectral line would be narrower than a pixel of the picture.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum wavelength in Å.
     height, each : float
-        Height of the figure without its panels, and of each panel, in inches; or of the whole
-        figure alone.
+        Height of the figure without its panels, and height of each panel, in inches. If only
+        ``height`` is given, it is the height of the whole figure.
     **kwargs
         As for `matplotlib.figure.Figure.subplots`.
 
@@ -60,7 +61,7 @@ def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
     -------
     figure : Figure
     pairs : list of (slice, Axes)
-        The pixels of each detector and its panel.
+        The pixels of each detector, and its panel.
     """
     parts = detectors(wavelength)
     figure = Figure(PAGE, height + each * len(parts))
@@ -72,20 +73,20 @@ def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
 
 
 def name_ticks(axis, names):
-    """Names at 0, 1, 2, ... of an axis, without marks."""
+    """Write names at 0, 1, 2, ... of an axis, without tick marks."""
     axis.set_ticks(range(len(names)), names)
     axis.set_tick_params(which="both", length=0)
 
 
 def plain_ticks(axis, values, text="{:g}".format):
-    """Ticks at some values, written as plain numbers, as far as the axis reaches."""
+    """Set ticks at those values that lie within the axis, written as plain numbers."""
     axis.set_major_locator(FixedLocator(values))
     axis.set_major_formatter(lambda value, _: text(value).replace("-", "−"))
     axis.set_minor_locator(NullLocator())
 
 
 def with_gaps(wavelength, values) -> np.ndarray:
-    """Values (n_pix,) with a NaN in each gap between detectors, so that no curve is drawn across
+    """Values (n_pix,) with a NaN in each gap between detectors, so that a curve is not drawn across
     the gap.
     """
     gaps = [part.start for part in detectors(wavelength)[1:]]
@@ -93,12 +94,12 @@ def with_gaps(wavelength, values) -> np.ndarray:
 
 
 def with_room(positions, window, room: float) -> list[int]:
-    """Which of several names can be written beside each other without running into one another.
+    """Choose which of several names can be written beside each other without overlapping.
 
     Parameters
     ----------
     positions : sequence of float
-        Where the names stand, the most important first.
+        Positions of the names, the most important first.
     window : (float, float)
         Ends of the axis.
     room : float
@@ -107,7 +108,7 @@ def with_room(positions, window, room: float) -> list[int]:
     Returns
     -------
     list of int
-        Indices of the positions, in their order.
+        Indices of the chosen positions, the most important first.
     """
     (low, high), chosen = window, []
     for k, x in enumerate(positions):

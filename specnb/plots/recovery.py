@@ -1,4 +1,4 @@
-"""Figures of how well missing lines are recovered: depths, elements, and what both depend on."""
+"""Figures of how well missing lines are recovered: their depths, and their elements."""
 
 import numpy as np
 
@@ -7,13 +7,14 @@ from specnb.plots.missing import COLORS, OTHER
 from specnb.plots.panels import name_ticks, plain_ticks
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
 
+# The goals: largest error of the median depth, and fraction of elements that are right
 WITHIN, RIGHT = (
     0.15,
     0.9,
-)  # the goals: a median depth as near to the truth, and this part of the elements right
-SHOWN = (0.4, 1.6)  # of recovered over true depth; what is beyond is an arrowhead at the edge
+)
+SHOWN = (0.4, 1.6)  # range of recovered / true depth; values outside are arrowheads at the edge
 LINEAR = (
-    "linear start"  # the translator before its training: often the same, so drawn in another way
+    "linear start"  # the translator before its training; both often agree, so it has another style
 )
 MODELS = {"translated": BLUE, LINEAR: GREEN, "baseline": ORANGE, "full emulator": BLACK}
 LOOKS = {
@@ -21,14 +22,16 @@ LOOKS = {
     for name, color in MODELS.items()
 } | {
     LINEAR: {"color": GREEN, "marker": "x", "ms": 3.5, "mfc": "none", "linestyle": "--"},
-    "full emulator": {"color": BLACK, "linewidth": 0.6},  # no model alone, but what is perfect
+    # The full emulator is not a model to be tested, but the perfect result
+    "full emulator": {"color": BLACK, "linewidth": 0.6},
     "base rate": {"color": GREY, "linewidth": 0.6},
     "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5},
 }
+# Each column of panels varies one quantity from here; n_stars is the most common one
 REFERENCE = {
     "fraction": 0.3,
     "noise": 1.0,
-}  # from which a column of panels departs in one quantity; and most n_stars
+}
 QUANTITIES = {
     "fraction": "Fraction of features hidden",
     "noise": "Median S/N",
@@ -49,27 +52,28 @@ MARKS = {
 
 @styled
 def score_figure(table, median_snr: float = 130.0):
-    """Scores against the fraction hidden, the noise and the number of stars, each with the others
-    at the reference.
+    """Draw scores against the hidden fraction, the noise and the number of stars. While one of them
+    varies, the others have their values of the reference.
 
     Parameters
     ----------
     table : Table
-        One row for each model and experiment: ``model``, one of `MODELS`; ``fraction``, ``noise``,
-        ``n_stars``, ``seed``; and the keys of `specnb.missing.scores.summary`. The reference is
-        `REFERENCE` and the most common ``n_stars``.
+        One row for each model and experiment. The columns are ``model``, one of `MODELS`,
+        ``fraction``, ``noise``, ``n_stars``, ``seed``, and the keys of
+        `specnb.missing.scores.summary`. The reference is `REFERENCE` and the most common
+        ``n_stars``.
     median_snr : float
-        Median S/N of the stars with noise 1.
+        Median S/N of the stars if the scale of the noise is 1.
 
     Returns
     -------
     Figure
-        One point for each seed, and lines through their medians.
+        Each seed is a point, and lines connect the medians.
 
     Raises
     ------
     ValueError
-        If the table lacks a column or rows at the reference.
+        If the table lacks a column, or has no rows at the reference.
     """
     if lacks := {"model", "seed", "base_rate", *QUANTITIES, *SCORES} - set(table.colnames):
         raise ValueError(
@@ -111,18 +115,19 @@ def score_figure(table, median_snr: float = 130.0):
 
 
 def _against(axes, x, y, look):
-    """A line through the medians at each x, and points if the look has a marker."""
+    """Draw a line through the medians at each x, and points if the style has a marker."""
     places = np.unique(x[np.isfinite(y)])
     medians = [np.median(y[(x == place) & np.isfinite(y)]) for place in places]
     axes.plot(places, medians, **{"linewidth": 1.0} | look | {"marker": ""})
     if "marker" in look:
         axes.plot(x, y, **look | {"linestyle": ""})
     elif len(places) == 1:
-        axes.plot(places, medians, "_", ms=14, color=look["color"], mew=0.6)  # a line needs two
+        # A mark, because a line would need two points
+        axes.plot(places, medians, "_", ms=14, color=look["color"], mew=0.6)
 
 
 def _ticks(axes, x):
-    """A logarithmic axis with a tick at each value, as plain numbers."""
+    """Make the axis logarithmic, with a plain number as the tick at each value."""
     values = np.unique(x)
     axes.set_xscale("log")
     plain_ticks(axes.xaxis, values, lambda value: f"{value:,.0f}" if value > 5 else f"{value:g}")
@@ -131,7 +136,7 @@ def _ticks(axes, x):
 
 @styled
 def depth_figure(hidden):
-    """Recovered against true depth of each hidden feature, and their ratio.
+    """Draw the recovered against the true depth of each hidden feature, and their ratio.
 
     Parameters
     ----------
@@ -141,7 +146,7 @@ def depth_figure(hidden):
     Returns
     -------
     Figure
-        The band is ±15%; left of the dotted line features do not count in the median.
+        The band is ±15%. Features to the left of the dotted line do not count in the median.
     """
     figure = Figure(COLUMN, 4.2)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 1])
@@ -155,7 +160,8 @@ def depth_figure(hidden):
         axes.plot(line, one, color=GREY, linewidth=0.6)
         axes.axvline(DEEP, color=GREY, linestyle=":", linewidth=0.8)
     elements = np.asarray(hidden["element"])
-    for name, color in {"other": OTHER, **COLORS}.items():  # the named ones on top
+    # Elements with a name in the legend are drawn on top
+    for name, color in {"other": OTHER, **COLORS}.items():
         own = ~np.isin(elements, list(COLORS)) if name == "other" else elements == name
         if own.any():
             look = {"s": 12, "color": color, "alpha": 0.8, "linewidths": 0}
@@ -179,18 +185,19 @@ def depth_figure(hidden):
 
 @styled
 def elements_figure(elements):
-    """How well the derivatives find what each element lacks.
+    """Draw how well the derivatives find the missing features of each element.
 
     Parameters
     ----------
     elements : Table
-        As from `specnb.missing.scores.by_element`. Elements that lack nothing are left out.
+        As from `specnb.missing.scores.by_element`. Elements without missing features are left out.
 
     Returns
     -------
     Figure
-        One row for each element, with the number of its missing features; the element that lacks
-        most is on top. An element without a mark for precision was not found anywhere.
+        It has one row for each element, with the number of its missing features. The element with
+        the most missing features is on top. If an element has no mark for precision, it was not
+        found anywhere.
     """
     rows = elements[elements["missing"] > 0]
     rows = rows[np.argsort(-np.asarray(rows["missing"]), kind="stable")]
@@ -198,7 +205,8 @@ def elements_figure(elements):
     axes = figure.subplots()
     places = np.arange(len(rows))
     axes.hlines(places, 0, 1, color=GREY, linewidth=0.3)
-    offsets = dict(zip(("precision", "recall"), (-0.13, 0.13)))  # often the same
+    # The marks are set apart, because they often have the same value
+    offsets = dict(zip(("precision", "recall"), (-0.13, 0.13)))
     for name, (marker, color, title) in MARKS.items():
         at = places + offsets.get(name, 0.0)
         size = 10 if marker == "|" else 4

@@ -1,5 +1,5 @@
-"""Figures of labels predicted from representations of the spectra: Figs. 9 and 10 and Table 1 of
-the GANDALF paper.
+"""Figures of labels that are predicted from representations of the spectra: Figs. 9 and 10 and
+Table 1 of the GANDALF paper.
 """
 
 import numpy as np
@@ -26,52 +26,52 @@ RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 @styled
 def predicted_kiel(predictions, reference):
-    """Kiel diagram of the reference labels and of those predicted from each representation (Fig.
-    9).
+    """Draw Kiel diagrams of the reference labels and of the labels that were predicted from each
+    representation (Fig. 9).
 
     Parameters
     ----------
     predictions : mapping of str to Table or mapping
-        Predicted labels for each representation, by name.
+        For each representation, by name, the predicted labels.
     reference : Table or mapping
-        Labels of the same stars.
+        Reference labels of the same stars.
 
     Returns
     -------
     Figure
-        Panels share axes, cells and colours; the reference sets the axes, and stars beyond them are
-        counted.
+        All panels have the same axes, cells and colours. The axes are those of the reference; the
+        number of predicted stars outside of them is given.
 
     Raises
     ------
     ValueError
-        If there are no predictions, or their number is not that of the reference stars.
+        If there are no predictions, or not as many as there are reference stars.
     """
     figure, panels = _planes(predictions, reference, "teff", "logg")
-    panels[0].xaxis.set_inverted(True)  # hot stars left, giants on top, in all panels
+    panels[0].xaxis.set_inverted(True)  # in all panels, hot stars are left and giants on top
     panels[0].yaxis.set_inverted(True)
     return figure
 
 
 @styled
 def predicted_abundances(predictions, reference):
-    """[α/Fe] against [M/H], reference and predicted (Fig. 10); parameters, result and errors as
-    `predicted_kiel`.
+    """Draw [α/Fe] against [M/H] for the reference and the predictions (Fig. 10). Parameters, result
+    and errors are the same as for `predicted_kiel`.
     """
     return _planes(predictions, reference, "m_h", "alpha_fe")[0]
 
 
 @styled
 def mae_bars(table, floor=None):
-    """Mean absolute errors relative to those from spectra, with their range over seeds, beside the
-    published ones.
+    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
+    next to the published ones.
 
     Parameters
     ----------
     table : Table
-        From `specnb.disentangle.table1.compare`, with "spectra" among the representations.
+        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
     floor : mapping of str to float, optional
-        For each label, the least error that is possible, as with a perfect prediction against a
+        For each label, the smallest possible error, such as that of a perfect prediction against a
         noisy catalogue.
 
     Returns
@@ -81,7 +81,7 @@ def mae_bars(table, floor=None):
     Raises
     ------
     ValueError
-        If the table has no spectra, or nothing else.
+        If the table lacks the representation "spectra", or has no other one.
     """
     names = [name for name in dict.fromkeys(table["representation"]) if name != "spectra"]
     spectra = {row["label"]: row for row in table[table["representation"] == "spectra"]}
@@ -153,8 +153,8 @@ def _spectra_error(row):
 
 
 def _planes(predictions, reference, x, y):
-    """A figure with a panel for the reference and for each representation, all on the same axes;
-    and its panels.
+    """Draw a panel for the reference and one for each representation, all with the same axes.
+    Returns the figure and its panels.
     """
     if not predictions:
         raise ValueError("there are no predictions: give those from one representation at least")
@@ -186,7 +186,7 @@ def _planes(predictions, reference, x, y):
     panels[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for axes in panels[::columns]:
         axes.set_ylabel(axis_title(y))
-    for axes in panels[-columns:]:  # the lowest of each column
+    for axes in panels[-columns:]:  # the lowest panel of each column
         axes.set_xlabel(axis_title(x))
         axes.xaxis.set_tick_params(labelbottom=True)
     figure.colorbar(cells[0], ax=everything, label="Stars per cell", aspect=30)

@@ -1,5 +1,5 @@
-"""One look for all figures: journal widths, legible fonts, the colour-blind-safe palette of Okabe &
-Ito (2008).
+"""The common style of all figures: the widths of journals, legible fonts, and the palette of Okabe
+& Ito (2008), which is safe for colour-blind readers.
 """
 
 from io import BytesIO
@@ -17,6 +17,7 @@ BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE)
+# Colours of a survey's groups of elements, in the order of the groups
 GROUPS = (
     GREEN,
     BLUE,
@@ -24,12 +25,13 @@ GROUPS = (
     VERMILLION,
     ORANGE,
     SKY,
-)  # of a survey's groups of elements, in their order
+)
 DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
+# Colour maps whose order is visible to colour-blind readers and in grey
 DENSITY, SEQUENTIAL = (
     "cividis_r",
     "viridis",
-)  # both keep their order for colour-blind eyes and in grey
+)
 
 RC = {
     "font.size": 8,
@@ -49,20 +51,22 @@ RC = {
     "axes.formatter.useoffset": False,
     "savefig.dpi": 300,
 }
-# a page-wide figure is 720 px wide in the notebook, drawn with twice as many for sharp screens
+# in notebooks a page-wide figure is 720 px wide, with twice as many pixels for sharp screens
 SCREEN_DPI = 100
 
-styled = rc_context(RC)  # decorator of every figure function
+styled = rc_context(RC)  # the decorator of all functions that draw figures
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure in this style that belongs to no window: it shows once, as the last value of a
-    notebook cell, whichever matplotlib backend runs, and is freed when its name is.
+    """A figure in this style that belongs to no window.
+
+    It is shown once, as the last value of a notebook cell, with any matplotlib backend. Its memory
+    is freed when no variable refers to it.
 
     Parameters
     ----------
     width, height : float
-        In inches.
+        Size in inches.
     **kwargs
         As for `matplotlib.figure.Figure`.
     """
@@ -71,7 +75,7 @@ class Figure(matplotlib.figure.Figure):
         super().__init__(figsize=(width, height), **{"layout": "constrained"} | kwargs)
 
     def draw(self, renderer):
-        with rc_context(RC):  # ticks are made when they are first drawn
+        with rc_context(RC):  # because ticks are made at the first drawing
             super().draw(renderer)
 
     def _repr_png_(self):
@@ -82,25 +86,25 @@ class Figure(matplotlib.figure.Figure):
 
 
 def axis_title(name: str, unit: str = "") -> str:
-    """Symbol and unit of a label for an axis; a name that no known survey has is shown as it is."""
+    """Symbol and unit of a label for an axis. A name that no survey knows stays as it is."""
     if label := known_label(name):
         return label.axis
     return f"{name} ({unit})" if unit else name
 
 
 def symbol(name: str) -> str:
-    """Symbol of a label without its unit; a name that no known survey has is shown as it is."""
+    """Symbol of a label without its unit. A name that no survey knows stays as it is."""
     label = known_label(name)
     return label.symbol if label else name
 
 
 def group_colors(survey) -> dict[str, str]:
-    """A colour for each of a survey's groups of elements, by their order."""
+    """A colour for each of a survey's groups of elements, in the order of the groups."""
     return dict(zip(survey.element_groups, cycle(GROUPS)))
 
 
 def element_color(survey, element: str) -> str:
-    """The colour of an element's group; black for what belongs to no group."""
+    """The colour of an element's group; black if the element belongs to no group."""
     return group_colors(survey).get(survey.group_of(element), BLACK)
 
 
@@ -110,7 +114,7 @@ def column(table, name: str) -> np.ndarray:
     Parameters
     ----------
     table : Table or mapping of str to array_like
-        An array of labels becomes a table by `specnb.surveys.survey.Survey.table`.
+        `specnb.surveys.survey.Survey.table` turns an array of labels into a table.
     name : str
 
     Raises
@@ -125,7 +129,7 @@ def column(table, name: str) -> np.ndarray:
 
 
 def kiel_axes(axes):
-    """Turn axes into a Kiel diagram: hot stars left, giants on top."""
+    """Turn axes into those of a Kiel diagram: hot stars are left and giants on top."""
     axes.set(xlabel=axis_title("teff"), ylabel=axis_title("logg"))
     axes.xaxis.set_inverted(True)
     axes.yaxis.set_inverted(True)

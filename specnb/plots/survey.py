@@ -1,4 +1,4 @@
-"""Figures of the labels of many stars: true labels of the mock survey, fitted labels of a real one."""
+"""Figures of the labels of many stars, such as true labels of a mock survey or fitted labels."""
 
 import numpy as np
 
@@ -21,14 +21,14 @@ from specnb.plots.style import (
 
 @styled
 def kiel(labels, color="m_h"):
-    """Kiel diagram of many stars.
+    """Draw a Kiel diagram of many stars.
 
     Parameters
     ----------
     labels : Table or mapping of str to array_like
-        With ``teff``, ``logg`` and the label that colours the cells.
+        It has ``teff``, ``logg`` and the label that colours the cells.
     color : str or None
-        Label whose mean colours each cell; ``None`` colours by the number of stars.
+        The colour of a cell is the mean of this label; for ``None`` it is the number of stars.
 
     Returns
     -------
@@ -41,12 +41,12 @@ def kiel(labels, color="m_h"):
 
 @styled
 def abundance_plane(labels, color=None):
-    """[α/Fe] against [M/H] of many stars.
+    """Draw [α/Fe] against [M/H] for many stars.
 
     Parameters
     ----------
     labels, color
-        As for `kiel`; by default cells are coloured by the number of stars.
+        As for `kiel`, but by default the colour is the number of stars in a cell.
 
     Returns
     -------
@@ -56,8 +56,8 @@ def abundance_plane(labels, color=None):
 
 
 def _cells(labels, x, y, color, height):
-    """A figure of one panel with hexagonal cells and their colour bar: 64,000 dots would hide one
-    another.
+    """Draw one panel with hexagonal cells and a colour bar. Cells are used because 64,000 dots
+    would hide one another.
     """
     figure = Figure(COLUMN, height)
     axes = figure.subplots()
@@ -80,18 +80,18 @@ def _cells(labels, x, y, color, height):
 
 @styled
 def label_histograms(labels, names, by=None, units=None):
-    """Distribution of each label.
+    """Draw the distribution of each label.
 
     Parameters
     ----------
     labels : Table or mapping of str to array_like
     names : sequence of str
-        Columns to show, one panel each.
+        Columns to show; each gets one panel.
     by : str, optional
-        Column by whose values the stars are divided into groups, such as the Galactic component.
-        Each group has a histogram of its own.
+        Column whose values divide the stars into groups, such as the Galactic component. Each
+        group has its own histogram.
     units : mapping, optional
-        Units of columns that are not labels, as ``{"g_mag": "mag"}``.
+        Units of columns that are not labels, such as ``{"g_mag": "mag"}``.
 
     Returns
     -------
@@ -128,14 +128,14 @@ def label_histograms(labels, names, by=None, units=None):
 
 @styled
 def spectra_by_snr(spectra, truth, snr):
-    """A few spectra, one above the other.
+    """Draw a few spectra, one above the other.
 
     Parameters
     ----------
     spectra : Spectra
-        Two to five stars.
+        Spectra of two to five stars.
     truth : Spectra or None
-        The same stars without noise.
+        The spectra of the same stars without noise.
     snr : sequence of float
         Signal-to-noise ratio per pixel, for the titles.
 

@@ -1,4 +1,4 @@
-"""Figure of a sweep: results of a notebook against one of the parameters it was run with."""
+"""Figure of a sweep: results of a notebook against one of its parameters."""
 
 import textwrap
 
@@ -8,20 +8,20 @@ from matplotlib.ticker import NullLocator
 from specnb.plots.panels import panel_grid, plain_ticks
 from specnb.plots.style import BLUE, COLUMN, GREY, axis_title, column, styled
 
-MANY_DECADES = 10.0  # ratio of the values of x from which on their axis is logarithmic
-FEW_VALUES = 6  # of x, which all get a tick
+MANY_DECADES = 10.0  # if the values of x span a larger ratio, their axis is logarithmic
+FEW_VALUES = 6  # up to so many values of x get one tick each
 
 
 @styled
 def results_against(table, x: str, y):
-    """Results against a parameter, one panel for each result: runs as points, and a line through
-    their medians.
+    """Draw results against a parameter, with one panel for each result. Runs are points, and a line
+    connects their medians.
 
     Parameters
     ----------
     table : Table
-        One row for each run, such as from `specnb.reproduce.sweep.collect`. A parameter may be
-        text; results may be masked.
+        One row for each run, such as from `specnb.reproduce.sweep.collect`. The values of a
+        parameter may be text, and results may be masked.
     x : str
         Column of the parameter.
     y : sequence of str
@@ -30,12 +30,12 @@ def results_against(table, x: str, y):
     Returns
     -------
     Figure
-        Of column width for one result, of page width for more.
+        It is as wide as a column for one result, and as wide as a page for more.
 
     Raises
     ------
     ValueError
-        Where the table has no such column.
+        If the table has no such column.
     """
     for name in [x, *y]:
         if name not in table.colnames:
@@ -70,7 +70,7 @@ def results_against(table, x: str, y):
 
 
 def _wrapped(title):
-    """A long name in several lines, each as long as a panel is high, broken after underscores."""
+    """Break a long name after underscores into lines that are as long as a panel is high."""
     if "$" in title:
         return title
     lines = textwrap.wrap(title.replace("_", "_ "), 26)
@@ -78,8 +78,8 @@ def _wrapped(title):
 
 
 def _scale(axes, values):
-    """A logarithmic x axis where the values span much, linear around zero where they are not all
-    positive.
+    """Make the x axis logarithmic if the values span a large range. If not all of them are
+    positive, the axis is linear around zero.
     """
     sizes = np.abs(values[values != 0]) if values is not None else np.array([])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:

@@ -1,4 +1,4 @@
-"""What a translator makes of spectra: of one under sliders, of one whose truth is known, and of
+"""Figures of translated spectra: of one star with sliders, of one whose truth is known, and of
 means over stars.
 """
 
@@ -8,35 +8,35 @@ from specnb.plots.explorer import SpectrumFigure
 from specnb.plots.panels import WAVELENGTH, detector_panels, with_gaps
 from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, VERMILLION, Figure, styled
 
-WIDTH = 30.0  # Å, of windows: some ten to twenty resolved lines
+WIDTH = 30.0  # width of windows in Å; they contain some ten to twenty resolved lines
 
 
 class TranslatedFigure(SpectrumFigure):
-    """A synthetic spectrum at chosen labels, its translation, their difference, and what z_split
-    has to do with it.
+    """A synthetic spectrum at chosen labels, its translation, their difference, and the effect of
+    z_split on it.
 
     Parameters
     ----------
     emulator : Emulator
     translator : Translator
-        For the pixels of the emulator. One without z_split has no panel for it.
+        It must have the emulator's pixels. If it has no z_split, there is no panel for z_split.
     labels : mapping or sequence, optional
         See `specnb.plots.explorer.start_labels`.
     split : ndarray, shape of one z_split, optional
-        By default the typical one.
+        By default it is the typical one.
 
     Attributes
     ----------
     figure : Figure
     labels : dict of float
     split : ndarray or None
-        None: the typical one.
+        None stands for the typical one.
     synthetic, translated : ndarray, shape (n_pix,)
 
     Raises
     ------
     ValueError
-        If emulator and translator are on different pixels, or as `set_split`.
+        If emulator and translator are on different pixels, or for the reasons of `set_split`.
     """
 
     @styled
@@ -62,12 +62,12 @@ class TranslatedFigure(SpectrumFigure):
         self.update(window=emulator.wavelength[[0, -1]])
 
     def set_split(self, split=None):
-        """Take another z_split, by default the typical one, at the next `update`.
+        """Use another z_split, by default the typical one, from the next `update` on.
 
         Raises
         ------
         ValueError
-            If the translator has none, or one of another shape.
+            If the translator has no z_split, or its z_split has another shape.
         """
         if split is not None:
             if not self.translator.config.split:
@@ -117,21 +117,21 @@ class TranslatedFigure(SpectrumFigure):
 
 
 def widest_gaps(wavelength, difference, n: int = 3, width: float = WIDTH):
-    """Windows around the largest differences.
+    """Find windows around the largest differences.
 
     Parameters
     ----------
     wavelength, difference : array_like, shape (n_pix,)
-        Å, and such as the mean difference between two domains.
+        Wavelength in Å, and a difference, such as the mean difference between two domains.
     n : int
-        Windows, at most: they do not overlap.
+        Largest number of windows. They do not overlap.
     width : float
-        Of each, in Å.
+        Width of each window, in Å.
 
     Returns
     -------
     list of (float, float)
-        By wavelength.
+        The windows, sorted by wavelength.
     """
     wavelength, left = np.asarray(wavelength, dtype=float), np.nan_to_num(np.abs(difference))
     windows = []
@@ -146,19 +146,19 @@ def widest_gaps(wavelength, difference, n: int = 3, width: float = WIDTH):
 
 @styled
 def compared_spectra(wavelength, spectra, reference: str, windows):
-    """Spectra, and below their differences to one of them.
+    """Draw spectra, and below them their differences to one of them.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     spectra : mapping of str to ndarray, shape (n_pix,)
-        By name; "synthetic", "translated" and "observed", also before a comma, have their own
-        colours.
+        Spectra by name. Names that are "synthetic", "translated" or "observed", or begin with one
+        of these words and a comma, have their own colours.
     reference : str
-        The name of one of them.
+        Name of the spectrum to which the others are compared.
     windows : sequence of (float, float)
-        Wavelength ranges in Å: a column each.
+        Wavelength ranges in Å. Each of them gets a column of panels.
 
     Returns
     -------
@@ -180,7 +180,8 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
                 with_gaps(wavelength, np.where(inside, y, np.nan))
                 for y in (wavelength, spectra[name], spectra[name] - known)
             )
-            width = 1.6 if name == reference else 0.9  # what agrees with it lies within its line
+            # Spectra that agree with the reference lie within its line
+            width = 1.6 if name == reference else 0.9
             top.plot(
                 x, flux, **style, linewidth=width, label=name, alpha=0.5 if name == reference else 1
             )
@@ -200,14 +201,14 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
 
 @styled
 def mean_differences(wavelength, differences):
-    """Mean over the stars of what is wrong with their spectra, one panel for each detector.
+    """Draw the mean error of spectra over the stars, with one panel for each detector.
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     differences : mapping of str to ndarray, shape (n, n_pix)
-        By name as in `compared_spectra`, such as synthetic minus true spectra.
+        Differences by name as in `compared_spectra`, such as synthetic minus true spectra.
 
     Returns
     -------

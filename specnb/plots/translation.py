@@ -1,4 +1,4 @@
-"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), and the biases of labels."""
+"""Figures of domain adaptation: Figs. 2 and 3 of O'Briain et al. (2020), and biases of labels."""
 
 from itertools import pairwise
 
@@ -27,20 +27,21 @@ from specnb.plots.style import (
 
 UNITS = {"median_error": "median error of the fits", "scatter": "scatter of fitted − true"}
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
-LINEAR = 3.0  # to here axes of residuals and biases are linear, beyond logarithmic
+LINEAR = 3.0  # axes of residuals and biases are linear up to here and logarithmic beyond
 
 
 @styled
 def mixing_maps(panels, auc=None):
-    """Maps of two sets of stars each: where the colours mix, the sets do (Fig. 2).
+    """Draw maps of two sets of stars each. Where the colours mix, the two sets mix (Fig. 2).
 
     Parameters
     ----------
     panels : mapping of str to mapping of str to ndarray, shape (n, 2)
-        By title two sets by name, as from `specnb.evaluate.projection.project_two`: "synthetic",
-        "translated", "observed" have their own colours.
+        For each title of a panel, two sets by name, as from
+        `specnb.evaluate.projection.project_two`. The names "synthetic", "translated" and
+        "observed" have their own colours.
     auc : mapping of str to (float, float), optional
-        By title the AUC and its scatter, as from `specnb.evaluate.two_sample.best_auc`.
+        For each title, the AUC and its scatter, as from `specnb.evaluate.two_sample.best_auc`.
 
     Returns
     -------
@@ -66,9 +67,8 @@ def mixing_maps(panels, auc=None):
                 )
         points = np.concatenate(list(maps.values()))
         color = np.repeat([colors[name] for name in maps], [len(each) for each in maps.values()])
-        order = np.random.default_rng(0).permutation(
-            len(points)
-        )  # or one set would lie on the other
+        # The order is random, because otherwise one set would lie on top of the other
+        order = np.random.default_rng(0).permutation(len(points))
         size = np.clip(6000 / max(len(points), 1), 1, 10)
         axes.scatter(
             *points[order].T, c=color[order], s=size, linewidths=0, alpha=0.8, rasterized=True
@@ -88,26 +88,27 @@ def mixing_maps(panels, auc=None):
 
 @styled
 def residual_bands(wavelength, fits):
-    """Residuals of fits in standard errors: mean and scatter over the stars in each pixel, and all
-    of them together (Fig. 3).
+    """Draw the residuals of fits in standard errors: their mean and scatter over the stars in each
+    pixel, and a histogram of all residuals (Fig. 3).
 
     Parameters
     ----------
     wavelength : ndarray, shape (n_pix,)
-        Vacuum Å. Between detectors the axis is broken.
+        Wavelength in vacuum Å. The axis is broken between detectors.
     fits : mapping of str to ndarray, shape (n, n_pix)
-        By name `specnb.fitting.residuals.z_scores` of the same stars. Each fit has a row of panels.
+        Results of `specnb.fitting.residuals.z_scores` for the same stars, by the name of the fit.
+        Each fit has a row of panels.
 
     Returns
     -------
     Figure
-        Between −3 and 3 the axes of residuals are linear, beyond logarithmic; those of the
+        The axes of residuals are linear between −3 and 3 and logarithmic beyond. Those of the
         histograms are linear.
 
     Raises
     ------
     ValueError
-        If the fits differ in shape, or no star is fitted in all.
+        If the fits differ in shape, or if there is no star that has a result in all fits.
     """
     wavelength = np.asarray(wavelength, dtype=float)
     summary = {row["fit"]: row for row in distribution(fits)}
@@ -141,9 +142,8 @@ def residual_bands(wavelength, fits):
                 MaxNLocator(5 if len(parts) == 1 else 3).tick_values(x[0], x[-1]),
                 0.08 * np.ptp(x),
             )
-            axes.set_xticks(
-                ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)]
-            )  # clear of the next detector's
+            # No tick near the ends, where its number would overlap with that of the next detector
+            axes.set_xticks(ticks[(ticks > x[0] + room) & (ticks < x[-1] - room)])
             _both_ticks(axes.yaxis, reach)
         _open_gaps(panels)
         panels[0].set_ylabel("Residual (σ)")
@@ -157,13 +157,13 @@ def residual_bands(wavelength, fits):
 
 
 def _both_ticks(axis, reach):
-    """Ticks of an axis that is linear to ±3 and logarithmic beyond, as plain numbers."""
+    """Set ticks as plain numbers on an axis that is linear up to ±3 and logarithmic beyond."""
     ticks = [tick for tick in (1, 2, 3, 10, 100, 1000, 10_000) if tick < reach]
     plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
 
 
 def _open_gaps(panels):
-    """Leave out the spines between panels of one broken axis, and mark the breaks."""
+    """Remove the spines between panels of one broken axis, and mark the breaks."""
     mark = {
         "marker": [(-0.5, -1), (0.5, 1)],
         "markersize": 5,
@@ -181,7 +181,7 @@ def _open_gaps(panels):
 
 
 def _bell(axes, table, row):
-    """Histogram of all residuals of a fit over the unit normal distribution."""
+    """Draw a histogram of all residuals of a fit, and the unit normal distribution."""
     axes.stairs(
         table["density"], [*table["low"], table["high"][-1]], fill=True, color=SKY, alpha=0.7
     )
@@ -201,27 +201,27 @@ def _bell(axes, table, row):
 
 @styled
 def label_biases(table, fits=("physics only", "translated"), unit: str = "median_error"):
-    """Median of fitted − true for each label in two fits, on one axis.
+    """Draw the median of fitted − true for each label in two fits, on one axis.
 
     Parameters
     ----------
     table : Table
-        Of `specnb.fitting.label_errors.label_errors`.
+        Result of `specnb.fitting.label_errors.label_errors`.
     fits : (str, str)
-        Names of two fits in it, before and after.
+        Names of two fits in the table, before and after.
     unit : "median_error" or "scatter"
-        Of the first fit: what 1 is on the axis, for both fits.
+        The unit of the axis for both fits: this quantity of the first fit.
 
     Returns
     -------
     Figure
-        Between −3 and 3 the axis is linear, beyond logarithmic. At the right, the stars that ended
-        at a limit.
+        The axis is linear between −3 and 3 and logarithmic beyond. At the right is the number of
+        stars that ended at a limit of the label.
 
     Raises
     ------
     ValueError
-        If the unit is unknown, or the table has no such fit, or not the same labels for both.
+        If the unit is unknown, a fit is not in the table, or the two fits have different labels.
     """
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}: give one of {', '.join(UNITS)}")
@@ -232,7 +232,7 @@ def label_biases(table, fits=("physics only", "translated"), unit: str = "median
                          "with the same labels")  # fmt: skip
     one = np.asarray(before[unit], dtype=float)
     bias = [np.asarray(each["median"], dtype=float) / one for each in (before, after)]
-    # of a median, for normal errors
+    # the standard error of a median, for normally distributed errors
     error = [
         1.2533 * np.asarray(each["scatter"]) / np.sqrt(each["stars"]) / one
         for each in (before, after)

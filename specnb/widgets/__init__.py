@@ -1,4 +1,4 @@
-"""Sliders over the figures, for JupyterLab. Every interaction is also a method."""
+"""Figures with sliders, for JupyterLab. Every interaction can also be called as a method."""
 
 from specnb.widgets.editor import edit_star
 from specnb.widgets.explorer import explore_emulator

@@ -1,4 +1,4 @@
-"""Edit a star: sliders for its labels and its latents over its spectrum (Fig. 2 of Manteiga et al.
+"""Edit a star: its spectrum with sliders for its labels and its latents (Fig. 2 of Manteiga et al.
 2025).
 """
 
@@ -22,7 +22,7 @@ from specnb.widgets.picture import (
 )
 from specnb.widgets.simulated import SimulatedStars
 
-# of the training range that sliders go beyond it, at either end, where the decoder extrapolates
+# sliders go beyond the training range by this fraction of it; there the decoder extrapolates
 MARGIN = 0.1
 
 
@@ -32,12 +32,12 @@ class LatentEditor(Panel):
     Attributes
     ----------
     row : int
-        The star.
+        Row number of the star.
     labels : dict of float
-        As edited. A label that is not moved keeps the star's own value, even if that is between two
-        steps of its slider.
+        The edited labels. A label that was not moved keeps the star's own value, even if this value
+        is between two steps of its slider.
     latents : ndarray, shape (latent,)
-        As edited.
+        The edited latents.
     sliders : dict of FloatSlider
     view : EditorFigure
     """
@@ -94,8 +94,8 @@ class LatentEditor(Panel):
         self.choose(0)
 
     def choose(self, star=None, **labels):
-        """Take another star, unedited: by row number, by id, or the nearest to some labels, as
-        ``choose(teff=5000)``.
+        """Show another star without edits. It is given by its row number, by its id, or by labels,
+        as in ``choose(teff=5000)``; then the star nearest to these labels is taken.
 
         Raises
         ------
@@ -114,12 +114,12 @@ class LatentEditor(Panel):
         self.reset()
 
     def reset(self):
-        """Back to the star's own labels and latents."""
+        """Return to the star's own labels and latents."""
         self.labels, self.latents = dict(self._own), self._z.copy()
         self._draw()
 
     def set(self, **labels):
-        """Edit labels by name, as ``set(teff=7500, alpha_fe=0.0)``, and redraw once.
+        """Edit labels by name, as in ``set(teff=7500, alpha_fe=0.0)``, and redraw once.
 
         Raises
         ------
@@ -156,8 +156,8 @@ class LatentEditor(Panel):
         return "" if self.shown.inside else "training range"
 
     def spectrum(self) -> Table:
-        """What is shown: wavelength, the star's flux (NaN where masked), its reconstruction and the
-        edited spectrum.
+        """What is shown, as a table: the wavelength, the star's flux (NaN where masked), its
+        reconstruction and the edited spectrum.
         """
         flux = {
             name: getattr(self.shown, name) for name in ("original", "reconstruction", "edited")
@@ -184,18 +184,18 @@ class LatentEditor(Panel):
         return "_".join(["edited", self.spectra.ids[self.row], *values]) + ".ecsv"
 
     def nearest(self) -> int | None:
-        """Row of the star nearest to the edited labels, None if none is at the same place, see
-        `Label.steps`.
+        """Row of the star nearest to the edited labels, or None if no star is near enough to count
+        as at the same place, see `Label.steps`.
         """
         row = self._nearest(self.labels)
         return row if self._distances(self.labels)[row] <= 1 else None
 
     def figure(self):
-        """The picture as a Figure, which follows the sliders."""
+        """The picture as a Figure. It changes with the sliders."""
         return self.view.figure
 
     def _distances(self, labels):
-        """Largest difference of each star to some labels, where 1 is still at the same place."""
+        """Largest difference of each star to some labels; up to 1 it counts as the same place."""
         columns = [self.model.labels.index(name) for name in labels]
         near = np.array([self._labels[column].steps.near for column in columns])
         return np.abs((self._catalogue[:, columns] - list(labels.values())) / near).max(axis=1)
@@ -205,7 +205,7 @@ class LatentEditor(Panel):
 
     def _decode(self, z, labels):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideBinsWarning)  # the title says so itself
+            warnings.simplefilter("ignore", OutsideBinsWarning)  # the title warns itself
             return self.model.decode(z[None], [list(labels.values())])[0].astype(float)
 
     def _comparison(self, near):
@@ -221,8 +221,8 @@ class LatentEditor(Panel):
     def _place_all(self):
         """Put all sliders on the step nearest to their value.
 
-        That is no edit: neither here, nor when the browser, which knows steps only, sends the value
-        back."""
+        This is not an edit. Nor is it one when the browser, which only knows the steps, sends the
+        value back."""
         values = [*self.labels.values(), self.latents[self.entry.value]]
         with self._quietly():
             self.star.value = self.row
@@ -231,7 +231,7 @@ class LatentEditor(Panel):
 
     def _moved(self, change):
         slider = change["owner"]
-        value = round(slider.value, 6) + 0.0  # the browser counts steps in binary
+        value = round(slider.value, 6) + 0.0  # the browser's steps have rounding errors
         if value == self._positions[slider]:
             return
         if slider is self.latent:
@@ -257,36 +257,37 @@ class LatentEditor(Panel):
 
 
 def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> LatentEditor:
-    """Sliders for the labels and latents of a star over its spectrum, reconstruction and edited
-    spectrum.
+    """Show the spectrum of a star, its reconstruction and its edited spectrum, with sliders for the
+    labels and latents.
 
     Parameters
     ----------
     model : Disentangler
-        At fixed λ; one that takes λ as an input is used at λ = 0.
+        A model that was trained at fixed λ. If it takes λ as an input, it is used at λ = 0.
     spectra : Spectra
-        Stars with a catalogue.
+        Spectra of stars with a catalogue.
     survey : Survey
-        Of the spectra.
+        The survey of the spectra.
     truth : Spectra, optional
         The same stars of a mock survey without noise, with their true labels.
     emulator : Emulator, optional
     mock : MockConfig, optional
-        With ``truth``: the emulator and the configuration of the mock survey that made them, so
-        that the true spectrum for the edited labels can be laid over.
+        They must be given together with ``truth``: the emulator and the configuration of the mock
+        survey from which the true spectra were made. Then the true spectrum for the edited labels
+        can be drawn, too.
 
     Returns
     -------
     LatentEditor
-        Shows itself as the last value of a cell. In code: ``.choose("star id")``, ``.set(teff=7500,
-        alpha_fe=0.0)``, ``.set_latent(3, 0.7)``, ``.reset()``, ``.spectrum()``, ``.export()``,
-        ``.figure()``.
+        It is shown as the last value of a cell. In code, use ``.choose("star id")``,
+        ``.set(teff=7500, alpha_fe=0.0)``, ``.set_latent(3, 0.7)``, ``.reset()``, ``.spectrum()``,
+        ``.export()`` and ``.figure()``.
 
     Raises
     ------
     ValueError
-        If pixels differ, stars lack labels, or truth, emulator and mock are not all given or of
-        other stars.
+        If the pixels differ, if stars lack labels, if only some of truth, emulator and mock are
+        given, or if these belong to other stars.
     """
     if not len(spectra):
         raise ValueError("there are no spectra: give at least one")

@@ -1,4 +1,4 @@
-"""Sliders for the labels over the emulator's spectrum."""
+"""The emulator's spectrum with sliders for the labels."""
 
 import ipywidgets
 import numpy as np
@@ -17,16 +17,15 @@ from specnb.widgets.picture import (
 
 
 class LabelExplorer(Panel):
-    """Sliders for the labels of an emulator over a figure; what else it has is up to the explorers
-    made from it.
+    """A figure with sliders for the labels of an emulator. Subclasses add further controls.
 
     Parameters
     ----------
     view : SpectrumFigure
-        Of the emulator, at the first labels.
+        Figure of the emulator's spectrum at the first labels.
     choices : sequence of Widget
-        Controls that stand beside the choice of the window. The picture is drawn anew when their
-        ``value`` changes.
+        Controls beside the choice of the window. The picture is redrawn when their ``value``
+        changes.
     """
 
     def __init__(self, view, choices):
@@ -56,7 +55,7 @@ class LabelExplorer(Panel):
         self._draw()
 
     def _arranged(self, groups):
-        """All sliders in one grid, or, where the survey has groups of labels, a tab for each group."""
+        """All sliders in one grid, or one tab for each of the survey's groups of labels."""
         if not groups:
             return slider_grid(self.sliders.values())
         grids = [slider_grid(self.sliders[name] for name in group) for group in groups.values()]
@@ -71,7 +70,7 @@ class LabelExplorer(Panel):
         return "" if self.view.inside else "training hull"
 
     def set(self, **labels):
-        """Move sliders to values by name, as ``set(teff=5000, m_h=-0.5)``, and redraw once.
+        """Move sliders to values by name, as in ``set(teff=5000, m_h=-0.5)``, and redraw once.
 
         Raises
         ------
@@ -88,11 +87,11 @@ class LabelExplorer(Panel):
             check_range(name, labels[name], slider)
 
     def reset(self):
-        """Back to the first labels."""
+        """Return to the first labels."""
         self.set(**self._start)
 
     def spectrum(self) -> Table:
-        """What is shown: wavelength, columns of `_columns`, the labels as metadata."""
+        """What is shown, as a table: wavelength and `_columns`, with the labels as metadata."""
         wavelength = Column(
             self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum"
         )
@@ -105,14 +104,14 @@ class LabelExplorer(Panel):
         return "spectrum_" + "_".join(f"{value:g}" for value in self.labels.values()) + ".ecsv"
 
     def _moved(self, _):
-        # The browser counts steps in binary: 50 of 0.05 above -2.5 are 4e-16.
+        # The browser's steps have rounding errors: 50 steps of 0.05 above -2.5 give 4e-16.
         self._draw({name: round(slider.value, 6) + 0.0 for name, slider in self.sliders.items()})
 
     def _chosen(self, _):
         self._draw()
 
     def _update(self, labels, window):
-        """Let the figure show labels and a window."""
+        """Make the figure show some labels and a window."""
         self.view.update(labels, window=window)
 
     def _redraw(self, labels=None):
@@ -122,15 +121,15 @@ class LabelExplorer(Panel):
 
 
 class EmulatorExplorer(LabelExplorer):
-    """Sliders for the labels over the emulator's spectrum; made by `explore_emulator`.
+    """The emulator's spectrum with sliders for the labels; made by `explore_emulator`.
 
     Attributes
     ----------
     labels : dict of float
-        The labels shown.
+        The labels that are shown.
     sliders : dict of FloatSlider
     view : ExplorerFigure
-        ``view.figure`` is the same picture for print.
+        ``view.figure`` is the same picture in a form for print.
     """
 
     def __init__(self, emulator, labels=None, reference_spectra=None):
@@ -147,7 +146,7 @@ class EmulatorExplorer(LabelExplorer):
         super().__init__(view, [self.gradient, self.reference])
 
     def _columns(self):
-        """Flux and its derivative by the label of the gradient."""
+        """The flux and its derivative by the label of the gradient panel."""
         label = self.emulator.survey.label(self.view.gradient)
         return [
             Column(self.view.flux, "flux", description="continuum-normalised"),
@@ -164,7 +163,7 @@ class EmulatorExplorer(LabelExplorer):
         super()._chosen(change)
 
     def _reference(self, i):
-        """Flux and name of a reference star; -1 is the spectrum at the first labels."""
+        """Flux and name of a reference star; -1 stands for the spectrum at the first labels."""
         if i < 0:
             return self._start_flux, "start"
         return np.where(
@@ -176,21 +175,21 @@ class EmulatorExplorer(LabelExplorer):
 
 
 def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorExplorer:
-    """Sliders for the labels over the emulator's spectrum, its residual and its gradient.
+    """Show the emulator's spectrum, its residual and its gradient, with sliders for the labels.
 
     Parameters
     ----------
     emulator : Emulator
     labels : mapping or sequence, optional
-        First labels; by default those of the survey's first star.
+        First labels; by default those of `Survey.start`.
     reference_spectra : Spectra, optional
-        Stars on the emulator's pixels to compare with.
+        Spectra on the emulator's pixels with which the emulator can be compared.
 
     Returns
     -------
     EmulatorExplorer
-        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``, ``.labels``,
-        ``.spectrum()``, ``.export()``, ``.reset()``.
+        It is shown as the last value of a cell. In code, use ``.set(teff=5000)``, ``.labels``,
+        ``.spectrum()``, ``.export()`` and ``.reset()``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A list of stars with the fit of the chosen one."""
+"""A list of stars, and the fit of the star that is chosen."""
 
 import ipywidgets
 import numpy as np
@@ -10,7 +10,7 @@ from specnb.widgets.picture import check_pixels, figure_png, row_of
 
 
 class FitBrowser(Panel):
-    """A list of stars with the fit of the chosen one; made by `browse_fits`."""
+    """A list of stars, and the fit of the star that is chosen; made by `browse_fits`."""
 
     def __init__(self, spectra, models, table, masked_windows=(), survey=None):
         super().__init__()
@@ -39,7 +39,7 @@ class FitBrowser(Panel):
 
     @staticmethod
     def _row(row):
-        """Labels ± errors of one row of the fit, reduced χ² and flags, as HTML."""
+        """Labels ± errors, reduced χ² and flags in one row of the fit, as HTML."""
         names = [name for name in row.colnames if f"{name}_error" in row.colnames]
         cells = []
         for name in names:
@@ -56,30 +56,30 @@ class FitBrowser(Panel):
 
 
 def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBrowser:
-    """A list of stars with the observed spectrum, the best fit and the residual of the chosen one.
+    """Show a list of stars, and the spectrum, best fit and residual of the star that is chosen.
 
     Parameters
     ----------
     spectra : Spectra
-        n stars.
+        Observed spectra of n stars.
     models : ndarray, shape (n, n_pix)
-        Best-fitting flux of each.
+        Best-fitting flux of each star.
     table : Table
-        Fitted labels of each, as from `specnb.fitting.fit.fit_labels`.
+        Fitted labels of each star, as from `specnb.fitting.fit.fit_labels`.
     masked_windows : sequence of (float, float)
-        Wavelength intervals left out of the fit, Å.
+        Wavelength intervals that were left out of the fit, in Å.
     survey : Survey, optional
-        Whose most important lines are shaded, see `specnb.plots.fits.star_fit`.
+        Its most important lines are shaded, see `specnb.plots.fits.star_fit`.
 
     Returns
     -------
     FitBrowser
-        In code: ``.show("star id")``, ``.figure()``.
+        In code, use ``.show("star id")`` and ``.figure()``.
 
     Raises
     ------
     ValueError
-        If the three do not belong together.
+        If spectra, models and table do not belong together.
     """
     if not len(spectra) == len(models) == len(table) > 0:
         raise ValueError(

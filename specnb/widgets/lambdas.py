@@ -1,4 +1,4 @@
-"""Move λ without waiting: sliders over a model that takes λ as an input (loss-conditional
+"""Move λ without waiting: sliders for a model that takes λ as an input (loss-conditional
 training).
 """
 
@@ -16,20 +16,21 @@ from specnb.widgets.panel import Panel, button
 from specnb.widgets.picture import check_moves, encode_png, slider_grid
 from specnb.widgets.training import linear_r2
 
-STARS = 2000  # most stars shown: they are encoded anew at each move
-FEATURES = 200  # random Fourier features of the nonlinear probe
-WIDTH = 2.5  # of its kernel, in units of the scatter of the latents times the root of their number
-PENALTIES = np.logspace(-2.5, 1, 8)  # of its fit, per star: noisy latents need a large one
+STARS = 2000  # largest number of stars; they are encoded again at each move of a slider
+FEATURES = 200  # number of random Fourier features of the nonlinear probe
+WIDTH = 2.5  # width of its kernel, in units of the latents' scatter times the root of their number
+# Penalties of its fit, per star; noisy latents need a large one
+PENALTIES = np.logspace(-2.5, 1, 8)
 AXES = {"pca": "principal component", "lda": "discriminant"}
 
 
 def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
-    """R² on test stars of an approximate kernel regression on latents, shape (n_labels,), in some
-    30 ms.
+    """R² on test stars of an approximate kernel regression on latents, shape (n_labels,). It takes
+    about 30 ms.
 
-    A ridge regression on the latents and on random Fourier features of them (Rahimi & Recht 2007),
-    its penalty chosen for each label by generalised cross-validation. It agrees with an MLP on as
-    many stars to a few hundredths."""
+    This is a ridge regression on the latents and on random Fourier features of them (Rahimi & Recht
+    2007). Its penalty is chosen for each label by generalised cross-validation. Its R² agrees to a
+    few hundredths with that of an MLP that is trained on the same number of stars."""
     kernel = RBFSampler(
         gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0
     )
@@ -40,10 +41,10 @@ def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
 
 
 class LambdaSlider(Panel):
-    """A slider for each λ over the latents of a λ-conditional model; made by `slide_lambdas`.
+    """The latents of a λ-conditional model with a slider for each λ; made by `slide_lambdas`.
 
-    Half of the stars fit the probes and the projection, the other half is shown and scores the
-    probes.
+    The probes and the projection are fitted with one half of the stars. The other half is shown,
+    and the scores of the probes are measured with it.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class LambdaSlider(Panel):
     error : float
         Root mean square of the reconstruction's flux error at these λ.
     points : ndarray, shape (n, 2)
-        Latents in projection.
+        Projected latents.
     """
 
     def __init__(self, model, spectra, projection, colour):
@@ -88,31 +89,31 @@ class LambdaSlider(Panel):
 
     @property
     def lambdas(self) -> dict[str, float]:
-        """λ of each label as the sliders are."""
+        """λ of each label, as set by the sliders."""
         return {name: round(slider.value, 9) + 0.0 for name, slider in self.sliders.items()}
 
     def set(self, **lambdas):
-        """Move λ by name, as ``set(teff=-0.01, m_h=0.02)``, and redraw once.
+        """Change λ by name, as in ``set(teff=-0.01, m_h=0.02)``, and redraw once.
 
         Raises
         ------
         ValueError
-            If a name is not a label of the model or a value is beyond the λ it was trained for.
+            If a name is not a label of the model, or a value is beyond the range of the training.
         """
         check_moves(lambdas, self.sliders)
         self._move(self.sliders, lambdas)
         self._draw()
 
     def reset(self):
-        """All λ to 0."""
+        """Set all λ to 0."""
         self.set(**dict.fromkeys(self.sliders, 0.0))
 
     def figure(self):
-        """The picture as a Figure, which follows the sliders."""
+        """The picture as a Figure. It changes with the sliders."""
         return self.view.figure
 
     def _project(self, z):
-        """The shown half of the stars in two dimensions, from latents of all, shape (n - half, 2)."""
+        """The shown half of the stars, from the latents of all: shape (n - half, 2)."""
         fit, shown = z[: self._half], z[self._half :]
         mean = fit.mean(axis=0)
         if self.projection.value == "pca":
@@ -127,7 +128,7 @@ class LambdaSlider(Panel):
         return r2(z[:h], self._values[:h], z[h:], self._values[h:])
 
     def _error(self, z, lambdas):
-        """Root mean square of flux minus reconstruction over the good pixels of the shown stars."""
+        """Root mean square of flux − reconstruction over the good pixels of the shown stars."""
         flux = self.model.decode(z[self._half :], self._values[self._half :], lambdas)
         return float(np.sqrt(np.mean((flux - self._shown.flux)[~self._shown.mask] ** 2)))
 
@@ -153,8 +154,8 @@ class LambdaSlider(Panel):
 
 
 def _turned(points, reference):
-    """Points turned and mirrored in their plane to lie near those at λ = 0: axes of a projection
-    flip at will.
+    """Turn and mirror points in their plane so that they lie near those at λ = 0. Without this the
+    axes of a projection would flip arbitrarily.
     """
     left, _, right = np.linalg.svd(points.T @ reference)
     return points @ (left @ right)
@@ -163,32 +164,33 @@ def _turned(points, reference):
 def slide_lambdas(
     model, spectra, projection: str = "pca", colour: str | None = None
 ) -> LambdaSlider:
-    """A slider for each λ over the latents, the probes and the reconstruction of a model that takes
-    λ as an input.
+    """Show latents, probes and reconstruction error of a model that takes λ as an input, with a
+    slider for each λ.
 
     Parameters
     ----------
     model : Disentangler
-        Trained with ``lambda_range`` > 0.
+        A model that was trained with ``lambda_range`` > 0.
     spectra : Spectra
-        Test stars with a catalogue; 2000 of them at random are used.
+        Test stars with a catalogue; 2000 of them are used, chosen at random.
     projection : {"pca", "lda"}
-        Principal components, or the two discriminants that best separate the deciles of the
-        colour's label. The axes are turned in their plane to follow those at λ = 0.
+        "pca" gives principal components. "lda" gives the two discriminants that best separate the
+        deciles of the label ``colour``. The axes are turned in their plane to agree with those at
+        λ = 0.
     colour : str, optional
-        The label that colours the stars; by default the model's first.
+        The label that is shown by the colour of the stars; by default the model's first.
 
     Returns
     -------
     LambdaSlider
-        Shows itself as the last value of a cell. In code: ``.set(teff=-0.01)``, ``.reset()``,
-        ``.figure()``, ``.linear``, ``.nonlinear``, ``.error``.
+        It is shown as the last value of a cell. In code, use ``.set(teff=-0.01)``, ``.reset()``,
+        ``.figure()``, ``.linear``, ``.nonlinear`` and ``.error``.
 
     Raises
     ------
     ValueError
-        If the model was trained at fixed λ, the projection or the colour does not exist, or there
-        are too few stars.
+        If the model was trained at fixed λ, if the projection or the colour does not exist, or if
+        there are too few stars.
     """
     if not model.config.lambda_range:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Missing lines under sliders: of which element, where, and in which star."""
+"""Missing lines with sliders: choose the element, the wavelengths and the star."""
 
 import warnings
 
@@ -23,7 +23,7 @@ from specnb.widgets.picture import (
     snapped,
 )
 
-WIDTH = 75.0  # Å, of the window by default
+WIDTH = 75.0  # default width of the window, in Å
 
 
 class MissingExplorer(Panel):
@@ -32,11 +32,12 @@ class MissingExplorer(Panel):
     Attributes
     ----------
     element : Dropdown
-        Choosing an element that lacks nothing in the window moves the window to the element's
-        strongest missing feature, if it has any.
+        If the chosen element has no missing feature in the window, the window moves to its
+        strongest missing feature, if there is one.
     sliders : dict of FloatSlider
-        By name: "wavelength", the middle of the window in Å, and labels of the star.
-    figure : Figure, for print
+        Sliders by name: "wavelength", the middle of the window in Å, and labels of the star.
+    figure : Figure
+        The same picture in a form for print.
     """
 
     def __init__(self, experiment, model, names, window, title):
@@ -56,7 +57,7 @@ class MissingExplorer(Panel):
             if window is None
             else np.array(window)
         )
-        self._half = np.diff(window) / 2 * (1, -1)  # Å, from the ends of a window to its middle
+        self._half = np.diff(window) / 2 * (1, -1)  # in Å, from the ends of a window to its middle
         low, high = np.round(self.survey.pixels[[0, -1]] + self._half)
         middle = ipywidgets.FloatSlider(
             np.mean(window), min=low, max=high, step=0.5, description="window (Å)"
@@ -75,7 +76,7 @@ class MissingExplorer(Panel):
 
     @property
     def labels(self):
-        """All labels of the star shown."""
+        """All labels of the star that is shown."""
         moved = {
             name: round(slider.value, 6)
             for name, slider in self.sliders.items()
@@ -110,7 +111,9 @@ class MissingExplorer(Panel):
         self._draw()
 
     def lines(self):
-        """What would be published of this star, see `specnb.missing.scores.missing_lines`."""
+        """The table that would be published of this star, see
+        `specnb.missing.scores.missing_lines`.
+        """
         flux, added = self._of_star()
         return missing_lines(
             self.survey, flux["synthetic"] - flux["translated"], added["translated"]
@@ -127,8 +130,8 @@ class MissingExplorer(Panel):
         return table["wavelength"][np.argmax(table["depth"])]
 
     def _seek(self):
-        """Move the window to the element's strongest missing feature, unless it has one where the
-        window is.
+        """Move the window to the element's strongest missing feature, unless the element has one in
+        the window already.
         """
         table, slider = self._missing(), self.sliders["wavelength"]
         if len(table) and not (np.abs(table["wavelength"] - slider.value) < self._half[0]).any():
@@ -140,7 +143,9 @@ class MissingExplorer(Panel):
             slider.value = snapped(slider, float(np.clip(at, *(detector[[0, -1]] + self._half))))
 
     def _of_star(self):
-        """Spectra and added falls of the star; kept until it changes, since derivatives take long."""
+        """Spectra and added falls of the star. They are kept until the star changes, because
+        derivatives take long.
+        """
         labels, experiment = self.labels, self.experiment
         if labels != self._shown[0]:
             row = np.array([list(labels.values())])
@@ -150,7 +155,8 @@ class MissingExplorer(Panel):
                 "truth": experiment.full,
             }
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", OutsideHullWarning)  # the readout says so itself
+                # The readout itself shows this warning
+                warnings.simplefilter("ignore", OutsideHullWarning)
                 flux = {name: model(row)[0] for name, model in models.items()}
                 slopes = {name: falls(model, row)[0] for name, model in models.items()}
             added = {name: slopes[name] - slopes["synthetic"] for name in ("translated", "truth")}
@@ -174,29 +180,30 @@ class MissingExplorer(Panel):
 
 def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:
     """Choose an element, a window and a star, and see what a model adds to the synthetic spectrum,
-    and what it should.
+    and what it should add.
 
     Parameters
     ----------
     experiment : specnb.missing.experiment.Experiment
-        Coloured bands mark what its own star lacks, whichever star is shown.
+        Coloured bands always mark the features that are missing in the experiment's own star.
     model : Emulator
-        Of the observed domain, such as `specnb.translate.translation.translated_emulator` of
-        ``experiment.synthetic``.
+        An emulator of the observed domain, such as the result of
+        `specnb.translate.translated_emulator` for ``experiment.synthetic``.
     labels : sequence of str, optional
-        Labels of the star that have a slider; by default those that change the spectrum everywhere,
-        see `Survey.everywhere`. All other labels are those of the experiment's star.
+        Labels of the star that get a slider. By default these are the labels that change the
+        spectrum everywhere, see `Survey.everywhere`. All other labels are those of the experiment's
+        star.
     window : (float, float), optional
-        First wavelength range, in Å; by default one about the strongest missing feature.
+        First wavelength range, in Å; by default it is around the strongest missing feature.
     title : str
-        Title of the figure, in which labels in braces stand for their values, as in ``"{teff:.0f}
+        Title of the figure. Labels in braces are replaced by their values, as in ``"{teff:.0f}
         K"``.
 
     Returns
     -------
     MissingExplorer
-        Shows itself as the last value of a cell. In code: ``.set("Fe", teff=4500)``, ``.labels``,
-        ``.lines()``.
+        It is shown as the last value of a cell. In code, use ``.set("Fe", teff=4500)``, ``.labels``
+        and ``.lines()``.
 
     Raises
     ------

@@ -1,5 +1,5 @@
-"""What all widgets share: a picture with a line of text, redrawn when a control moves, and a
-training with a button.
+"""Base classes of all widgets: a picture with a line of text that is redrawn when a control moves,
+and a training with a button.
 """
 
 import time
@@ -10,7 +10,7 @@ import ipywidgets
 from specnb.widgets.picture import picture
 
 WARNING = "<b style='color: #D55E00'>{}</b>"
-DRAWING = 0.25  # largest fraction of the time of a training that goes into pictures
+DRAWING = 0.25  # largest fraction of the time of a training that is used for pictures
 
 
 def button(name: str, about: str, action) -> ipywidgets.Button:
@@ -21,7 +21,7 @@ def button(name: str, about: str, action) -> ipywidgets.Button:
 
 
 class Panel(ipywidgets.VBox):
-    """A picture and a readout under controls. A class made from it gives `_redraw`.
+    """Controls with a readout and a picture below them. Subclasses define `_redraw`.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Panel(ipywidgets.VBox):
     image : Image
     """
 
-    outside = ""  # a warning that stands before all that the readout says
+    outside = ""  # a warning that is written before the other text of the readout
 
     def __init__(self):
         self._quiet = False
@@ -37,15 +37,13 @@ class Panel(ipywidgets.VBox):
         super().__init__()
 
     def _watch(self, call, *controls):
-        """Call a function when the value of a control changes, unless that happens within
-        `_quietly`.
-        """
+        """Call a function when the value of a control changes, but not within `_quietly`."""
         for control in controls:
             control.observe(lambda change: self._quiet or call(change), "value")
 
     @contextmanager
     def _quietly(self):
-        """Move controls in code without a reaction to each of them."""
+        """Move controls in code, without a reaction to each change."""
         self._quiet = True
         try:
             yield
@@ -53,13 +51,13 @@ class Panel(ipywidgets.VBox):
             self._quiet = False
 
     def _move(self, controls, values):
-        """Move controls by name without a reaction to each of them."""
+        """Move controls by name, without a reaction to each change."""
         with self._quietly():
             for name, value in values.items():
                 controls[name].value = value
 
     def _redraw(self, *args) -> str:
-        """Compute and draw what is shown, and return what the readout says about it."""
+        """Compute and draw the picture, and return the text of the readout."""
         raise NotImplementedError
 
     def _draw(self, *args):
@@ -76,8 +74,8 @@ class Panel(ipywidgets.VBox):
         self.readout.value = f"<span>{warning}{text}</span>"
 
     def export(self, path=None):
-        """Write `spectrum` to an ECSV file, by default named after what is shown, and return its
-        name.
+        """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
+        the name is made from what is shown.
         """
         path = path or self._file_name()
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
@@ -88,8 +86,8 @@ class Panel(ipywidgets.VBox):
 
 
 class TrainingPanel(Panel):
-    """A button that trains a model, its progress, and pictures of the training. A class made from
-    it gives `_draw`.
+    """A button that trains a model, the progress, and pictures of the training. Subclasses define
+    `_draw`.
 
     Attributes
     ----------
@@ -97,7 +95,7 @@ class TrainingPanel(Panel):
     progress : IntProgress
     """
 
-    FAILURES = (ArithmeticError, ValueError, OSError)  # which the panel tells
+    FAILURES = (ArithmeticError, ValueError, OSError)  # exceptions that the panel shows as text
 
     def __init__(self, steps: int):
         super().__init__()
@@ -108,17 +106,18 @@ class TrainingPanel(Panel):
         self._below = ipywidgets.HBox([self.button, self.progress, self.readout])
 
     def _begin(self, steps: int):
-        """Forget the last training."""
+        """Remove all traces of the last training."""
         self.model, self._history = None, []
+        # Start of the training; end of the last picture, and how long it took
         self._start, self._drawn = (
             time.monotonic(),
             (-float("inf"), 0.0),
-        )  # when, and when a picture ended and its time
+        )
         self.progress.max, self.progress.value, self.progress.bar_style = steps, 0, ""
 
     @contextmanager
     def _telling(self):
-        """Say in the panel what went wrong with a training."""
+        """Write in the panel what went wrong in a training."""
         try:
             yield
         except self.FAILURES as error:
@@ -127,7 +126,7 @@ class TrainingPanel(Panel):
             raise
 
     def _draw_in_time(self, prepare=lambda: None):
-        """Prepare and draw a picture if not too much time went into pictures already."""
+        """Prepare and draw a picture, unless pictures have already taken too much time."""
         ended, took = self._drawn
         if time.monotonic() - ended > took / DRAWING:
             start = time.monotonic()

@@ -1,7 +1,7 @@
-"""Pictures as PNG bytes, sliders for labels, and checks of what a widget is given.
+"""Pictures as PNG bytes, sliders for labels, and checks of the arguments of widgets.
 
-Pictures go into one reused `ipywidgets.Image`: redrawing into Output widgets (also what `interact`
-does) now and then stalls headless runs of a notebook."""
+A widget shows all its pictures in one `ipywidgets.Image`. The alternative, which `interact` uses,
+is to redraw into Output widgets, but this sometimes stalls runs of a notebook without a browser."""
 
 from io import BytesIO
 
@@ -16,8 +16,8 @@ WHOLE = "whole range"
 
 
 def encode_png(pixels) -> bytes:
-    """PNG bytes of RGBA pixels (height, width, 4), compressed little because that is what takes
-    time.
+    """PNG bytes of RGBA pixels (height, width, 4). The compression is low, because it takes most of
+    the time.
     """
     buffer = BytesIO()
     Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
@@ -37,8 +37,8 @@ def picture() -> ipywidgets.Image:
 
 
 def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
-    """A slider for a label in steps that one has a feel for, from the first to the last step within
-    a range.
+    """A slider for a label with convenient steps. It goes from the first to the last step within a
+    range.
     """
     step, decimals = label.steps.slider, label.steps.decimals
     low, high = np.round(
@@ -51,7 +51,7 @@ def label_slider(label: Label, low: float, high: float, value: float) -> ipywidg
 
 
 def windows(survey) -> dict[str, tuple[float, float]]:
-    """Wavelength ranges to choose from, in Å: that of all pixels, and those of the survey."""
+    """Wavelength ranges to choose from, in Å: the range of all pixels, and those of the survey."""
     return {WHOLE: tuple(survey.pixels[[0, -1]].tolist())} | dict(survey.windows)
 
 
@@ -63,13 +63,13 @@ def slider_grid(sliders) -> ipywidgets.GridBox:
 
 
 def snapped(slider, value: float) -> float:
-    """Where a slider shows a value: on its nearest step."""
+    """The step of a slider that is nearest to a value; there the slider shows it."""
     step = slider.min + round((value - slider.min) / slider.step) * slider.step
     return round(min(max(step, slider.min), slider.max), 6) + 0.0
 
 
 def check_range(name: str, value: float, slider):
-    """Raise ValueError unless a value is within its slider."""
+    """Raise ValueError unless a value is within the range of its slider."""
     if not slider.min <= value <= slider.max:
         raise ValueError(
             f"{name} = {value:g} is beyond the slider: choose {slider.min:g} to {slider.max:g}"
@@ -77,9 +77,7 @@ def check_range(name: str, value: float, slider):
 
 
 def check_moves(values, sliders):
-    """Raise ValueError unless there is a slider for each value, by its name, and the value is
-    within it.
-    """
+    """Raise ValueError unless each value has a slider of the same name and is within its range."""
     for name, value in values.items():
         if name not in sliders:
             raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
@@ -87,7 +85,7 @@ def check_moves(values, sliders):
 
 
 def row_of(star, ids) -> int:
-    """Row of a star given by its row number, which may count from the end, or by its id."""
+    """Row of a star that is given by its id or its row number, which may count from the end."""
     ids = [str(name) for name in ids]
     if isinstance(star, str):
         if star not in ids:

@@ -1,4 +1,4 @@
-"""What the simulator gives for edited stars of a mock survey, whose truth is known."""
+"""Simulated spectra of edited stars of a mock survey, whose truth is known."""
 
 import warnings
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from specnb.surveys.mock import MockConfig, remake
 
 @dataclass(frozen=True, eq=False)
 class SimulatedStars:
-    """Stars of a mock survey without noise, with their true labels, and what made them.
+    """Stars of a mock survey without noise, their true labels, and how they were made.
 
     Attributes
     ----------
@@ -50,6 +50,6 @@ class SimulatedStars:
         for name, value in labels.items():
             stars[name] = value
         with warnings.catch_warnings():
-            # The training range of the autoencoder, which the editor tells, is the narrower one.
+            # No warning here: the editor warns already outside the autoencoder's narrower range.
             warnings.simplefilter("ignore", OutsideHullWarning)
             return remake(self.emulator, self.mock, self.truth.ids[one], stars)[0]

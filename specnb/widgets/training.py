@@ -1,4 +1,4 @@
-"""Train an autoencoder live: a slider for each λ, a button, and the losses and probes as they come."""
+"""Train an autoencoder live, with a slider for each λ, a button, and plots of losses and probes."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -18,11 +18,12 @@ from specnb.plots.history import training_history
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import figure_png, slider_grid
 
-# λ in steps of about a factor of 2 to 3, either sign: labels come and go at 0.0001 in long
-# trainings, at 0.01 in short ones.
+# Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
+# is enough to remove or keep a label; in short ones it must be 0.01.
 LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
-PROBE_EVERY = 5  # epochs between linear probes
-PROBE_STARS = 2000  # most stars that fit, and that score, a probe
+PROBE_EVERY = 5  # number of epochs between linear probes
+# Largest number of stars with which a probe is fitted, and with which it is scored
+PROBE_STARS = 2000
 
 
 def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
@@ -38,13 +39,13 @@ class AutoencoderPanel(TrainingPanel):
     Attributes
     ----------
     model : Disentangler or None
-        Of the last training.
+        The model of the last training.
     config : DisentangleConfig
-        What Train would train now.
+        The configuration that the Train button would use now.
     sliders : dict of SelectionSlider
         λ of each label.
     linear, mlp : dict
-        Probes of the last training as `specnb.plots.history.training_history` takes them.
+        Probes of the last training, in the form of `specnb.plots.history.training_history`.
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
@@ -75,7 +76,7 @@ class AutoencoderPanel(TrainingPanel):
         )  # fmt: skip
 
     def _place(self, name, value):
-        """Move a λ slider, which gets a stop for a value between its stops."""
+        """Move a λ slider. If the value is between its stops, it gets another stop there."""
         slider = self.sliders[name]
         stops = {stop for _, stop in slider.options}
         if value not in stops:
@@ -95,12 +96,12 @@ class AutoencoderPanel(TrainingPanel):
         )  # fmt: skip
 
     def train(self, **lambdas):
-        """Train at the sliders' λ, after moving some of them, as ``train(teff=-0.01, m_h=0.01)``.
+        """Move some sliders, as in ``train(teff=-0.01, m_h=0.01)``, and train with all λ.
 
         Returns
         -------
         Disentangler
-            The same as ``specnb.disentangle.train(train_spectra, panel.config)`` gives.
+            The same model as from ``specnb.disentangle.train(train_spectra, panel.config)``.
 
         Raises
         ------
@@ -109,7 +110,8 @@ class AutoencoderPanel(TrainingPanel):
         FloatingPointError
             If the training diverges.
         """
-        replace(self._config, lambdas=lambdas)  # refuses unknown names before a slider moves
+        # This raises for unknown names before a slider moves
+        replace(self._config, lambdas=lambdas)
         for name, value in lambdas.items():
             self._place(name, float(value))
         config = self.config
@@ -134,11 +136,11 @@ class AutoencoderPanel(TrainingPanel):
         return model
 
     def _clicked(self):
-        with suppress(*self.FAILURES):  # the panel tells them
+        with suppress(*self.FAILURES):  # the panel shows them
             self.train()
 
     def _epoch(self, model):
-        """Progress, a linear probe now and then, and a picture if there is time."""
+        """Show the progress, sometimes fit a linear probe, and draw a picture if there is time."""
         self._history = model.history
         epoch = len(model.history)
         self.progress.value = epoch
@@ -152,7 +154,7 @@ class AutoencoderPanel(TrainingPanel):
         self._draw_in_time()
 
     def _latents(self, model):
-        """Latents and labels of the stars that fit a probe, and of those that score it."""
+        """Latents and labels of the stars for fitting a probe, and of those for scoring it."""
         sets = self._fitting, self._scoring
         return [part for s in sets for part in (model.encode(s), model.label_array(s.labels))]
 
@@ -173,22 +175,22 @@ def _options(stops):
 def train_live(
     train_spectra, test_spectra, config: DisentangleConfig | None = None, epochs=None
 ) -> AutoencoderPanel:
-    """Sliders for each λ, and a button that trains an autoencoder with them and shows how it goes.
+    """Show a slider for each λ, and a button that trains an autoencoder and shows the progress.
 
     Parameters
     ----------
     train_spectra, test_spectra : Spectra
-        With catalogues. The test stars score the probes.
+        Spectra with catalogues. The probes are scored on the test stars.
     config : DisentangleConfig, optional
-        All that the panel has no slider for, and the first λ.
+        All settings for which the panel has no slider, and the first values of λ.
     epochs : int, optional
-        First value of the epochs slider; by default the configuration's.
+        First value of the slider for epochs; by default that of the configuration.
 
     Returns
     -------
     AutoencoderPanel
-        Shows itself as the last value of a cell. In code: ``.train(teff=-0.01)``, ``.model``,
-        ``.figure()``.
+        It is shown as the last value of a cell. In code, use ``.train(teff=-0.01)``, ``.model``
+        and ``.figure()``.
 
     Raises
     ------

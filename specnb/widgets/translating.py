@@ -1,4 +1,4 @@
-"""Train a translator live: a button, mean spectra of both domains and the losses as they come."""
+"""Train a translator live, with a button and plots of mean spectra of both domains and losses."""
 
 import asyncio
 from contextlib import suppress
@@ -12,17 +12,17 @@ from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import check_pixels, figure_png, picture
 
-MEAN_STARS = 500  # of each domain, for the mean spectra
+MEAN_STARS = 500  # number of stars of each domain for the mean spectra
 
 
 class TranslatorPanel(TrainingPanel):
-    """A button that trains a translator, mean spectra and the losses as they come; made by
-    `train_translator`.
+    """A button that trains a translator, and plots of mean spectra and losses during the training;
+    made by `train_translator`.
 
     Attributes
     ----------
     model : Translator or None
-        Of the last training, stopped or not.
+        The model of the last training, even if it was stopped.
     running : bool
     """
 
@@ -60,7 +60,7 @@ class TranslatorPanel(TrainingPanel):
         return self.model
 
     def stop(self):
-        """Stop the training after this step. What the translator has learnt is kept in ``model``."""
+        """Stop the training after this step. ``model`` keeps what the translator has learnt."""
         self.running = False
 
     def _clicked(self):
@@ -69,12 +69,12 @@ class TranslatorPanel(TrainingPanel):
         self._task = asyncio.get_running_loop().create_task(self._in_background())
 
     async def _in_background(self):
-        with suppress(*self.FAILURES):  # the panel tells them
+        with suppress(*self.FAILURES):  # the panel shows them
             for _ in self._training():
-                await asyncio.sleep(0)  # the kernel hears the button
+                await asyncio.sleep(0)  # meanwhile the kernel can react to the button
 
     def _training(self):
-        """A training in steps, until it is done or `running` is set to False."""
+        """Train step by step until the end, or until `running` is set to False."""
         self._begin(self.config.iterations)
         self._means.pop("translated", None)
         self.running = True
@@ -103,8 +103,8 @@ class TranslatorPanel(TrainingPanel):
             self._draw()
 
     def _take(self, model):
-        """Mean translation with the z_split of observed stars, as in the training, and the history
-        of a model.
+        """Take the history of a model, and its mean translated spectrum with the z_split of
+        observed stars, as in the training.
         """
         splits = model.encode(self._stars)[1]
         splits = (
@@ -138,7 +138,7 @@ class TranslatorPanel(TrainingPanel):
 def train_translator(
     emulator, domains, config: TranslateConfig | None = None, window=None
 ) -> TranslatorPanel:
-    """A button that trains a translator and shows how the mean translated spectrum approaches the
+    """Show a button that trains a translator, and how the mean translated spectrum approaches the
     mean observed one.
 
     Parameters
@@ -148,13 +148,13 @@ def train_translator(
         See `specnb.translate.domains`.
     config : TranslateConfig, optional
     window : (float, float), optional
-        Wavelengths shown, in Å; by default all. The training has all.
+        Range of wavelengths that are shown, in Å; by default all. The training uses all of them.
 
     Returns
     -------
     TranslatorPanel
-        Shows itself as the last value of a cell. In code: ``.train()``, ``.stop()``, ``.model``,
-        ``.figure()``, ``.history_figure()``.
+        It is shown as the last value of a cell. In code, use ``.train()``, ``.stop()``, ``.model``,
+        ``.figure()`` and ``.history_figure()``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A translator under sliders."""
+"""A translated spectrum with sliders."""
 
 import ipywidgets
 import numpy as np
@@ -9,25 +9,25 @@ from specnb.widgets.explorer import LabelExplorer
 from specnb.widgets.picture import check_range, row_of, slider_grid, snapped
 
 TYPICAL, BY_HAND = "typical", "by hand"
-MOST = 16  # numbers of z_split that get a slider each
+MOST = 16  # up to so many numbers of z_split get one slider each
 
 
 class TranslatorExplorer(LabelExplorer):
-    """Sliders for the labels and z_split over a translated spectrum; made by `explore_translator`.
+    """A translated spectrum with sliders for labels and z_split; made by `explore_translator`.
 
     Attributes
     ----------
     labels : dict of float
     split : ndarray
-        The z_split shown.
+        The z_split that is shown.
     sliders : dict of FloatSlider
-        Of the labels.
+        Sliders of the labels.
     split_sliders : list of FloatSlider
-        One for each number of z_split, if they are few. Moving one is choosing "by hand".
+        One for each number of z_split, if there are few. Moving one of them chooses "by hand".
     choice : Dropdown
-        Whose z_split.
+        The star whose z_split is used.
     view : TranslatedFigure
-        ``view.figure`` is the same picture for print.
+        ``view.figure`` is the same picture in a form for print.
     """
 
     def __init__(self, emulator, translator, stars=None):
@@ -54,7 +54,7 @@ class TranslatorExplorer(LabelExplorer):
         return self._typical if self.view.split is None else self.view.split
 
     def set_split(self, choice):
-        """Take another z_split: "typical", that of a star by its id or row, or the numbers
+        """Use another z_split: "typical", that of a star, given by its id or row, or the numbers
         themselves.
 
         Raises
@@ -76,7 +76,7 @@ class TranslatorExplorer(LabelExplorer):
             self._show(BY_HAND, values)
 
     def reset(self):
-        """Back to the first labels and the typical z_split."""
+        """Return to the first labels and the typical z_split."""
         self._place(TYPICAL, None)
         super().reset()
 
@@ -90,7 +90,7 @@ class TranslatorExplorer(LabelExplorer):
         return [Column(getattr(self.view, name), name) for name in ("synthetic", "translated")]
 
     def _place(self, name, split):
-        """Set z_split and move its choice and sliders there without drawing."""
+        """Set z_split, and move its dropdown and sliders accordingly, without drawing."""
         self.view.set_split(split)
         with self._quietly():
             self.choice.value = name
@@ -118,28 +118,29 @@ class TranslatorExplorer(LabelExplorer):
         shown = [
             snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)
         ]
-        if not np.allclose(values, shown, rtol=0, atol=1e-6):  # a browser rounds what it is sent
+        # Not an edit: a browser rounds the values that it gets
+        if not np.allclose(values, shown, rtol=0, atol=1e-6):
             self._show(BY_HAND, values)
 
 
 def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
-    """Sliders for the labels over a synthetic spectrum, its translation and their difference;
-    z_split by star or by hand.
+    """Show a synthetic spectrum, its translation and their difference, with sliders for the labels.
+    z_split is taken from a star or set by hand.
 
     Parameters
     ----------
     emulator : Emulator
     translator : Translator
-        For the emulator's pixels.
+        A translator for the emulator's pixels.
     stars : Spectra, optional
         Observed stars whose z_split can be chosen.
 
     Returns
     -------
     TranslatorExplorer
-        Shows itself as the last value of a cell. In code: ``.set(teff=5000)``,
-        ``.set_split("typical")`` or a star's id, row, or the numbers; ``.labels``, ``.split``,
-        ``.spectrum()``, ``.export()``, ``.reset()``.
+        It is shown as the last value of a cell. In code, use ``.set(teff=5000)``, ``.labels``,
+        ``.split``, ``.spectrum()``, ``.export()``, ``.reset()`` and ``.set_split("typical")``,
+        which also takes a star's id or row, or the numbers themselves.
 
     Raises
     ------
