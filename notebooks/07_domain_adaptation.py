@@ -297,4 +297,5 @@ study.figure(panel.history_figure(), "live_history", "Losses of the short traini
 #
 # **Exercise.** Train live with `split=0` and with `adversarial=0.0` (`dataclasses.replace(small, ...)`). What do the mean spectra
 # lose, and how does the AUC of a fresh classifier change (`two_sample_auc`)? Then, with the RVS, change the numbers of z_split by hand:
-# is there one that changes only the depth of the interstellar band?
+# is there one that changes only the depth of the interstellar band? At last go the
+# other way: `translator.to_synthetic(observed)` shows the observed stars as the simulator would see them. Which features are gone?
