@@ -1,4 +1,4 @@
-"""Where files lie: the repository, the data that it ships, and the real spectra beside it."""
+"""Paths of the repository, of the data that it ships, and of the folder with real spectra."""
 
 import os
 from pathlib import Path

@@ -1,8 +1,11 @@
-"""Which code makes a result: the modules of specnb that a source text imports, and a digest of what they mean.
+"""Find which modules of specnb a source text imports, and make a digest of their code.
 
-Sources are read as text and never run. A module counts if it is imported anywhere, also inside a function, directly or
-through others; the packages around a module count as well, since Python runs their ``__init__`` first. A change of
-comments, docstrings or formatting does not change the digest.
+The digest tells whether the code that makes a result has changed.
+
+Sources are read as text and never run. A module counts if it is imported anywhere, also inside a
+function, and if it is imported through other modules. The packages that contain a module count as
+well, because Python runs their ``__init__`` first. A change of comments, docstrings or formatting
+does not change the digest.
 """
 
 import ast
@@ -12,19 +15,20 @@ from typing import NamedTuple
 
 from specnb.core.paths import PACKAGE
 
-EVERYTHING = "*"  # stands for all modules, where nobody can tell which ones a source imports
+EVERYTHING = "*"  # stands for all modules, if it is not known which ones a source imports
 
 
 class Parsed(NamedTuple):
-    """What a source text says.
+    """The content of a source text.
 
     Attributes
     ----------
     imports : frozenset of str
-        Dotted names: ``import a.b`` gives ``a.b.*``, and ``from a import b`` gives ``a.b.*`` too. The star stands for
-        any name in ``a.b``.
+        Dotted names: ``import a.b`` gives ``a.b.*``, and so does ``from a import b``. The star
+        stands for any name in ``a.b``.
     lazy : dict
-        Names that a package opens when they are first used, and their modules within it: its dictionary ``_HOME``.
+        Names that a package imports only when they are first used, and the modules of the package
+        in which they are defined. They are read from the package's dictionary ``_HOME``.
     meaning : str
         Digest of the code without comments, docstrings and formatting.
     """
@@ -35,7 +39,7 @@ class Parsed(NamedTuple):
 
 
 def read_sources() -> dict[str, str]:
-    """The text of every module of specnb, as it is on disk now, by the module's name."""
+    """The text of every module of specnb, as it is on disk now, under the module's name."""
     sources = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -45,12 +49,13 @@ def read_sources() -> dict[str, str]:
 
 
 def imported_modules(text: str, sources: dict[str, str]) -> set[str]:
-    """Modules that a script or the cell of a notebook imports, directly or through others.
+    """Modules that a script or a notebook cell imports, directly or through other modules.
 
     Parameters
     ----------
     text : str
-        If it is not plain Python, such as a cell with a ``%magic``, all modules count.
+        Text of the script or cell. If it is not plain Python, such as a cell with a ``%magic``, all
+        modules count.
     sources : dict
         As from `read_sources`.
     """
@@ -58,12 +63,12 @@ def imported_modules(text: str, sources: dict[str, str]) -> set[str]:
 
 
 def code_digest(modules, sources: dict[str, str]) -> str:
-    """SHA-256 of what modules of specnb, and all those that they import, mean.
+    """SHA-256 of the code of some modules of specnb and of all modules that they import.
 
     Parameters
     ----------
     modules : collection of str
-        Names of modules; `EVERYTHING` among them stands for all.
+        Names of modules. `EVERYTHING` stands for all modules.
     sources : dict
         As from `read_sources`.
     """
@@ -75,7 +80,11 @@ def code_digest(modules, sources: dict[str, str]) -> str:
 
 @cache
 def parse(text: str) -> Parsed:
-    """Read a source text. Raises ValueError for a relative import, whose module the text alone does not tell."""
+    """Read a source text.
+
+    Raises ValueError for a relative import, because the text alone does not tell which module it
+    imports.
+    """
     try:
         tree = ast.parse(text)
     except SyntaxError:
@@ -84,7 +93,7 @@ def parse(text: str) -> Parsed:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports |= {f"{alias.name}.*" for alias in node.names}
-            # `import a.b` also gives the name a, from which all of a can be used.
+            # `import a.b` also defines the name a, through which all of a can be used.
             imports |= {
                 f"{alias.name.partition('.')[0]}.*" for alias in node.names if alias.asname is None
             }
@@ -106,7 +115,7 @@ def _remove_docstrings(tree):
 
 
 def _follow(names, sources):
-    """The modules among dotted names and all that they lead to."""
+    """The modules among some dotted names, and all modules that these import."""
     seen, waiting = set(), [*names]
     while waiting:
         name = waiting.pop()
@@ -117,7 +126,11 @@ def _follow(names, sources):
 
 
 def _next_names(name, sources):
-    """Names that one dotted name leads to: the package around it, what it imports and where its lazy names live."""
+    """Names that one dotted name leads to.
+
+    These are the package that contains it, the names that it imports, and the modules of its lazy
+    names.
+    """
     if name == EVERYTHING:
         return [*sources]
     package, _, last = name.rpartition(".")
