@@ -85,8 +85,7 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
 
 
 def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apStar"):
-    """Download a spectrum from `spectrum_url` to `data_folder()`/apogee, unless it is already
-    there.
+    """Download a spectrum to `data_folder()`/apogee, unless it is there. See `spectrum_url`.
 
     The file is read before it is kept, because the archive has no checksums for such files.
 

@@ -1,5 +1,4 @@
-"""The pseudo-continuum of APOGEE spectra, which is defined in the same way for synthetic and
-observed ones.
+"""The pseudo-continuum of APOGEE spectra, the same for synthetic and for observed ones.
 
 It follows The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and
 Cycle-StarNet (O'Briain et al. 2021, ApJ 906, 130). On each of the three detectors a Chebyshev

@@ -96,8 +96,7 @@ def pattern(name):
 
 
 def seen_at_rest(spectrum, rv):
-    """A pattern at fixed observed wavelengths, on `APOGEE_PIXELS` after spectra are shifted to
-    rest.
+    """A pattern at fixed observed wavelengths, on the rest-frame pixels `APOGEE_PIXELS`.
 
     Parameters
     ----------

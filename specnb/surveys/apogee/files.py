@@ -186,7 +186,7 @@ def _read(path):
 
 
 def _name(path):
-    """The 2MASS name that the name of a file contains or, if there is none, the name of the file."""
+    """The 2MASS name that a file name contains or, if there is none, the file name."""
     found = re.search(r"2M\d{8}[+-]\d{7}", path.name)
     return found[0] if found else path.name.partition(".fits")[0]
 

@@ -45,8 +45,8 @@ class ApogeeMockConfig(MockConfig):
     # 0 is the emulator's resolving power and 1 that of `effects.RESOLVING_POWER`. The variance of
     # the kernel is linear in this number.
     resolution: float = within(0.0, 4.0, default=1.0)
-    # Rms of the residual of the telluric correction, as a fraction of the optical depth. It is 2%
-    # of the flux in the strongest lines.
+    # Rms of the residual of the telluric correction, as a fraction of the optical depth. The
+    # default leaves 2% of the flux in the strongest lines.
     telluric: float = within(0.0, 1.0, default=0.05)
     # Rms of the residual of the airglow subtraction. Where it is not masked, it is like the photon
     # noise at S/N = 100.

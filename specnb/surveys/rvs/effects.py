@@ -136,7 +136,7 @@ def _smooth(flux, wavelength, resolving_power):
 
 
 def _window(wavelength, centre, half_width):
-    """A smooth window: cosine squared, which is 1 at the centre and 0 from the half width outwards."""
+    """A smooth window: cosine squared, 1 at the centre and 0 from the half width outwards."""
     x = np.clip((wavelength - centre) / half_width, -1.0, 1.0)
     return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
 

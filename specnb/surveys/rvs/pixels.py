@@ -1,4 +1,4 @@
-"""Pixels, resolving power and noise correlation of Gaia's Radial Velocity Spectrometer (vacuum Å)."""
+"""Pixels (vacuum Å), resolving power and noise of Gaia's Radial Velocity Spectrometer."""
 
 import numpy as np
 

@@ -102,7 +102,7 @@ def draw_labels(component, stage, rng):
 
 
 def draw_magnitudes(n, population, rng):
-    """Draw apparent G magnitudes of n stars. N(<G) grows as 10**(slope G) between the two limits."""
+    """Draw apparent G magnitudes of n stars. N(<G) grows as 10**(slope G) between the limits."""
     u = rng.random(n)  # the inverse of the cumulative distribution turns these into magnitudes
     span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
     g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
