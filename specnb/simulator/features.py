@@ -1,9 +1,9 @@
-"""Features of each element: where the spectrum of a reference star answers to it, by the simulator
-itself.
+"""Features of each element: where the simulated spectrum of a reference star responds to it.
 
-A feature belongs to an element, not to an atom: those of carbon, nitrogen and oxygen are mostly
-lines of CO, CN and OH. A line of CN is a feature of carbon and of nitrogen, and since CO binds most
-carbon, more carbon leaves less oxygen for OH."""
+A feature of an element need not be a line of its atom. Features of carbon, nitrogen and oxygen are
+mostly lines of CO, CN and OH. A line of CN is a feature of carbon and of nitrogen. Because CO binds
+most of the carbon, more carbon leaves less oxygen for OH.
+"""
 
 from functools import cache
 
@@ -14,8 +14,8 @@ from specnb.core.lines import Line
 from specnb.core.wavelength import detectors
 from specnb.simulator.responses import Responses, load_responses
 
-# What counts as a feature, in flux for a step of 0.05 dex: choices, of the order of the noise at
-# S/N 1000 and 200.
+# Limits for what counts as a feature, in flux for a step of 0.05 dex. They are choices of the order
+# of the noise at S/N 1000 and 200.
 LEAST = 0.001
 PEAK = 0.005
 
@@ -23,28 +23,30 @@ PEAK = 0.005
 def features(
     responses: Responses, vbroad: float = 6.0, least: float = LEAST, peak: float = PEAK
 ) -> Table:
-    """Contiguous runs of pixels, within a detector, that get darker when one element's abundance
-    rises by a step.
+    """Find the pixels that get darker when the abundance of one element rises by a step.
+
+    A feature is a contiguous run of such pixels on one detector.
 
     Parameters
     ----------
     responses : Responses
     vbroad : float
-        Of the star, km/s.
+        Broadening of the star in km/s.
     least, peak : float
         See `find`.
 
     Returns
     -------
     Table
-        As from `find`.
+        The result of `find`.
     """
     return find(taken(responses, vbroad), responses.survey.pixels, least, peak)
 
 
 def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
-    """By element, how far the flux (n_pix,) falls when its abundance rises by a step of the
-    responses.
+    """For each element the fall of the flux (n_pix,) when its abundance rises by a step.
+
+    The step is that of the responses.
     """
     return {
         element: -responses.raised(step, vbroad) for element, step in responses.elements.items()
@@ -52,26 +54,26 @@ def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
 
 
 def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
-    """Features in what each element takes from the flux.
+    """Find features in the amounts by which each element lowers the flux.
 
     Parameters
     ----------
     falls : dict of ndarray, each of shape (n_pix,)
-        By element: how far the flux falls when its abundance rises by a step, see `taken`.
+        For each element, the fall of the flux when its abundance rises by a step, see `taken`.
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     least : float
-        A feature ends where the flux falls by no more than this.
+        A feature ends where the fall of the flux is not larger than this.
     peak : float
-        Runs that nowhere fall by more than this are no features.
+        A run whose largest fall is not larger than this is not a feature.
 
     Returns
     -------
     Table
-        A row a feature: ``element``; ``first`` and ``last``, indices of its pixels; ``wavelength``
-        of its deepest pixel, vacuum Å; ``depth``, the fall of the flux there; ``share``, the
-        element's part of the sum of what all elements take from the flux there (an element that
-        brightens the pixel counts as zero).
+        One row per feature: ``element``; ``first`` and ``last``, the indices of its first and last
+        pixel; ``wavelength`` of its deepest pixel, vacuum Å; ``depth``, the fall of the flux there;
+        ``share``, the fraction that this fall is of the sum of the falls of all elements there (an
+        element that brightens the pixel counts as zero).
     """
     total = sum(np.maximum(each, 0.0) for each in falls.values())
     rows = []
@@ -91,13 +93,16 @@ def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
 
 
 def runs(mask):
-    """First pixel and the one after the last of each run of True, shape (n, 2)."""
+    """First pixel of each run of True, and the pixel after its last one, shape (n, 2)."""
     return np.flatnonzero(np.diff(np.r_[False, mask, False])).reshape(-1, 2)
 
 
 def strongest(table: Table, n: int) -> Table:
-    """The n deepest features of each element, in the order in which figures name them: the deepest
-    of every element first, then the second deepest, and so on; the deeper first among these."""
+    """The n deepest features of each element, in the order in which figures label them.
+
+    First comes the deepest feature of every element, then the second deepest of every element, and
+    so on. Among features of the same rank the deeper ones come first.
+    """
     table = table[np.argsort(table["depth"])[::-1]]
     rank = np.zeros(len(table), dtype=int)
     for element in set(table["element"]):
@@ -108,8 +113,9 @@ def strongest(table: Table, n: int) -> Table:
 
 
 def elements_at(table: Table, pixels) -> list[str]:
-    """For each pixel the elements of which it is in a feature, that with the largest share first,
-    as ``"C N"``.
+    """For each pixel, the elements that have a feature there, as text such as ``"C N"``.
+
+    The element with the largest share comes first.
     """
     table = table[np.argsort(table["share"])[::-1]]
     inside = [(table["first"] <= pixel) & (pixel <= table["last"]) for pixel in pixels]
@@ -117,8 +123,9 @@ def elements_at(table: Table, pixels) -> list[str]:
 
 
 def marked(responses: Responses, vbroad: float = 6.0) -> Table:
-    """What figures mark: `features`, and for elements that have none what they would have with a
-    tenth of the thresholds.
+    """The features that figures mark.
+
+    These are `features`. For elements that have none, the thresholds are lowered to a tenth.
     """
     found = features(responses, vbroad)
     weak = features(responses, vbroad, LEAST / 10, PEAK / 10)
@@ -127,8 +134,12 @@ def marked(responses: Responses, vbroad: float = 6.0) -> Table:
 
 @cache
 def line_markers(survey, n: int = 30) -> tuple[Line, ...]:
-    """Lines to mark in figures: those that the survey declares, else the n strongest features of
-    each element by its shipped responses, see `marked`; none without either."""
+    """The lines that figures mark.
+
+    These are the lines that the survey declares. If it declares none, they are the n strongest
+    features of each element in its shipped responses, see `marked`. Without responses there are
+    none.
+    """
     if survey.lines or not survey.responses_path.is_file():
         return survey.lines
     table = strongest(marked(load_responses(survey)), n)
