@@ -13,7 +13,7 @@ class Step(nn.Module):
     """
 
     def forward(self, flux, labels):
-        """The changed flux (n, n_pix), from flux (n, n_pix) and labels (n, n_labels), all tensors."""
+        """The changed flux (n, n_pix) from flux (n, n_pix) and labels (n, n_labels), as tensors."""
         raise NotImplementedError
 
     def of(self, rows):
