@@ -121,8 +121,7 @@ class Spectra:
 
     @classmethod
     def join(cls, parts):
-        """Join several sets on the same wavelengths into one. Labels are kept if every part has
-        them.
+        """Join several sets on the same wavelengths. Labels are kept if every part has them.
 
         Raises
         ------
@@ -141,8 +140,7 @@ class Spectra:
         return cls(parts[0].wavelength, *arrays, table, *lengths)
 
     def write(self, path, group="spectra"):
-        """Write the spectra to a new HDF5 file, which replaces an older one only when it is
-        complete.
+        """Write the spectra to a new HDF5 file. Only a complete file replaces an older one.
 
         Masked values in label columns are stored as NaN (numbers) or as empty strings.
         """
