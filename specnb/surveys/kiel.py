@@ -24,9 +24,7 @@ def lowest_logg(teff):
 
 
 def stars_exist(stars):
-    """Whether stars exist at some labels, as bool. Of the labels, given by name, teff and logg
-    count.
-    """
+    """Whether stars exist at labels, as bool. Uses teff and logg of labels given by name."""
     return np.asarray(stars["logg"]) >= lowest_logg(stars["teff"])
 
 

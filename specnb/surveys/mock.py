@@ -88,8 +88,9 @@ class MockConfig(ABC):
 
     @abstractmethod
     def observe(self, emulator, stars, own, streams):
-        """Observe some stars. Returns flux without noise, its standard deviation, noisy flux and
-        mask.
+        """Observe some stars.
+
+        Returns flux without noise, its standard deviation, noisy flux and mask.
 
         All have the shape (n, n_pix). The flux is not yet divided by the pseudo-continuum of
         `Survey.normalize`.

@@ -77,8 +77,7 @@ class ApogeeMockConfig(MockConfig):
 
     @classmethod
     def clean(cls, **changes):
-        """A survey whose spectra are the emulator's with noise and nothing else, for tests of
-        pulls.
+        """A survey whose spectra are the emulator's with noise only, for tests of pulls.
 
         ``changes`` are fields of the class.
         """
@@ -105,8 +104,9 @@ class ApogeeMockConfig(MockConfig):
         return stars.draw_observation(component, rng)
 
     def own_effects(self, streams):
-        """Draw residuals of the Earth's lines, persistence and continuum, see
-        `effects.own_effects`.
+        """Draw the effects that do not depend on labels, see `effects.own_effects`.
+
+        These are residuals of the Earth's lines, persistence and continuum.
         """
         return own_effects(self.n_stars, streams)
 
@@ -115,8 +115,9 @@ class ApogeeMockConfig(MockConfig):
         return stars["snr"]
 
     def observe(self, emulator, stars, own, streams):
-        """Flux without noise, its standard deviation, noisy flux and mask, see
-        `MockConfig.observe`.
+        """Observe some stars, see `MockConfig.observe`.
+
+        Returns flux without noise, its standard deviation, noisy flux and mask.
         """
         snr = np.asarray(stars["snr"])[:, None]
         sky = sky_light(stars, own["sky"][:, 1])

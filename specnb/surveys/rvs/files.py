@@ -172,8 +172,9 @@ def _numbers(values):
 
 
 def _angstrom(values, table):
-    """Wavelengths in vacuum Å. The unit is that of the column or, without one, follows from their
-    range.
+    """Wavelengths in vacuum Å.
+
+    If the column has no unit, the unit follows from their range.
     """
     column = table["wavelength"]
     about = " ".join(

@@ -1,5 +1,7 @@
-"""Mock surveys of Gaia's RVS: spectra that differ from an emulator's by the effects of
-`specnb.surveys.rvs.effects`, by bad pixels and by noise."""
+"""Mock surveys of Gaia's RVS: spectra that differ from an emulator's in known ways.
+
+They have the effects of `specnb.surveys.rvs.effects`, bad pixels and noise.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -70,8 +72,7 @@ class RvsMockConfig(MockConfig):
 
     @classmethod
     def clean(cls, **changes):
-        """A survey whose spectra are the emulator's with noise and nothing else, for tests of
-        pulls.
+        """A survey whose spectra are the emulator's with noise only, for tests of pulls.
 
         ``changes`` are fields of the class.
         """
@@ -104,8 +105,9 @@ class RvsMockConfig(MockConfig):
         return true_flux(emulator, stars, self, own)
 
     def observe(self, emulator, stars, own, streams):
-        """Flux without noise, its standard deviation, noisy flux and mask, see
-        `MockConfig.observe`.
+        """Observe some stars, see `MockConfig.observe`.
+
+        Returns flux without noise, its standard deviation, noisy flux and mask.
         """
         flux = self.true_flux(emulator, stars, own)
         error = _noise(np.asarray(stars["g_mag"])[:, None], flux, self)
