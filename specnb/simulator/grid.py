@@ -174,9 +174,7 @@ def held_out(grid: SyntheticGrid, copies: int = 4):
 
 
 def trained_range(grid: SyntheticGrid):
-    """Lowest and highest value of all labels in a grid's training set, including those that
-    broaden.
-    """
+    """Lowest and highest value of all labels, also those that broaden, in a grid's training set."""
     ranges = {label.name: (label.low, label.high) for label in grid.survey.labels}
     names = [label.name for label in computed(grid.survey)]
     ranges |= dict(zip(names, zip(grid.low, grid.high)))
