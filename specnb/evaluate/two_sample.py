@@ -87,8 +87,9 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
 
 
 def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
-    """Measure how well classifiers separate two sets, as the cross-validated area under the ROC
-    curve.
+    """Measure how well classifiers separate two sets, as the area under the ROC curve.
+
+    The area (AUC) is cross-validated.
 
     Two classifiers are sensitive to different things. Logistic regression takes all pixels,
     standardised, and finds shifts of the mean. For a line 4% deep in 3 of 800 pixels, at S/N = 40
