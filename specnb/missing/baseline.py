@@ -40,8 +40,7 @@ class LinearCorrection(Step):
 def corrected_emulator(
     emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()
 ) -> Emulator:
-    """Fit the labels of observed stars with physics alone, and learn a correction from the
-    residuals.
+    """Fit labels of observed stars with physics alone, and learn a correction from the residuals.
 
     Stars whose fit failed or did not converge are left out. Stars with a label at a limit are kept,
     since with 25 labels most stars have one.

@@ -33,7 +33,7 @@ class Masked(Step):
 
 
 def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
-    """Choose the features to remove at random: the same fraction for every element, but at least
+    """Choose at random the features to remove: the same fraction for all elements, but at least
     one.
 
     Parameters
