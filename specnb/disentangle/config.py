@@ -1,4 +1,4 @@
-"""How to build and train an adversarial autoencoder."""
+"""The configuration of an adversarial autoencoder: its networks and its training."""
 
 import difflib
 import math
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from specnb.core.config import check_fields, within
 
-# What both the catalogues and the RVS spectra determine.
+# The labels that both the catalogues and the RVS spectra determine.
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 
 
 @dataclass(frozen=True)
 class DisentangleConfig:
-    """Networks, weights λ and training of one autoencoder. Unknown keys are refused by the
-    constructor.
+    """Networks, weights λ and training of one autoencoder.
+
+    Unknown keys are refused by the constructor.
 
     Raises
     ------
@@ -30,7 +31,8 @@ class DisentangleConfig:
     # True is architecture 1 of the paper; False is its architecture 2, whose encoder also works for
     # stars without labels
     labels_in_encoder: bool = False
-    hidden: tuple[int, ...] = (512, 256)  # of the encoder; the decoder has them in reverse (paper)
+    # layers of the encoder; the decoder has them in reverse order (paper)
+    hidden: tuple[int, ...] = (512, 256)
     latent: int = within(1, 10_000, default=25)  # paper
     discriminator: tuple[int, ...] = (64, 32)  # hidden layers of one discriminator (paper)
     bins: int = within(2, 1000, default=10)  # of equal width over a parameter's range (paper)
@@ -95,7 +97,7 @@ class DisentangleConfig:
                 f"a joint discriminator has one λ for all labels, not {self.weights}: make them equal"
             )
         object.__setattr__(self, "lambdas", dict(zip(self.labels, self.weights)))
-        for name in ("labels", "hidden", "discriminator"):  # lists, as JSON has them
+        for name in ("labels", "hidden", "discriminator"):  # JSON has lists instead of tuples
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
