@@ -21,7 +21,8 @@ def rotation_transform(u):
 
     With :math:`u = 2\pi k\, v\sin i`,
 
-    .. math:: \hat G(u) = \frac{2(1-\epsilon) J_1(u)/u + 2\epsilon(\sin u - u\cos u)/u^3}{1-\epsilon/3} .
+    .. math:: \hat G(u) = \frac{2(1-\epsilon) J_1(u)/u + 2\epsilon(\sin u - u\cos u)/u^3}
+                               {1-\epsilon/3} .
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "specnb"
 DATA = ROOT / "data"
-ARTIFACTS = DATA / "artifacts"  # what was computed here; it can be deleted at any time
+ARTIFACTS = DATA / "artifacts"  # results that were computed here; they can be deleted at any time
 
 
 def data_folder() -> Path:

@@ -57,7 +57,7 @@ def imported_modules(text: str, sources: dict[str, str]) -> set[str]:
         Text of the script or cell. If it is not plain Python, such as a cell with a ``%magic``, all
         modules count.
     sources : dict
-        As from `read_sources`.
+        Texts of the modules, as from `read_sources`.
     """
     return _follow(parse(text).imports, sources)
 
@@ -70,7 +70,7 @@ def code_digest(modules, sources: dict[str, str]) -> str:
     modules : collection of str
         Names of modules. `EVERYTHING` stands for all modules.
     sources : dict
-        As from `read_sources`.
+        Texts of the modules, as from `read_sources`.
     """
     meanings = [
         f"{name} {parse(sources[name]).meaning}\n" for name in sorted(_follow(modules, sources))

@@ -1,8 +1,8 @@
 """HDF5 files of spectra, which are written batch by batch and checked when they are opened.
 
-A file holds one or more *groups* (say "spectra" and "truth"), each with the datasets ``wavelength``
-(vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a subgroup
-``labels`` with one dataset for each column.
+A file has one or more *groups* (for example "spectra" and "truth"), each with the datasets
+``wavelength`` (vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a
+subgroup ``labels`` with one dataset for each column.
 """
 
 import io
@@ -121,10 +121,10 @@ class _Disk(io.FileIO):
     error = None
 
     def write(self, data):
-        rest = memoryview(data).cast("B")
-        while self.error is None and len(rest):
+        remaining = memoryview(data).cast("B")
+        while self.error is None and len(remaining):
             try:
-                rest = rest[super().write(rest) :]
+                remaining = remaining[super().write(remaining) :]
             except OSError as error:
                 self.error = error
         return len(data)
