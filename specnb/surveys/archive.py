@@ -45,9 +45,11 @@ class Archive:
 
     def files(self) -> list[Path]:
         """Files with real spectra, sorted by name. Gaia's file of wavelengths is not among them."""
-        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        names = [file for file in found if file.name.endswith(self.endings) and file.name[0] != "."]
-        return [file for file in names if "wavelength" not in file.name]
+        paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        spectra = [
+            file for file in paths if file.name.endswith(self.endings) and file.name[0] != "."
+        ]
+        return [file for file in spectra if "wavelength" not in file.name]
 
 
 def real_spectra(survey):
@@ -90,7 +92,9 @@ def real_spectra(survey):
 
 def real_files(surveys) -> list[Path]:
     """All files with real spectra of some surveys."""
-    return [path for each in surveys if each.archive is not None for path in each.archive.files()]
+    return [
+        path for survey in surveys if survey.archive is not None for path in survey.archive.files()
+    ]
 
 
 def check_online():

@@ -29,8 +29,11 @@ class MockConfig(ABC):
     Attributes
     ----------
     n_stars : int
+        Number of stars.
     seed : int
+        Seed of all random numbers.
     population : Population
+        Population from which the stars are drawn.
     label_errors : float
         Factor on `LABEL_ERRORS`. With 0 the catalogue has the true labels.
     PREFIX : str
@@ -43,6 +46,7 @@ class MockConfig(ABC):
         For each label of the catalogue three errors: the error at infinite S/N, what is added to it
         at S/N = `FAINT`, and the largest error.
     FAINT : float
+        S/N to which the second of these errors refers.
     OBSERVED : tuple of str
         Columns of `draw_observation` that the catalogue has besides the labels.
     """
@@ -114,7 +118,7 @@ def make_mock(emulator, config: MockConfig):
     Parameters
     ----------
     emulator : Emulator
-        Of the survey.
+        Emulator of the survey.
     config : MockConfig
         An object of the survey's class ``emulator.survey.mock``.
 
@@ -149,7 +153,7 @@ def remake(emulator, config, ids, labels):
     ----------
     emulator : Emulator
     config : MockConfig
-        Of the survey.
+        Configuration of the survey.
     ids : array_like of str, shape (n,)
         Names of the stars in the survey.
     labels : Table

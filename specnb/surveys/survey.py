@@ -201,7 +201,9 @@ class Survey:
 
     def element_of(self, label: str) -> str | None:
         """The element whose abundance the label is, or None for other labels."""
-        return next((element for element, own in self.elements.items() if own == label), None)
+        return next(
+            (element for element, abundance in self.elements.items() if abundance == label), None
+        )
 
     def group_of(self, element: str) -> str | None:
         """The group of an element, or None if it has none."""

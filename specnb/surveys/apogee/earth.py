@@ -113,5 +113,5 @@ def seen_at_rest(spectrum, rv):
     shift = np.log10(1.0 + np.asarray(rv) / C_KM_S) / _STEP * _PER_PIXEL
     whole = np.floor(shift).astype(int)
     index = APOGEE_CUT * _PER_PIXEL + whole[:, None]
-    part = (shift - whole)[:, None]
-    return (1.0 - part) * spectrum[index] + part * spectrum[index + 1]
+    fraction = (shift - whole)[:, None]
+    return (1.0 - fraction) * spectrum[index] + fraction * spectrum[index + 1]

@@ -65,7 +65,7 @@ def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.nda
     Parameters
     ----------
     config : ApogeeMockConfig
-        Of the survey.
+        Configuration of the survey.
     synthetic : ndarray, shape (n, 7214)
         The emulator's flux for the stars of the survey.
     stars : Table
