@@ -75,16 +75,16 @@ def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
         ``share``, the fraction that this fall is of the sum of the falls of all elements there (an
         element that brightens the pixel counts as zero).
     """
-    total = sum(np.maximum(each, 0.0) for each in falls.values())
+    total = sum(np.maximum(fall, 0.0) for fall in falls.values())
     rows = []
-    for element, each in falls.items():
+    for element, fall in falls.items():
         for detector in detectors(wavelength):
-            for first, end in runs(each[detector] > least) + detector.start:
-                deepest = first + int(np.argmax(each[first:end]))
-                if each[deepest] > peak:
-                    share = each[deepest] / total[deepest]
+            for first, end in runs(fall[detector] > least) + detector.start:
+                deepest = first + int(np.argmax(fall[first:end]))
+                if fall[deepest] > peak:
+                    share = fall[deepest] / total[deepest]
                     rows.append(
-                        (element, first, end - 1, wavelength[deepest], each[deepest], share)
+                        (element, first, end - 1, wavelength[deepest], fall[deepest], share)
                     )
     names = ("element", "first", "last", "wavelength", "depth", "share")
     table = Table(rows=rows or None, names=names, dtype=("U2", int, int, float, float, float))
@@ -106,8 +106,8 @@ def strongest(table: Table, n: int) -> Table:
     table = table[np.argsort(table["depth"])[::-1]]
     rank = np.zeros(len(table), dtype=int)
     for element in set(table["element"]):
-        own = table["element"] == element
-        rank[own] = np.arange(own.sum())
+        rows = table["element"] == element
+        rank[rows] = np.arange(rows.sum())
     table = table[np.argsort(rank, kind="stable")]
     return table[np.sort(rank) < n]
 
@@ -127,9 +127,9 @@ def marked(responses: Responses, vbroad: float = 6.0) -> Table:
 
     These are `features`. For elements that have none, the thresholds are lowered to a tenth.
     """
-    found = features(responses, vbroad)
+    clear = features(responses, vbroad)
     weak = features(responses, vbroad, LEAST / 10, PEAK / 10)
-    return vstack([found, weak[~np.isin(weak["element"], found["element"])]])
+    return vstack([clear, weak[~np.isin(weak["element"], clear["element"])]])
 
 
 @cache

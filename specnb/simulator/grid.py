@@ -146,7 +146,9 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
     """
     rng, survey = np.random.default_rng(seed), grid.survey
     drawn = [label for label in survey.labels if label.broadens]
-    own = {label.name: values for label, values in zip(computed(survey), grid.labels[index].T)}
+    simulated = {
+        label.name: values for label, values in zip(computed(survey), grid.labels[index].T)
+    }
     copies = copies if drawn else 1
     labels, flux = [], []
     for k in range(copies):
@@ -155,7 +157,7 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
         }
         spectra = survey.observe(grid.wavelength, grid.flux[index], **broadening)
         flux.append(np.asarray(spectra, dtype=np.float32))
-        columns = own | broadening
+        columns = simulated | broadening
         labels.append(np.column_stack([columns[name] for name in survey.names]).astype(np.float32))
     return np.concatenate(labels), np.concatenate(flux)
 
