@@ -85,11 +85,11 @@ def derivative_pairs(
         label. `IRON` stands for iron alone: the [X/Fe] of all other elements fall as [Fe/H] rises.
     """
     star = responses.star | {"vbroad": vbroad}
-    own = dict(
+    emulated = dict(
         zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0])
     )
-    own[IRON] = emulator.survey.alone(own, "fe_h")
-    return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
+    emulated[IRON] = emulator.survey.alone(emulated, "fe_h")
+    return {name: (responses.derivative(name, vbroad), emulated[name]) for name in responses.steps}
 
 
 def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> Table:
@@ -109,12 +109,12 @@ def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> T
         flux per unit of the label.
     """
     rows = []
-    for name, (truth, own) in derivative_pairs(emulator, responses, vbroad).items():
-        slope = truth @ own / (truth @ truth)
+    for name, (truth, emulated) in derivative_pairs(emulator, responses, vbroad).items():
+        slope = truth @ emulated / (truth @ truth)
         rows.append(
             (
                 name,
-                np.corrcoef(truth, own)[0, 1],
+                np.corrcoef(truth, emulated)[0, 1],
                 slope,
                 np.abs(truth).max(),
                 np.sqrt(np.mean(truth**2)),

@@ -56,10 +56,10 @@ class Emulator:
     @property
     def steps(self) -> list[Step]:
         """The steps that follow the network, in order, see `then`."""
-        found, network = [], self.network
+        steps, network = [], self.network
         while isinstance(network, Chain):
-            found, network = [network.step, *found], network.network
-        return found
+            steps, network = [network.step, *steps], network.network
+        return steps
 
     def then(self, step: Step, **about) -> "Emulator":
         """A new emulator whose spectra are changed by a further step, such as a translation.

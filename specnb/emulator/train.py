@@ -83,8 +83,8 @@ def train_emulator(
     Returns
     -------
     Emulator
-        Its card holds the configuration, the validation error and ``history``: for each epoch, a
-        dict with the training and validation error (mean absolute flux).
+        Its card has the configuration, the validation error and ``history``, which has one dict per
+        epoch with the training and validation error (mean absolute flux error).
 
     Raises
     ------
@@ -145,7 +145,8 @@ class EmulatorTraining(EpochTraining):
         survey = self.grid.survey
         names = list(survey.names)
         branches = [
-            ([names.index(name) for name in own], widths) for own, widths in self.config.branches
+            ([names.index(name) for name in inputs], widths)
+            for inputs, widths in self.config.branches
         ] or [(range(len(names)), self.config.hidden)]
         logarithmic = [k for k, label in enumerate(survey.labels) if label.logarithmic]
         flux = self.train[1]
