@@ -43,14 +43,14 @@ def label_errors(fits: Mapping, truth: Table, labels) -> Table:
     differences, fitted, common = _differences(fits, truth, labels)
     rows = []
     for name, fit in fits.items():
-        some = fit[common]
+        compared = fit[common]
         for label, difference in zip(labels, differences[name].T):
             low, median, high = np.percentile(difference, [16, 50, 84])
             rms, error = (
                 np.sqrt(np.mean(difference**2)),
-                np.nanmedian(_values(some[f"{label}_error"])),
+                np.nanmedian(_values(compared[f"{label}_error"])),
             )
-            limit = sum(f"at_limit:{label}" in flags.split(",") for flags in some["flags"])
+            limit = sum(f"at_limit:{label}" in flags.split(",") for flags in compared["flags"])
             sizes = (median, difference.mean(), (high - low) / 2, rms, error)
             counts = (limit, common.sum(), (~fitted[name]).sum())
             rows.append((name, label, str(fit[label].unit or ""), *sizes, *counts))
@@ -99,7 +99,13 @@ def bias_change(
     bias = {name: statistic(difference, axis=0) for name, difference in differences.items()}
     draws = [random.integers(n, size=n) for _ in range(RESAMPLES)]
     changes = [
-        _change(*(statistic(each[rows], axis=0) for each in differences.values())) for rows in draws
+        _change(
+            *(
+                statistic(difference_of_fit[rows], axis=0)
+                for difference_of_fit in differences.values()
+            )
+        )
+        for rows in draws
     ]
     change, error = _change(*bias.values()), np.std(changes, axis=0)
     columns = (

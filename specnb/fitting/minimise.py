@@ -141,16 +141,18 @@ def _iterate(model, stars, tolerance):
     stars.trials += 1
 
     taken = better & ~stars.converged
-    some, moved = stars[taken], trial[taken] - p[taken]
-    gradient, fisher = model.of(some.row).normal_equations(some.parameters, some.flux, some.ivar)
+    moving, moved = stars[taken], trial[taken] - p[taken]
+    gradient, fisher = model.of(moving.row).normal_equations(
+        moving.parameters, moving.flux, moving.ivar
+    )
     # If the slope along a step has changed its sign, the step went too far, even if χ² is not
     # higher. Without more damping such steps would oscillate about the minimum for ever.
     old, step = old[taken], step[taken]
     too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
-    more, less = (some.damping * 10).clamp(min=1e-4), some.damping / 10
+    more, less = (moving.damping * 10).clamp(min=1e-4), moving.damping / 10
     damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
     stars.gradient[taken], stars.fisher[taken] = gradient, fisher
-    stars.secant[taken] = _secant(some.secant, fisher, moved, old - gradient)
+    stars.secant[taken] = _secant(moving.secant, fisher, moved, old - gradient)
 
 
 def _ending(model, stars):
@@ -179,10 +181,12 @@ def _secant(old, fisher, step, fall):
     along the step than was found, it is first made smaller, as in NL2SOL, because F may have
     changed.
     """
-    found = fall - (fisher @ step[:, :, None])[:, :, 0]
-    claim, fact = ((v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], found))
-    old = old * torch.where(claim > fact, fact / claim, 1.0)[:, None, None]
-    missing = found - (old @ step[:, :, None])[:, :, 0]
+    needed = fall - (fisher @ step[:, :, None])[:, :, 0]
+    predicted, measured = (
+        (v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], needed)
+    )
+    old = old * torch.where(predicted > measured, measured / predicted, 1.0)[:, None, None]
+    missing = needed - (old @ step[:, :, None])[:, :, 0]
     slope, scale = (missing * step).sum(dim=1), _scale(fisher)
     sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
     return (

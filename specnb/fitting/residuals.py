@@ -52,7 +52,7 @@ def by_pixel(wavelength, z) -> Table:
     wavelength : array_like, shape (n_pix,)
         Vacuum Å.
     z : array_like, shape (n, n_pix)
-        Of `z_scores`.
+        Residuals, as from `z_scores`.
 
     Returns
     -------
@@ -152,14 +152,14 @@ def chi2_statistics(fits: Mapping) -> Table:
     )
     rows, first = [], None
     for name, fit in fits.items():
-        some = fit[common]
-        chi2 = np.asarray(some["chi2_reduced"])
-        limit = sum("at_limit:" in flags for flags in some["flags"])
+        compared = fit[common]
+        chi2 = np.asarray(compared["chi2_reduced"])
+        limit = sum("at_limit:" in flags for flags in compared["flags"])
         first = chi2.mean() if first is None else first
         counts = (
             common.sum(),
             (~fitted[name]).sum(),
-            (~np.asarray(some["converged"])).sum(),
+            (~np.asarray(compared["converged"])).sum(),
             limit,
         )
         rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
