@@ -50,7 +50,7 @@ def project_two(first, second, seed: int = 0, n: int = 1000):
     Parameters
     ----------
     first, second : Spectra, or array_like of shape (n, ...)
-        As for `two_sample_auc`.
+        The two sets, as for `specnb.evaluate.two_sample.two_sample_auc`.
     seed : int
     n : int
         Only the first n stars of each set are used.

@@ -79,8 +79,8 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
         level = normalize(noisy, np.where(mask, 0.0, error**-2))
         mask = mask | ~(level > 0)
         noisy, error = (
-            np.where(mask, np.float32(1), each / np.where(mask, 1.0, level))
-            for each in (noisy, error)
+            np.where(mask, np.float32(1), values / np.where(mask, 1.0, level))
+            for values in (noisy, error)
         )
     ids = np.array([f"synthetic-{i:07d}" for i in range(len(flux))], dtype=str)
     return Spectra(observed.wavelength, noisy, error, mask, ids)
@@ -131,8 +131,8 @@ def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
     scores = {"logistic": [], "mlp": []}
     for seed in seeds:
         values = alike(first, second, seed)
-        if (least := min(map(len, values))) < 10 * folds:
-            raise ValueError(f"a set has {least} stars: give at least {10 * folds}, 10 a fold")
+        if (fewest := min(map(len, values))) < 10 * folds:
+            raise ValueError(f"a set has {fewest} stars: give at least {10 * folds}, 10 a fold")
         domain = np.repeat([0, 1], [len(x) for x in values])
         values = np.concatenate(values)
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
