@@ -34,10 +34,10 @@ def true_change(truth, emulator, config, label, step):
         Stars of the survey, with their true labels.
     emulator : Emulator
     config : MockConfig
-        Of the survey.
+        Configuration of the survey.
     label : str
     step : float
-        In units of the label.
+        Step in the unit of the label.
 
     Returns
     -------
@@ -182,13 +182,15 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
             chosen = np.flatnonzero(_possible(models, observed, truth, emulator, label, step))
             sums = {name: [np.empty((0, 5))] for name in models}
             for start in range(0, len(chosen), BATCH):
-                some = chosen[start : start + BATCH]
-                change = true_change(truth[some], emulator, config, label, step)
+                rows_of_batch = chosen[start : start + BATCH]
+                change = true_change(truth[rows_of_batch], emulator, config, label, step)
                 for name, model in models.items():
-                    z, values = (each[some] for each in inputs[name])
+                    z, values = (arrays[rows_of_batch] for arrays in inputs[name])
                     before = model.decode(z, values)
                     after = decode_edited(model, z, values, label, step)
-                    sums[name].append(_sums(change, after - before, before - truth.flux[some]))
+                    sums[name].append(
+                        _sums(change, after - before, before - truth.flux[rows_of_batch])
+                    )
             counts = {"stars": len(chosen), "left_out": len(truth) - len(chosen)}
             for name in models:
                 errors = _summary(np.concatenate(sums[name]), len(truth.wavelength))

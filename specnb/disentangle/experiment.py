@@ -157,7 +157,7 @@ def trained(
     Parameters
     ----------
     stars : ReferenceStars
-        Of that survey.
+        Stars of that survey.
     survey : MockConfig
     configs : sequence of DisentangleConfig
     jobs : int

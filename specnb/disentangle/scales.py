@@ -17,6 +17,7 @@ class Scales:
     flux_scale : float
         Standard deviation of the flux about that mean, over all unmasked pixels.
     label_mean, label_std, label_low, label_high : ndarray, shape (n_labels,), float64
+        Mean, standard deviation, lowest and highest value of each label.
     """
 
     flux_mean: np.ndarray

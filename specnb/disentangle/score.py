@@ -68,23 +68,24 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         z_train, z_test = model.encode(train, lambdas), model.encode(stars.test, lambdas)
         y_train, y_test = values(train, truth, labels), values(stars.test, stars.truth_test, labels)
         names = [*labels, *(f"true {name}" for name in labels)]
-        found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
-        half = found[: len(labels)]
-        half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
-        blind, kept = (
+        probed = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
+        catalogue_rows = probed[: len(labels)]
+        catalogue_rows["mlp_r2_true"] = probed["mlp_r2"][len(labels) :]
+        guessing, best_epoch = (
             chance_levels(model, stars.train),
             min(model.history, key=lambda row: row["loss"]),
         )
         above = (
-            kept.get(f"discriminator_{name}", np.nan) - blind.get(name, np.nan) for name in labels
+            best_epoch.get(f"discriminator_{name}", np.nan) - guessing.get(name, np.nan)
+            for name in labels
         )
-        half["discriminator"] = list(above)
-        half.add_columns(
-            [[setting] * len(half), [model.config.seed] * len(half)],
+        catalogue_rows["discriminator"] = list(above)
+        catalogue_rows.add_columns(
+            [[setting] * len(catalogue_rows), [model.config.seed] * len(catalogue_rows)],
             [0, 0],
             names=["setting", "seed"],
         )
-        return half
+        return catalogue_rows
 
     work = [(setting, model) for setting, group in models.items() for model in group]
     with warnings.catch_warnings():

@@ -125,7 +125,7 @@ def training_times(regressors: Mapping[str, Sequence[Regressor]]) -> Table:
     passes = {
         key: np.mean([each.iterations for each in group]) for key, group in regressors.items()
     }
-    whole, each = seconds["spectra"], seconds["spectra"] / passes["spectra"]
+    spectra_seconds, each = seconds["spectra"], seconds["spectra"] / passes["spectra"]
     rows = [
         (
             key,
@@ -133,7 +133,7 @@ def training_times(regressors: Mapping[str, Sequence[Regressor]]) -> Table:
             passes[key],
             s,
             s / passes[key],
-            whole / s,
+            spectra_seconds / s,
             each / (s / passes[key]),
         )
         for (key, group), s in zip(regressors.items(), seconds.values())
