@@ -28,10 +28,10 @@ def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[s
     A z_split that is computed from the fitted spectrum gives the model more freedom. If the fit is
     then better than with the typical z_split, this does not mean that the physics is better.
     """
-    found = {PHYSICS: emulator, TYPICAL: translated_emulator(emulator, translator)}
+    models = {PHYSICS: emulator, TYPICAL: translated_emulator(emulator, translator)}
     if translator.config.split:
-        found[OWN] = translated_emulator(emulator, translator, translator.encode(stars)[1])
-    return found
+        models[OWN] = translated_emulator(emulator, translator, translator.encode(stars)[1])
+    return models
 
 
 def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig()):

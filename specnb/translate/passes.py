@@ -12,8 +12,8 @@ class Decoded(NamedTuple):
 
     shared: torch.Tensor
     split: torch.Tensor | None  # for observed spectra only
-    reconstruction: torch.Tensor  # by the decoder of its own domain
-    translation: torch.Tensor  # by the decoder of the other domain
+    reconstruction: torch.Tensor  # made by the decoder of its own domain
+    translation: torch.Tensor  # made by the decoder of the other domain
 
     def detached(self):
         """The same without gradients."""

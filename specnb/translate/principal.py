@@ -12,8 +12,8 @@ This does not need pairs of spectra. But like critics it needs two domains with 
 because any difference between the mean spectra of the two samples is taken for a difference between
 the domains (0.001-0.004 of the flux for 400 stars). It is not part of the paper. If the differences
 between the domains also change the components, only the training can learn this. For differences
-such as those between real and synthetic spectra, the z_split of
-`specnb.translate.networks.Perceptrons` contains more information about each star.
+such as those between real and synthetic spectra, `specnb.translate.networks.Perceptrons` describe
+single stars better.
 """
 
 import torch
@@ -90,7 +90,7 @@ class Principal(Autoencoders):
         )
 
         shared = self.encode_shared(observed)
-        rest = observed - self.decode_synthetic(shared)
+        residual = observed - self.decode_synthetic(shared)
         z = torch.cat([shared, torch.ones_like(shared[:, :1])], dim=1)
         squares = (z[:, :, None] * z[:, None, :]).flatten(1)
         ridge = RIDGE * weight[weight > 0].mean() * torch.eye(z.shape[1]).to(z)
@@ -98,12 +98,12 @@ class Principal(Autoencoders):
         # all stars need a solution, too.
         ridge[-1, -1] *= 1e-3
         # Each pixel has its own equations, because masks and errors differ from pixel to pixel.
-        for part in torch.arange(weight.shape[1]).split(512):
-            normal = (weight[:, part].T @ squares).unflatten(1, ridge.shape) + ridge
-            right = (weight[:, part] * rest[:, part]).T @ z
-            solution = torch.linalg.solve(normal.cpu().double(), right.cpu().double())
-            self.linear.weight[part] = solution[:, :-1].to(z)
-            self.linear.bias[part] = solution[:, -1].to(z)
+        for pixels in torch.arange(weight.shape[1]).split(512):
+            normal = (weight[:, pixels].T @ squares).unflatten(1, ridge.shape) + ridge
+            right_side = (weight[:, pixels] * residual[:, pixels]).T @ z
+            solution = torch.linalg.solve(normal.cpu().double(), right_side.cpu().double())
+            self.linear.weight[pixels] = solution[:, :-1].to(z)
+            self.linear.bias[pixels] = solution[:, -1].to(z)
 
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared), of scaled synthetic spectra (n, n_pix)."""

@@ -41,9 +41,9 @@ class Translation(Step):
         """The translation for some of the stars. With None it has the typical z_split."""
         if self.split is None:
             return self
-        some = copy(self)
-        some._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
-        return some
+        selected = copy(self)
+        selected._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return selected
 
     def settings(self):
         config = asdict(self.translator.config)
