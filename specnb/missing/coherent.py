@@ -90,10 +90,10 @@ def robust_fit(
     for _ in range(ROUNDS):
         fits = fit_labels(replace(observed, mask=observed.mask | out), emulator, config)
         flux = fitted_flux(fits, emulator, config)
-        found = _significant(coherence(observed, flux), THRESHOLD).any(axis=0)
-        if np.array_equal(found, out):
+        disagreeing = _significant(coherence(observed, flux), THRESHOLD).any(axis=0)
+        if np.array_equal(disagreeing, out):
             break
-        out = found
+        out = disagreeing
     return fits, flux
 
 
@@ -133,24 +133,25 @@ def coherence(observed: Spectra, flux) -> Table:
     observed, flux = observed[fitted], flux[fitted]
     good, residual = ~observed.mask, np.where(observed.mask, 0.0, observed.flux - flux)
     variance = np.where(good, observed.flux_error, np.inf).astype(float) ** 2
-    for own, noise, used in zip(residual, variance, good):
+    for star_residual, noise, used in zip(residual, variance, good):
         noise += max(
-            0.0, median_abs_deviation(own[used], scale="normal") ** 2 - np.median(noise[used])
+            0.0,
+            median_abs_deviation(star_residual[used], scale="normal") ** 2 - np.median(noise[used]),
         )
     weight = 1.0 / variance
     total, signal = weight.sum(axis=0), (weight * residual).sum(axis=0)
     # The weight of the other stars is infinite here if there are none.
-    rest = np.where(total - weight > 1e-9 * total, total - weight, np.inf)
+    weight_of_others = np.where(total - weight > 1e-9 * total, total - weight, np.inf)
     total = np.where(total > 0, total, np.inf)
     sign, significance = np.sign(signal), signal / np.sqrt(total)
-    others = (sign * (signal - weight * residual) / np.sqrt(rest)).min(axis=0)
-    unit = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
+    others = (sign * (signal - weight * residual) / np.sqrt(weight_of_others)).min(axis=0)
+    scatter = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
     agree = sign * residual > AGREE * np.sqrt(variance)
-    error = np.where(np.isfinite(total), unit / np.sqrt(total), np.inf)
+    error = np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf)
     columns = {"wavelength": observed.wavelength, "excess": signal / total, "error": error}
     columns |= {
-        "significance": significance / unit,
-        "without_one": sign * np.maximum(others, 0.0) / unit,
+        "significance": significance / scatter,
+        "without_one": sign * np.maximum(others, 0.0) / scatter,
     }
     columns |= {"agree": agree.sum(axis=0), "stars": good.sum(axis=0), "model": flux.mean(axis=0)}
     return Table(columns, units={"wavelength": "Angstrom"})
@@ -260,11 +261,11 @@ def _shares(falls, run):
 
 def _known(wavelength):
     """Names of lines of Ca II and hydrogen at a wavelength, as text."""
-    found = []
+    calcium = []
     for centre, (low, high) in zip(CA_II_TRIPLET, CA_II):
         if low < wavelength < high:
-            found.append(
+            calcium.append(
                 f"Ca II {centre:.0f}, {'core (NLTE)' if abs(centre - wavelength) < CORE else 'wing'}"
             )
     near = (line.species for line in LINES if abs(line.wavelength - wavelength) < CORE)
-    return "; ".join(found + [f"{species} (H)" for species in near if species.startswith("P")])
+    return "; ".join(calcium + [f"{species} (H)" for species in near if species.startswith("P")])

@@ -94,7 +94,7 @@ class Experiment:
         emulator : Emulator
             An emulator of a survey whose labels are abundances of single elements, such as APOGEE.
         responses : Responses
-            Of the reference star.
+            Responses of the reference star.
         config : MissingConfig
         vbroad : float
             Broadening of the reference star, km/s.

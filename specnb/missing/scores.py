@@ -89,10 +89,12 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     """
     rows = []
     for element, first, last in truth.features[truth.hidden]["element", "first", "last"].iterrows():
-        part = slice(first, last + 1)
-        deepest = first + int(np.argmin(flux[part]))
-        own, found = (_shares(each[:, part].sum(axis=1)) for each in (truth.falls, added))
-        best, name = _largest(found, truth.names)
+        run = slice(first, last + 1)
+        deepest = first + int(np.argmin(flux[run]))
+        true_shares, added_shares = (
+            _shares(fall[:, run].sum(axis=1)) for fall in (truth.falls, added)
+        )
+        best, name = _largest(added_shares, truth.names)
         place = (
             element,
             first,
@@ -101,9 +103,16 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
             1.0 - flux[deepest],
             recovered[deepest],
         )
-        credit = own[best] / own.max() if name != NOBODY else 0.0
+        credit = true_shares[best] / true_shares.max() if name != NOBODY else 0.0
         rows.append(
-            (*place, name, found[best], own[truth.names.index(element)], credit, name == element)
+            (
+                *place,
+                name,
+                added_shares[best],
+                true_shares[truth.names.index(element)],
+                credit,
+                name == element,
+            )
         )
     columns = (
         "element",
@@ -145,15 +154,17 @@ def by_element(truth: Truth, added) -> Table:
     )
     shares, rows = _shares(truth.falls), []
     for k, name in enumerate(truth.names):
-        ours, theirs = (table[table["element"] == name] for table in (found, missing))
-        is_missing, is_found = (pixels(table, len(wavelength)) for table in (theirs, ours))
-        precision, recall = _overlap(ours, is_missing), _overlap(theirs, is_found)
+        found_here, missing_here = (table[table["element"] == name] for table in (found, missing))
+        is_missing, is_found = (
+            pixels(table, len(wavelength)) for table in (missing_here, found_here)
+        )
+        precision, recall = _overlap(found_here, is_missing), _overlap(missing_here, is_found)
         weight = np.where(is_missing, shares[k], 1.0)
         base, area = np.nan, np.nan
         if is_missing.any():
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
-        rows.append((name, len(theirs), len(ours), precision, recall, area, base))
+        rows.append((name, len(missing_here), len(found_here), precision, recall, area, base))
     columns = (
         "element",
         "missing",
@@ -184,7 +195,7 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     ratio = np.asarray(deep["recovered"] / deep["depth"])
     clear = hidden[hidden["share"] > UNAMBIGUOUS]
     chosen = clear[np.isin(clear["element"], among)]
-    some = elements[elements["missing"] > 0]
+    lacking = elements[elements["missing"] > 0]
     right = np.nansum(elements["precision"] * elements["found"])
     return {
         "depth": float(np.median(ratio)) if len(deep) else np.nan,
@@ -196,8 +207,8 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
         "recall": float(
             np.nansum(elements["recall"] * elements["missing"]) / elements["missing"].sum()
         ),
-        "average_precision": float(np.mean(some["average_precision"])),
-        "base_rate": float(np.mean(some["base_rate"])),
+        "average_precision": float(np.mean(lacking["average_precision"])),
+        "base_rate": float(np.mean(lacking["base_rate"])),
     }
 
 
