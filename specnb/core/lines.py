@@ -1,4 +1,4 @@
-"""Spectral lines, which figures mark."""
+"""The class `Line`: a spectral line that figures mark."""
 
 from dataclasses import dataclass
 

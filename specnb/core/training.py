@@ -63,11 +63,11 @@ class Training:
     name, unit : str
         Title of the progress bar, and what one call of `advance` is: "epoch" or "step".
     done, total : int
-        Units that the training has had so far, and those that it may have at most.
+        Number of units that the training has done, and the largest number that it may do.
     shown : tuple of str
         Names of the columns of the history that the progress bar shows.
     inputs_name : str
-        What the data are called in the error message of `restore`.
+        Name of the data in the error message of `restore`.
     config : dataclass
         A configuration with a field ``device``.
     device : torch.device
