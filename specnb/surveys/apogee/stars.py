@@ -81,7 +81,7 @@ def giant_branch(logg, m_h):
     ----------
     logg : array_like
     m_h : array_like
-        `scaled_metallicity`.
+        Metallicity [M/H], as from `scaled_metallicity`.
 
     Returns
     -------

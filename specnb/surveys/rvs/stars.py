@@ -34,7 +34,7 @@ def red_clump(m_h):
 
 
 def _chemistry(component, rng):
-    """[M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
+    """Draw [M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
     mean = np.array([0.0, -0.5, -1.4])[component]
     m_h = rng.normal(mean, np.array([0.2, 0.25, 0.45])[component])
     low_alpha = 0.02 - 0.10 * m_h + 0.10 * m_h**2  # thin disc: a nearly flat sequence
@@ -46,7 +46,7 @@ def _chemistry(component, rng):
 
 
 def _kiel(component, stage, m_h, rng):
-    """T_eff and log g for stars of given components, stages and metallicities."""
+    """Draw T_eff and log g for stars of given components, stages and metallicities."""
     n = len(m_h)
     # A star's turn-off temperature stands for its age. Thin-disc stars are younger and therefore
     # hotter, by amounts that differ from star to star.
