@@ -109,7 +109,10 @@ class ScaleGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, z, factor):
-        """Shapes (n, latent), (n_discriminators, 1 or n, 1) to (n_discriminators, n, latent)."""
+        """Repeat z (n, latent) for each discriminator, shape (n_discriminators, n, latent).
+
+        ``factor`` has the shape (n_discriminators, 1 or n, 1) and is used on the way back.
+        """
         ctx.save_for_backward(factor)
         return z.expand(len(factor), *z.shape)
 
