@@ -14,7 +14,7 @@ from specnb.translate.model import Translator
 
 
 class Translation(Step):
-    """The step that translates an emulator's spectra to the observed domain.
+    """A step that translates an emulator's spectra to the observed domain.
 
     Parameters
     ----------
