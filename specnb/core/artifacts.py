@@ -1,6 +1,7 @@
-"""Fitted models and mock surveys, kept under a name made from all that determines them.
+"""Fitted models and mock surveys, kept in files whose names depend on all that determines them.
 
-Notebooks share them and a second run finds them again. Deleting the folder is always safe.
+Notebooks share these files, and a second run finds them again. The folder can be deleted at any
+time.
 """
 
 import json
@@ -12,20 +13,22 @@ from specnb.core.paths import ARTIFACTS
 from specnb.core.sources import EVERYTHING, code_digest, read_sources
 from specnb.core.writing import replacing
 
-# The code as this process imported it: an edit during a long run is no part of that run.
+# The code as this process imported it. Edits that are made during a long run do not count for that
+# run.
 SOURCES = read_sources()
 
 
 def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
-    """Where an artifact is or would be.
+    """The path at which an artifact is stored, or would be stored if it existed.
 
     Parameters
     ----------
     kind, config, suffix, data
         As in `artifact`.
     code : function or class, optional
-        What makes it. The name depends on its module and on all modules of specnb that this
-        imports; if it is not part of specnb, or not given, on all modules of specnb.
+        The code that makes the artifact. The name depends on the module of this code and on all
+        modules of specnb that this module imports. If the code is not given or is not part of
+        specnb, the name depends on all modules of specnb.
     """
     module = getattr(code, "__module__", None)
     digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
@@ -36,24 +39,24 @@ def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
 
 
 def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
-    """Path of an artifact; made if it does not exist.
+    """Path of an artifact, which is made if it does not exist.
 
     Parameters
     ----------
     kind : str
-        What it is; first part of the file's name.
+        What the artifact is. This is the first part of the file's name.
     config : dataclass
-        Configuration that determines it.
+        Configuration that determines the artifact.
     suffix : str
         Ending of the file's name.
     make : callable
-        Called as ``make(path)`` to write it. It writes into a temporary file that is renamed when
-        it is whole.
+        Called as ``make(path)`` to write the artifact. It writes to a temporary file, which is
+        renamed when it is complete.
     data : sequence of path
-        Files that determine it.
+        Files whose contents determine the artifact.
     code : function or class, optional
-        What makes it, see `artifact_path`; default: ``make``. A notebook names here the function of
-        specnb that its own ``make`` calls.
+        The code that makes the artifact, see `artifact_path`. The default is ``make``. A notebook
+        passes the function of specnb that its own ``make`` calls.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 r"""Line broadening by convolution: the spectrograph's line-spread function and stellar rotation.
 
-Both act on a grid uniform in :math:`\ln\lambda`, where a velocity is a fixed shift, and both are
-multiplied in as analytic Fourier transforms, so that kernels narrower than a pixel are exact too.
+Both act on a grid that is uniform in :math:`\ln\lambda`, on which a velocity is a fixed shift. The
+Fourier transform of the spectrum is multiplied by the analytic transforms of both kernels. Kernels
+narrower than a pixel are therefore exact, too.
 """
 
 import numpy as np
@@ -10,7 +11,8 @@ from scipy.special import j1
 
 from specnb.core.wavelength import C_KM_S
 
-LIMB_DARKENING = 0.6  # linear coefficient of the rotational profile, as in Gray (2005)
+# linear limb-darkening coefficient of the rotational profile, as in Gray (2005)
+LIMB_DARKENING = 0.6
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
@@ -19,7 +21,8 @@ def rotation_transform(u):
 
     With :math:`u = 2\pi k\, v\sin i`,
 
-    .. math:: \hat G(u) = \frac{2(1-\epsilon) J_1(u)/u + 2\epsilon(\sin u - u\cos u)/u^3}{1-\epsilon/3} .
+    .. math:: \hat G(u) = \frac{2(1-\epsilon) J_1(u)/u + 2\epsilon(\sin u - u\cos u)/u^3}
+                               {1-\epsilon/3} .
 
     Parameters
     ----------
@@ -29,9 +32,9 @@ def rotation_transform(u):
     Returns
     -------
     ndarray
-        Transform, 1 at u = 0.
+        The transform. It is 1 at u = 0.
     """
-    u = np.maximum(np.abs(u), 1e-3)  # where the transform is 1 to 1e-7, and not yet 0 / 0
+    u = np.maximum(np.abs(u), 1e-3)  # here the transform is 1 to within 1e-7, and 0 / 0 is avoided
     eps = LIMB_DARKENING
     return (2 * (1 - eps) * j1(u) / u + 2 * eps * (np.sin(u) - u * np.cos(u)) / u**3) / (
         1 - eps / 3
@@ -44,7 +47,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     Parameters
     ----------
     wavelength : ndarray, shape (n_in,)
-        Vacuum wavelength in Å, increasing; must sample the narrowest line well.
+        Vacuum wavelength in Å, increasing. It must sample the narrowest line well.
     flux : ndarray, shape (n_in,) or (n, n_in)
         Flux normalised to the continuum.
     wavelength_out : ndarray, shape (n_out,)
@@ -52,7 +55,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     vbroad : float or ndarray, shape (n,)
         Projected rotation speed in km/s, ≥ 0.
     resolving_power : float
-        λ / FWHM of the Gaussian line-spread function; infinite for none.
+        λ / FWHM of the Gaussian line-spread function. An infinite value means that there is none.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     Raises
     ------
     ValueError
-        If the output lies outside the input.
+        If the output wavelengths reach beyond the input wavelengths.
     """
     if wavelength_out[0] < wavelength[0] or wavelength_out[-1] > wavelength[-1]:
         raise ValueError(
@@ -74,7 +77,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     log_grid = np.linspace(log_in[0], log_in[-1], n)
     uniform = make_interp_spline(log_in, flux, k=3, axis=-1)(log_grid)
 
-    # mirrored: periodic without a jump
+    # The mirror image is appended, so that the spectrum is periodic without a jump.
     padded = np.concatenate([uniform, uniform[..., ::-1]], axis=-1)
     k = np.fft.rfftfreq(2 * n, d=(log_grid[1] - log_grid[0]) * C_KM_S)  # cycles per km/s
     transfer = rotation_transform(2 * np.pi * k * np.asarray(vbroad, dtype=float)[..., None])

@@ -1,16 +1,16 @@
-"""Fields of configurations that carry their own limits, and the function that checks them."""
+"""Fields of configurations that have limits, and the function that checks the limits."""
 
 import numbers
 from dataclasses import field, fields
 
 
 def within(lowest: float, highest: float, default):
-    """A field of a dataclass for a number with limits; `check_fields` enforces them.
+    """A field of a dataclass for a number with limits, which `check_fields` enforces.
 
     Parameters
     ----------
     lowest, highest : float
-        Limits, both allowed.
+        Lowest and highest allowed value.
     default : int or float
         Value of the field if none is given.
 
@@ -25,8 +25,8 @@ def check_fields(config):
     """Raise ValueError unless the fields of a frozen dataclass have their types and limits.
 
     Fields of type bool must be True or False. Fields made by `within` must be numbers within their
-    limits, and integers if their type is int; numbers of numpy become plain ones, since JSON knows
-    no others. Other fields are not checked.
+    limits, and integers if their type is int. Numbers of numpy are converted to plain Python
+    numbers, because JSON has no others. Other fields are not checked.
     """
     for entry in fields(config):
         value = getattr(config, entry.name)

@@ -1,10 +1,10 @@
-"""Where networks run."""
+"""The choice of the device on which networks run."""
 
 import torch
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The torch device of that name; "auto" takes CUDA, then MPS, then the CPU.
+    """The torch device of that name. "auto" takes CUDA if there is one, else MPS, else the CPU.
 
     Raises
     ------

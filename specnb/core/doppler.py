@@ -4,7 +4,8 @@ import torch
 
 from specnb.core.wavelength import C_KM_S
 
-# seven points about the nearest pixel: Lagrange interpolation, smooth where the shift is small
+# Lagrange interpolation through seven pixels about the nearest one. It is smooth where the shift is
+# small.
 STENCIL = range(-3, 4)
 
 
@@ -15,20 +16,20 @@ def doppler_shift(flux, wavelength, velocity):
     ----------
     flux : Tensor, shape (..., n_pix)
     wavelength : Tensor, shape (n_pix,)
-        Evenly spaced, Å.
+        Evenly spaced wavelengths in Å.
     velocity : Tensor, shape (...) or broadcast to it
         Radial velocity in km/s, positive for recession.
 
     Returns
     -------
     Tensor, shape (..., n_pix)
-        Flux that the star shows at `wavelength`. Beyond the ends of the grid the last pixel is
+        Flux that is observed at `wavelength`. Beyond the ends of the grid the last pixel is
         repeated.
     """
     n_pix = len(wavelength)
     step = (wavelength[-1] - wavelength[0]) / (n_pix - 1)
     beta = velocity[..., None] / C_KM_S
-    # in pixels: what is seen at λ left the star at λ / (1 + β)
+    # In pixels. Light that is observed at λ left the star at λ / (1 + β).
     offset = -wavelength / step * beta / (1.0 + beta)
     whole = torch.round(offset)
     t = offset - whole

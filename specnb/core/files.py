@@ -1,4 +1,4 @@
-"""Files of networks and trainings: written completely or not at all, and checked when read."""
+"""Files of networks and trainings, which are written as a whole and checked when they are read."""
 
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from specnb.core.writing import replacing
 
 @contextmanager
 def whole_file(path, kind: str, advice: str):
-    """Turn the errors of a missing, truncated or foreign file into one sentence.
+    """Turn the errors of a missing, truncated or unsuitable file into one sentence.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def whole_file(path, kind: str, advice: str):
     Raises
     ------
     OSError
-        With that sentence.
+        If the file cannot be read. The message is that sentence.
     """
     try:
         yield
@@ -41,12 +41,12 @@ def whole_file(path, kind: str, advice: str):
         UnpicklingError,
         SafetensorError,
     ) as error:
-        reason = str(error).partition("\n")[0]  # torch lists every tensor in lines of their own
+        reason = str(error).partition("\n")[0]  # torch lists every tensor on a line of its own
         raise OSError(f"{path} is not a whole {kind} ({reason}): {advice}") from error
 
 
 def write_tensors(path, tensors: dict, about: dict):
-    """Write tensors, and texts about them, to one safetensors file."""
+    """Write tensors and the texts that describe them to one safetensors file."""
     with replacing(Path(path)) as temporary:
         save_file(
             {name: value.contiguous().cpu() for name, value in tensors.items()},
@@ -62,12 +62,12 @@ def read_tensors(path) -> tuple[dict, dict]:
 
 
 def write_checkpoint(state: dict, path: Path):
-    """Write a training's state; an older checkpoint is replaced only by a whole one.
+    """Write the state of a training. A complete new checkpoint replaces an older one.
 
     Raises
     ------
     OSError
-        If it cannot be written.
+        If the checkpoint cannot be written.
     """
     try:
         with replacing(path) as temporary:
@@ -79,12 +79,12 @@ def write_checkpoint(state: dict, path: Path):
 
 
 def read_checkpoint(path: Path, device) -> dict:
-    """Read a training's state, with its tensors on a device.
+    """Read the state of a training, and put its tensors on a device.
 
     Raises
     ------
     OSError
-        If the file is damaged or no checkpoint.
+        If the file is damaged or is not a checkpoint.
     """
     with whole_file(path, "checkpoint", "delete it to start anew"):
         state = torch.load(path, map_location=device, weights_only=True)
@@ -94,7 +94,7 @@ def read_checkpoint(path: Path, device) -> dict:
 
 
 def check_same(path, found: dict, expected):
-    """Raise ValueError if a file was made with another configuration, whatever the device.
+    """Raise ValueError if a file was made with another configuration. The device is not compared.
 
     Parameters
     ----------

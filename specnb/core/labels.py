@@ -1,7 +1,7 @@
 """Stellar labels: what a label is, and how labels of many stars are laid out.
 
 A *label* is a number that describes a star and that the physics simulator takes as input. Which
-labels there are, in which order and with which conventions is up to a survey: see
+labels there are, their order and their conventions depend on the survey: see
 `specnb.surveys.rvs.survey` and `specnb.surveys.apogee.survey`. Every array of labels has its
 columns in the order of the survey's tuple of `Label` objects.
 """
@@ -14,12 +14,12 @@ from astropy.table import Table
 
 
 class Steps(NamedTuple):
-    """Differences of a label that one has a feel for, in its unit."""
+    """Differences of a label that are easy to grasp, in the unit of the label."""
 
     slider: float  # one step of a slider
-    decimals: int  # with which a value is shown
-    change: float  # by which derivatives of a spectrum are drawn
-    near: float  # within which two stars count as being at the same place
+    decimals: int  # number of decimals with which a value is shown
+    change: float  # difference for which the change of a spectrum is drawn
+    near: float  # largest difference between two stars that count as being at the same place
 
 
 STEPS = {
@@ -47,9 +47,9 @@ class Label:
     meaning : str
         One line for tables and tooltips.
     logarithmic : bool
-        Whether spectra depend on the label by its logarithm rather than by its value.
+        Whether spectra depend on the logarithm of the label rather than on its value.
     broadens : bool
-        Whether the label is no input of the simulator but a broadening applied to its spectra.
+        Whether the label is not an input of the simulator but a broadening of its spectra.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Label:
 
     @property
     def steps(self) -> Steps:
-        """Steps by the label's unit; of an unusual unit, parts of the label's range."""
+        """The steps for the label's unit, or fractions of its range if the unit is unusual."""
         span = self.high - self.low
         return STEPS.get(self.unit, Steps(span / 100, 3, span / 10, span / 20))
 

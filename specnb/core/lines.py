@@ -1,4 +1,4 @@
-"""Spectral lines, for markers in figures."""
+"""The class `Line`: a spectral line that figures mark."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class Line:
     Attributes
     ----------
     species : str
-        Element and ionisation stage, as "Fe I"; hydrogen lines by their name, as "P14"; or an
-        element, of which the line is a feature.
+        Element and ionisation stage, such as "Fe I". For a hydrogen line it is the name of the
+        line, such as "P14". If the line is a feature of an element, it is the element alone.
     wavelength : float
         Vacuum wavelength in Å.
     """

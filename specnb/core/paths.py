@@ -1,4 +1,4 @@
-"""Where files lie: the repository, the data that it ships, and the real spectra beside it."""
+"""Paths of the repository, of the data that it ships, and of the folder with real spectra."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "specnb"
 DATA = ROOT / "data"
-ARTIFACTS = DATA / "artifacts"  # what was computed here; it can be deleted at any time
+ARTIFACTS = DATA / "artifacts"  # results that were computed here; they can be deleted at any time
 
 
 def data_folder() -> Path:

@@ -6,26 +6,27 @@ from scipy.sparse import csr_array
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import pixel_edges
 
-BATCH = 4096  # stars at a time, to bound memory
+BATCH = 4096  # number of stars that are rebinned at a time, which limits the memory
 
 
 def overlap_matrix(wavelength_in, wavelength_out):
-    """Fraction of each output pixel that each input pixel covers: times flux, it is the mean flux
-    of an output pixel.
+    """Fraction of each output pixel that each input pixel covers.
+
+    The product of this matrix and the input flux is the mean flux of each output pixel.
 
     Parameters
     ----------
     wavelength_in, wavelength_out : ndarray, shapes (n_in,) and (n_out,)
-        Pixel centres in Å, increasing; the edges are those of `pixel_edges`.
+        Pixel centres in Å, increasing. The edges are those of `pixel_edges`.
 
     Returns
     -------
     scipy.sparse.csr_array, shape (n_out, n_in)
-        Rows sum to 1 where the input covers the whole output pixel.
+        A row sums to 1 if the input covers the whole output pixel.
     """
     edges_in, edges_out = pixel_edges(wavelength_in), pixel_edges(wavelength_out)
-    # Between two neighbours of all the edges together lies a piece of one input and one output
-    # pixel.
+    # All edges together cut the wavelengths into pieces. Each piece lies in one input pixel and in
+    # one output pixel.
     edges = np.union1d(edges_in, edges_out)
     edges = edges[
         (edges >= max(edges_in[0], edges_out[0])) & (edges <= min(edges_in[-1], edges_out[-1]))
@@ -37,8 +38,7 @@ def overlap_matrix(wavelength_in, wavelength_out):
 
 
 def rebin(spectra, wavelength):
-    r"""Average spectra into new pixels, so that the mean flux density within each pixel is
-    conserved.
+    r"""Average spectra into new pixels, which conserves the mean flux density within each pixel.
 
     The flux of an output pixel is the mean of the good input pixels it overlaps, weighted by the
     overlap. An output pixel is masked if good input covers less than half of it.
@@ -48,13 +48,13 @@ def rebin(spectra, wavelength):
     spectra : Spectra
         Spectra on n_in pixels.
     wavelength : ndarray, shape (n_out,)
-        Centres of the new pixels, vacuum Å, increasing; their edges are those of `pixel_edges`.
+        Centres of the new pixels, vacuum Å, increasing. Their edges are those of `pixel_edges`.
 
     Returns
     -------
     Spectra
-        On the new pixels; ids and labels as before. The very same spectra if they are on these
-        pixels already, so that rebinning twice does no harm.
+        The spectra on the new pixels, with the same ids and labels. If the spectra are on these
+        pixels already, they are returned unchanged, so that rebinning twice does no harm.
 
     Raises
     ------
@@ -63,10 +63,12 @@ def rebin(spectra, wavelength):
 
     Notes
     -----
-    Where the noise of input pixels correlates over :math:`L` pixels
-    (``spectra.correlation_length``) the new errors are larger, up to :math:`\sqrt{L}` times. The
-    length in new pixels is L times the ratio of the steps, but at least 1: what neighbours at about
-    the size of L still share is neglected."""
+    If the noise of the input pixels correlates over :math:`L` pixels
+    (``spectra.correlation_length``), the new errors are larger by a factor of up to
+    :math:`\sqrt{L}`. The correlation length in new pixels is L times the ratio of the pixel steps,
+    but at least 1. The correlation that remains between neighbouring new pixels of about the size
+    of L is neglected.
+    """
     wavelength = np.asarray(wavelength, dtype=float)
     if np.array_equal(wavelength, spectra.wavelength):
         return spectra
@@ -94,7 +96,7 @@ def _rebin(spectra, weights):
     covered = (weights @ good.T).T
     total = (weights @ (good * spectra.flux).T).T
     variance = (weights**2 @ (error**2).T).T
-    for k in range(1, int(np.ceil(length))):  # covariance of pixels k apart, which counts twice
+    for k in range(1, int(np.ceil(length))):  # the covariance of pixels k apart counts twice
         pairs = weights[:, k:] * weights[:, :-k]
         variance += 2 * (1 - k / length) * (pairs @ (error[:, k:] * error[:, :-k]).T).T
     norm = np.where(covered > 0, covered, np.inf)

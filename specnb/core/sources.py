@@ -1,8 +1,11 @@
-"""Which code makes a result: modules that a source text imports, and a digest of what they mean.
+"""Find which modules of specnb a source text imports, and make a digest of their code.
+
+The digest tells whether the code that makes a result has changed.
 
 Sources are read as text and never run. A module counts if it is imported anywhere, also inside a
-function, directly or through others; the packages around a module count as well, since Python runs
-their ``__init__`` first. A change of comments, docstrings or formatting does not change the digest.
+function, and if it is imported through other modules. The packages that contain a module count as
+well, because Python runs their ``__init__`` first. A change of comments, docstrings or formatting
+does not change the digest.
 """
 
 import ast

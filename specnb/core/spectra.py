@@ -1,4 +1,4 @@
-"""Sets of spectra on one common grid: in memory, on disk (HDF5), and streamed batch by batch."""
+"""Sets of spectra on one common grid, in memory, on disk (HDF5), or read batch by batch."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,26 @@ from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectra:
-    """A set of n spectra on one common grid, with no NaN in it.
+    """A set of n spectra on one common grid, which contains no NaN.
 
     Attributes
     ----------
     wavelength : ndarray, shape (n_pix,), float64
         Vacuum wavelength in Å, strictly increasing.
     flux : ndarray, shape (n, n_pix), float32
-        Flux normalised to the continuum; 1 where masked.
+        Flux normalised to the continuum. It is 1 in masked pixels.
     flux_error : ndarray, shape (n, n_pix), float32
-        One standard deviation, > 0; infinite where masked.
+        One standard deviation, > 0. It is infinite in masked pixels.
     mask : ndarray, shape (n, n_pix), bool
         True where a pixel is bad or missing.
     ids : ndarray, shape (n,), str
         Names of the stars.
     labels : astropy.table.Table or None
-        One row per star; columns named as the labels, with units.
+        One row per star. The columns have the names of the labels, and units.
     correlation_length : float
-        Of the noise, in pixels: pixels k apart correlate by max(0, 1 − k / length), as they do when
-        a detector whose pixels are wider is resampled. 1 means independent pixels.
+        Correlation length of the noise, in pixels. The correlation of pixels k apart is max(0, 1 −
+        k / length), as it is when the spectra of a detector with wider pixels are resampled. 1
+        means independent pixels.
 
     Raises
     ------
@@ -47,7 +48,7 @@ class Spectra:
 
     def __post_init__(self):
         wavelength = np.asarray(self.wavelength, dtype=float)
-        # too large for float32: becomes infinite and is refused below
+        # A value that is too large for float32 becomes infinite and is refused below.
         with np.errstate(over="ignore"):
             flux = np.asarray(self.flux, dtype=np.float32)
             flux_error = np.asarray(self.flux_error, dtype=np.float32)
@@ -70,7 +71,7 @@ class Spectra:
                 )
         if self.labels is not None and len(self.labels) != len(ids):
             raise ValueError(
-                f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row a star"
+                f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row per star"
             )
         if not 1 <= self.correlation_length < np.inf:
             raise ValueError(
@@ -84,7 +85,7 @@ class Spectra:
                     f"star {ids[star]} has {name} {array[star, pixel]:g} at {wavelength[pixel]:.2f} Å: "
                     "mask that pixel (mask = True) or repair it"
                 )
-        self.__dict__.update(  # frozen: not by assignment
+        self.__dict__.update(  # a frozen dataclass allows no assignment
             wavelength=wavelength,
             flux=np.where(mask, np.float32(1), flux),
             flux_error=np.where(mask, np.float32(np.inf), flux_error),
@@ -103,7 +104,7 @@ class Spectra:
         )
 
     def __getitem__(self, index):
-        """Some of the stars, by slice, index array, bool mask or one integer; always a `Spectra`."""
+        """Some of the stars, chosen by a slice, index array, bool mask or integer, as `Spectra`."""
         rows = np.atleast_1d(np.arange(len(self))[index])
         labels = None if self.labels is None else self.labels[rows]
         arrays = (getattr(self, name)[rows] for name in ARRAYS)
@@ -111,15 +112,16 @@ class Spectra:
 
     @property
     def ivar(self):
-        """Inverse variance, shape (n, n_pix), float32; 0 where masked, infinite below an error of
-        5e-20.
+        """Inverse variance, shape (n, n_pix), float32.
+
+        It is 0 in masked pixels, and infinite if the error is below 5e-20.
         """
         with np.errstate(over="ignore", divide="ignore"):
             return 1 / self.flux_error**2
 
     @classmethod
     def join(cls, parts):
-        """One set from several on the same wavelengths; labels are kept if every part has them.
+        """Join several sets on the same wavelengths. Labels are kept if every part has them.
 
         Raises
         ------
@@ -138,7 +140,7 @@ class Spectra:
         return cls(parts[0].wavelength, *arrays, table, *lengths)
 
     def write(self, path, group="spectra"):
-        """Write the spectra to a new HDF5 file, which replaces an older one only when it is whole.
+        """Write the spectra to a new HDF5 file. Only a complete file replaces an older one.
 
         Masked values in label columns are stored as NaN (numbers) or as empty strings.
         """
@@ -161,8 +163,9 @@ class Spectra:
 
     @classmethod
     def stream(cls, path, batch=1024, group="spectra"):
-        """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars. Raises as
-        `read`.
+        """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars.
+
+        It raises the same errors as `read`.
         """
         with opened(path, group) as source:
             for start in range(0, len(source["ids"]), batch):

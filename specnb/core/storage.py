@@ -1,8 +1,9 @@
-"""HDF5 files of spectra: written batch by batch, and opened with their contents checked.
+"""HDF5 files of spectra, which are written batch by batch and checked when they are opened.
 
-A file holds one or more *groups* (say "spectra" and "truth"), each with the datasets ``wavelength``
-(vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a subgroup
-``labels`` with a dataset a column."""
+A file has one or more *groups* (for example "spectra" and "truth"), each with the datasets
+``wavelength`` (vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a
+subgroup ``labels`` with one dataset for each column.
+"""
 
 import io
 import os
@@ -19,8 +20,8 @@ ARRAYS = ("flux", "flux_error", "mask", "ids")
 class SpectraWriter:
     """Write spectra to an HDF5 file batch by batch, as a context manager.
 
-    The file takes its name on a clean exit; after an exception nothing is left of it. Memory is
-    that of one batch.
+    The file gets its name when the context ends without an exception. After an exception nothing is
+    left of it. Only one batch is held in memory.
 
     >>> with SpectraWriter("survey.h5") as writer:  # doctest: +SKIP
     ...     writer.append(spectra)
@@ -39,8 +40,9 @@ class SpectraWriter:
         return self
 
     def append(self, spectra, group="spectra"):
-        """Add spectra to the end of a group. All of a group share their wavelengths and label
-        columns.
+        """Add spectra to the end of a group.
+
+        All spectra of a group have the same wavelengths and label columns.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class SpectraWriter:
             for name in ARRAYS:
                 _create(target, name, getattr(spectra, name))
             if spectra.labels is not None:
-                # keeps the order of the columns
+                # `track_order` keeps the order of the columns
                 columns = target.create_group("labels", track_order=True)
                 for name in labels.colnames:
                     _create(columns, name, _plain(labels[name])).attrs["unit"] = str(
@@ -86,7 +88,7 @@ class SpectraWriter:
         for name in labels.colnames:
             _extend(columns[name], _plain(labels[name]))
         if self._disk.error:
-            raise self._disk.error  # __exit__ makes it a sentence
+            raise self._disk.error  # __exit__ turns it into one sentence
 
     def __exit__(self, kind, error, traceback):
         try:
@@ -110,17 +112,19 @@ class SpectraWriter:
 
 
 class _Disk(io.FileIO):
-    """The file HDF5 writes to. A failed write is remembered and further ones are dropped, because
-    HDF5 itself cannot close a file on a full disk: it ends the whole process (segmentation fault,
-    HDF5 1.14)."""
+    """The file that HDF5 writes to.
+
+    After a failed write the error is kept and all further writes are dropped. HDF5 itself cannot
+    close a file on a full disk: it ends the whole process (segmentation fault, HDF5 1.14).
+    """
 
     error = None
 
     def write(self, data):
-        rest = memoryview(data).cast("B")
-        while self.error is None and len(rest):
+        remaining = memoryview(data).cast("B")
+        while self.error is None and len(remaining):
             try:
-                rest = rest[super().write(rest) :]
+                remaining = remaining[super().write(remaining) :]
             except OSError as error:
                 self.error = error
         return len(data)
@@ -134,7 +138,7 @@ class _Disk(io.FileIO):
 
 
 def _plain(column):
-    """Values of a table column as a plain array; masked ones are NaN, or empty in text."""
+    """Values of a table column as a plain array. Masked values become NaN or empty strings."""
     if not isinstance(column, MaskedColumn):
         return np.asarray(column)
     if column.dtype.kind in "US":
@@ -164,7 +168,7 @@ def _extend(dataset, values):
 
 @contextmanager
 def opened(path, group):
-    """A group of an HDF5 file, checked; errors of the file become one sentence."""
+    """Open a group of an HDF5 file and check it. Errors of the file become one sentence."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: check its name")

@@ -1,7 +1,7 @@
 """The training loop of all networks: progress bar, checkpoints and exact continuation.
 
-A training is an object of a subclass of `Training`, which knows its networks, optimisers and data
-and can advance by one unit, an epoch or a step. The function `run` advances it to its end.
+A training is an object of a subclass of `Training`. It holds its networks, optimisers and data, and
+it can advance by one unit, which is an epoch or a step. The function `run` advances it to its end.
 """
 
 import time
@@ -22,7 +22,7 @@ RISE = 0.1  # fraction of the steps during which the learning rate rises
 
 
 class Diverged(FloatingPointError):
-    """A loss is no longer finite, or it is far larger than that of a trivial model."""
+    """Raised when a loss is not finite or far larger than that of a trivial model."""
 
 
 def not_finite(values) -> list[str]:
@@ -63,20 +63,20 @@ class Training:
     name, unit : str
         Title of the progress bar, and what one call of `advance` is: "epoch" or "step".
     done, total : int
-        Units that the training has had so far, and those that it may have at most.
+        Number of units that the training has done, and the largest number that it may do.
     shown : tuple of str
-        Columns of the history that the progress bar shows.
+        Names of the columns of the history that the progress bar shows.
     inputs_name : str
-        What the data are called in the error message of `restore`.
+        Name of the data in the error message of `restore`.
     config : dataclass
-        With a field ``device``.
+        A configuration with a field ``device``.
     device : torch.device
     model : object
-        What is trained, for those who watch.
+        The model that is trained. It is passed to functions that watch the training.
     history : list of dict
         One row for each report.
     parts : dict
-        Networks, optimisers and schedules by name: all that has a ``state_dict``.
+        Networks, optimisers and schedules by name: all objects that have a ``state_dict``.
     random : torch.Generator
         Source of all random numbers that are drawn during the training.
     inputs : sequence of Tensor
@@ -137,7 +137,7 @@ class Training:
         self.history[:] = state["history"]
 
     @cached_property
-    def _fingerprint(self):  # takes a second for the paper's sample
+    def _fingerprint(self):  # it takes a second for the paper's sample, hence it is cached
         digest = sha256()
         for tensor in self.inputs:
             digest.update(tensor.cpu().contiguous().numpy())

@@ -1,6 +1,6 @@
-"""Wavelength scales: vacuum and air, the edges of pixels and the gaps between detectors. All in Å.
+"""Wavelength scales in Å: vacuum and air, the edges of pixels and the gaps between detectors.
 
-specnb works in vacuum throughout; line lists and Turbospectrum work in air.
+specnb uses vacuum wavelengths throughout. Line lists and Turbospectrum use air wavelengths.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ C_KM_S = 299_792.458  # speed of light, km/s
 
 
 def air_from_vacuum(wavelength):
-    """Wavelength in standard air from the one in vacuum (Ciddor 1996, Appl. Opt. 35, 1566, Eq. 1).
+    """Convert vacuum to standard-air wavelengths (Ciddor 1996, Appl. Opt. 35, 1566, Eq. 1).
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def air_from_vacuum(wavelength):
 
 
 def vacuum_from_air(wavelength):
-    """Vacuum wavelength from the one in air: the inverse of `air_from_vacuum`, exact to 1e-9 Å.
+    """Convert air to vacuum wavelengths. This is the inverse of `air_from_vacuum`, exact to 1e-9 Å.
 
     Parameters
     ----------
@@ -42,13 +42,14 @@ def vacuum_from_air(wavelength):
     """
     air = np.asarray(wavelength, dtype=float)
     vacuum = air
-    for _ in range(3):  # the refractive index hardly changes over the 2 Å shift: converges at once
+    # The refractive index hardly changes over the shift of 2 Å, so that this converges at once.
+    for _ in range(3):
         vacuum = air * (vacuum / air_from_vacuum(vacuum))
     return vacuum
 
 
 def pixel_edges(wavelength):
-    """Edges of pixels from their centres: midpoints, with the outer edges mirrored.
+    """Edges of pixels, which are the midpoints of their centres. The outer edges are mirrored.
 
     Parameters
     ----------
@@ -66,8 +67,9 @@ def pixel_edges(wavelength):
 
 
 def detectors(wavelength):
-    """Where the gaps between detectors divide pixels: a gap is a step of more than three times the
-    median step.
+    """The pixels of each detector, as divided by the gaps between detectors.
+
+    A step between pixels is a gap if it is more than three times the median step.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def detectors(wavelength):
     Returns
     -------
     list of slice
-        The pixels of each detector; one slice for spectra without gaps.
+        The pixels of each detector. There is one slice for spectra without gaps.
     """
     step = np.diff(wavelength)
     cuts = np.flatnonzero(step > 3.0 * np.median(step)) + 1

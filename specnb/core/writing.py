@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all."""
+"""A helper that writes files completely or not at all."""
 
 import os
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path):
-    """Name of a temporary file to write to, which becomes ``path`` if nothing fails."""
+    """Name of a temporary file to write to. It is renamed to ``path`` if nothing fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,5 +1,6 @@
-"""Disentangling and entangling stellar parameters (Manteiga et al. 2025; GANDALF): the adversarial
-autoencoder.
+"""The adversarial autoencoder of GANDALF (Manteiga et al. 2025).
+
+It disentangles stellar parameters from the latents, or entangles them.
 """
 
 from specnb.disentangle.config import DisentangleConfig

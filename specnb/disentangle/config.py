@@ -1,4 +1,4 @@
-"""How to build and train an adversarial autoencoder."""
+"""The configuration of an adversarial autoencoder: its networks and its training."""
 
 import difflib
 import math
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from specnb.core.config import check_fields, within
 
-# What both the catalogues and the RVS spectra determine.
+# The labels that both the catalogues and the RVS spectra determine.
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 
 
 @dataclass(frozen=True)
 class DisentangleConfig:
-    """Networks, weights λ and training of one autoencoder. Unknown keys are refused by the
-    constructor.
+    """Networks, weights λ and training of one autoencoder.
+
+    Unknown keys are refused by the constructor.
 
     Raises
     ------
@@ -25,35 +26,39 @@ class DisentangleConfig:
     """
 
     labels: tuple[str, ...] = LABELS  # any columns of the training stars' catalogue
-    # λ of each label: positive values disentangle it, negative ones entangle it; 0 if absent
+    # λ of each label. Positive values disentangle it and negative ones entangle it. 0 if absent.
     lambdas: Mapping[str, float] = field(default_factory=dict)
-    # True is architecture 1 of the paper; False is its architecture 2, whose encoder also works for
-    # stars without labels
+    # True is architecture 1 of the paper. False is its architecture 2, whose encoder also works for
+    # stars without labels.
     labels_in_encoder: bool = False
-    hidden: tuple[int, ...] = (512, 256)  # of the encoder; the decoder has them in reverse (paper)
+    # layers of the encoder; the decoder has them in reverse order (paper)
+    hidden: tuple[int, ...] = (512, 256)
     latent: int = within(1, 10_000, default=25)  # paper
     discriminator: tuple[int, ...] = (64, 32)  # hidden layers of one discriminator (paper)
-    bins: int = within(2, 1000, default=10)  # of equal width over a parameter's range (paper)
-    joint: bool = False  # one discriminator over the product of all bins, which the paper replaces
-    # weight of the KL term. Above 0, noise on the latents limits what they can carry. It is not
-    # part of the paper
+    bins: int = within(2, 1000, default=10)  # all of the same width (paper)
+    # one discriminator for the product of all bins; the paper uses several instead
+    joint: bool = False
+    # Weight of the KL term. If it is above 0, the latents have noise, which limits the information
+    # that they can contain. It is not part of the paper.
     bottleneck: float = within(0.0, 10.0, default=0.0)
-    # above 0, λ is an input of the networks, drawn for each spectrum from -range to +range
+    # If it is above 0, λ is an input of the networks and is drawn for each spectrum between
+    # -lambda_range and +lambda_range.
     lambda_range: float = within(0.0, 100.0, default=0.0)
     # steps of the discriminators for each step of the autoencoder (the paper's code: 1)
     discriminator_steps: int = within(1, 100, default=1)
-    # flux error that is added in quadrature to those of the spectra when pixels are weighted; with
-    # 0 all pixels have the same weight
+    # Flux error that is added in quadrature to those of the spectra when pixels are weighted. With
+    # 0 all pixels have the same weight.
     error_floor: float = within(0.0, 1.0, default=0.0)
     batch: int = within(2, 1_000_000, default=64)  # spectra in a step (the paper's code: 64)
-    # of Adam for all networks (the paper's code: 1e-3): the peak of a one-cycle schedule
+    # learning rate of Adam for all networks, which is the peak of a one-cycle schedule (the paper's
+    # code: 1e-3)
     learning_rate: float = within(1e-7, 1.0, default=1e-3)
     # largest number of passes over the training set; the schedule ends there
     epochs: int = within(1, 100_000, default=100)
-    # epochs without a better validation loss after which the training ends. The default is half the
-    # schedule: the learning rate is high until then
+    # Number of epochs without a better validation loss after which the training ends. The default
+    # is half of the schedule, because the learning rate is high until then.
     patience: int = within(1, 100_000, default=50)
-    # fraction of the spectra that are not trained on and choose the best epoch
+    # Fraction of the spectra that are not trained on. They are used to choose the best epoch.
     validation: float = within(0.01, 0.5, default=0.1)
     seed: int = within(0, 2**32 - 1, default=1)
     device: str = "auto"  # auto, cpu, cuda or mps
@@ -95,7 +100,7 @@ class DisentangleConfig:
                 f"a joint discriminator has one λ for all labels, not {self.weights}: make them equal"
             )
         object.__setattr__(self, "lambdas", dict(zip(self.labels, self.weights)))
-        for name in ("labels", "hidden", "discriminator"):  # lists, as JSON has them
+        for name in ("labels", "hidden", "discriminator"):  # JSON has lists instead of tuples
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property

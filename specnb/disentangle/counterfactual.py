@@ -1,31 +1,32 @@
-"""Counterfactuals: is the spectrum that an autoencoder decodes for edited labels the one such a
-star would have?
+"""Counterfactuals: compare spectra that are decoded for edited labels with the true ones.
 
-On a mock survey the answer is known. The decoder is given catalogue labels, so an edit by a step Δ
-replaces the catalogue's y by y + Δ, and the truth is the simulator's spectrum at the true y + Δ:
-all else of the star stays, its other labels (the true v_micro and v_broad among them), its
-interstellar band and its continuum residual. Edits to an absolute value, as T_eff = 7500 K in the
-paper's Fig. 2, differ from that by the error of the star's catalogue label;
-`specnb.surveys.mock.remake` gives the truth for those."""
+For a mock survey the true spectra are known. The decoder takes catalogue labels, so that an edit by
+a step Δ replaces the catalogue's y by y + Δ. The truth is the simulator's spectrum at the true y +
+Δ. Everything else of the star stays the same: its other labels (including the true v_micro and
+v_broad), its interstellar band and its continuum residual. An edit to an absolute value, such as
+T_eff = 7500 K in the paper's Fig. 2, differs from this by the error of the star's catalogue label.
+`specnb.surveys.mock.remake` gives the truth for such edits.
+"""
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.surveys.mock import remake
 
-BATCH = 4096  # stars at a time: about 0.2 GB at work
+BATCH = 4096  # number of stars at a time, which need about 0.2 GB of memory
 
 
 def shifted(labels, label, step):
-    """A copy of a table of labels with one label larger by a step for all stars."""
+    """A copy of a table of labels, in which one label is larger by a step for all stars."""
     labels = labels.copy()
     labels[label] = labels[label] + step
     return labels
 
 
 def true_change(truth, emulator, config, label, step):
-    """Change of the true spectra of a mock survey when a label changes by a step, all else of the
-    stars kept.
+    """Change of the true spectra of a mock survey if one label changes by a step.
+
+    Everything else of the stars stays the same.
 
     Parameters
     ----------
@@ -33,10 +34,10 @@ def true_change(truth, emulator, config, label, step):
         Stars of the survey, with their true labels.
     emulator : Emulator
     config : MockConfig
-        Of the survey.
+        Configuration of the survey.
     label : str
     step : float
-        In units of the label.
+        Step in the unit of the label.
 
     Returns
     -------
@@ -61,15 +62,15 @@ def true_change(truth, emulator, config, label, step):
 
 
 def decode_edited(model, z, values, label, step):
-    """Decoded spectra with a label larger by a step and the latents as they are.
+    """Decode spectra with one label larger by a step and with unchanged latents.
 
     Parameters
     ----------
     model : Disentangler
     z : ndarray, shape (n, latent)
-        From ``model.encode``.
+        The result of ``model.encode``.
     values : ndarray, shape (n, n_labels)
-        Catalogue labels, from ``model.label_array``.
+        Catalogue labels, as from ``model.label_array``.
     label : str
     step : float
 
@@ -81,7 +82,7 @@ def decode_edited(model, z, values, label, step):
 
 
 def counterfactual_changes(models, observed, truth, emulator, config, edits=None):
-    """Changes of one star's spectrum, for a figure.
+    """Changes of one star's spectrum when its labels are edited, for a figure.
 
     Parameters
     ----------
@@ -91,17 +92,19 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
     emulator, config
         As for `true_change`.
     edits : mapping of str to float, optional
-        Step of each label; the sign counts. Default: those of the survey.
+        Step of each label, with its sign. The default is the steps of the survey.
 
     Returns
     -------
     dict
-        For each label a dict: "truth" and each model's name to the change, shape (n_pix,).
+        For each label a dict of changes, shape (n_pix,). Its keys are "truth" and the names of the
+        models.
 
     Raises
     ------
     ValueError
-        If there is more than one star, or an edit leaves what the emulator or a model knows.
+        If there is more than one star, or if an edit leads out of the range of the emulator or of a
+        model's training labels.
     """
     edits = emulator.survey.edits if edits is None else edits
     _check(models, observed, truth, edits)
@@ -122,49 +125,50 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
 
 
 def counterfactual_errors(models, observed, truth, emulator, config, edits=None):
-    """How right decoded spectra of edited stars are: each label by a step up and a step down, each
-    model.
+    """Errors of decoded spectra of edited stars, for each model and label, and for steps up and
+    down.
 
-    Stars that an edit takes out of the emulator's hull or out of the range of any model's training
-    labels are left out, so that all models are judged on the same stars.
+    Stars are left out if an edit leads out of the emulator's hull or out of the range of any
+    model's training labels. All models are therefore tested with the same stars.
 
-    Where the latents still carry a label, the decoder heeds its input less, and the slope is well
-    below 1. It is also below 1 for the best of models, since errors of the catalogue flatten what
-    can be learnt from it (regression dilution), the more so where the other labels nearly fix the
-    one that is edited, as T_eff on the giant branch. A model whose latents carry nothing
-    (``bottleneck=10``) shows how far the labels alone go.
+    If the latents still contain a label, the decoder depends less on the label that it is given,
+    and the slope is well below 1. Even for the best models the slope is below 1, because errors of
+    the catalogue make the dependence flatter that can be learnt from it (regression dilution). This
+    effect is stronger if the other labels nearly determine the edited one, like T_eff on the giant
+    branch. A model whose latents contain nothing (``bottleneck=10``) shows what can be reached with
+    the labels alone.
 
     Parameters
     ----------
     models : mapping of str to Disentangler
     observed, truth : Spectra, n stars
-        Stars of a mock survey that trained no model.
+        Stars of a mock survey that were not used to train any of the models.
     emulator, config
         As for `true_change`.
     edits : mapping of str to float, optional
-        Size of the step of each label. Default: those of the survey.
+        Size of the step of each label. The default is the sizes of the survey.
 
     Returns
     -------
     Table
-        A row for each model, label and sign of ``step``. Errors are rms over pixels and stars, in
-        flux:
+        One row for each model, label and sign of ``step``. Errors are rms values over pixels and
+        stars, in flux:
 
-        - ``stars``, ``left_out``: how many stars were edited and how many not;
+        - ``stars``, ``left_out``: the numbers of stars that were edited and that were left out;
         - ``reconstruction``: error of the decoded spectra with their own labels, against the
           noiseless truth;
         - ``error``: error of the decoded edited spectra;
-        - ``change``: rms of the true change, which is the error of doing nothing;
-        - ``relative``: error of the change, ‖ΔF_decoded − ΔF_true‖ / ‖ΔF_true‖; 1 is no better than
-          no change;
-        - ``slope``: of the decoded on the true change by least squares; 1 is right, 0 ignores the
-          label.
+        - ``change``: rms of the true change, which is the error of an unchanged spectrum;
+        - ``relative``: error of the change, ‖ΔF_decoded − ΔF_true‖ / ‖ΔF_true‖; it is 1 if the
+          spectrum does not change;
+        - ``slope``: least-squares slope of the decoded change as a function of the true change; 1
+          is right, and 0 means that the label is ignored.
 
     Raises
     ------
     ValueError
-        If the stars of ``observed`` and ``truth`` differ, a model lacks a label, or as
-        `true_change`.
+        If the stars of ``observed`` and ``truth`` differ, if a model lacks a label, or for the
+        reasons given in `true_change`.
     """
     edits = emulator.survey.edits if edits is None else edits
     _check(models, observed, truth, edits)
@@ -178,13 +182,15 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
             chosen = np.flatnonzero(_possible(models, observed, truth, emulator, label, step))
             sums = {name: [np.empty((0, 5))] for name in models}
             for start in range(0, len(chosen), BATCH):
-                some = chosen[start : start + BATCH]
-                change = true_change(truth[some], emulator, config, label, step)
+                rows_of_batch = chosen[start : start + BATCH]
+                change = true_change(truth[rows_of_batch], emulator, config, label, step)
                 for name, model in models.items():
-                    z, values = (each[some] for each in inputs[name])
+                    z, values = (arrays[rows_of_batch] for arrays in inputs[name])
                     before = model.decode(z, values)
                     after = decode_edited(model, z, values, label, step)
-                    sums[name].append(_sums(change, after - before, before - truth.flux[some]))
+                    sums[name].append(
+                        _sums(change, after - before, before - truth.flux[rows_of_batch])
+                    )
             counts = {"stars": len(chosen), "left_out": len(truth) - len(chosen)}
             for name in models:
                 errors = _summary(np.concatenate(sums[name]), len(truth.wavelength))
@@ -193,7 +199,7 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
 
 
 def _check(models, observed, truth, edits):
-    """Raise ValueError where models, stars and edits do not fit together."""
+    """Raise ValueError if models, stars and edits do not fit together."""
     if not models or not edits:
         raise ValueError("there is nothing to compare: give at least one model and one edit")
     if not np.array_equal(observed.ids, truth.ids):
@@ -222,7 +228,7 @@ def _sums(change, decoded, error):
 
 
 def _summary(sums, n_pix):
-    """Errors over all stars; NaN without stars."""
+    """Errors over all stars. They are NaN without stars."""
     size, product, wrong, before, after = sums.sum(axis=0)
     pixels = np.float64(len(sums) * n_pix)
     with np.errstate(invalid="ignore"):
@@ -236,9 +242,7 @@ def _summary(sums, n_pix):
 
 
 def _possible(models, observed, truth, emulator, label, step):
-    """Which stars an edit leaves within the emulator's hull and within the training range of all
-    models.
-    """
+    """Which stars an edit leaves in the emulator's hull and in the training range of all models."""
     edited = shifted(truth.labels, label, step)
     possible = emulator.in_hull(np.column_stack([edited[name] for name in emulator.labels]))
     for model in models.values():

@@ -1,4 +1,4 @@
-"""The study's stars and its trained models, kept as artifacts that notebooks share."""
+"""The stars and the trained models of the study, kept as artifacts that notebooks share."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from specnb.surveys.mock import MockConfig, make_mock
 from specnb.core.spectra import Spectra
 
 EMULATOR = RVS.emulator_path
-TEST = 0.2  # fraction of test stars (paper: 12,861 of 64,305)
+TEST = 0.2  # fraction of stars that are test stars (paper: 12,861 of 64,305)
 
 
 class ReferenceStars(NamedTuple):
@@ -32,10 +32,11 @@ class ReferenceStars(NamedTuple):
 
 
 def reference_stars(survey: MockConfig) -> ReferenceStars:
-    """The mock reference survey, split at random into 80% training and 20% test stars, as the
-    paper's.
+    """Make the mock reference survey and split it at random into training and test stars.
 
-    Its spectra come from the shipped emulator; its seed also draws the split.
+    As in the paper, 80% are training and 20% test stars.
+
+    The spectra come from the shipped emulator. The survey's seed also determines the split.
     """
     observed, truth = make_mock(load_emulator("rvs"), survey)
     train_rows, test_rows = train_test_split(
@@ -46,24 +47,26 @@ def reference_stars(survey: MockConfig) -> ReferenceStars:
     )
 
 
-# What the settings of the paper's Table 1 entangle; they disentangle the rest. (The note of that
-# table; the text of its Sect. 3.3 numbers the two the other way round.)
+# The labels that each setting of the paper's Table 1 entangles. It disentangles the other labels.
+# This follows the note of that table. The text of Sect. 3.3 numbers the two settings the other way
+# round.
 ENTANGLED = {"First": ("teff", "logg"), "Second": ("m_h", "alpha_fe"), "removed": ()}
 
 
 @dataclass(frozen=True)
 class Objective:
-    """How strongly to disentangle and to entangle, and with which means. The paper does not publish
-    its λ.
+    """How strongly and by which means labels are entangled and disentangled.
+
+    The paper does not publish its λ.
 
     Attributes
     ----------
     entangle, disentangle : float
-        |λ| of entangled labels, and of the others beside them.
+        |λ| of the entangled labels, and of the other labels if some are entangled.
     remove : float
-        λ of all labels where none is entangled. Only L_rec, small at the noise of these spectra,
-        then pushes back: with a larger λ the cheapest way to foil the discriminators is to empty
-        the latents.
+        λ of all labels if none is entangled. Then only L_rec, which is small at the noise of these
+        spectra, keeps information in the latents. With a larger λ the easiest way to deceive the
+        discriminators is to remove all information from the latents.
     bottleneck, discriminator_steps
         As in `DisentangleConfig`.
     """
@@ -75,15 +78,16 @@ class Objective:
     discriminator_steps: int = 1
 
     def config(self, base: DisentangleConfig, entangled=()) -> DisentangleConfig:
-        """A configuration in which some labels are entangled (λ < 0) and the others disentangled (λ
-        > 0).
+        """Make a configuration in which some labels are entangled and the others are disentangled.
+
+        λ is negative for entangled labels and positive for the others.
 
         Parameters
         ----------
         base : DisentangleConfig
-            Gives all but λ and what this objective sets.
+            Configuration from which everything is taken but λ and the attributes of this objective.
         entangled : sequence of str
-            As the values of `ENTANGLED`; empty: all labels are disentangled.
+            Labels such as the values of `ENTANGLED`. If it is empty, all labels are disentangled.
 
         Raises
         ------
@@ -110,30 +114,30 @@ BOTTLENECK = Objective(
 )
 REMOVAL = replace(
     BOTTLENECK, bottleneck=1e-4
-)  # where all labels go, 4e-4 would let nothing else pass
+)  # if all labels are removed, a bottleneck of 4e-4 would also remove all other information
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training: on which survey, and how."""
+    """One training, given by the survey and the configuration of the model."""
 
     survey: MockConfig
     model: DisentangleConfig
 
     def run(self, spectra: Spectra, progress: bool = False):
-        """Train, unless that has been done; a killed training goes on from its checkpoint.
+        """Train the model, unless it exists. An interrupted training continues from its checkpoint.
 
         Parameters
         ----------
         spectra : Spectra
-            Training stars of that survey: they are not looked at when the model is there already.
+            Training stars of that survey. They are not used if the model exists already.
         progress : bool
             Show a progress bar.
 
         Returns
         -------
         Path
-            Of the model, for `Disentangler.load`.
+            Path of the model, for `Disentangler.load`.
         """
         checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR], code=Experiment)
 
@@ -146,22 +150,24 @@ class Experiment:
 def trained(
     stars: ReferenceStars, survey: MockConfig, configs, jobs: int = -1
 ) -> list[Disentangler]:
-    """Models of several configurations, trained side by side, or opened where they have been
-    trained before.
+    """Models of several configurations, which are trained in parallel.
+
+    Models that were trained before are only loaded.
 
     Parameters
     ----------
     stars : ReferenceStars
-        Of that survey.
+        Stars of that survey.
     survey : MockConfig
     configs : sequence of DisentangleConfig
     jobs : int
-        Trainings at a time on the CPU; −1: one a core. On a GPU they run one after the other.
+        Number of trainings at a time on the CPU. −1 means one per core. On a GPU they run one after
+        the other.
 
     Returns
     -------
     list of Disentangler
-        In the order of the configurations, on the CPU.
+        The models in the order of the configurations, on the CPU.
     """
     runs = [Experiment(survey, config) for config in configs]
     on_gpu = any(pick_device(config.device).type != "cpu" for config in configs)

@@ -4,10 +4,11 @@ They are Eqs. 1-4 of Manteiga et al. (2025). For a spectrum x with labels y, lat
 reconstruction D(z, y):
 
 - L_rec (Eq. 1): mean squared error of the reconstruction.
-- L_DISC,i (Eq. 2): cross-entropy of discriminator i, which names the bin of label i from z.
-- L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4; Eq. 3 is the same with one discriminator): what encoder
-  and decoder minimise. With λ_i > 0 they profit from a discriminator that fails, so label i is
-  removed from z; with λ_i < 0 they profit from one that succeeds, so label i is kept in z.
+- L_DISC,i (Eq. 2): cross-entropy of discriminator i, which predicts the bin of label i from z.
+- L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4; Eq. 3 is the same with one discriminator): the loss that
+  encoder and decoder minimise. With λ_i > 0 it is lower if discriminator i fails, so that label i
+  is removed from z. With λ_i < 0 it is lower if the discriminator succeeds, so that label i is kept
+  in z.
 
 The discriminators minimise Σ_i L_DISC,i, whatever the sign of λ_i.
 """
@@ -97,18 +98,21 @@ def bottleneck_loss(mean, log_variance):
 
 
 class ScaleGradient(torch.autograd.Function):
-    """Hand the latents to each discriminator; on the way back multiply its gradient by a factor.
+    """Pass the latents to each discriminator, and multiply its gradient by a factor.
 
-    Encoder and discriminators minimise different losses: L_rec − Σ_i λ_i L_DISC,i (Eq. 4) and
-    Σ_i L_DISC,i. With −λ_i as the factors, one backward pass of L_rec + Σ_i L_DISC,i gives both
-    gradients: that of discriminator i is the one of L_DISC,i, and what reaches the encoder is
-    multiplied by −λ_i, so that it is the gradient of Eq. 4. With λ_i = 1 this is the gradient
-    reversal of Ganin & Lempitsky (2015).
+    Encoder and discriminators minimise different losses: L_rec − Σ_i λ_i L_DISC,i (Eq. 4) and Σ_i
+    L_DISC,i. With −λ_i as the factors, one backward pass of L_rec + Σ_i L_DISC,i gives both
+    gradients. The gradient of discriminator i is that of L_DISC,i. What reaches the encoder is
+    multiplied by −λ_i, so that the encoder has the gradient of Eq. 4. With λ_i = 1 this is the
+    gradient reversal of Ganin & Lempitsky (2015).
     """
 
     @staticmethod
     def forward(ctx, z, factor):
-        """Shapes (n, latent), (n_discriminators, 1 or n, 1) to (n_discriminators, n, latent)."""
+        """Repeat z (n, latent) for each discriminator, shape (n_discriminators, n, latent).
+
+        ``factor`` has the shape (n_discriminators, 1 or n, 1) and is used on the way back.
+        """
         ctx.save_for_backward(factor)
         return z.expand(len(factor), *z.shape)
 

@@ -1,4 +1,4 @@
-"""A trained autoencoder: spectra to latents, latents and labels to spectra."""
+"""A trained autoencoder, which encodes spectra as latents and decodes latents and labels."""
 
 import json
 import numbers
@@ -15,11 +15,11 @@ from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.networks import Networks
 from specnb.disentangle.scales import Scales
 
-BATCH = 8192  # spectra at a time: about 0.1 GB at work
+BATCH = 8192  # number of spectra at a time, which need about 0.1 GB of memory
 
 
 class OutsideBinsWarning(UserWarning):
-    """Labels are so far from those of the training stars that the decoder can only guess."""
+    """Warns that labels are so far from those of the training stars that decoding is a guess."""
 
 
 class Disentangler:
@@ -56,17 +56,19 @@ class Disentangler:
     def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32.
 
-        With a bottleneck they are draws, with the noise that limits what they carry: it is these
-        that the decoder and the discriminators know. Their means may tell more.
+        With a bottleneck they are random draws around their means. The noise limits how much
+        information they contain. The decoder and the discriminators were trained with such draws.
+        The means may contain more information.
 
         Parameters
         ----------
         spectra : Spectra
             On the model's pixels. Architecture 1 also needs their labels.
         lambdas : mapping, optional
-            λ of each label, for a model that takes λ as input; absent ones are 0.
+            λ of each label, for a model that takes λ as input. λ is 0 for labels that are not
+            given.
         seed : int or None
-            Of the noise; ``None`` gives the means of the latents.
+            Seed of the noise. ``None`` gives the means of the latents.
 
         Raises
         ------
@@ -103,9 +105,9 @@ class Disentangler:
         ----------
         z : array_like, shape (n, latent)
         labels : array_like, shape (n, n_labels), or Table
-            In the order of ``self.labels``. Where they are beyond the training range by more than a
-            bin, the decoder extrapolates and an `OutsideBinsWarning` tells so; `inside` tells
-            which.
+            In the order of ``self.labels``. If labels are beyond the training range by more than a
+            bin, the decoder extrapolates, and there is an `OutsideBinsWarning`. `inside` tells
+            which stars are in the range.
         lambdas : mapping, optional
             As for `encode`.
 
@@ -149,14 +151,13 @@ class Disentangler:
         return flux
 
     def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
-        """Spectra through encoder and decoder with their own labels, shape (n, n_pix)."""
+        """Encode spectra and decode them with their own labels, shape (n, n_pix)."""
         return self.decode(
             self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas
         )
 
     def inside(self, labels) -> np.ndarray:
-        """Whether labels, shape (n, n_labels), are within the range of the training stars, shape
-        (n,), bool."""
+        """Whether labels (n, n_labels) are in the range of the training stars, bool (n,)."""
         labels = np.atleast_2d(labels)
         return np.all(
             (labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1
@@ -177,8 +178,11 @@ class Disentangler:
             )
 
     def scale_flux(self, flux, mask) -> np.ndarray:
-        """Flux as the encoder takes it, float32: about 0 with scatter 1, and 0, the mean spectrum,
-        where masked."""
+        """Flux as the encoder takes it, float32.
+
+        The mean spectrum is subtracted, and the scatter is 1. Masked pixels are 0, which is the
+        mean spectrum.
+        """
         return np.where(mask, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
             np.float32
         )
@@ -188,7 +192,7 @@ class Disentangler:
         return torch.as_tensor(scaled, dtype=torch.float32, device=self.device)
 
     def _weights(self, lambdas):
-        """λ in units of the range as a tensor, or None for a model that does not take λ."""
+        """λ in units of ``lambda_range`` as a tensor, or None for a model that does not take λ."""
         span = self.config.lambda_range
         if not span:
             if lambdas is not None:
@@ -228,12 +232,12 @@ class Disentangler:
         ----------
         path : str or Path
         config : DisentangleConfig, optional
-            What the file must hold.
+            The configuration that the file must have.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated or no autoencoder.
+            If the file is missing or truncated, or is not an autoencoder.
         ValueError
             If it was trained with another configuration.
         """

@@ -1,4 +1,4 @@
-"""The three kinds of network: encoder, decoder, and all discriminators at once."""
+"""The networks of the autoencoder: encoder, decoder and discriminators."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ class Discriminators(nn.Module):
     n : int
         Number of discriminators.
     widths : sequence of int
-        Inputs, hidden layers, outputs (bins) of each.
+        Numbers of inputs, of neurons in the hidden layers, and of outputs (bins) of each.
     """
 
     def __init__(self, n: int, widths):
@@ -45,8 +45,8 @@ class Networks(nn.Module):
     """Encoder, decoder and discriminators of one configuration, on scaled spectra and labels.
 
     Without a bottleneck the latents are sigmoids, as in the paper's code: an adversary would drive
-    unbounded ones to infinity. With one they are Gaussian: the encoder gives their mean and log
-    variance.
+    unbounded latents to infinity. With a bottleneck they are Gaussian, and the encoder gives their
+    mean and log variance.
 
     Parameters
     ----------
@@ -72,8 +72,9 @@ class Networks(nn.Module):
             )
 
     def encode(self, flux, labels, lambdas=None):
-        """Mean of the latents, shape (n, latent), and their log variance, or None without a
-        bottleneck.
+        """Mean of the latents, shape (n, latent), and their log variance.
+
+        The log variance is None without a bottleneck.
 
         ``flux`` is scaled and 0 where masked; ``labels`` are scaled; ``lambdas`` are in units of
         ``lambda_range``.
@@ -89,8 +90,10 @@ class Networks(nn.Module):
         )
 
     def judge(self, z, lambdas=None):
-        """Logits of the bins, shape (n_discriminators, n, bins), from z of shape (n_discriminators,
-        n, latent)."""
+        """Logits of the bins, shape (n_discriminators, n, bins).
+
+        z has the shape (n_discriminators, n, latent).
+        """
         if lambdas is not None:
             z = torch.cat([z, lambdas.expand(len(z), *lambdas.shape)], dim=-1)
         return self.discriminators(z)

@@ -1,9 +1,11 @@
-"""Stellar labels from a representation of the spectra: the regressors of Table 1 (Manteiga et al.
-2025).
+"""Regressors of stellar labels, as in Table 1 of Manteiga et al. (2025).
+
+They predict the labels from a representation of the spectra.
 
 A representation is a row of numbers for each star: the 800 pixels of its spectrum, or the 25
-latents of an autoencoder. Masked pixels must be filled; ``model.scale_flux(spectra.flux,
-spectra.mask)`` does it as the encoder sees them."""
+latents of an autoencoder. Masked pixels must be filled. ``model.scale_flux(spectra.flux,
+spectra.mask)`` fills them as for the encoder.
+"""
 
 import time
 import warnings
@@ -24,30 +26,38 @@ from specnb.surveys import known_label
 
 @dataclass(frozen=True)
 class RegressorConfig:
-    """Network and training of one regressor. Unknown keys are refused here, bad values by
-    scikit-learn at the fit.
+    """Network and training of one regressor.
 
-    Not to choose: inputs and labels are standardised column by column, with means and deviations of
-    the training stars. The paper is silent about it, but with labels in K and dex the loss would
-    know T_eff only."""
+    The constructor refuses unknown keys. scikit-learn refuses bad values when the regressor is
+    fitted.
+
+    Inputs and labels are always standardised column by column, with means and standard deviations
+    of the training stars. The paper does not mention this, but with labels in K and dex the loss
+    would depend on T_eff only.
+    """
 
     hidden: tuple[int, ...] = (200, 100)  # paper
-    max_iter: int = 1000  # most passes over the training stars (paper)
-    # True: R² of validation stars decides, not the training loss, and keeps the best pass
+    max_iter: int = 1000  # largest number of passes over the training stars (paper)
+    # If True, R² of validation stars instead of the training loss ends the training, and the
+    # weights of the best pass are kept.
     early_stopping: bool = False
-    # of the stars, with early stopping only (this and below: scikit-learn's defaults)
+    # Fraction of the stars that validates, used only with early stopping. This value and those of
+    # the next two fields are scikit-learn's defaults.
     validation_fraction: float = 0.1
-    n_iter_no_change: int = 10  # passes without progress before it stops
-    tol: float = 1e-4  # what counts as progress
-    # weight of the squared weights in the loss; of several, validation stars choose
+    n_iter_no_change: int = 10  # number of passes without progress after which the training ends
+    tol: float = 1e-4  # smallest change that counts as progress
+    # Weight of the squared weights in the loss. If there are several values, the validation stars
+    # choose one.
     alpha: tuple[float, ...] = (1e-4,)
-    seed: int = 1  # of the first weights, the order of the stars and the choice of validation stars
+    # seed of the initial weights, the order of the stars and the choice of validation stars
+    seed: int = 1
 
 
-FAITHFUL = RegressorConfig()  # the paper's; what it does not tell is scikit-learn's default
-# With that default of alpha a regressor on spectra learns its stars by heart (4,800 mock stars: MAE
-# 22 K in training, 148 K in the test). Spectra want a larger one than latents, so validation stars
-# choose, for each representation.
+# That of the paper. Values that the paper does not give are scikit-learn's defaults.
+FAITHFUL = RegressorConfig()
+# With the default of alpha a regressor on spectra overfits its training stars (4,800 mock stars:
+# the MAE is 22 K for training stars and 148 K for test stars). Spectra need a larger alpha than
+# latents. Therefore validation stars choose it for each representation.
 BEST = RegressorConfig(early_stopping=True, alpha=(0.1, 1.0, 10.0))
 
 
@@ -66,23 +76,22 @@ class Regressor:
 
     @property
     def alpha(self) -> float:
-        """The weight of the squared weights that it was trained with."""
+        """The weight of the squared weights with which the regressor was trained."""
         return self.network.regressor_[-1].alpha
 
     @property
     def iterations(self) -> int:
-        """Passes over the training stars."""
+        """Number of passes over the training stars."""
         return self.network.regressor_[-1].n_iter_
 
     def predict(self, x) -> np.ndarray:
-        """Labels of stars, shape (n, n_labels), float64, from their representation, shape (n,
-        n_inputs).
+        """Predict labels (n, n_labels), float64, from representations of stars (n, n_inputs).
 
         Raises
         ------
         ValueError
-            If there are no stars, the number of inputs differs from that in training, or one is not
-            finite.
+            If there are no stars, if the number of inputs differs from that in training, or if an
+            input is not finite.
         """
         x = _inputs(x)
         if x.shape[1] != self.n_inputs:
@@ -93,14 +102,14 @@ class Regressor:
 
 
 def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL) -> Regressor:
-    """Train a network that gives all labels at once.
+    """Train one network that predicts all labels.
 
     Parameters
     ----------
     x_train : array_like, shape (n, n_inputs)
-        Representation of the training stars; taken as float32.
+        Representation of the training stars. It is converted to float32.
     y_train : Table, or array_like of shape (n, n_labels)
-        Their labels, an array in the order of ``labels``.
+        Labels of the training stars. The columns of an array are in the order of ``labels``.
     labels : sequence of str
     config : RegressorConfig, optional
 
@@ -108,8 +117,8 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
     ------
     ValueError
         If the lengths differ, a number is not finite, there are fewer than 20 stars, a setting is
-        out of range, or there are several values of alpha and no validation stars
-        (``early_stopping``) to choose by.
+        out of range, or there are several values of alpha but no validation stars
+        (``early_stopping``) to choose one.
     """
     x, y = _inputs(x_train), _label_values(y_train, labels)
     if len(x) != len(y):
@@ -138,25 +147,27 @@ def _fit(x, y, config, alpha):
         make_pipeline(StandardScaler(), mlp), transformer=StandardScaler()
     )
     with warnings.catch_warnings():
-        # max_iter is a setting: ``iterations`` tells
+        # No warning is needed if max_iter is reached: it is a setting, and ``iterations`` shows it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return network.fit(x, y)
 
 
 def _validation_score(network):
-    """R² of the validation stars, the same for all networks of a seed."""
+    """R² of the validation stars, which are the same for all networks with the same seed."""
     return network.regressor_[-1].best_validation_score_
 
 
 def errors(predicted, reference, labels=LABELS) -> Table:
-    """Errors of predicted labels: a row a label with ``label``, ``unit`` and, of predicted -
-    reference in that unit, ``mae`` (mean absolute value), ``mean`` and ``std``.
+    """Errors of predicted labels.
+
+    Returns a table with one row per label: ``label``, ``unit`` and, for predicted - reference in
+    that unit, ``mae`` (mean absolute value), ``mean`` and ``std``.
 
     Parameters
     ----------
     predicted, reference : Table, or array_like of shape (n, n_labels)
-        Arrays in the order of ``labels``. The reference is a catalogue, as in the paper, or the
-        truth of a mock survey.
+        The columns of arrays are in the order of ``labels``. The reference is a catalogue, as in
+        the paper, or the truth of a mock survey.
     labels : sequence of str
 
     Raises

@@ -17,6 +17,7 @@ class Scales:
     flux_scale : float
         Standard deviation of the flux about that mean, over all unmasked pixels.
     label_mean, label_std, label_low, label_high : ndarray, shape (n_labels,), float64
+        Mean, standard deviation, lowest and highest value of each label.
     """
 
     flux_mean: np.ndarray
@@ -33,8 +34,8 @@ class Scales:
         Raises
         ------
         ValueError
-            If a pixel is masked in every spectrum, or a label has one value only, which has no
-            bins.
+            If a pixel is masked in every spectrum, or if a label has the same value for all stars
+            and therefore no bins.
         """
         good = ~spectra.mask
         if not good.any(axis=0).all():
@@ -73,10 +74,10 @@ class Scales:
         return np.clip((position * bins).astype(np.int64), 0, bins - 1)
 
     def targets(self, values, config) -> np.ndarray:
-        """The bin that each discriminator should name, int64, shape (n, n_discriminators).
+        """The bin that each discriminator should predict, int64, shape (n, n_discriminators).
 
-        That is `bin_index`, or for a joint discriminator, in one column, the bin of the product of
-        all labels' bins.
+        These are the bins of `bin_index`. For a joint discriminator there is one column with the
+        bin in the product of all labels' bins.
         """
         index = self.bin_index(values, config.bins)
         if not config.joint:

@@ -1,4 +1,4 @@
-"""Many models side by side: what probes read from each, and how well each reconstructs."""
+"""Scores of many models: probes of their latents, reconstructions and regressions."""
 
 import warnings
 from dataclasses import replace
@@ -12,7 +12,7 @@ from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import fit_regressor
 from specnb.disentangle.scales import chance
 
-PROBE_STARS = 15_000  # training stars of a probe: twice as many read no more
+PROBE_STARS = 15_000  # number of training stars of a probe; twice as many do not improve it
 
 
 def chance_levels(model, spectra) -> dict[str, float]:
@@ -22,7 +22,7 @@ def chance_levels(model, spectra) -> dict[str, float]:
     ----------
     model : Disentangler
     spectra : Spectra
-        With a catalogue.
+        Spectra with a catalogue.
 
     Returns
     -------
@@ -34,27 +34,27 @@ def chance_levels(model, spectra) -> dict[str, float]:
 
 
 def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: int = -1) -> Table:
-    """Probe the latents of several models for catalogue and for true labels.
+    """Probe the latents of several models for catalogue labels and for true labels.
 
     Parameters
     ----------
     models : mapping of str to sequence of Disentangler
-        For each setting, one model a seed.
+        For each setting, one model per seed.
     stars : ReferenceStars
     n_train : int
-        Most training stars to fit a probe on; all test stars score it.
+        Largest number of training stars for a probe. All test stars are used for its score.
     lambdas : mapping, optional
-        For models that take λ as input.
+        λ of each label, for models that take λ as input.
     jobs : int
-        Probes at a time; −1: one a core.
+        Number of probes at a time. −1 means one per core.
 
     Returns
     -------
     Table
-        A row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``,
-        ``mlp_r2``, ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the
-        true one, and ``discriminator``, the loss of the label's own discriminator on validation
-        stars minus that of blind guessing (nats), NaN without one.
+        One row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``,
+        ``mlp_r2`` and ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the
+        true label, and ``discriminator``, the loss of the label's discriminator on validation stars
+        minus that of blind guessing (nats), which is NaN without a discriminator.
     """
     train, truth = stars.train[:n_train], stars.truth_train[:n_train]
 
@@ -68,27 +68,28 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         z_train, z_test = model.encode(train, lambdas), model.encode(stars.test, lambdas)
         y_train, y_test = values(train, truth, labels), values(stars.test, stars.truth_test, labels)
         names = [*labels, *(f"true {name}" for name in labels)]
-        found = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
-        half = found[: len(labels)]
-        half["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
-        blind, kept = (
+        probed = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
+        catalogue_rows = probed[: len(labels)]
+        catalogue_rows["mlp_r2_true"] = probed["mlp_r2"][len(labels) :]
+        guessing, best_epoch = (
             chance_levels(model, stars.train),
             min(model.history, key=lambda row: row["loss"]),
         )
         above = (
-            kept.get(f"discriminator_{name}", np.nan) - blind.get(name, np.nan) for name in labels
+            best_epoch.get(f"discriminator_{name}", np.nan) - guessing.get(name, np.nan)
+            for name in labels
         )
-        half["discriminator"] = list(above)
-        half.add_columns(
-            [[setting] * len(half), [model.config.seed] * len(half)],
+        catalogue_rows["discriminator"] = list(above)
+        catalogue_rows.add_columns(
+            [[setting] * len(catalogue_rows), [model.config.seed] * len(catalogue_rows)],
             [0, 0],
             names=["setting", "seed"],
         )
-        return half
+        return catalogue_rows
 
     work = [(setting, model) for setting, group in models.items() for model in group]
     with warnings.catch_warnings():
-        # as `probe` does, but threads undo each other's filters
+        # `probe` ignores this warning, too, but threads undo each other's filters.
         warnings.simplefilter("ignore", ConvergenceWarning)
         tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
             joblib.delayed(one)(*item) for item in work
@@ -102,15 +103,16 @@ def reconstruct_models(models, stars) -> Table:
     Parameters
     ----------
     models, stars
-        As for `probe_models`; the models of the setting "plain" are what others are compared with.
+        As for `probe_models`. All models are compared with those of the setting "plain".
 
     Returns
     -------
     Table
-        A row for each setting and seed: ``setting``, ``seed``, the entries of
+        One row for each setting and seed: ``setting``, ``seed``, the entries of
         `specnb.evaluate.probes.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the
-        latents of another star (if it is no larger, the latents are empty), and ``ratio``, the mean
-        squared error over the mean one of the plain models; NaN without any.
+        latents of another star (if it is not larger, the latents contain no information), and
+        ``ratio``, the mean squared error divided by the mean of that of the plain models, which is
+        NaN without plain models.
     """
     rows = []
     for setting, group in models.items():
@@ -136,20 +138,21 @@ def regress(representations, catalogue: Table, config, jobs: int = -1):
     Parameters
     ----------
     representations : mapping of str to sequence of (ndarray, ndarray)
-        For each name and seed 1, 2, ..., the training and the test stars in that representation.
+        For each name and each seed 1, 2, ..., the training and the test stars in that
+        representation.
     catalogue : Table
         Labels of the training stars.
     config : RegressorConfig
         Its seed is replaced by 1, 2, ...
     jobs : int
-        Trainings at a time; −1: one a core.
+        Number of trainings at a time. −1 means one per core.
 
     Returns
     -------
     regressors : dict of str to list of Regressor
-        One a seed, for each name.
+        For each name, one regressor per seed.
     predictions : dict of str to list of ndarray, shape (n_test, n_labels)
-        Theirs for the test stars.
+        Predictions of these regressors for the test stars.
     """
     work = [
         (name, k, pair)

@@ -1,5 +1,6 @@
-"""Table 1 of Manteiga et al. (2025): published errors of labels beside ours, and the time that it
-takes.
+"""Table 1 of Manteiga et al. (2025): our errors of labels beside the published ones.
+
+The training times of the regressors are compared, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,11 @@ from astropy.table import MaskedColumn, Table
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import Regressor
 
-# Table 1: MAE, mean and σ of predicted - literature, K and dex; "plain" is the paper's pure latent
-# space. As in the note of that table, "First" entangles teff and logg and disentangles m_h and
-# alpha_fe, "Second" is the reverse; the text of Sect. 3.3 numbers them the other way round. Some
-# MAE exceed sqrt(mean² + σ²), which no plain σ allows: compare MAE.
+# Table 1: MAE, mean and σ of predicted - literature, in K and dex. "plain" is the paper's pure
+# latent space. As in the note of that table, "First" entangles teff and logg and disentangles m_h
+# and alpha_fe, and "Second" does the reverse. The text of Sect. 3.3 numbers the two the other way
+# round. Some MAE exceed sqrt(mean² + σ²), which is impossible if σ is a plain standard deviation.
+# Therefore the MAE should be compared.
 _TABLE_1 = {
     "spectra": (
         (121.0, 58.0, 131.0),
@@ -42,28 +44,29 @@ _TABLE_1 = {
 }
 PUBLISHED = {name: dict(zip(LABELS, rows)) for name, rows in _TABLE_1.items()}
 ENTANGLED_IN = {"teff": "First", "logg": "First", "m_h": "Second", "alpha_fe": "Second"}
-IMPROVEMENT = {  # per cent by which entangling a label lowers its published MAE: 23, 39, 34, 21
+IMPROVEMENT = {  # Per cent by which entangling a label lowers its published MAE: 23, 39, 34, 21.
     name: 100 * (1 - PUBLISHED[where][name][0] / PUBLISHED["spectra"][name][0])
     for name, where in ENTANGLED_IN.items()
 }
 
 
 def compare(results: Mapping[str, Sequence[Table]]) -> Table:
-    """Table 1: ours, averaged over seeds, beside the published one.
+    """Our version of Table 1, averaged over seeds, beside the published one.
 
     Parameters
     ----------
     results : mapping
-        For each representation, as "spectra", "plain", "First", "Second" or others, the `errors` of
+        For each representation, such as "spectra", "plain", "First" or "Second", the `errors` of
         each seed.
 
     Returns
     -------
     Table
-        A row for each representation and label: ``mae``, ``mean``, ``std`` (means over seeds),
-        ``mae_min``, ``mae_max`` (over seeds), ``seeds``, ``gain`` = 100 (1 - mae / mae of
-        "spectra") per cent, masked without "spectra", and ``published_mae``, ``published_mean``,
-        ``published_std``, ``published_gain``, masked where the paper has none.
+        One row for each representation and label: ``mae``, ``mean`` and ``std`` (means over seeds);
+        ``mae_min`` and ``mae_max`` (over seeds); ``seeds``, their number; ``gain`` = 100 (1 - mae /
+        mae of "spectra") per cent, which is masked without "spectra"; and ``published_mae``,
+        ``published_mean``, ``published_std`` and ``published_gain``, which are masked if the paper
+        does not give them.
 
     Raises
     ------
@@ -109,16 +112,20 @@ def compare(results: Mapping[str, Sequence[Table]]) -> Table:
 
 
 def training_times(regressors: Mapping[str, Sequence[Regressor]]) -> Table:
-    """Training times of the regressors of each seed, a row a representation: ``inputs`` and, as
-    means over seeds, ``iterations``, ``seconds``, ``seconds_per_iteration``, with the ratios
-    spectra : this one of the last two as ``speedup`` and ``speedup_per_iteration`` (paper: 3 on
-    latents). Raises ValueError if there are none on "spectra", or a representation has none."""
+    """Training times of the regressors, averaged over seeds.
+
+    Returns a table with one row per representation: ``inputs``, their number; ``iterations``,
+    ``seconds`` and ``seconds_per_iteration``, as means over seeds; ``speedup`` and
+    ``speedup_per_iteration``, the ratios of the last two for "spectra" to those for this
+    representation (paper: 3 for latents). Raises ValueError if there are no regressors for
+    "spectra", or if a representation has none.
+    """
     _check_seeds({"spectra": (), **regressors}, "regressors")
     seconds = {key: np.mean([each.seconds for each in group]) for key, group in regressors.items()}
     passes = {
         key: np.mean([each.iterations for each in group]) for key, group in regressors.items()
     }
-    whole, each = seconds["spectra"], seconds["spectra"] / passes["spectra"]
+    spectra_seconds, each = seconds["spectra"], seconds["spectra"] / passes["spectra"]
     rows = [
         (
             key,
@@ -126,7 +133,7 @@ def training_times(regressors: Mapping[str, Sequence[Regressor]]) -> Table:
             passes[key],
             s,
             s / passes[key],
-            whole / s,
+            spectra_seconds / s,
             each / (s / passes[key]),
         )
         for (key, group), s in zip(regressors.items(), seconds.values())

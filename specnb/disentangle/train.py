@@ -1,4 +1,4 @@
-"""Train the autoencoder against its discriminators, with the losses of `losses`."""
+"""Training of an autoencoder against its discriminators, with the losses in `losses`."""
 
 from functools import cached_property
 
@@ -35,8 +35,8 @@ def train(
     Parameters
     ----------
     spectra : Spectra
-        Training stars. A part of them, ``config.validation``, is not trained on. The model has
-        the weights of the epoch with the lowest loss on these.
+        Training stars. A fraction ``config.validation`` of them is not trained on. The model has
+        the weights of the epoch with the lowest loss on these stars.
     config : DisentangleConfig
     checkpoint : path, optional
         File that keeps the state of the training, see `specnb.core.training.run`.
@@ -48,9 +48,10 @@ def train(
     Returns
     -------
     Disentangler
-        Its history has, for each epoch, the training ``L_rec`` and on the validation stars the
-        ``loss`` that chooses, ``reconstruction`` (mean squared flux error), ``rate`` and the
-        discriminators' losses in nats.
+        Its history has one row per epoch: ``train`` is L_rec of the training stars. The other
+        entries are for the validation stars: ``loss``, which chooses the best epoch,
+        ``reconstruction`` (mean squared flux error), ``rate`` (the bottleneck's loss) and the
+        losses of the discriminators in nats.
 
     Raises
     ------
@@ -125,7 +126,7 @@ class DisentangleTraining(EpochTraining):
         ]
 
     def advance(self) -> dict:
-        """One pass over the training stars and the validation: a new row of the history."""
+        """Train on all training stars once and validate. Returns a new row of the history."""
         config, total, n = self.config, 0.0, len(self.train)
         order = self.train[torch.randperm(n, generator=self.random, device=self.device)]
         for rows in order.split(config.batch):
@@ -164,7 +165,7 @@ class DisentangleTraining(EpochTraining):
             optimizer.step()
 
     def _forward(self, rows, drawn, random):
-        """L_rec in units of the flux, the bottleneck's loss (or 0.0), and the latents."""
+        """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), and the latents."""
         networks = self.model.networks
         flux, weight, labels = (each.index_select(0, rows) for each in self.data[:3])
         mean, log_variance = networks.encode(flux, labels, drawn)
@@ -182,7 +183,7 @@ class DisentangleTraining(EpochTraining):
         return bin_cross_entropy(self.model.networks.judge(z, drawn), index)
 
     def _drawn_lambdas(self, n, random):
-        """λ of each spectrum in units of the range, or None for a model with fixed λ."""
+        """λ of each spectrum in units of ``lambda_range``, or None for a model with fixed λ."""
         if not self.config.lambda_range:
             return None
         return 2 * torch.rand((n, len(self.lambdas)), generator=random, device=self.device) - 1

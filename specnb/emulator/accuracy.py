@@ -1,4 +1,4 @@
-"""How well an emulator imitates the simulator, on spectra that it never saw."""
+"""Accuracy of an emulator: how well it imitates the simulator on spectra that it never saw."""
 
 from itertools import pairwise
 
@@ -9,20 +9,19 @@ from specnb.simulator.responses import IRON, Responses
 
 
 def accuracy(predicted, truth) -> dict[str, float]:
-    """Statistics of the absolute flux error.
+    """Statistics of the absolute flux error of an emulator.
 
     Parameters
     ----------
     predicted, truth : ndarray, shape (n, n_pix)
-        Continuum-normalised flux of emulator and simulator.
+        Continuum-normalised flux of the emulator and of the simulator.
 
     Returns
     -------
     dict
         ``mean`` and ``median`` over all pixels of all spectra; ``spectra_95``, the 95th percentile
-        over spectra of the mean over wavelength; ``pixels_95``, the 95th percentile over wavelength
-        of the mean over spectra; ``worst_spectrum`` and ``worst_pixel``, the largest of these
-        means.
+        of the mean errors of single spectra; ``pixels_95``, the 95th percentile of the mean errors
+        of single pixels; ``worst_spectrum`` and ``worst_pixel``, the largest of these mean errors.
     """
     error = np.abs(np.asarray(predicted, dtype=float) - truth)
     by_spectrum, by_pixel = error.mean(axis=1), error.mean(axis=0)
@@ -52,7 +51,8 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
     Returns
     -------
     Table
-        Columns ``<name>`` (bin as text), ``spectra`` and ``mean_error``; empty bins have NaN.
+        Columns ``<name>`` (the bin as text), ``spectra`` (their number) and ``mean_error``, which
+        is NaN in empty bins.
     """
     error = np.abs(np.asarray(predicted, dtype=float) - truth).mean(axis=1)
     rows = [(low, high, error[(labels >= low) & (labels < high)]) for low, high in pairwise(edges)]
@@ -68,32 +68,32 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
 def derivative_pairs(
     emulator, responses: Responses, vbroad: float = 6.0
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Derivatives of the flux at the reference star, by the simulator and by the emulator.
+    """Derivatives of the flux at the reference star, of the simulator and of the emulator.
 
     Parameters
     ----------
     emulator : Emulator
-        Of a survey in which labels are abundances of single elements, such as APOGEE.
+        An emulator of a survey whose labels are abundances of single elements, such as APOGEE.
     responses : Responses
     vbroad : float
-        Of the star, km/s.
+        Broadening of the star in km/s.
 
     Returns
     -------
     dict of (ndarray, ndarray), each of shape (n_pix,)
-        By label, and `IRON` for iron alone, for which all other elements' [X/Fe] fall as [Fe/H]
-        rises: the simulator's and the emulator's, in flux per unit of the label.
+        For each label the derivatives of the simulator and of the emulator, in flux per unit of the
+        label. `IRON` stands for iron alone: the [X/Fe] of all other elements fall as [Fe/H] rises.
     """
     star = responses.star | {"vbroad": vbroad}
-    own = dict(
+    emulated = dict(
         zip(emulator.labels, emulator.jacobian([[star[name] for name in emulator.labels]])[0])
     )
-    own[IRON] = emulator.survey.alone(own, "fe_h")
-    return {name: (responses.derivative(name, vbroad), own[name]) for name in responses.steps}
+    emulated[IRON] = emulator.survey.alone(emulated, "fe_h")
+    return {name: (responses.derivative(name, vbroad), emulated[name]) for name in responses.steps}
 
 
 def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> Table:
-    """The emulator's derivatives at the reference star against the simulator's own.
+    """Compare the emulator's derivatives at the reference star with the simulator's.
 
     Parameters
     ----------
@@ -103,17 +103,18 @@ def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> T
     Returns
     -------
     Table
-        A row a label, and one for iron alone: ``correlation`` over the pixels; ``slope`` of the
-        emulator's derivative against the simulator's; ``strongest`` and ``rms`` of the simulator's,
-        in flux per unit of the label.
+        One row per label, and one for iron alone: ``correlation`` of the two derivatives over the
+        pixels; ``slope`` of the emulator's derivative as a function of the simulator's;
+        ``strongest``, the largest absolute value, and ``rms`` of the simulator's derivative, in
+        flux per unit of the label.
     """
     rows = []
-    for name, (truth, own) in derivative_pairs(emulator, responses, vbroad).items():
-        slope = truth @ own / (truth @ truth)
+    for name, (truth, emulated) in derivative_pairs(emulator, responses, vbroad).items():
+        slope = truth @ emulated / (truth @ truth)
         rows.append(
             (
                 name,
-                np.corrcoef(truth, own)[0, 1],
+                np.corrcoef(truth, emulated)[0, 1],
                 slope,
                 np.abs(truth).max(),
                 np.sqrt(np.mean(truth**2)),

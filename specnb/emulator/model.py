@@ -1,4 +1,7 @@
-"""The emulator: a small network from stellar labels to a spectrum, differentiable in the labels."""
+"""The emulator: a small network that turns stellar labels into a spectrum.
+
+It is differentiable in the labels.
+"""
 
 import json
 import warnings
@@ -14,19 +17,19 @@ from specnb.surveys import SURVEYS
 
 
 class OutsideHullWarning(UserWarning):
-    """Labels outside the region the emulator was trained on."""
+    """Warns that labels are outside the region in which the emulator was trained."""
 
 
 class Emulator:
-    """A trained network with what one needs to know about it.
+    """A trained network with its survey and the information about its training.
 
     Parameters
     ----------
     network : Network or Chain
     survey : Survey
-        Whose labels and pixels the network has.
+        The survey whose labels and pixels the network has.
     card : dict
-        Where it comes from: configuration, grid, accuracy.
+        Information about the training: configuration, grid and accuracy.
 
     Attributes
     ----------
@@ -35,7 +38,7 @@ class Emulator:
     labels, units : tuple of str
         Names and units of the labels, in order.
     low, high : ndarray, shape (n_labels,)
-        Range within which the emulator may be trusted; the training range is wider by a margin.
+        Range in which the emulator may be trusted. The training range is wider by a margin.
     """
 
     def __init__(self, network, survey, card=None):
@@ -52,26 +55,27 @@ class Emulator:
 
     @property
     def steps(self) -> list[Step]:
-        """The steps behind the network, in order; see `then`."""
-        found, network = [], self.network
+        """The steps that follow the network, in order, see `then`."""
+        steps, network = [], self.network
         while isinstance(network, Chain):
-            found, network = [network.step, *found], network.network
-        return found
+            steps, network = [network.step, *steps], network.network
+        return steps
 
     def then(self, step: Step, **about) -> "Emulator":
-        """An emulator whose spectra are changed by a further step, such as a translation.
+        """A new emulator whose spectra are changed by a further step, such as a translation.
 
         Parameters
         ----------
         step : Step
-            It is copied, and so is this emulator.
+            The step is copied, and so is this emulator.
         **about
-            Entries of the new emulator's card, which says besides what it was made from.
+            Entries of the new emulator's card. The card also says what the new emulator was made
+            from.
 
         Returns
         -------
         Emulator
-            With the labels, the hull and the pixels of this one, and a card of its own.
+            An emulator with the labels, the hull and the pixels of this one, and with a new card.
         """
         origin = {name: value for name, value in self.card.items() if name != "history"}
         card = {
@@ -83,12 +87,13 @@ class Emulator:
         return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
 
     def of(self, rows) -> "Emulator":
-        """The emulator for some of the stars, where a step holds something of each star.
+        """The emulator for some of the stars, for steps that store something for each star.
 
         Parameters
         ----------
         rows : slice, Tensor of int, or None
-            Which stars; None for any star: nothing of single stars is used.
+            Indices of the stars. None gives an emulator for any star, which uses nothing that is
+            stored for single stars.
         """
         network = self.network.of(rows)
         return self if network is self.network else Emulator(network, self.survey, self.card)
@@ -99,13 +104,14 @@ class Emulator:
         Parameters
         ----------
         labels : array_like or Tensor, shape (n, n_labels)
-            In the order of `labels` and the units of `units`. Tensors must match the network's
-            precision and device and are not checked.
+            In the order of `labels` and in the units of `units`. Tensors must have the network's
+            precision and device. They are not checked.
 
         Returns
         -------
         ndarray, float32, or Tensor, shape (n, n_pix)
-            Flux over continuum; a tensor, differentiable in the labels, if a tensor came in.
+            Flux over continuum. If the labels are a tensor, it is a tensor that is differentiable
+            in the labels.
 
         Raises
         ------
@@ -126,7 +132,7 @@ class Emulator:
         Returns
         -------
         ndarray, shape (n, n_labels, n_pix)
-            In flux per unit of the label.
+            Derivatives in flux per unit of the label.
         """
         return self.flux_and_jacobian(self._checked(labels))[1].cpu().numpy()
 
@@ -135,9 +141,10 @@ class Emulator:
         return flux_and_jacobian(self.network, labels)
 
     def in_hull(self, labels):
-        """Whether labels lie in the region that the training spectra were drawn from.
+        """Whether labels lie in the region in which the training spectra were drawn.
 
-        That region is the training range of every label, cut by `Survey.inside`.
+        A star is in that region if all labels are in their training ranges and `Survey.inside` is
+        true.
 
         Parameters
         ----------
@@ -153,7 +160,7 @@ class Emulator:
         return inside & self.survey.inside(dict(zip(self.labels, labels.T)))
 
     def to(self, device=None, dtype=None):
-        """Move the network to a device or precision; returns the emulator."""
+        """Move the network to a device or precision. Returns the emulator."""
         self.network.to(device=device, dtype=dtype)
         return self
 
@@ -181,7 +188,7 @@ class Emulator:
         return torch.as_tensor(labels, dtype=weight.dtype, device=weight.device)
 
     def save(self, path):
-        """Write weights, wavelength and model card to one safetensors file."""
+        """Write weights, wavelengths and model card to one safetensors file."""
         network = self.network
         while isinstance(network, Chain):
             network = network.network
@@ -201,20 +208,20 @@ class Emulator:
     def load(cls, path, survey):
         """Read a file written by `save`.
 
-        One with steps needs that the modules of their classes have been imported, as by
-        ``import specnb.translate``.
+        If the emulator has steps, the modules of their classes must have been imported, for example
+        with ``import specnb.translate``.
 
         Parameters
         ----------
         path : path
         survey : Survey
-            Which gives the labels their meaning.
+            The survey that defines the labels and pixels.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated, an emulator of other labels or pixels, or has a step
-            of unknown class.
+            If the file is missing or truncated, if its emulator has other labels or pixels, or if
+            it has a step of an unknown class.
         """
         with whole_file(path, "emulator file", "restore it with git or train it anew"):
             tensors, about = read_tensors(path)
@@ -235,7 +242,10 @@ class Emulator:
 
 
 def _part(tensors, prefix):
-    """The tensors whose names begin with a prefix, without it; for an empty one those of no step."""
+    """The tensors whose names begin with a prefix, under their names without it.
+
+    An empty prefix gives the tensors that belong to no step.
+    """
     names = [
         name
         for name in tensors
@@ -250,8 +260,9 @@ def load_emulator(name: str = "rvs") -> Emulator:
     Parameters
     ----------
     name : {"rvs", "apogee"}
-        ``"rvs"``: six labels to the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"``: 25
-        labels to 7,214 pixels of APOGEE, 15,168-16,937 Å, over the papers' pseudo-continuum.
+        ``"rvs"`` has six labels and the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"`` has
+        25 labels and 7,214 pixels of APOGEE, 15,168-16,937 Å. Its flux is divided by the papers'
+        pseudo-continuum.
 
     Returns
     -------

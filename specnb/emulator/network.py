@@ -1,4 +1,4 @@
-"""The network of an emulator: labels in, flux out; and derivatives of any such function."""
+"""The network of an emulator, from labels to flux, and the derivatives of such functions."""
 
 from itertools import pairwise
 
@@ -7,26 +7,27 @@ from torch import nn
 
 
 class Network(nn.Module):
-    """Perceptrons side by side, each of some of the labels, whose outputs are added: flux = b + Σ
-    W_k h_k(labels of k).
+    """Several perceptrons, each with some of the labels as inputs, whose outputs are added.
 
-    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019).
-    With many labels most of them act in few pixels and hardly on each other: branches of few labels
-    need far fewer spectra to be learned.
+    The flux is b + Σ W_k h_k(labels of k), where the sum is over the perceptrons (branches).
 
-    Labels, some of them as logarithms, are scaled to ±1 over the training range; the output is
-    linear, so that flux may exceed 1.
+    One branch of all labels is the perceptron of Cycle-StarNet and The Payne (Ting et al. 2019). If
+    there are many labels, most of them affect few pixels, and their effects hardly depend on each
+    other. Branches with few labels can then be learned from far fewer spectra.
+
+    Labels, some of them as logarithms, are scaled to ±1 over the training range. The output is
+    linear, so that the flux may exceed 1.
 
     Parameters
     ----------
     low, high : array_like, shape (n_labels,)
         Training range of the labels.
     branches : sequence of (sequence of int, sequence of int)
-        Of each branch the columns of its labels and the widths of its hidden layers.
+        For each branch, the columns of its labels and the widths of its hidden layers.
     n_pix : int
         Number of pixels.
     logarithmic : sequence of int
-        Columns of the labels whose logarithm counts.
+        Columns of the labels that enter as logarithms.
     """
 
     def __init__(self, low, high, branches, n_pix, logarithmic=()):
@@ -44,7 +45,7 @@ class Network(nn.Module):
         for columns, widths in branches:
             layers = []
             for n_in, n_out in pairwise([len(columns), *widths]):
-                layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # its derivatives are smooth, too
+                layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # SiLU has smooth derivatives
             self.branches.append(nn.Sequential(*layers))
         self.output = nn.Linear(
             sum([len(columns), *widths][-1] for columns, widths in branches), n_pix
@@ -52,7 +53,7 @@ class Network(nn.Module):
 
     @property
     def shape(self):
-        """The `branches` of the constructor."""
+        """The argument ``branches`` of the constructor."""
         widths = [
             [layer.out_features for layer in branch if isinstance(layer, nn.Linear)]
             for branch in self.branches
@@ -60,7 +61,7 @@ class Network(nn.Module):
         return list(zip(self.columns, widths))
 
     def of(self, rows):
-        """The same network: it holds nothing of single stars."""
+        """The same network, since it stores nothing for single stars."""
         return self
 
     def forward(self, labels):
@@ -70,21 +71,23 @@ class Network(nn.Module):
         return self.output(torch.cat(parts, dim=1))
 
     def _logged(self, labels):
-        """Labels, the logarithmic ones as their logarithms."""
+        """Labels, of which those in `logarithmic` are replaced by their logarithms."""
         if not self.logarithmic:
             return labels
-        # also where another label is negative
+        # `where` also protects the logarithm from other labels that are negative
         positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)
         return torch.where(self.is_log, positive.log(), labels)
 
 
 def flux_and_jacobian(function, inputs):
-    """Value and Jacobian of a batched function by forward mode: one tangent an input, all at once.
+    """Value and Jacobian of a batched function, by forward-mode differentiation.
+
+    There is one tangent vector per input, and all are computed at once.
 
     Parameters
     ----------
     function : callable
-        Maps a tensor (n, k) to (n, n_pix), each row by itself.
+        Maps a tensor (n, k) to a tensor (n, n_pix), where each row depends only on the same row.
     inputs : Tensor, shape (n, k)
 
     Returns

@@ -1,4 +1,4 @@
-"""Steps behind an emulator, which change its spectra: a translation, a mask, a correction."""
+"""Steps that change the spectra of an emulator, such as a translation, a mask or a correction."""
 
 import sys
 
@@ -6,18 +6,20 @@ from torch import nn
 
 
 class Step(nn.Module):
-    """A change of emulated spectra; the base of all modules that `Emulator.then` takes.
+    """A change of emulated spectra: the base class of all modules that `Emulator.then` takes.
 
-    A step of your own gives ``forward``, and, to be saved and loaded, ``settings`` and ``build``.
+    Your own step must define ``forward``. To be saved and loaded, it must also define ``settings``
+    and ``build``.
     """
 
     def forward(self, flux, labels):
-        """Changed flux (n, n_pix) of flux (n, n_pix) and labels (n, n_labels), tensors."""
+        """The changed flux (n, n_pix) from flux (n, n_pix) and labels (n, n_labels), as tensors."""
         raise NotImplementedError
 
     def of(self, rows):
-        """The step for some of the stars, where it holds something of each star; ``None`` for any
-        star.
+        """The step for some of the stars, if it stores something for each star.
+
+        ``None`` gives the step for any star.
 
         Parameters
         ----------
@@ -26,27 +28,27 @@ class Step(nn.Module):
         return self
 
     def check_stars(self, n: int):
-        """Raise ValueError if the step holds something of each star, and of other than n stars."""
+        """Raise ValueError if the step stores something for each star, and not for n stars."""
 
     def settings(self) -> dict:
-        """What `build` needs to make a step of this kind, as JSON has it."""
+        """The arguments that `build` needs to make this step, in types that JSON has."""
         return {}
 
     @classmethod
     def build(cls, settings: dict, survey) -> "Step":
-        """A step of this kind, of which the tensors are then loaded."""
+        """Make a step of this kind. Its tensors are loaded afterwards."""
         return cls(**settings)
 
     @classmethod
     def kind(cls) -> str:
-        """Where the class is found: module and name."""
+        """The module and the name of the class, by which it is found."""
         return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def step_kind(name: str) -> type[Step]:
-    """The class of a `Step.kind`, of a module that has been imported already.
+    """The class that a `Step.kind` names. Its module must have been imported already.
 
-    Nothing is imported here: what a notebook needs is told by its own imports.
+    Nothing is imported here, because the imports of a notebook must show which modules it needs.
 
     Raises
     ------
@@ -79,7 +81,7 @@ class Chain(nn.Module):
         return self.step(self.network(labels), labels)
 
     def of(self, rows):
-        """The same for some of the stars, see `Step.of`."""
+        """The same network and step for some of the stars, see `Step.of`."""
         network, step = self.network.of(rows), self.step.of(rows)
         same = network is self.network and step is self.step
         return self if same else Chain(network, step)

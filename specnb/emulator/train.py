@@ -1,4 +1,4 @@
-"""Train the emulator on the synthetic grid."""
+"""Training of an emulator on a grid of synthetic spectra."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -19,34 +19,37 @@ class EmulatorConfig:
     Attributes
     ----------
     hidden : tuple of int
-        Widths of the hidden layers of one perceptron of all labels; not used if there are branches.
+        Widths of the hidden layers of a single perceptron with all labels. It is not used if there
+        are branches.
     branches : tuple of (tuple of str, tuple of int)
-        Of each of several perceptrons whose outputs are added: names of its labels and widths of
-        its hidden layers.
+        For each of several perceptrons whose outputs are added: the names of its labels and the
+        widths of its hidden layers.
     copies : int
-        Draws of v_broad for each grid spectrum.
+        Number of values of v_broad that are drawn for each grid spectrum.
     batch : int
-        Spectra in a step.
+        Number of spectra in a step.
     learning_rate : float
         Peak of the one-cycle schedule of Adam.
     epochs : int
-        Most passes over the training set; the schedule ends there.
+        Largest number of passes over the training set. The schedule ends there.
     patience : int
-        Epochs without a better validation error before stopping.
+        Number of epochs without a better validation error after which the training ends.
     seed : int
-        Seeds the draws of v_broad, the weights and the order of the batches.
+        Seed of the values of v_broad, the weights and the order of the batches.
     device : str
         "auto", "cpu", "cuda" or "mps".
     """
 
-    # validation error 0.0005; with The Payne's two layers of 300: 0.0011
+    # The validation error is 0.0005. With The Payne's two layers of 300 it is 0.0011.
     hidden: tuple[int, ...] = (256,) * 4
     branches: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
-    copies: int = 8  # v_broad enters smoothly: eight strata of 6 km/s determine it
-    batch: int = 128  # at an equal number of epochs better than 512
+    # spectra depend smoothly on v_broad, so that eight intervals of 6 km/s are enough
+    copies: int = 8
+    batch: int = 128  # better than 512 for the same number of epochs
     learning_rate: float = 3e-3
     epochs: int = 300
-    # half the schedule: while its rate is high, the validation error may not improve for long
+    # Half of the schedule. While the learning rate is high, the validation error may not improve
+    # for a long time.
     patience: int = 150
     seed: int = 1
     device: str = "auto"
@@ -65,13 +68,13 @@ def train_emulator(
 ) -> Emulator:
     """Fit a network to the training spectra of a grid.
 
-    It has the weights of the epoch with the lowest error on the validation spectra.
+    The emulator has the weights of the epoch with the lowest error on the validation spectra.
 
     Parameters
     ----------
     grid : SyntheticGrid
     config : EmulatorConfig, optional
-        Default: that of the survey.
+        The default is that of the survey.
     checkpoint : path, optional
         File that keeps the state of the training, see `specnb.core.training.run`.
     progress : bool
@@ -80,8 +83,8 @@ def train_emulator(
     Returns
     -------
     Emulator
-        Its card holds the configuration, the validation error and ``history``: for each epoch, a
-        dict with the training and validation error (mean absolute flux).
+        Its card has the configuration, the validation error and ``history``, which has one dict per
+        epoch with the training and validation error (mean absolute flux error).
 
     Raises
     ------
@@ -97,7 +100,7 @@ def train_emulator(
 
 
 def flux_loss(prediction, flux):
-    """Mean absolute flux error, as in The Payne: line wings and line cores have the same weight."""
+    """Mean absolute flux error, as in The Payne. Line wings and line cores have the same weight."""
     return (prediction - flux).abs().mean()
 
 
@@ -131,17 +134,19 @@ class EmulatorTraining(EpochTraining):
             self.model = self._network()
             weights_drawn = torch.get_rng_state()
         self.random = torch.Generator(self.device).manual_seed(config.seed)
-        if self.device.type == "cpu":  # batches continue the random numbers of the weights
+        # the batches use the random numbers that follow those of the weights
+        if self.device.type == "cpu":
             self.random.set_state(weights_drawn)
         self.optimise(self.model, len(self.train[0]))
         self.seconds = time.perf_counter() - start
 
     def _network(self):
-        """The network with its first weights; its output starts from the mean spectrum."""
+        """The network with its initial weights. Its output starts from the mean spectrum."""
         survey = self.grid.survey
         names = list(survey.names)
         branches = [
-            ([names.index(name) for name in own], widths) for own, widths in self.config.branches
+            ([names.index(name) for name in inputs], widths)
+            for inputs, widths in self.config.branches
         ] or [(range(len(names)), self.config.hidden)]
         logarithmic = [k for k, label in enumerate(survey.labels) if label.logarithmic]
         flux = self.train[1]
@@ -151,7 +156,7 @@ class EmulatorTraining(EpochTraining):
         return network
 
     def advance(self) -> dict:
-        """One pass over the training spectra and the validation: a new row of the history."""
+        """Train on all training spectra once and validate. Returns a new row of the history."""
         start = time.perf_counter()
         labels, flux = self.train
         total, n = 0.0, len(labels)

@@ -1,9 +1,10 @@
-"""How disentangled a latent space is, in numbers: what a fresh regressor reads from it, and what
-bounds that.
+"""Probes: what new regressors can read about the labels from latents, and limits for that.
 
-A discriminator that was trained together with the encoder may be fooled while the label is still
-there; so *probes* judge, regressors trained from scratch on the latents of training stars and
-scored on test stars."""
+The results tell how disentangled a latent space is. A discriminator that was trained together with
+the encoder may be deceived although the latents still contain the label. Therefore *probes* are
+used, which are regressors that are trained from scratch on the latents of training stars and scored
+on test stars.
+"""
 
 import warnings
 
@@ -19,15 +20,15 @@ from sklearn.preprocessing import StandardScaler
 
 from specnb.core.labels import label_array
 
-CEILING_STARS = 2000  # the mean over them is good to 0.003
+CEILING_STARS = 2000  # the ceiling from this number of stars is accurate to 0.003
 
 
 def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
-    """What can be read about each label from the latents of a star.
+    """Measure how well each label can be read from the latents of a star.
 
-    The nonlinear probe is one network of 128 and 64 neurons for all labels, on standardised latents
-    and labels; a tenth of the training stars decides when it stops. One network a label takes 2 to
-    4 times as long for R² within 0.02.
+    The nonlinear probe is one network of 128 and 64 neurons for all labels, with standardised
+    latents and labels. A tenth of the training stars decides when the training ends. A separate
+    network for each label takes 2 to 4 times as long, and its R² differs by less than 0.02.
 
     Parameters
     ----------
@@ -37,17 +38,18 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     labels : sequence of str
         Names of the columns of y.
     seed : int
-        Of the network's start, batches and validation stars.
+        Seed of the initial weights, the batches and the choice of validation stars.
 
     Returns
     -------
     Table
-        A row a label: ``label``; ``linear_r2`` and ``mlp_r2``, R² on the test stars of a linear
-        regression and of the network, negative where a prediction is worse than the mean of the
-        test stars; ``mutual_information`` in nats, a lower bound of that between latents z and
-        label y: the network's prediction is a function of z, so I(z; y) ≥ I(ŷ(z); y)
-        (data-processing inequality). The right side is a nearest-neighbour estimate (Kraskov et al.
-        2004), never below 0. Latents that know only the scatter of a label are not seen.
+        One row per label: ``label``; ``linear_r2`` and ``mlp_r2``, R² of a linear regression and of
+        the network on the test stars, negative if a prediction is worse than the mean of the test
+        stars; ``mutual_information`` in nats, a lower limit of the mutual information between
+        latents z and label y. The network's prediction ŷ is a function of z, so that I(z; y) ≥
+        I(ŷ(z); y) (data-processing inequality). The right side is a nearest-neighbour estimate
+        (Kraskov et al. 2004), which is never below 0. Information about the scatter of a label
+        alone is not noticed.
 
     Raises
     ------
@@ -61,10 +63,10 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
             f"training stars have {n_train} latents and test stars {n_test}: take both from one model"
         )
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
-    # twice as fast
+    # float32 is twice as fast
     z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))
     y_train, y_test = y_scaler.transform(y_train).astype(np.float32), y_scaler.transform(y_test)
-    # on latents of the mock survey, a patience of 10 passes lost up to 0.03 in R²
+    # On latents of the mock survey, a patience of 10 passes lowered R² by up to 0.03.
     stop = {"early_stopping": True, "n_iter_no_change": 20, "max_iter": 150}
     network = MLPRegressor(
         hidden_layer_sizes=(128, 64),
@@ -73,7 +75,7 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
         **stop,
     )
     with warnings.catch_warnings():
-        # of the limit of passes: little is left to gain
+        # The warning says that the limit of passes was reached. More passes would gain little.
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(z_train, y_train if len(labels) > 1 else y_train[:, 0])
     predicted = network.predict(z_test).reshape(y_test.shape).astype(float)
@@ -88,17 +90,18 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
 
 
 def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
-    """How well the entangled labels alone predict the others, since stars lie on isochrones.
+    """Measure how well the entangled labels alone predict the others.
 
-    No code that carries the entangled labels can tell less of the others. One that knows them
-    better than a catalogue with errors does has a higher floor: true labels in the entangled
-    columns give that of mock stars.
+    They can, because stars lie on isochrones. Latents that contain the entangled labels therefore
+    contain at least this information about the others. If latents contain the entangled labels more
+    accurately than a catalogue with errors, their floor is higher. For mock stars it can be
+    computed with true labels in the entangled columns.
 
     Parameters
     ----------
     y_train, y_test : array_like, shape (n_train, n_labels) and (n_test, n_labels)
     entangled : sequence of str
-        Labels that the latents carry. If there are none, the floor is 0.
+        Labels that the latents contain. If there are none, the floor is 0.
     labels : sequence of str
         Names of the columns of y.
     seed : int
@@ -106,13 +109,13 @@ def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
     Returns
     -------
     Table
-        A row for each label that is not entangled: ``label``, ``floor_r2`` (R² on the test stars of
-        boosted trees).
+        One row for each label that is not entangled: ``label``, ``floor_r2`` (R² of boosted trees
+        on the test stars).
 
     Raises
     ------
     ValueError
-        If shapes disagree, a value is not finite, a label is constant, or an entangled one is
+        If shapes disagree, a value is not finite, a label is constant, or an entangled label is
         unknown.
     """
     labels = list(labels)
@@ -133,8 +136,9 @@ def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
 
 
 def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[str, float]:
-    r"""Highest R² that any predictor from the noisy spectra can reach, in the linear-Gaussian
-    approximation.
+    r"""Highest R² that any predictor can reach with the noisy spectra.
+
+    It is computed in the linear-Gaussian approximation.
 
     For a star with emulator Jacobian J at its true labels and noise variances C, among stars whose
     six labels have the covariance S, the posterior covariance of the labels is
@@ -142,23 +146,24 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
     .. math:: P = (J^T C^{-1} J + S^{-1})^{-1}, \qquad
               R^2_\mathrm{max} = 1 - \frac{\langle P_{ii} \rangle + e_i^2}{S_{ii} + e_i^2},
 
-    with the mean over stars and e² the mean squared error of the catalogue label to be predicted,
-    or 0 for the true one. The continuum is taken as known. Stars lie on isochrones, which tell more
-    than their covariance does: with a mixture of Gaussians for the mock survey's stars, the
-    ceilings are higher by 0.005 (T_eff) to 0.035 ([α/Fe]).
+    where the brackets are the mean over stars, and e² is the mean squared error of the catalogue
+    label that is predicted, or 0 for the true label. The continuum is assumed to be known. Stars
+    lie on isochrones, which contain more information than the covariance S. With a mixture of
+    Gaussians for the mock survey's stars, the ceilings are higher by 0.005 (T_eff) to 0.035
+    ([α/Fe]).
 
     Parameters
     ----------
     emulator : Emulator
     truth : Spectra
-        Noiseless spectra on the emulator's pixels, with the true labels and in ``flux_error`` the
-        noise of the observed ones, as from `specnb.surveys.rvs.mock.make_mock`. P is averaged over
-        at most 2000 of them, S taken from all.
+        Noiseless spectra on the emulator's pixels, with the true labels. ``flux_error`` is the
+        noise of the observed spectra, as from `specnb.surveys.mock.make_mock`. P is averaged over
+        at most 2000 stars, and S is computed from all.
     labels : sequence of str
         Some of the emulator's labels.
     catalogue_error : Table or mapping, optional
-        Columns ``<label>_error`` of the same stars, as the catalogue of a mock survey has; ``None``
-        for true labels.
+        Columns ``<label>_error`` of the same stars, as in the catalogue of a mock survey. ``None``
+        means that true labels are predicted.
 
     Returns
     -------
@@ -177,7 +182,7 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
             f"labels are {', '.join(labels)}: choose among the emulator's, {', '.join(emulator.labels)}"
         )
     values = _checked("true", label_array(truth.labels, emulator.labels), emulator.labels)
-    # labels in units of their scatter
+    # Labels are used in units of their scatter.
     scale, covariance = values.std(axis=0), np.corrcoef(values.T)
     rows = np.unique(np.linspace(0, len(values) - 1, CEILING_STARS).round().astype(int))
     jacobian = (
@@ -197,7 +202,7 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
 
 
 def reconstruction(flux, observed, truth=None) -> dict[str, float]:
-    """Errors of reconstructed spectra over the good pixels.
+    """Errors of reconstructed spectra in the good pixels.
 
     Parameters
     ----------
@@ -210,10 +215,10 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
     Returns
     -------
     dict
-        ``mean_squared_error`` against the observed flux; ``noise_floor``, the mean squared flux
-        error, which the true spectra would have; ``chi2_reduced``, the mean of (difference /
-        error)²; and, with the truth, ``rms_truth``, the root mean square of the difference from the
-        noiseless flux.
+        ``mean_squared_error`` of the difference from the observed flux; ``noise_floor``, the mean
+        squared flux error, which is the mean squared error of the true spectra; ``chi2_reduced``,
+        the mean of (difference / error)²; and, if the truth is given, ``rms_truth``, the root mean
+        square of the difference from the noiseless flux.
 
     Raises
     ------
@@ -244,8 +249,9 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 
 
 def _checked(which, y, labels, z=None):
-    """Labels of some stars, all of which must vary, and latents of the same stars if given, as
-    floats.
+    """Check labels, and latents of the same stars if given, and return them as floats.
+
+    No label may be the same for all stars.
     """
     y = np.asarray(y, dtype=float)
     if y.ndim != 2 or y.shape[1] != len(labels) or len(y) < 10:

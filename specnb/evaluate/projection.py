@@ -1,26 +1,27 @@
-"""Maps of many dimensions in two, by t-SNE."""
+"""Two-dimensional maps of data with many dimensions, made with t-SNE."""
 
 import numpy as np
 from sklearn.manifold import TSNE
 
 from specnb.evaluate.two_sample import alike
 
-PERPLEXITY = 80.0  # of the maps in O'Briain et al. (2020)
+PERPLEXITY = 80.0  # that of the maps in O'Briain et al. (2020)
 
 
 def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.0) -> np.ndarray:
-    """t-SNE map in two dimensions, which shows neighbours and no distances; 3000 stars take half a
-    minute.
+    """Make a t-SNE map in two dimensions, which shows neighbours but not distances.
+
+    3000 stars take half a minute.
 
     Parameters
     ----------
     values : array_like, shape (n_stars, n_dimensions)
-        Latents, or the flux of spectra; all dimensions weigh as they are.
+        Latents, or the flux of spectra. The dimensions are not rescaled.
     seed : int
     n : int, optional
-        The first n stars only.
+        Only the first n stars are used.
     perplexity : float
-        About the number of neighbours that count.
+        Approximate number of neighbours that are taken into account.
 
     Returns
     -------
@@ -44,15 +45,15 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
 
 
 def project_two(first, second, seed: int = 0, n: int = 1000):
-    """One t-SNE map of two sets, as in Fig. 2 of O'Briain et al. (2020): perplexity 80.
+    """Make one t-SNE map of two sets, as in Fig. 2 of O'Briain et al. (2020), with perplexity 80.
 
     Parameters
     ----------
     first, second : Spectra, or array_like of shape (n, ...)
-        As for `two_sample_auc`.
+        The two sets, as for `specnb.evaluate.two_sample.two_sample_auc`.
     seed : int
     n : int
-        The first n stars of each set.
+        Only the first n stars of each set are used.
 
     Returns
     -------

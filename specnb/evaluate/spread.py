@@ -1,25 +1,26 @@
-"""The spread of results over seeds."""
+"""A table of the spread of results over seeds."""
 
 import numpy as np
 from astropy.table import Column, Table
 
 
 def spread(table: Table, by, values) -> Table:
-    """Mean, least and largest of some columns over the rows (seeds) that agree in others.
+    """Mean, smallest and largest value of some columns over the rows of different seeds.
 
     Parameters
     ----------
     table : Table
     by : sequence of str
-        Columns whose combinations make a row, in the order of their first appearance.
+        Each combination of values in these columns becomes one row, in the order of first
+        appearance.
     values : sequence of str
         Columns of numbers.
 
     Returns
     -------
     Table
-        ``by``, ``seeds`` (how many rows) and for each value ``<value>``, ``<value>_min``,
-        ``<value>_max``.
+        The columns of ``by``, ``seeds`` (the number of rows) and, for each of ``values``,
+        ``<value>`` (the mean), ``<value>_min`` and ``<value>_max``.
     """
     keys = list(zip(*(table[name] for name in by)))
     rows = []

@@ -1,8 +1,9 @@
-"""How well two sets of spectra, or of latents, mix: a fresh classifier tries to tell them apart.
+"""Two-sample tests: how well new classifiers can separate two sets of spectra or latents.
 
-Critics that were trained against a generator may be fooled while the sets still differ, so the
-verdict is that of classifiers trained from scratch (a classifier two-sample test: Lopez-Paz & Oquab
-2017), on stars they have not seen."""
+Critics that were trained against a generator may be deceived although the sets still differ. The
+test therefore uses classifiers that are trained from scratch and scored on stars that they have not
+seen (a classifier two-sample test: Lopez-Paz & Oquab 2017).
+"""
 
 import warnings
 
@@ -18,32 +19,36 @@ from sklearn.preprocessing import StandardScaler
 
 from specnb.core.spectra import Spectra
 
-# that the network sees: on mock RVS spectra as good as 20, and 0.03 in AUC better than 200
+# Number of principal components for the network. On mock RVS spectra it is as good as 20, and the
+# AUC is 0.03 better than with 200.
 COMPONENTS = 50
 
 
 def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=None) -> Spectra:
-    """Synthetic or translated spectra as a survey would have measured them.
+    """Make synthetic or translated spectra look as if a survey had measured them.
 
-    Each gets the mask, and independent Gaussian noise with the errors, of an observed star. Without
-    it, noise alone would tell the domains apart. Noise of real pixels is correlated where they were
-    rebinned, and the errors are those of another star's flux: of 2 x 4000 mock stars of the RVS no
-    classifier noticed the latter. In APOGEE errors and masks follow the airglow, and noise moves
-    the pseudo-continuum: there the truth itself is told apart with an AUC of 0.75, unless each
-    spectrum has the errors of the star that lent it its z_split, and is normalised again (0.50).
+    Each spectrum gets the mask of an observed star, and independent Gaussian noise with the errors
+    of this star. Otherwise the noise alone would separate the domains. Two differences remain: the
+    noise of real pixels is correlated if they were rebinned, and the errors belong to the flux of
+    another star. The latter was not noticed by any classifier of 2 x 4000 mock stars of the RVS. In
+    APOGEE errors and masks depend on the airglow, and noise changes the pseudo-continuum. There
+    even the true spectra are separated from the observed ones with an AUC of 0.75. The AUC is 0.50
+    if each spectrum has the errors of the star from which its z_split comes, and is normalised
+    again.
 
     Parameters
     ----------
     flux : array_like, shape (n, n_pix)
-        Without noise, on the pixels of the observed spectra.
+        Flux without noise, on the pixels of the observed spectra.
     observed : Spectra
-        The stars whose errors and masks are drawn.
+        The stars whose errors and masks are used.
     seed : int
     donors : sequence of int, shape (n,), optional
-        Which of them lends its errors and mask to each spectrum; default: drawn at random.
+        Index of the observed star whose errors and mask each spectrum gets. The default is a random
+        star.
     normalize : callable, optional
-        Pseudo-continuum of (flux, ivar) by which a survey divides its spectra, such as
-        ``Survey.normalize`` of APOGEE.
+        Function of (flux, ivar) that gives the pseudo-continuum by which a survey divides its
+        spectra, such as ``Survey.normalize`` of APOGEE.
 
     Returns
     -------
@@ -74,66 +79,73 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
         level = normalize(noisy, np.where(mask, 0.0, error**-2))
         mask = mask | ~(level > 0)
         noisy, error = (
-            np.where(mask, np.float32(1), each / np.where(mask, 1.0, level))
-            for each in (noisy, error)
+            np.where(mask, np.float32(1), values / np.where(mask, 1.0, level))
+            for values in (noisy, error)
         )
     ids = np.array([f"synthetic-{i:07d}" for i in range(len(flux))], dtype=str)
     return Spectra(observed.wavelength, noisy, error, mask, ids)
 
 
 def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
-    """How well classifiers tell two sets apart: the area under the ROC curve, cross-validated.
+    """Measure how well classifiers separate two sets, as the area under the ROC curve.
 
-    Two classifiers look for different things. Logistic regression takes all pixels, standardised,
-    and sees shifts of the mean: of a line 4% deep in 3 of 800 pixels, at S/N = 40 and with 2 x 2000
-    stars, it made an AUC of 0.87, with 100 principal components only 0.59. A network of 64 and 32
-    neurons takes the first principal components, whitened, and sees differences of scatter and
-    shape: of a missing continuum residual it made 0.81, the regression 0.51.
+    The area (AUC) is cross-validated.
+
+    Two classifiers are sensitive to different things. Logistic regression takes all pixels,
+    standardised, and finds shifts of the mean. For a line 4% deep in 3 of 800 pixels, at S/N = 40
+    and with 2 x 2000 stars, its AUC was 0.87, and only 0.59 with 100 principal components. A
+    network of 64 and 32 neurons takes the first principal components, whitened, and finds
+    differences of scatter and shape. For a missing continuum residual its AUC was 0.81, and that of
+    the regression 0.51.
 
     Parameters
     ----------
     first, second : Spectra, or array_like of shape (n, ...)
-        Spectra of equal noise (`as_observed`; or reconstructions of both), or latents. Arrays are
-        flattened, a row a star. The sets must have no star in common: a classifier knows the twin
-        of a star it learnt from, which pulls the AUC below 0.5 (to 0.42 for spectra of S/N = 1000).
-        Each spectrum also gets the mask of a random one of the other set, and what is masked is
-        filled with one mean, so that masks are no cue.
+        Spectra with equal noise (from `as_observed`, or reconstructions of both sets), or latents.
+        Arrays are flattened to one row per star. The sets must have no star in common. If a star is
+        in both sets and a classifier was trained on one of its two spectra, it assigns the other
+        spectrum to the wrong set. This makes the AUC smaller than 0.5 (0.42 for spectra of S/N =
+        1000). Each spectrum also gets the mask of a random spectrum of the other set, and masked
+        pixels are filled with the mean of both sets, so that masks do not help to separate the
+        sets.
     seeds : sequence of int
-        Of folds, masks and networks.
+        Seeds of the folds, the masks and the networks.
     folds : int
-        Parts that the stars are cut into; each is scored by classifiers trained on the others.
+        Number of parts into which the stars are divided. Classifiers are trained on all parts but
+        one and scored on this part.
 
     Returns
     -------
     Table
-        A row a classifier: ``classifier``; ``auc``, the mean over seeds and folds: 0.5 where the
-        sets mix, 1 where they are separate; ``auc_std``, its standard deviation over seeds and
-        folds; ``chance_std``, the standard deviation of ``auc`` that so many stars of one
-        population have about 0.5.
+        One row per classifier: ``classifier``; ``auc``, the mean over seeds and folds, which is 0.5
+        if the sets mix and 1 if they are separate; ``auc_std``, its standard deviation over seeds
+        and folds; ``chance_std``, the standard deviation of ``auc`` about 0.5 for two sets of so
+        many stars from one population.
 
     Raises
     ------
     ValueError
-        If a set has fewer than 10 stars a fold, the columns or pixels differ, or a value is not
+        If a set has fewer than 10 stars per fold, the columns or pixels differ, or a value is not
         finite.
     """
     scores = {"logistic": [], "mlp": []}
     for seed in seeds:
         values = alike(first, second, seed)
-        if (least := min(map(len, values))) < 10 * folds:
-            raise ValueError(f"a set has {least} stars: give at least {10 * folds}, 10 a fold")
+        if (fewest := min(map(len, values))) < 10 * folds:
+            raise ValueError(f"a set has {fewest} stars: give at least {10 * folds}, 10 per fold")
         domain = np.repeat([0, 1], [len(x) for x in values])
         values = np.concatenate(values)
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
         for name, classifier in _classifiers(values.shape, seed).items():
             with warnings.catch_warnings():
-                # of the limit of passes: little is left to gain
+                # The warning says that the limit of passes was reached. More passes would gain
+                # little.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 scores[name].extend(
                     cross_val_score(classifier, values, domain, scoring="roc_auc", cv=parts)
                 )
     a, b = np.bincount(domain)
-    chance = np.sqrt((a + b + 1) / (12 * a * b))  # of the Mann-Whitney statistic, which the AUC is
+    chance = np.sqrt((a + b + 1) / (12 * a * b))  # the AUC is a Mann-Whitney statistic
     rows = [(name, np.mean(auc), np.std(auc), chance) for name, auc in scores.items()]
     table = Table(rows=rows, names=("classifier", "auc", "auc_std", "chance_std"))
     for name in table.colnames[1:]:
@@ -142,14 +154,14 @@ def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
 
 
 def best_auc(table: Table) -> tuple[float, float]:
-    """AUC and its scatter of the classifier that tells the sets of `two_sample_auc` apart better."""
+    """AUC and its scatter for the better of the two classifiers of `two_sample_auc`."""
     row = table[np.argmax(table["auc"])]
     return float(row["auc"]), float(row["auc_std"])
 
 
 def _classifiers(shape, seed):
-    """Fresh classifiers for values of this shape."""
-    # on one faint line, 0.07 in AUC better than 1e-4
+    """New classifiers for values of this shape."""
+    # For one faint line, C = 0.01 gives an AUC that is 0.07 better than C = 1e-4.
     regression = LogisticRegression(C=0.01, max_iter=300)
     reduced = PCA(
         min(COMPONENTS, shape[1], shape[0] // 2),
@@ -157,7 +169,7 @@ def _classifiers(shape, seed):
         svd_solver="randomized",
         random_state=seed,
     )
-    # alpha of 1 gained 0.01 in AUC over the default of 1e-4
+    # alpha = 1 gave an AUC that is 0.01 better than the default of 1e-4.
     network = MLPClassifier(
         (64, 32),
         alpha=1.0,
@@ -173,7 +185,10 @@ def _classifiers(shape, seed):
 
 
 def alike(first, second, seed):
-    """Values of two sets as float32, shape (n, n_columns), in which masks tell nothing."""
+    """Values of two sets as float32, shape (n, n_columns).
+
+    Masked pixels are filled such that the masks do not help to separate the sets.
+    """
     wavelengths = [each.wavelength for each in (first, second) if isinstance(each, Spectra)]
     if len(wavelengths) == 2 and not np.array_equal(*wavelengths):
         raise ValueError(
@@ -187,7 +202,8 @@ def alike(first, second, seed):
         raise ValueError("a value is not finite: leave out stars without spectrum or latents")
     if not any(mask.any() for mask in masks) or not all(map(len, values)):
         return values
-    # its own: the masks of the donors of `as_observed` must not come again
+    # This generator differs from that of `as_observed`, so that the masks of the same donors are
+    # not drawn again.
     random = np.random.default_rng([seed, 1])
     borrowed = [
         other[random.integers(len(other), size=len(own))] for own, other in (masks, masks[::-1])
@@ -200,7 +216,7 @@ def alike(first, second, seed):
 
 
 def _rows(data):
-    """Values and mask of a set, a row a star."""
+    """Values and mask of a set, with one row per star."""
     if isinstance(data, Spectra):
         return data.flux, data.mask
     values = np.asarray(data, dtype=np.float32)

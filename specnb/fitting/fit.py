@@ -1,11 +1,12 @@
-r"""Stellar labels from spectra: batched, bounded maximum likelihood through the emulator.
+r"""Fit stellar labels to spectra by maximum likelihood, with the emulator as the model.
 
-For a star with flux :math:`f_i \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`: the
-emulator's flux at labels y, shifted by a radial velocity v if asked, times a low-order Legendre
-series c that takes up what is left of the continuum. :math:`\chi^2 = \sum_i (f_i -
-m_i)^2/\sigma_i^2` is minimised as `specnb.fitting.minimise` tells; the covariance of the result is
-the inverse of the Fisher matrix
-:math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact Jacobian J of the emulator.
+Many stars are fitted at once, and the labels stay within limits. For a star with flux :math:`f_i
+\pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`. F is the emulator's flux at labels y,
+shifted by a radial velocity v if the configuration asks for it. c is a low-order Legendre series
+that describes the remaining continuum. :math:`\chi^2 = \sum_i (f_i - m_i)^2/\sigma_i^2` is
+minimised as described in `specnb.fitting.minimise`. The covariance of the result is the inverse of
+the Fisher matrix :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact Jacobian J of the
+emulator.
 """
 
 from dataclasses import dataclass
@@ -25,32 +26,34 @@ class FitConfig:
     Attributes
     ----------
     continuum_order : int
-        Order of the Legendre series that multiplies the model on each detector; -1 for none.
+        Order of the Legendre series that multiplies the model on each detector. -1 means none.
     fit_rv : bool
-        Also fit a radial velocity, for spectra that are not at rest.
+        Whether to fit a radial velocity, too, for spectra that are not at rest.
     rv_limit : float
-        Bound of the radial velocity, km/s.
+        Largest absolute radial velocity, km/s.
     windows_out : tuple of (float, float)
-        Wavelength intervals (Å, vacuum) left out of the fit.
+        Wavelength intervals (Å, vacuum) that are left out of the fit.
     max_iterations : int
-        Most steps, refused ones included.
+        Largest number of steps, including those that are rejected.
     tolerance : float
-        Converged when the minimum is nearer than this many standard errors.
+        The fit has converged when the minimum is closer than this many standard errors.
     start_spectra : int
-        Model spectra spread over the label space, of which the nearest starts the fit.
+        Number of model spectra that are spread over the label space. The fit starts at the nearest.
     batch : int or None
-        Stars fitted at once; None: as many as keep their Jacobian at 8 MB, but 32 or more.
+        Number of stars that are fitted at once. With None it is so large that their Jacobian needs
+        8 MB, but at least 32.
     """
 
-    # Gaia normalises spectra itself; what is left is a slope and a curvature
+    # Gaia normalises its spectra. A slope and a curvature remain.
     continuum_order: int = 2
     fit_rv: bool = False  # Gaia's mean spectra are at rest already
     rv_limit: float = 50.0
     windows_out: tuple[tuple[float, float], ...] = ()
     max_iterations: int = 100
-    tolerance: float = 1e-2  # far below the error itself
+    tolerance: float = 1e-2  # far below the standard error itself
     start_spectra: int = 1024
-    # 8 MB stay in the cache: 291 stars of the RVS; below 32 the work of a batch itself counts
+    # 8 MB fit in the cache and are 291 stars of the RVS. Below 32 stars the overhead of a batch
+    # matters.
     batch: int | None = None
 
     def __post_init__(self):
@@ -72,9 +75,11 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Parameters
     ----------
     spectra : Spectra
-        On the emulator's pixels, or on the native ones of its survey, which are rebinned to them.
+        Spectra on the emulator's pixels, or on the native pixels of its survey, from which they are
+        rebinned.
     emulator : Emulator
-        If it holds something of each star, such as its z_split, then of these stars in this order.
+        If it stores something for each star, such as its z_split, it must be for these stars in
+        this order.
     config : FitConfig
     progress : bool
         Show a progress bar.
@@ -83,16 +88,16 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     -------
     astropy.table.Table
         One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and
-        ``rv_error`` if fitted; ``chi2_reduced``; ``converged``; ``flags``, a comma-separated text
-        of: ``no_pixels`` (fewer good pixels than parameters), ``no_information`` (the flux is no
-        stellar spectrum, or so noisy or wild that some label has no finite error), both with NaN
-        for labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``;
-        ``continuum`` (coefficients).
+        ``rv_error`` if they are fitted; ``chi2_reduced``; ``converged``; ``flags``; and
+        ``continuum`` (the coefficients). ``flags`` is a comma-separated text with any of:
+        ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
+        stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
+        labels and errors; ``not_converged``, ``at_limit:<label>`` and ``outside_hull``.
 
     Raises
     ------
     ValueError
-        If the spectra are on yet other pixels, or the emulator is for other than so many stars.
+        If the spectra are on other pixels, or the emulator is for another number of stars.
     """
     if np.array_equal(spectra.wavelength, emulator.survey.native):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
@@ -111,17 +116,17 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
 
 
 def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
-    """The best-fitting model of each star, continuum factor included.
+    """The best-fitting model of each star, including the continuum factor.
 
     Parameters
     ----------
     table : Table
-        Result of `fit_labels` with the same emulator and configuration.
+        The result of `fit_labels` with the same emulator and configuration.
 
     Returns
     -------
     ndarray, shape (n, n_pix), float32
-        NaN for stars that could not be fitted.
+        Flux of the models. It is NaN for stars that could not be fitted.
     """
     model = _model(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)

@@ -1,5 +1,6 @@
-"""The forward model of an observed spectrum: labels, radial velocity and continuum in, flux and
-Jacobian out.
+"""The forward model of observed spectra, from labels, velocity and continuum to the flux.
+
+It also gives the Jacobian.
 """
 
 from copy import copy
@@ -16,34 +17,35 @@ from specnb.core.wavelength import C_KM_S, detectors
 
 
 class ForwardModel:
-    """Emulator, Doppler shift and continuum factor as one function of a star's parameters.
+    """Flux as one function of a star's parameters: emulator, Doppler shift and continuum factor.
 
-    The parameters are the labels, then the radial velocity if there is one, then for each detector
-    the coefficients of a Legendre series by which its flux is multiplied, 1 + Σ c_k P_k.
+    The parameters are first the labels, then the radial velocity if there is one, and then the
+    coefficients c_k of each detector. The flux of a detector is multiplied by the Legendre series 1
+    + Σ c_k P_k.
 
     Parameters
     ----------
     emulator : Emulator
     continuum_order : int
-        Order of the series; -1 for none.
+        Order of the series. -1 means none.
     rv_limit : float or None
-        Largest radial velocity, km/s; None for spectra at rest.
+        Largest absolute radial velocity, km/s. None means that the spectra are at rest.
     windows_out : sequence of (float, float)
-        Wavelength intervals (Å) that carry no weight.
+        Wavelength intervals (Å) that have no weight.
 
     Attributes
     ----------
     names, units : tuple of str
-        Of the labels and the radial velocity.
+        Names and units of the labels and the radial velocity.
     low, high : ndarray, shape (n_parameters,)
-        Limits of all parameters; infinite for the continuum.
+        Limits of all parameters. They are infinite for the continuum.
     kept : Tensor, shape (n_pix,)
-        1 where a pixel counts, else 0.
+        1 for pixels that count, else 0.
     """
 
     def __init__(self, emulator, continuum_order, rv_limit, windows_out):
         self.emulator = emulator
-        self.weight = emulator.network.low  # the dtype and device of everything here
+        self.weight = emulator.network.low  # its dtype and device are used for all tensors
         self.rv = rv_limit is not None
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
@@ -62,20 +64,20 @@ class ForwardModel:
             raise ValueError(
                 "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
             )
-        if self.rv:  # beyond the ends of the window a shifted model is not known
+        if self.rv:  # a shifted model is not known near the ends of the window
             reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
             edge = int(np.ceil(reach)) + len(STENCIL) // 2
             out[:edge] = out[len(out) - edge :] = True
         self.kept = self.tensor(~out)
 
     def tensor(self, array):
-        """An array in the emulator's precision on its device."""
+        """Convert an array to a tensor with the emulator's precision, on its device."""
         return torch.as_tensor(
             np.asarray(array), dtype=self.weight.dtype, device=self.weight.device
         )
 
     def continuum(self, p):
-        """Continuum factor (n, n_pix) of parameters (n, n_parameters)."""
+        """Continuum factor (n, n_pix) for parameters (n, n_parameters)."""
         return 1.0 + p[:, len(self.names) :] @ self.legendre
 
     def of(self, rows):
@@ -85,7 +87,7 @@ class ForwardModel:
         return model
 
     def flux(self, p):
-        """Flux (n, n_pix) of parameters (n, n_parameters)."""
+        """Flux (n, n_pix) for parameters (n, n_parameters)."""
         n = len(self.emulator.labels)
         flux = self.emulator.network(p[:, :n])
         if self.rv:
@@ -98,7 +100,7 @@ class ForwardModel:
         flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
-            # the shift is linear in flux
+            # The shift is linear in the flux, so that it applies to the Jacobian, too.
             jacobian = doppler_shift(jacobian, self.wavelength, velocity)
             flux, by_rv = flux_and_jacobian(
                 lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity
@@ -109,15 +111,18 @@ class ForwardModel:
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
     def chi2(self, p, flux, ivar):
-        """χ² (n,) of parameters on any device against spectra (n, n_pix) on the emulator's, in
-        float64 on the CPU.
+        """χ² (n,) of some parameters for spectra (n, n_pix).
+
+        The parameters may be on any device and the spectra must be on the emulator's. The result is
+        in float64 on the CPU.
         """
         residual = flux - self.flux(self.tensor(p))
         return (ivar * residual**2).sum(dim=1).cpu().double()
 
     def normal_equations(self, p, flux, ivar):
-        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star; arguments and
-        precision as for `chi2`.
+        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star.
+
+        Arguments and precision are as for `chi2`.
         """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
         weighted = jacobian * ivar[:, None, :]
@@ -125,10 +130,12 @@ class ForwardModel:
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
-        """Labels (m, n_labels), flux (m, n_pix) and its square of up to `n_spectra` models spread
-        over the labels that change the spectrum everywhere.
+        """Models from which fits can start: labels (m, n_labels), flux (m, n_pix) and its square.
 
-        The others are halfway between their limits: no number of spectra fills 25 dimensions.
+        Up to `n_spectra` models are spread over the labels that change the spectrum everywhere.
+
+        The other labels are halfway between their limits, because no feasible number of spectra
+        fills 25 dimensions.
         """
         emulator = self.emulator.of(None)
         spread = [name in emulator.survey.everywhere for name in emulator.labels]
@@ -140,10 +147,13 @@ class ForwardModel:
         return labels, models, models**2
 
     def nearest(self, flux, ivar, library):
-        """Parameters (n, n_parameters) to start from: for each star the nearest model of a library
-        in χ², at rest and with a flat continuum."""
+        """Parameters (n, n_parameters) at which the fits start.
+
+        For each star they are those of the model in a library with the lowest χ², at rest and with
+        a flat continuum.
+        """
         labels, models, squares = library
-        # Σ w (f - m)² up to the constant Σ w f²
+        # This is Σ w (f - m)² without the constant Σ w f².
         distance = ivar @ squares.T - 2.0 * (ivar * flux) @ models.T
         start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
         start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
@@ -151,6 +161,6 @@ class ForwardModel:
 
 
 def _legendre(wavelength, order):
-    """Legendre polynomials 0 to `order` over one detector, shape (order + 1, n_pix)."""
+    """Legendre polynomials of order 0 to `order` on one detector, shape (order + 1, n_pix)."""
     x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
     return legvander(x, max(order, 0)).T[: order + 1]

@@ -1,6 +1,6 @@
-"""How far fitted labels are from true ones, and whether one fit is nearer than another.
+"""Errors of fitted labels: how far they are from the true ones, and which fit is closer.
 
-Fits come by name and are compared over the stars that all of them could fit, as in
+Each fit has a name. Fits are compared with the stars for which all of them succeeded, as in
 `specnb.fitting.residuals`.
 """
 
@@ -11,11 +11,11 @@ from astropy.table import Table
 
 from specnb.fitting.residuals import common_stars, formatted
 
-RESAMPLES = 200  # of the stars: the error of a bias is good to 5%
+RESAMPLES = 200  # number of bootstrap samples of the stars, which give the error of a bias to 5%
 
 
 def label_errors(fits: Mapping, truth: Table, labels) -> Table:
-    """How far fitted labels are from true ones.
+    """Statistics of the differences between fitted and true labels.
 
     Parameters
     ----------
@@ -28,28 +28,29 @@ def label_errors(fits: Mapping, truth: Table, labels) -> Table:
     Returns
     -------
     Table
-        A row a fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and
+        One row per fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and
         ``mean`` of fit − truth, its ``scatter`` (half of the width from the 16th to the 84th
-        percentile), its ``rms`` and the ``median_error`` that the fits state; ``at_limit``, stars
-        that ended at a limit of this label; ``stars``, fitted by all, to which all this refers;
-        ``not_fitted`` by this one.
+        percentile), its ``rms``, and the ``median_error``, which is the median of the errors that
+        the fit reports; ``at_limit``, the number of stars whose fit ended at a limit of this label;
+        ``stars``, the number of stars that all fits could fit, to which all these numbers refer;
+        ``not_fitted``, the number of stars that this fit could not fit.
 
     Raises
     ------
     ValueError
-        If the lengths differ, or no star was fitted by all.
+        If the lengths differ, or if no star was fitted in all fits.
     """
     differences, fitted, common = _differences(fits, truth, labels)
     rows = []
     for name, fit in fits.items():
-        some = fit[common]
+        compared = fit[common]
         for label, difference in zip(labels, differences[name].T):
             low, median, high = np.percentile(difference, [16, 50, 84])
             rms, error = (
                 np.sqrt(np.mean(difference**2)),
-                np.nanmedian(_values(some[f"{label}_error"])),
+                np.nanmedian(_values(compared[f"{label}_error"])),
             )
-            limit = sum(f"at_limit:{label}" in flags.split(",") for flags in some["flags"])
+            limit = sum(f"at_limit:{label}" in flags.split(",") for flags in compared["flags"])
             sizes = (median, difference.mean(), (high - low) / 2, rms, error)
             counts = (limit, common.sum(), (~fitted[name]).sum())
             rows.append((name, label, str(fit[label].unit or ""), *sizes, *counts))
@@ -63,8 +64,9 @@ def label_errors(fits: Mapping, truth: Table, labels) -> Table:
 def bias_change(
     before: Table, after: Table, truth: Table, labels, statistic=np.median, seed: int = 0
 ) -> Table:
-    """In which labels the bias is nearer to 0 in the second of two fits: ``sum(table["falls"])`` is
-    their number.
+    """Find the labels whose bias is closer to 0 in the second of two fits.
+
+    ``sum(table["falls"])`` is the number of these labels.
 
     Parameters
     ----------
@@ -74,29 +76,36 @@ def bias_change(
         Their true labels.
     labels : sequence of str
     statistic : callable
-        ``numpy.median`` or ``numpy.mean`` of fit − truth over the stars: what is called bias.
+        ``numpy.median`` or ``numpy.mean``. The bias is this statistic of fit − truth over the
+        stars.
     seed : int
-        Of the resampled stars.
+        Seed of the resampling of stars.
 
     Returns
     -------
     Table
-        A row a label: ``label``; ``before`` and ``after``, the biases; ``change``, |after| −
-        |before|; ``change_error``, its standard deviation over resampled stars (bootstrap, the same
-        stars in both fits); ``falls``, whether the change is negative; ``clear``, whether it is
-        more than twice its error.
+        One row per label: ``label``; ``before`` and ``after``, the biases; ``change``, which is
+        |after| − |before|; ``change_error``, its standard deviation over bootstrap samples of the
+        stars (with the same stars in both fits); ``falls``, whether the change is negative;
+        ``clear``, whether its absolute value is more than twice its error.
 
     Raises
     ------
     ValueError
-        As `label_errors`.
+        For the reasons given in `label_errors`.
     """
     differences, _, common = _differences({"before": before, "after": after}, truth, labels)
     random, n = np.random.default_rng(seed), common.sum()
     bias = {name: statistic(difference, axis=0) for name, difference in differences.items()}
     draws = [random.integers(n, size=n) for _ in range(RESAMPLES)]
     changes = [
-        _change(*(statistic(each[rows], axis=0) for each in differences.values())) for rows in draws
+        _change(
+            *(
+                statistic(difference_of_fit[rows], axis=0)
+                for difference_of_fit in differences.values()
+            )
+        )
+        for rows in draws
     ]
     change, error = _change(*bias.values()), np.std(changes, axis=0)
     columns = (
@@ -119,8 +128,9 @@ def _change(before, after):
 
 
 def _differences(fits, truth, labels):
-    """Fit − truth, shape (n_common, n_labels), of each fit; which stars each fitted; and which all
-    did.
+    """The differences fit − truth, shape (n_common, n_labels), of each fit.
+
+    Also returns which stars each fit could fit, and which stars all fits could fit.
     """
     known = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
     fitted, common = common_stars(known | {"truth": np.ones(len(truth), dtype=bool)})
@@ -137,5 +147,5 @@ def _differences(fits, truth, labels):
 
 
 def _values(column):
-    """A column as floats, masked entries as NaN."""
+    """A column as floats. Masked entries are NaN."""
     return np.ma.filled(np.ma.asarray(column).astype(float), np.nan)

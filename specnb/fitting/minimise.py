@@ -1,10 +1,10 @@
-r"""The minimum of χ² of many stars at once: Levenberg-Marquardt with the exact Jacobian of the
-model.
+r"""Minimise χ² of many stars at once: Levenberg-Marquardt with the exact Jacobian.
 
-Where the model is wrong, residuals are large and the Fisher matrix F is not the curvature of
-:math:`\chi^2`, in some directions by a factor of 4: steps of F alone swing about the minimum. What F
-lacks is learnt from the change of the gradient along each step: a secant approximation as in NL2SOL
-(Dennis, Gay & Welsch 1981), by symmetric rank-one updates.
+If the model is wrong, the residuals are large, and the Fisher matrix F differs from the curvature
+of :math:`\chi^2`, in some directions by a factor of 4. Steps that use F alone then oscillate about
+the minimum. The difference between F and the curvature is estimated from the change of the gradient
+along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981), with
+symmetric rank-one updates.
 """
 
 from dataclasses import dataclass, fields
@@ -13,25 +13,25 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-JACOBIAN_FLOATS = 2**21  # of a batch of stars
-# χ² of a float32 model is no smoother than this (relative), so that a step may "raise" it by as
-# much.
+JACOBIAN_FLOATS = 2**21  # numbers in the Jacobian of a batch of stars
+# Relative numerical noise of χ² of a float32 model. A step is accepted even if it raises χ² by this
+# fraction.
 CHI2_NOISE = 1e-5
 
 
 @dataclass
 class _Stars:
-    """Stars whose fits are under way: tensors of one row per star.
+    """Stars whose fits are not yet finished, as tensors with one row per star.
 
-    Spectra are in the emulator's precision on its device; the algebra of the few parameters is in
-    float64 on the CPU.
+    Spectra have the emulator's precision and are on its device. The algebra of the parameters is
+    done in float64 on the CPU.
     """
 
-    row: torch.Tensor  # in the set of spectra
+    row: torch.Tensor  # index in the set of spectra
     flux: torch.Tensor
     ivar: torch.Tensor
     parameters: torch.Tensor
-    chi2: torch.Tensor  # infinite before the first trial, which any χ² improves
+    chi2: torch.Tensor  # infinite before the first trial, so that any χ² is an improvement
     damping: torch.Tensor
     gradient: torch.Tensor
     fisher: torch.Tensor
@@ -42,7 +42,7 @@ class _Stars:
 
     @classmethod
     def begin(cls, model, library, spectra, ivar, rows):
-        """New stars, at the nearest model of the library."""
+        """Stars whose fits start, each at the nearest model of the library."""
         flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
         p = model.nearest(flux, ivar, library).cpu().double()
         n, k = p.shape
@@ -65,18 +65,18 @@ class _Stars:
         return len(self.row)
 
     def __getitem__(self, which):
-        """Some of the stars, by a mask."""
+        """Some of the stars, chosen by a mask."""
         arrays = (getattr(self, each.name) for each in fields(self))
         return _Stars(*(array[which.to(array.device)] for array in arrays))
 
     def join(self, others):
-        """These stars and others."""
+        """These stars together with others."""
         pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
         return _Stars(*(torch.cat(pair) for pair in pairs))
 
 
 def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
-    """Minimise χ² for every star. A star that is done makes room in the batch for the next one.
+    """Minimise χ² for every star. In the batch the next star replaces a finished one.
 
     Parameters
     ----------
@@ -90,13 +90,15 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of ndarray
-        ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool), each of shape (n,
-        n_parameters); ``chi2_reduced``, ``converged``, ``enough`` (more pixels than parameters) and
-        ``informed`` (all errors are finite), each of shape (n,).
+        ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool) have the shape (n,
+        n_parameters). ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than
+        parameters) and ``informed`` (the star could be fitted and all errors are finite) have the
+        shape (n,).
     """
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
-    library, ivar = model.library(config.start_spectra), spectra.ivar  # once, not for every batch
+    # computed once, and not for every batch
+    library, ivar = model.library(config.start_spectra), spectra.ivar
     result = {
         "parameters": np.empty((n, k)),
         "error": np.empty((n, k)),
@@ -121,35 +123,40 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
 
 
 def _iterate(model, stars, tolerance):
-    """Try a step of each star; the Jacobian is computed only where χ² takes it. Changes ``stars``."""
+    """Try a step of each star. Changes ``stars``.
+
+    The Jacobian is computed only for stars whose step is accepted because χ² is not higher.
+    """
     low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
     p, old, damping = stars.parameters.clone(), stars.gradient.clone(), stars.damping
     step, distance = _step(p, old, stars.fisher, stars.secant, damping, low, high)
-    # the last step needs no further Jacobian
+    # The last step of a star needs no further Jacobian.
     stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
     new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar)
-    # wild flux or errors overflow float32
+    # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
     damping[~better] = (damping[~better] * 10).clamp(max=1e9)
     stars.trials += 1
 
     taken = better & ~stars.converged
-    some, moved = stars[taken], trial[taken] - p[taken]
-    gradient, fisher = model.of(some.row).normal_equations(some.parameters, some.flux, some.ivar)
-    # A slope that has turned means that the step went too far, even if χ² is no higher: without
-    # more damping such steps would swing about the minimum for ever.
+    moving, moved = stars[taken], trial[taken] - p[taken]
+    gradient, fisher = model.of(moving.row).normal_equations(
+        moving.parameters, moving.flux, moving.ivar
+    )
+    # If the slope along a step has changed its sign, the step went too far, even if χ² is not
+    # higher. Without more damping such steps would oscillate about the minimum for ever.
     old, step = old[taken], step[taken]
     too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
-    more, less = (some.damping * 10).clamp(min=1e-4), some.damping / 10
+    more, less = (moving.damping * 10).clamp(min=1e-4), moving.damping / 10
     damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
     stars.gradient[taken], stars.fisher[taken] = gradient, fisher
-    stars.secant[taken] = _secant(some.secant, fisher, moved, old - gradient)
+    stars.secant[taken] = _secant(moving.secant, fisher, moved, old - gradient)
 
 
 def _ending(model, stars):
-    """What is returned of stars that are done, a dict of tensors."""
+    """The results for stars that are finished, a dict of tensors."""
     p, n_free = stars.parameters, stars.n_free
     error = _errors(stars.fisher)
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
@@ -168,13 +175,18 @@ def _ending(model, stars):
 
 
 def _secant(old, fisher, step, fall):
-    """The secant matrix S with (F + S) step = fall, the fall of the gradient along the step; the
-    old one first made smaller where it claims more curvature along the step than was found, as in
-    NL2SOL, since F may have changed."""
-    found = fall - (fisher @ step[:, :, None])[:, :, 0]
-    claim, fact = ((v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], found))
-    old = old * torch.where(claim > fact, fact / claim, 1.0)[:, None, None]
-    missing = found - (old @ step[:, :, None])[:, :, 0]
+    """The secant matrix S, for which (F + S) step = fall.
+
+    ``fall`` is the decrease of the gradient along the step. If the old S predicts more curvature
+    along the step than was found, it is first made smaller, as in NL2SOL, because F may have
+    changed.
+    """
+    needed = fall - (fisher @ step[:, :, None])[:, :, 0]
+    predicted, measured = (
+        (v * step).sum(dim=1).abs() for v in ((old @ step[:, :, None])[:, :, 0], needed)
+    )
+    old = old * torch.where(predicted > measured, measured / predicted, 1.0)[:, None, None]
+    missing = needed - (old @ step[:, :, None])[:, :, 0]
     slope, scale = (missing * step).sum(dim=1), _scale(fisher)
     sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
     return (
@@ -186,15 +198,16 @@ def _secant(old, fisher, step, fall):
 
 
 def _scale(fisher):
-    """Units in which each diagonal element of the Fisher matrix is 1, so that it is well
-    conditioned.
+    """Units of the parameters in which each diagonal element of the Fisher matrix is 1.
+
+    In these units the matrix is well conditioned.
     """
     diagonal = fisher.diagonal(dim1=1, dim2=2)
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
 
 
 def _errors(fisher):
-    """Standard errors from the inverse of the Fisher matrix; NaN where it has none."""
+    """Standard errors from the inverse of the Fisher matrix. NaN where there is no inverse."""
     scale = _scale(fisher)
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
     sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(
@@ -203,17 +216,18 @@ def _errors(fisher):
     eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
     covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
-    # NaN of a negative variance, which a singular matrix may give
+    # The root of a negative variance, which a singular matrix may have, is NaN.
     return torch.sqrt(variance) * scale
 
 
 def _step(p, gradient, fisher, secant, damping, low, high):
     """One damped step, and the distance to the minimum in standard errors.
 
-    A parameter at a limit whose gradient points outwards is held. The curvature is the Fisher
-    matrix and the secant one, or the Fisher matrix alone where their sum is not positive definite.
-    The distance is that of the undamped Gauss-Newton step in the metric of the Fisher matrix, (gᵀ
-    F⁻¹ g)^½: its square is the χ² still to be gained."""
+    A parameter at a limit is fixed if its step would lead beyond the limit. The curvature is the
+    sum of the Fisher matrix and the secant matrix, or the Fisher matrix alone if the sum is not
+    positive definite. The distance is the length of the undamped Gauss-Newton step in the metric of
+    the Fisher matrix, (gᵀ F⁻¹ g)^½. Its square is the amount by which χ² can still fall.
+    """
     held = ((p <= low) & (gradient < 0)) | ((p >= high) & (gradient > 0))
     scale = _scale(fisher)
     free = (~held).double()

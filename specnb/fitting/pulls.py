@@ -1,22 +1,23 @@
-"""Mock stars for which the model is exactly right, and how well their labels come back."""
+"""Ideal mock stars, for which the model is exactly right, and the pulls of their fits."""
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.core.spectra import Spectra
 
-MARGIN = 0.2  # of a label's range, that ideal stars keep from either end
-# standard errors, of the median ideal star, that fit between it and the nearest limit: a choice
+MARGIN = 0.2  # fraction of a label's range at either end in which there are no ideal stars
+# Least distance between an ideal star and the nearest limit, in median standard errors. This is a
+# choice.
 LEAST_ERRORS = 4.0
 
 
 def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
-    """Stars spread evenly over the inner part of the emulator's range, with noise and nothing else.
+    """Mock stars spread evenly over the inner part of the emulator's range, with noise only.
 
-    Pulls can be Gaussian only where the likelihood is: away from the limits of the labels, and at
-    rotation and metallicity that the spectrum feels. So each label keeps at least 20% of its range
-    from either end, and is above ``survey.ideal_above``: [M/H] above -1.2 in the RVS, [Fe/H] above
-    -0.7 in APOGEE.
+    Pulls can be Gaussian only if the likelihood is. This requires that the labels are far from
+    their limits and that rotation and metallicity have a clear effect on the spectrum. Each label
+    is therefore at least 20% of its range away from either end, and above ``survey.ideal_above``:
+    [M/H] above -1.2 in the RVS, [Fe/H] above -0.7 in APOGEE.
 
     Parameters
     ----------
@@ -24,13 +25,13 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     n : int
         Number of stars.
     snr : float
-        Signal-to-noise per pixel in the continuum; the variance is proportional to the flux.
+        Signal-to-noise ratio per pixel in the continuum. The variance is proportional to the flux.
     seed : int
 
     Returns
     -------
     Spectra
-        With the true labels.
+        Spectra with the true labels.
     """
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
@@ -53,12 +54,12 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
 
 
 def pull_statistics(fit: Table, truth: Table, labels) -> Table:
-    """Mean and standard deviation of (fit - truth) / error.
+    """Mean and standard deviation of the pulls, (fit - truth) / error, of each label.
 
     Parameters
     ----------
     fit : Table
-        Result of `specnb.fit_labels`.
+        The result of `specnb.fit_labels`.
     truth : Table
         True labels of the same stars.
     labels : sequence of str
@@ -66,9 +67,9 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     Returns
     -------
     Table
-        A row a label: ``label``, ``mean``, ``std``, ``largest`` (absolute), ``median_error`` (in
-        the label's unit), ``at_limit`` (stars whose fit ended at a limit of the label), ``stars``
-        (with a finite pull).
+        One row per label: ``label``, ``mean``, ``std``, ``largest`` (absolute value),
+        ``median_error`` (in the label's unit), ``at_limit`` (number of stars whose fit ended at a
+        limit of the label), ``stars`` (number of stars with a finite pull).
     """
     rows = []
     for name in labels:
@@ -91,14 +92,16 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
 
 
 def constrained(statistics: Table, emulator) -> np.ndarray:
-    """Which labels the spectra of `interior_stars` constrain: those whose median error is so small
-    that the nearest limit of the label is at least `LEAST_ERRORS` of them away. Of others the
-    limits cut the fits, and the pulls with them.
+    """Which labels the spectra of `interior_stars` constrain.
+
+    The median error of a constrained label is so small that the nearest limit of the label is at
+    least `LEAST_ERRORS` median errors away. Fits of other labels often end at a limit, which also
+    cuts off the distribution of their pulls.
 
     Parameters
     ----------
     statistics : Table
-        Of `pull_statistics`, with a row for each label of the emulator, in order.
+        The result of `pull_statistics`, with a row for each label of the emulator, in order.
     emulator : Emulator
 
     Returns

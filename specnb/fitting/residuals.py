@@ -1,15 +1,16 @@
-"""What fits leave behind: residuals in standard errors, and reduced χ².
+"""Residuals of fits in standard errors, and their reduced χ².
 
-Fits come by name, such as "physics only" and "translated", each of the same stars in the same
-order; they are compared over the stars that all of them could fit. Stars that ended at a limit or
-did not converge stay in, and are counted."""
+Each fit has a name, such as "physics only" or "translated". All fits are for the same stars in the
+same order. They are compared with the stars for which all of them succeeded. Stars whose fit ended
+at a limit or did not converge are included and counted.
+"""
 
 from collections.abc import Mapping
 
 import numpy as np
 from astropy.table import Table
 
-REACH = 5.0  # of histograms, in standard errors
+REACH = 5.0  # largest residual in histograms, in standard errors
 
 
 def z_scores(observed, flux) -> np.ndarray:
@@ -19,13 +20,13 @@ def z_scores(observed, flux) -> np.ndarray:
     ----------
     observed : Spectra
     flux : array_like, shape (n, n_pix)
-        Best fits of the same stars, as from `specnb.fitted_flux`; NaN for stars that could not be
+        Best fits of the same stars, as from `specnb.fitted_flux`. NaN for stars that could not be
         fitted.
 
     Returns
     -------
     ndarray, shape (n, n_pix), float32
-        NaN where a pixel is masked or a star has no fit.
+        Residuals. NaN where a pixel is masked or a star has no fit.
 
     Raises
     ------
@@ -40,20 +41,21 @@ def z_scores(observed, flux) -> np.ndarray:
 
 
 def by_pixel(wavelength, z) -> Table:
-    """Mean and standard deviation over the stars in each pixel.
+    """Mean and standard deviation of the residuals over the stars in each pixel.
 
     Parameters
     ----------
     wavelength : array_like, shape (n_pix,)
         Vacuum Å.
     z : array_like, shape (n, n_pix)
-        Of `z_scores`.
+        Residuals, as from `z_scores`.
 
     Returns
     -------
     Table
-        A row a pixel: ``wavelength`` (Å), ``mean``, ``std`` and ``stars``, the number of stars with
-        a residual there. Mean and standard deviation are NaN where that is fewer than one and two.
+        One row per pixel: ``wavelength`` (Å), ``mean``, ``std`` and ``stars``, the number of stars
+        with a residual there. The mean is NaN without any star, and the standard deviation with
+        fewer than two.
     """
     z = np.asarray(z)
     good = np.isfinite(z)
@@ -70,8 +72,8 @@ def by_pixel(wavelength, z) -> Table:
 def distribution(fits: Mapping) -> Table:
     """Mean and standard deviation of all residuals of each fit.
 
-    Of a perfect model they are N(0, 1), and after a fit of p parameters to N pixels narrower by √(1
-    − p/N).
+    The residuals of a perfect model have the distribution N(0, 1). After a fit of p parameters to N
+    pixels it is narrower by the factor √(1 − p/N).
 
     Parameters
     ----------
@@ -81,10 +83,11 @@ def distribution(fits: Mapping) -> Table:
     Returns
     -------
     Table
-        A row a fit: ``fit``; ``stars``, with a residual in all fits, to which all else refers;
-        ``not_fitted``, stars without any in this one; ``pixels``, good ones of all stars together;
-        ``mean`` and ``std`` over them; ``beyond``, the fraction of them further than 5 from 0 (6e-7
-        of a normal distribution).
+        One row per fit: ``fit``; ``stars``, the number of stars with a residual in all fits, to
+        which all but ``not_fitted`` refers; ``not_fitted``, the number of stars without a residual
+        in this fit; ``pixels``, the number of good pixels of all stars; ``mean`` and ``std`` of
+        their residuals; ``beyond``, the fraction of residuals with an absolute value above 5 (6e-7
+        for a normal distribution).
 
     Raises
     ------
@@ -108,8 +111,9 @@ def distribution(fits: Mapping) -> Table:
 
 
 def histogram(z, bins: int = 100) -> Table:
-    """Density of the residuals between −5 and 5, in ``low``, ``high``, ``density``; those beyond
-    stay counted in it.
+    """Histogram of the residuals between −5 and 5, with columns ``low``, ``high``, ``density``.
+
+    The density is normalised to all residuals, including those outside this range.
     """
     residuals = np.asarray(z)[np.isfinite(z)]
     counts, edges = np.histogram(residuals, bins, (-REACH, REACH))
@@ -128,29 +132,30 @@ def chi2_statistics(fits: Mapping) -> Table:
     Returns
     -------
     Table
-        A row a fit: ``fit``; ``stars``, fitted by all, to which all but ``not_fitted`` refers;
-        ``not_fitted`` by this one; ``not_converged``; ``at_limit``, stars with any label at a
-        limit; ``mean`` and ``median`` of the reduced χ²; ``ratio`` of that mean to the first fit's
-        (published: 1.22 / 1.97 = 0.62).
+        One row per fit: ``fit``; ``stars``, the number of stars that all fits could fit, to which
+        all but ``not_fitted`` refers; ``not_fitted``, the number of stars that this fit could not
+        fit; ``not_converged`` and ``at_limit``, the numbers of stars whose fit did not converge and
+        of those with any label at a limit; ``mean`` and ``median`` of the reduced χ²; ``ratio``,
+        that mean over the mean of the first fit (published: 1.22 / 1.97 = 0.62).
 
     Raises
     ------
     ValueError
-        If the fits differ in length, or no star was fitted by all.
+        If the fits differ in length, or if no star was fitted in all fits.
     """
     fitted, common = common_stars(
         {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
     )
     rows, first = [], None
     for name, fit in fits.items():
-        some = fit[common]
-        chi2 = np.asarray(some["chi2_reduced"])
-        limit = sum("at_limit:" in flags for flags in some["flags"])
+        compared = fit[common]
+        chi2 = np.asarray(compared["chi2_reduced"])
+        limit = sum("at_limit:" in flags for flags in compared["flags"])
         first = chi2.mean() if first is None else first
         counts = (
             common.sum(),
             (~fitted[name]).sum(),
-            (~np.asarray(some["converged"])).sum(),
+            (~np.asarray(compared["converged"])).sum(),
             limit,
         )
         rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
@@ -159,7 +164,7 @@ def chi2_statistics(fits: Mapping) -> Table:
 
 
 def common_stars(fitted):
-    """Which stars each fit could fit, bool arrays by its name, and which all could."""
+    """The stars that each fit could fit, as bool arrays by its name, and those that all could."""
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
         raise ValueError(

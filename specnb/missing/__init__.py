@@ -1,3 +1,1 @@
-"""Finding spectral lines that a simulator lacks, and the elements that make them (O'Briain et al.
-2021, Fig. 4).
-"""
+"""Find spectral lines that a simulator lacks, and their elements (O'Briain et al. 2021, Fig. 4)."""

@@ -1,4 +1,4 @@
-"""What needs no network: a ridge regression of observed minus synthetic spectra on fitted labels."""
+"""A baseline without a network: ridge regression of observed − synthetic flux on fitted labels."""
 
 import numpy as np
 import torch
@@ -9,7 +9,8 @@ from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.core.spectra import Spectra
 
-# of which cross-validation chooses one for each pixel: most have no gap to learn
+# Cross-validation chooses one of these penalties for each pixel. In most pixels there is no
+# difference to learn.
 PENALTIES = 10.0 ** np.arange(-1, 6)
 
 
@@ -39,17 +40,16 @@ class LinearCorrection(Step):
 def corrected_emulator(
     emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()
 ) -> Emulator:
-    """Fit the labels of observed stars by physics alone, and learn from what is left how the
-    spectra differ.
+    """Fit labels of observed stars with physics alone, and learn a correction from the residuals.
 
-    Stars whose fit failed or did not converge are left out. Those with a label at a limit, which
-    are most where 25 labels are fitted, count.
+    Stars whose fit failed or did not converge are left out. Stars with a label at a limit are kept,
+    since with 25 labels most stars have one.
 
     Parameters
     ----------
     emulator : Emulator
     observed : Spectra
-        On its pixels.
+        Spectra on the emulator's pixels.
     config : FitConfig
 
     Raises
@@ -66,7 +66,8 @@ def corrected_emulator(
     labels = np.column_stack(
         [np.asarray(fits[name], dtype=np.float32) for name in emulator.labels]
     )[good]
-    # the network itself: fits may end outside the hull, of which an emulator warns
+    # The network is called directly, because fits may end outside the hull, and the emulator would
+    # warn about it.
     with torch.no_grad():
         flux = (
             emulator.network(torch.as_tensor(labels, device=emulator.network.low.device))

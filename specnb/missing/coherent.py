@@ -1,12 +1,15 @@
-r"""Where real spectra and the physics disagree in all stars alike: lines that are false, too
-strong, too weak or missing.
+r"""Find wavelengths at which real spectra of all stars disagree with the physics in the same way.
 
-In a pixel a star has the residual :math:`r` = observed − best fit, of variance :math:`\sigma^2 +
-s^2`: the noise, and a model error s, which is what the scatter of r over all pixels (robust: from
-the median absolute deviation) has more than the noise. The mean over the stars with these weights,
-over its error, is the significance. Model errors are alike in all stars, and more stars do not
-average them out: so significances are divided by their own robust scatter over the pixels, if above
-1."""
+The simulator's lines there are false, too strong, too weak or missing.
+
+In each pixel a star has the residual :math:`r` = observed − best fit, with the variance
+:math:`\sigma^2 + s^2`. Here σ is the noise, and s is a model error: :math:`s^2` is the amount by
+which the variance of r over all pixels (a robust estimate from the median absolute deviation)
+exceeds that of the noise. The significance is the mean of r over the stars, weighted by the inverse
+variance, divided by the error of this mean. Model errors are similar in all stars, so that they do
+not average out over more stars. Therefore the significances are divided by their own robust scatter
+over the pixels if this is above 1.
+"""
 
 from dataclasses import replace
 
@@ -22,22 +25,27 @@ from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
 from specnb.simulator.responses import load_responses
 from specnb.core.spectra import Spectra
 
-STARS = ("sun", "giant")  # of the responses of the RVS
-THRESHOLD = 4.0  # of the significance: noise alone passes it in one window of 800 pixels out of 20
-# what must be left of it without any one of the stars, so that no star makes a row alone
+STARS = ("sun", "giant")  # reference stars of the RVS responses
+# Limit of the significance. Noise alone exceeds it in one of 20 windows of 800 pixels.
+THRESHOLD = 4.0
+# Least significance that must remain if any one star is left out, so that no single star causes a
+# row.
 WITHOUT_ONE = 2.0
-AGREE = 2.0  # standard errors from which on a star speaks for itself
-NARROWEST = 3  # pixels of a resolution element, 0.75 Å: runs no farther apart are one
-# pixels at either end, 3 Å: there the survey masks samples, and its normalisation has least to go
-# by
+AGREE = 2.0  # standard errors by which the residual of a single star must differ from 0 to count
+# Pixels in a resolution element of 0.75 Å. Runs that are not farther apart than this are joined.
+NARROWEST = 3
+# Number of pixels at either end (3 Å) that are marked. There the survey masks samples, and its
+# normalisation is least certain.
 EDGE = 10
-# Å about the centre of Ca II or hydrogen, as in `specnb.surveys.rvs.lines.UNTRUSTED_WINDOWS`
+# Half width in Å of the cores of Ca II and hydrogen lines, as in
+# `specnb.surveys.rvs.lines.UNTRUSTED_WINDOWS`.
 CORE = 3.0
-REACH = 7  # pixels, 2 Å on either side of a line, from which its depth is measured
-ROUNDS = 5  # most fits
-VBROAD = 6.0  # km/s, of the stars whose responses name candidates
-LEAST_SHARE = 0.05  # of the candidates that are named
-# of a line, over the excess: one that is less deep has little to do with it (a choice)
+REACH = 7  # pixels on either side of a line (2 Å) that are used to measure its depth
+ROUNDS = 5  # largest number of fits
+VBROAD = 6.0  # broadening in km/s of the reference stars whose responses give the candidates
+LEAST_SHARE = 0.05  # smallest share of an element that is named as a candidate
+# Least depth of a simulated line in units of the excess. A weaker line cannot explain the excess.
+# This value is a choice.
 LEAST_DEPTH = 0.5
 
 CA_II = tuple(
@@ -45,9 +53,10 @@ CA_II = tuple(
     for window in CA_II_WINDOWS
     if any(window[0] < line < window[1] for line in CA_II_TRIPLET)
 )
-# Ca II is not in LTE, whatever the line list: all that fits are told beforehand
+# The lines of Ca II are not formed in LTE, whatever the line list is. Leaving them out is the only
+# information that fits get beforehand.
 CONFIG = FitConfig(windows_out=CA_II)
-# of the simulator's line, by the sign of the excess
+# kind of the error of the simulator's line, for a positive and for a negative excess
 KINDS = ("false or too strong", "missing or too weak")
 COLUMNS = ("wavelength", "first", "last", "excess", "error", "significance", "without_one", "agree", "stars", "kind",
            "model_depth", "candidates", "known", "edge")  # fmt: skip
@@ -56,13 +65,14 @@ COLUMNS = ("wavelength", "first", "last", "excess", "error", "significance", "wi
 def robust_fit(
     observed: Spectra, emulator: Emulator, config: FitConfig = CONFIG
 ) -> tuple[Table, np.ndarray]:
-    """Fit stars, find where they all disagree with the model, fit again without those pixels, until
-    they do not change.
+    """Fit stars, and leave out the pixels in which all stars disagree with the model.
+
+    The stars are fitted again without these pixels, until the pixels do not change any more.
 
     Parameters
     ----------
     observed : Spectra
-        On the emulator's pixels.
+        Spectra on the emulator's pixels.
     emulator : Emulator
     config : FitConfig
 
@@ -74,35 +84,36 @@ def robust_fit(
     Raises
     ------
     ValueError
-        As `coherence`, or if the pixels are not the emulator's.
+        For the reasons given in `coherence`, or if the pixels are not the emulator's.
     """
     out = np.zeros(len(observed.wavelength), dtype=bool)
     for _ in range(ROUNDS):
         fits = fit_labels(replace(observed, mask=observed.mask | out), emulator, config)
         flux = fitted_flux(fits, emulator, config)
-        found = _significant(coherence(observed, flux), THRESHOLD).any(axis=0)
-        if np.array_equal(found, out):
+        disagreeing = _significant(coherence(observed, flux), THRESHOLD).any(axis=0)
+        if np.array_equal(disagreeing, out):
             break
-        out = found
+        out = disagreeing
     return fits, flux
 
 
 def coherence(observed: Spectra, flux) -> Table:
-    """What the residuals of stars have in common, pixel by pixel.
+    """Measure what the residuals of stars have in common, pixel by pixel.
 
     Parameters
     ----------
     observed : Spectra
     flux : array_like, shape (n, n_pix)
-        Best fits of these stars; NaN for those without, which do not count.
+        Best fits of these stars. Stars without a fit have NaN and do not count.
 
     Returns
     -------
     Table
-        A row a pixel: ``wavelength`` (Å); ``excess``, the mean of observed − model, and its
-        ``error``; ``significance``, 0 without good stars; ``without_one``, what is left of it
-        without the star that matters most, 0 if its sign turns; how many stars ``agree`` in sign by
-        more than 2 standard errors, of how many ``stars``; ``model``, the mean of the fits.
+        One row per pixel: ``wavelength`` (Å); ``excess``, the mean of observed − model, and its
+        ``error``; ``significance``, which is 0 without good stars; ``without_one``, the
+        significance without the star that contributes most, or 0 if its sign changes; ``agree``,
+        the number of stars whose residual has the same sign as the excess and exceeds 2 standard
+        errors; ``stars``, the number of good stars; ``model``, the mean of the fits.
 
     Raises
     ------
@@ -122,59 +133,63 @@ def coherence(observed: Spectra, flux) -> Table:
     observed, flux = observed[fitted], flux[fitted]
     good, residual = ~observed.mask, np.where(observed.mask, 0.0, observed.flux - flux)
     variance = np.where(good, observed.flux_error, np.inf).astype(float) ** 2
-    for own, noise, used in zip(residual, variance, good):
+    for star_residual, noise, used in zip(residual, variance, good):
         noise += max(
-            0.0, median_abs_deviation(own[used], scale="normal") ** 2 - np.median(noise[used])
+            0.0,
+            median_abs_deviation(star_residual[used], scale="normal") ** 2 - np.median(noise[used]),
         )
     weight = 1.0 / variance
     total, signal = weight.sum(axis=0), (weight * residual).sum(axis=0)
-    # infinite: there is no other star
-    rest = np.where(total - weight > 1e-9 * total, total - weight, np.inf)
+    # The weight of the other stars is infinite here if there are none.
+    weight_of_others = np.where(total - weight > 1e-9 * total, total - weight, np.inf)
     total = np.where(total > 0, total, np.inf)
     sign, significance = np.sign(signal), signal / np.sqrt(total)
-    others = (sign * (signal - weight * residual) / np.sqrt(rest)).min(axis=0)
-    unit = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
+    others = (sign * (signal - weight * residual) / np.sqrt(weight_of_others)).min(axis=0)
+    scatter = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
     agree = sign * residual > AGREE * np.sqrt(variance)
-    error = np.where(np.isfinite(total), unit / np.sqrt(total), np.inf)
+    error = np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf)
     columns = {"wavelength": observed.wavelength, "excess": signal / total, "error": error}
     columns |= {
-        "significance": significance / unit,
-        "without_one": sign * np.maximum(others, 0.0) / unit,
+        "significance": significance / scatter,
+        "without_one": sign * np.maximum(others, 0.0) / scatter,
     }
     columns |= {"agree": agree.sum(axis=0), "stars": good.sum(axis=0), "model": flux.mean(axis=0)}
     return Table(columns, units={"wavelength": "Angstrom"})
 
 
 def disagreements(observed: Spectra, flux, references=None, threshold: float = THRESHOLD) -> Table:
-    """Wavelengths where stars in the RVS disagree with the physics coherently, and the elements
-    that may be to blame.
+    """Wavelengths at which RVS spectra of all stars disagree with the physics in the same way.
+
+    The elements that may be the cause are named.
 
     Parameters
     ----------
     observed : Spectra
-        On the pixels of the RVS.
+        Spectra on the pixels of the RVS.
     flux : array_like, shape (n, n_pix)
         Best fits, as from `robust_fit`.
     references : sequence of Responses, optional
-        Stars by whose mean responses candidates are named; the Sun and the K giant by default.
-    threshold : float, of the significance
+        Reference stars whose mean responses give the candidates. The default is the Sun and the K
+        giant.
+    threshold : float, limit of the significance
 
     Returns
     -------
     Table
-        A row a run of pixels, the most significant first: ``wavelength`` of the most significant
-        pixel, ``first`` and ``last`` (vacuum Å); ``excess``, ``error``, ``significance``,
-        ``without_one``, ``agree`` and ``stars`` there, see `coherence`; ``kind``, one of `KINDS`;
-        ``model_depth``, how far the mean fit lies there below the highest points within 2 Å on both
-        sides, 0 without a line; ``candidates``, elements by their share of what all take from the
-        simulator's flux in these pixels per dex, as "Si 0.80, Fe 0.20", or "none" if the simulator
-        has no line there, or next to none; ``known``, Ca II and hydrogen; ``edge``, whether the run
-        is near an end of the window.
+        One row per run of pixels, the most significant first: ``wavelength`` of the most
+        significant pixel, and ``first`` and ``last`` of the run (vacuum Å); ``excess``, ``error``,
+        ``significance``, ``without_one``, ``agree`` and ``stars`` in the most significant pixel,
+        see `coherence`; ``kind``, one of `KINDS`; ``model_depth``, the depth of the mean fit in
+        that pixel below the highest points within 2 Å on both sides, which is 0 without a line;
+        ``candidates``, a text such as "Si 0.80, Fe 0.20" with each element's share of the amount by
+        which all elements lower the simulated flux in the run per dex, or "none" if the simulator
+        has no line there or only a very weak one; ``known``, lines of Ca II and hydrogen there;
+        ``edge``, whether the run is near an end of the window.
 
     Raises
     ------
     ValueError
-        As `coherence`, or if the references have other pixels.
+        For the reasons given in `coherence`, or if the references have other pixels.
     """
     pixels = coherence(observed, flux)
     references = [load_responses(RVS, star) for star in STARS] if references is None else references
@@ -214,22 +229,26 @@ def disagreements(observed: Spectra, flux, references=None, threshold: float = T
 
 
 def _significant(pixels, threshold):
-    """Pixels in runs of each of `KINDS` beyond the threshold, bool of shape (2, n_pix)."""
+    """Pixels beyond the threshold for each of `KINDS`, as bool of shape (2, n_pix).
+
+    Small gaps between such pixels are closed.
+    """
     sign = np.array([[1], [-1]])
     masks = (sign * pixels["significance"] > threshold) & (
         sign * pixels["without_one"] > WITHOUT_ONE
     )
-    # closing alone would erode at the ends
+    # The union with the masks is needed, because the closing removes pixels at the ends of the
+    # spectrum.
     return masks | binary_closing(masks, np.ones((1, NARROWEST)))
 
 
 def _depth(model, k):
-    """How far pixel k lies below the highest points near it, on both sides."""
+    """Depth of pixel k below the lower of the highest points near it on both sides."""
     return min(model[max(k - REACH, 0) : k + 1].max(), model[k : k + REACH + 1].max()) - model[k]
 
 
 def _shares(falls, run):
-    """Elements by their share of the fall in some pixels, as text."""
+    """Elements with their shares of the fall of the flux in some pixels, as text."""
     sums = {element: fall[run].sum() for element, fall in falls.items()}
     shares = {
         element: sums[element] / sum(sums.values())
@@ -241,12 +260,12 @@ def _shares(falls, run):
 
 
 def _known(wavelength):
-    """Lines of Ca II and hydrogen at a wavelength, as text."""
-    found = []
+    """Names of lines of Ca II and hydrogen at a wavelength, as text."""
+    calcium = []
     for centre, (low, high) in zip(CA_II_TRIPLET, CA_II):
         if low < wavelength < high:
-            found.append(
+            calcium.append(
                 f"Ca II {centre:.0f}, {'core (NLTE)' if abs(centre - wavelength) < CORE else 'wing'}"
             )
     near = (line.species for line in LINES if abs(line.wavelength - wavelength) < CORE)
-    return "; ".join(found + [f"{species} (H)" for species in near if species.startswith("P")])
+    return "; ".join(calcium + [f"{species} (H)" for species in near if species.startswith("P")])

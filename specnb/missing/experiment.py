@@ -1,9 +1,9 @@
-"""The controlled experiment: a simulator with known gaps, a survey that shows all lines, and what
-is found by training.
+"""The controlled experiment: which lines a translator finds that a simulator is known to lack.
 
-The observed stars are those of the full emulator with noise as in APOGEE; nothing else differs from
-the synthetic domain but the hidden features. No star is in both domains (O'Briain et al. 2021, Fig.
-4)."""
+Observed spectra are made with the full emulator, which has all lines, and have noise as in APOGEE.
+Synthetic spectra are made without the hidden features. The domains differ in nothing else. No star
+is in both domains (O'Briain et al. 2021, Fig. 4).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -26,8 +26,9 @@ from specnb.translate.domains import Domains, true_labels
 from specnb.translate.translation import translated_emulator
 from specnb.translate.train import TranslateTraining, train
 
-# Nothing but lines is missing: 48 components leave 0.02% of the synthetic spectra, longer or faster
-# training moves them away from the linear start, and that has the right mean already.
+# Here only lines are missing. 48 components reproduce the synthetic spectra to 0.02%. The networks
+# start from the linear solution, which already has the right mean, and longer or faster training
+# would move them away from it.
 MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
@@ -36,7 +37,9 @@ MISSING = TranslateConfig(
 
 @dataclass(frozen=True)
 class MissingConfig:
-    """What is hidden and what is observed. Unknown keys are refused by the constructor.
+    """Which features are hidden and which stars are observed.
+
+    Unknown keys are refused by the constructor.
 
     Raises
     ------
@@ -44,13 +47,13 @@ class MissingConfig:
         If a value is outside its limits.
     """
 
-    # of each element's features that are hidden (paper)
+    # fraction of each element's features that is hidden (paper)
     fraction: float = within(0.01, 0.9, default=0.3)
-    # of each domain; the paper has about 100,000
+    # number of stars in each domain; the paper has about 100,000
     n_stars: int = within(100, 1_000_000, default=10_000)
-    # scale of the noise: APOGEE's stars have S/N 50-800, with a median of 130, over this
+    # Factor on the noise. With 1 stars have an S/N of 50-800 with a median of 130, as in APOGEE.
     noise: float = within(0.01, 20.0, default=1.0)
-    seed: int = within(0, 2**31 - 1, default=1)  # of hidden features, stars and noise
+    seed: int = within(0, 2**31 - 1, default=1)  # seed of hidden features, stars and noise
 
     def __post_init__(self):
         check_fields(self)
@@ -64,7 +67,7 @@ class Experiment:
     ----------
     truth : specnb.missing.scores.Truth
     full, synthetic : Emulator
-        With all lines, and without the hidden ones.
+        Emulators with all lines, and without the hidden ones.
     domains : specnb.translate.domains.Domains
     star : ndarray, shape (1, n_labels)
         Labels of the reference star.
@@ -84,17 +87,17 @@ class Experiment:
         config: MissingConfig = MissingConfig(),
         vbroad: float = 6.0,
     ):
-        """Hide features, draw the stars of both domains and observe one.
+        """Hide features, draw the stars of both domains and observe those of one domain.
 
         Parameters
         ----------
         emulator : Emulator
-            Of a survey whose labels are abundances of single elements, such as APOGEE.
+            An emulator of a survey whose labels are abundances of single elements, such as APOGEE.
         responses : Responses
-            Of the reference star.
+            Responses of the reference star.
         config : MissingConfig
         vbroad : float
-            Of the reference star, km/s.
+            Broadening of the reference star, km/s.
         """
         truth = scores.Truth.draw(responses, config.fraction, config.seed, vbroad)
         clean = emulator.survey.mock.clean(n_stars=config.n_stars, seed=2 * config.seed)
@@ -109,13 +112,13 @@ class Experiment:
         return cls(truth, emulator, masked_emulator(emulator, truth.masked), domains, star)
 
     def findings(self, model: Emulator):
-        """What a model of the observed domain shows at the reference star.
+        """The lines that a model of the observed domain has at the reference star.
 
         Parameters
         ----------
         model : Emulator
-            Such as `specnb.translate.translated_emulator` of the synthetic one, or the full
-            emulator itself.
+            For example `specnb.translate.translated_emulator` of the synthetic emulator, or the
+            full emulator itself.
 
         Returns
         -------
@@ -128,8 +131,9 @@ class Experiment:
         return recovered, added_falls(model, self.synthetic, self.star)[0]
 
     def score(self, model: Emulator):
-        """Scores of a model of the observed domain: tables of hidden features and of elements, and
-        the summary.
+        """Scores of a model of the observed domain.
+
+        Returns the tables of hidden features and of elements, and the summary.
         """
         recovered, added = self.findings(model)
         hidden = scores.hidden_features(self.truth, self.full(self.star)[0], recovered, added)
@@ -138,7 +142,7 @@ class Experiment:
 
 
 def _noisier(observed: Spectra, truth: Spectra, scale):
-    """The same spectra with noise of another size."""
+    """The same spectra with their noise multiplied by a factor."""
     labels = observed.labels.copy()
     labels["snr"] = labels["snr"] / scale
     flux = truth.flux + np.float32(scale) * (observed.flux - truth.flux)
@@ -150,24 +154,25 @@ def _noisier(observed: Spectra, truth: Spectra, scale):
 def compare(
     experiment: Experiment, config: TranslateConfig = MISSING, n_fitted: int = 1000, progress=False
 ):
-    """Train a translator and score it beside what needs no network.
+    """Train a translator, and compare its scores with those of models without a network.
 
     Parameters
     ----------
     experiment : Experiment
     config : TranslateConfig
     n_fitted : int
-        Most observed stars whose labels are fitted, for the ridge regression.
+        Largest number of observed stars whose labels are fitted for the ridge regression.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     models : dict of str to Emulator
-        Of the observed domain: "translated"; "linear start", the same before any step of its
-        training; "baseline", see `specnb.missing.baseline`; "full emulator", the right answer.
+        Models of the observed domain: "translated"; "linear start", the translated emulator before
+        any step of the training; "baseline", see `specnb.missing.baseline`; and "full emulator",
+        which is the truth.
     table : Table
-        A row a model: its name and the numbers of `specnb.missing.scores.summary`.
+        One row per model, with its name and the numbers of `specnb.missing.scores.summary`.
     """
     synthetic, domains = experiment.synthetic, experiment.domains
     start = TranslateTraining(synthetic, domains.labels, domains.observed, config).finish()

@@ -1,7 +1,8 @@
-"""A simulator with known gaps: the emulator with some of each element's features taken out of it.
+"""A simulator with known gaps: an emulator from which features of each element are removed.
 
-Where a feature is taken out the flux is 1, its continuum, for every star: whatever else absorbs
-there is gone, too."""
+In the pixels of a removed feature the flux of every star is 1, the continuum. Everything else that
+absorbs there is removed, too.
+"""
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from specnb.emulator.step import Step
 
 
 class Masked(Step):
-    """A simulator that knows no line in some pixels, where the flux is 1.
+    """A step that removes all lines in some pixels, where the flux becomes 1.
 
     Parameters
     ----------
@@ -32,14 +33,15 @@ class Masked(Step):
 
 
 def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
-    """Which features to take out: of every element the same fraction, but one at least, at random.
+    """Choose at random the features to remove: the same fraction for all elements, but at least
+    one.
 
     Parameters
     ----------
     table : Table
-        Of `specnb.simulator.features.features`.
+        The result of `specnb.simulator.features.features`.
     fraction : float
-        From above 0 to below 1.
+        Fraction of each element's features, above 0 and below 1.
     seed : int
 
     Returns
@@ -62,7 +64,7 @@ def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
 
 
 def pixels(table: Table, n_pix: int) -> np.ndarray:
-    """Which pixels lie in a feature of a table, bool of shape (n_pix,)."""
+    """The pixels that lie in a feature of a table, as bool of shape (n_pix,)."""
     inside = np.zeros(n_pix, dtype=bool)
     for first, last in table["first", "last"].iterrows():
         inside[first : last + 1] = True
@@ -70,7 +72,7 @@ def pixels(table: Table, n_pix: int) -> np.ndarray:
 
 
 def masked_emulator(emulator: Emulator, masked) -> Emulator:
-    """An emulator of a simulator that knows no line in some pixels.
+    """An emulator of a simulator without lines in some pixels.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def masked_emulator(emulator: Emulator, masked) -> Emulator:
     Raises
     ------
     ValueError
-        If there is not one value a pixel.
+        If there is not one value per pixel.
     """
     if np.shape(masked) != emulator.wavelength.shape:
         raise ValueError(

@@ -1,8 +1,10 @@
-"""Whether missing features were found, with the right depth and the right element: scores at the
-star of the features.
+"""Scores of how well missing features were found, with their depths and elements.
 
-A pixel in which several elements absorb belongs to each of them by its *share*: its fall over the
-sum of the falls of all elements, by the simulator."""
+They are computed at the reference star of the features.
+
+If several elements absorb in a pixel, each has a *share* of it. The share is the element's fall
+divided by the sum of the falls of all elements, as given by the simulator.
+"""
 
 from dataclasses import dataclass
 
@@ -16,14 +18,14 @@ from specnb.simulator.features import find, runs, taken
 from specnb.surveys.survey import Survey
 
 NOBODY = "none"
-DEEP = 0.03  # features at least as deep count in the median of recovered depths
-UNAMBIGUOUS = 0.5  # share of an element that takes more than all others together
-LEAST_DEPTH = 0.01  # of a missing line in the list: twice the noise at S/N 200
+DEEP = 0.03  # features deeper than this count in the median of recovered depths
+UNAMBIGUOUS = 0.5  # an element with a larger share absorbs more than all others together
+LEAST_DEPTH = 0.01  # least depth of a missing line in the list: twice the noise at S/N 200
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is missing, and what its elements are.
+    """The features that are missing, and their elements.
 
     Attributes
     ----------
@@ -31,11 +33,12 @@ class Truth:
     features : Table
         All features, as from `specnb.simulator.features.features`.
     hidden : ndarray of bool, shape (n_features,)
-        Which of them are missing.
+        True for the missing features.
     masked : ndarray of bool, shape (n_pix,)
-        The pixels of these.
+        True for the pixels of missing features.
     falls : ndarray, shape (n_elements, n_pix)
-        By the simulator, 0 where nothing is missing; in the order of `names`.
+        Falls of the flux given by the simulator, in the order of `names`. They are 0 where nothing
+        is missing.
     """
 
     survey: Survey
@@ -46,7 +49,7 @@ class Truth:
 
     @property
     def names(self) -> list[str]:
-        """Symbols of the elements, in order."""
+        """Symbols of the elements, in the order of ``survey.elements``."""
         return list(self.survey.elements)
 
     @classmethod
@@ -61,34 +64,37 @@ class Truth:
 
 
 def hidden_features(truth: Truth, flux, recovered, added) -> Table:
-    """What was recovered of each hidden feature.
+    """Compare each hidden feature with what was recovered of it.
 
     Parameters
     ----------
     truth : Truth
     flux : ndarray, shape (n_pix,)
-        Of the star with all lines.
+        Flux of the star with all lines.
     recovered : ndarray, shape (n_pix,)
         Synthetic minus translated flux.
     added : ndarray, shape (n_elements, n_pix)
-        Of `specnb.missing.derivatives.added_falls`.
+        The result of `specnb.missing.derivatives.added_falls`.
 
     Returns
     -------
     Table
         The hidden rows of ``truth.features``, with ``depth`` and ``recovered`` at the pixel where
-        the true spectrum is deepest; ``named``, the element whose added falls, summed over the
-        feature, are largest; ``probability``, its part of the sum over elements; ``share``, the
-        true part of the feature's own element, summed in the same way; ``credit``, that of the
-        named one over the largest of any; ``right``, whether it is the feature's own. Where no
-        element's added flux falls, "none" is named.
+        the true spectrum is deepest; ``named``, the element with the largest sum of added falls
+        over the feature; ``probability``, the fraction that this sum is of the sums of all
+        elements; ``share``, the true share of the feature's own element, from sums over the
+        feature; ``credit``, the true share of the named element divided by the largest true share
+        of any element; ``right``, whether the named element is the feature's own. If the flux falls
+        for no element, "none" is named.
     """
     rows = []
     for element, first, last in truth.features[truth.hidden]["element", "first", "last"].iterrows():
-        part = slice(first, last + 1)
-        deepest = first + int(np.argmin(flux[part]))
-        own, found = (_shares(each[:, part].sum(axis=1)) for each in (truth.falls, added))
-        best, name = _largest(found, truth.names)
+        run = slice(first, last + 1)
+        deepest = first + int(np.argmin(flux[run]))
+        true_shares, added_shares = (
+            _shares(fall[:, run].sum(axis=1)) for fall in (truth.falls, added)
+        )
+        best, name = _largest(added_shares, truth.names)
         place = (
             element,
             first,
@@ -97,9 +103,16 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
             1.0 - flux[deepest],
             recovered[deepest],
         )
-        credit = own[best] / own.max() if name != NOBODY else 0.0
+        credit = true_shares[best] / true_shares.max() if name != NOBODY else 0.0
         rows.append(
-            (*place, name, found[best], own[truth.names.index(element)], credit, name == element)
+            (
+                *place,
+                name,
+                added_shares[best],
+                true_shares[truth.names.index(element)],
+                credit,
+                name == element,
+            )
         )
     columns = (
         "element",
@@ -119,19 +132,21 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
 
 
 def by_element(truth: Truth, added) -> Table:
-    """How well the derivatives find what each element lacks.
+    """Score how well the derivatives find the missing features of each element.
 
-    A feature is found where the added falls pass for one by the rule that made the features. It is
-    right if it shares a pixel with a missing one of its element.
+    Found features are those that `specnb.simulator.features.find` finds in the added falls, with
+    the same limits as for the true features. A found feature is right if it shares a pixel with a
+    missing feature of its element.
 
     Returns
     -------
     Table
-        A row an element: ``missing`` and ``found`` features; ``precision``, the part of the found
-        that is right; ``recall``, the part of the missing that was found; ``average_precision``,
-        the area under the precision-recall curve over pixels, in which a pixel of a missing feature
-        counts by the element's share; ``base_rate``, what chance has of it. NaN where there is
-        nothing to divide by.
+        One row per element: ``missing`` and ``found``, the numbers of features; ``precision``, the
+        fraction of the found features that are right; ``recall``, the fraction of the missing
+        features that were found; ``average_precision``, the area under the precision-recall curve
+        over pixels, in which a pixel of a missing feature is weighted by the element's share;
+        ``base_rate``, the value of ``average_precision`` that is expected by chance. A score is NaN
+        if there is nothing to divide by.
     """
     wavelength = truth.survey.pixels
     missing, found = (
@@ -139,15 +154,17 @@ def by_element(truth: Truth, added) -> Table:
     )
     shares, rows = _shares(truth.falls), []
     for k, name in enumerate(truth.names):
-        ours, theirs = (table[table["element"] == name] for table in (found, missing))
-        is_missing, is_found = (pixels(table, len(wavelength)) for table in (theirs, ours))
-        precision, recall = _overlap(ours, is_missing), _overlap(theirs, is_found)
+        found_here, missing_here = (table[table["element"] == name] for table in (found, missing))
+        is_missing, is_found = (
+            pixels(table, len(wavelength)) for table in (missing_here, found_here)
+        )
+        precision, recall = _overlap(found_here, is_missing), _overlap(missing_here, is_found)
         weight = np.where(is_missing, shares[k], 1.0)
         base, area = np.nan, np.nan
         if is_missing.any():
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
-        rows.append((name, len(theirs), len(ours), precision, recall, area, base))
+        rows.append((name, len(missing_here), len(found_here), precision, recall, area, base))
     columns = (
         "element",
         "missing",
@@ -161,23 +178,24 @@ def by_element(truth: Truth, added) -> Table:
 
 
 def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> dict[str, float]:
-    """The scores in a few numbers.
+    """Summarise the scores in a few numbers.
 
     Returns
     -------
     dict
-        ``depth``, median of recovered over true depth of features deeper than `DEEP`;
-        ``depth_scatter``, the median of its distance from 1; ``named``, the part of the unambiguous
-        features (share above `UNAMBIGUOUS`) of ``among`` that is given its own element, and
-        ``named_all``, the same of all elements; ``credit``, mean of that of all hidden features;
-        ``precision``, ``recall`` over all features of all elements; ``average_precision`` and
-        ``base_rate``, means over the elements that lack any. NaN where there is nothing to average.
+        ``depth``, the median ratio of recovered to true depth for features deeper than `DEEP`;
+        ``depth_scatter``, the median absolute difference of this ratio from 1; ``named``, the
+        fraction of the unambiguous features (share above `UNAMBIGUOUS`) of the elements in
+        ``among`` for which the right element is named, and ``named_all``, the same for all
+        elements; ``credit``, the mean credit of all hidden features; ``precision`` and ``recall``
+        for all features of all elements; ``average_precision`` and ``base_rate``, the means over
+        the elements with missing features. A number is NaN if there is nothing to average.
     """
     deep = hidden[hidden["depth"] > DEEP]
     ratio = np.asarray(deep["recovered"] / deep["depth"])
     clear = hidden[hidden["share"] > UNAMBIGUOUS]
     chosen = clear[np.isin(clear["element"], among)]
-    some = elements[elements["missing"] > 0]
+    lacking = elements[elements["missing"] > 0]
     right = np.nansum(elements["precision"] * elements["found"])
     return {
         "depth": float(np.median(ratio)) if len(deep) else np.nan,
@@ -189,16 +207,17 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
         "recall": float(
             np.nansum(elements["recall"] * elements["missing"]) / elements["missing"].sum()
         ),
-        "average_precision": float(np.mean(some["average_precision"])),
-        "base_rate": float(np.mean(some["base_rate"])),
+        "average_precision": float(np.mean(lacking["average_precision"])),
+        "base_rate": float(np.mean(lacking["base_rate"])),
     }
 
 
 def missing_lines(
     survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH
 ) -> Table:
-    """Where translated spectra are darker than synthetic ones, and by which element: what a survey
-    would publish.
+    """List the lines that translated spectra have and synthetic ones lack, with their elements.
+
+    This is the list that a survey would publish.
 
     Parameters
     ----------
@@ -206,17 +225,18 @@ def missing_lines(
     recovered, added
         See `hidden_features`.
     truth : Truth, optional
-        If it is known.
+        The truth, if it is known.
     least : float
         Least depth of a line.
 
     Returns
     -------
     Table
-        ``wavelength`` (vacuum Å) of the deepest pixel of each run above ``least``; ``depth`` there;
-        ``element``, that with the largest added fall over the run, and its ``probability``, its
-        part of the sum over elements; ``truth``, the elements that are missing there with their
-        shares, empty if nothing is.
+        One row per run of pixels in which the translated flux is lower by more than ``least``:
+        ``wavelength`` (vacuum Å) of the deepest pixel; ``depth`` there; ``element``, the element
+        with the largest added fall in the run; ``probability``, the fraction that this fall is of
+        the sum of the falls of all elements; ``truth``, the elements that are missing there with
+        their shares, which is empty if nothing is missing.
     """
     rows, names = [], list(survey.elements)
     for detector in detectors(survey.pixels):
@@ -239,15 +259,16 @@ def missing_lines(
 
 
 def _shares(falls):
-    """Part of each element in the sum of all falls, along the first axis; an element that brightens
-    counts as zero.
+    """Share of each element in the sum of all falls, along the first axis.
+
+    An element that brightens the flux counts as zero.
     """
     positive = np.maximum(falls, 0.0)
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
 
 def _largest(shares, names):
-    """Index and name of the element with the largest share; `NOBODY` if all are 0."""
+    """Index and name of the element with the largest share. The name is `NOBODY` if all are 0."""
     best = int(np.argmax(shares))
     return best, names[best] if shares[best] > 0 else NOBODY
 
@@ -258,7 +279,7 @@ def _described(shares, names):
 
 
 def _overlap(table, inside):
-    """Part of the features of a table that hold a pixel of ``inside``; NaN if there are none."""
+    """Fraction of the features of a table with a pixel in ``inside``, or NaN without features."""
     if not len(table):
         return np.nan
     return float(

@@ -1,9 +1,9 @@
-"""Features of each element: where the spectrum of a reference star answers to it, by the simulator
-itself.
+"""Features of each element: where the simulated spectrum of a reference star responds to it.
 
-A feature belongs to an element, not to an atom: those of carbon, nitrogen and oxygen are mostly
-lines of CO, CN and OH. A line of CN is a feature of carbon and of nitrogen, and since CO binds most
-carbon, more carbon leaves less oxygen for OH."""
+A feature of an element need not be a line of its atom. Features of carbon, nitrogen and oxygen are
+mostly lines of CO, CN and OH. A line of CN is a feature of carbon and of nitrogen. Because CO binds
+most of the carbon, more carbon leaves less oxygen for OH.
+"""
 
 from functools import cache
 
@@ -14,8 +14,8 @@ from specnb.core.lines import Line
 from specnb.core.wavelength import detectors
 from specnb.simulator.responses import Responses, load_responses
 
-# What counts as a feature, in flux for a step of 0.05 dex: choices, of the order of the noise at
-# S/N 1000 and 200.
+# Limits for what counts as a feature, in flux for a step of 0.05 dex. They are choices of the order
+# of the noise at S/N 1000 and 200.
 LEAST = 0.001
 PEAK = 0.005
 
@@ -23,28 +23,30 @@ PEAK = 0.005
 def features(
     responses: Responses, vbroad: float = 6.0, least: float = LEAST, peak: float = PEAK
 ) -> Table:
-    """Contiguous runs of pixels, within a detector, that get darker when one element's abundance
-    rises by a step.
+    """Find the pixels that get darker when the abundance of one element rises by a step.
+
+    A feature is a contiguous run of such pixels on one detector.
 
     Parameters
     ----------
     responses : Responses
     vbroad : float
-        Of the star, km/s.
+        Broadening of the star in km/s.
     least, peak : float
         See `find`.
 
     Returns
     -------
     Table
-        As from `find`.
+        The result of `find`.
     """
     return find(taken(responses, vbroad), responses.survey.pixels, least, peak)
 
 
 def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
-    """By element, how far the flux (n_pix,) falls when its abundance rises by a step of the
-    responses.
+    """For each element the fall of the flux (n_pix,) when its abundance rises by a step.
+
+    The step is that of the responses.
     """
     return {
         element: -responses.raised(step, vbroad) for element, step in responses.elements.items()
@@ -52,37 +54,37 @@ def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
 
 
 def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
-    """Features in what each element takes from the flux.
+    """Find features in the amounts by which each element lowers the flux.
 
     Parameters
     ----------
     falls : dict of ndarray, each of shape (n_pix,)
-        By element: how far the flux falls when its abundance rises by a step, see `taken`.
+        For each element, the fall of the flux when its abundance rises by a step, see `taken`.
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     least : float
-        A feature ends where the flux falls by no more than this.
+        A feature ends where the fall of the flux is not larger than this.
     peak : float
-        Runs that nowhere fall by more than this are no features.
+        A run whose largest fall is not larger than this is not a feature.
 
     Returns
     -------
     Table
-        A row a feature: ``element``; ``first`` and ``last``, indices of its pixels; ``wavelength``
-        of its deepest pixel, vacuum Å; ``depth``, the fall of the flux there; ``share``, the
-        element's part of the sum of what all elements take from the flux there (an element that
-        brightens the pixel counts as zero).
+        One row per feature: ``element``; ``first`` and ``last``, the indices of its first and last
+        pixel; ``wavelength`` of its deepest pixel, vacuum Å; ``depth``, the fall of the flux there;
+        ``share``, the fraction that this fall is of the sum of the falls of all elements there (an
+        element that brightens the pixel counts as zero).
     """
-    total = sum(np.maximum(each, 0.0) for each in falls.values())
+    total = sum(np.maximum(fall, 0.0) for fall in falls.values())
     rows = []
-    for element, each in falls.items():
+    for element, fall in falls.items():
         for detector in detectors(wavelength):
-            for first, end in runs(each[detector] > least) + detector.start:
-                deepest = first + int(np.argmax(each[first:end]))
-                if each[deepest] > peak:
-                    share = each[deepest] / total[deepest]
+            for first, end in runs(fall[detector] > least) + detector.start:
+                deepest = first + int(np.argmax(fall[first:end]))
+                if fall[deepest] > peak:
+                    share = fall[deepest] / total[deepest]
                     rows.append(
-                        (element, first, end - 1, wavelength[deepest], each[deepest], share)
+                        (element, first, end - 1, wavelength[deepest], fall[deepest], share)
                     )
     names = ("element", "first", "last", "wavelength", "depth", "share")
     table = Table(rows=rows or None, names=names, dtype=("U2", int, int, float, float, float))
@@ -91,25 +93,29 @@ def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
 
 
 def runs(mask):
-    """First pixel and the one after the last of each run of True, shape (n, 2)."""
+    """First pixel of each run of True, and the pixel after its last one, shape (n, 2)."""
     return np.flatnonzero(np.diff(np.r_[False, mask, False])).reshape(-1, 2)
 
 
 def strongest(table: Table, n: int) -> Table:
-    """The n deepest features of each element, in the order in which figures name them: the deepest
-    of every element first, then the second deepest, and so on; the deeper first among these."""
+    """The n deepest features of each element, in the order in which figures label them.
+
+    First comes the deepest feature of every element, then the second deepest of every element, and
+    so on. Among features of the same rank the deeper ones come first.
+    """
     table = table[np.argsort(table["depth"])[::-1]]
     rank = np.zeros(len(table), dtype=int)
     for element in set(table["element"]):
-        own = table["element"] == element
-        rank[own] = np.arange(own.sum())
+        rows = table["element"] == element
+        rank[rows] = np.arange(rows.sum())
     table = table[np.argsort(rank, kind="stable")]
     return table[np.sort(rank) < n]
 
 
 def elements_at(table: Table, pixels) -> list[str]:
-    """For each pixel the elements of which it is in a feature, that with the largest share first,
-    as ``"C N"``.
+    """For each pixel, the elements that have a feature there, as text such as ``"C N"``.
+
+    The element with the largest share comes first.
     """
     table = table[np.argsort(table["share"])[::-1]]
     inside = [(table["first"] <= pixel) & (pixel <= table["last"]) for pixel in pixels]
@@ -117,18 +123,23 @@ def elements_at(table: Table, pixels) -> list[str]:
 
 
 def marked(responses: Responses, vbroad: float = 6.0) -> Table:
-    """What figures mark: `features`, and for elements that have none what they would have with a
-    tenth of the thresholds.
+    """The features that figures mark.
+
+    These are `features`. For elements that have none, the thresholds are lowered to a tenth.
     """
-    found = features(responses, vbroad)
+    clear = features(responses, vbroad)
     weak = features(responses, vbroad, LEAST / 10, PEAK / 10)
-    return vstack([found, weak[~np.isin(weak["element"], found["element"])]])
+    return vstack([clear, weak[~np.isin(weak["element"], clear["element"])]])
 
 
 @cache
 def line_markers(survey, n: int = 30) -> tuple[Line, ...]:
-    """Lines to mark in figures: those that the survey declares, else the n strongest features of
-    each element by its shipped responses, see `marked`; none without either."""
+    """The lines that figures mark.
+
+    These are the lines that the survey declares. If it declares none, they are the n strongest
+    features of each element in its shipped responses, see `marked`. Without responses there are
+    none.
+    """
     if survey.lines or not survey.responses_path.is_file():
         return survey.lines
     table = strongest(marked(load_responses(survey)), n)

@@ -13,23 +13,22 @@ SPLIT_SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class SyntheticGrid:
-    """Spectra computed by the simulator, before what the survey's spectrograph and rotation do to
-    them.
+    """Spectra computed by the simulator, before rotation and the survey's pixels are applied.
 
     Attributes
     ----------
     survey : Survey
     labels : ndarray, shape (n, n_computed), float64
-        The survey's labels that are inputs of the simulator, in its order and units: all but those
-        that broaden.
+        The survey's labels that are inputs of the simulator, in its order and units. These are all
+        labels but those that broaden spectra.
     flux : ndarray, shape (n, n_pix), float32
         Flux over continuum at the resolving power of the spectrograph.
     wavelength : ndarray, shape (n_pix,), float64
-        Vacuum wavelength in Å; wider than the survey's pixels.
+        Vacuum wavelength in Å. The range is wider than that of the survey's pixels.
     low, high : ndarray, shape (n_computed,)
-        Range from which the labels were drawn.
+        Range in which the labels were drawn.
     provenance : dict
-        Attributes of the file: synthesis, sources, citations, licence, seed.
+        Attributes of the file: synthesis, sources, citations, licence and seed.
     """
 
     survey: Survey
@@ -50,21 +49,21 @@ def computed(survey: Survey) -> list:
 
 
 def load_grid(survey: Survey, path=None) -> SyntheticGrid:
-    """Read a grid made by ``data/recipes``.
+    """Read a grid that was made by a script in ``data/recipes``.
 
     Parameters
     ----------
     survey : Survey
     path : path, optional
-        Default: the shipped grid of the survey.
+        The default is the shipped grid of the survey.
 
     Raises
     ------
     OSError
         If the file is missing or truncated.
     ValueError
-        If it holds other labels, is in air, does not cover the window or has values that are no
-        flux.
+        If the grid has other labels, is in air, does not cover the survey's pixels, or has values
+        that cannot be a flux.
     """
     path = survey.grid_path if path is None else path
     try:
@@ -106,11 +105,12 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
 
 
 def split(n: int, fractions=(0.1, 0.1)):
-    """Divide the spectra of a grid into training, validation and test spectra, always in the same
-    way.
+    """Divide the spectra of a grid into training, validation and test spectra.
 
-    The test spectra serve the published accuracy only: no network, whatever its seed, trains on
-    them or is chosen by them.
+    The division is always the same.
+
+    The test spectra are used for the published accuracy only. No network is trained on them or
+    chosen with them, whatever its seed.
 
     Returns
     -------
@@ -126,17 +126,17 @@ def split(n: int, fractions=(0.1, 0.1)):
 
 
 def observed(grid: SyntheticGrid, index, copies: int, seed: int):
-    """Bring grid spectra to the survey's pixels, with random values of the labels that broaden
-    them.
+    """Bring grid spectra to the survey's pixels, with random values of the labels that broaden.
 
     Parameters
     ----------
     grid : SyntheticGrid
     index : ndarray of int, shape (m,)
-        Which spectra.
+        Indices of the spectra.
     copies : int
-        Draws of the broadening for each spectrum, stratified over the label's range: one in each of
-        `copies` equal intervals. Without a label that broadens there is one copy.
+        Number of values of the broadening that are drawn for each spectrum. The label's range is
+        cut into so many equal intervals, and one value is drawn in each. Without a label that
+        broadens there is one copy.
     seed : int
 
     Returns
@@ -146,7 +146,9 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
     """
     rng, survey = np.random.default_rng(seed), grid.survey
     drawn = [label for label in survey.labels if label.broadens]
-    own = {label.name: values for label, values in zip(computed(survey), grid.labels[index].T)}
+    simulated = {
+        label.name: values for label, values in zip(computed(survey), grid.labels[index].T)
+    }
     copies = copies if drawn else 1
     labels, flux = [], []
     for k in range(copies):
@@ -155,13 +157,15 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
         }
         spectra = survey.observe(grid.wavelength, grid.flux[index], **broadening)
         flux.append(np.asarray(spectra, dtype=np.float32))
-        columns = own | broadening
+        columns = simulated | broadening
         labels.append(np.column_stack([columns[name] for name in survey.names]).astype(np.float32))
     return np.concatenate(labels), np.concatenate(flux)
 
 
 def held_out(grid: SyntheticGrid, copies: int = 4):
-    """Held-out spectra: never used in training or selection, and the same for every network.
+    """The test spectra, which are never used in training or selection.
+
+    They are the same for every network.
 
     Returns
     -------
@@ -172,9 +176,7 @@ def held_out(grid: SyntheticGrid, copies: int = 4):
 
 
 def trained_range(grid: SyntheticGrid):
-    """Lowest and highest value of all labels, those that broaden included, in a grid's training
-    set.
-    """
+    """Lowest and highest value of all labels, also those that broaden, in a grid's training set."""
     ranges = {label.name: (label.low, label.high) for label in grid.survey.labels}
     names = [label.name for label in computed(grid.survey)]
     ranges |= dict(zip(names, zip(grid.low, grid.high)))

@@ -1,8 +1,10 @@
-"""How spectra of reference stars answer to each label or element, by the simulator itself: the
-truth for derivatives.
+"""Simulated responses of the spectra of reference stars to each label or element.
 
-H band: one K giant, by label and for iron alone. RVS: the Sun and a K giant, by element, each
-alone."""
+They are the truth for derivatives.
+
+In the H band there is one K giant, with a response for each label and for iron alone. In the RVS
+there are the Sun and a K giant, with a response for each element alone.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +14,7 @@ import numpy as np
 from specnb.simulator.grid import computed
 from specnb.surveys.survey import Survey
 
-IRON = "fe_only"  # iron alone; fe_h carries all elements and the atmosphere along
+IRON = "fe_only"  # iron alone; with fe_h all elements and the atmosphere change, too
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,14 +25,15 @@ class Responses:
     ----------
     survey : Survey
     star : dict
-        Labels of the star, in the order of the survey's labels; vbroad is free.
+        Labels of the star, in the order of the survey's labels. vbroad is not among them and can be
+        chosen.
     wavelength : ndarray, shape (n_native,)
         Vacuum Å.
     reference : ndarray, shape (n_native,)
-        Its flux over continuum, without rotation.
+        Flux over continuum of the star, without rotation.
     steps : dict of (float, ndarray, ndarray)
-        By label, abundance of one element alone such as ``"si_fe"``, or `IRON`: the step, the flux
-        a step above and a step below.
+        For each label, abundance of one element such as ``"si_fe"``, or `IRON`: the size of the
+        step, the flux one step above and the flux one step below.
     """
 
     survey: Survey
@@ -41,8 +44,9 @@ class Responses:
 
     @property
     def elements(self) -> dict[str, str]:
-        """What raises each element alone: name of the step by symbol, ``{"Si": "si_fe", ..., "Fe":
-        "fe_only"}``.
+        """For the symbol of each element, the name of the step that raises it alone.
+
+        An example is ``{"Si": "si_fe", ..., "Fe": "fe_only"}``.
         """
         alone = {
             name.removesuffix("_fe").capitalize(): name
@@ -52,8 +56,9 @@ class Responses:
         return alone | ({"Fe": IRON} if IRON in self.steps else {})
 
     def derivative(self, name: str, vbroad: float) -> np.ndarray:
-        """Central difference of the flux by a label, on the survey's pixels, shape (n_pix,), in
-        flux per unit of the label.
+        """Derivative of the flux with respect to a label, as a central difference.
+
+        It is on the survey's pixels, shape (n_pix,), in flux per unit of the label.
         """
         step, above, below = self.steps[name]
         above, below = self.survey.observe(
@@ -62,7 +67,7 @@ class Responses:
         return (above - below) / (2 * step)
 
     def raised(self, name: str, vbroad: float) -> np.ndarray:
-        """Change of the flux by one step up, on the survey's pixels, shape (n_pix,)."""
+        """Change of the flux for one step up, on the survey's pixels, shape (n_pix,)."""
         _, above, _ = self.steps[name]
         above, reference = self.survey.observe(
             self.wavelength, np.stack([above, self.reference]), np.full(2, vbroad)
@@ -77,16 +82,16 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
     ----------
     survey : Survey
     star : str, optional
-        Which star, if the file has several: those of the RVS are "sun" and "giant".
+        Name of the star, if the file has several. Those of the RVS are "sun" and "giant".
     path : path, optional
-        Default: the shipped responses of the survey.
+        The default is the shipped responses of the survey.
 
     Raises
     ------
     OSError
         If the file is missing or truncated.
     ValueError
-        If it does not have that star, or is of another survey.
+        If the file does not have that star, or belongs to another survey.
     """
     path = survey.responses_path if path is None else path
     try:

@@ -1,4 +1,4 @@
-"""Real spectra of a survey: where they lie on disk, and how they get there from an archive."""
+"""Real spectra of a survey: where they are on disk, and how they are downloaded from an archive."""
 
 import os
 from collections.abc import Callable
@@ -18,17 +18,17 @@ class Archive:
     folder : str
         Name of their folder in `data_folder()`.
     endings : tuple of str
-        Of the names of files with spectra.
+        Endings of the names of files with spectra.
     what : str
-        What the spectra are and whose, for sentences.
+        What the spectra are and who made them. This text is used in messages.
     source : str
-        Who gives them, for sentences.
+        Where the spectra come from. This text is used in messages.
     remedy : str
-        What one may do instead of a download, for sentences.
+        What the user can do instead of a download. This text is used in messages.
     fetch : callable
-        ``fetch(folder)`` downloads into a folder.
+        ``fetch(folder)`` downloads the spectra into a folder.
     failures : tuple of exceptions
-        What ``fetch`` raises where there is no connection or no good answer.
+        Errors that ``fetch`` raises if there is no connection or no good answer.
     """
 
     folder: str
@@ -44,16 +44,18 @@ class Archive:
         return data_folder() / self.folder
 
     def files(self) -> list[Path]:
-        """Files with real spectra, by name; Gaia's file of wavelengths alone is none."""
-        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        names = [file for file in found if file.name.endswith(self.endings) and file.name[0] != "."]
-        return [file for file in names if "wavelength" not in file.name]
+        """Files with real spectra, sorted by name. Gaia's file of wavelengths is not among them."""
+        paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        spectra = [
+            file for file in paths if file.name.endswith(self.endings) and file.name[0] != "."
+        ]
+        return [file for file in spectra if "wavelength" not in file.name]
 
 
 def real_spectra(survey):
-    """Real spectra of a survey, from its folder or, if that holds none, from its archive.
+    """Read real spectra of a survey from its folder or, if it is empty, from its archive.
 
-    What is downloaded is kept in that folder. With the environment variable SPECNB_OFFLINE=1
+    Downloaded spectra are kept in that folder. If the environment variable SPECNB_OFFLINE is 1,
     nothing is downloaded.
 
     Parameters
@@ -63,9 +65,9 @@ def real_spectra(survey):
     Returns
     -------
     spectra : Spectra or None
-        On ``survey.pixels``; None if there are none.
+        The spectra on ``survey.pixels``, or None if there are none.
     source : str
-        A sentence that says where they come from, or why there are none and what to do.
+        A sentence that says where the spectra come from, or why there are none and what to do.
 
     Raises
     ------
@@ -89,11 +91,13 @@ def real_spectra(survey):
 
 
 def real_files(surveys) -> list[Path]:
-    """All files of real spectra of some surveys."""
-    return [path for each in surveys if each.archive is not None for path in each.archive.files()]
+    """All files with real spectra of some surveys."""
+    return [
+        path for survey in surveys if survey.archive is not None for path in survey.archive.files()
+    ]
 
 
 def check_online():
-    """Raise OSError where downloads are switched off."""
+    """Raise OSError if downloads are switched off."""
     if os.environ.get("SPECNB_OFFLINE") == "1":
         raise OSError("SPECNB_OFFLINE=1 is set")

@@ -1,4 +1,4 @@
-"""What the readers of all surveys share: what kind of file a file is, and many files as one set."""
+"""Functions for the readers of all surveys: find the kind of a file, and join many files."""
 
 import gzip
 import zlib
@@ -22,14 +22,14 @@ def unzipped(path):
 
 
 def kind_of(path):
-    """The kind of a file: "hdf5", "fits", "ecsv", "votable" or "csv", gzipped or not.
+    """The kind of a file, gzipped or not: "hdf5", "fits", "ecsv", "votable" or "csv".
 
     Raises
     ------
     OSError
         If the path is not a file.
     ValueError
-        If the file is damaged or of another kind.
+        If the file is damaged or of none of these kinds.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
@@ -53,18 +53,18 @@ def kind_of(path):
 
 
 def read_files(paths, read):
-    """Read files one by one into one set.
+    """Read files one by one and join their spectra to one set.
 
     Parameters
     ----------
     paths : str, Path, or sequence of them
     read : callable
-        ``read(path)`` gives the `Spectra` of one file.
+        ``read(path)`` returns the `Spectra` of one file.
 
     Raises
     ------
     ValueError
-        If there is no path, the wavelengths of the files differ, or a star is in two files.
+        If there is no path, if the wavelengths of the files differ, or if a star is in two files.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:

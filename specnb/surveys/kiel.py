@@ -1,15 +1,13 @@
-"""The region of the Kiel diagram in which stars exist, and in which the shipped grids were
-computed.
-"""
+"""The regions of the Kiel diagram in which stars exist and in which the grids were computed."""
 
 import numpy as np
 
 
 def lowest_logg(teff):
-    """Lower edge of log g at which stars exist.
+    """Lowest log g at which stars of a given temperature exist.
 
-    Giants cooler than 4800 K reach log g = 0; hotter stars are excluded below the line
-    log g = 2 + (T_eff - 4800) / 1200.
+    Giants cooler than 4800 K reach log g = 0. Hotter stars do not exist below the line log g = 2 +
+    (T_eff - 4800) / 1200.
 
     Parameters
     ----------
@@ -26,18 +24,20 @@ def lowest_logg(teff):
 
 
 def stars_exist(stars):
-    """Whether stars exist at labels given by name, of which teff and logg are used; bool."""
+    """Whether stars exist at labels, as bool. Uses teff and logg of labels given by name."""
     return np.asarray(stars["logg"]) >= lowest_logg(stars["teff"])
 
 
 def sampled_in_kiel(stars):
-    """Where the shipped grids were computed: the domain of `lowest_logg` with a margin of 150 K and
-    0.3 dex, because an emulator is worst at the edge of what it has seen.
+    """Whether labels lie where the shipped grids were computed.
+
+    This is the region above `lowest_logg`, widened by a margin of 150 K and 0.3 dex, because an
+    emulator is worst at the edge of its training set.
 
     Parameters
     ----------
     stars : mapping of str to array_like
-        Label values by name, at least teff (K) and logg (dex).
+        Values of the labels by name. teff (K) and logg (dex) must be among them.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""Mock surveys: spectra from an emulator that differ from it in known ways, of stars whose truth is
-known.
+"""Mock surveys: spectra that differ from an emulator's in known ways, of stars with known labels.
 
-What is common to all mock surveys is here; how the spectra of a survey differ from the emulator's
-is in its own configuration, `specnb.surveys.rvs.mock.RvsMockConfig` and
-`specnb.surveys.apogee.mock.ApogeeMockConfig`. What is drawn at random has streams of random numbers
-of its own, so that two surveys with the same seed hold the same stars and the same noise whatever
-else is switched on."""
+This module holds what all mock surveys have in common. The configuration of each survey says how
+its spectra differ from the emulator's: `specnb.surveys.rvs.mock.RvsMockConfig` and
+`specnb.surveys.apogee.mock.ApogeeMockConfig`. Stars, noise and each effect have separate streams of
+random numbers. Two surveys with the same seed therefore have the same stars and the same noise,
+whichever effects are switched on.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -22,28 +22,33 @@ from specnb.surveys.population import Population, draw_stars
 
 @dataclass(frozen=True)
 class MockConfig(ABC):
-    """A mock survey: its stars, and, in the classes made from this one, how its spectra differ.
+    """Configuration of a mock survey: its stars and, in subclasses, how its spectra differ.
 
-    A survey's own class has a field for each effect and gives the methods that are missing here.
+    The subclass of a survey has a field for each effect and defines the abstract methods.
 
     Attributes
     ----------
     n_stars : int
+        Number of stars.
     seed : int
+        Seed of all random numbers.
     population : Population
+        Population from which the stars are drawn.
     label_errors : float
-        Scale of `LABEL_ERRORS`; 0 puts the true labels in the catalogue.
+        Factor on `LABEL_ERRORS`. With 0 the catalogue has the true labels.
     PREFIX : str
-        Beginning of the names of the stars.
+        Text with which the names of the stars begin.
     STREAMS : tuple of str
-        What has random numbers of its own, "stars" and "catalogue" among them.
+        Names of the streams of random numbers. "stars" and "catalogue" are among them.
     BATCH : int
-        Stars that are computed at a time, which bounds memory.
+        Number of stars that are computed at a time, which limits the memory.
     LABEL_ERRORS : dict of (float, float, float)
-        Errors of catalogue labels: at infinite S/N, added at S/N = `FAINT`, and the largest.
+        For each label of the catalogue three errors: the error at infinite S/N, what is added to it
+        at S/N = `FAINT`, and the largest error.
     FAINT : float
+        S/N to which the second of these errors refers.
     OBSERVED : tuple of str
-        What the catalogue tells of a star besides its labels: columns of `draw_observation`.
+        Columns of `draw_observation` that the catalogue has besides the labels.
     """
 
     n_stars: int = within(1, 10_000_000, default=10_000)
@@ -67,16 +72,19 @@ class MockConfig(ABC):
     @staticmethod
     @abstractmethod
     def draw_labels(component, stage, rng) -> dict[str, np.ndarray]:
-        """Labels of stars of given components and stages (indices), by name."""
+        """Draw the labels, by name, of stars of given components and stages (indices)."""
 
     @staticmethod
     @abstractmethod
     def draw_observation(component, population, rng) -> list:
-        """Columns of what is observed of stars besides their spectra, such as their magnitudes."""
+        """Draw columns of what is observed of stars besides their spectra, such as magnitudes."""
 
     @abstractmethod
     def own_effects(self, streams) -> dict[str, np.ndarray]:
-        """What each star's spectrum has of its own whatever its labels: arrays of n_stars rows."""
+        """Draw the effects on each star's spectrum that do not depend on its labels, by name.
+
+        Each is an array of n_stars rows.
+        """
 
     @abstractmethod
     def signal_to_noise(self, stars) -> np.ndarray:
@@ -84,79 +92,82 @@ class MockConfig(ABC):
 
     @abstractmethod
     def observe(self, emulator, stars, own, streams):
-        """Observe some stars: flux without noise, its standard deviation, noisy flux and mask.
+        """Observe some stars.
 
-        All have the shape (n, n_pix); flux is not yet normalised by `Survey.normalize`.
+        Returns flux without noise, its standard deviation, noisy flux and mask.
+
+        All have the shape (n, n_pix). The flux is not yet divided by the pseudo-continuum of
+        `Survey.normalize`.
         """
 
     def true_flux(self, emulator, stars, own):
-        """Flux (n, n_pix) without noise, of surveys whose spectra are not normalised again."""
+        """Flux (n, n_pix) without noise, for surveys whose spectra are not normalised again."""
         raise ValueError(
             f"spectra of {type(self).__name__} are normalised with their noise: they cannot be made again"
         )
 
     def streams(self):
-        """A generator of random numbers for each of `STREAMS`."""
+        """One generator of random numbers for each of `STREAMS`."""
         spawned = np.random.default_rng(self.seed).spawn(len(self.STREAMS))
         return dict(zip(self.STREAMS, spawned, strict=True))
 
 
 def make_mock(emulator, config: MockConfig):
-    """A mock survey in memory. The same seed gives the same arrays.
+    """Make a mock survey in memory. The same seed gives the same arrays.
 
     Parameters
     ----------
     emulator : Emulator
-        Of the survey.
+        Emulator of the survey.
     config : MockConfig
-        Of the survey's own class, ``emulator.survey.mock``.
+        An object of the survey's class ``emulator.survey.mock``.
 
     Returns
     -------
     observed : Spectra
-        Noisy spectra. ``labels`` is a catalogue: what ``config.OBSERVED`` names, the labels of
-        ``config.LABEL_ERRORS`` with Gaussian errors, and ``<label>_error``.
+        Noisy spectra. ``labels`` is a catalogue with the columns of ``config.OBSERVED``, the labels
+        of ``config.LABEL_ERRORS`` with Gaussian errors, and ``<label>_error``.
     truth : Spectra
-        The same spectra without noise and bad pixels; where the survey normalises, over the
-        pseudo-continuum that the same pixels give without noise. ``flux_error`` is the noise that
-        the observed ones have. ``labels`` holds the true labels, what is observed of a star
-        besides, component and stage.
+        The same spectra without noise and bad pixels. If the survey normalises its spectra, they
+        are divided by the pseudo-continuum of the same pixels without noise. ``flux_error`` is the
+        noise of the observed spectra. ``labels`` has the true labels, the columns of
+        ``config.draw_observation``, the component and the stage.
 
     Raises
     ------
     ValueError
-        If the emulator has a label that the population lacks, or pixels of another survey.
+        If the emulator has a label that the population lacks, or the pixels of another survey.
     """
     observed, truth = zip(*_batches(emulator, config), strict=True)
     return Spectra.join(observed), Spectra.join(truth)
 
 
 def remake(emulator, config, ids, labels):
-    """Spectra of stars of a mock survey as they would be with other labels: the truth of
-    counterfactuals.
+    """Make the spectra that stars of a mock survey would have with other labels.
 
-    All else of a star stays, in the RVS its interstellar band and its continuum residual. The same
-    labels give the same spectrum.
+    They are the truth for counterfactuals. Everything else of a star stays the same, in the RVS its
+    interstellar band and its continuum residual. With its own labels a star has the same spectrum
+    as in the survey.
 
     Parameters
     ----------
     emulator : Emulator
     config : MockConfig
-        Of the survey.
+        Configuration of the survey.
     ids : array_like of str, shape (n,)
-        Names of stars as the survey has them.
+        Names of the stars in the survey.
     labels : Table
-        One row for each of them, with the emulator's labels.
+        One row for each of these stars, with the emulator's labels.
 
     Returns
     -------
     ndarray, shape (n, n_pix), float32
-        Without noise, as the survey's truth.
+        Flux without noise, like the survey's truth.
 
     Raises
     ------
     ValueError
-        If a name is not one of the survey's, or as `make_mock`.
+        If the survey has no star of one of the names, or for the reasons given in `make_mock`.
     """
     try:
         rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
@@ -182,14 +193,14 @@ def emulated(emulator, stars):
 
 
 def strengthened(flux, factor):
-    """Flux in pixels where the optical depth of lines is larger by a factor, in place."""
+    """Multiply the optical depth of lines in each pixel by a factor. Changes ``flux`` in place."""
     wrong = factor != 1.0
     flux[:, wrong] = np.maximum(flux[:, wrong], 1e-3) ** factor[wrong]
     return flux
 
 
 def _batches(emulator, config):
-    """Pairs of observed and true `Spectra`, ``config.BATCH`` stars at a time."""
+    """Yield pairs of observed and true `Spectra` of ``config.BATCH`` stars at a time."""
     survey, streams = emulator.survey, config.streams()
     stars = draw_stars(survey, config.n_stars, streams["stars"], config.population)
     catalogue = _catalogue(stars, config, streams["catalogue"])
@@ -204,7 +215,8 @@ def _batches(emulator, config):
         if survey.normalize is not None:
             ivar = np.where(mask, 0.0, error**-2)
             level, true_level = survey.normalize(noisy, ivar), survey.normalize(flux, ivar)
-            lost = ~((level > 0) & (true_level > 0))  # too few good pixels on a detector: rare
+            # a detector has too few good pixels, which is rare
+            lost = ~((level > 0) & (true_level > 0))
         observed = noisy / level, error / level, mask | lost
         true = flux / true_level, error / true_level, lost
         yield (
@@ -214,7 +226,7 @@ def _batches(emulator, config):
 
 
 def _catalogue(stars, config, rng):
-    """What a survey's table tells of its stars: some labels with errors that grow as the S/N falls."""
+    """The survey's catalogue: some labels of its stars, with errors that grow as the S/N falls."""
     snr = np.asarray(config.signal_to_noise(stars))
     table, errors = Table({name: stars[name] for name in config.OBSERVED}), {}
     for name, (floor, faint, largest) in config.LABEL_ERRORS.items():

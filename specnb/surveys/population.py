@@ -1,7 +1,6 @@
-"""Populations of stars: what a population is made of, what is common to all, and how stars are
-drawn.
+"""Populations of stars: their fractions, formulas that all surveys use, and how stars are drawn.
 
-The formulas of a survey's own population are in `specnb.surveys.rvs.stars` and
+The formulas for the population of each survey are in `specnb.surveys.rvs.stars` and
 `specnb.surveys.apogee.stars`.
 """
 
@@ -17,7 +16,7 @@ STAGES = ("dwarf", "subgiant", "giant", "red clump")
 
 @dataclass(frozen=True)
 class Population:
-    """What a population is made of. The three components sum to 1, and so do the four stages.
+    """Fractions of a population. The three components sum to 1, and so do the four stages.
 
     Raises
     ------
@@ -25,18 +24,22 @@ class Population:
         If a fraction is negative, a sum is not 1, or the magnitudes are not in order.
     """
 
-    # "mostly near solar chemistry": most stars this bright are within 1-2 kpc of the plane
+    # The papers have "mostly near solar chemistry": most stars this bright are within 1-2 kpc of
+    # the plane.
     thin_disc: float = 0.82
     thick_disc: float = 0.15  # the papers' "some α-enhanced"
     halo: float = 0.03  # the papers' "a few metal-poor stars (to -2.5)"
-    dwarf: float = 0.24  # GALAH is mostly dwarfs, APOGEE mostly giants; together the giants prevail
-    subgiant: float = 0.12  # turn-off to the foot of the giant branch: passed quickly
-    # the luminous giants fill most of the volume of a sample limited in magnitude
+    # GALAH observes mostly dwarfs and APOGEE mostly giants. Together most stars are giants.
+    dwarf: float = 0.24
+    # from the turn-off to the foot of the giant branch, a stage that stars pass quickly
+    subgiant: float = 0.12
+    # In a sample limited in magnitude, the luminous giants come from a larger volume.
     giant: float = 0.40
     red_clump: float = 0.24  # about a third of all giants burn helium in the clump
-    bright: float = 8.0  # G magnitudes of the papers' selection
+    bright: float = 8.0  # limits in G magnitude of the papers' selection
     faint: float = 14.0
-    # dex per magnitude; 0.6 if space were filled evenly, less as the disc thins out
+    # dex per magnitude; it would be 0.6 if stars filled space evenly, and is less because the disc
+    # thins out
     count_slope: float = 0.25
 
     def __post_init__(self):
@@ -67,8 +70,10 @@ class Population:
 
 
 def main_sequence(teff, m_h):
-    """log g of unevolved dwarfs: falls with temperature, higher for metal-poor subdwarfs. Like the
-    isochrones above.
+    """log g of unevolved dwarfs.
+
+    It falls with temperature and is higher for metal-poor subdwarfs, as in the isochrones cited in
+    `specnb.surveys.rvs.stars.giant_branch`.
     """
     t = (teff - 5000.0) / 1000.0
     return 4.59 - 0.105 * t - 0.02 * t**2 - 0.12 * m_h
@@ -78,9 +83,10 @@ def microturbulence(teff, logg):
     """Mean microturbulence in km/s.
 
     Dwarfs (log g ≥ 4): 1.01 + 4.56e-4 ΔT + 2.75e-7 ΔT² with ΔT = T_eff - 5700 K, the form of Bruntt
-    et al. (2010), T_eff held at 4870 K, the minimum of the parabola, and at 7000 K, beyond which it
-    overshoots. Giants (log g ≤ 3.5): 2.24 - 0.3 log g (linear, as in APOGEE DR12: Holtzman et al.
-    2015). In between, linear in log g from one to the other."""
+    et al. (2010), where T_eff is limited to 4870-7000 K: the parabola has its minimum at 4870 K and
+    is too high beyond 7000 K. Giants (log g ≤ 3.5): 2.24 - 0.3 log g (linear, as in APOGEE DR12:
+    Holtzman et al. 2015). In between, it is interpolated linearly in log g.
+    """
     dt = np.clip(teff, 4870.0, 7000.0) - 5700.0
     dwarf = 1.01 + 4.56e-4 * dt + 2.75e-7 * dt**2
     giant = 2.24 - 0.3 * logg
@@ -88,34 +94,37 @@ def microturbulence(teff, logg):
 
 
 def broadening_median(teff):
-    """Median v_broad in km/s: 4 for cool stars and giants (v sin i with macroturbulence), rising
-    above the Kraft break near 6250 K (Kraft 1967) to 30 km/s for early F stars."""
+    """Median v_broad in km/s.
+
+    It is 4 km/s for cool stars and giants (v sin i with macroturbulence), and rises above the Kraft
+    break near 6250 K (Kraft 1967) to 30 km/s for early F stars.
+    """
     return 4.0 + 26.0 / (1.0 + np.exp((6650.0 - teff) / 130.0))
 
 
 def draw_stars(survey, n, rng, population=None):
     """Draw stars of a survey with their true labels.
 
-    A star outside the trusted range of the labels, outside the survey's grid or where no stars
-    exist is drawn again with the same component and stage, so that the fractions are those asked
-    for and no stars pile up at the edges.
+    A star is drawn again with the same component and stage if it is outside the trusted range of
+    the labels, outside the survey's grid, or where no stars exist. The fractions are therefore
+    those of the population, and no stars pile up at the edges.
 
     Parameters
     ----------
     survey : Survey
-        With a mock survey, whose formulas give the labels.
+        A survey that has a mock survey, whose formulas give the labels.
     n : int
         Number of stars, ≥ 1.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same stars.
     population : Population, optional
-        That of the mock survey by default.
+        The default is that of the mock survey.
 
     Returns
     -------
     Table
-        n rows: the survey's labels (float64, with units), what the mock survey observes of a star
-        besides (such as its magnitude), ``component`` (one of `COMPONENTS`) and ``stage`` (one of
+        n rows with the survey's labels (float64, with units), what else the mock survey observes of
+        a star (such as its magnitude), ``component`` (one of `COMPONENTS`) and ``stage`` (one of
         `STAGES`).
 
     Raises
@@ -128,7 +137,7 @@ def draw_stars(survey, n, rng, population=None):
     population = population or survey.mock().population
     component = rng.choice(3, n, p=population.components)
     stage = rng.choice(4, n, p=population.stages)
-    # old metal-poor stars burn helium on the horizontal branch
+    # Old metal-poor stars burn helium on the horizontal branch, so that the halo has no red clump.
     stage[(component == 2) & (stage == 3)] = 2
 
     labels = {label.name: np.empty(n) for label in survey.labels}
@@ -150,7 +159,7 @@ def draw_stars(survey, n, rng, population=None):
 
 
 def _allowed(survey, stars):
-    """Inside the trusted range of every label, inside the grid, and where stars exist; shape (n,)."""
+    """Whether stars are in the trusted range of all labels, in the grid, and where stars exist."""
     inside = survey.inside(stars) & survey.mock.exist(stars)
     for label in survey.labels:
         inside &= (stars[label.name] >= label.low) & (stars[label.name] <= label.high)

@@ -1,4 +1,4 @@
-"""Read spectra of any survey, whatever the kind of file."""
+"""Read spectra of any survey from files of any kind."""
 
 from specnb.core.spectra import Spectra
 from specnb.surveys import SURVEYS
@@ -12,30 +12,32 @@ def read_spectra(paths):
     ----------
     paths : str, Path, or sequence of them
         Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), apStar, asStar or
-        aspcapStar files of APOGEE, or HDF5 written by specnb, told apart by their content.
+        aspcapStar files of APOGEE, or HDF5 written by specnb. The content of a file tells its kind.
 
     Returns
     -------
     Spectra
-        Gaia spectra on their native 2,401 pixels with source_id as ids and no labels; APOGEE
-        spectra as `specnb.surveys.apogee.files.read_apogee` gives them. Labels of HDF5 and APOGEE
-        files are kept if every file has them.
+        Gaia spectra are on their native 2,401 pixels, with source_id as ids and without labels.
+        APOGEE spectra are those of `specnb.surveys.apogee.files.read_apogee`. Labels of HDF5 and
+        APOGEE files are kept if every file has them.
 
     Raises
     ------
     OSError
         If a path is not a file.
     ValueError
-        If a file is damaged, of unknown kind, lacks a column, is in air or off its survey's grid,
-        if a star has no good pixel, an error that is not positive, or appears twice, or if the
-        grids of the files differ.
+        If a file is damaged, is of an unknown kind, lacks a column, has air wavelengths or is not
+        on its survey's grid; if a star has no good pixel, has an error that is not positive, or
+        appears twice; or if the grids of the files differ.
     """
     return read_files(paths, _read)
 
 
 def _read(path):
-    """The spectra of one file. The survey that was entered last is asked first whether it is its
-    own.
+    """The spectra of one file.
+
+    The surveys are asked in turn whether the file is one of theirs. The survey that was added to
+    `SURVEYS` last is asked first.
     """
     kind = kind_of(path)
     if kind == "hdf5":

@@ -1,4 +1,4 @@
-"""What a survey is: one object that answers everything that differs from survey to survey."""
+"""The class `Survey`: one object that holds everything that differs between surveys."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,81 +13,89 @@ from specnb.core.paths import DATA
 
 
 def everywhere(stars: Mapping) -> np.ndarray:
-    """The hull of a survey without one: all stars lie inside."""
+    """The default of `Survey.inside`: all stars lie inside."""
     return np.ones(np.shape(next(iter(stars.values()))), dtype=bool)
 
 
 def at_the_pixels(wavelength, flux) -> np.ndarray:
-    """The `Survey.observe` of a survey whose grid is already on its pixels: nothing is to be done."""
+    """The default of `Survey.observe`, for grids that are already on the survey's pixels.
+
+    It returns the flux unchanged.
+    """
     return flux
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Survey:
-    """A survey of stellar spectra: its pixels and labels, and what its spectra need to be read.
+    """A survey of stellar spectra: its pixels, its labels, and how its spectra are read.
 
-    Only the first four fields are needed; what has a default may be left out, and with it what it
-    is for. `specnb.surveys.rvs.survey` and `specnb.surveys.apogee.survey` declare the surveys that
-    are shipped. A survey of your own is declared in the same way and passed to whatever takes a
-    survey; entered in `specnb.surveys.SURVEYS`, its labels get their symbols in figures, too.
+    Only the first four fields are needed. Fields with a default may be left out if the survey does
+    not need what they are for. `specnb.surveys.rvs.survey` and `specnb.surveys.apogee.survey`
+    declare the surveys that are shipped. You declare your own survey in the same way and pass it to
+    the functions that take a survey. If you add it to `specnb.surveys.SURVEYS`, figures also show
+    the symbols of its labels.
 
     Attributes
     ----------
     name : str
-        Short name, of which shipped files are named.
+        Short name. The names of shipped files are made from it.
     title : str
-        Name in full.
+        Full name.
     labels : tuple of Label
-        In the order of all label arrays.
+        The labels, in the order of the columns of all label arrays.
     pixels : ndarray, shape (n_pix,), float64
-        Wavelengths (vacuum Å) of the emulator and of all that is fitted.
+        Wavelengths (vacuum Å) of the emulator and of the spectra that are fitted.
     resolving_power : float
         λ / FWHM of the line-spread function.
     native : ndarray, shape (n_native,)
-        Wavelengths of spectra as they are read, vacuum Å; those of `pixels` by default.
+        Wavelengths of spectra as they are read, vacuum Å. The default is `pixels`.
     correlation_length : float
-        Of the noise of spectra on the native pixels, see `specnb.Spectra`; 1 means independent
-        pixels.
+        Correlation length of the noise of spectra on the native pixels, see `specnb.Spectra`. 1
+        means independent pixels.
     observe : callable
         ``observe(wavelength, flux, **broadening)`` brings synthetic spectra (n, n_in) to `pixels`
-        as the survey would see them: broadening labels, rebinning, normalisation.
+        as the survey would observe them. It applies the labels that broaden spectra, the rebinning
+        and the normalisation.
     normalize : callable, optional
         ``normalize(flux, ivar)`` gives the pseudo-continuum by which observed spectra (n, n_pix)
-        are divided; None if the survey's files are normalised.
+        are divided. It is None if the spectra in the survey's files are already normalised.
     inside : callable
-        Where synthetic spectra were computed: from a mapping of label values by name to bool.
+        ``inside(stars)`` tells whether labels lie where synthetic spectra were computed. It takes a
+        mapping of label values by name and returns an array of bool.
     start : mapping of str to float
-        Labels of the star that sliders start at; by default the middle of each label's range.
+        Labels of the star at which sliders start. The default is the middle of each label's range.
     lines : tuple of Line
-        Lines to mark in figures, the most important first.
+        Lines that figures mark, the most important first.
     windows : mapping of str to (float, float)
         Wavelength ranges (vacuum Å) that figures offer, by name.
     untrusted : tuple of (float, float)
         Wavelength ranges (vacuum Å) where the physics of the grid is known to fail.
     groups : mapping of str to tuple of str
-        Labels by group, where they are too many for one row of sliders.
+        Labels by group, for surveys with too many labels for one row of sliders.
     elements : mapping of str to str
-        Label by which the abundance of an element is raised, by its symbol.
+        For the symbol of each element, the label that raises its abundance.
     element_groups : mapping of str to tuple of str
-        Elements by group, for colours.
+        Elements by group. Figures give each group a colour.
     compensated : mapping of str to tuple of str
-        Labels that must fall as a label rises so that nothing but its own element changes.
+        For a label, the other labels that must fall as it rises so that only its own element
+        changes.
     everywhere : tuple of str
-        Labels that change the spectrum at all wavelengths; all by default.
+        Labels that change the spectrum at all wavelengths. The default is all labels.
     ideal_above : mapping of str to float
-        Lowest values of labels of ideal stars, below which spectra tell too little of them.
+        Lowest values of the labels of ideal stars. Below them spectra contain too little
+        information about the labels.
     edits : mapping of str to float
-        Changes of labels by which edited spectra are judged.
+        Sizes of the changes of labels with which edited spectra are tested.
     training : mapping of str to mapping
         Settings that the survey's "emulator" and "translator" need instead of the defaults.
     read : callable, optional
         ``read(paths)`` reads files of the survey into `Spectra`.
     recognizes : callable, optional
-        ``recognizes(path)`` tells whether a file is one of the survey's.
+        ``recognizes(path, kind)`` tells whether a file belongs to the survey.
     archive : Archive, optional
-        Where real spectra of the survey come from.
+        The source of real spectra of the survey.
     mock : type, optional
-        Class of the configurations of mock surveys, a `specnb.surveys.mock.MockConfig`.
+        Class of the configurations of mock surveys, a subclass of `specnb.surveys.mock.MockConfig`.
     card : mapping of str to str
         Texts for the model card of the emulator.
     """
@@ -129,7 +137,7 @@ class Survey:
         middle = {label.name: 0.5 * (label.low + label.high) for label in self.labels}
         if unknown := set(self.start) - set(middle):
             raise ValueError(f"start of survey {self.name!r} names {sorted(unknown)}, no labels")
-        self.__dict__.update(  # frozen: not by assignment
+        self.__dict__.update(  # a frozen dataclass allows no assignment
             pixels=pixels,
             native=pixels if self.native is None else np.asarray(self.native, dtype=float),
             start=middle | dict(self.start),
@@ -150,21 +158,21 @@ class Survey:
 
     @property
     def grid_path(self) -> Path:
-        """The shipped grid of synthetic spectra."""
+        """Path of the shipped grid of synthetic spectra."""
         return DATA / f"{self.name}_grid.h5"
 
     @property
     def responses_path(self) -> Path:
-        """The shipped responses of reference stars to each label or element."""
+        """Path of the shipped responses of reference stars to each label or element."""
         return DATA / f"{self.name}_responses.h5"
 
     @property
     def emulator_path(self) -> Path:
-        """The shipped emulator."""
+        """Path of the shipped emulator."""
         return DATA / "emulators" / f"{self.name}.safetensors"
 
     def label(self, name: str) -> Label:
-        """The label of a name.
+        """The label of this name.
 
         Raises
         ------
@@ -190,7 +198,7 @@ class Survey:
         return Table(np.asarray(values), names=self.names, units=units)
 
     def alone(self, by_label: Mapping, label: str):
-        """What raising a label does to a spectrum if no other element changes with it.
+        """The effect of raising a label on a spectrum if no other element changes with it.
 
         Parameters
         ----------
@@ -205,10 +213,12 @@ class Survey:
         return by_label[label] - sum(by_label[other] for other in self.compensated.get(label, ()))
 
     def element_of(self, label: str) -> str | None:
-        """The element of which a label is the abundance; None for other labels."""
-        return next((element for element, own in self.elements.items() if own == label), None)
+        """The element whose abundance the label is, or None for other labels."""
+        return next(
+            (element for element, abundance in self.elements.items() if abundance == label), None
+        )
 
     def group_of(self, element: str) -> str | None:
-        """The group of an element; None if it has none."""
+        """The group of an element, or None if it has none."""
         groups = self.element_groups.items()
         return next((group for group, members in groups if element in members), None)

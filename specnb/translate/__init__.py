@@ -1,5 +1,6 @@
-"""Unpaired translation between synthetic and observed spectra (O'Briain et al. 2020, 2021:
-Cycle-StarNet).
+"""Unpaired translation between synthetic and observed spectra, as in Cycle-StarNet.
+
+The papers are O'Briain et al. (2020, 2021).
 """
 
 from specnb.translate.config import PAPER, TranslateConfig

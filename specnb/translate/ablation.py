@@ -1,6 +1,4 @@
-"""Which part of the method does what: translators with one part changed, and what a mock survey's
-truth says of each.
-"""
+"""An ablation study: translators with one part of the method changed, scored on a mock survey."""
 
 from dataclasses import replace
 
@@ -19,7 +17,7 @@ from specnb.translate.train import train
 
 OTHER_POPULATION = "other population"
 
-# What each variant changes in the configuration; one changes the synthetic stars instead.
+# The changes of the configuration in each variant. One variant changes the synthetic stars instead.
 VARIANTS = {
     "full": {},
     "no z_split": {"split": 0},
@@ -36,8 +34,9 @@ VARIANTS = {
     OTHER_POPULATION: {},
 }
 
-# A choice: mostly dwarfs, half of them of the thick disc or the halo, where the survey observes
-# mostly giants of the thin disc. As if synthetic stars had been drawn after another survey.
+# A population as if the synthetic stars had been drawn for another survey. It is a choice: most
+# stars are dwarfs, and half of the stars belong to the thick disc or the halo. The survey itself
+# observes mostly giants of the thin disc.
 DWARFS = Population(
     thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgiant=0.2, giant=0.15, red_clump=0.05
 )
@@ -53,10 +52,10 @@ def train_variant(
     name : str
     emulator : Emulator
     domains : Domains
-        As from `specnb.translate.domains.mock_domains`; "other population" takes the observed stars
-        alone.
+        As from `specnb.translate.domains.mock_domains`. "other population" uses only the observed
+        stars and draws other synthetic ones.
     base : TranslateConfig
-        What the variant changes.
+        The configuration that the variant changes.
     progress : bool
         Show a progress bar.
 
@@ -81,32 +80,34 @@ def train_variant(
 def score(
     translator: Translator | None, emulator, observed, truth, n_fitted: int = 500, seeds=(0,)
 ) -> dict:
-    """Measure a translator on stars that it has not seen, and whose truth is known.
+    """Score a translator on stars that it has not seen, and whose true spectra are known.
 
     Parameters
     ----------
     translator : Translator or None
-        None: the emulator's spectra as they are.
+        None scores the spectra of the emulator without translation.
     emulator : Emulator
-        Without translation.
+        An emulator without translation.
     observed, truth : Spectra
         As from `specnb.translate.domains.unseen_stars`, 100 stars or more.
     n_fitted : int
-        The first so many stars are fitted, with the typical z_split.
+        Number of stars that are fitted with the typical z_split, from the first on.
     seeds : sequence of int
-        Of the classifiers, see `specnb.evaluate.two_sample.two_sample_auc`.
+        Seeds of the classifiers, see `specnb.evaluate.two_sample.two_sample_auc`.
 
     Returns
     -------
     dict
-        ``rms``: root mean square over stars and pixels of translated − true flux, given the true
+        ``rms``: root mean square over stars and pixels of translated − true flux, for the true
         labels and the typical z_split; ``rms_own``: the same with the z_split of each star's own
-        spectrum; ``rms_mean``: that of the mean difference in each pixel, typical z_split. ``auc``:
-        how well a fresh classifier tells observed stars from other ones, translated with the
-        z_split of yet others and measured as the observed ones (0.5: not at all). ``chi2``: mean
-        reduced χ² of the fits; for each label ``<label>_bias`` and ``<label>_scatter``: median, and
-        half of the width from the 16th to the 84th percentile, of fitted − true, in the label's
-        unit; ``at_limit``: fraction of the fitted stars with a label at a limit.
+        spectrum; ``rms_mean``: root mean square over pixels of the mean difference over stars, with
+        the typical z_split. ``auc``: how well a new classifier separates observed stars from
+        translated ones. The translated spectra are those of other stars, have the z_split of a
+        third star, and are given noise and masks like the observed ones. 0.5 means that they cannot
+        be separated. ``chi2``: mean reduced χ² of the fits; for each label ``<label>_bias`` and
+        ``<label>_scatter``: median of fitted − true, and half of the width from the 16th to the
+        84th percentile, in the label's unit; ``at_limit``: fraction of the fitted stars with a
+        label at a limit.
 
     Raises
     ------
@@ -137,8 +138,10 @@ def score(
 
 
 def _auc(translator, synthetic, observed, seeds):
-    """Half of the stars is translated and the other half is as observed: classifiers must not know
-    twins.
+    """AUC of classifiers between translated and observed spectra.
+
+    One half of the stars is translated, and the other half is observed, because no star may be in
+    both sets.
     """
     half = len(observed) // 2
     flux = synthetic[:half]

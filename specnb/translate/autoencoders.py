@@ -1,8 +1,10 @@
-"""What fully connected autoencoders of two domains share: z_split, sums of decoders, critics.
+"""The common part of the fully connected autoencoders of two domains.
 
-All kinds of networks have the same methods, from spectra to latents (``encode_*``), back
-(``decode_*``) and to the critics' verdict (``judge_*``). Flux is scaled, and 0, its mean, where
-masked.
+These are z_split, the sum of the decoders and the critics.
+
+All kinds of networks have the same methods: ``encode_*`` turns spectra into latents, ``decode_*``
+turns latents into spectra, and ``judge_*`` gives the verdict of the critics. Flux is scaled. In
+masked pixels it is 0, which is the mean.
 """
 
 from itertools import pairwise
@@ -13,8 +15,10 @@ from torch.nn import functional as F
 
 
 def perceptron(widths, activate_last: bool = False) -> nn.Sequential:
-    """Fully connected layers with a smooth activation between them, and after the last one if
-    asked."""
+    """Fully connected layers with a smooth activation between them.
+
+    With ``activate_last`` there is also one after the last layer.
+    """
     layers = []
     for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.SiLU()]
@@ -22,15 +26,17 @@ def perceptron(widths, activate_last: bool = False) -> nn.Sequential:
 
 
 class Autoencoders(nn.Module):
-    """What fully connected autoencoders have in common: z_split and critics.
+    """Base class of fully connected autoencoders, with z_split and critics.
 
-    Subclasses make the layers between spectra and z_shared in ``make_layers(config, n_pix)`` and
-    give ``encode_synthetic``, ``encode_shared`` (of observed spectra), ``decode_synthetic`` and
+    Subclasses make the layers between spectra and z_shared in ``make_layers(config, n_pix)``. They
+    define ``encode_synthetic``, ``encode_shared`` (for observed spectra), ``decode_synthetic`` and
     ``decode_difference``.
 
-    z_split is read from what z_shared leaves of a spectrum, so that it holds what differs between
-    stars of the same labels and not the labels again; it lies between -1 and 1 (softsign: a
-    hyperbolic tangent saturates, and then the mean z_split is that of no star).
+    z_split is computed from the difference between a spectrum and its reconstruction from z_shared
+    alone. It therefore describes differences between stars with the same labels, and does not
+    contain the labels again. Its values are between -1 and 1. They are limited by the softsign
+    function, because a hyperbolic tangent saturates: all values are then close to -1 or 1, and no
+    star has a z_split near the mean.
     """
 
     def __init__(self, config, n_pix: int):
@@ -40,7 +46,7 @@ class Autoencoders(nn.Module):
         if config.split:
             self.split_encoder = nn.Linear(n_pix, config.split)
             self.split_decoder = nn.Linear(config.split, n_pix, bias=False)
-            with torch.no_grad():  # the domains start out alike
+            with torch.no_grad():  # the two domains are similar at the start
                 self.split_decoder.weight.mul_(0.1)
         latents = config.shared if config.critic_latents else 0
         split = config.split if config.critic_latents else 0
@@ -49,30 +55,35 @@ class Autoencoders(nn.Module):
         )
 
     def begin(self, synthetic, observed, weight, rows, std):
-        """Called before the first step. These networks start at random: there is nothing to do."""
+        """Called before the first step. It does nothing, because these networks start at random."""
 
     def encode_observed(self, x):
-        """z_shared, shape (n, shared), and z_split, shape (n, split) or None, of scaled observed
-        spectra (n, n_pix)."""
+        """z_shared (n, shared) and z_split (n, split) of scaled observed spectra (n, n_pix).
+
+        z_split is None if the configuration has none.
+        """
         shared = self.encode_shared(x)
         if not self.config.split:
             return shared, None
         with torch.no_grad():
             known = self.decode_observed(shared, x.new_zeros(len(x), self.config.split))
-        # pixels that are masked, and therefore 0, stay 0
+        # Masked pixels, which are 0, stay 0.
         return shared, F.softsign(self.split_encoder(torch.where(x == 0, 0.0, x - known)))
 
     def decode_observed(self, z_shared, z_split):
-        """Scaled observed spectra (n, n_pix): the synthetic ones and what z_split and the domain
-        add."""
+        """Scaled observed spectra (n, n_pix).
+
+        They are the sum of the synthetic spectra and of a difference that depends on the domain and
+        on z_split.
+        """
         return self.decode_synthetic(z_shared) + self.decode_difference(z_shared, z_split)
 
     def judge_synthetic(self, x, z_shared):
-        """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""
+        """Logits (n,) that spectra are reconstructions of synthetic ones and not translations."""
         return self.critics[0](self._seen(x, z_shared))[:, 0]
 
     def judge_observed(self, x, z_shared, z_split):
-        """Logits (n,) of being a reconstruction of an observed spectrum, not a translation."""
+        """Logits (n,) that spectra are reconstructions of observed ones and not translations."""
         return self.critics[1](self._seen(x, z_shared, z_split))[:, 0]
 
     def _seen(self, x, *latents):

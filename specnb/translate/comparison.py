@@ -1,5 +1,7 @@
-"""The same stars fitted through several chains, from labels to spectra, with the same freedom:
-physics only, and translated.
+"""Fit the same stars with several emulators: with physics only, and with translated spectra.
+
+An emulator with the steps that follow it is called a chain here. All chains have the same number of
+free parameters.
 """
 
 from collections.abc import Mapping
@@ -19,34 +21,36 @@ PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 
 
 def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[str, Emulator]:
-    """The emulator alone, and with the translator behind it: with one z_split for all stars, and
-    with each star's own.
+    """The emulator alone, and the emulator followed by the translator.
 
-    A z_split from the spectrum that is fitted is further freedom: what it gains beyond the typical
-    one is no better physics."""
-    found = {PHYSICS: emulator, TYPICAL: translated_emulator(emulator, translator)}
+    The translator has one z_split for all stars or, in a further chain, each star's own.
+
+    A z_split that is computed from the fitted spectrum gives the model more freedom. If the fit is
+    then better than with the typical z_split, this does not mean that the physics is better.
+    """
+    models = {PHYSICS: emulator, TYPICAL: translated_emulator(emulator, translator)}
     if translator.config.split:
-        found[OWN] = translated_emulator(emulator, translator, translator.encode(stars)[1])
-    return found
+        models[OWN] = translated_emulator(emulator, translator, translator.encode(stars)[1])
+    return models
 
 
 def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig()):
-    """Fit all labels of the stars through each chain.
+    """Fit all labels of the stars with each chain.
 
     Parameters
     ----------
     stars : Spectra
-        On the emulator's pixels.
+        Spectra on the emulator's pixels.
     models : mapping of str to Emulator
-        As of `chains`.
+        As from `chains`.
     config : FitConfig
 
     Returns
     -------
     fits : dict of str to Table
-        Of `specnb.fit_labels`.
+        Results of `specnb.fit_labels`.
     residuals : dict of str to ndarray, shape (n, n_pix)
-        In standard errors, of `z_scores`.
+        Residuals in standard errors, from `z_scores`.
     """
     fits = {name: fit_labels(stars, emulator, config) for name, emulator in models.items()}
     residuals = {
@@ -57,16 +61,16 @@ def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig())
 
 
 def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
-    """One row a chain: mean reduced χ² and residual, and in how many labels the bias is nearer to 0
-    than by the first.
+    """Summarise the fits of each chain in one row: χ², residuals and biases of the labels.
 
     Returns
     -------
     Table
-        ``fit``; ``chi2`` (mean reduced) and ``ratio`` to the first fit's; ``mean`` and ``std`` of
-        the residuals in standard errors; ``falls``, labels whose median bias is nearer to 0 than in
-        the first fit; ``clearly_falls`` and ``clearly_rises``, those where the change is more than
-        twice its error (see `bias_change`); ``labels``, of all.
+        ``fit``; ``chi2`` (mean reduced χ²) and ``ratio``, which is that of this fit over that of
+        the first; ``mean`` and ``std`` of the residuals in standard errors; ``falls``, the number
+        of labels whose median bias is closer to 0 than in the first fit; ``clearly_falls`` and
+        ``clearly_rises``, the numbers of labels for which the change of the bias is more than twice
+        its error (see `bias_change`); ``labels``, the number of all labels.
     """
     first = next(iter(fits))
     rows = []

@@ -1,4 +1,4 @@
-"""How to build and train a translator between two domains."""
+"""The configuration of a translator between two domains: its networks, losses and training."""
 
 from dataclasses import dataclass
 
@@ -21,28 +21,32 @@ class TranslateConfig:
         If a value is outside its limits or of a wrong type.
     """
 
-    # "mlp": perceptrons, which take minutes on two cores; "conv": the paper's networks, which take
-    # days; "principal": networks that start from principal components, which take seconds, for gaps
-    # in single lines
+    # "mlp" are perceptrons, whose training takes minutes on two cores. "conv" are the paper's
+    # networks, whose training takes days. "principal" are networks that start from principal
+    # components, whose training takes seconds. They are for domains that differ in single lines.
     kind: str = "mlp"
-    # numbers in z_shared; for "conv" the number of its channels (paper: 25, of 24 numbers each)
+    # Length of z_shared. For "conv" it is the number of its channels (paper: 25, of 24 numbers
+    # each).
     shared: int = within(2, 10_000, default=32)
-    # numbers in z_split, which only observed spectra have; for "conv" channels (paper: 4); 0: none
+    # Length of z_split, which only observed spectra have. For "conv" it is the number of its
+    # channels (paper: 4). With 0 there is no z_split.
     split: int = within(0, 10_000, default=8)
-    # for "mlp": widths of a domain's own layer and of the shared one; decoders mirror encoders
+    # For "mlp", widths of the layer of each domain and of the layer that both share. Decoders
+    # mirror encoders.
     hidden: tuple[int, ...] = (512, 128)
-    # translate(x) = x + D_obs(z) − D_synth(z), which keeps what the autoencoders do not resolve. It
-    # is not part of the paper
+    # If True, translate(x) = x + D_obs(z) − D_synth(z), which keeps details that the autoencoders
+    # do not reproduce. This is not part of the paper.
     residual: bool = True
     critic_latents: bool = True  # critics see the latents besides the spectra (paper)
-    # at the end, shift translations to the mean of the observed spectra. This helps where both
-    # domains have the same population, and harms where they do not. It is not part of the paper
+    # If True, translations are shifted to the mean of the observed spectra at the end of the
+    # training. This helps if both domains have the same population, and does harm if they do not.
+    # It is not part of the paper.
     match_means: bool = True
     # weight of the cycle losses relative to that of the reconstructions (paper: 1)
     cycle: float = within(0.0, 1e3, default=1.0)
     # weight of the adversarial loss relative to that of the reconstructions (paper: 1/3 and 1/9)
     adversarial: float = within(0.0, 1e3, default=0.05)
-    # flux error of synthetic spectra in their losses, since they have no noise of their own
+    # flux error of synthetic spectra in their losses, since they have no noise
     synthetic_error: float = within(1e-6, 1.0, default=0.005)
     # smallest flux error of observed spectra in the losses (paper)
     error_floor: float = within(0.0, 1.0, default=0.005)
@@ -51,11 +55,13 @@ class TranslateConfig:
     # spectra of each domain in a step (paper: 8)
     batch: int = within(2, 1_000_000, default=128)
     iterations: int = within(1, 100_000_000, default=5000)  # steps (paper: 500,000)
-    # of Adam for the generator: the peak of a one-cycle schedule (paper: 1e-4, lowered in steps)
+    # learning rate of Adam for the generator, which is the peak of a one-cycle schedule (paper:
+    # 1e-4, lowered in steps)
     learning_rate: float = within(1e-7, 1.0, default=1e-3)
-    critic_rate: float = within(1e-7, 1.0, default=1e-3)  # of Adam for the critics, constant
-    betas: tuple[float, float] = (0.5, 0.999)  # of Adam for both (paper)
-    # fraction of either domain that is not trained on and shows the losses
+    critic_rate: float = within(1e-7, 1.0, default=1e-3)  # constant rate of Adam for the critics
+    # parameters of Adam for generator and critics (paper)
+    betas: tuple[float, float] = (0.5, 0.999)
+    # fraction of each domain that is not trained on; the reported losses are those of these spectra
     validation: float = within(0.01, 0.5, default=0.1)
     seed: int = within(0, 2**32 - 1, default=1)
     device: str = "auto"  # auto, cpu, cuda or mps
@@ -69,7 +75,7 @@ class TranslateConfig:
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}: give one of {', '.join(KINDS)}")
         check_fields(self)
-        for name in ("hidden", "betas"):  # lists, as JSON has them
+        for name in ("hidden", "betas"):  # JSON has lists instead of tuples
             if not isinstance(getattr(self, name), tuple | list) or len(getattr(self, name)) != 2:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give two numbers")
             object.__setattr__(self, name, tuple(getattr(self, name)))
@@ -84,8 +90,9 @@ class TranslateConfig:
             raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
 
 
-# O'Briain et al. (2021), Sects. 2-3 and their code: weights 3 and 9 of synthetic and observed
-# reconstructions and cycles against 1 of the critics are here 1 against 1/6, their mean.
+# O'Briain et al. (2021), Sects. 2-3 and their code: they weight reconstructions and cycles by 3
+# (synthetic) and 9 (observed), and the critics by 1. Here the weights are 1 and 1/6, because the
+# mean of 3 and 9 is 6.
 PAPER = TranslateConfig(
     kind="conv",
     shared=25,

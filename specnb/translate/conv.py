@@ -1,8 +1,8 @@
-"""The paper's networks: convolutions along the wavelength, for spectra of any length.
+"""The paper's networks: convolutions along the wavelength axis, for spectra of any length.
 
 Layers, channels, kernels and strides are those of O'Briain et al. (2021) and their code, for 7,167
-pixels. Unlike there, a spectrum is first extended at both ends by its mirror image to a length that
-the layers invert exactly.
+pixels. In contrast to the paper, a spectrum is first extended at both ends by its mirror image. The
+decoders return exactly the length of the extended spectrum.
 """
 
 from itertools import pairwise
@@ -12,23 +12,24 @@ import numpy as np
 import torch
 from torch import nn
 
-KERNEL, SLOPE = 7, 0.1  # of all convolutions; of all leaky activations (paper)
-STRIDES = (4, 4, 4, 2, 2)  # of two layers of the domain's own and three shared ones (paper)
+KERNEL, SLOPE = 7, 0.1  # kernel of all convolutions, slope of all leaky activations (paper)
+STRIDES = (4, 4, 4, 2, 2)  # of two layers of each domain and three shared layers (paper)
 # Channels of these layers (paper).
 DOMAIN, SHARED, SPLIT = (1, 32, 64), (64, 128, 256, 512), (64, 32, 32, 32)
 # Channels of a critic (paper).
 CRITIC_SPECTRUM, CRITIC_LATENTS = (1, 16, 32, 64, 128, 256), (32, 64, 128, 256, 512)
-# Positions of the latents, a choice: of a channel of 2 numbers, normalisation leaves a sign.
+# Smallest number of positions of the latents. This is a choice. If a channel had only 2 numbers,
+# the normalisation would leave nothing but a sign.
 FEWEST_POSITIONS = 8
 
 
 def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     """Strides, positions of the latents, and the length to which a spectrum is extended.
 
-    From one position, transposed convolutions of strides s lead to a length of 1279 for the paper's
-    strides, and each further position adds their product, 256. Lengths between are not inverted:
-    they lose up to 255 pixels. Spectra too short for 8 positions get 2 in place of the last 4 among
-    the strides, as often as needed or possible.
+    With the paper's strides, transposed convolutions turn one position into 1279 pixels, and each
+    further position adds 256 pixels, the product of the strides. A spectrum of another length would
+    lose up to 255 pixels. If a spectrum is too short for 8 positions, the last stride of 4 is
+    replaced by 2. This is repeated as often as needed and possible.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     strides : tuple of int
     positions : int
     length : int
-        The smallest from ``n_pix`` on that the layers invert, with at least 8 positions.
+        The smallest length of at least ``n_pix`` that the decoders return, with at least 8
+        positions.
     """
     for fours in (3, 2, 1, 0):
         strides = (4,) * fours + (2,) * (len(STRIDES) - fours)
@@ -62,7 +64,7 @@ def _down(channels, strides, padding=0):
 
 
 def _up(channels, strides):
-    """Transposed convolutions that mirror `_down`: channels and strides are given in its order."""
+    """Transposed convolutions that mirror `_down`. Channels and strides are in its order."""
     layers = []
     for (n_in, n_out), stride in zip(pairwise(channels[::-1]), strides[::-1], strict=True):
         layers += [nn.ConvTranspose1d(n_in, n_out, KERNEL, stride), nn.LeakyReLU(SLOPE)]
@@ -70,18 +72,17 @@ def _up(channels, strides):
 
 
 class Critic(nn.Module):
-    """Judge of a spectrum and, if there are any, its latents: two branches of convolutions that end
-    in one logit.
+    """A critic of a spectrum and its latents: two branches of convolutions that end in one logit.
 
-    Its layers of stride 4 are padded by three zeros, unlike the paper's, so that any length passes
-    undivided.
+    In contrast to the paper, the layers of stride 4 are padded by three zeros, so that spectra may
+    have any length.
 
     Parameters
     ----------
     length : int
         Pixels of a spectrum.
     channels, positions : int
-        Shape of the latents; 0 channels: spectra alone are judged.
+        Shape of the latents. With 0 channels the critic sees spectra only.
     """
 
     def __init__(self, length: int, channels: int, positions: int):
@@ -101,8 +102,10 @@ class Critic(nn.Module):
         self.logit = nn.Linear(n_in, 1)
 
     def forward(self, x, *latents):
-        """Logits (n,) of spectra (n, length) and latents (n, channels, positions); None is
-        skipped."""
+        """Logits (n,) of spectra (n, length) and latents (n, channels, positions).
+
+        Latents that are None are skipped.
+        """
         branches = [self.spectrum(x[:, None])]
         if self.latents is not None:
             branches.append(self.latents(torch.cat([z for z in latents if z is not None], dim=1)))
@@ -112,11 +115,12 @@ class Critic(nn.Module):
 class Convolutions(nn.Module):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), convolutional.
 
-    z_shared has the shape (n, shared, positions); each channel of each spectrum has mean 0 and
+    z_shared has the shape (n, shared, positions). Each channel of each spectrum has mean 0 and
     variance 1 over its positions. z_split has the shape (n, split, positions). Decoders mirror the
-    encoders; that of observed spectra joins the channels of both. The first weights are Xavier's,
-    from torch's global generator, with the gain of the activation: without it, layers shrink what
-    they pass on until the normalisation's 1e-5 matters. Biases start at 0.
+    encoders. The last layers of the decoder of observed spectra take the channels from z_shared and
+    from z_split together. The initial weights are Xavier's, from torch's global generator, with the
+    gain of the activation. Without the gain the signal becomes smaller in each layer, until the
+    1e-5 in the normalisation matters. Biases start at 0.
 
     Parameters
     ----------
@@ -145,7 +149,7 @@ class Convolutions(nn.Module):
             *_down(SHARED, middle), to_shared, nn.InstanceNorm1d(config.shared)
         )
         self.shared_decoder = nn.Sequential(from_shared, nn.LeakyReLU(SLOPE), *_up(SHARED, middle))
-        # the last layer has no activation: scaled flux has both signs
+        # The last layer has no activation, because scaled flux has both signs.
         self.synthetic_decoder = nn.Sequential(*_up(DOMAIN, own)[:-1])
         n_joined = DOMAIN[-1]
         if config.split:
@@ -166,15 +170,17 @@ class Convolutions(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def begin(self, synthetic, observed, weight, rows, std):
-        """Called before the first step. These networks start at random: there is nothing to do."""
+        """Called before the first step. It does nothing, because these networks start at random."""
 
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared, positions), of scaled synthetic spectra (n, n_pix)."""
         return self.shared_encoder(self.synthetic_encoder(self._extended(x)))
 
     def encode_observed(self, x):
-        """z_shared and z_split, shape (n, split, positions) or None, of scaled observed spectra (n,
-        n_pix)."""
+        """z_shared and z_split of scaled observed spectra (n, n_pix).
+
+        z_split has the shape (n, split, positions). It is None if the configuration has none.
+        """
         h = self.observed_encoder(self._extended(x))
         return self.shared_encoder(h), self.split_encoder(h) if self.config.split else None
 
@@ -190,15 +196,15 @@ class Convolutions(nn.Module):
         return self._cut(self.observed_decoder(h))
 
     def decode_difference(self, z_shared, z_split):
-        """Observed minus synthetic decoding, shape (n, n_pix)."""
+        """Decoded observed minus decoded synthetic spectra, shape (n, n_pix)."""
         return self.decode_observed(z_shared, z_split) - self.decode_synthetic(z_shared)
 
     def judge_synthetic(self, x, z_shared):
-        """Logits (n,) of being a reconstruction of a synthetic spectrum, not a translation."""
+        """Logits (n,) that spectra are reconstructions of synthetic ones and not translations."""
         return self.critics[0](x, z_shared)
 
     def judge_observed(self, x, z_shared, z_split):
-        """Logits (n,) of being a reconstruction of an observed spectrum, not a translation."""
+        """Logits (n,) that spectra are reconstructions of observed ones and not translations."""
         return self.critics[1](x, z_shared, z_split)
 
     def _extended(self, x):

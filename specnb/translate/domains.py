@@ -1,8 +1,9 @@
-"""The two domains of a study with a mock survey: labels for an emulator, and spectra of other stars
-that were observed.
+"""The two domains of a study with a mock survey: labels of synthetic stars, and observed spectra.
 
-The stars of the two domains are drawn from the same population and have none in common. The truth
-is kept for the test stars alone: no training sees it."""
+The synthetic spectra are made from the labels by an emulator. The stars of the two domains are
+drawn from the same population, and no star is in both. The truth is kept for the test stars only,
+and no training uses it.
+"""
 
 from dataclasses import dataclass, fields
 
@@ -12,20 +13,21 @@ from specnb.core.spectra import Spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 
-STARS = 10_000  # of each domain, for the shipped translators; the paper has about 100,000
-TEST_SEED = 1_000_000  # of the test stars, the same for all trainings
+# number of stars of each domain for the shipped translators; the paper has about 100,000
+STARS = 10_000
+TEST_SEED = 1_000_000  # seed of the test stars, which are the same for all trainings
 
 
 @dataclass(frozen=True, eq=False)
 class Domains:
-    """What a translator trains on.
+    """The training data of a translator.
 
     Attributes
     ----------
     labels : ndarray, shape (n, n_labels), float32
-        Of the synthetic stars, in the emulator's order.
+        Labels of the synthetic stars, in the emulator's order.
     observed : Spectra
-        Of n other stars.
+        Spectra of n other stars.
     """
 
     labels: np.ndarray
@@ -38,18 +40,19 @@ def mock_domains(emulator, n: int, seed: int = 1, **settings) -> Domains:
     Parameters
     ----------
     emulator : Emulator
-        Of a survey that has a mock survey.
+        An emulator of a survey that has a mock survey.
     n : int
-        Stars of each domain.
+        Number of stars of each domain.
     seed : int
-        From 0 to 499,999: other stars and other noise, but the same errors of the line list.
+        From 0 to 499,999. Another seed gives other stars and other noise, but the same errors of
+        the line list.
     **settings
-        Of the mock survey, fields of ``emulator.survey.mock``.
+        Settings of the mock survey, which are fields of ``emulator.survey.mock``.
 
     Raises
     ------
     ValueError
-        If the survey has no mock survey, a setting is unknown, or a number out of range.
+        If the survey has no mock survey, a setting is unknown, or a number is out of range.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ValueError(f"seed is {seed!r}: it must be an integer")
@@ -62,7 +65,7 @@ def mock_domains(emulator, n: int, seed: int = 1, **settings) -> Domains:
 
 
 def unseen_stars(emulator, n: int, **settings):
-    """Stars of the mock survey that no training has seen, and the truth about them.
+    """Stars of the mock survey that no training has seen, and their true spectra and labels.
 
     Parameters
     ----------
@@ -73,7 +76,7 @@ def unseen_stars(emulator, n: int, **settings):
     Returns
     -------
     observed, truth : Spectra
-        As `make_mock` returns them.
+        As from `specnb.surveys.mock.make_mock`.
     """
     return make_mock(emulator, _config(emulator.survey, n, TEST_SEED, settings))
 

@@ -2,17 +2,19 @@
 
 They are those of O'Briain et al. (2021, Sect. 2). O'Briain et al. (2020, Sect. 2) describe them in
 words, without numbered equations: reconstruction, cycle consistency and adversarial losses as in
-UNIT (Liu, Breuel & Kautz 2017), with critics that also see the latents. For synthetic spectra s
-and observed spectra o, which are not pairs, with a critic C in each domain:
+UNIT (Liu, Breuel & Kautz 2017), with critics that also see the latents. For synthetic spectra s and
+observed spectra o, which are not paired, and with a critic in each domain:
 
-- L_rec = χ²(D_synth(E_synth(s)), s) + χ²(D_obs(E_obs(o)), o): each domain by its own autoencoder.
-- L_cyc = χ²(s → observed → synthetic, s) + χ²(o → synthetic → observed, o): there and back again.
-- L_adv = cross-entropy of the critics taking translations for reconstructions.
+- L_rec = χ²(D_synth(E_synth(s)), s) + χ²(D_obs(E_obs(o)), o): each domain is reconstructed by its
+  own autoencoder.
+- L_cyc = χ²(s → observed → synthetic, s) + χ²(o → synthetic → observed, o): spectra are translated
+  to the other domain and back.
+- L_adv = cross-entropy, which is low if the critics take translations for reconstructions.
 - L_G = L_rec + w_cyc L_cyc + w_adv L_adv, which encoders and decoders minimise.
 - L_C = cross-entropy of the critics' verdicts, which the critics minimise.
 
-Critics compare translations with reconstructions and not with the spectra themselves, so that noise
-and masked pixels do not give a spectrum away.
+Critics compare translations with reconstructions and not with the spectra themselves. Otherwise
+noise and masked pixels would show which spectra are not translated.
 """
 
 from torch.nn import functional as F
@@ -26,7 +28,7 @@ def chi2(prediction, flux, weight, scale=1.0):
     prediction, flux : Tensor, shape (n, n_pix)
         In units of ``scale``.
     weight : Tensor, shape (n, n_pix), or float
-        1/σ², 0 where masked; a float is that of all pixels.
+        1/σ², which is 0 in masked pixels. A float is used for all pixels.
     scale : Tensor or float
     """
     squares = weight * (prediction - flux) ** 2
@@ -35,12 +37,12 @@ def chi2(prediction, flux, weight, scale=1.0):
 
 
 def adversarial_loss(translations):
-    """L_adv: cross-entropy of translations being taken for reconstructions, over both domains.
+    """L_adv, the cross-entropy of both domains, low if translations are taken for reconstructions.
 
     Parameters
     ----------
     translations : sequence of Tensor, shape (n,)
-        The critics' logits of being a reconstruction, of translations into each domain.
+        The critics' logits that translations into each domain are reconstructions.
     """
     return sum(F.softplus(-logit).mean() for logit in translations)
 
@@ -52,7 +54,7 @@ def generator_loss(losses, cycle: float, adversarial: float):
     ----------
     losses : dict of str to Tensor
         ``reconstruction_synthetic``, ``reconstruction_observed``, and those of ``cycle_synthetic``,
-        ``cycle_observed`` and ``adversarial`` that take part.
+        ``cycle_observed`` and ``adversarial`` that are used.
     cycle, adversarial : float
         The weights w_cyc and w_adv.
     """
@@ -66,7 +68,7 @@ def critics_loss(reconstructions, translations):
     Parameters
     ----------
     reconstructions, translations : sequence of Tensor, shape (n,)
-        Logits of being a reconstruction, one tensor for each domain.
+        The critics' logits that spectra are reconstructions, one tensor for each domain.
     """
     missed = [F.softplus(-logit).mean() for logit in reconstructions]
     deceived = [F.softplus(logit).mean() for logit in translations]
@@ -74,6 +76,6 @@ def critics_loss(reconstructions, translations):
 
 
 def critics_right(reconstructions, translations):
-    """Fraction of the critics' verdicts that are right; arguments as for `critics_loss`."""
+    """Fraction of the critics' verdicts that are right. Arguments are as for `critics_loss`."""
     right = [logit > 0 for logit in reconstructions] + [logit < 0 for logit in translations]
     return sum(verdicts.float().mean() for verdicts in right) / 4

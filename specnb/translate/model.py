@@ -1,4 +1,4 @@
-"""A trained translator: synthetic spectra to the observed domain, and labels to realistic spectra."""
+"""A trained translator, which carries synthetic spectra to the observed domain."""
 
 import json
 from dataclasses import asdict
@@ -14,13 +14,14 @@ from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
 
-BATCH = 1024  # spectra at a time
+BATCH = 1024  # number of spectra at a time
 SHIPPED = DATA / "translators"
-CRITICS = "networks.critics."  # judge in training alone: files leave them out
+# critics are used in training only, so that files do not contain them
+CRITICS = "networks.critics."
 
 
 class Translator(nn.Module):
-    """Networks of a translator with their scales; made by `specnb.translate.train.train`.
+    """Networks of a translator with their scales, made by `specnb.translate.train.train`.
 
     Parameters
     ----------
@@ -28,16 +29,16 @@ class Translator(nn.Module):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     mean, std : array_like, shape (n_pix,), and float
-        Scales of the flux: (flux − mean) / std is what the networks take.
+        Scales of the flux. The networks take (flux − mean) / std.
     history : sequence of dict
         One row for each report of the training.
 
     Attributes
     ----------
     offset : Tensor, shape (n_pix,)
-        Added to scaled translations, see ``config.match_means``.
+        Offset that is added to scaled translations, see ``config.match_means``.
     mean_split : Tensor, shape of one z_split
-        Mean over the observed training stars: the z_split of a typical spectrum.
+        Mean z_split of the observed training stars, which is that of a typical spectrum.
     """
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
@@ -62,27 +63,28 @@ class Translator(nn.Module):
         return self.mean.device
 
     def scaled(self, flux, mask=None):
-        """Flux, arrays or tensors, as the networks take it: 0, the mean, where masked."""
+        """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
         x = (
             torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean
         ) / self.std
         return x if mask is None else torch.where(torch.as_tensor(mask, device=self.device), 0.0, x)
 
     def forward(self, flux, split=None):
-        """Synthetic flux carried to the observed domain, tensors of shape (n, n_pix);
-        differentiable.
+        """Translate synthetic flux to the observed domain, as differentiable tensors (n, n_pix).
 
         Parameters
         ----------
         flux : Tensor, shape (n, n_pix)
         split : Tensor, shape (n, ...), optional
-            z_split of each; default: `mean_split`.
+            z_split of each spectrum. The default is `mean_split`.
         """
         return self.translate_scaled(self.scaled(flux), split) * self.std + self.mean
 
     def translate_scaled(self, x, split=None):
-        """Translation of scaled synthetic spectra: with ``config.residual`` x + D_obs(z) −
-        D_synth(z), else D_obs(z); and `offset`.
+        """Translate scaled synthetic spectra x.
+
+        The result is x + D_obs(z) − D_synth(z) with ``config.residual``, else D_obs(z). `offset` is
+        added in both cases.
         """
         if not self.config.split:
             split = None
@@ -94,8 +96,9 @@ class Translator(nn.Module):
         return self.networks.decode_observed(shared, split) + self.offset
 
     def unusable(self, spectra: Spectra):
-        """Pixels that encoders and losses do not see, bool of shape (n, n_pix): masked ones, and
-        too uncertain ones.
+        """Pixels that encoders and losses do not use, bool of shape (n, n_pix).
+
+        These are masked pixels and pixels with an error above ``config.largest_error``.
         """
         return spectra.mask | (spectra.flux_error > self.config.largest_error)
 
@@ -130,13 +133,14 @@ class Translator(nn.Module):
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
-        """Synthetic flux (n, n_pix) carried to the observed domain, float32; ``split`` as for
-        `forward`, an array.
+        """Translate synthetic flux (n, n_pix) to the observed domain, float32.
+
+        ``split`` is as for `forward`, but an array.
 
         Raises
         ------
         ValueError
-            If the flux has other pixels or there is not one z_split a spectrum.
+            If the flux has other pixels, or if there is not one z_split per spectrum.
         """
         if np.shape(flux)[1:] != (len(self.wavelength),):
             raise ValueError(
@@ -159,8 +163,9 @@ class Translator(nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, spectra: Spectra) -> np.ndarray:
-        """Observed spectra through their own autoencoder, shape (n, n_pix): what it keeps of them,
-        noise left out.
+        """Reconstruct observed spectra with their own autoencoder, shape (n, n_pix).
+
+        The reconstruction has what the autoencoder keeps of a spectrum, and hardly any noise.
         """
         parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
         return (
@@ -171,7 +176,7 @@ class Translator(nn.Module):
 
     @torch.no_grad()
     def to_synthetic(self, spectra: Spectra) -> np.ndarray:
-        """Observed spectra carried to the synthetic domain, shape (n, n_pix)."""
+        """Translate observed spectra to the synthetic domain, shape (n, n_pix)."""
         parts = [self.networks.encode_observed(x)[0] for x in self._usable(spectra)]
         return (
             torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts])
@@ -198,8 +203,9 @@ class Translator(nn.Module):
                              "rebin them first")  # fmt: skip
 
     def save(self, path):
-        """Write networks (without critics), scales, configuration and history to one safetensors
-        file.
+        """Write networks, scales, configuration and history to one safetensors file.
+
+        The critics are not written.
         """
         tensors = {
             name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)
@@ -216,12 +222,12 @@ class Translator(nn.Module):
         ----------
         path : str or Path
         config : TranslateConfig, optional
-            What the file must hold.
+            The configuration that the file must have.
 
         Raises
         ------
         OSError
-            If the file is missing, truncated or no translator.
+            If the file is missing or truncated, or is not a translator.
         ValueError
             If it was trained with another configuration.
         """
@@ -240,15 +246,17 @@ class Translator(nn.Module):
 
 
 def load_translator(name: str) -> Translator:
-    """Open a shipped translator, named by its domain: ``"rvs-mock"`` or ``"apogee-mock"``, from
-    spectra of the shipped emulator to those of the mock survey.
+    """Open a shipped translator: ``"rvs-mock"`` or ``"apogee-mock"``.
+
+    It translates from spectra of the shipped emulator to those of the mock survey that it is named
+    after.
 
     Raises
     ------
     ValueError
-        If there is none of this name.
+        If there is no translator of this name.
     OSError
-        If its file is damaged.
+        If the file is damaged.
     """
     known = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
     if name not in known:

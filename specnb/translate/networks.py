@@ -12,8 +12,8 @@ from specnb.translate.principal import Principal
 class Perceptrons(Autoencoders):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), fully connected.
 
-    z_shared is normalised to mean 0 and variance 1 over its numbers, in place of the paper's
-    instance normalisation, so that no domain can hide in its scale.
+    z_shared is normalised to mean 0 and variance 1 over its numbers, so that its scale cannot tell
+    the domain. This takes the place of the paper's instance normalisation.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ class Perceptrons(Autoencoders):
         self.synthetic_decoder = nn.Linear(own, n_pix)
         self.observed_mixer = perceptron((own + config.split, own), activate_last=True)
         self.observed_decoder = nn.Linear(own, n_pix)
-        # the domains start out alike: the observed decoder adds little to the synthetic one
+        # The two domains are similar at the start, because the observed decoder adds little to the
+        # synthetic one.
         with torch.no_grad():
             self.observed_decoder.weight.mul_(0.1)
             self.observed_decoder.bias.zero_()
@@ -40,7 +41,7 @@ class Perceptrons(Autoencoders):
         return self._normalised(self.shared_encoder(self.synthetic_encoder(x)))
 
     def encode_shared(self, x):
-        """The same of scaled observed spectra."""
+        """z_shared, shape (n, shared), of scaled observed spectra (n, n_pix)."""
         return self._normalised(self.shared_encoder(self.observed_encoder(x)))
 
     def decode_synthetic(self, z_shared):
@@ -48,7 +49,7 @@ class Perceptrons(Autoencoders):
         return self.synthetic_decoder(self.shared_decoder(z_shared))
 
     def decode_difference(self, z_shared, z_split):
-        """Observed minus synthetic decoding, shape (n, n_pix)."""
+        """Decoded observed minus decoded synthetic spectra, shape (n, n_pix)."""
         h = self.shared_decoder(z_shared)
         if z_split is None:
             return self.observed_decoder(self.observed_mixer(h))
@@ -61,6 +62,6 @@ class Perceptrons(Autoencoders):
 
 
 def build(config, n_pix: int) -> nn.Module:
-    """The networks of a configuration."""
+    """Make the networks of a configuration."""
     kinds = {"mlp": Perceptrons, "principal": Principal, "conv": Convolutions}
     return kinds[config.kind](config, n_pix)

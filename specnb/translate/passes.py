@@ -1,4 +1,4 @@
-"""A batch of each domain through all networks of a translator, and the losses of the result."""
+"""Pass a batch of each domain through all networks of a translator, and compute the losses."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from specnb.translate.losses import chi2
 
 
 class Decoded(NamedTuple):
-    """Latents of a batch from one domain, and the spectra that both decoders make of them."""
+    """Latents of a batch from one domain, and the spectra that both decoders make from them."""
 
     shared: torch.Tensor
-    split: torch.Tensor | None  # of observed spectra only
-    reconstruction: torch.Tensor  # by the decoder of its own domain
-    translation: torch.Tensor  # by the decoder of the other domain
+    split: torch.Tensor | None  # for observed spectra only
+    reconstruction: torch.Tensor  # made by the decoder of its own domain
+    translation: torch.Tensor  # made by the decoder of the other domain
 
     def detached(self):
         """The same without gradients."""
@@ -21,7 +21,7 @@ class Decoded(NamedTuple):
 
 
 def both_ways(model, synthetic, observed, weight):
-    """Reconstruct and translate a batch of each domain, and take the translations back.
+    """Reconstruct and translate a batch of each domain, and translate the translations back.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def both_ways(model, synthetic, observed, weight):
     Returns
     -------
     s, o : Decoded
-        Of the synthetic and of the observed spectra.
+        The results for the synthetic and for the observed spectra.
     losses : dict of str to Tensor
-        ``reconstruction_*`` and, if the configuration has them, ``cycle_*`` of either domain.
+        ``reconstruction_*`` and, if the configuration has them, ``cycle_*`` of each domain.
     """
     networks = model.networks
     z_observed, split = networks.encode_observed(observed)
@@ -69,7 +69,7 @@ def synthetic_chi2(model, prediction, synthetic):
 
 
 def judge_translations(networks, s: Decoded, o: Decoded):
-    """The critics' logits of the translations into the synthetic and into the observed domain."""
+    """The critics' logits for translations into the synthetic and the observed domain."""
     return [
         networks.judge_synthetic(o.translation, o.shared),
         networks.judge_observed(s.translation, s.shared, o.split),
@@ -77,7 +77,7 @@ def judge_translations(networks, s: Decoded, o: Decoded):
 
 
 def judge_reconstructions(networks, s: Decoded, o: Decoded):
-    """The critics' logits of the reconstructions of synthetic and of observed spectra."""
+    """The critics' logits for reconstructions of synthetic and observed spectra."""
     return [
         networks.judge_synthetic(s.reconstruction, s.shared),
         networks.judge_observed(o.reconstruction, o.shared, o.split),

@@ -1,16 +1,19 @@
-"""Autoencoders that start from the linear solution: principal components and a regression.
+"""Autoencoders that start from a linear solution: principal components and a regression.
 
-What a spectrum tells of its star is nearly linear in its principal components: a few tens of them
-reproduce a synthetic H-band spectrum to 0.1%, which networks that start at random reach only after
-long training. Therefore z_shared is the principal components of synthetic spectra; those of
-observed spectra are shifted to the same mean. The difference of the decoders, D_obs − D_synth,
-starts as the linear regression of what the components leave of observed spectra on the components,
-pixel by pixel with their errors. Perceptrons beside these linear layers start at 0.
+A few tens of principal components reproduce a synthetic H-band spectrum to 0.1%. Networks that
+start at random reach this accuracy only after a long training. Therefore z_shared consists of the
+principal components of synthetic spectra. The components of observed spectra are shifted to the
+same mean. The difference of the decoders, D_obs − D_synth, starts as a linear regression on the
+components of the residuals that the components leave in observed spectra. It is done pixel by pixel
+and takes the errors into account. There are also perceptrons, which are added to these linear
+layers and start at 0.
 
-This needs no pairs of spectra, but, as critics do, two populations that agree: a difference of the
-two samples' means is taken for a gap (0.001-0.004 of the flux for 400 stars). It is not part of the
-paper. A gap that moves the components themselves is left to the training: for the gap between real
-and synthetic spectra, `specnb.translate.networks.Perceptrons` tell more of the single star.
+This does not need pairs of spectra. But like critics it needs two domains with the same population,
+because any difference between the mean spectra of the two samples is taken for a difference between
+the domains (0.001-0.004 of the flux for 400 stars). It is not part of the paper. If the differences
+between the domains also change the components, only the training can learn this. For differences
+such as those between real and synthetic spectra, `specnb.translate.networks.Perceptrons` describe
+single stars better.
 """
 
 import torch
@@ -18,18 +21,19 @@ from torch import nn
 
 from specnb.translate.autoencoders import Autoencoders, perceptron
 
-# Ridge of the regression, in stars. With less, 48 components of a few hundred stars fit noise.
+# Ridge penalty of the regression, in numbers of stars. With a smaller one, 48 components of a few
+# hundred stars fit the noise.
 RIDGE = 10.0
 
 
 class Principal(Autoencoders):
-    """Two autoencoders whose z_shared starts as principal components; see the module.
+    """Two autoencoders whose z_shared starts as principal components, see this module's docstring.
 
     Parameters
     ----------
     config : TranslateConfig
-        ``hidden`` are the widths of the critics; the first is also that of the perceptrons beside
-        linear layers.
+        ``hidden`` are the widths of the critics. The first is also the width of the perceptrons
+        that are added to the linear layers.
     n_pix : int
     """
 
@@ -48,25 +52,26 @@ class Principal(Autoencoders):
 
     @torch.no_grad()
     def begin(self, synthetic, observed, weight, rows, std):
-        """Set the linear layers in closed form.
+        """Set the linear layers to the solution in closed form.
 
         Parameters
         ----------
         synthetic : Tensor, shape (m, n_pix)
-            Scaled; their mean is 0.
+            Scaled synthetic spectra, whose mean is 0.
         observed, weight : Tensor, shape (n, n_pix)
-            Scaled, and 1 / error², 0 where masked.
+            Scaled observed spectra, and 1 / error², which is 0 in masked pixels.
         rows : Tensor of int64
-            The observed spectra that train.
+            Indices of the observed spectra that are trained on.
         std : Tensor
-            Scale of the flux. Components weaker than the scaled ``config.error_floor`` count less.
+            Scale of the flux. Components whose amplitude is smaller than the scaled
+            ``config.error_floor`` have less weight.
 
         Raises
         ------
         ValueError
-            If a domain has no more spectra than components.
+            If a domain does not have more spectra than there are components.
         """
-        from sklearn.decomposition import PCA  # here, since the import takes a second
+        from sklearn.decomposition import PCA  # imported here, because the import takes a second
 
         observed, weight = observed[rows], weight[rows] * std**2
         if (fewest := min(len(synthetic), len(observed))) <= self.config.shared:
@@ -85,26 +90,27 @@ class Principal(Autoencoders):
         )
 
         shared = self.encode_shared(observed)
-        rest = observed - self.decode_synthetic(shared)
+        residual = observed - self.decode_synthetic(shared)
         z = torch.cat([shared, torch.ones_like(shared[:, :1])], dim=1)
         squares = (z[:, :, None] * z[:, None, :]).flatten(1)
         ridge = RIDGE * weight[weight > 0].mean() * torch.eye(z.shape[1]).to(z)
-        # the mean is not to shrink, but pixels that are masked in all stars need a solution
+        # The mean is hardly penalised. A small penalty remains, because pixels that are masked in
+        # all stars need a solution, too.
         ridge[-1, -1] *= 1e-3
-        # pixel by pixel, since each has masks and errors of its own
-        for part in torch.arange(weight.shape[1]).split(512):
-            normal = (weight[:, part].T @ squares).unflatten(1, ridge.shape) + ridge
-            right = (weight[:, part] * rest[:, part]).T @ z
-            solution = torch.linalg.solve(normal.cpu().double(), right.cpu().double())
-            self.linear.weight[part] = solution[:, :-1].to(z)
-            self.linear.bias[part] = solution[:, -1].to(z)
+        # Each pixel has its own equations, because masks and errors differ from pixel to pixel.
+        for pixels in torch.arange(weight.shape[1]).split(512):
+            normal = (weight[:, pixels].T @ squares).unflatten(1, ridge.shape) + ridge
+            right_side = (weight[:, pixels] * residual[:, pixels]).T @ z
+            solution = torch.linalg.solve(normal.cpu().double(), right_side.cpu().double())
+            self.linear.weight[pixels] = solution[:, :-1].to(z)
+            self.linear.bias[pixels] = solution[:, -1].to(z)
 
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared), of scaled synthetic spectra (n, n_pix)."""
         return self._projected(x)
 
     def encode_shared(self, x):
-        """The same of scaled observed spectra."""
+        """z_shared, shape (n, shared), of scaled observed spectra (n, n_pix)."""
         return self.align(self._projected(x))
 
     def decode_synthetic(self, z_shared):
@@ -112,7 +118,7 @@ class Principal(Autoencoders):
         return (z_shared * self.scale) @ self.components + self.synthetic_decoder(z_shared)
 
     def decode_difference(self, z_shared, z_split):
-        """Observed minus synthetic decoding, shape (n, n_pix)."""
+        """Decoded observed minus decoded synthetic spectra, shape (n, n_pix)."""
         if z_split is None:
             return self.linear(z_shared) + self.observed_decoder(z_shared)
         both = torch.cat([z_shared, z_split], dim=1)

@@ -1,4 +1,4 @@
-"""Train the translator on two unpaired sets of spectra, with the losses of `losses`."""
+"""Training of a translator on two unpaired sets of spectra, with the losses in `losses`."""
 
 from functools import cached_property, partial
 
@@ -24,9 +24,9 @@ from specnb.translate.passes import (
     synthetic_chi2,
 )
 
-WATCHED = 512  # most validation spectra of either domain
-SCALED = 4096  # synthetic spectra that set the scales of the flux
-REPORTS = 100  # most reports of the losses on watched spectra, in one training
+WATCHED = 512  # largest number of validation spectra in each domain
+SCALED = 4096  # approximate number of synthetic spectra that determine the scales of the flux
+REPORTS = 100  # largest number of reports of the losses on validation spectra in one training
 CHECKED = 100  # steps between two checks of whether the losses explode
 
 
@@ -44,12 +44,12 @@ def train(
     Parameters
     ----------
     emulator : Emulator
-        Makes the synthetic spectra of each step from labels.
+        Emulator that makes the synthetic spectra of each step from labels.
     labels : array_like, shape (n, n_labels)
-        Of synthetic stars with about the distribution of the observed ones, but not these, in the
-        emulator's order.
+        Labels of synthetic stars, in the emulator's order. Their distribution should be about that
+        of the observed stars, but they should be other stars.
     observed : Spectra
-        On the emulator's pixels.
+        Spectra on the emulator's pixels.
     config : TranslateConfig
     checkpoint : path, optional
         File that keeps the state of the training, see `specnb.core.training.run`.
@@ -62,10 +62,10 @@ def train(
     Returns
     -------
     Translator
-        Its history has the losses on watched spectra, per unmasked pixel in units of the variance:
-        ``reconstruction_*``, ``cycle_*``; ``adversarial`` and ``critics`` (nats);
-        ``critics_right``, the fraction of right verdicts; ``latents``, the squared difference of
-        the domains' mean latents.
+        Its history has the losses on validation spectra: ``reconstruction_*`` and ``cycle_*``, per
+        unmasked pixel in units of the variance; ``adversarial`` and ``critics`` (nats);
+        ``critics_right``, the fraction of verdicts that are right; ``latents``, the mean squared
+        difference between the mean latents of the domains.
 
     Raises
     ------
@@ -88,16 +88,16 @@ class TranslateTraining(Training):
     Parameters
     ----------
     emulator : Emulator
-        Makes the synthetic spectra, on the fly.
+        Emulator that makes the synthetic spectra during the training.
     labels : ndarray, shape (n, n_labels)
-        Of the synthetic stars, in the emulator's order.
+        Labels of the synthetic stars, in the emulator's order.
     observed : Spectra
     config : TranslateConfig
 
     Raises
     ------
     ValueError
-        If a domain is empty or nearly so, the pixels differ, or a label is not finite.
+        If a domain has fewer than 20 stars, the pixels differ, or a label is not finite.
     """
 
     name, unit = "translator", "step"
@@ -144,7 +144,7 @@ class TranslateTraining(Training):
         }
 
     def _divided(self, order):
-        """Training and watched rows."""
+        """Divide rows into training rows and watched rows, which are used for validation."""
         n = max(1, min(WATCHED, round(self.config.validation * len(order))))
         return tuple(torch.from_numpy(rows).to(self.device) for rows in (order[n:], order[:n]))
 
@@ -166,7 +166,7 @@ class TranslateTraining(Training):
         return self.model.scaled(spectra.flux, mask), torch.from_numpy(weight).to(self.device)
 
     def advance(self) -> dict | None:
-        """One step, after some of which there is a report: the new row of the history."""
+        """Train for one step. Returns the history's new row if there is a report, else None."""
         self.step()
         if self.done % CHECKED == 0:
             self.check(self.losses)
@@ -174,7 +174,7 @@ class TranslateTraining(Training):
         return self.report() if self.done % every == 0 or self.finished else None
 
     def step(self):
-        """One step of the generator and one of the critics, on the same batch."""
+        """Train the generator and the critics for one step on the same batch."""
         config, networks = self.config, self.model.networks
         size = min(config.batch, len(self.synthetic), len(self.observed))
         i, j = self._drawn(self.synthetic, size), self._drawn(self.observed, size)
@@ -198,16 +198,16 @@ class TranslateTraining(Training):
         self.losses = {name: value.detach() for name, value in losses.items()}
 
     def _drawn(self, rows, size):
-        """Some rows at random, drawn with replacement."""
+        """Draw some rows at random, with replacement."""
         return rows[torch.randint(len(rows), (size,), generator=self.random, device=self.device)]
 
     @torch.no_grad()
     def report(self) -> dict:
-        """Losses on the watched spectra, which need no pairs, as a new row of the history."""
+        """Losses on the watched spectra, as a new row of the history. They do not need pairs."""
         n = min(len(self.watched_observed), len(self.watched_synthetic))
         i, j = self.watched_synthetic[:n], self.watched_observed[:n]
         s, o, losses = both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
-        # 0 where the latents of the domains mix; their variance is 1
+        # It is 0 if the latents of the domains mix. Their variance is 1.
         difference = s.shared.flatten(1).mean(0) - o.shared.flatten(1).mean(0)
         losses["latents"] = difference.square().mean()
         if self.config.adversarial:
@@ -223,7 +223,7 @@ class TranslateTraining(Training):
         self.check(row)
         self.history.append(row)
         if self.config.split:
-            # an estimate; `finish` takes all training spectra
+            # This is an estimate. `finish` uses all training spectra.
             self.model.mean_split.copy_(o.split.mean(dim=0))
         return row
 
@@ -241,7 +241,7 @@ class TranslateTraining(Training):
     @cached_property
     @torch.no_grad()
     def _of_mean(self):
-        """Losses of the mean synthetic spectrum, in place of each reconstruction."""
+        """Losses if each reconstruction is replaced by the mean synthetic spectrum."""
         synthetic = self._emulated(self.watched_synthetic)
         flux, weight = (values[self.watched_observed] for values in self.data)
         return {
@@ -250,14 +250,14 @@ class TranslateTraining(Training):
         }
 
     def state(self) -> dict:
-        """As `Training.state`, unless the training has diverged since the last check."""
+        """As `Training.state`. Raises Diverged if the training diverged since the last check."""
         if self.losses:
             self.check(self.losses)
         return super().state()
 
     @torch.no_grad()
     def finish(self) -> Translator:
-        """Set the typical z_split, the mean over observed training stars, and the offset."""
+        """Set the typical z_split (the mean over observed training stars) and the offset."""
         if self.config.split:
             batches = self.data[0][self.observed].split(1024)
             parts = [self.model.networks.encode_observed(x)[1] for x in batches]
@@ -267,11 +267,11 @@ class TranslateTraining(Training):
         return self.model.eval().requires_grad_(False)
 
     def _mean_left(self):
-        """Mean of observed minus translated training spectra in each pixel, where unmasked, scaled.
+        """Mean of observed − translated training spectra in each unmasked pixel, scaled.
 
-        Each translation has the z_split, and the mask, of an observed star. Critics do not see a
-        mean that is off by a tenth of the noise in all pixels; a linear classifier of thousands of
-        stars does.
+        Each translation has the z_split and the mask of an observed star. Critics do not notice if
+        the mean is wrong by a tenth of the noise in all pixels. A linear classifier notices it with
+        thousands of stars.
         """
         n = min(len(self.synthetic), len(self.observed))
         left = torch.zeros(2, len(self.model.mean), dtype=torch.float64)
@@ -284,7 +284,7 @@ class TranslateTraining(Training):
 
 
 def _checked_labels(labels, emulator):
-    """Labels of the synthetic stars as float32, all within the emulator's training range."""
+    """Labels of the synthetic stars as float32. They must be in the emulator's training range."""
     labels = np.ascontiguousarray(labels, dtype=np.float32)
     if labels.ndim != 2 or labels.shape[1] != len(emulator.labels) or not np.isfinite(labels).all():
         raise ValueError(f"labels must be finite, one column each of {', '.join(emulator.labels)}")

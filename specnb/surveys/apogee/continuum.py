@@ -1,10 +1,11 @@
 """The pseudo-continuum of APOGEE spectra, the same for synthetic and for observed ones.
 
-As in The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and
-Cycle-StarNet (O'Briain et al. 2021, ApJ 906, 130): on each of the three detectors a Chebyshev
-polynomial of 4th order through fixed pixels that hardly depend on the labels, those of
-data/apogee_continuum.ecsv. Lines cover them all the same in cool stars, so that this is not the
-true continuum; what counts is that both domains are divided by the same functional of the spectrum.
+It follows The Cannon (Ness et al. 2015, ApJ 808, 16), The Payne (Ting et al. 2019, ApJ 879, 69) and
+Cycle-StarNet (O'Briain et al. 2021, ApJ 906, 130). On each of the three detectors a Chebyshev
+polynomial of 4th order is fitted to fixed pixels whose flux hardly depends on the labels. These
+pixels are listed in data/apogee_continuum.ecsv. In cool stars there are lines even in these pixels,
+so that this is not the true continuum. It is only important that the spectra of both domains are
+divided by the same functional of the spectrum.
 """
 
 from functools import cache
@@ -17,26 +18,27 @@ from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS
 
 FILE = DATA / "apogee_continuum.ecsv"
 ORDER = 4
-DETECTOR_EDGES = (15_800.0, 16_420.0)  # Å, between the three detectors
-# A detector's polynomial counts as determined by this many good continuum pixels in each third of
-# the detector (they hold 28-112 of them). A choice: without support in a third, a polynomial of 4th
-# order runs away there.
+DETECTOR_EDGES = (15_800.0, 16_420.0)  # Å, wavelengths that separate the three detectors
+# A detector's polynomial counts as determined if each third of the detector has this many good
+# continuum pixels (a third has 28-112 continuum pixels). This number is a choice. If a third has
+# too few pixels, a polynomial of 4th order takes wild values there.
 LEAST_PIXELS = 10
-# A pixel counts as good if its inverse variance is no less than this fraction of the detector's
-# best: a choice, which leaves out errors a thousand times those of the other pixels, as pipelines
-# give to bad pixels.
+# A pixel counts as good if its inverse variance is at least this fraction of the largest one on the
+# detector. This fraction is a choice. It leaves out pixels whose errors are a thousand times those
+# of the others, as pipelines set them for bad pixels.
 LEAST_WEIGHT = 1e-6
-BATCH = 4096  # stars at a time, which bounds memory to some tens of MB besides the result
+# number of stars at a time, which limits the memory to some tens of MB besides the result
+BATCH = 4096
 
 
 @cache
 def continuum_pixels():
-    """Where spectra are taken as continuum.
+    """The pixels in which spectra are taken as continuum.
 
     Returns
     -------
     ndarray of bool, shape (7214,)
-        True at the 529 continuum pixels of `APOGEE_PIXELS`; read-only.
+        True at the 529 continuum pixels of `APOGEE_PIXELS`. The array is read-only.
     """
     pixels = np.isin(APOGEE_CUT, Table.read(FILE)["pixel"])
     pixels.flags.writeable = False
@@ -44,37 +46,37 @@ def continuum_pixels():
 
 
 def continuum(flux, ivar):
-    """Pseudo-continuum of spectra: per detector the polynomial with the least Σ ivar (flux −
-    polynomial)².
+    """Pseudo-continuum of spectra, a polynomial on each detector.
 
-    That is the fit in which each residual is weighted by 1/error.
+    On each detector it is the polynomial with the smallest Σ ivar (flux − polynomial)². In this fit
+    each residual is weighted by 1/error.
 
     Parameters
     ----------
     flux : array_like, shape (n, 7214)
         Flux on `APOGEE_PIXELS`, in any unit.
     ivar : array_like, shape (n, 7214)
-        Inverse variance, in the unit of flux to the power −2. Where it is 0 the flux has no weight
+        Inverse variance, in the unit of flux to the power −2. Where it is 0, the flux has no weight
         and may be NaN.
 
     Returns
     -------
     ndarray, shape (n, 7214)
-        In the unit of flux; float32 if flux is, else float64. NaN on a detector whose polynomial is
-        not determined: one with a third that holds fewer than `LEAST_PIXELS` good continuum pixels.
-        Mask it.
+        In the unit of flux; float32 if flux is float32, else float64. It is NaN on a detector whose
+        polynomial is not determined because one of its thirds has fewer than `LEAST_PIXELS` good
+        continuum pixels. Mask such a detector.
 
     Raises
     ------
     ValueError
-        If shapes disagree, an ivar is negative, NaN or infinite, or a flux with weight is not
-        finite.
+        If shapes disagree, an ivar is negative, NaN or infinite, or a flux is not finite where ivar
+        is above 0.
     """
     flux, ivar = np.asarray(flux), np.asarray(ivar)
     if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
         raise ValueError(
-            f"flux has shape {flux.shape} and ivar {ivar.shape}: give a row a star and the {len(APOGEE_PIXELS)} pixels "
-            "of specnb.core.wavelength.APOGEE_PIXELS for both"
+            f"flux has shape {flux.shape} and ivar {ivar.shape}: give one row per star and the {len(APOGEE_PIXELS)} pixels "
+            "of specnb.surveys.apogee.pixels.APOGEE_PIXELS for both"
         )
     result = np.empty(flux.shape, np.float32 if flux.dtype == np.float32 else float)
     edges = np.searchsorted(APOGEE_PIXELS, DETECTOR_EDGES)
@@ -91,19 +93,19 @@ def continuum(flux, ivar):
 
 
 def normalize(flux, ivar=None):
-    """Flux over its pseudo-continuum.
+    """Divide flux by its pseudo-continuum.
 
     Parameters
     ----------
     flux : array_like, shape (n, 7214)
         Flux on `APOGEE_PIXELS`, in any unit.
     ivar : array_like, shape (n, 7214), optional
-        Inverse variance; equal weights without it, as for synthetic spectra.
+        Inverse variance. Without it all pixels have equal weights, as for synthetic spectra.
 
     Returns
     -------
     ndarray, shape (n, 7214)
-        Dimensionless, of the type and with the NaN of `continuum`.
+        Dimensionless flux. The dtype is that of `continuum`, and it is NaN where that is.
     """
     flux = np.asarray(flux)
     ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else ivar
@@ -111,10 +113,11 @@ def normalize(flux, ivar=None):
 
 
 def _polynomial(wavelength, flux, ivar, chosen):
-    """Best polynomial of one detector for each star, by the normal equations of weighted least
-    squares.
+    """Best-fitting polynomial of one detector for each star.
+
+    It solves the normal equations of weighted least squares.
     """
-    # −1…1: well conditioned
+    # The range is −1 to 1, so that the equations are well conditioned.
     x = 2 * (wavelength - wavelength[0]) / (wavelength[-1] - wavelength[0]) - 1
     basis = np.polynomial.chebyshev.chebvander(x, ORDER)
     points, flux, ivar = basis[chosen], flux[:, chosen].astype(float), ivar[:, chosen].astype(float)
@@ -125,13 +128,14 @@ def _polynomial(wavelength, flux, ivar, chosen):
             "flux is not finite where ivar is above 0: give ivar 0 where a pixel is bad"
         )
     best = ivar.max(axis=1, keepdims=True)
-    weight = ivar / np.where(best > 0, best, 1)  # of order 1, whatever the unit
+    weight = ivar / np.where(best > 0, best, 1)  # of order 1 in any unit of flux
     weight[weight < LEAST_WEIGHT] = 0
     thirds = np.digitize(x[chosen], (-1 / 3, 1 / 3))
     counts = np.stack([(weight[:, thirds == third] > 0).sum(axis=1) for third in range(3)])
     determined = (counts >= LEAST_PIXELS).all(axis=0)
 
-    # (n, 5, 5) at once as a matrix product over the pixels, without an array of stars x pixels x 25
+    # All matrices (n, 5, 5) are one matrix product over the pixels, which needs no array of stars x
+    # pixels x 25.
     squares = (points[:, :, None] * points[:, None, :]).reshape(len(points), -1)
     matrix = (weight @ squares).reshape(-1, ORDER + 1, ORDER + 1)
     vector = np.where(weight > 0, weight * flux, 0) @ points

@@ -1,10 +1,10 @@
-"""What the Earth's atmosphere adds to spectra of APOGEE: telluric absorption and the airglow of the
-night sky.
+"""Telluric absorption and airglow, which the Earth's atmosphere adds to spectra of APOGEE.
 
-Both stand still in the frame of the spectrograph and so move, from star to star, in the rest frame
-of the stars. Positions and strengths were measured in the sky and telluric spectra of the three
-visits in the DR17 file apStar-dr17-2M17335483-2753043.fits (medians; S/N of the star 67-106 a visit
-and 154 together), those of CO2 are computed."""
+Both have fixed wavelengths in the frame of the spectrograph. In the rest frame of the stars their
+wavelengths therefore differ from star to star. Positions and strengths were measured in the sky and
+telluric spectra of the three visits in the DR17 file apStar-dr17-2M17335483-2753043.fits (medians;
+the star has an S/N of 67-106 per visit, and of 154 in total). Those of CO2 are computed.
+"""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.core.wavelength import C_KM_S
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_RESOLVING_POWER
 
-# Airglow, mostly OH: vacuum Å, and peak in units of that star's continuum.
+# Airglow, mostly of OH: vacuum Å, and height of the peak in units of that star's continuum.
 SKY_LINES = (
     (15187.2, 9.8), (15241.0, 35.0), (15287.8, 13.0), (15332.4, 28.8), (15395.3, 10.3), (15431.8, 13.6), (15432.5, 13.5),
     (15500.9, 2.3), (15509.8, 4.7), (15517.9, 1.5), (15539.7, 6.0), (15541.0, 6.0), (15546.2, 6.4), (15570.2, 3.6),
@@ -26,8 +26,8 @@ SKY_LINES = (
 )  # fmt: skip
 SKY_SNR = 154.0  # of that star
 
-# Telluric lines: vacuum Å and peak optical depth. Those below 15,320 Å are taken for water, the
-# others for methane.
+# Telluric lines: vacuum Å and peak optical depth. Lines below 15,320 Å are assumed to be those of
+# water, and the others those of methane.
 WATER_LINES = (
     (15142.3, 0.13), (15148.4, 0.29), (15162.9, 0.47), (15168.2, 0.40), (15172.5, 0.13), (15176.1, 0.48), (15183.8, 0.21),
     (15189.1, 0.21), (15190.3, 0.10), (15191.8, 0.29), (15194.7, 0.10), (15204.4, 0.20), (15218.7, 0.18), (15234.5, 0.09),
@@ -39,17 +39,20 @@ METHANE_LINES = (
     (16659.6, 0.38), (16662.0, 0.29), (16664.7, 0.21), (16668.0, 0.17), (16671.4, 0.10), (16744.5, 0.21), (16776.0, 0.26),
     (16807.9, 0.20), (16840.3, 0.38), (16873.2, 0.20), (16905.9, 0.23), (16909.8, 0.10), (16915.5, 0.13), (16939.8, 0.09),
 )  # fmt: skip
-# Bands of CO2: origin and B' - B" in 1/cm (rounded; 57 lines fall on those of the star's telluric
-# spectrum to 0.12 Å rms).
+# Bands of CO2: origin and B' - B" in 1/cm (rounded). The computed wavelengths of 57 lines agree
+# with those in the star's telluric spectrum to 0.12 Å rms.
 CARBON_DIOXIDE_BANDS = ((6347.85, -0.0039), (6227.92, -0.0035))
 
-_PER_PIXEL = 4  # samples of a pattern in a pixel of APOGEE
-_STEP = 6e-6  # of a pixel in log10 of wavelength
+_PER_PIXEL = 4  # samples of a pattern per pixel of APOGEE
+_STEP = 6e-6  # width of a pixel in log10 of wavelength
 
 
 def carbon_dioxide_lines():
-    """Vacuum Å and peak optical depth of the telluric lines of CO2 in APOGEE, a linear molecule
-    whose levels of odd J do not exist; populations at 265 K."""
+    """Vacuum Å and peak optical depth of the telluric lines of CO2 in APOGEE.
+
+    CO2 is a linear molecule whose levels of odd J do not exist. The populations of the levels are
+    those at 265 K.
+    """
     j = np.arange(0, 60, 2)
     lower, m = np.concatenate([j, j[1:]]), np.concatenate([j + 1, -j[1:]])  # R and P branches
     strength = np.abs(m) * np.exp(-1.4388 * 0.3902 * lower * (lower + 1) / 265.0)
@@ -64,18 +67,18 @@ def carbon_dioxide_lines():
 
 @cache
 def pattern(name):
-    """Spectrum of the atmosphere as APOGEE sees it, in fine steps.
+    """Spectrum of the atmosphere at the resolving power of APOGEE, in fine steps.
 
     Parameters
     ----------
     name : {"sky", "water", "dry"}
-        Airglow in units of the reference star's continuum, or optical depth of water, or of CO2 and
-        methane.
+        "sky" is the airglow in units of the reference star's continuum, "water" the optical depth
+        of water, and "dry" that of CO2 and methane.
 
     Returns
     -------
     ndarray, shape (34297,)
-        For `seen_at_rest`.
+        The input of `seen_at_rest`.
     """
     lines = {
         "sky": np.array(SKY_LINES),
@@ -93,13 +96,12 @@ def pattern(name):
 
 
 def seen_at_rest(spectrum, rv):
-    """What a pattern at fixed observed wavelengths is at `APOGEE_PIXELS` once spectra are shifted
-    to rest.
+    """A pattern at fixed observed wavelengths, on the rest-frame pixels `APOGEE_PIXELS`.
 
     Parameters
     ----------
     spectrum : ndarray, shape (34297,)
-        Of `pattern`; interpolated linearly.
+        A result of `pattern`. It is interpolated linearly.
     rv : ndarray, shape (n,)
         Radial velocities in km/s, up to ±500.
 
@@ -107,9 +109,9 @@ def seen_at_rest(spectrum, rv):
     -------
     ndarray, shape (n, 7214)
     """
-    # light seen at rest wavelength λ was recorded at λ (1 + v/c)
+    # Light at the rest wavelength λ was recorded at λ (1 + v/c).
     shift = np.log10(1.0 + np.asarray(rv) / C_KM_S) / _STEP * _PER_PIXEL
     whole = np.floor(shift).astype(int)
     index = APOGEE_CUT * _PER_PIXEL + whole[:, None]
-    part = (shift - whole)[:, None]
-    return (1.0 - part) * spectrum[index] + part * spectrum[index + 1]
+    fraction = (shift - whole)[:, None]
+    return (1.0 - fraction) * spectrum[index] + fraction * spectrum[index + 1]

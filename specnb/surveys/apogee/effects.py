@@ -1,9 +1,11 @@
-"""How a star's observed APOGEE spectrum differs from the emulator's, before the noise.
+"""Effects by which a star's observed APOGEE spectrum differs from the emulator's, before the noise.
 
-In the star's rest frame: an imperfect line list, more macroturbulence and a lower resolving power.
-In the frame of the spectrograph: residuals of telluric absorption and airglow, persistence of the
-blue detector and a continuum of its own. `specnb.surveys.apogee.mock.ApogeeMockConfig` tells how
-large each is. The sizes that this module fixes are choices."""
+In the star's rest frame these are an imperfect line list, more macroturbulence and a lower
+resolving power. In the frame of the spectrograph they are residuals of telluric absorption and
+airglow, persistence of the blue detector and a continuum that differs from star to star.
+`specnb.surveys.apogee.mock.ApogeeMockConfig` sets the size of each effect. The values that are
+fixed in this module are choices.
+"""
 
 from functools import lru_cache
 
@@ -20,52 +22,56 @@ from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
 DETECTORS = detectors(APOGEE_PIXELS)
 PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
 
-WRONG_LINES = 600  # windows with a wrong line strength: a third of the spectrum
-WINDOW = 0.35  # Å, Gaussian sigma of a window: a line as APOGEE resolves it
+# number of windows with a wrong line strength, which cover a third of the spectrum
+WRONG_LINES = 600
+WINDOW = 0.35  # Å, Gaussian sigma of a window, about that of a line as APOGEE resolves it
 MISSING_LINES = 150
-# mean optical depth of a missing line at 4500 K and [Fe/H] = 0, before the spectrograph blurs it
+# Mean optical depth of a missing line at 4500 K and [Fe/H] = 0, before it is smoothed by the
+# spectrograph.
 MISSING_DEPTH = 0.07
-# How missing lines go with [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth:
-# neutral metals, molecules and lines of high excitation.
+# Dependence of missing lines on [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth,
+# for neutral metals, molecules and lines of high excitation.
 MISSING_KINDS = ((0.5, -3000.0), (0.8, -1500.0), (0.5, 4000.0))
 _VBROAD_KNOTS = np.array(
     [0.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0]
-)  # km/s: missing lines are interpolated in between
+)  # km/s: missing lines are interpolated between these values
 
-# Resolving power at the blue and the red end of each detector: it varies by 10-20% (Nidever et al.
+# Resolving power at the blue and the red end of each detector. It varies by 10-20% (Nidever et al.
 # 2015, AJ 150, 173).
 RESOLVING_POWER = ((19_500.0, 21_800.0), (20_000.0, 22_200.0), (20_500.0, 22_400.0))
-# Gaussian broadening in km/s that the label v_broad does not tell: 3D motions are no rotation, and
-# giants have more.
+# Gaussian broadening in km/s that the label v_broad does not describe. 3D motions broaden lines in
+# another way than rotation, and they are larger in giants.
 MACROTURBULENCE = {"dwarf": 0.5, "subgiant": 1.0, "giant": 2.5, "red clump": 2.0}
 
-# scatter of the airglow's brightness, in ln: the three visits that it was measured in differ by as
-# much
+# Scatter of the airglow's brightness, in ln. The three visits in which it was measured differ by as
+# much.
 NIGHTS = 0.4
-# in units of `earth.SKY_LINES`: residuals grow no further, since brighter airglow is masked anyway
+# In units of `earth.SKY_LINES`. Residuals do not grow beyond this brightness, because brighter
+# airglow is masked anyway.
 SATURATION = 3.0
 PERSISTENT = 0.15  # fraction of stars on fibres with persistence
-# of the Legendre polynomials on each detector, with an rms of 1/k²; normalising fits four
+# Number of Legendre polynomials on each detector. That of order k has an rms of 1/k². The
+# normalisation fits four of them.
 CONTINUUM_ORDERS = 10
 
 
 @lru_cache(maxsize=4)
 def line_list(seed):
-    """What a line list gets wrong, in each pixel.
+    """Draw the errors of a line list, in each pixel.
 
     Parameters
     ----------
     seed : int
-        One line list. All stars share it.
+        Each seed is one line list, which all stars share.
 
     Returns
     -------
     log_strength : ndarray, shape (7214,)
-        ln of (observed / emulated optical depth) for line strengths wrong by 1 in rms of ln; mostly
-        0.
+        ln of (observed / emulated optical depth), for errors of the line strengths with an rms of 1
+        in ln. It is 0 in most pixels.
     missing : ndarray, shape (8, 3, 7214)
-        Optical depth of missing lines at 4500 K and [Fe/H] = 0, for each v_broad of the knots and
-        each kind.
+        Optical depth of missing lines at 4500 K and [Fe/H] = 0, for each v_broad of `_VBROAD_KNOTS`
+        and each of `MISSING_KINDS`.
     """
     rng = np.random.default_rng(seed)
     ends = APOGEE_PIXELS[[0, -1]]
@@ -80,7 +86,7 @@ def line_list(seed):
     for centre, depth in zip(
         rng.uniform(*ends, MISSING_LINES), rng.exponential(MISSING_DEPTH, MISSING_LINES)
     ):
-        sigma = centre * 4.0 / C_KM_S  # thermal motion and microturbulence: 4 km/s
+        sigma = centre * 4.0 / C_KM_S  # 4 km/s for thermal motion and microturbulence
         lines[rng.integers(len(lines))] += depth * np.exp(-0.5 * ((fine - centre) / sigma) ** 2)
     missing = [
         broaden(fine, lines, APOGEE_PIXELS, vbroad, APOGEE_RESOLVING_POWER)
@@ -90,7 +96,7 @@ def line_list(seed):
 
 
 def own_effects(n_stars, streams):
-    """What each star's spectrum has of its own whatever its labels.
+    """Draw the effects on each star's spectrum that do not depend on its labels.
 
     Parameters
     ----------
@@ -101,9 +107,10 @@ def own_effects(n_stars, streams):
     Returns
     -------
     dict of ndarray
-        ``telluric`` (n_stars, 2), residuals of water and of the dry air; ``sky`` (n_stars, 2),
-        residual of the airglow and its brightness; ``persistence`` (n_stars, 2), level and slope;
-        ``continuum`` (n_stars, 3, 10), Legendre coefficients. All of unit size.
+        ``telluric`` (n_stars, 2) are the residuals of water and of the dry air. ``sky`` (n_stars,
+        2) are the residual of the airglow and its brightness. ``persistence`` (n_stars, 2) are its
+        level and slope. ``continuum`` (n_stars, 3, 10) are Legendre coefficients. All are of the
+        order of 1.
     """
     ghost = streams["persistence"]
     level = np.where(ghost.random(n_stars) < PERSISTENT, ghost.exponential(size=n_stars), 0.0)
@@ -120,40 +127,42 @@ def own_effects(n_stars, streams):
 
 
 def sky_light(stars, brightness):
-    """Light of the night sky in units of each star's continuum: the fainter a star (the lower its
-    S/N), the more.
+    """Light of the night sky in units of each star's continuum.
+
+    It is larger for fainter stars, which have a lower S/N.
 
     Parameters
     ----------
     stars : Table
-        With ``rv`` and ``snr``.
+        A table with ``rv`` and ``snr``.
     brightness : ndarray, shape (n,)
-        Of the airglow, 1 as in `earth.SKY_LINES`.
+        Brightness of the airglow, in units of `earth.SKY_LINES`.
 
     Returns
     -------
     ndarray, shape (n, 7214)
     """
-    # a star's photons go as S/N squared
+    # The number of a star's photons is proportional to its S/N squared.
     ratio = brightness * (SKY_SNR / np.asarray(stars["snr"])) ** 2
     return ratio[:, None] * seen_at_rest(pattern("sky"), stars["rv"])
 
 
 def true_flux(emulator, stars, config, own, sky):
-    """The emulator's flux carried to the observed domain, without noise and before it is normalised
-    again.
+    """The flux that the emulator would have in the observed domain, without noise.
+
+    It is not yet normalised again.
 
     Parameters
     ----------
     emulator : Emulator
-        On `APOGEE_PIXELS`.
+        An emulator on `APOGEE_PIXELS`.
     stars : Table
-        One row a star: the emulator's labels, and rv, snr and stage.
+        One row per star, with the emulator's labels, rv, snr and stage.
     config : ApogeeMockConfig
     own : dict of ndarray
-        The same stars' rows of `own_effects`.
+        The rows of `own_effects` for these stars.
     sky : ndarray, shape (n, 7214)
-        Of `sky_light`.
+        The result of `sky_light`.
 
     Returns
     -------
@@ -200,17 +209,17 @@ def _missing_depth(stars, missing):
 
 
 def _smooth(flux, stage, config):
-    """Broaden by macroturbulence and to the spectrograph's resolving power, each detector by
-    itself, edges mirrored.
+    """Broaden each detector by macroturbulence and to the spectrograph's resolving power.
 
-    The variance of the kernel grows linearly across a detector: a mixture of the Gaussians of its
-    two ends."""
+    The spectrum is mirrored at the edges of a detector. The kernel is a mixture of the Gaussians of
+    the detector's two ends, so that its variance changes linearly across the detector.
+    """
     if not (config.resolution or config.macroturbulence):
         return flux
     macro = config.macroturbulence * np.array([MACROTURBULENCE[name] for name in stage])
     smooth = np.empty_like(flux)
     for detector, ends in zip(DETECTORS, RESOLVING_POWER):
-        # a cosine transform is that of the mirrored spectrum
+        # The cosine transform is the Fourier transform of the mirrored spectrum.
         transform = dct(flux[:, detector], axis=1)
         k = np.arange(transform.shape[1]) * np.pi / transform.shape[1]  # radians per pixel
         share = 0.5 * (1.0 + _across(detector))
@@ -228,5 +237,5 @@ def _smooth(flux, stage, config):
 
 
 def _across(detector):
-    """Position on a detector, -1 to 1 from blue to red."""
+    """Position on a detector, from -1 at the blue end to 1 at the red end."""
     return np.linspace(-1.0, 1.0, detector.stop - detector.start)

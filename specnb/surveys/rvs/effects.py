@@ -1,9 +1,10 @@
-"""How a star's observed spectrum differs from the emulator's, before the noise.
+"""Effects by which a star's observed spectrum differs from the emulator's, before the noise.
 
 The differences are the kinds that real surveys show: wrong line strengths, a false line, missing
 absorption, an imperfect continuum and a lower resolving power.
-`specnb.surveys.rvs.mock.RvsMockConfig` tells how large each is. All act in the star's rest frame
-and, for simplicity, after rotational broadening."""
+`specnb.surveys.rvs.mock.RvsMockConfig` sets the size of each effect. All effects act in the star's
+rest frame and, for simplicity, after rotational broadening.
+"""
 
 import numpy as np
 from numpy.polynomial.legendre import legvander
@@ -14,12 +15,12 @@ from specnb.surveys.mock import emulated, strengthened
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 # Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å,
-# observed / emulated. Those of Ca II are what the RVS spectrum of Kepler-93 shows against the
-# emulator at its labels in the literature.
+# observed / emulated. The values for Ca II come from the RVS spectrum of Kepler-93, compared with
+# the emulator at the star's labels in the literature.
 WRONG_LINES = (
     (8470.7, 1.2, 0.85),  # Fe I
     (8500.4, 1.5, 0.88),  # core of Ca II, where LTE fails
-    (8504.3, 1.2, 0.50),  # blend in the wing of Ca II 8500 that the RVS grid has too strong
+    (8504.3, 1.2, 0.50),  # blend in the wing of Ca II 8500 that is too strong in the RVS grid
     (8516.4, 1.0, 0.75),  # Fe I
     (8544.4, 1.5, 0.93),  # core of Ca II
     (8559.1, 1.2, 0.70),  # Si I
@@ -27,17 +28,20 @@ WRONG_LINES = (
     (8677.4, 1.5, 1.30),  # Fe I and Ti I
     (8691.0, 1.2, 1.20),  # Fe I
 )
-# vacuum Å and half width in Å: in the RVS grid's line list, not in real spectra
+# Vacuum Å and half width in Å of a line that is in the RVS grid's line list but not in real
+# spectra.
 FALSE_LINE = (8634.0, 1.5)
-# vacuum Å and Gaussian sigma in Å: where real spectra of FGK stars are empty
+# Vacuum Å and Gaussian sigma in Å of an added line, at a wavelength where real spectra of FGK stars
+# have no line.
 MISSING_LINE = (8605.0, 0.45)
-# vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å
+# Vacuum Å (Zhao et al. 2024, A&A 683, A199) and Gaussian sigma in Å of the interstellar band.
 INTERSTELLAR_BAND = (8623.14, 1.6)
 
 
 def line_strength(wavelength, config):
-    """Factor on the optical depth of the emulator's lines in each pixel: 1 where the emulator is
-    right.
+    """Factor on the optical depth of the emulator's lines in each pixel.
+
+    It is 1 where the emulator is right.
 
     Parameters
     ----------
@@ -56,7 +60,7 @@ def line_strength(wavelength, config):
 
 
 def own_effects(n_stars, streams):
-    """What each star has of its own whatever its labels.
+    """Draw the effects on each star's spectrum that do not depend on its labels.
 
     Parameters
     ----------
@@ -67,8 +71,9 @@ def own_effects(n_stars, streams):
     Returns
     -------
     dict of ndarray
-        ``band`` (n_stars,), relative depth of the interstellar band; ``continuum`` (n_stars, 4),
-        Legendre coefficients of the continuum residual, of unit rms over pixels and stars.
+        ``band`` (n_stars,) is the relative depth of the interstellar band. ``continuum`` (n_stars,
+        4) are the Legendre coefficients of the continuum residual, which has an rms of 1 over
+        pixels and stars.
     """
     order = np.arange(4)
     coefficients = streams["continuum"].normal(size=(n_stars, 4)) * np.sqrt((2 * order + 1) / 4)
@@ -76,17 +81,17 @@ def own_effects(n_stars, streams):
 
 
 def true_flux(emulator, stars, config, own):
-    """The emulator's flux carried to the observed domain, without noise.
+    """The flux that the emulator would have in the observed domain, without noise.
 
     Parameters
     ----------
     emulator : Emulator
-        On evenly spaced pixels.
+        An emulator on evenly spaced pixels.
     stars : Table
-        One row a star, with the emulator's labels.
+        One row per star, with the emulator's labels.
     config : RvsMockConfig
     own : dict of ndarray
-        The same stars' rows of `own_effects`.
+        The rows of `own_effects` for these stars.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def true_flux(emulator, stars, config, own):
         )
     flux = strengthened(emulated(emulator, stars), line_strength(wavelength, config))
     teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
-    # a line of a neutral metal
+    # The depth depends on [M/H] and T_eff like that of a line of a neutral metal.
     depth = config.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
     flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
     flux *= np.exp(
@@ -117,8 +122,9 @@ def true_flux(emulator, stars, config, own):
 
 
 def _smooth(flux, wavelength, resolving_power):
-    """Lower the emulator's resolving power by a Gaussian of fixed width (R at the middle of the
-    window).
+    """Lower the emulator's resolving power with a Gaussian of fixed width.
+
+    The resolving power is exact in the middle of the window.
     """
     # sigma over wavelength
     extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA
@@ -130,7 +136,7 @@ def _smooth(flux, wavelength, resolving_power):
 
 
 def _window(wavelength, centre, half_width):
-    """Smooth window: cosine squared, 1 at the centre, 0 from the half width outwards."""
+    """A smooth window: cosine squared, 1 at the centre and 0 from the half width outwards."""
     x = np.clip((wavelength - centre) / half_width, -1.0, 1.0)
     return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
 

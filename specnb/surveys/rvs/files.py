@@ -1,14 +1,15 @@
-"""Read Gaia RVS mean spectra in every shape of the archive.
+"""Read Gaia RVS mean spectra from all kinds of files that the archive provides.
 
-Shapes of Gaia DR3 RVS mean spectra
+Layouts of Gaia DR3 RVS mean spectra
 -----------------------------------
-- *A row a pixel* (DataLink, structure INDIVIDUAL): columns wavelength, flux, flux_error. CSV
-  repeats source_id in every row; ECSV holds it in the metadata, FITS in the header (SOURCEID),
-  VOTable in a PARAM of each TABLE.
-- *A row a star* (the bulk files RvsMeanSpectrum_*.csv.gz, and DataLink structure RAW): columns
-  source_id, flux and flux_error, the last two arrays, or text such as "[0.98, NaN, null]".
+- *One row per pixel* (DataLink, structure INDIVIDUAL): the columns are wavelength, flux and
+  flux_error. CSV repeats source_id in every row. ECSV has it in the metadata, FITS in the header
+  (SOURCEID), and VOTable in a PARAM of each TABLE.
+- *One row per star* (the bulk files RvsMeanSpectrum_*.csv.gz, and DataLink structure RAW): the
+  columns are source_id, flux and flux_error. The last two are arrays, or text such as "[0.98, NaN,
+  null]".
 
-All may be gzipped. A pixel with an empty field, NaN or null is missing and becomes masked.
+All files may be gzipped. A pixel with an empty field, NaN or null is missing and is masked.
 """
 
 import io
@@ -43,19 +44,19 @@ def read_gaia(paths):
     Returns
     -------
     Spectra
-        On `RVS_NATIVE`, with source_id as ids, no labels, and noise that correlates over
-        `CORRELATION_LENGTH` samples.
+        Spectra on `RVS_NATIVE`, with source_id as ids, without labels, and with noise that
+        correlates over `CORRELATION_LENGTH` samples.
 
     Raises
     ------
     OSError, ValueError
-        As `specnb.read_spectra`.
+        For the reasons given in `specnb.read_spectra`.
     """
     return read_files(paths, _read)
 
 
 def is_gaia(path, kind):
-    """Whether a file may hold Gaia's spectra, which come as tables of every kind."""
+    """Whether a file may contain Gaia's spectra, which exist as tables of all kinds but HDF5."""
     return kind != "hdf5"
 
 
@@ -63,7 +64,7 @@ def _read(path):
     kind = kind_of(path)
     try:
         tables = _tables(path, kind)
-    except Exception as error:  # each reader of astropy raises what it likes on a damaged file
+    except Exception as error:  # astropy's readers raise different errors on damaged files
         reason = (str(error).splitlines() or [repr(error)])[0]
         raise ValueError(
             f"{path} cannot be read as {kind} ({reason}), it may be truncated: {REMEDY}"
@@ -90,8 +91,9 @@ def _read(path):
 
 
 def _tables(path, kind):
-    """The tables of a file, column names in lower case, with what the file says about each in its
-    metadata.
+    """The tables of a file, with column names in lower case.
+
+    What the file says about a table is in the metadata of the table.
     """
     if kind == "votable":
         elements = list(votable.parse(path).iter_tables())
@@ -106,7 +108,7 @@ def _tables(path, kind):
         with unzipped(path) as f:
             lines = [line.rstrip("\r\n") for line in io.TextIOWrapper(f, "utf-8")]
         rows = [line for line in lines if not line.startswith("#")]
-        # the reader would let it pass
+        # astropy's reader would accept a last row that is cut off
         if rows[-1].count(",") < rows[0].count(",") or rows[-1].count('"') % 2:
             raise ValueError("the last row is cut")
         tables = [Table.read(lines, format=f"ascii.{kind}", fill_values=[("", "0"), ("null", "0")])]
@@ -117,8 +119,9 @@ def _tables(path, kind):
 
 
 def _stars(table):
-    """Yield (source_id, flux, flux_error) of each star in a table, once its pixels are found to be
-    those of the RVS.
+    """Yield (source_id, flux, flux_error) of each star in a table.
+
+    The pixels of each star are checked to be those of the RVS.
     """
     # FITS keywords have no underscore
     meta_id = table.meta.get("source_id", table.meta.get("sourceid"))
@@ -162,7 +165,7 @@ def _stars(table):
 
 
 def _numbers(values):
-    """Values of a column, or of an array in a cell, as float; NaN where missing."""
+    """Values of a column, or of an array in a cell, as float. Missing values are NaN."""
     if isinstance(values, (str, bytes)):
         text = values.decode() if isinstance(values, bytes) else values
         values = text.strip("()[] ").replace("null", "nan").split(",")
@@ -170,7 +173,10 @@ def _numbers(values):
 
 
 def _angstrom(values, table):
-    """Wavelengths in vacuum Å, by the unit of the column or, without one, by their range."""
+    """Wavelengths in vacuum Å.
+
+    If the column has no unit, the unit follows from their range.
+    """
     column = table["wavelength"]
     about = " ".join(
         str(text) for text in (column.unit, column.description, column.meta, table.meta)
@@ -205,7 +211,7 @@ def _on_grid(star, wavelength, flux, flux_error):
         raise ValueError(AIR)
     if len(np.unique(wavelength)) < len(wavelength):
         raise ValueError(
-            f"star {star} appears more than once, or with a missing wavelength: keep one spectrum a star"
+            f"star {star} appears more than once, or with a missing wavelength: keep one spectrum per star"
         )
     shape = RVS_NATIVE.shape
     if not (

@@ -1,8 +1,9 @@
-"""Strongest lines of the RVS window, for markers in figures. Wavelengths in vacuum Å.
+"""Strongest lines of the RVS window, which figures mark. Wavelengths are in vacuum Å.
 
-Ca II is given in vacuum (Recio-Blanco et al. 2023); the other wavelengths are laboratory values in
-air (NIST), converted on import. The order is the one in which figures label them: from strong to
-weak in a cool dwarf."""
+The wavelengths of Ca II are given in vacuum (Recio-Blanco et al. 2023). The others are laboratory
+values in air (NIST), which are converted when the module is imported. Figures label the lines in
+the order given here, from strong to weak in a cool dwarf.
+"""
 
 from specnb.core.lines import Line
 from specnb.core.wavelength import vacuum_from_air
@@ -10,10 +11,10 @@ from specnb.core.wavelength import vacuum_from_air
 
 CA_II_TRIPLET = (8500.35, 8544.44, 8664.52)
 
-# Windows (Å, vacuum) where the physics of the RVS grid is known to fail: a blend that it has too
-# strong, a line that no star shows, and the cores of Ca II, which form where LTE does not hold.
+# Windows (Å, vacuum) where the physics of the RVS grid is known to fail: a blend that is too strong
+# in it, a line that no star shows, and the cores of Ca II, which form where LTE does not hold.
 UNTRUSTED_WINDOWS = ((8497.5, 8505.5), (8541.5, 8547.5), (8632.5, 8635.5), (8661.5, 8667.5))
-# The same with the whole Ca II lines, wings and all.
+# The same windows, but with the whole Ca II lines including their wings.
 CA_II_WINDOWS = ((8490.0, 8512.0), (8530.0, 8560.0), (8632.5, 8635.5), (8650.0, 8680.0))
 
 _AIR = {
@@ -32,7 +33,8 @@ _AIR = {
     ),
     "Ti I": (8675.37, 8682.98, 8518.35, 8548.09, 8692.33),
     "Si I": (8556.78, 8648.46, 8536.16),
-    "P14": (8598.39,),  # the others blend with strong metal lines, three of them with Ca II
+    # the other Paschen lines blend with strong metal lines, three of them with Ca II
+    "P14": (8598.39,),
     "P17": (8467.26,),
     "P13": (8665.02,),
     "P15": (8545.38,),

@@ -1,4 +1,4 @@
-"""Pixels of Gaia's Radial Velocity Spectrometer, vacuum Å."""
+"""Pixels (vacuum Å), resolving power and noise of Gaia's Radial Velocity Spectrometer."""
 
 import numpy as np
 
@@ -9,8 +9,9 @@ RVS_NATIVE = np.linspace(8460.0, 8700.0, 2401)
 # 2023).
 RVS_PIXELS = 8460.0 + 0.3 * (np.arange(800) + 0.5)
 
-# Correlation length of the noise in RVS mean spectra, in their samples of 0.1 Å. Measured: the
-# power of three spectra at 1.5-3 cycles/Å, where R = 11,500 leaves no lines, fits a triangular
-# correlation of 2.7, 3.2 and 3.3 samples; the detector's pixels are 2.45 samples wide. Errors in
-# pixels of 0.3 Å become 1.53 times those of independent samples.
+# Correlation length of the noise in RVS mean spectra, in their samples of 0.1 Å. It was measured in
+# three spectra from their power at 1.5-3 cycles/Å, where lines have no power at R = 11,500. The
+# power fits a triangular correlation of 2.7, 3.2 and 3.3 samples. The detector's pixels are 2.45
+# samples wide. The correlation makes errors in pixels of 0.3 Å 1.53 times as large as independent
+# samples would.
 CORRELATION_LENGTH = 3.0

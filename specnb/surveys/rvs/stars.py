@@ -1,12 +1,12 @@
-"""Stars as the papers' reference sample has them: FGK stars of the Galaxy with six labels each.
+"""Stars like those of the papers' reference sample: FGK stars of the Galaxy with six labels each.
 
-The sample that is imitated are the 54,422 stars of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259,
+The imitated sample consists of the 54,422 stars of APOGEE DR17 (Abdurro'uf et al. 2022, ApJS 259,
 35) and 9,883 of GALAH DR3 (Buder et al. 2021, MNRAS 506, 150) with 8 ≤ G ≤ 14 and a Gaia RVS
-spectrum of Manteiga et al. (2025). It is a sketch: a few formulas with the shapes of those surveys'
-Kiel and [M/H]-[α/Fe] diagrams, and no fit to either catalogue. It has no ages, distances or
-selection function, no hot main sequence, no AGB as a sequence of its own and a single halo
-sequence; evolutionary stage and apparent magnitude do not depend on the Galactic component, except
-that the halo has no red clump.
+spectrum of Manteiga et al. (2025). This is a sketch: a few formulas that have the shapes of those
+surveys' Kiel and [M/H]-[α/Fe] diagrams. They are not fitted to either catalogue. There are no ages,
+distances or selection function, no hot main sequence and no separate AGB sequence, and there is
+only one halo sequence. Evolutionary stage and apparent magnitude do not depend on the Galactic
+component, except that the halo has no red clump.
 """
 
 import numpy as np
@@ -16,27 +16,29 @@ from specnb.surveys.population import broadening_median, main_sequence, microtur
 
 
 def giant_branch(logg, m_h):
-    """Temperature of the red giant branch in K: hotter for metal-poor stars.
+    """Temperature of the red giant branch in K, which is hotter for metal-poor stars.
 
-    Shaped like isochrones of 1-1.2 M☉ (PARSEC: Bressan et al. 2012; MIST: Choi et al. 2016), to
-    about 100 K."""
+    It follows isochrones of 1-1.2 M☉ (PARSEC: Bressan et al. 2012; MIST: Choi et al. 2016) to about
+    100 K.
+    """
     g = logg - 2.5
     return 4640.0 + 370.0 * g - 75.0 * g**2 - 340.0 * m_h - 55.0 * m_h**2
 
 
 def red_clump(m_h):
-    """Temperature of the red clump in K: 150 K hotter than the branch at log g = 2.45 (compare Bovy
-    et al. 2014).
+    """Temperature of the red clump in K.
+
+    It is 150 K hotter than the giant branch at log g = 2.45 (compare Bovy et al. 2014).
     """
     return 4790.0 - 300.0 * m_h
 
 
 def _chemistry(component, rng):
-    """[M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
+    """Draw [M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
     mean = np.array([0.0, -0.5, -1.4])[component]
     m_h = rng.normal(mean, np.array([0.2, 0.25, 0.45])[component])
-    low_alpha = 0.02 - 0.10 * m_h + 0.10 * m_h**2  # thin disc: nearly flat
-    # thick disc: plateau and knee at [M/H] = -0.57
+    low_alpha = 0.02 - 0.10 * m_h + 0.10 * m_h**2  # thin disc: a nearly flat sequence
+    # thick disc: a plateau with a knee at [M/H] = -0.57
     high_alpha = np.minimum(0.29, 0.13 - 0.28 * m_h)
     sequence = np.choose(component, [low_alpha, high_alpha, np.full_like(m_h, 0.30)])
     alpha_fe = rng.normal(sequence, np.array([0.025, 0.03, 0.05])[component])
@@ -44,22 +46,23 @@ def _chemistry(component, rng):
 
 
 def _kiel(component, stage, m_h, rng):
-    """T_eff and log g for stars of given components, stages and metallicities."""
+    """Draw T_eff and log g for stars of given components, stages and metallicities."""
     n = len(m_h)
-    # A star's turn-off temperature stands for its age: thin-disc stars are young, hence hot, by
-    # various amounts.
+    # A star's turn-off temperature stands for its age. Thin-disc stars are younger and therefore
+    # hotter, by amounts that differ from star to star.
     youth = np.where(component == 0, rng.gamma(2.0, 200.0, n), 0.0)
     turn_off = rng.normal(5900.0, 80.0, n) + youth - 250.0 * m_h
 
-    # dwarfs lie below their turn-off, and have left the unevolved sequence the more the closer they
-    # are to it
+    # Dwarfs are cooler than their turn-off. The closer they are to it, the further they have left
+    # the unevolved sequence.
     below = rng.gamma(1.3, 500.0, n)
     dwarf_teff = turn_off - below
     dwarf_logg = (
         main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
     )
 
-    # subgiants cross from the turn-off to the foot of the giant branch, flat in the middle
+    # Subgiants move from the turn-off to the foot of the giant branch. Their path is flat in the
+    # middle.
     s = rng.random(n) ** 1.3
     foot = 3.45
     top = main_sequence(turn_off, m_h) - 0.25
@@ -80,7 +83,7 @@ def _kiel(component, stage, m_h, rng):
 
 
 def draw_labels(component, stage, rng):
-    """One draw of the six labels: a dict of arrays by name.
+    """Draw the six labels. Returns a dict of arrays by name.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def draw_labels(component, stage, rng):
     """
     m_h, alpha_fe = _chemistry(component, rng)
     teff, logg = _kiel(component, stage, m_h, rng)
-    # scatter about such relations: 0.1-0.15 km/s
+    # The scatter about such relations is 0.1-0.15 km/s.
     vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
     vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
@@ -99,8 +102,8 @@ def draw_labels(component, stage, rng):
 
 
 def draw_magnitudes(n, population, rng):
-    """Apparent G magnitudes of n stars: N(<G) grows as 10**(slope G), cut at both ends."""
-    u = rng.random(n)  # inverse of the cumulative distribution
+    """Draw apparent G magnitudes of n stars. N(<G) grows as 10**(slope G) between the limits."""
+    u = rng.random(n)  # the inverse of the cumulative distribution turns these into magnitudes
     span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
     g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
     return Column(g_mag, "g_mag", unit="mag")

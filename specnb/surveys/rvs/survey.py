@@ -4,14 +4,14 @@ Conventions of the labels
 -------------------------
 - Solar abundances: Asplund, Grevesse, Sauval & Scott (2009), the mixture of the ATLAS12
   atmospheres.
-- ``m_h`` scales every element heavier than helium: [X/H] = [M/H] for all elements that are no α
+- ``m_h`` scales every element heavier than helium: [X/H] = [M/H] for all of them but the α
   elements.
 - ``alpha_fe`` shifts the α elements O, Ne, Mg, Si, S, Ar, Ca and Ti together:
   [α/H] = [M/H] + [α/Fe]. (In this grid [Fe/H] = [M/H].)
-- ``vmicro`` is the depth-independent microturbulence of the line opacity (Gaussian, most probable
-  speed).
+- ``vmicro`` is the microturbulence of the line opacity, which does not depend on depth. It is the
+  most probable speed of a Gaussian distribution.
 - ``vbroad`` is the projected rotation speed v sin i of the rotational profile with linear limb
-  darkening ε = 0.6 (Gray 2005, Eq. 18.14); macroturbulence is not separated from it. The
+  darkening ε = 0.6 (Gray 2005, Eq. 18.14). Macroturbulence is not separated from it. The
   spectrograph's resolving power is not part of it.
 """
 
@@ -47,7 +47,7 @@ _BINS = overlap_matrix(RVS_NATIVE, RVS_PIXELS)
 
 
 def observe(wavelength, flux, vbroad):
-    """Rotation, and the means of Gaia's samples in the papers' bins."""
+    """Broaden spectra by rotation, and average Gaia's samples in the papers' bins."""
     return (_BINS @ broaden(wavelength, flux, RVS_NATIVE, vbroad=vbroad).T).T
 
 
@@ -75,9 +75,9 @@ RVS = Survey(
     },
     untrusted=UNTRUSTED_WINDOWS,
     ideal_above={"m_h": -1.2},
-    # Several times the error of a catalogue label, so that a decoder can tell, and within the
-    # spread of the population, so that it has seen such stars; 0.15 is about what separates the
-    # thin from the thick disc in [α/Fe].
+    # These are several times the errors of catalogue labels, so that a decoder can notice them, and
+    # less than the spread of the population, so that it has seen such stars. 0.15 is about the
+    # difference of the thin and the thick disc in [α/Fe].
     edits={"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15},
     training={"translator": {"iterations": 2500}},
     read=read_gaia,
