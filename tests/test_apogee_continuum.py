@@ -117,7 +117,7 @@ def test_batches_join(monkeypatch):
     ("flux", "ivar", "message"),
     [
         (np.ones((2, 100)), np.ones((2, 100)), r"shape \(2, 100\).*7214 pixels"),
-        (np.ones(N), np.ones(N), r"shape \(7214,\).*a row a star"),
+        (np.ones(N), np.ones(N), r"shape \(7214,\).*one row per star"),
         (np.ones((2, N)), np.ones((1, N)), r"ivar \(1, 7214\)"),
         (np.ones((1, N)), np.full((1, N), -1.0), "ivar has negative.*give 0"),
         (np.ones((1, N)), np.full((1, N), np.inf), "ivar has negative, NaN or infinite"),
