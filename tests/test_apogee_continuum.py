@@ -8,6 +8,7 @@ import pytest
 from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
+from specnb.core.wavelength import detectors
 from specnb.surveys.apogee.continuum import (
     BATCH,
     DETECTOR_EDGES,
@@ -18,7 +19,6 @@ from specnb.surveys.apogee.continuum import (
     normalize,
 )
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
-from specnb.core.wavelength import detectors
 
 N = len(APOGEE_PIXELS)
 

@@ -13,13 +13,13 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import detectors
 from specnb.surveys.apogee.continuum import continuum_pixels
 from specnb.surveys.apogee.files import ERROR_FLOOR, LABELS, is_apogee, read_apogee
-from specnb.surveys.reading import read_spectra
-from specnb.core.spectra import Spectra
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.reading import read_spectra
 from specnb.surveys.rvs.pixels import RVS_NATIVE
-from specnb.core.wavelength import detectors
 
 ID = "2M17335483-2753043"
 HEADER = {

@@ -4,13 +4,13 @@ from astropy.table import Table
 from matplotlib.text import Text
 from stand_in import StandIn
 
+from specnb.core.labels import label_array
 from specnb.disentangle import DisentangleConfig, counterfactual, train
 from specnb.disentangle.counterfactual import (
     counterfactual_changes,
     counterfactual_errors,
     true_change,
 )
-from specnb.core.labels import label_array
 from specnb.plots import counterfactual as figures
 from specnb.plots.style import COLUMN, PAGE
 from specnb.surveys import RVS

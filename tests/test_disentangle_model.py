@@ -7,12 +7,12 @@ import torch
 from astropy.table import Table
 from torch import nn
 
+from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
 from specnb.disentangle import DisentangleConfig, Disentangler, train
-from specnb.disentangle.model import OutsideBinsWarning
 from specnb.disentangle.losses import bin_cross_entropy
+from specnb.disentangle.model import OutsideBinsWarning
 from specnb.disentangle.networks import Discriminators
-from specnb.core.labels import label_array
 from specnb.disentangle.scales import Scales
 from specnb.disentangle.train import DisentangleTraining
 

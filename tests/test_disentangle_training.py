@@ -17,8 +17,8 @@ from specnb.core import training
 from specnb.core.training import Diverged
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.train import DisentangleTraining
-from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.mock import make_mock
+from specnb.surveys.rvs.mock import RvsMockConfig
 
 FIXED = {"teff": 0.3, "logg": -0.7, "alpha_fe": 0.1}
 CONDITIONAL = {"lambda_range": 0.5, "bottleneck": 0.02}

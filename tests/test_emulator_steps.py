@@ -278,6 +278,7 @@ def test_a_step_of_an_unknown_class_is_told(emulator, translator, tmp_path, monk
     for kind in (f"{__name__}:Removed", no_step, "specnb.nowhere:Step", "os:nothing", "x"):
         with monkeypatch.context() as patch:
             patch.setattr(Scaled, "kind", classmethod(lambda cls, kind=kind: kind))
+            patch.setattr("specnb.emulator.model.check_readable", lambda step, survey: None)
             of_a_user(emulator, translator).save(path)
         module, _, name = kind.partition(":")
         with pytest.raises(
@@ -289,7 +290,12 @@ def test_a_step_of_an_unknown_class_is_told(emulator, translator, tmp_path, monk
 
 def test_settings_that_a_step_does_not_know_are_told(emulator, translator, tmp_path, monkeypatch):
     monkeypatch.setattr(Scaled, "settings", lambda self: {"scale": 2.0})
-    of_a_user(emulator, translator).save(tmp_path / "mine.safetensors")
+    path = tmp_path / "mine.safetensors"
+    with pytest.raises(ValueError, match="the step Scaled could not be read again .*scale.*build"):
+        of_a_user(emulator, translator).save(path)
+    assert not path.exists()
+    monkeypatch.setattr("specnb.emulator.model.check_readable", lambda step, survey: None)
+    of_a_user(emulator, translator).save(path)
     with pytest.raises(OSError, match="mine.safetensors is not a whole emulator file .*scale"):
         Emulator.load(tmp_path / "mine.safetensors", SURVEY)
 
@@ -321,3 +327,16 @@ def test_a_truncated_file_is_refused(emulator, translator, make, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(OSError, match="made.safetensors is not a whole emulator file"):
         Emulator.load(path, SURVEY)
+
+
+def test_what_is_no_step_is_refused(emulator):
+    with pytest.raises(TypeError, match="ReLU is not a Step: derive it from"):
+        emulator.then(torch.nn.ReLU())
+
+
+def test_another_precision_is_another_emulator(emulator, translator):
+    """The original, and what was made from it, stay as they are."""
+    some = star_by_star(emulator, translator)
+    double = some.of(slice(0, 2)).to(dtype=torch.float64)
+    assert double.network.low.dtype == torch.float64
+    assert {p.dtype for p in some.network.parameters()} == {torch.float32}

@@ -21,11 +21,11 @@ from specnb.disentangle.experiment import (
     reference_stars,
     trained,
 )
-from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
 from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
-from specnb.evaluate.spread import spread
 from specnb.disentangle.train import DisentangleTraining
+from specnb.evaluate.probes import probe, reconstruction
+from specnb.evaluate.spread import spread
 from specnb.surveys.rvs.mock import RvsMockConfig
 
 SURVEY = RvsMockConfig(n_stars=300, seed=3)

@@ -8,8 +8,7 @@ from PIL import Image
 from stand_in import SUN, StandIn
 
 from specnb.plots import emulator as emulator_figures
-from specnb.plots import fits
-from specnb.plots import survey
+from specnb.plots import fits, survey
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS

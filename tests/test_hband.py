@@ -4,16 +4,16 @@ from h_band import GIANT, VBROAD, linear_emulator
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from specnb.core.spectra import Spectra
+from specnb.core.wavelength import detectors
 from specnb.emulator.accuracy import derivative_pairs
-from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
-from specnb.simulator.features import features, line_markers
 from specnb.plots import detectors as on_detectors
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.style import COLUMN, PAGE, group_colors
+from specnb.simulator.features import features, line_markers
 from specnb.simulator.responses import load_responses
-from specnb.core.spectra import Spectra
-from specnb.core.wavelength import detectors
 from specnb.surveys import APOGEE
+from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
 from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator
 from specnb.widgets.picture import windows

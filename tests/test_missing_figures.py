@@ -8,11 +8,11 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 
 import specnb
-from specnb.simulator.features import find
+from specnb.missing.experiment import Experiment, MissingConfig
 from specnb.plots.missing import COLORS, OTHER, missing_lines_figure
 from specnb.plots.recovery import MODELS, SHOWN, depth_figure, elements_figure, score_figure
 from specnb.plots.style import PAGE
-from specnb.missing.experiment import Experiment, MissingConfig
+from specnb.simulator.features import find
 from specnb.simulator.responses import load_responses
 from specnb.surveys import APOGEE
 from specnb.widgets import explore_missing

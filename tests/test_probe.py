@@ -5,8 +5,8 @@ import pytest
 from astropy.table import Table
 from sklearn.linear_model import LinearRegression
 
-from specnb.core.spectra import Spectra
 from specnb.core.labels import label_array
+from specnb.core.spectra import Spectra
 from specnb.evaluate.probes import information_ceiling, label_floor, probe, reconstruction
 from specnb.evaluate.projection import project
 from specnb.surveys import RVS

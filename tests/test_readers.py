@@ -11,10 +11,10 @@ from astropy.io.votable import from_table
 from astropy.io.votable.tree import Param
 from astropy.table import Column, Table
 
-from specnb.surveys.reading import read_spectra
 from specnb.core.spectra import Spectra
-from specnb.surveys.rvs.pixels import RVS_NATIVE
 from specnb.core.wavelength import air_from_vacuum
+from specnb.surveys.reading import read_spectra
+from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 ID, OTHER = "2052747119115620352", "4268620287278693120"
 CA_II = (8500.35, 8544.44, 8664.52)  # vacuum Å

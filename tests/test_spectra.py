@@ -247,3 +247,14 @@ except OSError as error:
     assert sentence.startswith(f"cannot write a.h5 in {tmp_path} (File too large): free space")
     assert int(appended) < 19  # it stops at once
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_sets_on_the_same_wavelengths_are_joined():
+    spectra = make()
+    shifted = Spectra(
+        spectra.wavelength + 1,
+        *(getattr(spectra, n) for n in ("flux", "flux_error", "mask", "ids")),
+    )
+    for parts in ([spectra, shifted], []):
+        with pytest.raises(ValueError, match="join takes one or more sets on the same wavelengths"):
+            Spectra.join(parts)

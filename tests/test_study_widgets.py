@@ -8,8 +8,8 @@ from stand_in import StandIn
 
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.experiment import BOTTLENECK
-from specnb.evaluate.probes import probe
 from specnb.disentangle.score import chance_levels
+from specnb.evaluate.probes import probe
 from specnb.plots.history import training_history
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock, remake

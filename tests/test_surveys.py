@@ -112,3 +112,25 @@ def test_logarithmic_labels_are_those_of_the_shipped_networks():
         expected = [k for k, label in enumerate(survey.labels) if label.logarithmic]
         assert specnb.load_emulator(survey.name).network.logarithmic == expected
     assert [label.name for label in APOGEE.labels if label.logarithmic] == ["c12_c13"]
+
+
+def test_narrow_and_odd_labels_have_sliders_with_many_steps():
+    for unit, low, high in (
+        ("dex", 0.02, 0.04),
+        ("K", 0.5, 9.0),
+        ("", 0.0, 0.3),
+        ("Gyr", 0.0, 13.0),
+    ):
+        label = Label("t", unit, low, high, "t", "an odd label")
+        assert (high - low) / label.steps.slider == pytest.approx(100)
+    with pytest.raises(ValueError, match="label t has the range 1 to 1: give low < high"):
+        Label("t", "K", 1.0, 1.0, "t", "a label without a range")
+
+
+@pytest.mark.parametrize("name", ["ideal_above", "edits", "compensated"])
+def test_what_names_labels_must_name_those_of_the_survey(name):
+    value = {"age": ()} if name == "compensated" else {"age": 1.0}
+    with pytest.raises(ValueError, match=f"{name} of survey 'mine' names age, no labels"):
+        replace(MINE, **{name: value})
+    with pytest.raises(ValueError, match="groups of survey 'mine' must have each of its labels"):
+        replace(MINE, groups={"all": ("teff",)})

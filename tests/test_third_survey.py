@@ -1,10 +1,13 @@
 """The survey of tests/third_survey.py works in all parts of the package."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from third_survey import DustyMock, THIRD, grid, simulate
+from third_survey import PIXELS, THIRD, DustyMock, grid, simulate
 
 import specnb
+from specnb.core.labels import Label
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.counterfactual import counterfactual_errors
 from specnb.disentangle.regress import RegressorConfig, errors, fit_regressor
@@ -14,8 +17,8 @@ from specnb.evaluate.probes import information_ceiling, probe, reconstruction
 from specnb.evaluate.two_sample import as_observed, two_sample_auc
 from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.simulator.features import line_markers
-from specnb.simulator.grid import held_out
-from specnb.surveys import SURVEYS
+from specnb.simulator.grid import SyntheticGrid, held_out, observed
+from specnb.surveys import SURVEYS, Survey
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig
 from specnb.translate import train as train_translator
@@ -118,3 +121,25 @@ def test_its_spectra_are_translated(emulator):
     flux = translator.translate(simulate([[5.0, 0.9, 0.5]] * 60).astype(np.float32))
     auc = two_sample_auc(as_observed(flux, observed), observed, seeds=(0,))
     assert np.all((auc["auc"] >= 0) & (auc["auc"] <= 1))
+
+
+def test_labels_that_broaden_are_drawn_from_all_of_their_ranges():
+    """Two of them independently of each other, and none below its lowest value."""
+    labels = (
+        Label("age", "Gyr", 0.1, 14.0, r"$\\tau$", "age of the star"),
+        Label("spin", "km / s", 50.0, 200.0, "$v$", "rotation", broadens=True),
+        Label("turbulence", "km / s", 1.0, 3.0, "$w$", "turbulence", broadens=True),
+    )
+    survey = Survey("spun", "Spun", labels, PIXELS, observe=lambda w, flux, spin, turbulence: flux)
+    ages = np.linspace(1.0, 13.0, 50)[:, None]
+    spun = SyntheticGrid(survey, ages, np.ones((50, 512)), PIXELS, ages[0], ages[-1], {})
+    values, flux = observed(spun, np.arange(50), copies=8, seed=1)
+    assert values.shape == (400, 3) and flux.shape == (400, 512)
+    for column, (low, high) in zip(values.T[1:], ((50.0, 200.0), (1.0, 3.0))):
+        assert low <= column.min() < low + 0.02 * (high - low)
+        counts, _ = np.histogram(column, 8, (low, high))
+        assert counts.tolist() == [50] * 8
+    assert abs(np.corrcoef(values.T[1:])[0, 1]) < 0.15
+    with pytest.raises(ValueError, match="observe of survey spun gives spectra of shape .50, 100."):
+        narrow = replace(survey, observe=lambda w, flux, **broadening: flux[:, :100])
+        observed(replace(spun, survey=narrow), np.arange(50), copies=2, seed=1)

@@ -9,11 +9,11 @@ from sklearn.linear_model import LinearRegression
 
 import specnb
 from specnb.core.spectra import Spectra
+from specnb.core.training import Diverged
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import mock_domains, unseen_stars
-from specnb.core.training import Diverged
 from specnb.translate.train import TranslateTraining
 
 TINY = TranslateConfig(

@@ -8,16 +8,16 @@ import pytest
 from h_band import linear_emulator
 
 import specnb
+from specnb.core.spectra import Spectra
+from specnb.core.training import Diverged
 from specnb.plots.translated import (
     TranslatedFigure,
     compared_spectra,
     mean_differences,
     widest_gaps,
 )
-from specnb.core.spectra import Spectra
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
-from specnb.core.training import Diverged
 from specnb.widgets import explore_translator, train_translator
 
 TINY = TranslateConfig(

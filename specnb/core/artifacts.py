@@ -4,8 +4,6 @@ Notebooks share these files, and a second run finds them again. The folder can b
 time.
 """
 
-import json
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,7 +29,7 @@ def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
         specnb, the name depends on all modules of specnb.
     """
     module = getattr(code, "__module__", None)
-    digest = sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    digest = sha256(f"{type(config).__module__}.{config!r}".encode())  # with names of classes
     digest.update(code_digest([module if module in SOURCES else EVERYTHING], SOURCES).encode())
     for source in data:
         digest.update(sha256(Path(source).read_bytes()).digest())

@@ -61,6 +61,12 @@ class Label:
     logarithmic: bool = False
     broadens: bool = False
 
+    def __post_init__(self):
+        if not self.low < self.high:
+            raise ValueError(
+                f"label {self.name} has the range {self.low:g} to {self.high:g}: give low < high"
+            )
+
     @property
     def axis(self) -> str:
         """Axis title with the unit, for figures."""
@@ -69,9 +75,15 @@ class Label:
 
     @property
     def steps(self) -> Steps:
-        """The steps for the label's unit, or fractions of its range if the unit is unusual."""
+        """The steps for the label's unit.
+
+        They are fractions of the label's range if its unit is unusual or its range is narrow.
+        """
         span = self.high - self.low
-        return STEPS.get(self.unit, Steps(span / 100, 3, span / 10, span / 20))
+        steps = STEPS.get(self.unit)
+        if steps is None or span < 10 * steps.slider:
+            return Steps(span / 100, 3, span / 10, span / 20)
+        return steps
 
 
 def label_array(table: Table, labels) -> np.ndarray:

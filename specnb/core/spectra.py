@@ -126,9 +126,14 @@ class Spectra:
         Raises
         ------
         ValueError
-            If the noise of the parts has different correlation lengths.
+            If there are no parts, or their wavelengths or the correlation lengths of their noise
+            differ.
         """
         parts = list(parts)
+        if not parts or any(not np.array_equal(parts[0].wavelength, p.wavelength) for p in parts):
+            raise ValueError(
+                "join takes one or more sets on the same wavelengths: rebin them first"
+            )
         arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
         labels = [part.labels for part in parts]
         lengths = sorted({part.correlation_length for part in parts})

@@ -121,8 +121,10 @@ class Training:
         Raises
         ------
         ValueError
-            If the state comes from another configuration or other data.
+            If the state is incomplete, or comes from another configuration or other data.
         """
+        if missing := sorted({*self.parts, *self.counters} - set(state)):
+            raise ValueError(f"{source} lacks {', '.join(missing)}: delete it to start anew")
         check_same(source, state["config"], self.config)
         if state["data"] != self._fingerprint:
             raise ValueError(

@@ -10,13 +10,13 @@ from tqdm.auto import tqdm
 
 from specnb.core.artifacts import artifact, artifact_path
 from specnb.core.device import pick_device
+from specnb.core.spectra import Spectra
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.train import train
 from specnb.emulator.model import load_emulator
 from specnb.surveys import RVS
 from specnb.surveys.mock import MockConfig, make_mock
-from specnb.core.spectra import Spectra
 
 EMULATOR = RVS.emulator_path
 TEST = 0.2  # fraction of stars that are test stars (paper: 12,861 of 64,305)
@@ -112,9 +112,8 @@ PAPER = Objective(entangle=1e-3, disentangle=1e-3, remove=1e-4)
 BOTTLENECK = Objective(
     entangle=5e-4, disentangle=5e-4, remove=3e-5, bottleneck=4e-4, discriminator_steps=3
 )
-REMOVAL = replace(
-    BOTTLENECK, bottleneck=1e-4
-)  # if all labels are removed, a bottleneck of 4e-4 would also remove all other information
+# If all labels are removed, a bottleneck of 4e-4 would also remove all other information.
+REMOVAL = replace(BOTTLENECK, bottleneck=1e-4)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.disentangle.config import LABELS
 from specnb.core.labels import label_array
+from specnb.disentangle.config import LABELS
 from specnb.surveys import known_label
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.table import Table, vstack
 from sklearn.exceptions import ConvergenceWarning
 
-from specnb.evaluate.probes import probe, reconstruction
 from specnb.disentangle.regress import fit_regressor
 from specnb.disentangle.scales import chance
+from specnb.evaluate.probes import probe, reconstruction
 
 PROBE_STARS = 15_000  # number of training stars of a probe; twice as many do not improve it
 

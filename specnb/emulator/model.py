@@ -12,7 +12,7 @@ import torch
 
 from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.emulator.network import Network, flux_and_jacobian
-from specnb.emulator.step import Chain, Step, step_kind
+from specnb.emulator.step import Chain, Step, check_readable, step_kind
 from specnb.surveys import SURVEYS
 
 
@@ -76,7 +76,16 @@ class Emulator:
         -------
         Emulator
             An emulator with the labels, the hull and the pixels of this one, and with a new card.
+
+        Raises
+        ------
+        TypeError
+            If ``step`` is not a `Step`.
         """
+        if not isinstance(step, Step):
+            raise TypeError(
+                f"{type(step).__name__} is not a Step: derive it from specnb.emulator.step.Step"
+            )
         origin = {name: value for name, value in self.card.items() if name != "history"}
         card = {
             "made_from": deepcopy(origin),
@@ -160,9 +169,9 @@ class Emulator:
         return inside & self.survey.inside(dict(zip(self.labels, labels.T)))
 
     def to(self, device=None, dtype=None):
-        """Move the network to a device or precision. Returns the emulator."""
-        self.network.to(device=device, dtype=dtype)
-        return self
+        """The emulator on another device or in another precision. This one stays as it is."""
+        network = deepcopy(self.network).to(device=device, dtype=dtype)
+        return Emulator(network, self.survey, self.card)
 
     def _checked(self, labels):
         labels = np.atleast_2d(np.asarray(labels, dtype=float))
@@ -188,7 +197,15 @@ class Emulator:
         return torch.as_tensor(labels, dtype=weight.dtype, device=weight.device)
 
     def save(self, path):
-        """Write weights, wavelengths and model card to one safetensors file."""
+        """Write weights, wavelengths and model card to one safetensors file.
+
+        Raises
+        ------
+        ValueError
+            If a step could not be made again from its file.
+        """
+        for step in self.steps:
+            check_readable(step, self.survey)
         network = self.network
         while isinstance(network, Chain):
             network = network.network

@@ -62,6 +62,17 @@ def step_kind(name: str) -> type[Step]:
     return found
 
 
+def check_readable(step: Step, survey):
+    """Raise ValueError if a step could not be made again from what its emulator's file would hold."""
+    try:
+        step_kind(step.kind()).build(step.settings(), survey)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"the step {type(step).__name__} could not be read again ({error}): give it settings "
+            "and build, in a module of its own"
+        ) from error
+
+
 class Chain(nn.Module):
     """A network from labels to spectra, and a step that changes them."""
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
+from specnb.core.config import check_fields, within
 from specnb.core.device import pick_device
 from specnb.core.training import Diverged, EpochTraining, not_finite, run
 from specnb.emulator.model import Emulator
@@ -44,15 +45,18 @@ class EmulatorConfig:
     hidden: tuple[int, ...] = (256,) * 4
     branches: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
     # spectra depend smoothly on v_broad, so that eight intervals of 6 km/s are enough
-    copies: int = 8
-    batch: int = 128  # better than 512 for the same number of epochs
-    learning_rate: float = 3e-3
-    epochs: int = 300
+    copies: int = within(1, 1000, default=8)
+    batch: int = within(1, 1_000_000, default=128)  # better than 512 for the same number of epochs
+    learning_rate: float = within(1e-7, 1.0, default=3e-3)
+    epochs: int = within(1, 100_000, default=300)
     # Half of the schedule. While the learning rate is high, the validation error may not improve
     # for a long time.
-    patience: int = 150
-    seed: int = 1
+    patience: int = within(1, 100_000, default=150)
+    seed: int = within(0, 2**32 - 1, default=1)
     device: str = "auto"
+
+    def __post_init__(self):
+        check_fields(self)
 
     @classmethod
     def for_survey(cls, survey, **changes):
@@ -178,9 +182,10 @@ class EmulatorTraining(EpochTraining):
         return self.record(row, error)
 
     def finish(self) -> Emulator:
+        seed = self.grid.provenance.get("seed")
         card = {
             "config": asdict(self.config),
-            "grid_seed": int(self.grid.provenance["seed"]),
+            "grid_seed": None if seed is None else int(seed),
             "grid_spectra": len(self.grid),
             "train_spectra": len(split(len(self.grid))[0]),
             "validation_error": round(self.best[0], 7),

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Column, Table
 
+from specnb.core.config import check_fields, within
+from specnb.core.rebinning import rebin
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
-from specnb.core.rebinning import rebin
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,21 @@ class FitConfig:
     """
 
     # Gaia normalises its spectra. A slope and a curvature remain.
-    continuum_order: int = 2
+    continuum_order: int = within(-1, 100, default=2)
     fit_rv: bool = False  # Gaia's mean spectra are at rest already
-    rv_limit: float = 50.0
+    rv_limit: float = within(0.0, 3e4, default=50.0)
     windows_out: tuple[tuple[float, float], ...] = ()
-    max_iterations: int = 100
-    tolerance: float = 1e-2  # far below the standard error itself
-    start_spectra: int = 1024
+    max_iterations: int = within(1, 1_000_000, default=100)
+    tolerance: float = within(0.0, 1e3, default=1e-2)  # far below the standard error itself
+    start_spectra: int = within(1, 2**20, default=1024)
     # 8 MB fit in the cache and are 291 stars of the RVS. Below 32 stars the overhead of a batch
     # matters.
     batch: int | None = None
 
     def __post_init__(self):
-        least = {"continuum_order": -1, "rv_limit": 0, "tolerance": 0}
-        least |= dict.fromkeys(("max_iterations", "start_spectra", "batch"), 1)
-        for name, value in least.items():
-            if getattr(self, name) is not None and not getattr(self, name) >= value:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give {value} or more")
+        check_fields(self)
+        if self.batch is not None and not self.batch >= 1:
+            raise ValueError(f"batch is {self.batch!r}: give 1 or more")
         for low, high in self.windows_out:
             if not low < high:
                 raise ValueError(
@@ -99,7 +98,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     ValueError
         If the spectra are on other pixels, or the emulator is for another number of stars.
     """
-    if np.array_equal(spectra.wavelength, emulator.survey.native):
+    if emulator.survey.is_native(spectra.wavelength):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
         spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3

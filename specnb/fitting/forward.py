@@ -11,9 +11,9 @@ from numpy.polynomial.legendre import legvander
 from scipy.linalg import block_diag
 from scipy.stats import qmc
 
-from specnb.emulator.network import flux_and_jacobian
 from specnb.core.doppler import STENCIL, doppler_shift
 from specnb.core.wavelength import C_KM_S, detectors
+from specnb.emulator.network import flux_and_jacobian
 
 
 class ForwardModel:

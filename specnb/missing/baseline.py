@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
+from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
-from specnb.core.spectra import Spectra
 
 # Cross-validation chooses one of these penalties for each pixel. In most pixels there is no
 # difference to learn.

@@ -18,12 +18,12 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing, find_objects, label
 from scipy.stats import median_abs_deviation
 
+from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.simulator.responses import load_responses
 from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
-from specnb.simulator.responses import load_responses
-from specnb.core.spectra import Spectra
 
 STARS = ("sun", "giant")  # reference stars of the RVS responses
 # Limit of the significance. Noise alone exceeds it in one of 20 windows of 800 pixels.

@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from specnb.surveys.mock import make_mock
-from specnb.surveys.population import draw_stars
+from specnb.core.config import check_fields, within
+from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
-from specnb.core.config import check_fields, within
 from specnb.missing import scores
 from specnb.missing.baseline import corrected_emulator
 from specnb.missing.derivatives import added_falls
 from specnb.missing.masking import masked_emulator
 from specnb.simulator.responses import Responses
-from specnb.core.spectra import Spectra
+from specnb.surveys.mock import make_mock
+from specnb.surveys.population import draw_stars
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
-from specnb.translate.translation import translated_emulator
 from specnb.translate.train import TranslateTraining, train
+from specnb.translate.translation import translated_emulator
 
 # Here only lines are missing. 48 components reproduce the synthetic spectra to 0.02%. The networks
 # start from the linear solution, which already has the right mean, and longer or faster training

@@ -33,12 +33,8 @@ MEASURES = {
         None,
     ),
 }
-# K; smaller biases than this can be due to the sample of stars
-SCALES = {
-    "log": {},
-    "linear": {},
-    "asinh": {"linear_width": 10.0},
-}
+# The linear width is in K. Smaller biases than this can be due to the sample of stars.
+SCALES = {"log": {}, "linear": {}, "asinh": {"linear_width": 10.0}}
 
 
 @styled

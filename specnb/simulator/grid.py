@@ -135,14 +135,19 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
         Indices of the spectra.
     copies : int
         Number of values of the broadening that are drawn for each spectrum. The label's range is
-        cut into so many equal intervals, and one value is drawn in each. Without a label that
-        broadens there is one copy.
+        cut into so many equal intervals, and one value is drawn in each. If several labels broaden,
+        their intervals are combined at random. Without a label that broadens there is one copy.
     seed : int
 
     Returns
     -------
     labels : ndarray, shape (m * copies, n_labels), float32
     flux : ndarray, shape (m * copies, n_pix), float32
+
+    Raises
+    ------
+    ValueError
+        If ``survey.observe`` does not bring the spectra to the survey's pixels.
     """
     rng, survey = np.random.default_rng(seed), grid.survey
     drawn = [label for label in survey.labels if label.broadens]
@@ -150,12 +155,20 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
         label.name: values for label, values in zip(computed(survey), grid.labels[index].T)
     }
     copies = copies if drawn else 1
+    intervals = np.tile(np.arange(copies)[:, None], len(index))
+    intervals = [intervals, *(rng.permuted(intervals, axis=0) for _ in drawn[1:])]
     labels, flux = [], []
     for k in range(copies):
-        broadening = {
-            label.name: label.high * (k + rng.uniform(size=len(index))) / copies for label in drawn
-        }
+        broadening = {}
+        for label, interval in zip(drawn, intervals):
+            part = (interval[k] + rng.uniform(size=len(index))) / copies
+            broadening[label.name] = label.low + (label.high - label.low) * part
         spectra = survey.observe(grid.wavelength, grid.flux[index], **broadening)
+        if np.shape(spectra)[1:] != survey.pixels.shape:
+            raise ValueError(
+                f"observe of survey {survey.name} gives spectra of shape {np.shape(spectra)}: they "
+                f"must have its {len(survey.pixels)} pixels"
+            )
         flux.append(np.asarray(spectra, dtype=np.float32))
         columns = simulated | broadening
         labels.append(np.column_stack([columns[name] for name in survey.names]).astype(np.float32))

@@ -16,8 +16,8 @@ from astropy.table import Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.spectra import Spectra
-from specnb.surveys.kiel import stars_exist
 from specnb.surveys.population import Population, draw_stars
+from specnb.surveys.survey import all_inside
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,16 @@ class MockConfig(ABC):
     LABEL_ERRORS: ClassVar[dict[str, tuple[float, float, float]]]
     FAINT: ClassVar[float]
     OBSERVED: ClassVar[tuple[str, ...]] = ()
-    exist = staticmethod(stars_exist)
 
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
         check_fields(self)
+
+    @staticmethod
+    def exist(stars) -> np.ndarray:
+        """Whether stars of given labels exist, bool of shape (n,). Others are drawn again."""
+        return all_inside(stars)
 
     @staticmethod
     @abstractmethod

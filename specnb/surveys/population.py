@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
-
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("dwarf", "subgiant", "giant", "red clump")
 

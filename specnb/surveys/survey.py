@@ -12,7 +12,7 @@ from specnb.core.lines import Line
 from specnb.core.paths import DATA
 
 
-def everywhere(stars: Mapping) -> np.ndarray:
+def all_inside(stars: Mapping) -> np.ndarray:
     """The default of `Survey.inside`: all stars lie inside."""
     return np.ones(np.shape(next(iter(stars.values()))), dtype=bool)
 
@@ -109,7 +109,7 @@ class Survey:
     correlation_length: float = 1.0
     observe: Callable = at_the_pixels
     normalize: Callable | None = None
-    inside: Callable = everywhere
+    inside: Callable = all_inside
     start: Mapping[str, float] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
     windows: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -135,8 +135,14 @@ class Survey:
         if len(set(self.names)) < len(self.labels) or not self.labels:
             raise ValueError(f"labels of survey {self.name!r} are {self.names}: give each once")
         middle = {label.name: 0.5 * (label.low + label.high) for label in self.labels}
-        if unknown := set(self.start) - set(middle):
-            raise ValueError(f"start of survey {self.name!r} names {sorted(unknown)}, no labels")
+        for field_name in ("start", "ideal_above", "edits", "compensated"):
+            if unknown := sorted(set(getattr(self, field_name)) - set(middle)):
+                raise ValueError(
+                    f"{field_name} of survey {self.name!r} names {', '.join(unknown)}, no labels"
+                )
+        grouped = [name for group in self.groups.values() for name in group]
+        if self.groups and sorted(grouped) != sorted(self.names):
+            raise ValueError(f"groups of survey {self.name!r} must have each of its labels once")
         self.__dict__.update(  # a frozen dataclass allows no assignment
             pixels=pixels,
             native=pixels if self.native is None else np.asarray(self.native, dtype=float),
@@ -183,11 +189,16 @@ class Survey:
             raise ValueError(f"{name}: no label of survey {self.name}: {', '.join(self.names)}")
         return self.labels[self.names.index(name)]
 
+    def is_native(self, wavelength) -> bool:
+        """Whether wavelengths are the survey's native pixels, to 0.001 Å."""
+        same = np.shape(wavelength) == self.native.shape
+        return same and np.allclose(wavelength, self.native, rtol=0, atol=1e-3)
+
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
         pixels: those made by hand or read from older files do not tell. Others stay as they are.
         """
-        if not np.array_equal(spectra.wavelength, self.native):
+        if not self.is_native(spectra.wavelength):
             return spectra
         length = max(spectra.correlation_length, self.correlation_length)
         return replace(spectra, correlation_length=length)

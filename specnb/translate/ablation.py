@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.fitting.fit import fit_labels
+from specnb.fitting.label_errors import label_errors
+from specnb.fitting.residuals import chi2_statistics
 from specnb.surveys.population import Population, draw_stars
 from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
-from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.translate.model import Translator
-from specnb.translate.translation import translated_emulator
-from specnb.fitting.label_errors import label_errors
-from specnb.fitting.residuals import chi2_statistics
 from specnb.translate.train import train
+from specnb.translate.translation import translated_emulator
 
 OTHER_POPULATION = "other population"
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.core.spectra import Spectra
-from specnb.translate.model import Translator
-from specnb.translate.translation import translated_emulator
 from specnb.fitting.label_errors import bias_change
 from specnb.fitting.residuals import chi2_statistics, distribution, z_scores
+from specnb.translate.model import Translator
+from specnb.translate.translation import translated_emulator
 
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from specnb.core.paths import DATA
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
+from specnb.core.paths import DATA
 from specnb.core.spectra import Spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build

@@ -114,7 +114,7 @@ class TranslateTraining(Training):
         self.labels = torch.from_numpy(labels).to(self.device)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(config.seed)
-            sample = emulator.network(self.labels[:: max(1, len(labels) // SCALED)])
+            sample = self.emulator.network(self.labels[:: max(1, len(labels) // SCALED)])
             model = Translator(config, emulator.wavelength, sample.mean(0), sample.std())
         self.model = model.to(self.device)
         self.history = self.model.history

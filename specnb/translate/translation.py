@@ -35,7 +35,10 @@ class Translation(Step):
 
     def check_stars(self, n):
         if self.split is not None and len(self.split) != n:
-            raise ValueError(f"{n} spectra, but the z_split of {len(self.split)} stars: give these")
+            raise ValueError(
+                f"{n} spectra, but the z_split of {len(self.split)} stars: give these, "
+                "or choose stars with emulator.of(rows)"
+            )
 
     def of(self, rows):
         """The translation for some of the stars. With None it has the typical z_split."""

@@ -1,21 +1,26 @@
 """Figures with sliders, for JupyterLab. Every interaction can also be called as a method."""
 
-from specnb.widgets.editor import edit_star
-from specnb.widgets.explorer import explore_emulator
-from specnb.widgets.fits import browse_fits
-from specnb.widgets.lambdas import slide_lambdas
-from specnb.widgets.missing import explore_missing
-from specnb.widgets.training import train_live
-from specnb.widgets.translating import train_translator
-from specnb.widgets.translation import explore_translator
+from importlib import import_module
 
-__all__ = [
-    "browse_fits",
-    "edit_star",
-    "explore_emulator",
-    "explore_missing",
-    "explore_translator",
-    "slide_lambdas",
-    "train_live",
-    "train_translator",
-]
+# The widgets, each imported when it is first used. The results of a notebook therefore depend only
+# on the widgets that it shows.
+_HOME = {
+    "browse_fits": "fits",
+    "edit_star": "editor",
+    "explore_emulator": "explorer",
+    "explore_missing": "missing",
+    "explore_translator": "translation",
+    "slide_lambdas": "lambdas",
+    "train_live": "training",
+    "train_translator": "translating",
+}
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"specnb.widgets has no {name}: it offers {', '.join(_HOME)}")
+    return getattr(import_module(f"specnb.widgets.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return [*_HOME]

@@ -203,4 +203,4 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
             "reference spectra",
             "emulator",
         )
-    return EmulatorExplorer(emulator, labels, reference_spectra)
+    return EmulatorExplorer(emulator.of(None), labels, reference_spectra)

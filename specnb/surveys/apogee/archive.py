@@ -17,8 +17,8 @@ from zipfile import BadZipFile, ZipFile
 
 import pooch
 
-from specnb.surveys.apogee.files import read_apogee
 from specnb.core.paths import data_folder
+from specnb.surveys.apogee.files import read_apogee
 from specnb.surveys.archive import Archive, check_online
 
 # measured

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.polynomial.legendre import legvander
 from scipy.fft import dct, idct
 
-from specnb.surveys.mock import emulated, strengthened
-from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
 from specnb.core.broadening import FWHM_PER_SIGMA, broaden
 from specnb.core.wavelength import C_KM_S, detectors
+from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
+from specnb.surveys.mock import emulated, strengthened
 
 DETECTORS = detectors(APOGEE_PIXELS)
 PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
@@ -32,9 +32,8 @@ MISSING_DEPTH = 0.07
 # Dependence of missing lines on [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth,
 # for neutral metals, molecules and lines of high excitation.
 MISSING_KINDS = ((0.5, -3000.0), (0.8, -1500.0), (0.5, 4000.0))
-_VBROAD_KNOTS = np.array(
-    [0.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0]
-)  # km/s: missing lines are interpolated between these values
+# km/s: missing lines are interpolated between these values
+_VBROAD_KNOTS = np.array([0.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0])
 
 # Resolving power at the blue and the red end of each detector. It varies by 10-20% (Nidever et al.
 # 2015, AJ 150, 173).

@@ -28,10 +28,10 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from specnb.surveys.apogee.continuum import continuum
 from specnb.core.spectra import Spectra
-from specnb.surveys.files import REMEDY
+from specnb.surveys.apogee.continuum import continuum
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
+from specnb.surveys.files import REMEDY
 
 FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # CRVAL1 and CDELT1 of APOGEE_NATIVE
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,

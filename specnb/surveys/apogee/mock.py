@@ -13,6 +13,7 @@ from specnb.core.config import within
 from specnb.surveys.apogee import stars
 from specnb.surveys.apogee.earth import SKY_SNR
 from specnb.surveys.apogee.effects import own_effects, sky_light, true_flux
+from specnb.surveys.kiel import stars_exist
 from specnb.surveys.mock import MockConfig
 from specnb.surveys.population import Population
 
@@ -74,6 +75,7 @@ class ApogeeMockConfig(MockConfig):
     }
     OBSERVED = ("snr", "rv")
     draw_labels = staticmethod(stars.draw_labels)
+    exist = staticmethod(stars_exist)
 
     @classmethod
     def clean(cls, **changes):

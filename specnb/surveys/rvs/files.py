@@ -23,7 +23,7 @@ from astropy.table import Table
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import air_from_vacuum
-from specnb.surveys.files import REMEDY, unzipped, kind_of, read_files
+from specnb.surveys.files import REMEDY, kind_of, read_files, unzipped
 from specnb.surveys.rvs.pixels import CORRELATION_LENGTH, RVS_NATIVE
 
 COLUMNS = ("source_id", "wavelength", "flux", "flux_error")

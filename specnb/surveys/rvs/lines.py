@@ -8,7 +8,6 @@ the order given here, from strong to weak in a cool dwarf.
 from specnb.core.lines import Line
 from specnb.core.wavelength import vacuum_from_air
 
-
 CA_II_TRIPLET = (8500.35, 8544.44, 8664.52)
 
 # Windows (Å, vacuum) where the physics of the RVS grid is known to fail: a blend that is too strong

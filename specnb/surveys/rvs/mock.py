@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from specnb.core.config import within
+from specnb.surveys.kiel import stars_exist
 from specnb.surveys.mock import MockConfig
 from specnb.surveys.rvs import stars
 from specnb.surveys.rvs.effects import own_effects, true_flux
@@ -69,6 +70,7 @@ class RvsMockConfig(MockConfig):
         "alpha_fe": (0.02, 0.04, 0.2),
     }
     draw_labels = staticmethod(stars.draw_labels)
+    exist = staticmethod(stars_exist)
 
     @classmethod
     def clean(cls, **changes):
