@@ -124,3 +124,25 @@ def test_accuracy_by_label_bins():
     assert list(table["x"]) == ["0 to 1", "1 to 2", "2 to 3"]
     assert list(table["spectra"]) == [2, 1, 0]
     np.testing.assert_array_equal(table["mean_error"], [1.5, 4.0, np.nan])
+
+
+def test_configurations_of_two_classes_are_two_artifacts():
+    """Also where their fields have the same values, alone or within another configuration."""
+
+    @dataclass(frozen=True)
+    class Outer:
+        inner: object
+
+    @dataclass(frozen=True)
+    class One:
+        size: int = 3
+
+    @dataclass(frozen=True)
+    class Two:
+        size: int = 3
+
+    paths = {
+        artifact_path("kind", config, ".x") for config in (One(), Two(), Outer(One()), Outer(Two()))
+    }
+    assert len(paths) == 4
+    assert artifact_path("kind", One(), ".x") == artifact_path("kind", One(3), ".x")

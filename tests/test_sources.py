@@ -155,3 +155,11 @@ def test_a_changed_widget_runs_only_notebooks_that_import_it_again(key):
 
 def test_cells_and_parameters_are_part_of_the_key(key):
     assert len({key("x = 1"), key("x = 2"), key("x = 1  # one")}) == 3
+
+
+def test_a_notebook_depends_only_on_the_widgets_that_it_shows():
+    modules = imported_modules("from specnb.widgets import explore_emulator", read_sources())
+    assert "specnb.widgets.explorer" in modules
+    assert (
+        not {"specnb.widgets.missing", "specnb.missing.scores", "specnb.translate.conv"} & modules
+    )
