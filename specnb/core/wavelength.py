@@ -48,6 +48,11 @@ def vacuum_from_air(wavelength):
     return vacuum
 
 
+def same_pixels(first, second) -> bool:
+    """Whether two sets of pixels are the same: as many pixels, and centres (Å) equal to 0.001 Å."""
+    return np.shape(first) == np.shape(second) and np.allclose(first, second, rtol=0, atol=1e-3)
+
+
 def pixel_edges(wavelength):
     """Edges of pixels, which are the midpoints of their centres. The outer edges are mirrored.
 

@@ -56,10 +56,7 @@ class Emulator:
     @property
     def steps(self) -> list[Step]:
         """The steps that follow the network, in order, see `then`."""
-        steps, network = [], self.network
-        while isinstance(network, Chain):
-            steps, network = [network.step, *steps], network.network
-        return steps
+        return _unchained(self.network)[1]
 
     def then(self, step: Step, **about) -> "Emulator":
         """A new emulator whose spectra are changed by a further step, such as a translation.
@@ -204,19 +201,17 @@ class Emulator:
         ValueError
             If a step could not be made again from its file.
         """
-        for step in self.steps:
+        network, steps = _unchained(self.network)
+        for step in steps:
             check_readable(step, self.survey)
-        network = self.network
-        while isinstance(network, Chain):
-            network = network.network
         tensors = network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
-        for k, step in enumerate(self.steps):
+        for k, step in enumerate(steps):
             tensors |= {f"steps.{k}.{name}": value for name, value in step.state_dict().items()}
         about = {
             "labels": ",".join(self.labels),
             "branches": json.dumps(network.shape),
             "logarithmic": json.dumps(network.logarithmic),
-            "steps": json.dumps([[step.kind(), step.settings()] for step in self.steps]),
+            "steps": json.dumps([[step.kind(), step.settings()] for step in steps]),
             "card": json.dumps(self.card),
         }
         write_tensors(path, tensors, about)
@@ -249,7 +244,9 @@ class Emulator:
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
             shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
             network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
-            network.load_state_dict(_part(tensors, ""))
+            network.load_state_dict(
+                {name: value for name, value in tensors.items() if not name.startswith("steps.")}
+            )
             for k, (kind, settings) in enumerate(json.loads(about.get("steps", "[]"))):
                 step = step_kind(kind).build(settings, survey)
                 step.load_state_dict(_part(tensors, f"steps.{k}."))
@@ -258,17 +255,21 @@ class Emulator:
         return cls(network, survey, card)
 
 
-def _part(tensors, prefix):
-    """The tensors whose names begin with a prefix, under their names without it.
+def _unchained(network):
+    """The network without its steps, and the steps in order."""
+    steps = []
+    while isinstance(network, Chain):
+        steps, network = [network.step, *steps], network.network
+    return network, steps
 
-    An empty prefix gives the tensors that belong to no step.
-    """
-    names = [
-        name
-        for name in tensors
-        if name.startswith(prefix or "") and (prefix or not name.startswith("steps."))
-    ]
-    return {name.removeprefix(prefix): tensors[name] for name in names}
+
+def _part(tensors, prefix):
+    """The tensors whose names begin with a prefix, under their names without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def load_emulator(name: str = "rvs") -> Emulator:

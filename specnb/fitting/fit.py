@@ -16,6 +16,7 @@ from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.rebinning import rebin
+from specnb.core.wavelength import same_pixels
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 
@@ -100,9 +101,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     """
     if emulator.survey.is_native(spectra.wavelength):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
-    if len(spectra.wavelength) != len(emulator.wavelength) or not np.allclose(
-        spectra.wavelength, emulator.wavelength, rtol=0, atol=1e-3
-    ):
+    if not same_pixels(spectra.wavelength, emulator.wavelength):
         raise ValueError(
             f"the spectra have {len(spectra.wavelength)} pixels, {spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
             f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "

@@ -10,6 +10,7 @@ from astropy.table import Table
 from specnb.core.labels import Label
 from specnb.core.lines import Line
 from specnb.core.paths import DATA
+from specnb.core.wavelength import same_pixels
 
 
 def all_inside(stars: Mapping) -> np.ndarray:
@@ -191,8 +192,7 @@ class Survey:
 
     def is_native(self, wavelength) -> bool:
         """Whether wavelengths are the survey's native pixels, to 0.001 Å."""
-        same = np.shape(wavelength) == self.native.shape
-        return same and np.allclose(wavelength, self.native, rtol=0, atol=1e-3)
+        return same_pixels(wavelength, self.native)
 
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native

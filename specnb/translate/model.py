@@ -11,6 +11,7 @@ from torch import nn
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
 from specnb.core.spectra import Spectra
+from specnb.core.wavelength import same_pixels
 from specnb.translate.config import TranslateConfig
 from specnb.translate.networks import build
 
@@ -195,9 +196,7 @@ class Translator(nn.Module):
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
-        if len(wavelength) != len(self.wavelength) or not np.allclose(
-            wavelength, self.wavelength, rtol=0, atol=1e-3
-        ):
+        if not same_pixels(wavelength, self.wavelength):
             low, high = self.wavelength[[0, -1]]
             raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
                              "rebin them first")  # fmt: skip
