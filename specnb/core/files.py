@@ -61,6 +61,15 @@ def read_tensors(path) -> tuple[dict, dict]:
         return {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
 
 
+def tensors_of(tensors: dict, prefix: str) -> dict:
+    """The tensors whose names begin with a prefix, under their names without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
 def write_checkpoint(state: dict, path: Path):
     """Write the state of a training. A complete new checkpoint replaces an older one.
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 import numpy as np
 import torch
 
-from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
+from specnb.core.files import check_same, read_tensors, tensors_of, whole_file, write_tensors
 from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
 from specnb.disentangle.config import DisentangleConfig
@@ -246,10 +246,7 @@ class Disentangler:
             found = DisentangleConfig(**json.loads(about["config"]))
             wavelength = tensors["wavelength"].numpy()
             networks = Networks(found, len(wavelength))
-            prefix = "networks."
-            networks.load_state_dict(
-                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            )
+            networks.load_state_dict(tensors_of(tensors, "networks."))
             stored = {entry.name: tensors[f"scales.{entry.name}"] for entry in fields(Scales)}
             scales = Scales(
                 **{name: v.numpy() if v.ndim else v.item() for name, v in stored.items()}

@@ -10,7 +10,7 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from specnb.core.files import read_tensors, whole_file, write_tensors
+from specnb.core.files import read_tensors, tensors_of, whole_file, write_tensors
 from specnb.emulator.network import Network, flux_and_jacobian
 from specnb.emulator.step import Chain, Step, check_readable, step_kind
 from specnb.surveys import SURVEYS
@@ -249,7 +249,7 @@ class Emulator:
             )
             for k, (kind, settings) in enumerate(json.loads(about.get("steps", "[]"))):
                 step = step_kind(kind).build(settings, survey)
-                step.load_state_dict(_part(tensors, f"steps.{k}."))
+                step.load_state_dict(tensors_of(tensors, f"steps.{k}."))
                 network = Chain(network, step)
             card = json.loads(about["card"])
         return cls(network, survey, card)
@@ -261,15 +261,6 @@ def _unchained(network):
     while isinstance(network, Chain):
         steps, network = [network.step, *steps], network.network
     return network, steps
-
-
-def _part(tensors, prefix):
-    """The tensors whose names begin with a prefix, under their names without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def load_emulator(name: str = "rvs") -> Emulator:
