@@ -10,12 +10,8 @@ from h_band import linear_emulator
 import specnb
 from specnb.core.spectra import Spectra
 from specnb.core.training import Diverged
-from specnb.plots.translated import (
-    TranslatedFigure,
-    compared_spectra,
-    mean_differences,
-    widest_gaps,
-)
+from specnb.plots.explorer import TranslatedFigure
+from specnb.plots.translated import compared_spectra, mean_differences, widest_gaps
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
 from specnb.widgets import explore_translator, train_translator

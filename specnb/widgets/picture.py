@@ -62,10 +62,12 @@ def slider_grid(sliders) -> ipywidgets.GridBox:
     )
 
 
-def snapped(slider, value: float) -> float:
-    """The step of a slider that is nearest to a value; there the slider shows it."""
-    step = slider.min + round((value - slider.min) / slider.step) * slider.step
-    return round(min(max(step, slider.min), slider.max), 6) + 0.0
+def place(control, value):
+    """What a control shows for a value: a slider has the step that is nearest to it."""
+    if not isinstance(control, ipywidgets.FloatSlider):
+        return value
+    step = control.min + round((value - control.min) / control.step) * control.step
+    return round(min(max(step, control.min), control.max), 9) + 0.0
 
 
 def check_range(name: str, value: float, slider):

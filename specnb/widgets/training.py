@@ -16,11 +16,12 @@ from specnb.disentangle.train import train
 from specnb.evaluate.probes import probe
 from specnb.plots.history import training_history
 from specnb.widgets.panel import TrainingPanel
-from specnb.widgets.picture import figure_png, slider_grid
+from specnb.widgets.picture import slider_grid
 
 # Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
 # is enough to remove or keep a label; in short ones it must be 0.01.
-LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
+SIZES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
+LAMBDAS = {0.0, *SIZES, *(-size for size in SIZES)}
 PROBE_EVERY = 5  # number of epochs between linear probes
 # Largest number of stars with which a probe is fitted, and with which it is scored
 PROBE_STARS = 2000
@@ -49,11 +50,16 @@ class AutoencoderPanel(TrainingPanel):
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
-        super().__init__(epochs)
         self.train_spectra, self.test_spectra, self._config = train_spectra, test_spectra, config
         self._fitting, self._scoring = train_spectra[:PROBE_STARS], test_spectra[:PROBE_STARS]
         self.linear, self.mlp, self._chance = {}, {}, {}
-        self.sliders = {name: self._slider(name) for name in config.labels}
+        self.sliders = {
+            name: ipywidgets.SelectionSlider(
+                options=_options(LAMBDAS), value=0.0, description=f"λ {name}",
+                continuous_update=False, style={"description_width": "7.5em"},
+            )
+            for name in config.labels
+        }  # fmt: skip
         for name, value in config.lambdas.items():
             self._place(name, value)
         self.objective = ipywidgets.Dropdown(
@@ -63,17 +69,10 @@ class AutoencoderPanel(TrainingPanel):
         self.epochs = ipywidgets.IntSlider(
             value=epochs, min=1, max=max(100, epochs), description="epochs"
         )
-        self.readout.value = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
-        choices = ipywidgets.HBox([self.objective, self.epochs])
-        self.children = [slider_grid(self.sliders.values()), choices, self._below, self.image]
-        self._draw()
-
-    @staticmethod
-    def _slider(name):
-        return ipywidgets.SelectionSlider(
-            options=_options((0.0, *LAMBDAS, *(-value for value in LAMBDAS))), value=0.0, description=f"λ {name}",
-            continuous_update=False, style={"description_width": "7.5em"},
-        )  # fmt: skip
+        rows = [slider_grid(self.sliders.values()), [self.objective, self.epochs]]
+        super().__init__(
+            epochs, rows, "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
+        )
 
     def _place(self, name, value):
         """Move a λ slider. If the value is between its stops, it gets another stop there."""
@@ -85,15 +84,15 @@ class AutoencoderPanel(TrainingPanel):
 
     @property
     def config(self) -> DisentangleConfig:
-        lambdas = {name: slider.value for name, slider in self.sliders.items()}
-        epochs, steps = (
-            self.epochs.value,
-            BOTTLENECK.discriminator_steps if self.objective.value else 1,
-        )
+        epochs, bottleneck = self.epochs.value, self.objective.value
         return replace(
-            self._config, lambdas=lambdas, bottleneck=self.objective.value, discriminator_steps=steps,
-            epochs=epochs, patience=max(epochs, self._config.patience),
-        )  # fmt: skip
+            self._config,
+            lambdas={name: slider.value for name, slider in self.sliders.items()},
+            bottleneck=bottleneck,
+            discriminator_steps=BOTTLENECK.discriminator_steps if bottleneck else 1,
+            epochs=epochs,
+            patience=max(epochs, self._config.patience),
+        )
 
     def train(self, **lambdas):
         """Move some sliders, as in ``train(teff=-0.01, m_h=0.01)``, and train with all λ.
@@ -122,9 +121,8 @@ class AutoencoderPanel(TrainingPanel):
             with self._telling():
                 model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
                 self._say("probing with an MLP …")
-                self.mlp = dict(
-                    zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist())
-                )
+                r2 = probe(*self._latents(model), model.labels)["mlp_r2"]
+                self.mlp = dict(zip(model.labels, r2.tolist()))
             self.model, self._history = model, model.history
             self.progress.value, self.progress.bar_style = config.epochs, "success"
         finally:
@@ -163,9 +161,6 @@ class AutoencoderPanel(TrainingPanel):
         return training_history(
             self._history, self._chance, self.linear, self.mlp, self.progress.max
         )
-
-    def _draw(self):
-        self.image.value = figure_png(self.figure())
 
 
 def _options(stops):

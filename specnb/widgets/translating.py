@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import numpy as np
+import traitlets
 
 from specnb.plots.history import translation_history
 from specnb.plots.translated import compared_spectra
@@ -26,22 +27,22 @@ class TranslatorPanel(TrainingPanel):
     running : bool
     """
 
+    running = traitlets.Bool(False)
+
     def __init__(self, emulator, domains, config, window):
-        super().__init__(config.iterations)
         self.emulator, self.domains, self.config, self.window = emulator, domains, config, window
-        self.running = False
-        few = domains.observed[:MEAN_STARS]
-        self._stars, self._synthetic = few, emulator(domains.labels[:MEAN_STARS])
-        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(
-            np.nan
-        )
-        self._means = {"observed": observed, "synthetic": self._synthetic.mean(axis=0, dtype=float)}
-        self.readout.value = (
-            f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
-        )
-        self.images = [self.image, picture()]
-        self.children = [self._below, *self.images]
-        self._draw()
+        self._below = picture()
+        few = self._stars = domains.observed[:MEAN_STARS]
+        self._synthetic = emulator(domains.labels[:MEAN_STARS])
+        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float)
+        self._means = {
+            "observed": observed.filled(np.nan),
+            "synthetic": self._synthetic.mean(axis=0, dtype=float),
+        }
+        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
+        super().__init__(config.iterations, [], stars)
+        self.children += (self._below,)
+        self.images = [self.image, self._below]
 
     def train(self):
         """Train to the end, and return the Translator.
@@ -78,7 +79,6 @@ class TranslatorPanel(TrainingPanel):
         self._begin(self.config.iterations)
         self._means.pop("translated", None)
         self.running = True
-        self._name_button()
         try:
             with self._telling():
                 training = TranslateTraining(
@@ -93,34 +93,29 @@ class TranslatorPanel(TrainingPanel):
                     yield
                 self.model = training.finish()
             self._take(self.model)
-            self.progress.bar_style = "success" if training.finished else "warning"
-            self.readout.value = (
-                "trained" if training.finished else "stopped"
-            ) + f" · {self.readout.value}"
+            style, word = ("success", "trained") if training.finished else ("warning", "stopped")
+            self.progress.bar_style = style
+            self.readout.value = f"{word} · {self.readout.value}"
         finally:
             self.running = False
-            self._name_button()
             self._draw()
 
     def _take(self, model):
         """Take the history of a model, and its mean translated spectrum with the z_split of
         observed stars, as in the training.
         """
-        splits = model.encode(self._stars)[1]
-        splits = (
-            np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
-            if model.config.split
-            else None
-        )
-        self._means["translated"] = model.translate(self._synthetic, splits).mean(
-            axis=0, dtype=float
-        )
+        splits = None
+        if model.config.split:
+            splits = model.encode(self._stars)[1]
+            splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
+        translated = model.translate(self._synthetic, splits)
+        self._means["translated"] = translated.mean(axis=0, dtype=float)
         self._history = list(model.history)
 
-    def _name_button(self):
-        self.button.description, self.button.button_style = (
-            ("Stop", "") if self.running else ("Train", "primary")
-        )
+    @traitlets.observe("running")
+    def _name_button(self, _):
+        self.button.description = "Stop" if self.running else "Train"
+        self.button.button_style = "" if self.running else "primary"
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
@@ -130,9 +125,9 @@ class TranslatorPanel(TrainingPanel):
         """The losses, as a Figure."""
         return translation_history(self._history, self.config.iterations)
 
-    def _draw(self):
-        for image, figure in zip(self.images, (self.figure(), self.history_figure())):
-            image.value = figure_png(figure)
+    def _draw(self, changed=()):
+        super()._draw()
+        self._below.value = figure_png(self.history_figure())
 
 
 def train_translator(

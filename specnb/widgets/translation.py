@@ -4,9 +4,9 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column
 
-from specnb.plots.translated import TranslatedFigure
+from specnb.plots.explorer import TranslatedFigure
 from specnb.widgets.explorer import LabelExplorer
-from specnb.widgets.picture import check_range, row_of, slider_grid, snapped
+from specnb.widgets.picture import check_range, place, row_of
 
 TYPICAL, BY_HAND = "typical", "by hand"
 MOST = 16  # up to so many numbers of z_split get one slider each
@@ -35,19 +35,19 @@ class TranslatorExplorer(LabelExplorer):
         self._typical = translator.mean_split.cpu().numpy()
         self._ids = [] if stars is None else [str(name) for name in stars.ids]
         self._splits = None if stars is None else translator.encode(stars)[1]
-        hands = len(self._typical) if translator.config.split and self._typical.ndim == 1 else 0
-        self.split_sliders = [
-            ipywidgets.FloatSlider(min=-1, max=1, step=0.01, description=f"z_split {k}")
-            for k in range(hands if hands <= MOST else 0)
-        ]
-        self._put(self._typical)
-        options = [TYPICAL, BY_HAND, *self._ids]
-        self.choice = ipywidgets.Dropdown(options=options, description="z_split")
-        super().__init__(view, [self.choice] if translator.config.split else [])
-        self._watch(self._split_moved, *self.split_sliders)
-        if self.split_sliders:
-            labels, *others = self.children
-            self.children = [labels, slider_grid(self.split_sliders), *others]
+        few = translator.config.split and self._typical.ndim == 1 and len(self._typical) <= MOST
+        self._hands = {
+            f"z_split {k}": ipywidgets.FloatSlider(
+                min=-1, max=1, step=0.01, description=f"z_split {k}"
+            )
+            for k in range(len(self._typical) if few else 0)
+        }
+        self.split_sliders = list(self._hands.values())
+        self.choice = ipywidgets.Dropdown(
+            options=[TYPICAL, BY_HAND, *self._ids], description="z_split"
+        )
+        choices = {"z_split": self.choice} if translator.config.split else {}
+        super().__init__(view, choices, self._hands)
 
     @property
     def split(self):
@@ -62,65 +62,44 @@ class TranslatorExplorer(LabelExplorer):
         ValueError
             If there is no such star, or the numbers are too few, too many or beyond the sliders.
         """
+        if not isinstance(choice, str | int):
+            for slider, value in zip(self.split_sliders, np.atleast_1d(choice)):
+                check_range(slider.description, value, slider)
+        self._use(choice)
+        self._draw()
+
+    def reset(self):
+        """Return to the first labels and the typical z_split."""
+        self._use(TYPICAL)
+        super().reset()
+
+    def _use(self, choice):
+        """Show a z_split, which is given as for `set_split`, from the next redraw on."""
         if isinstance(choice, str) and choice == TYPICAL:
-            self._show(TYPICAL, None)
+            name, split = TYPICAL, None
         elif isinstance(choice, str | int):
             if not self._ids:
                 raise ValueError("no stars to take z_split from: give explore_translator some")
             row = row_of(choice, self._ids)
-            self._show(self._ids[row], self._splits[row])
+            name, split = self._ids[row], self._splits[row]
         else:
-            values = np.atleast_1d(np.asarray(choice, dtype=np.float32))
-            for slider, value in zip(self.split_sliders, values):
-                check_range(slider.description, value, slider)
-            self._show(BY_HAND, values)
+            name, split = BY_HAND, np.atleast_1d(choice)
+        self.view.set_split(split)
+        self.values |= {"z_split": name} | dict(zip(self._hands, self.split.tolist()))
 
-    def reset(self):
-        """Return to the first labels and the typical z_split."""
-        self._place(TYPICAL, None)
-        super().reset()
-
-    def spectrum(self):
-        table = super().spectrum()
-        table.meta["z_split"] = self.split.tolist()
-        return table
+    def _follow(self, changed):
+        if "z_split" in changed:
+            choice = self.values["z_split"]
+            self._use(self.split if choice == BY_HAND else choice)
+        elif self._hands.keys() & changed:
+            self._use([place(slider, self.values[name]) for name, slider in self._hands.items()])
 
     def _columns(self):
         """Synthetic and translated flux."""
         return [Column(getattr(self.view, name), name) for name in ("synthetic", "translated")]
 
-    def _place(self, name, split):
-        """Set z_split, and move its dropdown and sliders accordingly, without drawing."""
-        self.view.set_split(split)
-        with self._quietly():
-            self.choice.value = name
-            self._put(self.split)
-
-    def _put(self, split):
-        """Move the sliders of z_split to the steps nearest to it."""
-        for slider, value in zip(self.split_sliders, split):
-            slider.value = snapped(slider, float(value))
-
-    def _show(self, name, split):
-        self._place(name, split)
-        self._draw()
-
-    def _chosen(self, change):
-        if change["owner"] is not self.choice:
-            super()._chosen(change)
-        elif self.choice.value == BY_HAND:
-            self._show(BY_HAND, self.split)
-        else:
-            self.set_split(self.choice.value)
-
-    def _split_moved(self, _):
-        values = [slider.value for slider in self.split_sliders]
-        shown = [
-            snapped(slider, float(value)) for slider, value in zip(self.split_sliders, self.split)
-        ]
-        # Not an edit: a browser rounds the values that it gets
-        if not np.allclose(values, shown, rtol=0, atol=1e-6):
-            self._show(BY_HAND, values)
+    def _meta(self):
+        return super()._meta() | {"z_split": self.split.tolist()}
 
 
 def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
