@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +56,16 @@ def pictures_of(widget):
 # --- train_live
 
 
+def click(panel):
+    """Press the Train button, and wait for the end of the training."""
+
+    async def clicked():
+        panel.button.click()
+        await panel._task
+
+    asyncio.run(clicked())
+
+
 def test_the_panel_trains_what_train_does(survey):
     stars = survey[0]
     panel = train_live(stars[:150], stars[150:], SMALL)
@@ -88,7 +99,7 @@ def test_sliders_and_button_are_what_is_trained(survey):
     assert {0.001, 0.03, -0.001, -0.03, 0} <= set(stops) and stops == sorted(stops)
     panel.sliders["logg"].value = -0.01
     panel.objective.label = "bottleneck"
-    panel.button.click()
+    click(panel)
     assert panel.model.config.lambdas == {"teff": 0, "logg": -0.01, "m_h": 0, "alpha_fe": 0}
     trained = panel.model.config
     assert (trained.bottleneck, trained.discriminator_steps) == (
@@ -104,7 +115,7 @@ def test_errors_are_one_sentence_in_the_panel(survey):
     with pytest.raises(ValueError, match="age"):
         panel.train(age=0.1)
     panel.train_spectra = survey[0][:5]
-    panel.button.click()
+    click(panel)
     assert "give at least 20" in panel.readout.value
     assert (panel.progress.bar_style, panel.button.disabled, panel.model) == ("danger", False, None)
     with pytest.raises(ValueError, match="at least 20"):
@@ -121,7 +132,7 @@ def test_a_divergence_is_told(survey):
         hidden=(32,), latent=5, epochs=2, batch=50, bottleneck=1e-3, learning_rate=1.0
     )
     panel = train_live(survey[0][:150], survey[0][150:], config)
-    panel.button.click()
+    click(panel)
     assert "diverged in epoch 1" in panel.readout.value
     assert (panel.progress.bar_style, panel.model) == ("danger", None)
 

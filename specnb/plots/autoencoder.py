@@ -18,12 +18,9 @@ from specnb.plots.style import (
     symbol,
 )
 
-# The last curve of each panel gets the name of the spectrum that the edited one is compared with
 PANELS = {
-    "Flux / continuum": [("original", GREY, 1.6, "-"), ("reconstruction", BLACK, 0.7, "-"),
-                         ("edited", BLUE, 0.9, "-"), ("_", VERMILLION, 0.9, "--")],
-    "Difference": [("original − reconstruction", GREY, 0.9, "-"), ("edited − reconstruction", BLUE, 0.9, "-"),
-                   ("_", VERMILLION, 0.8, "--")],
+    "Flux / continuum": [(GREY, 1.6, "-"), (BLACK, 0.7, "-"), (BLUE, 0.9, "-"), (VERMILLION, 0.9, "--")],
+    "Difference": [(GREY, 0.9, "-"), (BLUE, 0.9, "-"), (VERMILLION, 0.8, "--")],
 }  # fmt: skip
 
 
@@ -94,20 +91,13 @@ class EditorFigure(SpectrumFigure):
         window : (float, float), optional
             Range of wavelengths to show, in Å. By default it does not change.
         """
-        other = next((name for name in list(flux)[3:]), "_")
-        original, reconstruction, edited = list(flux.values())[:3]
-        overlay = flux.get(other, np.full(len(edited), np.nan))
         for bar, height in zip(self._bars, np.concatenate(latents)):
             bar.set_height(height)
         self._span.set_x(entry - 0.5)
-        differences = original - reconstruction, edited - reconstruction, edited - overlay
-        fluxes = original, reconstruction, edited, overlay
-        self._show([fluxes, differences], title, outside, window, (other,))
-
-    def _arrange(self, other):
-        self._curves[0][-1].set_label(other)
-        self._curves[1][-1].set_label("_" if other == "_" else f"edited − {other}")
-        super()._arrange()
+        pairs = [("original", "reconstruction"), ("edited", "reconstruction")]
+        pairs += [("edited", name) for name in list(flux)[3:]]
+        differences = {f"{one} − {other}": flux[one] - flux[other] for one, other in pairs}
+        self._show([flux, differences], title, outside, window)
 
 
 class ConditionalFigure(LiveFigure):

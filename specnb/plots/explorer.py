@@ -23,7 +23,7 @@ class EmulatorFigure(SpectrumFigure):
     Parameters
     ----------
     emulator : Emulator
-    labels : mapping or sequence, optional
+    labels : mapping, optional
         See `specnb.plots.live.start_labels`.
     panels : mapping
         See `SpectrumFigure`.
@@ -69,10 +69,10 @@ class EmulatorFigure(SpectrumFigure):
             warnings.simplefilter("ignore", OutsideHullWarning)
             return [function(row)[0].astype(float) for function in functions]
 
-    def _show_star(self, values, window, element=None, *names):
+    def _show_star(self, values, window, element=None):
         """Show spectra of the star. The lines of an element are highlighted."""
         outside = "" if self.inside else "training hull"
-        self._show(values, self._written(), outside, window, (element, *names))
+        self._show(values, self._written(), outside, window, (element,))
 
     def _written(self):
         """The labels as text. A second line has the abundances of single elements that are not
@@ -95,11 +95,10 @@ class EmulatorFigure(SpectrumFigure):
             text += "\n" + textwrap.fill(listed, 110, break_on_hyphens=False)
         return text
 
-    def _arrange(self, element, *names):
+    def _arrange(self, element):
         """Highlight the lines of an element, and write the names of lines where there is room. The
         lines of the element come first.
         """
-        super()._arrange()
         own = np.array([line.species == element for line in self._lines], dtype=bool)
         self._ticks.set_linewidth(np.where(own, 1.6, 0.6))
         longest = max((len(line.species) for line in self._lines), default=0)
@@ -119,7 +118,7 @@ class ExplorerFigure(EmulatorFigure):
     Parameters
     ----------
     emulator : Emulator
-    labels : mapping or sequence, optional
+    labels : mapping, optional
         See `specnb.plots.live.start_labels`.
     reference : ndarray, shape (n_pix,), optional
         Flux to compare with, NaN in bad pixels. By default it is the emulator's at `labels`.
@@ -133,6 +132,8 @@ class ExplorerFigure(EmulatorFigure):
     labels : dict of float
     flux : ndarray, shape (n_pix,)
         The emulator's flux at `labels`.
+    reference : (ndarray, str)
+        The flux to compare with and its name; NaN in bad pixels.
     derivative : ndarray, shape (n_pix,)
         Its derivative by the label of the gradient panel, in units of flux per unit of the label.
 
@@ -146,13 +147,13 @@ class ExplorerFigure(EmulatorFigure):
         self, emulator, labels=None, reference=None, reference_name="start", gradient=None
     ):
         panels = {
-            FLUX: [("reference", GREY, 0.8, "-"), ("emulator", BLUE, 0.9, "-")],
-            "Emulator −\nreference": [("_", BLUE, 0.9, "-")],
-            "Gradient": [("_", VERMILLION, 0.9, "-")],
+            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-")],
+            "Emulator −\nreference": [(BLUE, 0.9, "-")],
+            "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
         self.gradient = gradient or emulator.labels[0]
-        self.reference, self._reference_name = reference, reference_name
+        self.reference = None if reference is None else (reference, reference_name)
         self.update()
 
     @styled
@@ -173,34 +174,19 @@ class ExplorerFigure(EmulatorFigure):
         ValueError
             If a label does not exist.
         """
-        label = self.survey.label(gradient or self.gradient)
-        self.flux, slopes = self._emulate(labels, self.emulator, self.emulator.jacobian)
-        self.gradient, self.derivative = label.name, slopes[self.survey.labels.index(label)]
-        if self.reference is None:
-            self.reference = self.flux
-        self._compare(window)
-
-    @styled
-    def set_reference(self, flux, name):
-        """Compare with another spectrum (n_pix,) on the emulator's pixels, NaN in bad pixels."""
-        self.reference, self._reference_name = flux, name
-        self._compare()
-
-    def _compare(self, window=None):
+        self.gradient = gradient or self.gradient
         label = self.survey.label(self.gradient)
-        values = [
-            (self.reference, self.flux),
-            (self.flux - self.reference,),
-            (self.derivative * label.steps.change,),
-        ]
-        element = self.survey.element_of(label.name)
-        self._show_star(values, window, element, label, self._reference_name)
-
-    def _arrange(self, element, label, reference_name):
-        self._curves[0][0].set_label(reference_name)
+        self.flux, slopes = self._emulate(labels, self.emulator, self.emulator.jacobian)
+        self.derivative = slopes[self.survey.labels.index(label)]
+        flux, name = self.reference = self.reference or (self.flux, "start")
         amount = f"{label.steps.change:g} {label.unit.replace(' ', '')}".strip()
         self._panels[2].set_ylabel(f"Flux change per\n{amount} in {label.symbol}")
-        super()._arrange(element)
+        values = [
+            {name: flux, "emulator": self.flux},
+            {"_": self.flux - flux},
+            {f"_{label.name}": self.derivative * label.steps.change},
+        ]
+        self._show_star(values, window, self.survey.element_of(label.name))
 
 
 class TranslatedFigure(EmulatorFigure):
@@ -212,7 +198,7 @@ class TranslatedFigure(EmulatorFigure):
     emulator : Emulator
     translator : Translator
         It must have the emulator's pixels. If it has no z_split, there is no panel for z_split.
-    labels : mapping or sequence, optional
+    labels : mapping, optional
         See `specnb.plots.live.start_labels`.
     split : ndarray, shape of one z_split, optional
         By default it is the typical one.
@@ -238,11 +224,11 @@ class TranslatedFigure(EmulatorFigure):
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
         self.translator = translator
         panels = {
-            FLUX: [(name, DOMAINS[name], 0.9, "-") for name in ("synthetic", "translated")],
-            "Translated −\nsynthetic": [("_", BLACK, 0.9, "-")],
+            FLUX: [(DOMAINS["synthetic"], 0.9, "-"), (DOMAINS["translated"], 0.9, "-")],
+            "Translated −\nsynthetic": [(BLACK, 0.9, "-")],
         }
         if translator.config.split:
-            panels["This − typical\n$z_\\mathrm{split}$"] = [("_", VERMILLION, 0.9, "-")]
+            panels["This − typical\n$z_\\mathrm{split}$"] = [(VERMILLION, 0.9, "-")]
         super().__init__(emulator, labels, panels)
         self.set_split(split)
         self.update()
@@ -288,5 +274,5 @@ class TranslatedFigure(EmulatorFigure):
             for split in (None, None if self.split is None else self.split[None])
         )
         self.translated = own
-        values = [(self.synthetic, own), (own - self.synthetic,), (own - typical,)]
-        self._show_star(values[: len(self._panels)], window)
+        fluxes = {"synthetic": self.synthetic, "translated": own}
+        self._show_star([fluxes, {"_": own - self.synthetic}, {"_": own - typical}], window)

@@ -1,5 +1,7 @@
 """Figures that a slider redraws many times per second, with round limits that seldom change."""
 
+from itertools import zip_longest
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -50,29 +52,20 @@ def start_labels(survey, labels=None) -> dict[str, float]:
     Parameters
     ----------
     survey : Survey
-    labels : mapping or sequence, optional
-        Some labels by name, or all of them in order. Labels that are not given are taken from
-        `Survey.start`.
+    labels : mapping, optional
+        Some labels by name. Labels that are not given are taken from `Survey.start`.
 
     Raises
     ------
     ValueError
-        If a name is not one of the survey's labels or the number of values is wrong.
+        If a name is not one of the survey's labels.
     """
-    names = survey.names
-    if labels is not None and not hasattr(labels, "keys"):
-        values = np.ravel(labels)
-        if len(values) != len(names):
-            raise ValueError(
-                f"{len(values)} labels given, {survey.name} has {len(names)}: {', '.join(names)}"
-            )
-        labels = zip(names, values)
-    given = dict(labels or {})
-    if unknown := set(given) - set(names):
+    labels = dict(labels or {})
+    if unknown := set(labels) - set(survey.names):
         raise ValueError(
-            f"{', '.join(sorted(unknown))}: no label of {survey.name}, which has {', '.join(names)}"
+            f"{', '.join(sorted(unknown))}: no label of {survey.name}, which has {', '.join(survey.names)}"
         )
-    return {name: float(given.get(name, survey.start[name])) for name in names}
+    return {name: float(labels.get(name, survey.start[name])) for name in survey.names}
 
 
 class LiveFigure:
@@ -124,9 +117,9 @@ class SpectrumFigure(LiveFigure):
     ----------
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
-    panels : mapping of str to sequence of (str, str, float, str)
-        For the title of each vertical axis, name, colour, width and style of each curve. The first
-        panel has the flux. Curves whose name begins with "_" are not in the legend.
+    panels : mapping of str to sequence of (str, float, str)
+        For the title of each vertical axis, colour, width and style of each curve. The first panel
+        has the flux.
     height : float
         Height of the figure, in inches.
     bottom, top : float
@@ -145,23 +138,22 @@ class SpectrumFigure(LiveFigure):
         super().__init__(height)
         self.wavelength, self.window, self._room = wavelength, tuple(wavelength[[0, -1]]), room
         self._panels = self.figure.subplots(
-            len(panels), 1, sharex=True, squeeze=False,
-            height_ratios=[2.2] + [1.0] * (len(panels) - 1),
+            len(panels), 1, sharex=True, height_ratios=[2.2] + [1.0] * (len(panels) - 1),
             gridspec_kw=MARGINS | {"bottom": bottom, "top": top},
-        )[:, 0]  # fmt: skip
+        )  # fmt: skip
+        for axes in self._panels[1:]:
+            axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         x = with_gaps(wavelength, wavelength)
         self._curves = []
         for axes, (title, looks) in zip(self._panels, panels.items()):
             axes.set_ylabel(title)
             axes.yaxis.set_label_coords(-0.068, 0.5)
             curves = [
-                axes.plot(x, 0 * x, color=color, lw=width, ls=style, label=name, animated=True)[0]
-                for name, color, width, style in looks
+                axes.plot(x, 0 * x, color=color, linewidth=width, linestyle=style, animated=True)[0]
+                for color, width, style in looks
             ]
             self._curves.append(curves)
             self.moving += curves
-        for axes in self._panels[1:]:
-            axes.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         self._panels[-1].set_xlabel(WAVELENGTH)
         # The title is above the legend
         self._title = self._panels[0].annotate(
@@ -174,8 +166,9 @@ class SpectrumFigure(LiveFigure):
 
         Parameters
         ----------
-        values : sequence of sequence of ndarray, shape (n_pix,)
-            Values of the curves of each panel.
+        values : sequence of mapping of str to ndarray, shape (n_pix,)
+            For each panel, the values of its curves by name. Names that begin with "_" are not in
+            the legend.
         title : str
         outside : str
             The region in which the labels should lie, but do not.
@@ -186,26 +179,25 @@ class SpectrumFigure(LiveFigure):
         """
         self.window = self.window if window is None else tuple(window)
         shown = (self.wavelength >= self.window[0]) & (self.wavelength <= self.window[1])
+        limits = []
         for curves, fluxes in zip(self._curves, values):
-            for curve, flux in zip(curves, fluxes):
-                curve.set_ydata(with_gaps(self.wavelength, flux))
-        limits = [flux_limits(np.stack(values[0])[:, shown], self._room)]
-        for differences in values[1:]:
-            reach = np.nanmax(np.abs(np.stack(differences)[:, shown]), initial=0.0)
-            limit = round_limit(max(1.05 * reach, 1e-3))
-            limits.append((-limit, limit))
+            for curve, name in zip_longest(curves, fluxes, fillvalue="_"):
+                flux = fluxes.get(name, np.full(len(shown), np.nan))
+                curve.set(ydata=with_gaps(self.wavelength, flux), label=name)
+            inside = np.stack(list(fluxes.values()))[:, shown]
+            limit = round_limit(max(1.05 * np.nanmax(np.abs(inside), initial=0.0), 1e-3))
+            limits.append((-limit, limit) if limits else flux_limits(inside, self._room))
         warning = f"     outside the {outside}" if outside else ""
         self._title.set(text=title + warning, color=VERMILLION if outside else BLACK)
-        if self.frame(self.window, *limits, *background):
-            self._panels[0].set_xlim(self.window)
-            for axes, ends in zip(self._panels, limits):
-                axes.set_ylim(ends)
+        names = [name for fluxes in values for name in fluxes]
+        if self.frame(self.window, limits, names, background):
+            for axes, curves, ends in zip(self._panels, self._curves, limits):
+                axes.set(xlim=self.window, ylim=ends)
+                named = [curve for curve in curves if not curve.get_label().startswith("_")]
+                above = {"bbox_to_anchor": (0, 1)} if axes is self._panels[0] else {}
+                if named:
+                    axes.legend(handles=named, **LEGEND, **above)
             self._arrange(*background)
 
-    def _arrange(self, *background):
-        """Change other parts of the background; by default only the legends."""
-        for axes, curves in zip(self._panels, self._curves):
-            named = [curve for curve in curves if not curve.get_label().startswith("_")]
-            above = {"bbox_to_anchor": (0, 1)} if axes is self._panels[0] else {}
-            if named:
-                axes.legend(handles=named, **LEGEND, **above)
+    def _arrange(self):
+        """Change other parts of the background, given what they depend on."""

@@ -9,7 +9,7 @@ from astropy.table import Column
 from specnb.plots.autoencoder import EditorFigure, edit_title
 from specnb.surveys.mock import remake
 from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import check_moves, label_slider, row_of, slider_grid, windows
+from specnb.widgets.picture import check_moves, label_slider, row_of, windows
 
 
 class LatentEditor(Panel):
@@ -36,45 +36,33 @@ class LatentEditor(Panel):
         # Sliders go through the survey's whole range; beyond the training stars the decoder extrapolates
         lows = np.minimum(model.scales.label_low, [label.low for label in self._labels])
         highs = np.maximum(model.scales.label_high, [label.high for label in self._labels])
-        self.sliders = {
+        sliders = {
             label.name: label_slider(label, low, high, low)
             for label, low, high in zip(self._labels, lows, highs)
         }
-        self.star, self.entry = (
+        star, entry = (
             ipywidgets.BoundedIntText(value=0, min=0, max=count - 1, description=name)
             for name, count in (("star, row", len(spectra)), ("latent k", model.config.latent))
         )
-        self.latent = ipywidgets.FloatSlider(
+        latent = ipywidgets.FloatSlider(
             min=limits[0], max=limits[1], step=step, description="z of k"
         )
-        choices = ["nothing", "nearest star"] + ["simulator"] * (simulated is not None)
-        self.compare = ipywidgets.Dropdown(options=choices, description="compare with")
+        options = ["nothing", "nearest star"] + ["simulator"] * (simulated is not None)
+        compare = ipywidgets.Dropdown(options=options, description="compare with")
         self._windows = windows(survey)
-        self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        choices = {"star": star, "entry": entry, "latent": latent, "compare": compare}
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)
         nearest = button(
             "nearest",
             "Go to the star nearest to these labels",
             lambda: self.choose(self._nearest(self.labels)),
         )
-        others = {
-            "star": self.star,
-            "entry": self.entry,
-            "latent": self.latent,
-            "compare": self.compare,
-            "window": self.window,
-        }
-        grid = slider_grid(self.sliders.values())
-        rows = [[self.star, nearest, *self._buttons()], grid, [self.entry, self.latent]]
-        super().__init__(self.sliders | others, [*rows, [self.compare, self.window]])
+        super().__init__(sliders, choices | {"window": window}, [nearest, *self._buttons()])
 
     @property
     def row(self):
         return self.values["star"]
-
-    @property
-    def labels(self):
-        return {name: self.values[name] for name in self.sliders}
 
     def choose(self, star=None, **labels):
         """Show another star without edits. It is given by its row number, by its id, or by labels,

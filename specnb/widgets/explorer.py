@@ -10,7 +10,6 @@ from specnb.widgets.picture import (
     check_moves,
     check_pixels,
     label_slider,
-    slider_grid,
     windows,
 )
 
@@ -24,50 +23,30 @@ class LabelExplorer(Panel):
         Figure of the spectrum at the first labels.
     choices : dict of Widget
         Controls beside the choice of the window.
-    more : dict of FloatSlider
-        Sliders below those of the labels.
     """
 
     _stem = "spectrum"
 
-    def __init__(self, view, choices, more=()):
-        self.view, self.emulator, self._start = view, view.emulator, dict(view.labels)
-        survey = view.survey
-        self.sliders = {
-            label.name: label_slider(label, label.low, label.high, self._start[label.name])
+    def __init__(self, view, choices):
+        self.view, self.emulator, survey = view, view.emulator, view.survey
+        sliders = {
+            label.name: label_slider(label, label.low, label.high, view.labels[label.name])
             for label in survey.labels
         }
-        check_moves(self._start, self.sliders)
+        check_moves(view.labels, sliders)
         self._windows = windows(survey)
-        self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        grids = [
-            slider_grid(self.sliders[name] for name in names)
-            for names in survey.groups.values() or [survey.names]
-        ]
-        tabs = ipywidgets.Tab(grids, titles=list(survey.groups)) if survey.groups else grids[0]
-        below = [slider_grid(more.values())] if more else []
-        rows = [tabs, *below, [*choices.values(), self.window], self._buttons()]
-        controls = self.sliders | choices | dict(more) | {"window": self.window}
-        super().__init__(controls, rows)
-
-    @property
-    def labels(self):
-        return {name: self.values[name] for name in self.sliders}
+        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        super().__init__(sliders, choices | {"window": window}, self._buttons(), survey.groups)
 
     @property
     def outside(self):
         return "" if self.view.inside else "training hull"
-
-    def reset(self):
-        """Return to the first labels."""
-        self._change(self._start)
 
     def _meta(self):
         return {"labels": self.labels, "inside_hull": self.view.inside}
 
     def _redraw(self):
         self.view.update(self.labels, window=self._windows[self.values["window"]])
-        return ""
 
 
 class EmulatorExplorer(LabelExplorer):
@@ -90,11 +69,12 @@ class EmulatorExplorer(LabelExplorer):
             fluxes = np.where(reference_spectra.mask, np.nan, reference_spectra.flux)
             self._references = list(zip(fluxes, stars))
         self._references.append((view.flux, "start"))
-        self.gradient = ipywidgets.Dropdown(options=emulator.labels, description="gradient")
-        self.reference = ipywidgets.Dropdown(
-            options=[("start labels", -1), *zip(stars, range(len(stars)))], description="reference"
-        )
-        super().__init__(view, {"gradient": self.gradient, "reference": self.reference})
+        references = [("start labels", -1), *zip(stars, range(len(stars)))]
+        choices = {
+            "gradient": ipywidgets.Dropdown(options=emulator.labels, description="gradient"),
+            "reference": ipywidgets.Dropdown(options=references, description="reference"),
+        }
+        super().__init__(view, choices)
 
     def _columns(self):
         """The flux and its derivative by the label of the gradient panel."""
@@ -107,8 +87,7 @@ class EmulatorExplorer(LabelExplorer):
 
     def _follow(self, changed):
         self.view.gradient = self.values["gradient"]
-        if "reference" in changed:
-            self.view.set_reference(*self._references[self.values["reference"]])
+        self.view.reference = self._references[self.values["reference"]]
 
 
 def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorExplorer:

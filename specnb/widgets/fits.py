@@ -16,16 +16,15 @@ class FitBrowser(Panel):
         self.spectra, self.models, self.table = spectra, models, table
         self._marked = {"masked_windows": masked_windows, "survey": survey}
         stars = [(str(name), i) for i, name in enumerate(spectra.ids)]
-        self.choice = ipywidgets.Dropdown(options=stars, description="star")
-        super().__init__({"star": self.choice}, [self.choice])
+        super().__init__({}, {"choice": ipywidgets.Dropdown(options=stars, description="star")})
 
     def show(self, star):
         """Show a star by its row number or its id."""
-        self._change({"star": row_of(star, self.spectra.ids)})
+        self._change({"choice": row_of(star, self.spectra.ids)})
 
     def figure(self):
         """The picture of the chosen star as a Figure."""
-        i, s = self.values["star"], self.spectra
+        i, s = self.values["choice"], self.spectra
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
         return star_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
@@ -34,7 +33,7 @@ class FitBrowser(Panel):
 
     def _redraw(self):
         """Labels ± errors, reduced χ² and flags in one row of the fit, as HTML."""
-        row, cells = self.table[self.values["star"]], []
+        row, cells = self.table[self.values["choice"]], []
         for name in row.colnames:
             if f"{name}_error" in row.colnames:
                 unit = str(row.table[name].unit or "")

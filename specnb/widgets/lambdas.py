@@ -14,7 +14,6 @@ from sklearn.preprocessing import StandardScaler
 
 from specnb.plots.autoencoder import ConditionalFigure
 from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import slider_grid
 from specnb.widgets.training import linear_r2
 
 STARS = 2000  # largest number of stars; they are encoded again at each move of a slider
@@ -69,30 +68,24 @@ class LambdaSlider(Panel):
         self._start_error = self._error(self._z_start, {})
         self._start_probe = self._probe(self._z_start, nonlinear_r2)
         span = model.config.lambda_range
-        self.sliders = {
+        sliders = {
             name: ipywidgets.FloatSlider(
                 value=0, min=-span, max=span, step=span / 20, readout_format="+.4f", description=f"λ {name}",
                 style={"description_width": "7.5em"},
             )
             for name in model.labels
         }  # fmt: skip
-        self.colour = ipywidgets.Dropdown(options=model.labels, value=colour, description="colour")
-        self.projection = ipywidgets.Dropdown(
-            options=list(AXES), value=projection, description="projection"
-        )
-        choices = {"colour": self.colour, "projection": self.projection}
-        reset = button("reset", "All λ to 0", self.reset)
-        grid = slider_grid(self.sliders.values())
-        super().__init__(self.sliders | choices, [grid, [*choices.values(), reset]])
+        options = {"colour": (model.labels, colour), "projection": (list(AXES), projection)}
+        choices = {
+            name: ipywidgets.Dropdown(options=names, value=value, description=name)
+            for name, (names, value) in options.items()
+        }
+        super().__init__(sliders, choices, [button("reset", "All λ to 0", self.reset)])
 
     @property
     def lambdas(self) -> dict[str, float]:
         """λ of each label, as set by the sliders."""
-        return {name: self.values[name] for name in self.sliders}
-
-    def reset(self):
-        """Set all λ to 0."""
-        self.set(**dict.fromkeys(self.sliders, 0.0))
+        return self.labels
 
     def _project(self, z):
         """The shown half of the stars, from the latents of all: shape (n - half, 2)."""

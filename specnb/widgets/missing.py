@@ -15,7 +15,6 @@ from specnb.widgets.picture import (
     figure_png,
     label_slider,
     place,
-    slider_grid,
 )
 
 WIDTH = 75.0  # default width of the window, in Å
@@ -43,10 +42,10 @@ class MissingExplorer(Panel):
             "truth": experiment.full,
         }
         self.survey = experiment.truth.survey
-        self._first = dict(zip(self.survey.names, experiment.star[0].tolist()))
+        self._star_labels = dict(zip(self.survey.names, experiment.star[0].tolist()))
         elements = experiment.truth.names
         strongest = elements[int(np.argmax(experiment.truth.falls.max(axis=1)))]
-        self.element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
+        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         if window is None:
             at = self._strongest(strongest)
             window = at - WIDTH / 2, at + WIDTH / 2
@@ -57,17 +56,16 @@ class MissingExplorer(Panel):
             np.mean(window), min=low, max=high, step=0.5, readout_format=".1f",
             description="window (Å)", layout={"width": "40em"},
         )  # fmt: skip
-        self.sliders = {"wavelength": middle} | {
-            name: label_slider(label, label.low, label.high, self._first[name])
-            for name, label in ((name, self.survey.label(name)) for name in names)
+        sliders = {"wavelength": middle} | {
+            label.name: label_slider(label, label.low, label.high, self._star_labels[label.name])
+            for label in map(self.survey.label, names)
         }
-        rows = [slider_grid(self.sliders.values()), self.element]
-        super().__init__({"element": self.element} | self.sliders, rows)
+        super().__init__(sliders, {"element": element})
 
     @property
     def labels(self):
         """All labels of the star that is shown."""
-        return {name: self.values.get(name, first) for name, first in self._first.items()}
+        return {name: self.values.get(name, first) for name, first in self._star_labels.items()}
 
     @property
     def outside(self):
@@ -113,7 +111,7 @@ class MissingExplorer(Panel):
     def _follow(self, changed):
         if "element" in changed and "wavelength" not in changed:
             self._seek(self.values["element"])
-        if self._first.keys() & changed:
+        if self._star_labels.keys() & changed:
             row = np.array([list(self.labels.values())])
             flux = {name: model(row)[0] for name, model in self.models.items()}
             slopes = {name: falls(model, row)[0] for name, model in self.models.items()}

@@ -1,19 +1,15 @@
-"""Base classes of all widgets: controls with a picture that follows them, and a training with a
-button.
-"""
+"""The base class of all widgets: controls with a picture that follows them."""
 
 import time
 import warnings
-from contextlib import contextmanager
 from functools import partial
 
 import ipywidgets
 from astropy.table import Column, Table
 
-from specnb.widgets.picture import check_moves, encode_png, figure_png, picture, place
+from specnb.widgets.picture import check_moves, encode_png, place, slider_grid
 
 WARNING = "<b style='color: #D55E00'>{}</b>"
-DRAWING = 0.25  # largest fraction of the time of a training that is used for pictures
 
 
 def button(name: str, about: str, action) -> ipywidgets.Button:
@@ -24,15 +20,19 @@ def button(name: str, about: str, action) -> ipywidgets.Button:
 
 
 class Panel(ipywidgets.VBox):
-    """Controls, a readout, and a picture that is drawn again when a control moves. Subclasses
-    define `_redraw`, and `view`, a figure, or `_png`.
+    """Controls, a readout, and a picture that is drawn again when a control moves.
+
+    Subclasses define `_redraw`, and `view`, a figure, or `_png`.
 
     Parameters
     ----------
-    controls : dict of Widget
-        All controls by name.
-    rows : sequence
-        What is above the picture. Widgets in a list are beside each other.
+    sliders : dict of Widget
+        The controls that `set` moves, by name.
+    choices : dict of Widget
+        All other controls. They become attributes of these names.
+    buttons : sequence of Widget
+    groups : mapping of str to sequence of str, optional
+        Names of sliders by group: each group is in a tab of its own.
 
     Attributes
     ----------
@@ -40,24 +40,39 @@ class Panel(ipywidgets.VBox):
         What is shown, by the name of the control. A slider is put on the step nearest to its value.
         This is not an edit, nor is it one when the browser, which only knows the steps, sends the
         step back.
-    sliders : dict of FloatSlider
-        The controls that `set` moves.
     readout : HTML
     image : Image
     """
 
-    sliders = {}
     outside = ""  # the region that the labels have left; then the readout begins with a warning
 
-    def __init__(self, controls, rows):
-        self.controls = controls
-        self.values = {name: control.value for name, control in controls.items()}
-        self.readout, self.image = ipywidgets.HTML(), picture()
-        boxes = [ipywidgets.HBox(row) if isinstance(row, list) else row for row in rows]
-        super().__init__([*boxes, self.readout, self.image])
-        for name, control in controls.items():
+    def __init__(self, sliders, choices, buttons=(), groups=None):
+        self.sliders, self.controls = sliders, sliders | choices
+        self.values = {name: control.value for name, control in self.controls.items()}
+        self._first = {name: self.values[name] for name in sliders}
+        for name, choice in choices.items():
+            setattr(self, name, choice)
+        for name, control in self.controls.items():
             control.observe(partial(self._moved, name), "value")
+        self.readout = ipywidgets.HTML()
+        self.image = ipywidgets.Image(layout={"max_width": "100%", "object_fit": "contain"})
+        grids = [
+            slider_grid(sliders[name] for name in names)
+            for names in (groups or {"": sliders}).values()
+        ]
+        top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
+        row = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
+        below = ipywidgets.HBox([*buttons, self.readout])
+        super().__init__([top, row, below, self.image])
         self._change(dict(self.values))
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {', '.join(self.controls)}>"
+
+    @property
+    def labels(self) -> dict[str, float]:
+        """The values of the sliders."""
+        return {name: self.values[name] for name in self.sliders}
 
     def set(self, **values):
         """Move sliders to values by name, as in ``set(teff=5000, m_h=-0.5)``, and redraw once.
@@ -69,6 +84,10 @@ class Panel(ipywidgets.VBox):
         """
         check_moves(values, self.sliders)
         self._change({name: float(value) for name, value in values.items()})
+
+    def reset(self):
+        """Return the sliders to their first values."""
+        self._change(self._first)
 
     def figure(self):
         """The picture as a Figure. It changes with the sliders."""
@@ -90,6 +109,7 @@ class Panel(ipywidgets.VBox):
         return path
 
     def _buttons(self):
+        """The buttons of panels that can be exported."""
         export = "Write what is shown to an ECSV file"
         return [
             button("reset", "Back to the first values", self.reset),
@@ -111,9 +131,8 @@ class Panel(ipywidgets.VBox):
     def _follow(self, changed):
         """Adapt other values to those that have changed, before the picture is drawn."""
 
-    def _redraw(self) -> str:
-        """Compute what is shown, and return the text of the readout."""
-        raise NotImplementedError
+    def _redraw(self) -> str | None:
+        """Compute what is shown, and return a text for the readout."""
 
     def _png(self) -> bytes:
         return encode_png(self.view.pixels())
@@ -124,7 +143,7 @@ class Panel(ipywidgets.VBox):
             # The readout itself says where the labels are
             warnings.simplefilter("ignore", UserWarning)
             self._follow(changed)
-            text = self._redraw()
+            text = self._redraw() or ""
         for name, control in self.controls.items():
             control.value = place(control, self.values[name])
         self.image.value = self._png()
@@ -133,58 +152,3 @@ class Panel(ipywidgets.VBox):
     def _say(self, text):
         warning = WARNING.format(f"outside the {self.outside}: extrapolated") + " · "
         self.readout.value = f"<span>{warning if self.outside else ''}{text}</span>"
-
-
-class TrainingPanel(Panel):
-    """A button that trains a model, the progress, and pictures of the training. Subclasses define
-    `figure`.
-
-    Attributes
-    ----------
-    model : Disentangler or Translator or None
-        The model of the last training.
-    button : Button
-    progress : IntProgress
-    """
-
-    FAILURES = (ArithmeticError, ValueError, OSError)  # exceptions that the panel shows as text
-
-    def __init__(self, steps: int, rows, text: str):
-        self.model, self._history = None, []
-        self.button = ipywidgets.Button(description="Train", button_style="primary")
-        self.progress = ipywidgets.IntProgress(min=0, max=steps)
-        self.button.on_click(lambda _: self._clicked())
-        super().__init__({}, [*rows, [self.button, self.progress]])
-        self.readout.value = text
-
-    def _begin(self, steps: int):
-        """Remove all traces of the last training."""
-        self.model, self._history = None, []
-        self._start = time.monotonic()
-        self._next_picture = -float("inf")
-        self.progress.max, self.progress.value, self.progress.bar_style = steps, 0, ""
-
-    @contextmanager
-    def _telling(self):
-        """Write in the panel what went wrong in a training."""
-        try:
-            yield
-        except self.FAILURES as error:
-            self.progress.bar_style = "danger"
-            self.readout.value = WARNING.format(error)
-            raise
-
-    def _draw_in_time(self, prepare=lambda: None):
-        """Prepare and draw a picture, unless pictures have already taken too much time."""
-        start = time.monotonic()
-        if start > self._next_picture:
-            prepare()
-            self._draw()
-            end = time.monotonic()
-            self._next_picture = end + (end - start) / DRAWING
-
-    def _draw(self, changed=()):
-        self.image.value = figure_png(self.figure())
-
-    def _say(self, text):
-        self.readout.value = f"{text} · {time.monotonic() - self._start:.0f} s"

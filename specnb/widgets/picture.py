@@ -31,11 +31,6 @@ def figure_png(figure) -> bytes:
     return buffer.getvalue()
 
 
-def picture() -> ipywidgets.Image:
-    """An empty picture as wide as the notebook allows."""
-    return ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
-
-
 def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
     """A slider for a label with convenient steps. It goes from the first to the last step within a
     range.

@@ -1,17 +1,14 @@
 """Train a translator live, with a button and plots of mean spectra of both domains and losses."""
 
-import asyncio
-from contextlib import suppress
-
+import ipywidgets
 import numpy as np
-import traitlets
 
 from specnb.plots.history import translation_history
 from specnb.plots.translated import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
-from specnb.widgets.panel import TrainingPanel
-from specnb.widgets.picture import check_pixels, figure_png, picture
+from specnb.widgets.picture import check_pixels, figure_png
+from specnb.widgets.trainings import TrainingPanel
 
 MEAN_STARS = 500  # number of stars of each domain for the mean spectra
 
@@ -27,11 +24,8 @@ class TranslatorPanel(TrainingPanel):
     running : bool
     """
 
-    running = traitlets.Bool(False)
-
     def __init__(self, emulator, domains, config, window):
         self.emulator, self.domains, self.config, self.window = emulator, domains, config, window
-        self._below = picture()
         few = self._stars = domains.observed[:MEAN_STARS]
         self._synthetic = emulator(domains.labels[:MEAN_STARS])
         observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float)
@@ -40,69 +34,20 @@ class TranslatorPanel(TrainingPanel):
             "synthetic": self._synthetic.mean(axis=0, dtype=float),
         }
         stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
-        super().__init__(config.iterations, [], stars)
-        self.children += (self._below,)
-        self.images = [self.image, self._below]
+        self._losses = ipywidgets.Image(layout={"max_width": "100%"})
+        super().__init__(config.iterations, text=stars)
+        self.children += (self._losses,)
+        self.images = [self.image, self._losses]
 
-    def train(self):
-        """Train to the end, and return the Translator.
-
-        Raises
-        ------
-        ValueError
-            If a training runs already, or the domains do not suit the emulator.
-        FloatingPointError
-            If the training diverges.
-        """
-        if self.running:
-            raise ValueError("a training is running: stop it first")
-        for _ in self._training():
-            pass
-        return self.model
-
-    def stop(self):
-        """Stop the training after this step. ``model`` keeps what the translator has learnt."""
-        self.running = False
-
-    def _clicked(self):
-        if self.running:
-            return self.stop()
-        self._task = asyncio.get_running_loop().create_task(self._in_background())
-
-    async def _in_background(self):
-        with suppress(*self.FAILURES):  # the panel shows them
-            for _ in self._training():
-                await asyncio.sleep(0)  # meanwhile the kernel can react to the button
-
-    def _training(self):
-        """Train step by step until the end, or until `running` is set to False."""
-        self._begin(self.config.iterations)
+    def _begin(self):
         self._means.pop("translated", None)
-        self.running = True
-        try:
-            with self._telling():
-                training = TranslateTraining(
-                    self.emulator, self.domains.labels, self.domains.observed, self.config
-                )
-                while self.running and not training.finished:
-                    row = training.advance()
-                    self.progress.value = training.done
-                    if row is not None:
-                        self._say(f"step {training.done}")
-                        self._draw_in_time(lambda: self._take(training.model))
-                    yield
-                self.model = training.finish()
-            self._take(self.model)
-            style, word = ("success", "trained") if training.finished else ("warning", "stopped")
-            self.progress.bar_style = style
-            self.readout.value = f"{word} · {self.readout.value}"
-        finally:
-            self.running = False
-            self._draw()
+        return TranslateTraining(
+            self.emulator, self.domains.labels, self.domains.observed, self.config
+        )
 
-    def _take(self, model):
-        """Take the history of a model, and its mean translated spectrum with the z_split of
-        observed stars, as in the training.
+    def _prepare(self, model):
+        """Take the mean translated spectrum with the z_split of observed stars, as in the
+        training.
         """
         splits = None
         if model.config.split:
@@ -110,12 +55,6 @@ class TranslatorPanel(TrainingPanel):
             splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
         translated = model.translate(self._synthetic, splits)
         self._means["translated"] = translated.mean(axis=0, dtype=float)
-        self._history = list(model.history)
-
-    @traitlets.observe("running")
-    def _name_button(self, _):
-        self.button.description = "Stop" if self.running else "Train"
-        self.button.button_style = "" if self.running else "primary"
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
@@ -127,7 +66,7 @@ class TranslatorPanel(TrainingPanel):
 
     def _draw(self, changed=()):
         super()._draw()
-        self._below.value = figure_png(self.history_figure())
+        self._losses.value = figure_png(self.history_figure())
 
 
 def train_translator(

@@ -43,11 +43,9 @@ class TranslatorExplorer(LabelExplorer):
             for k in range(len(self._typical) if few else 0)
         }
         self.split_sliders = list(self._hands.values())
-        self.choice = ipywidgets.Dropdown(
-            options=[TYPICAL, BY_HAND, *self._ids], description="z_split"
-        )
-        choices = {"z_split": self.choice} if translator.config.split else {}
-        super().__init__(view, choices, self._hands)
+        options = [TYPICAL, BY_HAND, *self._ids]
+        choice = ipywidgets.Dropdown(options=options, description="z_split")
+        super().__init__(view, {"choice": choice} | self._hands if translator.config.split else {})
 
     @property
     def split(self):
@@ -85,11 +83,11 @@ class TranslatorExplorer(LabelExplorer):
         else:
             name, split = BY_HAND, np.atleast_1d(choice)
         self.view.set_split(split)
-        self.values |= {"z_split": name} | dict(zip(self._hands, self.split.tolist()))
+        self.values |= {"choice": name} | dict(zip(self._hands, self.split.tolist()))
 
     def _follow(self, changed):
-        if "z_split" in changed:
-            choice = self.values["z_split"]
+        if "choice" in changed:
+            choice = self.values["choice"]
             self._use(self.split if choice == BY_HAND else choice)
         elif self._hands.keys() & changed:
             self._use([place(slider, self.values[name]) for name, slider in self._hands.items()])
