@@ -16,7 +16,7 @@ from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
 from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator
-from specnb.widgets.picture import windows
+from specnb.widgets.panel import windows
 
 EMULATOR = linear_emulator()
 FLUX = EMULATOR([list(GIANT.values())])[0].astype(float)

@@ -8,8 +8,7 @@ from astropy.table import Column
 
 from specnb.plots.autoencoder import EditorFigure, edit_title
 from specnb.surveys.mock import remake
-from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import check_moves, label_slider, row_of, windows
+from specnb.widgets.panel import Panel, button, check_moves, label_slider, row_of, windows
 
 
 class LatentEditor(Panel):
@@ -28,8 +27,8 @@ class LatentEditor(Panel):
     view : EditorFigure
     """
 
-    def __init__(self, model, spectra, survey, simulated=None):
-        self.model, self.spectra, self._simulated = model, spectra, simulated
+    def __init__(self, model, spectra, survey, simulator=None):
+        self.model, self.spectra, self.simulator = model, spectra, simulator
         self._labels = [survey.label(name) for name in model.labels]
         self._catalogue = model.label_array(spectra.labels)
         limits, step = ((-4.0, 4.0), 0.05) if model.config.bottleneck else ((0.0, 1.0), 0.01)
@@ -47,17 +46,13 @@ class LatentEditor(Panel):
         latent = ipywidgets.FloatSlider(
             min=limits[0], max=limits[1], step=step, description="z of k"
         )
-        options = ["nothing", "nearest star"] + ["simulator"] * (simulated is not None)
+        options = ["nothing", "nearest star"] + ["simulator"] * (simulator is not None)
         compare = ipywidgets.Dropdown(options=options, description="compare with")
         self._windows = windows(survey)
         window = ipywidgets.Dropdown(options=list(self._windows), description="window")
         choices = {"star": star, "entry": entry, "latent": latent, "compare": compare}
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)
-        nearest = button(
-            "nearest",
-            "Go to the star nearest to these labels",
-            lambda: self.choose(self._nearest(self.labels)),
-        )
+        nearest = button("nearest star", lambda: self.choose(self._nearest(self.labels)))
         super().__init__(sliders, choices | {"window": window}, [nearest, *self._buttons()])
 
     @property
@@ -149,6 +144,17 @@ class LatentEditor(Panel):
     def _nearest(self, labels):
         return int(np.argmin(self._distances(labels)))
 
+    def _true(self, labels):
+        """The simulator's flux of the star with some labels changed; all others keep their true
+        values.
+        """
+        truth, emulator, mock = self.simulator
+        one = slice(self.row, self.row + 1)
+        stars = truth.labels[one].copy()
+        for name, value in labels.items():
+            stars[name] = value
+        return remake(emulator, mock, truth.ids[one], stars)[0]
+
     def _observed(self, row):
         return np.where(self.spectra.mask[row], np.nan, self.spectra.flux[row]).astype(float)
 
@@ -174,7 +180,7 @@ class LatentEditor(Panel):
         self.flux["edited"] = self._decode()
         if compare == "simulator":
             edits = {k: v for k, v in self.labels.items() if v != self._own[k]}
-            self.flux["simulator"] = self._simulated(self.row, edits)
+            self.flux["simulator"] = self._true(edits)
         elif compare == "nearest star" and near is not None:
             self.flux[star] = self._observed(near)
         self.view.update(
@@ -186,32 +192,6 @@ class LatentEditor(Panel):
             self._windows[self.values["window"]],
         )
         return f"nearest star: {'this one' if near == self.row else star or 'none here'} · "
-
-
-def simulated(truth, emulator, mock):
-    """A function of a row and labels that gives the true flux (n_pix,) of that star of a mock
-    survey with these labels; all others keep their true values.
-
-    Raises
-    ------
-    ValueError
-        If one of the three is None, or if they do not belong together.
-    """
-    if any(part is None for part in (truth, emulator, mock)):
-        raise ValueError(
-            "the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none"
-        )
-
-    def edited(row, labels):
-        one = slice(row, row + 1)
-        stars = truth.labels[one].copy()
-        for name, value in labels.items():
-            stars[name] = value
-        return remake(emulator, mock, truth.ids[one], stars)[0]
-
-    if not np.allclose(edited(0, {}), truth.flux[0], atol=1e-5):
-        raise ValueError("emulator and mock do not give these true spectra: pass those that did")
-    return edited
 
 
 def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> LatentEditor:
@@ -253,6 +233,13 @@ def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> L
         raise ValueError(
             f"the {len(truth)} true spectra are not of these {len(spectra)} stars: give the same rows"
         )
-    given = any(part is not None for part in (truth, emulator, mock))
-    simulator = simulated(truth, emulator, mock) if given else None
-    return LatentEditor(model, spectra, survey, simulator)
+    parts = truth, emulator, mock
+    given = [part is not None for part in parts]
+    if any(given) and not all(given):
+        raise ValueError(
+            "the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none"
+        )
+    editor = LatentEditor(model, spectra, survey, parts if all(given) else None)
+    if all(given) and not np.allclose(editor._true({}), truth.flux[0], atol=1e-5):
+        raise ValueError("emulator and mock do not give these true spectra: pass those that did")
+    return editor

@@ -5,8 +5,7 @@ import numpy as np
 
 from specnb.core.labels import STEPS
 from specnb.plots.fits import star_fit
-from specnb.widgets.panel import WARNING, Panel
-from specnb.widgets.picture import check_pixels, figure_png, row_of
+from specnb.widgets.panel import WARNING, Panel, check_pixels, figure_png, row_of
 
 
 class FitBrowser(Panel):

@@ -80,7 +80,7 @@ class LambdaSlider(Panel):
             name: ipywidgets.Dropdown(options=names, value=value, description=name)
             for name, (names, value) in options.items()
         }
-        super().__init__(sliders, choices, [button("reset", "All λ to 0", self.reset)])
+        super().__init__(sliders, choices, [button("reset", self.reset)])
 
     @property
     def lambdas(self) -> dict[str, float]:

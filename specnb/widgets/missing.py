@@ -8,14 +8,7 @@ from specnb.missing.derivatives import falls
 from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
 from specnb.simulator.features import find
-from specnb.widgets.panel import Panel
-from specnb.widgets.picture import (
-    check_moves,
-    check_pixels,
-    figure_png,
-    label_slider,
-    place,
-)
+from specnb.widgets.panel import Panel, check_moves, check_pixels, figure_png, label_slider, place
 
 WIDTH = 75.0  # default width of the window, in Å
 

@@ -1,22 +1,100 @@
-"""The base class of all widgets: controls with a picture that follows them."""
+"""The base class of all widgets, controls with a picture that follows them, and what else they share.
+
+A widget shows all its pictures in an `ipywidgets.Image`. The alternative, which `interact` uses, is
+to redraw into Output widgets, but this sometimes stalls runs of a notebook without a browser.
+"""
 
 import time
 import warnings
 from functools import partial
+from io import BytesIO
 
 import ipywidgets
+import numpy as np
 from astropy.table import Column, Table
+from PIL import Image
 
-from specnb.widgets.picture import check_moves, encode_png, place, slider_grid
+from specnb.core.labels import Label
+from specnb.plots.style import SCREEN_DPI
 
+COLUMNS = {"grid_template_columns": "repeat(2, max-content)"}
 WARNING = "<b style='color: #D55E00'>{}</b>"
 
 
-def button(name: str, about: str, action) -> ipywidgets.Button:
+def encode_png(pixels) -> bytes:
+    """PNG bytes of RGBA pixels (height, width, 4). The compression is low, because it takes most of
+    the time.
+    """
+    buffer = BytesIO()
+    Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def figure_png(figure) -> bytes:
+    """PNG bytes of a whole figure at the size it has in the notebook."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=1.1 * SCREEN_DPI)
+    return buffer.getvalue()
+
+
+def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
+    """A slider for a label with convenient steps. It goes from the first to the last step within a
+    range.
+    """
+    step, decimals = label.steps.slider, label.steps.decimals
+    low, high = np.round(
+        [np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6
+    )
+    return ipywidgets.FloatSlider(
+        value=value, min=low, max=high, step=step, readout_format=f".{decimals}f",
+        description=f"{label.name} ({label.unit.replace(' ', '')})", style={"description_width": "7.5em"},
+    )  # fmt: skip
+
+
+def windows(survey) -> dict[str, tuple[float, float]]:
+    """Wavelength ranges to choose from, in Å: the range of all pixels, and those of the survey."""
+    return {"whole range": tuple(survey.pixels[[0, -1]].tolist())} | dict(survey.windows)
+
+
+def button(name: str, action) -> ipywidgets.Button:
     """A button that calls a function without arguments."""
-    made = ipywidgets.Button(description=name, tooltip=about)
+    made = ipywidgets.Button(description=name)
     made.on_click(lambda _: action())
     return made
+
+
+def place(control, value):
+    """What a control shows for a value: a slider has the step that is nearest to it."""
+    if not isinstance(control, ipywidgets.FloatSlider):
+        return value
+    step = control.min + round((value - control.min) / control.step) * control.step
+    return round(min(max(step, control.min), control.max), 9) + 0.0
+
+
+def check_moves(values, sliders):
+    """Raise ValueError unless each value has a slider of the same name and is within its range."""
+    for name, value in values.items():
+        if name not in sliders:
+            raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
+        low, high = sliders[name].min, sliders[name].max
+        if not low <= value <= high:
+            raise ValueError(f"{name} = {value:g} is beyond the slider: choose {low:g} to {high:g}")
+
+
+def row_of(star, ids) -> int:
+    """Row of a star that is given by its id or its row number, which may count from the end."""
+    rows = {str(name): row for row, name in enumerate(ids)}
+    if star not in rows and star not in range(-len(rows), len(rows)):
+        raise ValueError(
+            f"no star {star!r} among these {len(rows)}: give an id, or choose 0 to {len(rows) - 1}"
+        )
+    return rows.get(star, star) % len(rows)
+
+
+def check_pixels(a: int, b: int, name_a: str, name_b: str):
+    """Raise ValueError unless two sets of spectra have the same number of pixels."""
+    if a != b:
+        raise ValueError(f"the {name_a} have {a} pixels, the {name_b} {b}: rebin them first")
 
 
 class Panel(ipywidgets.VBox):
@@ -57,7 +135,7 @@ class Panel(ipywidgets.VBox):
         self.readout = ipywidgets.HTML()
         self.image = ipywidgets.Image(layout={"max_width": "100%", "object_fit": "contain"})
         grids = [
-            slider_grid(sliders[name] for name in names)
+            ipywidgets.GridBox([sliders[name] for name in names], layout=COLUMNS)
             for names in (groups or {"": sliders}).values()
         ]
         top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
@@ -109,12 +187,9 @@ class Panel(ipywidgets.VBox):
         return path
 
     def _buttons(self):
-        """The buttons of panels that can be exported."""
-        export = "Write what is shown to an ECSV file"
-        return [
-            button("reset", "Back to the first values", self.reset),
-            button("export", export, lambda: self._say(f"wrote {self.export()}")),
-        ]
+        """Buttons of a panel that can be exported."""
+        export = button("export", lambda: self._say(f"wrote {self.export()}"))
+        return [button("reset", self.reset), export]
 
     def _moved(self, name, change):
         value = change["new"]

@@ -7,11 +7,10 @@ from contextlib import suppress
 import ipywidgets
 import traitlets
 
-from specnb.widgets.panel import WARNING, Panel
-from specnb.widgets.picture import figure_png
+from specnb.widgets.panel import WARNING, Panel, figure_png
 
 FAILURES = ArithmeticError, ValueError, OSError  # exceptions that the panel shows as text
-DRAWING = 0.25  # largest fraction of the time of a training that is used for pictures
+BETWEEN_PICTURES = 1.0  # seconds
 
 
 class TrainingPanel(Panel):
@@ -23,6 +22,8 @@ class TrainingPanel(Panel):
     model : Disentangler or Translator or None
         The model of the last training, even if it was stopped.
     running : bool
+    training : Training or None
+        The last training, see `specnb.core.training`.
     button : Button
     progress : IntProgress
     """
@@ -30,7 +31,7 @@ class TrainingPanel(Panel):
     running = traitlets.Bool(False)
 
     def __init__(self, steps: int, sliders=(), choices=(), text=""):
-        self.model, self._history = None, []
+        self.model = self.training = None
         self.button = ipywidgets.Button()
         self.button.on_click(self._clicked)
         self.progress = ipywidgets.IntProgress(max=steps)
@@ -65,21 +66,22 @@ class TrainingPanel(Panel):
     def _report(self, model):
         """Called whenever the history has a new row."""
 
-    def _prepare(self, model):
-        """Called before a picture is drawn during the training and at its end."""
-
     def _result(self, model) -> str:
         """A text about the trained model."""
         return ""
 
+    @property
+    def _history(self):
+        return [] if self.training is None else self.training.history
+
     def _steps(self):
         """Train step by step until the end, or until `running` is set to False."""
-        start, next_picture = time.monotonic(), 0.0
-        self.model, self._history, self.running = None, [], True
+        start, drawn = time.monotonic(), 0.0
+        self.model, self.training, self.running = None, None, True
         self.progress.value, self.progress.bar_style = 0, ""
         try:
-            training = self._begin()
-            self._history, self.progress.max = training.history, training.total
+            training = self.training = self._begin()
+            self.progress.max = training.total
             while self.running and not training.finished:
                 row = training.advance()
                 self.progress.value = training.done
@@ -87,14 +89,11 @@ class TrainingPanel(Panel):
                 if row is not None:
                     self._report(training.model)
                     self._say(f"{done} · {time.monotonic() - start:.0f} s")
-                    before = time.monotonic()
-                    if before > next_picture:
-                        self._prepare(training.model)
+                    if time.monotonic() - drawn > BETWEEN_PICTURES:
                         self._draw()
-                        next_picture = time.monotonic() + (time.monotonic() - before) / DRAWING
+                        drawn = time.monotonic()
                 yield
             self.model = training.finish()
-            self._prepare(self.model)
             style, word = ("success", "trained") if training.finished else ("warning", "stopped")
             self.progress.bar_style = style
             result = self._result(self.model)

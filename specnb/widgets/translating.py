@@ -7,7 +7,7 @@ from specnb.plots.history import translation_history
 from specnb.plots.translated import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
-from specnb.widgets.picture import check_pixels, figure_png
+from specnb.widgets.panel import check_pixels, figure_png
 from specnb.widgets.trainings import TrainingPanel
 
 MEAN_STARS = 500  # number of stars of each domain for the mean spectra
@@ -40,25 +40,24 @@ class TranslatorPanel(TrainingPanel):
         self.images = [self.image, self._losses]
 
     def _begin(self):
-        self._means.pop("translated", None)
         return TranslateTraining(
             self.emulator, self.domains.labels, self.domains.observed, self.config
         )
 
-    def _prepare(self, model):
-        """Take the mean translated spectrum with the z_split of observed stars, as in the
-        training.
-        """
+    def _translated(self, model):
+        """The mean translated spectrum with the z_split of observed stars, as in the training."""
         splits = None
         if model.config.split:
             splits = model.encode(self._stars)[1]
             splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
-        translated = model.translate(self._synthetic, splits)
-        self._means["translated"] = translated.mean(axis=0, dtype=float)
+        return model.translate(self._synthetic, splits).mean(axis=0, dtype=float)
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
-        return compared_spectra(self.emulator.wavelength, self._means, "observed", [self.window])
+        means = dict(self._means)
+        if self._history:
+            means["translated"] = self._translated(self.training.model)
+        return compared_spectra(self.emulator.wavelength, means, "observed", [self.window])
 
     def history_figure(self):
         """The losses, as a Figure."""
