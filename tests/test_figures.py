@@ -10,6 +10,7 @@ from stand_in import SUN, StandIn
 from specnb.plots import emulator as emulator_figures
 from specnb.plots import fits, survey
 from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.live import flux_limits, label_text
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS
 from specnb.surveys.kiel import sampled_in_kiel
@@ -171,6 +172,30 @@ def test_explorer_shows_what_the_emulator_gives():
     assert top.get_legend().get_frame_on() is False
     view.update({"logg": 0.5, "teff": 7000.0})
     assert any("outside the training hull" in text for text in texts(view.figure))
+
+
+def test_the_flux_fills_its_panel_and_limits_seldom_change():
+    view, limits = ExplorerFigure(EMULATOR, STAR), []
+    for teff in np.arange(4000.0, 7500.0, 10.0):
+        view.update({"teff": teff})
+        low, high = view.figure.axes[0].get_ylim()
+        lowest = min(view.flux.min(), view.reference[0].min())
+        assert 0 <= lowest - low < (high - low) / 3
+        assert view.flux.max() < high - 0.13 * (high - low)  # there are the names of lines
+        limits.append((low, high))
+    assert len(limits) == 350 and sum(a != b for a, b in zip(limits, limits[1:])) < 15
+    shallow = np.linspace(0.97, 1.0, 50)
+    low, high = flux_limits(shallow, room=0.0)
+    assert 0 < 0.97 - low < (high - low) / 3 and high < 1.02
+    assert flux_limits([np.nan, -0.3, 0.5, 3.0], room=0.0) == pytest.approx((0.0, 1.2))
+
+
+def test_labels_are_written_with_symbols_and_units():
+    teff, logg = RVS.label("teff"), RVS.label("logg")
+    assert label_text(teff, 7500.0, 5878.4) == r"$T_\mathrm{eff}$ = 5878 → 7500 K"
+    assert label_text(teff, 5000.0, 5000.0) == r"$T_\mathrm{eff}$ = 5000 K"
+    assert label_text(logg, -0.001) == r"$\log g$ = 0.00"
+    assert label_text(RVS.label("vbroad"), 5) == r"$v_\mathrm{broad}$ = 5.0 km/s"
 
 
 def test_fast_redraw_is_the_figure(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from astropy.table import Table
+from matplotlib.text import Text
 from stand_in import StandIn
 
 from specnb.disentangle import DisentangleConfig, train
@@ -241,6 +242,15 @@ def test_the_simulator_lies_over_the_edited_spectrum(editor, survey):
     assert editor.spectrum()["simulator"] == pytest.approx(
         remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0]
     )
+
+
+def test_the_edit_of_the_paper_is_possible_whatever_the_training_stars(editor):
+    editor.choose(5)
+    editor.compare.value = "simulator"
+    editor.set(teff=7500.0, alpha_fe=0.0)
+    texts = [text.get_text() for text in editor.figure().findobj(Text)]
+    assert any(text.startswith("mock-0000005") and "→ 7500 K" in text for text in texts)
+    assert "outside the training range" in texts and "edited − simulator" in texts
 
 
 def test_export_comes_back(editor, tmp_path):

@@ -86,9 +86,8 @@ class EmulatorFigure(SpectrumFigure):
                 general.append(label_text(label, value))
             else:
                 kind = label.symbol.replace(element, "X", 1)
-                single += [f"{element}\N{NO-BREAK SPACE}{value:.3g}".replace("-", "−")] * bool(
-                    value
-                )
+                if value:
+                    single.append(f"{element}\N{NO-BREAK SPACE}{value:.3g}".replace("-", "−"))
         text = "   ".join(general)
         if kind:
             listed = f"{kind}   {'  '.join(single) or 'all 0'}"
@@ -184,6 +183,7 @@ class ExplorerFigure(EmulatorFigure):
         values = [
             {name: flux, "emulator": self.flux},
             {"_": self.flux - flux},
+            # This name changes with the title of the panel, which is in the background
             {f"_{label.name}": self.derivative * label.steps.change},
         ]
         self._show_star(values, window, self.survey.element_of(label.name))

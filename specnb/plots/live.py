@@ -32,9 +32,9 @@ def flux_limits(flux, room: float) -> tuple[float, float]:
     """
     flux = np.clip(flux, 0, 1.2)
     low, high = np.nanmin(flux, initial=0.99), np.nanmax(flux, initial=1.0)
-    step = 0.5 * 10 ** np.floor(np.log10(high - low))
+    step = min(0.05, 0.5 * 10 ** np.floor(np.log10(high - low)))
     # A fifth of a step is left free below the flux, and as much may lie above the upper end
-    low, high = step * np.floor(low / step - 0.2), step * np.ceil(high / step - 0.2)
+    low, high = max(step * np.floor(low / step - 0.2), 0), step * np.ceil(high / step - 0.2)
     return float(low), float(low + (high - low) / (1 - room))
 
 
@@ -155,11 +155,15 @@ class SpectrumFigure(LiveFigure):
             self._curves.append(curves)
             self.moving += curves
         self._panels[-1].set_xlabel(WAVELENGTH)
-        # The title is above the legend
-        self._title = self._panels[0].annotate(
-            "", (0, 1), (0, 17), "axes fraction", "offset points", fontsize=8, animated=True
-        )
-        self.moving.append(self._title)
+        # The title is above the legend, and a warning beside the legend
+        self._title, self._warning = (
+            self._panels[0].annotate(
+                "", (x, 1), (0, y), "axes fraction", "offset points", ha=side, color=color,
+                fontsize=8, animated=True,
+            )
+            for x, y, side, color in ((0, 17, "left", BLACK), (1, 4.5, "right", VERMILLION))
+        )  # fmt: skip
+        self.moving += [self._title, self._warning]
 
     def _show(self, values, title, outside="", window=None, background=()):
         """Show other spectra.
@@ -187,8 +191,8 @@ class SpectrumFigure(LiveFigure):
             inside = np.stack(list(fluxes.values()))[:, shown]
             limit = round_limit(max(1.05 * np.nanmax(np.abs(inside), initial=0.0), 1e-3))
             limits.append((-limit, limit) if limits else flux_limits(inside, self._room))
-        warning = f"     outside the {outside}" if outside else ""
-        self._title.set(text=title + warning, color=VERMILLION if outside else BLACK)
+        self._title.set_text(title)
+        self._warning.set_text(f"outside the {outside}" if outside else "")
         names = [name for fluxes in values for name in fluxes]
         if self.frame(self.window, limits, names, background):
             for axes, curves, ends in zip(self._panels, self._curves, limits):
