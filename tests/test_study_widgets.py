@@ -138,6 +138,23 @@ def test_a_divergence_is_told(survey):
     assert (panel.progress.bar_style, panel.model) == ("danger", None)
 
 
+def test_a_training_can_be_stopped_and_keeps_its_model(survey):
+    panel = train_live(survey[0][:150], survey[0][150:], SMALL, epochs=500)
+
+    async def clicks():
+        panel.button.click()
+        while panel.progress.value < 2:
+            await asyncio.sleep(0)
+        assert panel.running and panel.button.description == "Stop"
+        panel.button.click()
+        await panel._task
+
+    asyncio.run(clicks())
+    assert panel.button.description == "Train" and "stopped" in panel.readout.value
+    assert 2 <= len(panel.model.history) < 500
+    assert np.isfinite(panel.model.encode(survey[0][:3])).all()
+
+
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
     levels = chance_levels(conditional, survey[0])
     index = torch.from_numpy(

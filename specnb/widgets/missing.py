@@ -36,12 +36,14 @@ class MissingExplorer(Panel):
         }
         self.survey = experiment.truth.survey
         self._star_labels = dict(zip(self.survey.names, experiment.star[0].tolist()))
-        elements = experiment.truth.names
-        strongest = elements[int(np.argmax(experiment.truth.falls.max(axis=1)))]
+        elements, all_falls = experiment.truth.names, experiment.truth.falls
+        self._features = {
+            name: find({name: fall}, self.survey.pixels) for name, fall in zip(elements, all_falls)
+        }
+        strongest = elements[int(np.argmax(all_falls.max(axis=1)))]
         element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         if window is None:
-            at = self._strongest(strongest)
-            window = at - WIDTH / 2, at + WIDTH / 2
+            window = self._strongest(strongest) + np.array([-0.5, 0.5]) * WIDTH
         # In Å, from the ends of a window to its middle
         self._half = np.diff(window) / 2 * (1, -1)
         low, high = np.round(self.survey.pixels[[0, -1]] + self._half)
@@ -91,14 +93,9 @@ class MissingExplorer(Panel):
             self.survey, flux["synthetic"] - flux["translated"], added["translated"]
         )
 
-    def _missing(self, element):
-        """The missing features of an element."""
-        truth = self.experiment.truth
-        return find({element: truth.falls[truth.names.index(element)]}, self.survey.pixels)
-
     def _strongest(self, element):
         """Wavelength of the element's strongest missing feature."""
-        table = self._missing(element)
+        table = self._features[element]
         return table["wavelength"][np.argmax(table["depth"])]
 
     def _follow(self, changed):
@@ -115,7 +112,7 @@ class MissingExplorer(Panel):
         """Move the window to the element's strongest missing feature, unless the element has one in
         the window already.
         """
-        features, middle = self._missing(element)["wavelength"], self.values["wavelength"]
+        features, middle = self._features[element]["wavelength"], self.values["wavelength"]
         if len(features) and not (np.abs(features - middle) < self._half[0]).any():
             at, pixels = self._strongest(element), self.survey.pixels
             parts = [pixels[part][[0, -1]] for part in detectors(pixels)]
@@ -129,7 +126,7 @@ class MissingExplorer(Panel):
         self.figure = missing_lines_figure(
             self.experiment.truth, *self._star, [name], window, title
         )
-        return "" if len(self._missing(name)) else f"of {name} nothing is hidden · "
+        return "" if len(self._features[name]) else f"of {name} nothing is hidden · "
 
     def _png(self):
         return figure_png(self.figure)
