@@ -14,7 +14,7 @@ from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe
 from specnb.plots.history import training_history
-from specnb.widgets.trainings import TrainingPanel
+from specnb.widgets.training_panel import TrainingPanel
 
 # Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
 # is enough to remove or keep a label; in short ones it must be 0.01.

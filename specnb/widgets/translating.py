@@ -8,7 +8,7 @@ from specnb.plots.translated import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import check_pixels, figure_png
-from specnb.widgets.trainings import TrainingPanel
+from specnb.widgets.training_panel import TrainingPanel
 
 MEAN_STARS = 500  # number of stars of each domain for the mean spectra
 
