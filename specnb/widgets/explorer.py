@@ -101,7 +101,7 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
     Parameters
     ----------
     emulator : Emulator
-    labels : mapping or sequence, optional
+    labels : mapping, optional
         First labels; by default those of `Survey.start`.
     reference_spectra : Spectra, optional
         Spectra on the emulator's pixels with which the emulator can be compared.
