@@ -2,8 +2,6 @@
 and of fits (Fig. 3 of O'Briain et al. 2020), and biases of labels.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
@@ -156,21 +154,14 @@ def _broken_axes(wavelength, rows: int):
         # No tick near the ends, where its number would overlap with that of the next detector
         inner = (ticks > low + 0.08 * width) & (ticks < high - 0.08 * width)
         axes.set(xlim=(low, high), xticks=ticks[inner])
-    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "linestyle": "", "color": BLACK}
-    for first, second in pairwise(grid[:, :-1].T.tolist()):
-        for axes, side, at in [(axes, "right", 1) for axes in first] + [
-            (axes, "left", 0) for axes in second
-        ]:
-            axes.spines[side].set_visible(False)
-            axes.plot(
-                [at, at],
-                [0, 1],
-                transform=axes.transAxes,
-                markeredgewidth=0.6,
-                clip_on=False,
-                **mark,
-            )
-            axes.tick_params(which="both", **{side: False, f"label{side}": False})
+    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "markeredgewidth": 0.6}
+    mark |= {"color": BLACK, "linestyle": "", "clip_on": False}
+    ends = [("right", 1, axes) for axes in grid[:, :-2].flat]
+    starts = [("left", 0, axes) for axes in grid[:, 1:-1].flat]
+    for side, at, axes in ends + starts:
+        axes.spines[side].set_visible(False)
+        axes.tick_params(which="both", **{side: False, f"label{side}": False})
+        axes.plot([at, at], [0, 1], transform=axes.transAxes, **mark)
     grid[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     return figure, parts, grid
 
@@ -235,12 +226,15 @@ def label_biases(table, fits=("physics only", "translated")):
         look |= {"xerr": error / before["median_error"], "markersize": 3.5, "elinewidth": 0.8}
         axes.errorbar(x, place + shift, label=name, zorder=3, **look)
     axes.set_xscale("symlog", **SYMLOG)
-    axes.set(xlim=(-reach, reach), xlabel="Median bias / median error of the fits")
+    axes.set(
+        xlim=(-reach, reach),
+        ylim=(len(before) - 0.4, -0.6),
+        xlabel="Median bias / median error of the fits",
+    )
+    limits.set_ylim(axes.get_ylim())
     _ticks_up_to(axes.xaxis, reach)
     name_ticks(axes.yaxis, [symbol(name) for name in before["label"]])
     name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
-    for each in (axes, limits):
-        each.set_ylim(len(before) - 0.4, -0.6)
     axes.set_title(f"nearer to 0 in {falls} of {len(before)} labels", loc="left", fontsize=7)
     limits.set_title("at limit", loc="right", fontsize=7)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
