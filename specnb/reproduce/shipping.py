@@ -26,6 +26,7 @@ STATISTICS = {
     "worst_spectrum": "worst spectrum, mean over wavelength",
     "worst_pixel": "worst pixel, mean over spectra",
 }
+CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
 TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for a translator
 
 
@@ -44,8 +45,18 @@ def ship_emulator(
     Returns
     -------
     dict
-        Accuracy on the held-out spectra, see `specnb.emulator.accuracy.accuracy`.
+        Accuracy on the held-out spectra, see `specnb.emulator.accuracy.accuracy`. It is printed,
+        too.
+
+    Raises
+    ------
+    ValueError
+        If the survey has no texts for the card.
     """
+    if missing := sorted(CARD_TEXTS - set(survey.card)):
+        raise ValueError(
+            f"the card of survey {survey.name!r} lacks {', '.join(missing)}: add texts"
+        )
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
@@ -58,6 +69,7 @@ def ship_emulator(
     _write_card(
         folder / f"{survey.name}.md",
         "emulator.md",
+        errors,
         name=survey.name,
         **survey.card,
         ranges="\n".join(
@@ -75,15 +87,17 @@ def ship_emulator(
         n_test=len(truth),
         spectra=len(truth) // TEST_DRAWS,
         draws=TEST_DRAWS,
-        errors="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
+        table="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
     )
     return errors
 
 
-def _write_card(path, template, **values):
-    """Write a model card from a template in the folder of templates."""
-    text = (CARDS / template).read_text("utf-8").format(**values)
-    path.write_text(text, encoding="utf-8")
+def _write_card(path, template, errors, **texts):
+    """Write a model card from a template in the folder of templates, and print the errors."""
+    card = (CARDS / template).read_text("utf-8").format(**texts, **errors)
+    path.write_text(card, encoding="utf-8")
+    for name, value in errors.items():
+        print(f"{value:.1e}  {STATISTICS.get(name, name)}")
 
 
 def _network(config):
@@ -126,7 +140,7 @@ def ship_translator(
     -------
     dict
         Root-mean-square errors of spectra of unseen stars: ``before``, ``after``, ``own``, see the
-        card.
+        card. They are printed, too.
     """
     emulator, start = load_emulator(name), time.monotonic()
     config = config or TranslateConfig.for_survey(emulator.survey)
@@ -149,12 +163,12 @@ def ship_translator(
     _write_card(
         folder / f"{name}-mock.md",
         "translator.md",
+        errors,
         name=name,
         **asdict(config) | {"hidden": _listed(config.hidden), "device": model.device},
         stars=STARS,
         test=TEST_STARS,
         seconds=seconds,
         emulator=checksum(emulator.survey.emulator_path)[:16],
-        **errors,
     )
     return errors
