@@ -485,8 +485,8 @@ def test_index_is_the_same_for_the_same_results(tmp_path):
         (tmp_path / name / "many.md").write_text("| x |\n| --- |\n" + 11 * "| 7 |\n")
     first = write_index(tmp_path).read_text()
     assert write_index(tmp_path).read_text() == first
-    origin = "`02_b` · profile quick · 67 min · commit 0123456789 with changes · Python 3.11.1, "
-    assert f"\n## Stars\n\n{origin}torch 1.0, " in first
+    origin = "`02_b` · profile quick · 67 min ·\ncommit 0123456789 with changes · Python 3.11.1, torch"
+    assert f"\n## Stars\n\n{origin} 1.0, " in first
     assert '<img src="02_b/drawn.svg"' in first
     links = " ".join(f'<a href="02_b/stars.{kind}">{kind}</a>' for kind in ("csv", "tex", "md"))
     assert f"\nstars &gt; 0. <sub>{links}</sub>\n\n| x |\n| --- |\n| 1 |\n" in first

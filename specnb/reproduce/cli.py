@@ -55,7 +55,7 @@ def paper(profile, only, more, output, force):
         click.echo(f"{notebook.stem} ({profile}): {'unchanged' if fresh else 'running'}")
         if not fresh:
             results = run_notebook(notebook, values, folder, limit, profile)
-            click.echo(f"  {made(results)} in {folder}")
+            click.echo(f"  {made(results, folder)}")
             write_index(output)
     click.echo(f"ran: {', '.join(ran) or 'none'}; unchanged: {', '.join(unchanged) or 'none'}")
     click.echo(f"index: {write_index(output)}")
@@ -75,7 +75,7 @@ def run(notebook, given, output, minutes):
     results = run_notebook(notebook, dict(pairs(given)), output, 60.0 * minutes)
     for name, result in results["results"].items():
         click.echo(f"{name} = {cells([result['value']])[0]} {result['unit']}".rstrip())
-    click.echo(f"{made(results)} in {output}")
+    click.echo(made(results, output))
 
 
 @commands.command(
@@ -138,10 +138,11 @@ def apogee(star, field, telescope, release, kind):
 @click.argument("survey", type=SURVEY, default="rvs")
 def emulator(survey):
     """Train a shipped emulator anew from its grid: rvs (the default) or apogee."""
-    from specnb.reproduce.shipping import ship_emulator
+    from specnb.reproduce.shipping import STATISTICS, ship_emulator
     from specnb.surveys import SURVEYS
 
-    ship_emulator(SURVEYS[survey])
+    for name, value in ship_emulator(SURVEYS[survey]).items():
+        click.echo(f"{value:.1e}  {STATISTICS[name]}")
 
 
 @data.command()
@@ -150,7 +151,8 @@ def translator(survey):
     """Train a shipped translator anew with its mock survey: rvs or apogee."""
     from specnb.reproduce.shipping import ship_translator
 
-    ship_translator(survey)
+    for name, value in ship_translator(survey).items():
+        click.echo(f"{value:.1e}  {name}")
 
 
 @data.command("list")
@@ -196,11 +198,11 @@ def pairs(texts) -> list[tuple[str, str]]:
     return [(name.strip(), value) for name, value in (text.split("=", 1) for text in texts)]
 
 
-def made(results: dict) -> str:
-    """How many figures, tables and numbers a run made, and how long it took."""
-    kinds = {"figures": "figures", "tables": "tables", "results": "numbers"}
-    counts = [f"{name} {len(results[kind])}" for kind, name in kinds.items()]
-    return f"{', '.join(counts)} after {results['wall_time_s']:.0f} s"
+def made(results: dict, output: Path) -> str:
+    """How many figures, tables and numbers a run made, how long it took, and where they are."""
+    figures, tables, numbers = (len(results[kind]) for kind in ("figures", "tables", "results"))
+    counts = f"figures {figures}, tables {tables}, numbers {numbers}"
+    return f"{counts} after {results['wall_time_s']:.0f} s in {output}"
 
 
 def fetch_stars(only_missing=False):

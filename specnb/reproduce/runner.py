@@ -118,8 +118,8 @@ def run_notebook(
     values, defaults = check_parameters(notebook, parameters), check_parameters(notebook, {})
     check_pair(notebook)
     check_writable(output.parent)
-    held = [path.name for path in output.iterdir()] if output.exists() else []
-    if held and RESULTS not in held and FAILED not in held:
+    held = {path.name for path in output.iterdir()} if output.exists() else set()
+    if held and not held & {RESULTS, FAILED}:
         raise OSError(
             f"{output} holds files that are not results of specnb: choose an empty or a new --output"
         )
@@ -128,8 +128,8 @@ def run_notebook(
     device = str(pick_device(values.get("device", "cpu")))
     with replacing_folder(output) as new:
         key, code, start = results_key(notebook, values), git_state(), time.perf_counter()
-        given = {**values, "output": str(new)}
-        trouble = _execute([notebook, new / EXECUTED, given, timeout], cores, stop)
+        task = [notebook, new / EXECUTED, {**values, "output": str(new)}, timeout]
+        trouble = _execute(task, cores, stop)
         wall_time = time.perf_counter() - start
         if trouble and (new / EXECUTED).exists():
             output.mkdir(exist_ok=True)
@@ -197,9 +197,9 @@ def _find_trouble(executed, failed):
     ]
     place = f"code cell {len(started)} failed" if started else "failed before its first cell"
     outputs = [output for cell in started for output in cell["outputs"]]
-    for error in (output for output in outputs if output["output_type"] == "error"):
-        # a SystemExit too, which papermill lets pass
-        return f"{place}: {error['ename']}: {error['evalue'].strip()}"
+    errors = [output for output in outputs if output["output_type"] == "error"]
+    if errors:  # a SystemExit too, which papermill lets pass
+        return f"{place}: {errors[0]['ename']}: {errors[0]['evalue'].strip()}"
     if failed:
         trouble = executed.with_name(TROUBLE)
         return f"{place}: {trouble.read_text('utf-8') if trouble.exists() else 'the kernel died'}"

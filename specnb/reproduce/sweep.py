@@ -87,8 +87,8 @@ def sweep(
         f"{notebook.stem}: {len(points)} points, {len(fresh)} unchanged, {len(waiting)} to run",
         flush=True,
     )
-    cores = max(1, (os.cpu_count() or 1) // jobs)
     stop, places, failed = threading.Event(), threading.Semaphore(jobs), {}
+    cores = max(1, (os.cpu_count() or 1) // jobs)
 
     def run(name):
         with places:
@@ -97,17 +97,14 @@ def sweep(
                     notebook, points[name], output / name, timeout, cores=cores, stop=stop
                 )
             except (NotebookError, ValueError, OSError) as error:
-                return name, error
-        return name, results
+                failed[name] = " ".join(str(error).split())
+                return name, failed[name]
+        fresh.add(name)
+        return name, f"{results['wall_time_s']:.0f} s"
 
     try:
         runs = Parallel(jobs, require="sharedmem", return_as="generator_unordered")
-        for number, (name, ended) in enumerate(runs(map(delayed(run), waiting)), start=1):
-            if isinstance(ended, Exception):
-                failed[name] = news = " ".join(str(ended).split())
-            else:
-                fresh.add(name)
-                news = f"{ended['wall_time_s']:.0f} s"
+        for number, (name, news) in enumerate(runs(map(delayed(run), waiting)), start=1):
             # A wrong y does not stop the other runs: it is told at the end.
             with contextlib.suppress(ValueError):
                 _write(notebook, output, sorted(fresh), varied, x, y)
