@@ -288,8 +288,8 @@ def wait_until(condition, seconds):
         time.sleep(0.1)
 
 
-def test_a_kernel_that_is_still_busy_at_the_end_is_no_error(tmp_path, capfd):
-    """It is not interrupted: ipykernel would print an error."""
+def test_run_tells_what_was_made_and_leaves_a_busy_kernel_alone(tmp_path, capfd):
+    """A kernel that has not quite ended is not interrupted: it would print an error."""
     slow = """\
 import time
 from specnb.reproduce.study import Study
@@ -299,9 +299,14 @@ async def slowly(*message):
     await answer(*message)
     time.sleep(1)
 handlers["kernel_info_request"] = slowly
-Study(output).result("n", n)"""
-    run_notebook(write_notebook(tmp_path / "slow.ipynb", slow), {}, tmp_path / "out")
-    assert "KeyboardInterrupt" not in capfd.readouterr().err
+study = Study(output)
+study.result("n", n)
+study.result("x", scale / 7, "K")"""
+    notebook = write_notebook(tmp_path / "slow.ipynb", slow)
+    assert cli.main(["run", str(notebook), "-p", "n=4", "--output", str(tmp_path / "out")]) == 0
+    printed = capfd.readouterr()
+    assert "KeyboardInterrupt" not in printed.err
+    assert printed.out.startswith("n = 4\nx = 0.1429 K\nfigures 0, tables 0, numbers 2 after ")
 
 
 def test_parameters_cell_is_the_schema(folder):

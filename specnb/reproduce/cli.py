@@ -27,10 +27,19 @@ def commands():
 
 
 @commands.command()
-@click.option("--profile", type=click.Choice(PROFILES), default="demo", help="Size of the run (default: demo).")  # fmt: skip
-@click.option("--only", multiple=True, metavar="NOTEBOOK...", help="Only these notebooks, by name or number.")  # fmt: skip
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="demo",
+    help="Size of the run (default: demo).",
+)
+@click.option(
+    "--only", multiple=True, metavar="NOTEBOOK...", help="Only these notebooks, by name or number."
+)
 @click.argument("more", nargs=-1, metavar="")  # what follows the first notebook of --only
-@click.option("--output", type=FOLDER, default=ROOT / "paper_figures", help="Default: paper_figures.")  # fmt: skip
+@click.option(
+    "--output", type=FOLDER, default=ROOT / "paper_figures", help="Default: paper_figures."
+)
 @click.option("--force", is_flag=True, help="Run even what is fresh.")
 def paper(profile, only, more, output, force):
     """Run the notebooks whose results are not fresh, and write the index."""
@@ -64,7 +73,9 @@ def paper(profile, only, more, output, force):
 @commands.command()
 @click.argument("notebook")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter.")
-@click.option("--output", type=FOLDER, help="Folder of the results (default: data/artifacts/runs/NOTEBOOK).")  # fmt: skip
+@click.option(
+    "--output", type=FOLDER, help="Folder of the results (default: data/artifacts/runs/NOTEBOOK)."
+)
 @click.option("--minutes", default=60.0, help="Time limit (default: 60).")
 def run(notebook, given, output, minutes):
     """Run one notebook with parameters of your own. NOTEBOOK is a path, name or number."""
@@ -82,11 +93,21 @@ def run(notebook, given, output, minutes):
     epilog="Example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000"
 )
 @click.argument("notebook")
-@click.option("-p", "given", multiple=True, metavar="NAME=VALUE,VALUE,...", help="Values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'.")  # fmt: skip
+@click.option(
+    "-p",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE,VALUE,...",
+    help="Values of one parameter; where each value is a list, in brackets: -p 'layers=[64],[64,32]'.",
+)
 @click.option("--jobs", type=int, help="How many run at a time (default: number of cores).")
-@click.option("--output", type=FOLDER, help="Folder of the runs (default: data/artifacts/sweeps/NOTEBOOK).")  # fmt: skip
+@click.option(
+    "--output", type=FOLDER, help="Folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)."
+)
 @click.option("--minutes", default=60.0, help="Time limit of each run (default: 60).")
-@click.option("--x", metavar="NAME", help="Parameter to draw against (default: the first varied number).")  # fmt: skip
+@click.option(
+    "--x", metavar="NAME", help="Parameter to draw against (default: the first varied number)."
+)
 @click.option("--y", metavar="RESULT,RESULT,...", help="Results to draw (default: all numbers).")
 def sweep(notebook, given, jobs, output, minutes, x, y):
     """Run one notebook over a grid of parameters. NOTEBOOK is a path, name or number.
