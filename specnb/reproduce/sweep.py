@@ -99,12 +99,12 @@ def sweep(
             except (NotebookError, ValueError, OSError) as error:
                 failed[name] = " ".join(str(error).split())
                 return name, failed[name]
-        fresh.add(name)
         return name, f"{results['wall_time_s']:.0f} s"
 
     try:
         runs = Parallel(jobs, require="sharedmem", return_as="generator_unordered")
         for number, (name, news) in enumerate(runs(map(delayed(run), waiting)), start=1):
+            fresh |= {name} - failed.keys()
             # A wrong y does not stop the other runs: it is told at the end.
             with contextlib.suppress(ValueError):
                 _write(notebook, output, sorted(fresh), varied, x, y)
