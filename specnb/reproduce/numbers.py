@@ -34,8 +34,8 @@ def drawn_numbers(figure) -> dict[str, np.ndarray]:
         panel = f"panel {place} ({title})" if title else f"panel {place}"
         for label, artist in _labelled(axes):
             for key, values in _numbers_of(artist).items():
-                filled = np.ma.filled(np.ma.array(values, dtype=float), np.nan)
-                numbers[" ".join(f"{panel}/{label}/{key}".split())] = filled.astype(np.float32)
+                name = " ".join(f"{panel}/{label}/{key}".split())
+                numbers[name] = np.ma.array(values, dtype=np.float32).filled(np.nan)
     return numbers
 
 
@@ -43,8 +43,8 @@ def _labelled(axes):
     """What a panel draws, each with a label of its own: bars, lines, areas, points, images."""
     bars = [each for each in axes.containers if isinstance(each, BarContainer)]
     parts = {part: each.get_label() for each in axes.containers for part in each.get_children()}
-    single = [each for each in axes.patches if each not in parts]
-    others = [*axes.lines, *axes.collections, *single, *axes.images]
+    others = [*axes.lines, *axes.collections, *axes.images]
+    others += [each for each in axes.patches if each not in parts]
     count = Counter()
     for artist in [*bars, *filter(_is_data, others)]:
         label = str(parts.get(artist, artist.get_label()))
