@@ -65,7 +65,7 @@ for path in (emulator.survey.emulator_path, SHIPPED / f"{survey}-mock.safetensor
 
 # %%
 caption = "The networks, the cycles that train them, and the fit of labels through them."
-study.drawing("drawings/cyclestarnet.svg", "architecture", caption)
+study.drawing("drawings/cyclestarnet.svg", "fig1_architecture", caption)
 
 # %% [markdown]
 # ## What is learnt
