@@ -1,48 +1,14 @@
 """Files of networks and trainings, which are written as a whole and checked when they are read."""
 
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from specnb.core.reading import whole_file
 from specnb.core.writing import replacing
-
-
-@contextmanager
-def whole_file(path, kind: str, advice: str):
-    """Turn the errors of a missing, truncated or unsuitable file into one sentence.
-
-    Parameters
-    ----------
-    path : path
-    kind : str
-        What the file should be.
-    advice : str
-        What the user can do about it.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read. The message is that sentence.
-    """
-    try:
-        yield
-    except (
-        OSError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        UnpicklingError,
-        SafetensorError,
-    ) as error:
-        reason = str(error).partition("\n")[0]  # torch lists every tensor on a line of its own
-        raise OSError(f"{path} is not a whole {kind} ({reason}): {advice}") from error
 
 
 def write_tensors(path, tensors: dict, about: dict):
