@@ -16,15 +16,8 @@ from specnb.surveys.apogee.earth import (
     pattern,
     seen_at_rest,
 )
-from specnb.surveys.apogee.effects import (
-    DETECTORS,
-    PERSISTENT,
-    RESOLVING_POWER,
-    line_list,
-    own_effects,
-    true_flux,
-)
-from specnb.surveys.apogee.mock import ApogeeMockConfig
+from specnb.surveys.apogee.linelist import line_list
+from specnb.surveys.apogee.mock import DETECTORS, PERSISTENT, RESOLVING_POWER, ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population, draw_stars
@@ -81,14 +74,9 @@ def effect(**changes):
 def before_normalising(stars, **changes):
     """Flux of stars with given labels and some effects, before the division by the continuum."""
     streams = {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS}
-    config = ApogeeMockConfig.clean(**changes)
-    return true_flux(
-        EMULATOR,
-        stars,
-        config,
-        own_effects(len(stars), streams),
-        np.zeros((len(stars), len(PIXELS))),
-    )
+    config = ApogeeMockConfig.clean(n_stars=len(stars), **changes)
+    sky = np.zeros((len(stars), len(PIXELS)))
+    return config.changed_flux(EMULATOR, stars, config.own_effects(streams), sky)
 
 
 def like_the_first(n, **changes):
@@ -223,11 +211,13 @@ def test_smoothing_does_not_leak_across_the_gaps():
             flux[:, DETECTORS[1]] = 0.5
             return flux
 
-    config = ApogeeMockConfig.clean(resolution=1.0, macroturbulence=1.0)
-    own = own_effects(3, {name: np.random.default_rng(0) for name in ApogeeMockConfig.STREAMS})
+    config = ApogeeMockConfig.clean(n_stars=3, resolution=1.0, macroturbulence=1.0)
+    own = config.own_effects(config.streams())
     stars = draw_stars(APOGEE, 3, np.random.default_rng(0))
     assert np.allclose(
-        true_flux(Step(), stars, config, own, np.zeros((3, len(PIXELS)))), Step()(stars), atol=1e-12
+        config.changed_flux(Step(), stars, own, np.zeros((3, len(PIXELS)))),
+        Step()(stars),
+        atol=1e-12,
     )
 
 

@@ -49,6 +49,8 @@ class MockConfig(ABC):
         S/N to which the second of these errors refers.
     OBSERVED : tuple of str
         Columns of `draw_observation` that the catalogue has besides the labels.
+    CLEAN : dict
+        Values of the fields with which all effects but the noise are switched off.
     """
 
     n_stars: int = within(1, 10_000_000, default=10_000)
@@ -62,11 +64,20 @@ class MockConfig(ABC):
     LABEL_ERRORS: ClassVar[dict[str, tuple[float, float, float]]]
     FAINT: ClassVar[float]
     OBSERVED: ClassVar[tuple[str, ...]] = ()
+    CLEAN: ClassVar[dict] = {}
 
     def __post_init__(self):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
         check_fields(self)
+
+    @classmethod
+    def clean(cls, **changes):
+        """A survey whose spectra are the emulator's with noise only, for tests of pulls.
+
+        ``changes`` are fields of the class.
+        """
+        return cls(**(cls.CLEAN | changes))
 
     @staticmethod
     def exist(stars) -> np.ndarray:

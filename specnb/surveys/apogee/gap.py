@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
-from specnb.surveys.apogee.effects import line_list, sky_light
+from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
+from specnb.surveys.apogee.linelist import line_list
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 
 # A cause is marked in a pixel if it changes the flux by more than this. The values are choices. For

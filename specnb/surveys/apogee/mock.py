@@ -1,22 +1,50 @@
 """Mock surveys of APOGEE: spectra that differ from an emulator's in known ways.
 
-They have the effects of `specnb.surveys.apogee.effects`, bad pixels and noise, and are then
-normalised again like real spectra.
+In the star's rest frame these are an imperfect line list, more macroturbulence and a lower
+resolving power. In the frame of the spectrograph they are residuals of telluric absorption and
+airglow, persistence of the blue detector and a continuum that differs from star to star. Then come
+bad pixels and noise, and the spectra are normalised again like real ones. The values that are fixed
+in this module are choices.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.polynomial.legendre import legvander
+from scipy.fft import dct, idct
 
+from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.core.config import within
+from specnb.core.wavelength import C_KM_S, detectors, same_pixels
 from specnb.surveys.apogee import stars
-from specnb.surveys.apogee.earth import SKY_SNR
-from specnb.surveys.apogee.effects import own_effects, sky_light, true_flux
+from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
+from specnb.surveys.apogee.linelist import line_list, missing_depth
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
 from specnb.surveys.kiel import stars_exist
-from specnb.surveys.mock import MockConfig
+from specnb.surveys.mock import MockConfig, emulated, strengthened
 from specnb.surveys.population import Population
 
+DETECTORS = detectors(APOGEE_PIXELS)
+PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
+
+# Resolving power at the blue and the red end of each detector. It varies by 10-20% (Nidever et al.
+# 2015, AJ 150, 173).
+RESOLVING_POWER = ((19_500.0, 21_800.0), (20_000.0, 22_200.0), (20_500.0, 22_400.0))
+# Gaussian broadening in km/s that the label v_broad does not describe. 3D motions broaden lines in
+# another way than rotation, and they are larger in giants.
+MACROTURBULENCE = {"dwarf": 0.5, "subgiant": 1.0, "giant": 2.5, "red clump": 2.0}
+
+# Scatter of the airglow's brightness, in ln. The three visits in which it was measured differ by as
+# much.
+NIGHTS = 0.4
+# In units of `earth.SKY_LINES`. Residuals do not grow beyond this brightness, because brighter
+# airglow is masked anyway.
+SATURATION = 3.0
+PERSISTENT = 0.15  # fraction of stars on fibres with persistence
+# Number of Legendre polynomials on each detector. That of order k has an rms of 1/k². The
+# normalisation fits four of them.
+CONTINUUM_ORDERS = 10
 RUN = 4.0  # mean length of a run of bad pixels; the runs in visits of DR17 have 1-9 pixels
 
 
@@ -42,8 +70,8 @@ class ApogeeMockConfig(MockConfig):
     # Factor on the strength of the 150 lines that the emulator lacks. With 1 most are a few per
     # cent deep.
     missing_lines: float = within(0.0, 5.0, default=1.0)
-    macroturbulence: float = within(0.0, 4.0, default=1.0)  # factor on `effects.MACROTURBULENCE`
-    # 0 is the emulator's resolving power and 1 that of `effects.RESOLVING_POWER`. The variance of
+    macroturbulence: float = within(0.0, 4.0, default=1.0)  # factor on `MACROTURBULENCE`
+    # 0 is the emulator's resolving power and 1 that of `RESOLVING_POWER`. The variance of
     # the kernel is linear in this number.
     resolution: float = within(0.0, 4.0, default=1.0)
     # Rms of the residual of the telluric correction, as a fraction of the optical depth. The
@@ -74,31 +102,20 @@ class ApogeeMockConfig(MockConfig):
         "fe_h": (0.02, 0.03, np.inf),
     }
     OBSERVED = ("snr", "rv")
+    CLEAN: ClassVar = {
+        "wrong_lines": 0.0,
+        "missing_lines": 0.0,
+        "macroturbulence": 0.0,
+        "resolution": 0.0,
+        "telluric": 0.0,
+        "sky": 0.0,
+        "persistence": 0.0,
+        "continuum": 0.0,
+        "bad_runs": 0.0,
+        "sky_limit": 1e9,
+    }
     draw_labels = staticmethod(stars.draw_labels)
     exist = staticmethod(stars_exist)
-
-    @classmethod
-    def clean(cls, **changes):
-        """A survey whose spectra are the emulator's with noise only, for tests of pulls.
-
-        ``changes`` are fields of the class.
-        """
-        switches = (
-            "wrong_lines",
-            "missing_lines",
-            "macroturbulence",
-            "resolution",
-            "telluric",
-            "sky",
-            "persistence",
-        )
-        return cls(
-            **(
-                dict.fromkeys((*switches, "continuum", "bad_runs"), 0.0)
-                | {"sky_limit": 1e9}
-                | changes
-            )
-        )
 
     @staticmethod
     def draw_observation(component, population, rng):
@@ -106,24 +123,81 @@ class ApogeeMockConfig(MockConfig):
         return stars.draw_observation(component, rng)
 
     def own_effects(self, streams):
-        """Draw the effects that do not depend on labels, see `effects.own_effects`.
+        """Draw the effects that do not depend on labels. All are of the order of 1.
 
-        These are residuals of the Earth's lines, persistence and continuum.
+        ``telluric`` (n_stars, 2) are the residuals of water and of the dry air. ``sky`` (n_stars,
+        2) are the residual of the airglow and its brightness. ``persistence`` (n_stars, 2) are its
+        level and slope. ``continuum`` (n_stars, 3, 10) are Legendre coefficients.
         """
-        return own_effects(self.n_stars, streams)
+        n, ghost = self.n_stars, streams["persistence"]
+        level = np.where(ghost.random(n) < PERSISTENT, ghost.exponential(size=n), 0.0)
+        order = np.arange(1, CONTINUUM_ORDERS + 1)
+        residual, night = streams["sky"].normal(size=(n, 2)).T
+        return {
+            "telluric": streams["telluric"].normal(size=(n, 2)),
+            "sky": np.column_stack([residual, np.exp(NIGHTS * night)]),
+            "persistence": np.column_stack([level, ghost.uniform(-1.0, 1.0, n)]),
+            "continuum": streams["continuum"].normal(size=(n, 3, len(order)))
+            * np.sqrt(2 * order + 1)
+            / order**2,
+        }
 
     def signal_to_noise(self, stars):
         """S/N per pixel in the continuum."""
         return stars["snr"]
 
-    def observe(self, emulator, stars, own, streams):
-        """Observe some stars, see `MockConfig.observe`.
+    def changed_flux(self, emulator, stars, own, sky):
+        """The flux that the emulator would have in the observed domain, without noise.
 
-        Returns flux without noise, its standard deviation, noisy flux and mask.
+        It is not yet normalised again.
+
+        Parameters
+        ----------
+        emulator : Emulator
+            An emulator on `APOGEE_PIXELS`.
+        stars : Table
+            One row per star, with the emulator's labels, rv, snr and stage.
+        own : dict of ndarray
+            The rows of `own_effects` for these stars.
+        sky : ndarray, shape (n, 7214)
+            The result of `specnb.surveys.apogee.earth.sky_light`.
+
+        Returns
+        -------
+        ndarray, shape (n, 7214), float64
+
+        Raises
+        ------
+        ValueError
+            If the emulator has a label that the stars lack, or other pixels.
         """
+        if not same_pixels(emulator.wavelength, APOGEE_PIXELS):
+            raise ValueError("the emulator is not on the 7,214 pixels of APOGEE: load one that is")
+        flux = emulated(emulator, stars)
+        log_strength, missing = line_list(self.line_list)
+        if self.wrong_lines:
+            strengthened(flux, np.exp(self.wrong_lines * log_strength))
+        if self.missing_lines:
+            flux *= np.exp(-self.missing_lines * missing_depth(stars, missing))
+        flux = _smooth(flux, np.asarray(stars["stage"]), self)
+        for amplitude, name in zip(self.telluric * own["telluric"].T, ("water", "dry")):
+            if self.telluric:
+                flux *= np.exp(-amplitude[:, None] * seen_at_rest(pattern(name), stars["rv"]))
+        blue = DETECTORS[0]
+        level, slope = self.persistence * own["persistence"].T[0], own["persistence"].T[1]
+        flux[:, blue] += level[:, None] * (1.0 + 0.5 * slope[:, None] * _across(blue))
+        limit = SATURATION * (SKY_SNR / np.asarray(stars["snr"])[:, None]) ** 2
+        flux += self.sky * own["sky"][:, :1] * np.minimum(sky, limit)
+        for detector, coefficients in zip(DETECTORS, own["continuum"].transpose(1, 0, 2)):
+            trend = legvander(_across(detector), CONTINUUM_ORDERS)[:, 1:]
+            flux[:, detector] *= np.exp(self.continuum * coefficients @ trend.T)
+        return flux
+
+    def observe(self, emulator, stars, own, streams):
+        """Observe some stars, see `MockConfig.observe`."""
         snr = np.asarray(stars["snr"])[:, None]
         sky = sky_light(stars, own["sky"][:, 1])
-        flux = true_flux(emulator, stars, self, own, sky)
+        flux = self.changed_flux(emulator, stars, own, sky)
         # photon noise of the star and of the sky
         error = np.sqrt(np.maximum(flux, 0.01) + sky) / snr
         noisy = flux + error * streams["noise"].standard_normal(flux.shape, dtype=np.float32)
@@ -143,3 +217,36 @@ def _bad_runs(shape, config, rng):
     )
     pixel = np.arange(shape[1])
     return np.maximum.accumulate(np.where(length > 0, pixel + length, 0), axis=1) > pixel
+
+
+def _smooth(flux, stage, config):
+    """Broaden each detector by macroturbulence and to the spectrograph's resolving power.
+
+    The spectrum is mirrored at the edges of a detector. The kernel is a mixture of the Gaussians of
+    the detector's two ends, so that its variance changes linearly across the detector.
+    """
+    if not (config.resolution or config.macroturbulence):
+        return flux
+    macro = config.macroturbulence * np.array([MACROTURBULENCE[name] for name in stage])
+    smooth = np.empty_like(flux)
+    for detector, ends in zip(DETECTORS, RESOLVING_POWER):
+        # The cosine transform is the Fourier transform of the mirrored spectrum.
+        transform = dct(flux[:, detector], axis=1)
+        k = np.arange(transform.shape[1]) * np.pi / transform.shape[1]  # radians per pixel
+        share = 0.5 * (1.0 + _across(detector))
+        parts = []
+        for power in ends:
+            extra = (
+                config.resolution
+                * (power**-2 - APOGEE_RESOLVING_POWER**-2)
+                * (C_KM_S / FWHM_PER_SIGMA) ** 2
+            )
+            variance = (extra + macro**2) / PIXEL**2
+            parts.append(idct(transform * np.exp(-0.5 * variance[:, None] * k**2), axis=1))
+        smooth[:, detector] = (1.0 - share) * parts[0] + share * parts[1]
+    return smooth
+
+
+def _across(detector):
+    """Position on a detector, from -1 at the blue end to 1 at the red end."""
+    return np.linspace(-1.0, 1.0, detector.stop - detector.start)
