@@ -424,16 +424,3 @@ def test_refuses_what_is_not_a_population_or_a_switch():
         ApogeeMockConfig(population={"halo": 1.0})
     with pytest.raises(TypeError, match="wrong_line"):
         ApogeeMockConfig(wrong_line=1.0)
-
-
-def test_refuses_an_emulator_of_other_labels_or_pixels():
-    class Other:
-        survey, labels, wavelength = APOGEE, ("teff", "metals"), APOGEE_PIXELS
-
-    class Short:
-        survey, labels, wavelength = APOGEE, EMULATOR.labels, APOGEE_PIXELS[:-1]
-
-    with pytest.raises(ValueError, match="takes metals"):
-        make_mock(Other(), ApogeeMockConfig(n_stars=2))
-    with pytest.raises(ValueError, match="7,214 pixels"):
-        make_mock(Short(), ApogeeMockConfig(n_stars=2))

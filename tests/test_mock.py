@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb.surveys import RVS
+from specnb.surveys import APOGEE, RVS
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
 from specnb.surveys.rvs.mock import (
@@ -330,14 +330,6 @@ def test_refuses_an_unknown_key():
         RvsMockConfig(wrong_line=1.0)
 
 
-def test_refuses_an_emulator_of_other_labels_or_uneven_pixels():
-    class Other(GaussianLines):
-        labels = ("teff", "logg", "carbon")
-
-    class Uneven(GaussianLines):
-        wavelength = np.geomspace(8460.0, 8700.0, 800)
-
-    with pytest.raises(ValueError, match="takes carbon"):
-        make_mock(Other(), RvsMockConfig(n_stars=2))
-    with pytest.raises(ValueError, match="evenly spaced"):
-        make_mock(Uneven(), RvsMockConfig(n_stars=2))
+def test_refuses_the_configuration_of_another_survey():
+    with pytest.raises(TypeError, match="ApogeeMockConfig is not for Gaia RVS: give a RvsMock"):
+        make_mock(EMULATOR, APOGEE.mock(n_stars=2))

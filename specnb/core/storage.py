@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from astropy.table import MaskedColumn, Table
+from astropy.table import MaskedColumn
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 
@@ -30,6 +30,9 @@ class SpectraWriter:
     def __init__(self, path):
         self.path = Path(path)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+
+    def __repr__(self):
+        return f"<SpectraWriter of {self.path}>"
 
     def __enter__(self):
         try:
@@ -52,41 +55,35 @@ class SpectraWriter:
         OSError
             If the disk is full.
         """
-        labels = Table() if spectra.labels is None else spectra.labels
+        labels = {} if spectra.labels is None else dict(spectra.labels.items())
         if group not in self._file:
             target = self._file.create_group(group)
+            target.attrs["correlation_length"] = spectra.correlation_length
             axis = target.create_dataset("wavelength", data=spectra.wavelength)
             axis.attrs.update(unit="Angstrom", medium="vacuum")
-            target.attrs["correlation_length"] = spectra.correlation_length
             for name in ARRAYS:
                 _create(target, name, getattr(spectra, name))
-            if spectra.labels is not None:
-                # `track_order` keeps the order of the columns
-                columns = target.create_group("labels", track_order=True)
-                for name in labels.colnames:
-                    _create(columns, name, _plain(labels[name])).attrs["unit"] = str(
-                        labels[name].unit or ""
-                    )
+            if labels:
+                target.create_group("labels", track_order=True)  # keeps the order of the columns
+            for name, column in labels.items():
+                dataset = _create(target["labels"], name, _plain(column))
+                dataset.attrs["unit"] = str(column.unit or "")
         target = self._file[group]
         columns = target.get("labels", {})
-        if not np.array_equal(target["wavelength"], spectra.wavelength):
-            raise ValueError(
-                f"{self.path}: wavelengths differ from the first batch of '{group}': rebin to one grid first"
-            )
-        if target.attrs["correlation_length"] != spectra.correlation_length:
-            raise ValueError(
-                f"{self.path}: the noise correlates over {spectra.correlation_length:g} pixels, not as in the first "
-                f"batch of '{group}': rebin to one grid first"
-            )
-        if list(columns) != labels.colnames:
-            first = f"{list(columns)} in the first batch of '{group}'"
-            raise ValueError(
-                f"{self.path}: label columns {labels.colnames} differ from {first}: give all the same"
-            )
+        for what, first, now in (
+            ("wavelengths", target["wavelength"], spectra.wavelength),
+            ("correlation length", target.attrs["correlation_length"], spectra.correlation_length),
+            ("label columns", list(columns), list(labels)),
+        ):
+            if not np.array_equal(first, now):
+                raise ValueError(
+                    f"{self.path}: {what} differ from the first batch of '{group}': "
+                    "rebin all batches to one grid, and give them the same labels"
+                )
         for name in ARRAYS:
             _extend(target[name], getattr(spectra, name))
-        for name in labels.colnames:
-            _extend(columns[name], _plain(labels[name]))
+        for name, column in labels.items():
+            _extend(columns[name], _plain(column))
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 
@@ -139,11 +136,10 @@ class _Disk(io.FileIO):
 
 def _plain(column):
     """Values of a table column as a plain array. Masked values become NaN or empty strings."""
-    if not isinstance(column, MaskedColumn):
-        return np.asarray(column)
-    if column.dtype.kind in "US":
-        return np.asarray(column.filled(""))
-    return np.asarray(column.astype(float).filled(np.nan))
+    if isinstance(column, MaskedColumn):
+        text = column.dtype.kind in "US"
+        column = column.filled("") if text else column.astype(float).filled(np.nan)
+    return np.asarray(column)
 
 
 def _create(target, name, values):

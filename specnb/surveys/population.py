@@ -7,7 +7,6 @@ The formulas for the population of each survey are in `specnb.surveys.rvs.stars`
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table
 
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("dwarf", "subgiant", "giant", "red clump")
@@ -166,14 +165,7 @@ def draw_stars(survey, n, rng, population=None):
         n rows with the survey's labels (float64, with units), what else the mock survey observes of
         a star (such as its magnitude), ``component`` (one of `COMPONENTS`) and ``stage`` (one of
         `STAGES`).
-
-    Raises
-    ------
-    ValueError
-        If n is not a positive integer.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"cannot draw {n!r} stars: n must be a positive integer")
     population = population or survey.mock().population
     component = rng.choice(3, n, p=population.components)
     stage = rng.choice(4, n, p=population.stages)

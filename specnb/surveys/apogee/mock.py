@@ -16,7 +16,7 @@ from scipy.fft import dct, idct
 
 from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.core.config import within
-from specnb.core.wavelength import C_KM_S, detectors, same_pixels
+from specnb.core.wavelength import C_KM_S, detectors
 from specnb.surveys.apogee import stars
 from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
 from specnb.surveys.apogee.linelist import line_list, missing_depth
@@ -165,14 +165,7 @@ class ApogeeMockConfig(MockConfig):
         Returns
         -------
         ndarray, shape (n, 7214), float64
-
-        Raises
-        ------
-        ValueError
-            If the emulator has a label that the stars lack, or other pixels.
         """
-        if not same_pixels(emulator.wavelength, APOGEE_PIXELS):
-            raise ValueError("the emulator is not on the 7,214 pixels of APOGEE: load one that is")
         flux = emulated(emulator, stars)
         log_strength, missing = line_list(self.line_list)
         if self.wrong_lines:

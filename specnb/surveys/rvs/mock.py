@@ -153,17 +153,8 @@ class RvsMockConfig(MockConfig):
             One row per star, with the emulator's labels.
         own : dict of ndarray
             The rows of `own_effects` for these stars.
-
-        Raises
-        ------
-        ValueError
-            If the emulator has a label that the stars lack, or unevenly spaced pixels.
         """
         wavelength = np.asarray(emulator.wavelength, dtype=float)
-        if np.ptp(np.diff(wavelength)) > 1e-6:
-            raise ValueError(
-                "the emulator's pixels are not evenly spaced: a mock survey needs them to be"
-            )
         flux = strengthened(emulated(emulator, stars), self.line_strength(wavelength))
         teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
         # The depth depends on [M/H] and T_eff like that of a line of a neutral metal.
