@@ -1,4 +1,4 @@
-"""Stellar labels: what a label is, and how labels of many stars are laid out.
+"""Stellar labels and spectral lines: what each is, and how labels of many stars are laid out.
 
 A *label* is a number that describes a star and that the physics simulator takes as input. Which
 labels there are, their order and their conventions depend on the survey: see
@@ -84,6 +84,23 @@ class Label:
         if steps is None or span < 10 * steps.slider:
             return Steps(span / 100, 3, span / 10, span / 20)
         return steps
+
+
+@dataclass(frozen=True)
+class Line:
+    """One spectral line.
+
+    Attributes
+    ----------
+    species : str
+        Element and ionisation stage, such as "Fe I". For a hydrogen line it is the name of the
+        line, such as "P14". If the line is a feature of an element, it is the element alone.
+    wavelength : float
+        Vacuum wavelength in Å.
+    """
+
+    species: str
+    wavelength: float
 
 
 def label_array(table: Table, labels) -> np.ndarray:

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from astropy.table import Table, vstack
 
-from specnb.core.lines import Line
+from specnb.core.labels import Line
 from specnb.core.wavelength import detectors
 from specnb.simulator.responses import Responses, load_responses
 

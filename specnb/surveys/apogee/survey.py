@@ -14,7 +14,7 @@ import numpy as np
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
-from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.continuum import continuum
 from specnb.surveys.apogee.files import is_apogee, read_apogee
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOLVING_POWER
@@ -73,7 +73,8 @@ BRANCHES = (
 
 def observe(wavelength, flux, vbroad):
     """Broaden spectra by rotation, and divide them by the pseudo-continuum of observed spectra."""
-    return normalize(broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT])
+    flux = broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT]
+    return flux / continuum(flux)
 
 
 def inside(stars):
