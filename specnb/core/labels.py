@@ -119,8 +119,9 @@ def label_array(table: Table, labels) -> np.ndarray:
         raise ValueError(
             f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
         )
-    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
-    values = np.column_stack(columns) if len(table) else np.empty((0, len(labels)))
+    values = np.column_stack(
+        [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
+    )
     if (bad := ~np.isfinite(values)).any():
         star, label = np.argwhere(bad)[0]
         raise ValueError(

@@ -30,6 +30,7 @@ class SpectraWriter:
     def __init__(self, path):
         self.path = Path(path)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._layouts = {}  # what all batches of a group have in common
 
     def __repr__(self):
         return f"<SpectraWriter of {self.path}>"
@@ -56,34 +57,31 @@ class SpectraWriter:
             If the disk is full.
         """
         labels = {} if spectra.labels is None else dict(spectra.labels.items())
-        if group not in self._file:
-            target = self._file.create_group(group)
-            target.attrs["correlation_length"] = spectra.correlation_length
-            axis = target.create_dataset("wavelength", data=spectra.wavelength)
-            axis.attrs.update(unit="Angstrom", medium="vacuum")
-            for name in ARRAYS:
-                _create(target, name, getattr(spectra, name))
-            if labels:
-                target.create_group("labels", track_order=True)  # keeps the order of the columns
-            for name, column in labels.items():
-                dataset = _create(target["labels"], name, _plain(column))
-                dataset.attrs["unit"] = str(column.unit or "")
-        target = self._file[group]
-        columns = target.get("labels", {})
-        for what, first, now in (
-            ("wavelengths", target["wavelength"], spectra.wavelength),
-            ("correlation length", target.attrs["correlation_length"], spectra.correlation_length),
-            ("label columns", list(columns), list(labels)),
-        ):
-            if not np.array_equal(first, now):
+        layout = {
+            "wavelengths": spectra.wavelength,
+            "correlation length": spectra.correlation_length,
+            "label columns": list(labels),
+        }
+        first = self._layouts.setdefault(group, layout)
+        for what, value in layout.items():
+            if not np.array_equal(value, first[what]):
                 raise ValueError(
                     f"{self.path}: {what} differ from the first batch of '{group}': "
                     "rebin all batches to one grid, and give them the same labels"
                 )
+        if group not in self._file:
+            target = self._file.create_group(group)
+            target.attrs["correlation_length"] = spectra.correlation_length
+            target["wavelength"] = spectra.wavelength
+            target["wavelength"].attrs.update(unit="Angstrom", medium="vacuum")
+            if labels:
+                target.create_group("labels", track_order=True)  # keeps the order of the columns
+        target = self._file[group]
         for name in ARRAYS:
-            _extend(target[name], getattr(spectra, name))
+            _append(target, name, getattr(spectra, name))
         for name, column in labels.items():
-            _extend(columns[name], _plain(column))
+            dataset = _append(target["labels"], name, _plain(column))
+            dataset.attrs["unit"] = str(column.unit or "")
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 
@@ -142,24 +140,23 @@ def _plain(column):
     return np.asarray(column)
 
 
-def _create(target, name, values):
-    """An empty dataset for rows like `values`, in compressed chunks of about 256 kB."""
-    row = values.shape[1:]
-    return target.create_dataset(
-        name,
-        shape=(0, *row),
-        maxshape=(None, *row),
-        chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
-        dtype=h5py.string_dtype() if values.dtype.kind in "US" else values.dtype,
-        compression="lzf",
-    )
-
-
-def _extend(dataset, values):
-    """Append rows to a dataset."""
+def _append(target, name, values):
+    """Append rows to a dataset, and return it. A new one has compressed chunks of about 256 kB."""
+    text, row = values.dtype.kind in "US", values.shape[1:]
+    if name not in target:
+        target.create_dataset(
+            name,
+            shape=(0, *row),
+            maxshape=(None, *row),
+            chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
+            dtype=h5py.string_dtype() if text else values.dtype,
+            compression="lzf",
+        )
+    dataset = target[name]
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
-    dataset[start:] = values.astype(object) if values.dtype.kind in "US" else values
+    dataset[start:] = values.astype(object) if text else values
+    return dataset
 
 
 @contextmanager

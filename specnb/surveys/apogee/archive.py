@@ -36,7 +36,9 @@ FOLDERS = {
     ),
 }
 TIMEOUT = 20  # seconds without an answer
-PIP_OPTIONS = "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
+PIP_OPTIONS = (
+    "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
+)
 
 
 def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar"):

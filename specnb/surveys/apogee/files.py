@@ -22,6 +22,7 @@ aspcapStar files from these, following the data model.
 
 import re
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from astropy.io import fits
@@ -113,14 +114,14 @@ def is_apogee(path, kind="fits"):
     """
     if kind != "fits":
         return False
-    try:
-        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
-            # Warnings about truncated files are not needed here: the readers report them in one
-            # sentence.
-            warnings.simplefilter("ignore")
-            return len(hdus) > 1 and hdus[1].is_image
-    except (OSError, ValueError, TypeError, fits.VerifyError):
-        return False
+    # The readers say in one sentence what is wrong with a file that cannot be opened.
+    with (
+        suppress(OSError, ValueError, TypeError, fits.VerifyError),
+        warnings.catch_warnings(action="ignore"),
+        fits.open(path, memmap=False) as hdus,
+    ):
+        return len(hdus) > 1 and hdus[1].is_image
+    return False
 
 
 def _read(path):

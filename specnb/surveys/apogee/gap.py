@@ -19,7 +19,7 @@ LEAST = {"wrong line strength": 0.01, "missing line": 0.01, "Earth's lines": 0.0
 STARS = 200  # number of stars whose velocities are used to find the places of the Earth's lines
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gap:
     """Difference observed − synthetic over many stars, pixel by pixel.
 
@@ -35,6 +35,9 @@ class Gap:
     mean: np.ndarray
     spread: np.ndarray
     stars: np.ndarray
+
+    def __repr__(self):
+        return f"<Gap: {len(self.mean)} pixels, up to {self.stars.max()} stars>"
 
 
 def domain_gap(observed, synthetic) -> Gap:

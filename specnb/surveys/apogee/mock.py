@@ -115,12 +115,8 @@ class ApogeeMockConfig(MockConfig):
         "sky_limit": 1e9,
     }
     draw_labels = staticmethod(stars.draw_labels)
+    draw_observation = staticmethod(stars.draw_observation)
     exist = staticmethod(stars_exist)
-
-    @staticmethod
-    def draw_observation(component, population, rng):
-        """Draw radial velocity and S/N."""
-        return stars.draw_observation(component, rng)
 
     def own_effects(self, streams):
         """Draw the effects that do not depend on labels. All are of the order of 1.
@@ -168,14 +164,11 @@ class ApogeeMockConfig(MockConfig):
         """
         flux = emulated(emulator, stars)
         log_strength, missing = line_list(self.line_list)
-        if self.wrong_lines:
-            strengthened(flux, np.exp(self.wrong_lines * log_strength))
-        if self.missing_lines:
-            flux *= np.exp(-self.missing_lines * missing_depth(stars, missing))
+        strengthened(flux, np.exp(self.wrong_lines * log_strength))
+        flux *= np.exp(-self.missing_lines * missing_depth(stars, missing))
         flux = _smooth(flux, np.asarray(stars["stage"]), self)
         for amplitude, name in zip(self.telluric * own["telluric"].T, ("water", "dry")):
-            if self.telluric:
-                flux *= np.exp(-amplitude[:, None] * seen_at_rest(pattern(name), stars["rv"]))
+            flux *= np.exp(-amplitude[:, None] * seen_at_rest(pattern(name), stars["rv"]))
         blue = DETECTORS[0]
         level, slope = self.persistence * own["persistence"].T[0], own["persistence"].T[1]
         flux[:, blue] += level[:, None] * (1.0 + 0.5 * slope[:, None] * _across(blue))

@@ -173,8 +173,11 @@ def draw_labels(component, stage, rng):
     return stars
 
 
-def draw_observation(component, rng):
-    """Draw radial velocities with respect to the spectrograph and S/N per pixel, as two columns."""
+def draw_observation(component, population, rng):
+    """Draw radial velocities with respect to the spectrograph and S/N per pixel, as two columns.
+
+    They do not depend on the population's magnitudes.
+    """
     n = len(component)
     # The velocity dispersions are those near the Sun. The Earth's motion adds to that of the stars.
     dispersion = np.array([40.0, 65.0, 150.0])[component]

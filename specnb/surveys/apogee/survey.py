@@ -31,13 +31,9 @@ ELEMENTS = (
 LARGEST_C_O = 0.25
 
 
-def _name(element):
-    return f"{element.lower()}_fe"
-
-
 def _abundance(element):
-    meaning = f"{element} abundance relative to iron"
-    return Label(_name(element), "dex", -0.3, 0.4, f"[{element}/Fe]", meaning)
+    name, meaning = f"{element.lower()}_fe", f"{element} abundance relative to iron"
+    return Label(name, "dex", -0.3, 0.4, f"[{element}/Fe]", meaning)
 
 
 LABELS = (
@@ -56,7 +52,7 @@ LABELS = (
         logarithmic=True,
     ),
 )  # fmt: skip
-ABUNDANCES = tuple(_name(element) for element in ELEMENTS)
+ABUNDANCES = tuple(f"{element.lower()}_fe" for element in ELEMENTS)
 
 ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
 CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
@@ -120,7 +116,7 @@ APOGEE = Survey(
         "odd-Z": ("na_fe", "al_fe", "p_fe", "k_fe"),
         "iron peak": ("v_fe", "cr_fe", "mn_fe", "co_fe", "ni_fe", "cu_fe", "ge_fe"),
     },
-    elements={element: _name(element) for element in ELEMENTS} | {"Fe": "fe_h"},
+    elements=dict(zip(ELEMENTS, ABUNDANCES)) | {"Fe": "fe_h"},
     element_groups={
         "CNO": ("C", "N", "O"),
         "α": ("Mg", "Si", "S", "Ca", "Ti"),

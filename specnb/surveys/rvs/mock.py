@@ -104,12 +104,8 @@ class RvsMockConfig(MockConfig):
         "bad_ends": 0,
     }
     draw_labels = staticmethod(stars.draw_labels)
+    draw_observation = staticmethod(stars.draw_observation)
     exist = staticmethod(stars_exist)
-
-    @staticmethod
-    def draw_observation(component, population, rng):
-        """Draw the apparent magnitude."""
-        return [stars.draw_magnitudes(len(component), population, rng)]
 
     def own_effects(self, streams):
         """Draw the interstellar band and the continuum residual of each star.

@@ -53,7 +53,9 @@ def _kiel(component, stage, m_h, rng):
     youth = np.where(component == 0, rng.gamma(2.0, 200.0, n), 0.0)
     turn_off = rng.normal(5900.0, 80.0, n) + youth - 250.0 * m_h
 
-    dwarf, subgiant = unevolved(turn_off, m_h, rng, giant_branch, below=1.3, crowding=1.3, foot=3.45)
+    dwarf, subgiant = unevolved(
+        turn_off, m_h, rng, giant_branch, below=1.3, crowding=1.3, foot=3.45
+    )
 
     giant_logg = 3.6 * rng.beta(3.2, 1.9, n)
     giant_teff = giant_branch(giant_logg, m_h) + rng.normal(0.0, 60.0, n)
@@ -80,13 +82,19 @@ def draw_labels(component, stage, rng):
     vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
     vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
-    values = (teff, logg, m_h, alpha_fe, vmicro, vbroad)
-    return dict(zip(("teff", "logg", "m_h", "alpha_fe", "vmicro", "vbroad"), values))
+    return {
+        "teff": teff,
+        "logg": logg,
+        "m_h": m_h,
+        "alpha_fe": alpha_fe,
+        "vmicro": vmicro,
+        "vbroad": vbroad,
+    }
 
 
-def draw_magnitudes(n, population, rng):
-    """Draw apparent G magnitudes of n stars. N(<G) grows as 10**(slope G) between the limits."""
-    u = rng.random(n)  # the inverse of the cumulative distribution turns these into magnitudes
+def draw_observation(component, population, rng):
+    """Draw apparent G magnitudes. N(<G) grows as 10**(slope G) between the population's limits."""
+    u = rng.random(len(component))  # the inverse of the cumulative distribution gives magnitudes
     span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
     g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
-    return Column(g_mag, "g_mag", unit="mag")
+    return [Column(g_mag, "g_mag", unit="mag")]
