@@ -77,13 +77,16 @@ class RvsMockConfig(MockConfig):
     bad_pixels: float = within(0.0, 0.5, default=0.002)
     # Longest run of masked pixels at either end. Real spectra lack up to 18 pixels of 0.1 Å.
     bad_ends: int = within(0, 100, default=6)
+    # Fraction of pixels that are hit by cosmic rays and not masked. It is 0 because the RVS
+    # combines many transits.
+    cosmics: float = within(0.0, 0.1, default=0.0)
     # Photon S/N per pixel of 0.3 Å at G = 14, where photons dominate the noise.
     snr_faint: float = within(1.0, 1e4, default=24.0)
     # Relative error that does not fall with brightness. It stands for the calibration.
     noise_floor: float = within(0.0, 0.1, default=0.002)
 
     PREFIX = "mock"
-    STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask")
+    STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")
     BATCH = 4096  # they need about 0.4 GB of memory
     FAINT = 25.0
     # The largest errors are the limits of the papers' selection.
@@ -102,6 +105,7 @@ class RvsMockConfig(MockConfig):
         "resolving_power": RVS_RESOLVING_POWER,
         "bad_pixels": 0.0,
         "bad_ends": 0,
+        "cosmics": 0.0,
     }
     draw_labels = staticmethod(stars.draw_labels)
     draw_observation = staticmethod(stars.draw_observation)
@@ -170,6 +174,8 @@ class RvsMockConfig(MockConfig):
         draw = streams["mask"].random((n, n_pix + 2))
         first, last = np.floor(draw[:, :2] * (self.bad_ends + 1)).T[:, :, None]
         mask = (draw[:, 2:] < self.bad_pixels) | (pixel < first) | (pixel >= n_pix - last)
+        hit = streams["cosmics"].random((n, n_pix)) < self.cosmics
+        noisy[hit] += 20.0 * error[hit]  # a clear outlier
         return flux, error, noisy, mask
 
     def _noise(self, g_mag, flux):
