@@ -8,7 +8,7 @@ whichever effects are switched on.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
@@ -49,8 +49,6 @@ class MockConfig(ABC):
         S/N to which the second of these errors refers.
     OBSERVED : tuple of str
         Columns of `draw_observation` that the catalogue has besides the labels.
-    CLEAN : dict
-        Values of the fields with which all effects but the noise are switched off.
     """
 
     n_stars: int = within(1, 10_000_000, default=10_000)
@@ -64,7 +62,6 @@ class MockConfig(ABC):
     LABEL_ERRORS: ClassVar[dict[str, tuple[float, float, float]]]
     FAINT: ClassVar[float]
     OBSERVED: ClassVar[tuple[str, ...]] = ()
-    CLEAN: ClassVar[dict] = {}
 
     def __post_init__(self):
         if not isinstance(self.population, Population):
@@ -75,9 +72,14 @@ class MockConfig(ABC):
     def clean(cls, **changes):
         """A survey whose spectra are the emulator's with noise only, for tests of pulls.
 
-        ``changes`` are fields of the class.
+        All fields of effects are switched off. ``changes`` are fields of the class.
         """
-        return cls(**(cls.CLEAN | changes))
+        off = {
+            entry.name: entry.metadata["off"]
+            for entry in fields(cls)
+            if entry.metadata.get("off") is not None
+        }
+        return cls(**(off | changes))
 
     @staticmethod
     def exist(stars) -> np.ndarray:

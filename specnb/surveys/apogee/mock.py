@@ -66,30 +66,30 @@ class ApogeeMockConfig(MockConfig):
     # Seed of the errors of the line list. Surveys with the same line list have the same errors.
     line_list: int = within(0, 2**63 - 1, default=1)
     # Rms of the errors of ln(line strength). gf values of the H band are wrong by tens of per cent.
-    wrong_lines: float = within(0.0, 1.0, default=0.3)
+    wrong_lines: float = within(0.0, 1.0, default=0.3, off=0.0)
     # Factor on the strength of the 150 lines that the emulator lacks. With 1 most are a few per
     # cent deep.
-    missing_lines: float = within(0.0, 5.0, default=1.0)
-    macroturbulence: float = within(0.0, 4.0, default=1.0)  # factor on `MACROTURBULENCE`
+    missing_lines: float = within(0.0, 5.0, default=1.0, off=0.0)
+    macroturbulence: float = within(0.0, 4.0, default=1.0, off=0.0)  # factor on `MACROTURBULENCE`
     # 0 is the emulator's resolving power and 1 that of `RESOLVING_POWER`. The variance of
     # the kernel is linear in this number.
-    resolution: float = within(0.0, 4.0, default=1.0)
+    resolution: float = within(0.0, 4.0, default=1.0, off=0.0)
     # Rms of the residual of the telluric correction, as a fraction of the optical depth. The
     # default leaves 2% of the flux in the strongest lines.
-    telluric: float = within(0.0, 1.0, default=0.05)
+    telluric: float = within(0.0, 1.0, default=0.05, off=0.0)
     # Rms of the residual of the airglow subtraction. Where it is not masked, it is like the photon
     # noise at S/N = 100.
-    sky: float = within(0.0, 0.1, default=0.005)
+    sky: float = within(0.0, 0.1, default=0.005, off=0.0)
     # Mean excess flux on the blue detector for 15% of the stars, in units of the continuum.
-    persistence: float = within(0.0, 1.0, default=0.05)
+    persistence: float = within(0.0, 1.0, default=0.05, off=0.0)
     # Rms of the slope over a detector. Higher orders are smaller, but they remain after the
     # normalisation.
-    continuum: float = within(0.0, 0.2, default=0.05)
+    continuum: float = within(0.0, 0.2, default=0.05, off=0.0)
     # Mean number of runs of bad pixels. Visits of DR17 have 17-19 of them on these pixels.
-    bad_runs: float = within(0.0, 100.0, default=15.0)
+    bad_runs: float = within(0.0, 100.0, default=15.0, off=0.0)
     # Airglow brighter than this, in units of `earth.SKY_LINES`, is masked. In DR17 it is masked
     # from 1-3 on. With 1e9 none is masked.
-    sky_limit: float = within(0.1, 1e9, default=2.0)
+    sky_limit: float = within(0.1, 1e9, default=2.0, off=1e9)
 
     PREFIX = "apogee-mock"
     STREAMS = ("stars", "catalogue", "telluric", "sky", "persistence", "continuum", "noise", "mask")
@@ -102,18 +102,6 @@ class ApogeeMockConfig(MockConfig):
         "fe_h": (0.02, 0.03, np.inf),
     }
     OBSERVED = ("snr", "rv")
-    CLEAN: ClassVar = {
-        "wrong_lines": 0.0,
-        "missing_lines": 0.0,
-        "macroturbulence": 0.0,
-        "resolution": 0.0,
-        "telluric": 0.0,
-        "sky": 0.0,
-        "persistence": 0.0,
-        "continuum": 0.0,
-        "bad_runs": 0.0,
-        "sky_limit": 1e9,
-    }
     draw_labels = staticmethod(stars.draw_labels)
     draw_observation = staticmethod(stars.draw_observation)
     exist = staticmethod(stars_exist)

@@ -60,26 +60,28 @@ class RvsMockConfig(MockConfig):
     n_stars: int = within(1, 10_000_000, default=20_000)
     # Factor on the errors in `WRONG_LINES`. The strengths in line lists are wrong by tens
     # of per cent.
-    wrong_lines: float = within(0.0, 2.0, default=1.0)
+    wrong_lines: float = within(0.0, 2.0, default=1.0, off=0.0)
     # Fraction of the optical depth at `FALSE_LINE` that real stars do not show.
-    false_line: float = within(0.0, 1.0, default=1.0)
+    false_line: float = within(0.0, 1.0, default=1.0, off=0.0)
     # Strength of a stellar line that the emulator lacks. With 1 it is 14% deep at 5000 K and [M/H]
     # = 0.
-    missing_line: float = within(0.0, 5.0, default=1.0)
+    missing_line: float = within(0.0, 5.0, default=1.0, off=0.0)
     # Mean central optical depth of the interstellar band at 862 nm, which does not depend on the
     # labels.
-    interstellar_band: float = within(0.0, 0.5, default=0.02)
+    interstellar_band: float = within(0.0, 0.5, default=0.02, off=0.0)
     # Rms of the continuum residual that normalisation leaves: a cubic polynomial of 0.3-0.5%.
-    continuum: float = within(0.0, 0.05, default=0.004)
+    continuum: float = within(0.0, 0.05, default=0.004, off=0.0)
     # Resolving power of the observed spectra. The emulator's 11,500 is the nominal value.
-    resolving_power: float = within(5000.0, RVS_RESOLVING_POWER, default=11_000.0)
+    resolving_power: float = within(
+        5000.0, RVS_RESOLVING_POWER, default=11_000.0, off=RVS_RESOLVING_POWER
+    )
     # fraction of single bad pixels, which are masked
-    bad_pixels: float = within(0.0, 0.5, default=0.002)
+    bad_pixels: float = within(0.0, 0.5, default=0.002, off=0.0)
     # Longest run of masked pixels at either end. Real spectra lack up to 18 pixels of 0.1 Å.
-    bad_ends: int = within(0, 100, default=6)
+    bad_ends: int = within(0, 100, default=6, off=0)
     # Fraction of pixels that are hit by cosmic rays and not masked. It is 0 because the RVS
     # combines many transits.
-    cosmics: float = within(0.0, 0.1, default=0.0)
+    cosmics: float = within(0.0, 0.1, default=0.0, off=0.0)
     # Photon S/N per pixel of 0.3 Å at G = 14, where photons dominate the noise.
     snr_faint: float = within(1.0, 1e4, default=24.0)
     # Relative error that does not fall with brightness. It stands for the calibration.
@@ -95,17 +97,6 @@ class RvsMockConfig(MockConfig):
         "logg": (0.05, 0.12, 0.5),
         "m_h": (0.02, 0.06, 0.3),
         "alpha_fe": (0.02, 0.04, 0.2),
-    }
-    CLEAN: ClassVar = {
-        "wrong_lines": 0.0,
-        "false_line": 0.0,
-        "missing_line": 0.0,
-        "interstellar_band": 0.0,
-        "continuum": 0.0,
-        "resolving_power": RVS_RESOLVING_POWER,
-        "bad_pixels": 0.0,
-        "bad_ends": 0,
-        "cosmics": 0.0,
     }
     draw_labels = staticmethod(stars.draw_labels)
     draw_observation = staticmethod(stars.draw_observation)
