@@ -171,8 +171,7 @@ def opened(path, group):
                 raise ValueError(
                     f"{path} has no group '{group}', it has {sorted(f)}: name one of them"
                 )
-            missing = {"wavelength", *ARRAYS} - set(f[group])
-            if missing:
+            if missing := {"wavelength", *ARRAYS} - set(f[group]):
                 raise ValueError(
                     f"{path} lacks {sorted(missing)} in group '{group}': write it with Spectra.write"
                 )
