@@ -224,14 +224,13 @@ def run(training: Training, checkpoint=None, progress: bool = True, on_report=No
         state = read_checkpoint(checkpoint, training.device, training.state())
         training.restore(state, checkpoint)
     written = time.monotonic()
-    bar = tqdm(
+    with tqdm(
         total=training.total,
         initial=training.done,
         desc=training.name,
         unit=training.unit,
         disable=not progress,
-    )
-    with bar:
+    ) as bar:
         while not training.finished:
             row = training.advance()
             bar.update()

@@ -43,9 +43,8 @@ class Population:
     def __post_init__(self):
         for kind, fractions in (("components", self.components), ("stages", self.stages)):
             if not np.all(fractions >= 0) or not np.isclose(fractions.sum(), 1.0, atol=1e-6):
-                given = ", ".join(f"{fraction:g}" for fraction in fractions)
                 raise ValueError(
-                    f"fractions of {kind} are {given}: they must be 0 or more and sum to 1"
+                    f"fractions of {kind} are {', '.join(map(str, fractions))}: they must be 0 or more and sum to 1"
                 )
         if not (
             np.isfinite([self.bright, self.faint, self.count_slope]).all()
