@@ -17,8 +17,8 @@ from specnb.plots.emulator import training_history
 from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
 from specnb.plots.fits import star_fit
 from specnb.plots.latents import probe_bars, tsne_panels
+from specnb.plots.residuals import mean_differences
 from specnb.plots.survey import label_histograms
-from specnb.plots.translated import mean_differences
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig, Translator
 from specnb.widgets import (
@@ -105,7 +105,7 @@ def test_fits(emulator, stars):
     browser = browse_fits(stars, model, table, survey=THIRD)
     browser.show(str(stars.ids[3]))
     assert f"age {table['age'][3]:.2f} ± 0.50 Gyr" in browser.readout.value
-    assert len(mean_differences(THIRD.pixels, {"synthetic": model - stars.flux}).axes) == 1
+    assert len(mean_differences(THIRD.pixels, {"synthetic": model - stars.flux}).axes) == 2
 
 
 def test_figures_of_many_stars(stars):

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from specnb.plots.history import translation_history
-from specnb.plots.translated import compared_spectra
+from specnb.plots.translate import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import check_pixels, figure_png
