@@ -6,7 +6,7 @@ import pytest
 import specnb.core.artifacts
 from specnb.core.artifacts import artifact, artifact_path
 from specnb.core.sources import EVERYTHING, code_digest
-from specnb.disentangle.experiment import Experiment
+from specnb.disentangle.experiment import train_once
 from specnb.emulator.accuracy import accuracy, accuracy_by_label
 from specnb.emulator.train import train_emulator
 
@@ -64,7 +64,7 @@ def paths():
     """Where the artifacts of the autoencoders, of an emulator and of unknown code would be."""
     return [
         artifact_path("x", Config(), ".txt", code=code)
-        for code in (Experiment, train_emulator, None)
+        for code in (train_once, train_emulator, None)
     ]
 
 
@@ -94,7 +94,7 @@ def test_code_that_makes_an_artifact_is_that_of_make(folder):
     # This is not a module of specnb
     assert artifact_path("x", Config(), ".txt", code=paths) == artifact_path("x", Config(), ".txt")
     sources = specnb.core.artifacts.SOURCES
-    assert code_digest([Experiment.__module__], sources) != code_digest([EVERYTHING], sources)
+    assert code_digest([train_once.__module__], sources) != code_digest([EVERYTHING], sources)
     made = artifact(
         "x", Config(), ".txt", lambda path: path.write_text("model"), code=train_emulator
     )

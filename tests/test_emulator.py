@@ -97,8 +97,8 @@ def test_hull(emulator, change, inside):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([[5000.0, 4.0]], r"takes \(n, 6\): teff, logg"),
-        ([[np.nan, *SUN[1:]]], "teff of row 0 is nan"),
+        ([[5000.0, 4.0]], r"give one row per star of teff, logg"),
+        ([[np.nan, *SUN[1:]]], "star 0 of the labels has teff = nan"),
     ],
 )
 def test_bad_labels(emulator, labels, message):

@@ -17,8 +17,8 @@ from specnb.disentangle.experiment import (
     ENTANGLED,
     PAPER,
     TEST,
-    Experiment,
     reference_stars,
+    train_once,
     trained,
 )
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
@@ -121,7 +121,7 @@ def test_settings_entangle_and_disentangle_what_the_paper_says(setting, signs):
         others = objective.remove if setting == "removed" else objective.disentangle
         size = [objective.entangle if sign < 0 else others for sign in signs]
         assert config.labels == LABELS == ("teff", "logg", "m_h", "alpha_fe")
-        assert config.weights == tuple(sign * value for sign, value in zip(signs, size))
+        assert list(config.lambdas.values()) == [s * value for s, value in zip(signs, size)]
         assert (config.bottleneck, config.discriminator_steps) == (
             objective.bottleneck,
             objective.discriminator_steps,
@@ -141,23 +141,19 @@ def test_an_objective_refuses_labels_that_the_model_lacks():
 
 
 def test_a_second_run_does_not_train(stars, folder, epochs):
-    run = Experiment(SURVEY, SMALL)
-    path = run.run(stars.train)
+    path = train_once(stars.train, SURVEY, SMALL)
     assert len(epochs) == SMALL.epochs
-    assert run.run(stars.train) == path and len(epochs) == SMALL.epochs
+    assert train_once(stars.train, SURVEY, SMALL) == path and len(epochs) == SMALL.epochs
     assert_same(Disentangler.load(path, SMALL), train(stars.train, SMALL, progress=False))
-    others = [
-        Experiment(replace(SURVEY, seed=9), SMALL),
-        Experiment(SURVEY, replace(SMALL, seed=2)),
-    ]
-    assert len({path, *(other.run(stars.train) for other in others)}) == 3
+    others = [(replace(SURVEY, seed=9), SMALL), (SURVEY, replace(SMALL, seed=2))]
+    assert len({path, *(train_once(stars.train, *other) for other in others)}) == 3
     assert len(list(folder.iterdir())) == 3
 
 
 def test_a_killed_training_goes_on(stars, folder, monkeypatch):
     config = replace(SMALL, epochs=4)
     whole = train(stars.train, config, progress=False)
-    run, epoch, seen = Experiment(SURVEY, config), DisentangleTraining.advance, []
+    epoch, seen = DisentangleTraining.advance, []
 
     def killed(self):
         if len(self.history) == 3:
@@ -171,11 +167,11 @@ def test_a_killed_training_goes_on(stars, folder, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(DisentangleTraining, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
-        run.run(stars.train)
+        train_once(stars.train, SURVEY, config)
     (checkpoint,) = folder.iterdir()
     assert checkpoint.suffix == ".checkpoint"
     monkeypatch.setattr(DisentangleTraining, "advance", counted)
-    path = run.run(stars.train)
+    path = train_once(stars.train, SURVEY, config)
     assert seen == [4]
     assert list(folder.iterdir()) == [path]
     assert path.with_suffix(".checkpoint") == checkpoint
@@ -315,7 +311,7 @@ def test_regressors_are_the_same_for_any_number_of_jobs(models, stars):
     _, parallel = regress(latents, stars.train.labels, config, jobs=2)
     assert {name: len(group) for name, group in predictions.items()} == {"plain": 2, "First": 1}
     assert list(regressors) == list(predictions) == list(parallel) == list(latents)
-    assert [each.config.seed for each in regressors["plain"]] == [1, 2]
+    assert [each.regressor_[-1].random_state for each in regressors["plain"]] == [1, 2]
     for name, group in predictions.items():
         for k, (x_train, x_test) in enumerate(latents[name]):
             fitted = fit_regressor(x_train, stars.train.labels, config=replace(config, seed=k + 1))

@@ -506,7 +506,7 @@ def test_the_ridge_regression_finds_the_mean_line(corrected):
 def test_the_correction_is_linear(corrected):
     emulator, _, _, _, model, _ = corrected
     stars = np.array([[5000.0, 3.0, -0.2, 0.1, 1.5, 6.0], [5600.0, 4.4, 0.0, 0.05, 1.2, 6.0]])
-    slope, intercept = model.network.step.slope.numpy(), model.network.step.intercept.numpy()
+    slope, intercept = model.steps[-1].slope.numpy(), model.steps[-1].intercept.numpy()
     assert slope.shape == (6, 800) and np.abs(slope).max() > 0
     np.testing.assert_allclose(
         model.jacobian(stars) - emulator.jacobian(stars),
@@ -514,12 +514,12 @@ def test_the_correction_is_linear(corrected):
         atol=1e-6,
     )
     np.testing.assert_allclose(model(stars) - emulator(stars), stars @ slope + intercept, atol=1e-5)
-    assert model.labels == emulator.labels and model.network.network is not emulator.network
+    assert model.labels == emulator.labels and model.network is not emulator.network
 
 
 def test_the_ridge_regression_finds_what_the_line_depends_on(corrected):
     profile, model = corrected[3], corrected[4]
-    assert model.network.step.slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(
+    assert model.steps[-1].slope.numpy()[2] @ profile / (profile @ profile) == pytest.approx(
         -SLOPE, rel=0.5
     )
 

@@ -158,7 +158,9 @@ def test_a_training_can_be_stopped_and_keeps_its_model(survey):
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
     levels = chance_levels(conditional, survey[0])
     index = torch.from_numpy(
-        conditional.scales.bin_index(conditional.label_array(survey[0].labels), 10)
+        conditional.scales.targets(
+            conditional.label_array(survey[0].labels), conditional.config
+        )
     )
     for column, name in zip(index.T, conditional.labels):
         share = torch.bincount(column, minlength=10) / len(column)

@@ -197,7 +197,7 @@ def test_bad_input_is_told():
         two_sample_auc(a, a[:20])
     with pytest.raises(ValueError, match="at least 50"):
         two_sample_auc(a, a[:0])
-    with pytest.raises(ValueError, match="5 and 4 columns"):
+    with pytest.raises(ValueError, match="has size 5 and .* has size 4"):
         two_sample_auc(a, a[:, :4])
     with pytest.raises(ValueError, match="not finite"):
         two_sample_auc(a, np.where(a > 2, np.nan, a))
@@ -209,7 +209,7 @@ def test_bad_input_is_told():
         as_observed(np.ones((3, 4)), one)
     with pytest.raises(ValueError, match="one or more stars"):
         as_observed(np.ones((3, 5)), one[:0])
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="star synthetic-0000000 has flux nan"):
         as_observed(np.full((3, 5), np.nan), one)
-    with pytest.raises(ValueError, match="more than 80 stars"):
+    with pytest.raises(ValueError, match=r"perplexity \(80.0\) must be less than n_samples \(60\)"):
         project_two(a[:30], a[:30])

@@ -43,7 +43,7 @@ def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
     ----------
     kind : str
         What the artifact is. This is the first part of the file's name.
-    config : dataclass
+    config : dataclass, or tuple of them
         Configuration that determines the artifact.
     suffix : str
         Ending of the file's name.

@@ -28,7 +28,8 @@ def check_fields(config):
 
     Fields of type bool must be True or False. Fields made by `within` must be numbers within their
     limits, and integers if their type is int. Numbers of numpy are converted to plain Python
-    numbers, because JSON has no others. Other fields are not checked.
+    numbers, because JSON has no others, and lists to the tuples that JSON does not have. Other
+    fields are not checked.
     """
     for entry in fields(config):
         value = getattr(config, entry.name)
@@ -43,3 +44,5 @@ def check_fields(config):
                     f"{entry.name} is {value!r}: it must be {what} from {low:g} to {high:g}"
                 )
             object.__setattr__(config, entry.name, entry.type(value))
+        if isinstance(value, list):
+            object.__setattr__(config, entry.name, tuple(value))

@@ -103,8 +103,14 @@ class Line:
     wavelength: float
 
 
-def label_array(table: Table, labels) -> np.ndarray:
-    """The columns of a catalogue that a model uses, shape (n, n_labels), float64.
+def label_array(table, labels) -> np.ndarray:
+    """The labels that a model uses, shape (n, n_labels), float64.
+
+    Parameters
+    ----------
+    table : Table, or array_like of shape (n, n_labels)
+        A catalogue. The columns of an array must be the labels in their order.
+    labels : sequence of str
 
     Raises
     ------
@@ -115,16 +121,41 @@ def label_array(table: Table, labels) -> np.ndarray:
         raise ValueError(
             f"the spectra have no labels: this needs a catalogue with {', '.join(labels)}"
         )
+    if not isinstance(table, Table):
+        return finite_rows(table, "labels", labels)
     if missing := [name for name in labels if name not in table.colnames]:
         raise ValueError(
             f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
         )
-    values = np.column_stack(
-        [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
-    )
+    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
+    return finite_rows(np.column_stack(columns), "catalogue", labels)
+
+
+def finite_rows(values, what: str, columns=None, dtype=float) -> np.ndarray:
+    """Numbers that a user gives, as an array with one row per star.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, n_columns)
+    what : str
+        What the numbers are, for the error message.
+    columns : sequence of str, optional
+        Names of the columns. Without them there may be any number of columns.
+    dtype : dtype
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or a number is not finite.
+    """
+    values = np.asarray(values, dtype=dtype)
+    if values.ndim != 2 or (columns is not None and values.shape[1] != len(columns)):
+        expected = "numbers" if columns is None else ", ".join(columns)
+        raise ValueError(f"{what} of shape {values.shape}: give one row per star of {expected}")
     if (bad := ~np.isfinite(values)).any():
-        star, label = np.argwhere(bad)[0]
+        row, column = np.argwhere(bad)[0]
+        name = f"column {column}" if columns is None else columns[column]
         raise ValueError(
-            f"star {star} of the catalogue has no {labels[label]}: leave out stars without labels"
+            f"star {row} of the {what} has {name} = {values[row, column]}: leave out such stars"
         )
     return values

@@ -149,16 +149,37 @@ class EpochTraining(Training):
 
     The best epoch is the one with the lowest validation loss. The training ends after
     ``config.epochs`` epochs, or earlier if the loss has not improved for ``config.patience``
-    epochs. Subclasses set ``config``, ``device`` and ``history`` before they call `optimise`.
+    epochs. Subclasses define `step` and `validate`. They set ``config``, ``device``, ``history``
+    and ``random``, and call `optimise`.
+
+    Attributes
+    ----------
+    rows : Tensor of int
+        Indices of the training spectra.
+    seconds : float
+        Time that the epochs took.
+    digits : int
+        Number of decimals of the losses in the history.
+    to_lower : tuple of str
+        Options that a user should lower if the training diverges.
     """
 
-    unit, counters = "epoch", ("done", "best", "waited")
+    unit, counters = "epoch", ("done", "best", "waited", "seconds")
+    digits, seconds = 9, 0.0
+    to_lower = ("learning_rate",)
 
-    def optimise(self, networks, n_train: int):
-        """Prepare the optimiser of networks that are trained on ``n_train`` spectra."""
+    def step(self, rows):
+        """Train on a batch of spectra, given by their indices; returns the loss of the history."""
+
+    def validate(self) -> tuple[dict, float]:
+        """The validation losses for the history, and the one that chooses the best epoch."""
+
+    def optimise(self, networks, rows):
+        """Prepare the optimiser of networks that are trained on some rows of the spectra."""
         self.networks, self.total = networks, self.config.epochs
+        self.rows = torch.as_tensor(rows, device=self.device)
         self.optimizer = torch.optim.Adam(networks.parameters(), fused=self.device.type != "mps")
-        self.steps = -(-n_train // self.config.batch)  # in one epoch
+        self.steps = -(-len(rows) // self.config.batch)  # in one epoch
         self.schedule = one_cycle(
             self.optimizer, self.config.learning_rate, self.steps * self.total
         )
@@ -176,14 +197,30 @@ class EpochTraining(Training):
         self.optimizer.step()
         self.schedule.step()
 
-    def record(self, row: dict, loss: float) -> dict:
-        """Add an epoch's row to the history, and keep its weights if its loss is the lowest."""
-        self.history.append(row)
+    def advance(self) -> dict:
+        """Train on all training spectra once and validate. Returns a new row of the history."""
+        start = time.perf_counter()
+        n = len(self.rows)
+        order = self.rows[torch.randperm(n, generator=self.random, device=self.device)]
+        total = 0.0
+        for rows in order.split(self.config.batch):
+            total = total + self.step(rows) * len(rows)
+        losses, loss = self.validate()
+        losses = {"train": float(total) / n} | losses
+        row = {name: round(value, self.digits) for name, value in losses.items()}
         self.done += 1
+        if bad := not_finite(row):
+            options = ", ".join(f"{name}={getattr(self.config, name)}" for name in self.to_lower)
+            raise Diverged(
+                f"training with seed {self.config.seed} diverged in epoch {self.done} "
+                f"({', '.join(bad)}): lower {options}"
+            )
+        self.history.append({"epoch": self.done} | row)
         self.waited = 0 if loss < self.best[0] else self.waited + 1
         if self.waited == 0:
             self.best = (loss, deepcopy(self.networks.state_dict()))
-        return row
+        self.seconds += time.perf_counter() - start
+        return self.history[-1]
 
     def finish(self):
         self.networks.load_state_dict(self.best[1])

@@ -53,6 +53,16 @@ def same_pixels(first, second) -> bool:
     return np.shape(first) == np.shape(second) and np.allclose(first, second, rtol=0, atol=1e-3)
 
 
+def check_pixels(wavelength, expected):
+    """Raise ValueError if the wavelengths of spectra (Å) are not those that a model expects."""
+    if not same_pixels(wavelength, expected):
+        low, high = expected[[0, -1]]
+        raise ValueError(
+            f"the spectra are not on this model's {len(expected)} pixels, {low:.2f}-{high:.2f} Å: "
+            "rebin them first"
+        )
+
+
 def pixel_edges(wavelength):
     """Edges of pixels, which are the midpoints of their centres. The outer edges are mirrored.
 

@@ -1,7 +1,5 @@
 """The configuration of an adversarial autoencoder: its networks and its training."""
 
-import difflib
-import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +8,26 @@ from specnb.core.config import check_fields, within
 
 # The labels that both the catalogues and the RVS spectra determine.
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
+
+
+def check_lambdas(lambdas, labels, largest: float = 1e9):
+    """Raise ValueError unless λ are numbers from -largest to +largest that belong to labels.
+
+    Parameters
+    ----------
+    lambdas : mapping of str to float
+    labels : sequence of str
+    largest : float
+    """
+    for name, value in lambdas.items():
+        if name not in labels:
+            raise ValueError(
+                f"there is a λ for {name!r}, which is no label of this model: it has {', '.join(labels)}"
+            )
+        if not isinstance(value, numbers.Real) or not abs(value) <= largest:
+            raise ValueError(
+                f"λ of {name} is {value!r}: it must be a number from {-largest:g} to {largest:g}"
+            )
 
 
 @dataclass(frozen=True)
@@ -26,7 +44,8 @@ class DisentangleConfig:
     """
 
     labels: tuple[str, ...] = LABELS  # any columns of the training stars' catalogue
-    # λ of each label. Positive values disentangle it and negative ones entangle it. 0 if absent.
+    # λ of each label. Positive values disentangle it and negative ones entangle it. Labels that are
+    # absent get 0.
     lambdas: Mapping[str, float] = field(default_factory=dict)
     # True is architecture 1 of the paper. False is its architecture 2, whose encoder also works for
     # stars without labels.
@@ -72,46 +91,29 @@ class DisentangleConfig:
             raise ValueError(
                 f"labels are {self.labels!r}: name columns of the catalogue, each once"
             )
-        for name, value in self.lambdas.items():
-            if name not in self.labels:
-                nearest = difflib.get_close_matches(name, self.labels, n=1)
-                hint = f"; did you mean {nearest[0]}?" if nearest else "."
-                raise ValueError(f"there is a λ for {name!r}, which is no label of this model{hint} It has: "
-                                 f"{', '.join(self.labels)}")  # fmt: skip
-            if not isinstance(value, numbers.Real) or not math.isfinite(value):
-                raise ValueError(f"λ of {name} is {value!r}: it must be a finite number")
+        check_lambdas(self.lambdas, self.labels)
         check_fields(self)
+        lambdas = {name: float(self.lambdas.get(name, 0.0)) for name in self.labels}
+        object.__setattr__(self, "lambdas", lambdas)
         if any(
             not isinstance(width, int) or width < 1 for width in (*self.hidden, *self.discriminator)
         ):
             raise ValueError(
                 f"layers of {(*self.hidden, *self.discriminator)} neurons: each needs at least 1"
             )
-        if self.lambda_range and any(self.lambdas.values()):
+        if self.lambda_range and any(lambdas.values()):
             raise ValueError(
                 "lambdas and lambda_range exclude each other: with a range, λ is an input of the model"
             )
-        if self.joint and self.lambda_range:
+        if self.joint and (self.lambda_range or len(set(lambdas.values())) > 1):
             raise ValueError(
-                "a joint discriminator has one λ for all labels: use joint=False with lambda_range"
+                "a joint discriminator has one λ for all labels: give all the same one, and no lambda_range"
             )
-        if self.joint and len(set(self.weights)) > 1:
-            raise ValueError(
-                f"a joint discriminator has one λ for all labels, not {self.weights}: make them equal"
-            )
-        object.__setattr__(self, "lambdas", dict(zip(self.labels, self.weights)))
-        for name in ("labels", "hidden", "discriminator"):  # JSON has lists instead of tuples
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """λ of each label, in the order of ``labels``."""
-        return tuple(float(self.lambdas.get(name, 0.0)) for name in self.labels)
 
     @property
     def adversarial(self) -> bool:
         """Whether any discriminator takes part; otherwise this is a plain autoencoder."""
-        return bool(self.lambda_range) or any(self.weights)
+        return bool(self.lambda_range) or any(self.lambdas.values())
 
     @property
     def discriminators(self) -> tuple[str, ...]:

@@ -13,8 +13,6 @@ from astropy.table import Table
 
 from specnb.surveys.mock import remake
 
-BATCH = 4096  # number of stars at a time, which need about 0.2 GB of memory
-
 
 def shifted(labels, label, step):
     """A copy of a table of labels, in which one label is larger by a step for all stars."""
@@ -179,29 +177,21 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
     rows = []
     for label, size in edits.items():
         for step in (size, -size):
-            chosen = np.flatnonzero(_possible(models, observed, truth, emulator, label, step))
-            sums = {name: [np.empty((0, 5))] for name in models}
-            for start in range(0, len(chosen), BATCH):
-                rows_of_batch = chosen[start : start + BATCH]
-                change = true_change(truth[rows_of_batch], emulator, config, label, step)
-                for name, model in models.items():
-                    z, values = (arrays[rows_of_batch] for arrays in inputs[name])
-                    before = model.decode(z, values)
-                    after = decode_edited(model, z, values, label, step)
-                    sums[name].append(
-                        _sums(change, after - before, before - truth.flux[rows_of_batch])
-                    )
-            counts = {"stars": len(chosen), "left_out": len(truth) - len(chosen)}
-            for name in models:
-                errors = _summary(np.concatenate(sums[name]), len(truth.wavelength))
+            possible = _possible(models, observed, truth, emulator, label, step)
+            stars = truth[possible]
+            change = true_change(stars, emulator, config, label, step)
+            counts = {"stars": len(stars), "left_out": len(truth) - len(stars)}
+            for name, model in models.items():
+                z, values = (each[possible] for each in inputs[name])
+                before = model.decode(z, values)
+                decoded = decode_edited(model, z, values, label, step) - before
+                errors = _errors(change, decoded, before - stars.flux)
                 rows.append({"model": name, "label": label, "step": step} | counts | errors)
     return Table(rows)
 
 
 def _check(models, observed, truth, edits):
     """Raise ValueError if models, stars and edits do not fit together."""
-    if not models or not edits:
-        raise ValueError("there is nothing to compare: give at least one model and one edit")
     if not np.array_equal(observed.ids, truth.ids):
         raise ValueError("observed and truth are not the same stars: cut both by the same index")
     for name, model in models.items():
@@ -215,8 +205,16 @@ def _check(models, observed, truth, edits):
             )
 
 
-def _sums(change, decoded, error):
-    """Sums over the pixels of each star, shape (n, 5)."""
+def _errors(change, decoded, error):
+    """Errors over all stars and pixels. They are NaN without stars.
+
+    Parameters
+    ----------
+    change, decoded : ndarray, shape (n, n_pix)
+        True change of the spectra, and that of the decoded ones.
+    error : ndarray, shape (n, n_pix)
+        Error of the decoded spectra before the edit.
+    """
     products = (
         change**2,
         change * decoded,
@@ -224,13 +222,9 @@ def _sums(change, decoded, error):
         error**2,
         (error + decoded - change) ** 2,
     )
-    return np.column_stack([product.sum(axis=1, dtype=float) for product in products])
-
-
-def _summary(sums, n_pix):
-    """Errors over all stars. They are NaN without stars."""
+    sums = np.column_stack([product.sum(axis=1, dtype=float) for product in products])
     size, product, wrong, before, after = sums.sum(axis=0)
-    pixels = np.float64(len(sums) * n_pix)
+    pixels = np.float64(change.size)
     with np.errstate(invalid="ignore"):
         return {
             "reconstruction": np.sqrt(before / pixels),

@@ -116,34 +116,30 @@ BOTTLENECK = Objective(
 REMOVAL = replace(BOTTLENECK, bottleneck=1e-4)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """One training, given by the survey and the configuration of the model."""
+def train_once(spectra: Spectra, survey: MockConfig, config: DisentangleConfig, progress=False):
+    """Train a model, unless it exists. An interrupted training continues from its checkpoint.
 
-    survey: MockConfig
-    model: DisentangleConfig
+    Parameters
+    ----------
+    spectra : Spectra
+        Training stars of the survey. They are not used if the model exists already.
+    survey : MockConfig
+    config : DisentangleConfig
+    progress : bool
+        Show a progress bar.
 
-    def run(self, spectra: Spectra, progress: bool = False):
-        """Train the model, unless it exists. An interrupted training continues from its checkpoint.
+    Returns
+    -------
+    Path
+        Path of the model, for `Disentangler.load`.
+    """
+    case = (survey, config)
+    checkpoint = artifact_path("disentangle", case, ".checkpoint", [EMULATOR], code=train_once)
 
-        Parameters
-        ----------
-        spectra : Spectra
-            Training stars of that survey. They are not used if the model exists already.
-        progress : bool
-            Show a progress bar.
+    def make(path):
+        train(spectra, config, checkpoint, progress).save(path)
 
-        Returns
-        -------
-        Path
-            Path of the model, for `Disentangler.load`.
-        """
-        checkpoint = artifact_path("disentangle", self, ".checkpoint", [EMULATOR], code=Experiment)
-
-        def make(path):
-            train(spectra, self.model, checkpoint, progress).save(path)
-
-        return artifact("disentangle", self, ".safetensors", make, [EMULATOR])
+    return artifact("disentangle", case, ".safetensors", make, [EMULATOR])
 
 
 def trained(
@@ -168,13 +164,11 @@ def trained(
     list of Disentangler
         The models in the order of the configurations, on the CPU.
     """
-    runs = [Experiment(survey, config) for config in configs]
     on_gpu = any(pick_device(config.device).type != "cpu" for config in configs)
-    if on_gpu or jobs == 1 or len(runs) == 1:
-        paths = [run.run(stars.train, progress=True) for run in runs]
-    else:
-        work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-            joblib.delayed(run.run)(stars.train) for run in runs
-        )
-        paths = list(tqdm(work, total=len(runs), desc="autoencoders", unit="model"))
+    in_turn = on_gpu or jobs == 1 or len(configs) == 1
+    work = joblib.Parallel(n_jobs=1 if in_turn else jobs, return_as="generator")(
+        joblib.delayed(train_once)(stars.train, survey, config, progress=in_turn)
+        for config in configs
+    )
+    paths = tqdm(work, "autoencoders", len(configs), unit="model", disable=in_turn)
     return [Disentangler.load(path, config) for path, config in zip(paths, configs)]

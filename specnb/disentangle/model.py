@@ -1,18 +1,18 @@
 """A trained autoencoder, which encodes spectra as latents and decodes latents and labels."""
 
 import json
-import numbers
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
 from specnb.core.files import check_same, read_tensors, tensors_of, whole_file, write_tensors
-from specnb.core.labels import label_array
+from specnb.core.labels import finite_rows, label_array
 from specnb.core.spectra import Spectra
-from specnb.disentangle.config import DisentangleConfig
-from specnb.disentangle.networks import Networks
+from specnb.core.wavelength import check_pixels
+from specnb.disentangle.config import DisentangleConfig, check_lambdas
+from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales
 
 BATCH = 8192  # number of spectra at a time, which need about 0.1 GB of memory
@@ -45,6 +45,10 @@ class Disentangler:
         self.wavelength = np.asarray(wavelength, dtype=float)
         self.scales, self.networks, self.history = scales, networks, list(history)
 
+    def __repr__(self):
+        labels = ", ".join(self.labels)
+        return f"<Disentangler of {labels}: {len(self.wavelength)} pixels, {self.config.latent} latents>"
+
     @property
     def device(self) -> torch.device:
         return next(self.networks.parameters()).device
@@ -53,6 +57,7 @@ class Disentangler:
         """The model's labels as columns of an array, shape (n, n_labels), from a catalogue."""
         return label_array(table, self.labels)
 
+    @torch.no_grad()
     def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32.
 
@@ -76,28 +81,21 @@ class Disentangler:
             If the pixels differ, labels are missing, or λ is given to a model that does not take
             it.
         """
-        if not np.array_equal(spectra.wavelength, self.wavelength):
-            low, high = self.wavelength[[0, -1]]
-            raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
-                             "rebin them first")  # fmt: skip
-        values = self.label_array(spectra.labels) if self.config.labels_in_encoder else None
-        weights = self._weights(lambdas)
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        check_pixels(spectra.wavelength, self.wavelength)
+        values = np.zeros((len(spectra), len(self.labels)))
+        if self.config.labels_in_encoder:
+            values = self.label_array(spectra.labels)
+        random = None if seed is None else torch.Generator().manual_seed(seed)
         parts = []
         for rows in _batches(len(spectra)):
-            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows])).to(
-                self.device
+            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows]))
+            mean, log_variance = self.networks.encode(
+                flux.to(self.device), self._scaled(values[rows]), self._weights(lambdas, len(flux))
             )
-            labels = None if values is None else self._scaled(values[rows])
-            lam = None if weights is None else weights.expand(len(flux), -1)
-            with torch.no_grad():
-                mean, log_variance = self.networks.encode(flux, labels, lam)
-            if log_variance is not None and generator is not None:
-                noise = torch.randn(mean.shape, generator=generator).to(mean)
-                mean = mean + noise * (0.5 * log_variance).exp()
-            parts.append(mean.cpu().numpy())
-        return np.concatenate(parts) if parts else np.empty((0, self.config.latent), np.float32)
+            parts.append(drawn_latents(mean, log_variance, random).cpu().numpy())
+        return np.concatenate(parts)
 
+    @torch.no_grad()
     def decode(self, z, labels, lambdas=None) -> np.ndarray:
         """Spectra from latents and labels, shape (n, n_pix), float32.
 
@@ -116,39 +114,19 @@ class Disentangler:
         ValueError
             If shapes disagree or a label is not finite.
         """
-        values = (
-            np.asarray(labels, dtype=float)
-            if not hasattr(labels, "colnames")
-            else self.label_array(labels)
-        )
-        z = np.asarray(z, dtype=np.float32)
-        if (
-            z.ndim != 2
-            or z.shape[1] != self.config.latent
-            or values.shape != (len(z), len(self.labels))
-        ):
-            raise ValueError(f"latents of shape {z.shape} and labels of shape {values.shape}: give (n, "
-                             f"{self.config.latent}) and (n, {len(self.labels)}): {', '.join(self.labels)}")  # fmt: skip
-        if not np.isfinite(z).all():
-            raise ValueError(
-                f"latents of row {np.argwhere(~np.isfinite(z))[0][0]} are not finite: give finite ones"
-            )
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise ValueError(
-                f"{self.labels[column]} of row {row} is {values[row, column]}: labels must be finite"
-            )
+        values = self.label_array(labels)
+        z = finite_rows(z, "latents", [f"z{k}" for k in range(self.config.latent)], np.float32)
+        if len(z) != len(values):
+            raise ValueError(f"{len(z)} rows of latents and {len(values)} of labels: give as many")
         self._warn_outside(values)
-        weights = self._weights(lambdas)
-        flux = np.empty((len(z), len(self.wavelength)), dtype=np.float32)
+        parts = []
         for rows in _batches(len(z)):
-            lam = None if weights is None else weights.expand(len(z[rows]), -1)
-            with torch.no_grad():
-                out = self.networks.decode(
-                    torch.from_numpy(z[rows]).to(self.device), self._scaled(values[rows]), lam
-                )
-            flux[rows] = out.cpu().numpy() * self.scales.flux_scale + self.scales.flux_mean
-        return flux
+            latents = torch.from_numpy(z[rows]).to(self.device)
+            flux = self.networks.decode(
+                latents, self._scaled(values[rows]), self._weights(lambdas, len(latents))
+            )
+            parts.append(flux.cpu().numpy() * self.scales.flux_scale + self.scales.flux_mean)
+        return np.concatenate(parts)
 
     def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Encode spectra and decode them with their own labels, shape (n, n_pix)."""
@@ -191,36 +169,24 @@ class Disentangler:
         scaled = (values - self.scales.label_mean) / self.scales.label_std
         return torch.as_tensor(scaled, dtype=torch.float32, device=self.device)
 
-    def _weights(self, lambdas):
-        """λ in units of ``lambda_range`` as a tensor, or None for a model that does not take λ."""
-        span = self.config.lambda_range
-        if not span:
-            if lambdas is not None:
-                raise ValueError(
-                    "this model was trained at fixed λ: leave lambdas out, or train one with lambda_range"
-                )
-            return None
+    def _weights(self, lambdas, n):
+        """λ of n stars in units of ``lambda_range``, without columns if the model takes no λ."""
         lambdas = lambdas or {}
-        for name, value in lambdas.items():
-            if name not in self.labels:
-                raise ValueError(
-                    f"there is a λ for {name!r}, which is no label of this model: {', '.join(self.labels)}"
-                )
-            if not isinstance(value, numbers.Real) or not abs(value) <= span:
-                raise ValueError(
-                    f"λ of {name} is {value!r}: this model was trained from {-span:g} to {span:g}"
-                )
-        scaled = [[float(lambdas.get(name, 0.0)) / span for name in self.labels]]
-        return torch.tensor(scaled, dtype=torch.float32, device=self.device)
+        span = self.config.lambda_range
+        if lambdas and not span:
+            raise ValueError(
+                "this model was trained at fixed λ: leave lambdas out, or train one with lambda_range"
+            )
+        check_lambdas(lambdas, self.labels, span)
+        scaled = [float(lambdas.get(name, 0.0)) / span for name in self.labels if span]
+        return torch.tensor([scaled], dtype=torch.float32, device=self.device).expand(n, -1)
 
     def save(self, path):
         """Write networks, scales, configuration and history to one safetensors file."""
         tensors = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
-        for entry in fields(Scales):
-            tensors[f"scales.{entry.name}"] = torch.from_numpy(
-                np.asarray(getattr(self.scales, entry.name))
-            )
+        for name, value in vars(self.scales).items():
+            tensors[f"scales.{name}"] = torch.from_numpy(np.asarray(value))
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         write_tensors(path, tensors, about)
 
@@ -247,13 +213,14 @@ class Disentangler:
             wavelength = tensors["wavelength"].numpy()
             networks = Networks(found, len(wavelength))
             networks.load_state_dict(tensors_of(tensors, "networks."))
-            stored = {entry.name: tensors[f"scales.{entry.name}"] for entry in fields(Scales)}
-            scales = Scales(
-                **{name: v.numpy() if v.ndim else v.item() for name, v in stored.items()}
-            )
+            scales = {
+                name: value.numpy() if value.ndim else value.item()
+                for name, value in tensors_of(tensors, "scales.").items()
+            }
         check_same(path, asdict(found), config)
-        return cls(found, wavelength, scales, networks, json.loads(about["history"]))
+        return cls(found, wavelength, Scales(**scales), networks, json.loads(about["history"]))
 
 
 def _batches(n):
-    return (slice(start, start + BATCH) for start in range(0, n, BATCH))
+    """Slices of at most `BATCH` rows. There is one even if there are no rows."""
+    return (slice(start, start + BATCH) for start in range(0, max(n, 1), BATCH))

@@ -6,13 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
-def perceptron(widths) -> nn.Sequential:
-    """Fully connected layers with ReLU between them and a linear output."""
-    layers = [nn.Linear(widths[0], widths[1])]
-    for n_in, n_out in pairwise(widths[1:]):
-        layers += [nn.ReLU(), nn.Linear(n_in, n_out)]
-    return nn.Sequential(*layers)
+from specnb.core.perceptron import perceptron
 
 
 class Discriminators(nn.Module):
@@ -61,39 +55,53 @@ class Networks(nn.Module):
         n_out = config.latent * (2 if config.bottleneck else 1)
         n_in = n_pix + n_labels * config.labels_in_encoder + n_lambdas
         self.config = config
-        self.encoder = perceptron((n_in, *config.hidden, n_out))
-        self.decoder = perceptron(
-            (config.latent + n_labels + n_lambdas, *config.hidden[::-1], n_pix)
-        )
+        n_code = config.latent + n_labels + n_lambdas
+        self.encoder = perceptron((n_in, *config.hidden, n_out), nn.ReLU)
+        self.decoder = perceptron((n_code, *config.hidden[::-1], n_pix), nn.ReLU)
         if config.adversarial:
             n, outputs = (1, config.bins**n_labels) if config.joint else (n_labels, config.bins)
             self.discriminators = Discriminators(
                 n, (config.latent + n_lambdas, *config.discriminator, outputs)
             )
 
-    def encode(self, flux, labels, lambdas=None):
+    def encode(self, flux, labels, lambdas):
         """Mean of the latents, shape (n, latent), and their log variance.
 
         The log variance is None without a bottleneck.
 
-        ``flux`` is scaled and 0 where masked; ``labels`` are scaled; ``lambdas`` are in units of
-        ``lambda_range``.
+        Parameters
+        ----------
+        flux : Tensor, shape (n, n_pix)
+            Scaled flux, 0 where masked.
+        labels : Tensor, shape (n, n_labels)
+            Scaled labels. Only an encoder that takes labels uses them.
+        lambdas : Tensor, shape (n, n_labels)
+            λ in units of ``lambda_range``. It has no columns if the networks do not take λ.
         """
-        inputs = [flux, labels if self.config.labels_in_encoder else None, lambdas]
-        out = self.encoder(torch.cat([each for each in inputs if each is not None], dim=1))
+        inputs = [flux, labels, lambdas] if self.config.labels_in_encoder else [flux, lambdas]
+        out = self.encoder(torch.cat(inputs, dim=1))
         return out.chunk(2, dim=1) if self.config.bottleneck else (torch.sigmoid(out), None)
 
-    def decode(self, z, labels, lambdas=None):
+    def decode(self, z, labels, lambdas):
         """Scaled flux, shape (n, n_pix)."""
-        return self.decoder(
-            torch.cat([z, labels] if lambdas is None else [z, labels, lambdas], dim=1)
-        )
+        return self.decoder(torch.cat([z, labels, lambdas], dim=1))
 
-    def judge(self, z, lambdas=None):
+    def judge(self, z, lambdas):
         """Logits of the bins, shape (n_discriminators, n, bins).
 
-        z has the shape (n_discriminators, n, latent).
+        z has the shape (n, latent), or (n_discriminators, n, latent).
         """
-        if lambdas is not None:
-            z = torch.cat([z, lambdas.expand(len(z), *lambdas.shape)], dim=-1)
-        return self.discriminators(z)
+        n = len(self.discriminators.weights[0])
+        z, lambdas = (each.expand(n, *each.shape[-2:]) for each in (z, lambdas))
+        return self.discriminators(torch.cat([z, lambdas], dim=-1))
+
+
+def drawn_latents(mean, log_variance, random):
+    """Random latents with this mean and log variance (both of shape (n, latent)).
+
+    They are the means if there is no log variance, or no generator of random numbers.
+    """
+    if log_variance is None or random is None:
+        return mean
+    noise = torch.randn(mean.shape, generator=random, device=random.device).to(mean)
+    return mean + noise * (0.5 * log_variance).exp()

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from astropy.table import Table
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import label_array
+from specnb.core.labels import finite_rows, label_array
 from specnb.disentangle.config import LABELS
 from specnb.surveys import known_label
 
@@ -38,14 +39,9 @@ class RegressorConfig:
 
     hidden: tuple[int, ...] = (200, 100)  # paper
     max_iter: int = 1000  # largest number of passes over the training stars (paper)
-    # If True, R² of validation stars instead of the training loss ends the training, and the
-    # weights of the best pass are kept.
+    # If True, R² of validation stars (a tenth of the stars) instead of the training loss ends the
+    # training, and the weights of the best pass are kept.
     early_stopping: bool = False
-    # Fraction of the stars that validates, used only with early stopping. This value and those of
-    # the next two fields are scikit-learn's defaults.
-    validation_fraction: float = 0.1
-    n_iter_no_change: int = 10  # number of passes without progress after which the training ends
-    tol: float = 1e-4  # smallest change that counts as progress
     # Weight of the squared weights in the loss. If there are several values, the validation stars
     # choose one.
     alpha: tuple[float, ...] = (1e-4,)
@@ -61,47 +57,7 @@ FAITHFUL = RegressorConfig()
 BEST = RegressorConfig(early_stopping=True, alpha=(0.1, 1.0, 10.0))
 
 
-@dataclass(frozen=True, eq=False)
-class Regressor:
-    """A trained regressor; made by `fit_regressor`."""
-
-    network: TransformedTargetRegressor
-    labels: tuple[str, ...]
-    config: RegressorConfig
-    seconds: float  # wall time of the training
-
-    @property
-    def n_inputs(self) -> int:
-        return self.network.n_features_in_
-
-    @property
-    def alpha(self) -> float:
-        """The weight of the squared weights with which the regressor was trained."""
-        return self.network.regressor_[-1].alpha
-
-    @property
-    def iterations(self) -> int:
-        """Number of passes over the training stars."""
-        return self.network.regressor_[-1].n_iter_
-
-    def predict(self, x) -> np.ndarray:
-        """Predict labels (n, n_labels), float64, from representations of stars (n, n_inputs).
-
-        Raises
-        ------
-        ValueError
-            If there are no stars, if the number of inputs differs from that in training, or if an
-            input is not finite.
-        """
-        x = _inputs(x)
-        if x.shape[1] != self.n_inputs:
-            raise ValueError(
-                f"{x.shape[1]} inputs a star, the regressor learnt from {self.n_inputs}: give the same"
-            )
-        return self.network.predict(x).astype(float).reshape(len(x), -1)
-
-
-def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL) -> Regressor:
+def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL):
     """Train one network that predicts all labels.
 
     Parameters
@@ -113,6 +69,13 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
     labels : sequence of str
     config : RegressorConfig, optional
 
+    Returns
+    -------
+    TransformedTargetRegressor
+        The trained regressor of scikit-learn, with the wall time of its training as ``seconds_``.
+        Its ``predict(x)`` gives labels of shape (n, n_labels). ``regressor_[-1]`` is the
+        network, with ``n_iter_`` passes over the training stars and the chosen ``alpha``.
+
     Raises
     ------
     ValueError
@@ -120,11 +83,8 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
         out of range, or there are several values of alpha but no validation stars
         (``early_stopping``) to choose one.
     """
-    x, y = _inputs(x_train), _label_values(y_train, labels)
-    if len(x) != len(y):
-        raise ValueError(
-            f"{len(x)} rows of inputs and {len(y)} of labels: give one of each for every star"
-        )
+    x = finite_rows(x_train, "inputs", dtype=np.float32)
+    y = label_array(y_train, labels).astype(np.float32)
     if len(x) < 20:
         raise ValueError(f"{len(x)} training stars: give at least 20")
     if not config.alpha or (len(config.alpha) > 1 and not config.early_stopping):
@@ -132,29 +92,25 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
             f"alpha is {config.alpha}: give one value, or several with early_stopping=True to choose by"
         )
     start = time.perf_counter()
-    networks = [_fit(x, y.astype(np.float32), config, alpha) for alpha in config.alpha]
-    network = max(networks, key=_validation_score) if len(networks) > 1 else networks[0]
-    return Regressor(network, tuple(labels), config, time.perf_counter() - start)
-
-
-def _fit(x, y, config, alpha):
     mlp = MLPRegressor(
-        hidden_layer_sizes=config.hidden, alpha=alpha, max_iter=config.max_iter, tol=config.tol,
-        n_iter_no_change=config.n_iter_no_change, early_stopping=config.early_stopping,
-        validation_fraction=config.validation_fraction, random_state=config.seed,
-    )  # fmt: skip
+        hidden_layer_sizes=config.hidden,
+        max_iter=config.max_iter,
+        early_stopping=config.early_stopping,
+        random_state=config.seed,
+    )
     network = TransformedTargetRegressor(
         make_pipeline(StandardScaler(), mlp), transformer=StandardScaler()
     )
-    with warnings.catch_warnings():
-        # No warning is needed if max_iter is reached: it is a setting, and ``iterations`` shows it.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return network.fit(x, y)
-
-
-def _validation_score(network):
-    """R² of the validation stars, which are the same for all networks with the same seed."""
-    return network.regressor_[-1].best_validation_score_
+    # No warning is needed if max_iter is reached, because it is a setting.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        fitted = [
+            clone(network).set_params(regressor__mlpregressor__alpha=alpha).fit(x, y)
+            for alpha in config.alpha
+        ]
+    # R² of the validation stars, which are the same for all networks with the same seed
+    best = max(fitted, key=lambda each: each.regressor_[-1].best_validation_score_)
+    best.seconds_ = time.perf_counter() - start
+    return best
 
 
 def errors(predicted, reference, labels=LABELS) -> Table:
@@ -175,41 +131,18 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     ValueError
         If the lengths differ, there are no stars, or a number is not finite.
     """
-    predicted, reference = _label_values(predicted, labels), _label_values(reference, labels)
-    if len(predicted) != len(reference):
+    predicted, reference = label_array(predicted, labels), label_array(reference, labels)
+    if len(predicted) != len(reference) or not len(reference):
         raise ValueError(
             f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star"
         )
     difference = predicted - reference
-    known = (known_label(name) for name in labels)
-    units = [label.unit if label else "" for label in known]
-    columns = (np.abs(difference).mean(axis=0), difference.mean(axis=0), difference.std(axis=0))
-    return Table([list(labels), units, *columns], names=("label", "unit", "mae", "mean", "std"))
-
-
-def _finite(values, dtype, what, remedy):
-    values = np.asarray(values, dtype=dtype)
-    if values.ndim != 2 or not values.size:
-        raise ValueError(
-            f"{what} of shape {values.shape}: give a row of numbers for each of one or more stars"
-        )
-    if (bad := ~np.isfinite(values)).any():
-        star, entry = np.argwhere(bad)[0]
-        raise ValueError(
-            f"the {what} of star {star} hold {values[star, entry]} in column {entry}: {remedy}"
-        )
-    return values
-
-
-def _inputs(x):
-    return _finite(x, np.float32, "inputs", "fill masked pixels first")
-
-
-def _label_values(values, labels):
-    values = label_array(values, labels) if isinstance(values, Table) else values
-    values = _finite(values, float, "labels", "leave out stars without labels")
-    if values.shape[1] != len(labels):
-        raise ValueError(
-            f"labels of shape {values.shape}: give one column each for {', '.join(labels)}"
-        )
-    return values
+    return Table(
+        {
+            "label": list(labels),
+            "unit": [label.unit if label else "" for label in map(known_label, labels)],
+            "mae": np.abs(difference).mean(axis=0),
+            "mean": difference.mean(axis=0),
+            "std": difference.std(axis=0),
+        }
+    )

@@ -1,6 +1,6 @@
 """Means, scales and bins that an autoencoder takes from its training stars before the training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import entr
@@ -20,7 +20,7 @@ class Scales:
         Mean, standard deviation, lowest and highest value of each label.
     """
 
-    flux_mean: np.ndarray
+    flux_mean: np.ndarray = field(repr=False)
     flux_scale: float
     label_mean: np.ndarray
     label_std: np.ndarray
@@ -44,12 +44,12 @@ class Scales:
                 f"the pixel at {pixel:.2f} Å is masked in all training spectra: cut it off"
             )
         low, high = values.min(axis=0), values.max(axis=0)
-        for name, a, b in zip(labels, low, high):
-            if a == b:
-                raise ValueError(
-                    f"all training stars have {name} = {a:g}, which has no bins: "
-                    "leave it out of labels"
-                )
+        if (constant := low == high).any():
+            k = np.argmax(constant)
+            raise ValueError(
+                f"all training stars have {labels[k]} = {low[k]:g}, which has no bins: "
+                "leave it out of labels"
+            )
         mean = np.where(good, spectra.flux, 0).sum(axis=0, dtype=float) / good.sum(axis=0)
         difference = np.where(good, spectra.flux - mean, 0)
         scale = np.sqrt((difference**2).sum() / good.sum())
@@ -64,22 +64,15 @@ class Scales:
             high,
         )
 
-    def bin_index(self, values, bins: int) -> np.ndarray:
-        """Bin of each label, int64. All bins have the same width.
-
-        They reach from the lowest to the highest training label. Labels beyond the range, which new
-        stars may have, fall in the first or last bin.
-        """
-        position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
-        return np.clip((position * bins).astype(np.int64), 0, bins - 1)
-
     def targets(self, values, config) -> np.ndarray:
         """The bin that each discriminator should predict, int64, shape (n, n_discriminators).
 
-        These are the bins of `bin_index`. For a joint discriminator there is one column with the
-        bin in the product of all labels' bins.
+        All bins of a label have the same width. They reach from the lowest to the highest training
+        label. Labels beyond the range, which new stars may have, fall in the first or last bin. For
+        a joint discriminator there is one column with the bin in the product of all labels' bins.
         """
-        index = self.bin_index(values, config.bins)
+        position = (np.asarray(values) - self.label_low) / (self.label_high - self.label_low)
+        index = np.clip((position * config.bins).astype(np.int64), 0, config.bins - 1)
         if not config.joint:
             return index
         return np.ravel_multi_index(index.T, (config.bins,) * index.shape[1])[:, None]

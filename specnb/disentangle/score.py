@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import islice
 
 import joblib
 import numpy as np
@@ -56,41 +57,29 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         true label, and ``discriminator``, the loss of the label's discriminator on validation stars
         minus that of blind guessing (nats), which is NaN without a discriminator.
     """
-    train, truth = stars.train[:n_train], stars.truth_train[:n_train]
-
-    def values(catalogue, true, labels):
-        return np.column_stack(
-            [table[name] for table in (catalogue.labels, true.labels) for name in labels]
-        )
+    train = (stars.train[:n_train], stars.truth_train[:n_train])
+    test = (stars.test, stars.truth_test)
 
     def one(setting, model):
         labels = model.labels
-        z_train, z_test = model.encode(train, lambdas), model.encode(stars.test, lambdas)
-        y_train, y_test = values(train, truth, labels), values(stars.test, stars.truth_test, labels)
-        names = [*labels, *(f"true {name}" for name in labels)]
-        probed = probe(z_train, y_train, z_test, y_test, names, seed=model.config.seed)
-        catalogue_rows = probed[: len(labels)]
-        catalogue_rows["mlp_r2_true"] = probed["mlp_r2"][len(labels) :]
-        guessing, best_epoch = (
-            chance_levels(model, stars.train),
-            min(model.history, key=lambda row: row["loss"]),
-        )
-        above = (
-            best_epoch.get(f"discriminator_{name}", np.nan) - guessing.get(name, np.nan)
-            for name in labels
-        )
-        catalogue_rows["discriminator"] = list(above)
-        catalogue_rows.add_columns(
-            [[setting] * len(catalogue_rows), [model.config.seed] * len(catalogue_rows)],
-            [0, 0],
-            names=["setting", "seed"],
-        )
-        return catalogue_rows
+        data = []  # latents and labels of training stars, then of test stars
+        for part in (train, test):
+            data.append(model.encode(part[0], lambdas))
+            data.append(np.column_stack([each.labels[k] for each in part for k in labels]))
+        found = probe(*data, [*labels, *(f"true {name}" for name in labels)], model.config.seed)
+        best = min(model.history, key=lambda row: row["loss"])
+        levels = chance_levels(model, stars.train)
+        table = found[: len(labels)]
+        table["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
+        table["discriminator"] = [
+            best.get(f"discriminator_{name}", np.nan) - levels.get(name, np.nan) for name in labels
+        ]
+        table.add_columns([setting, model.config.seed], [0, 0], names=["setting", "seed"])
+        return table
 
     work = [(setting, model) for setting, group in models.items() for model in group]
-    with warnings.catch_warnings():
-        # `probe` ignores this warning, too, but threads undo each other's filters.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # `probe` ignores this warning, too, but threads undo each other's filters.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
             joblib.delayed(one)(*item) for item in work
         )
@@ -117,14 +106,16 @@ def reconstruct_models(models, stars) -> Table:
     rows = []
     for setting, group in models.items():
         for model in group:
-            z, test = model.encode(stars.test), stars.test
-            errors = reconstruction(model.decode(z, test.labels), test, stars.truth_test)
+            z = model.encode(stars.test)
             other = np.random.default_rng(model.config.seed).permutation(len(z))
-            swapped = reconstruction(model.decode(z[other], test.labels), test, stars.truth_test)[
-                "rms_truth"
-            ]
+            own, swapped = (
+                reconstruction(model.decode(x, stars.test.labels), stars.test, stars.truth_test)
+                for x in (z, z[other])
+            )
             rows.append(
-                {"setting": setting, "seed": model.config.seed} | errors | {"rms_other_z": swapped}
+                {"setting": setting, "seed": model.config.seed}
+                | own
+                | {"rms_other_z": swapped["rms_truth"]}
             )
     table = Table(rows)
     plain = table["mean_squared_error"][table["setting"] == "plain"]
@@ -149,22 +140,19 @@ def regress(representations, catalogue: Table, config, jobs: int = -1):
 
     Returns
     -------
-    regressors : dict of str to list of Regressor
+    regressors : dict of str to list of TransformedTargetRegressor
         For each name, one regressor per seed.
     predictions : dict of str to list of ndarray, shape (n_test, n_labels)
         Predictions of these regressors for the test stars.
     """
-    work = [
-        (name, k, pair)
-        for name, group in representations.items()
-        for k, pair in enumerate(group, start=1)
-    ]
-    fits = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(fit_regressor)(pair[0], catalogue, config=replace(config, seed=k))
-        for _, k, pair in work
+    fits = joblib.Parallel(n_jobs=jobs, return_as="generator")(
+        joblib.delayed(fit_regressor)(x_train, catalogue, config=replace(config, seed=k))
+        for group in representations.values()
+        for k, (x_train, _) in enumerate(group, start=1)
     )
-    regressors, predictions = ({name: [] for name in representations} for _ in range(2))
-    for (name, _, (_, x_test)), fitted in zip(work, fits):
-        regressors[name].append(fitted)
-        predictions[name].append(fitted.predict(x_test))
+    regressors = {name: list(islice(fits, len(group))) for name, group in representations.items()}
+    predictions = {
+        name: [fitted.predict(x_test) for fitted, (_, x_test) in zip(regressors[name], group)]
+        for name, group in representations.items()
+    }
     return regressors, predictions

@@ -8,7 +8,7 @@ import torch
 from specnb.core.device import pick_device
 from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
-from specnb.core.training import Diverged, EpochTraining, not_finite, run
+from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.losses import (
     ScaleGradient,
@@ -19,7 +19,7 @@ from specnb.disentangle.losses import (
     reconstruction_loss,
 )
 from specnb.disentangle.model import Disentangler
-from specnb.disentangle.networks import Networks
+from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales, chance
 
 
@@ -83,6 +83,7 @@ class DisentangleTraining(EpochTraining):
 
     name, inputs_name = "autoencoder", "training spectra or labels"
     shown = ("train", "reconstruction")
+    to_lower = ("learning_rate", "lambdas", "lambda_range")
 
     def __init__(self, spectra: Spectra, config: DisentangleConfig):
         if len(spectra) < 20:
@@ -99,11 +100,11 @@ class DisentangleTraining(EpochTraining):
         self.model = Disentangler(config, spectra.wavelength, scales, networks)
         self.history = self.model.history
         self.data = self.inputs = self._tensors(spectra, values)
-        self.train, self.validation = (
-            torch.from_numpy(rows).to(self.device) for rows in (train, validation)
-        )
-        self.lambdas = torch.tensor(config.weights, device=self.device)
-        self.optimise(networks, len(train))
+        self.validation = torch.from_numpy(validation).to(self.device)
+        # λ of each discriminator. A joint one has the λ that all labels have.
+        lambdas = list(config.lambdas.values())[: len(config.discriminators)]
+        self.lambdas = torch.tensor(lambdas, device=self.device)[:, None]
+        self.optimise(networks, train)
         if config.discriminator_steps > 1 and config.adversarial:
             self.parts["extra"] = torch.optim.Adam(
                 networks.discriminators.parameters(), lr=config.learning_rate
@@ -113,89 +114,59 @@ class DisentangleTraining(EpochTraining):
     def _tensors(self, spectra, values):
         """Scaled flux, pixel weights, scaled labels and bins of all stars, on the device."""
         config, scales = self.config, self.model.scales
-        flux = self.model.scale_flux(spectra.flux, spectra.mask)
-        weight = (~spectra.mask).astype(np.float32)
-        if config.error_floor:
-            inverse = 1 / (spectra.flux_error**2 + config.error_floor**2)
-            weight = np.where(spectra.mask, 0, inverse).astype(np.float32)
-        labels = ((values - scales.label_mean) / scales.label_std).astype(np.float32)
-        index = scales.targets(values, config)
-        return [
-            torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
-            for a in (flux, weight, labels, index)
-        ]
+        floor = config.error_floor
+        weight = 1 / (spectra.flux_error**2 + floor**2) if floor else np.float32(1)
+        arrays = (
+            self.model.scale_flux(spectra.flux, spectra.mask),
+            np.where(spectra.mask, np.float32(0), weight),
+            ((values - scales.label_mean) / scales.label_std).astype(np.float32),
+            scales.targets(values, config),
+        )
+        return [torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in arrays]
 
-    def advance(self) -> dict:
-        """Train on all training stars once and validate. Returns a new row of the history."""
-        config, total, n = self.config, 0.0, len(self.train)
-        order = self.train[torch.randperm(n, generator=self.random, device=self.device)]
-        for rows in order.split(config.batch):
-            total = total + self._step(rows) * len(rows)
-        row = {"epoch": self.done + 1, "train": round(float(total) / n, 9), **self._validate()}
-        if bad := not_finite(row):
-            raise Diverged(
-                f"training with λ = {config.lambda_range or config.lambdas}, seed {config.seed} "
-                f"diverged in epoch {row['epoch']} ({', '.join(bad)}): lower learning_rate or |λ|"
-            )
-        return self.record(row, row["loss"])
-
-    def _step(self, rows):
+    def step(self, rows):
         """One step of all networks; returns L_rec."""
         drawn = self._drawn_lambdas(len(rows), self.random)
         reconstruction, rate, z = self._forward(rows, drawn, self.random)
         loss = reconstruction + self.config.bottleneck * rate
         if self.config.adversarial:
-            index = self.data[3][rows].T
-            self._extra_steps(z.detach(), index, drawn)
+            # Steps of the discriminators alone, so that they follow the latents more closely
+            for _ in range(self.config.discriminator_steps - 1):
+                self.parts["extra"].zero_grad()
+                discriminator_loss(self._judged(z.detach(), rows, drawn)).backward()
+                self.parts["extra"].step()
             # one backward pass for Eq. 4 and for the discriminators, see `ScaleGradient`
-            factor = -self._lambda_i(len(index), drawn).unsqueeze(-1)
-            loss = loss + discriminator_loss(
-                self._judged(ScaleGradient.apply(z, factor), index, drawn)
-            )
+            z = ScaleGradient.apply(z, -self._lambda_i(drawn).unsqueeze(-1))
+            loss = loss + discriminator_loss(self._judged(z, rows, drawn))
         self.descend(loss)
         return reconstruction.detach()
-
-    def _extra_steps(self, z, index, drawn):
-        """Steps of the discriminators alone, so that they follow the latents more closely."""
-        z = z.expand(len(index), *z.shape)
-        for _ in range(self.config.discriminator_steps - 1):
-            optimizer = self.parts["extra"]
-            optimizer.zero_grad()
-            discriminator_loss(self._judged(z, index, drawn)).backward()
-            optimizer.step()
 
     def _forward(self, rows, drawn, random):
         """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), and the latents."""
         networks = self.model.networks
         flux, weight, labels = (each.index_select(0, rows) for each in self.data[:3])
         mean, log_variance = networks.encode(flux, labels, drawn)
-        z, rate = mean, 0.0
-        if log_variance is not None:
-            noise = torch.randn(mean.shape, generator=random, device=self.device)
-            z = mean + noise * (0.5 * log_variance).exp()
-            rate = bottleneck_loss(mean, log_variance)
+        z = drawn_latents(mean, log_variance, random)
+        rate = 0.0 if log_variance is None else bottleneck_loss(mean, log_variance)
         prediction = networks.decode(z, labels, drawn)
         reconstruction = reconstruction_loss(prediction, flux, weight)
         return reconstruction * self.model.scales.flux_scale**2, rate, z
 
-    def _judged(self, z, index, drawn):
+    def _judged(self, z, rows, drawn):
         """Cross-entropy of each discriminator for each spectrum."""
-        return bin_cross_entropy(self.model.networks.judge(z, drawn), index)
+        return bin_cross_entropy(self.model.networks.judge(z, drawn), self.data[3][rows].T)
 
     def _drawn_lambdas(self, n, random):
-        """λ of each spectrum in units of ``lambda_range``, or None for a model with fixed λ."""
-        if not self.config.lambda_range:
-            return None
-        return 2 * torch.rand((n, len(self.lambdas)), generator=random, device=self.device) - 1
+        """λ of each spectrum in units of ``lambda_range``, without columns if λ is fixed."""
+        n_drawn = len(self.lambdas) if self.config.lambda_range else 0
+        return 2 * torch.rand((n, n_drawn), generator=random, device=self.device) - 1
 
-    def _lambda_i(self, n_discriminators, drawn):
+    def _lambda_i(self, drawn):
         """λ_i as the losses take it, shape (n_discriminators, 1) or (n_discriminators, n)."""
-        if drawn is None:
-            return self.lambdas[:n_discriminators, None]
-        return self.config.lambda_range * drawn.T
+        return self.config.lambda_range * drawn.T if self.config.lambda_range else self.lambdas
 
     @torch.no_grad()
-    def _validate(self) -> dict:
+    def validate(self):
         """Losses on the validation stars, with the same λ and noise in every epoch."""
         config, rows = self.config, self.validation
         random = torch.Generator(self.device).manual_seed(config.seed)
@@ -206,16 +177,14 @@ class DisentangleTraining(EpochTraining):
         if config.bottleneck:
             row["rate"] = rate.item()
         if config.adversarial:
-            index = self.data[3][rows].T
-            cross_entropy = self._judged(z.expand(len(index), *z.shape), index, drawn)
+            cross_entropy = self._judged(z, rows, drawn)
             means = cross_entropy.mean(1).tolist()
             row |= {f"discriminator_{k}": v for k, v in zip(config.discriminators, means)}
-            loss = autoencoder_loss(
-                loss, cross_entropy, self._lambda_i(len(index), drawn), self.chance
-            )
-        return {key: round(value, 9) for key, value in {"loss": float(loss), **row}.items()}
+            loss = autoencoder_loss(loss, cross_entropy, self._lambda_i(drawn), self.chance)
+        loss = round(float(loss), self.digits)
+        return {"loss": loss} | row, loss
 
     @cached_property  # the stars stay the same
     def chance(self):
         """L_DISC of discriminators that know only how the training labels are distributed."""
-        return torch.from_numpy(chance(self.data[3][self.train].cpu().numpy())).to(self.lambdas)
+        return torch.from_numpy(chance(self.data[3][self.rows].cpu().numpy())).to(self.lambdas)

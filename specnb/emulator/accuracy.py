@@ -110,12 +110,11 @@ def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> T
     """
     rows = []
     for name, (truth, emulated) in derivative_pairs(emulator, responses, vbroad).items():
-        slope = truth @ emulated / (truth @ truth)
         rows.append(
             (
                 name,
                 np.corrcoef(truth, emulated)[0, 1],
-                slope,
+                truth @ emulated / (truth @ truth),
                 np.abs(truth).max(),
                 np.sqrt(np.mean(truth**2)),
             )

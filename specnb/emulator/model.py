@@ -10,9 +10,10 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from specnb.core.files import read_tensors, tensors_of, whole_file, write_tensors
+from specnb.core.files import read_tensors, whole_file, write_tensors
+from specnb.core.labels import finite_rows
 from specnb.emulator.network import Network, flux_and_jacobian
-from specnb.emulator.step import Chain, Step, check_readable, step_kind
+from specnb.emulator.step import Step, check_readable, step_kind
 from specnb.surveys import SURVEYS
 
 
@@ -25,7 +26,7 @@ class Emulator:
 
     Parameters
     ----------
-    network : Network or Chain
+    network : Network
     survey : Survey
         The survey whose labels and pixels the network has.
     card : dict
@@ -56,7 +57,7 @@ class Emulator:
     @property
     def steps(self) -> list[Step]:
         """The steps that follow the network, in order, see `then`."""
-        return _unchained(self.network)[1]
+        return list(self.network.steps)
 
     def then(self, step: Step, **about) -> "Emulator":
         """A new emulator whose spectra are changed by a further step, such as a translation.
@@ -90,7 +91,9 @@ class Emulator:
             "settings": step.settings(),
             **about,
         }
-        return Emulator(Chain(deepcopy(self.network), deepcopy(step)), self.survey, card)
+        network = deepcopy(self.network)
+        network.steps.append(deepcopy(step))
+        return Emulator(network, self.survey, card)
 
     def of(self, rows) -> "Emulator":
         """The emulator for some of the stars, for steps that store something for each star.
@@ -101,8 +104,7 @@ class Emulator:
             Indices of the stars. None gives an emulator for any star, which uses nothing that is
             stored for single stars.
         """
-        network = self.network.of(rows)
-        return self if network is self.network else Emulator(network, self.survey, self.card)
+        return Emulator(self.network.of(rows), self.survey, self.card)
 
     def __call__(self, labels):
         """Flux for each row of labels.
@@ -167,20 +169,11 @@ class Emulator:
 
     def to(self, device=None, dtype=None):
         """The emulator on another device or in another precision. This one stays as it is."""
-        network = deepcopy(self.network).to(device=device, dtype=dtype)
-        return Emulator(network, self.survey, self.card)
+        network = deepcopy(self.network)
+        return Emulator(network.to(device=device, dtype=dtype), self.survey, self.card)
 
     def _checked(self, labels):
-        labels = np.atleast_2d(np.asarray(labels, dtype=float))
-        if labels.ndim != 2 or labels.shape[1] != len(self.labels):
-            raise ValueError(
-                f"labels have shape {labels.shape}, but this emulator takes (n, {len(self.labels)}): {', '.join(self.labels)}"
-            )
-        if not np.all(np.isfinite(labels)):
-            row, column = np.argwhere(~np.isfinite(labels))[0]
-            raise ValueError(
-                f"{self.labels[column]} of row {row} is {labels[row, column]}: labels must be finite numbers"
-            )
+        labels = finite_rows(np.atleast_2d(labels), "labels", self.labels)
         outside = ~self.in_hull(labels)
         if outside.any():
             first = dict(zip(self.labels, labels[outside][0].round(3).tolist()))
@@ -190,8 +183,7 @@ class Emulator:
                 OutsideHullWarning,
                 stacklevel=3,
             )
-        weight = self.network.low
-        return torch.as_tensor(labels, dtype=weight.dtype, device=weight.device)
+        return torch.from_numpy(labels).to(self.network.low)
 
     def save(self, path):
         """Write weights, wavelengths and model card to one safetensors file.
@@ -201,20 +193,17 @@ class Emulator:
         ValueError
             If a step could not be made again from its file.
         """
-        network, steps = _unchained(self.network)
-        for step in steps:
+        for step in self.steps:
             check_readable(step, self.survey)
-        tensors = network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
-        for k, step in enumerate(steps):
-            tensors |= {f"steps.{k}.{name}": value for name, value in step.state_dict().items()}
         about = {
             "labels": ",".join(self.labels),
-            "branches": json.dumps(network.shape),
-            "logarithmic": json.dumps(network.logarithmic),
-            "steps": json.dumps([[step.kind(), step.settings()] for step in steps]),
+            "branches": json.dumps(self.network.shape),
+            "logarithmic": json.dumps(self.network.logarithmic),
+            "steps": json.dumps([[step.kind(), step.settings()] for step in self.steps]),
             "card": json.dumps(self.card),
         }
-        write_tensors(path, tensors, about)
+        wavelength = {"wavelength": torch.from_numpy(self.wavelength)}
+        write_tensors(path, self.network.state_dict() | wavelength, about)
 
     @classmethod
     def load(cls, path, survey):
@@ -244,23 +233,10 @@ class Emulator:
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
             shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
             network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
-            network.load_state_dict(
-                {name: value for name, value in tensors.items() if not name.startswith("steps.")}
-            )
-            for k, (kind, settings) in enumerate(json.loads(about.get("steps", "[]"))):
-                step = step_kind(kind).build(settings, survey)
-                step.load_state_dict(tensors_of(tensors, f"steps.{k}."))
-                network = Chain(network, step)
-            card = json.loads(about["card"])
-        return cls(network, survey, card)
-
-
-def _unchained(network):
-    """The network without its steps, and the steps in order."""
-    steps = []
-    while isinstance(network, Chain):
-        steps, network = [network.step, *steps], network.network
-    return network, steps
+            for kind, settings in json.loads(about.get("steps", "[]")):
+                network.steps.append(step_kind(kind).build(settings, survey))
+            network.load_state_dict(tensors)
+            return cls(network, survey, json.loads(about["card"]))
 
 
 def load_emulator(name: str = "rvs") -> Emulator:

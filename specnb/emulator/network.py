@@ -1,13 +1,17 @@
 """The network of an emulator, from labels to flux, and the derivatives of such functions."""
 
-from itertools import pairwise
+from copy import copy
 
 import torch
 from torch import nn
 
+from specnb.core.perceptron import perceptron
+
 
 class Network(nn.Module):
     """Several perceptrons, each with some of the labels as inputs, whose outputs are added.
+
+    Steps that change the flux may follow, see `specnb.emulator.step.Step`.
 
     The flux is b + Σ W_k h_k(labels of k), where the sum is over the perceptrons (branches).
 
@@ -34,22 +38,15 @@ class Network(nn.Module):
         super().__init__()
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        self.columns, self.logarithmic = (
-            [list(columns) for columns, _ in branches],
-            list(logarithmic),
-        )
+        self.columns = [list(columns) for columns, _ in branches]
+        self.logarithmic = list(logarithmic)
         is_log = torch.zeros(len(self.low), dtype=torch.bool)
         is_log[self.logarithmic] = True
         self.register_buffer("is_log", is_log, persistent=False)
-        self.branches = nn.ModuleList()
-        for columns, widths in branches:
-            layers = []
-            for n_in, n_out in pairwise([len(columns), *widths]):
-                layers += [nn.Linear(n_in, n_out), nn.SiLU()]  # SiLU has smooth derivatives
-            self.branches.append(nn.Sequential(*layers))
-        self.output = nn.Linear(
-            sum([len(columns), *widths][-1] for columns, widths in branches), n_pix
-        )
+        sizes = [[len(columns), *widths] for columns, widths in branches]
+        self.branches = nn.ModuleList(perceptron(size, activate_last=True) for size in sizes)
+        self.output = nn.Linear(sum(size[-1] for size in sizes), n_pix)
+        self.steps = nn.ModuleList()
 
     @property
     def shape(self):
@@ -61,14 +58,21 @@ class Network(nn.Module):
         return list(zip(self.columns, widths))
 
     def of(self, rows):
-        """The same network, since it stores nothing for single stars."""
-        return self
+        """The network with its steps for some of the stars, see `specnb.emulator.step.Step.of`."""
+        selected = copy(self)  # with the same weights
+        selected._modules = self._modules | {
+            "steps": nn.ModuleList(step.of(rows) for step in self.steps)
+        }
+        return selected
 
     def forward(self, labels):
-        labels, low, high = (self._logged(values) for values in (labels, self.low, self.high))
-        scaled = 2.0 * (labels - low) / (high - low) - 1.0
+        logged, low, high = (self._logged(values) for values in (labels, self.low, self.high))
+        scaled = 2.0 * (logged - low) / (high - low) - 1.0
         parts = [branch(scaled[:, columns]) for branch, columns in zip(self.branches, self.columns)]
-        return self.output(torch.cat(parts, dim=1))
+        flux = self.output(torch.cat(parts, dim=1))
+        for step in self.steps:
+            flux = step(flux, labels)
+        return flux
 
     def _logged(self, labels):
         """Labels, of which those in `logarithmic` are replaced by their logarithms."""

@@ -8,13 +8,10 @@ from torch import nn
 class Step(nn.Module):
     """A change of emulated spectra: the base class of all modules that `Emulator.then` takes.
 
-    Your own step must define ``forward``. To be saved and loaded, it must also define ``settings``
-    and ``build``.
+    Your own step must define ``forward(flux, labels)``, which gives the changed flux (n, n_pix)
+    from the flux (n, n_pix) and the labels (n, n_labels), all as tensors. To be saved and loaded,
+    it must also define ``settings`` and ``build``.
     """
-
-    def forward(self, flux, labels):
-        """The changed flux (n, n_pix) from flux (n, n_pix) and labels (n, n_labels), as tensors."""
-        raise NotImplementedError
 
     def of(self, rows):
         """The step for some of the stars, if it stores something for each star.
@@ -71,28 +68,3 @@ def check_readable(step: Step, survey):
             f"the step {type(step).__name__} could not be read again ({error}): give it settings "
             "and build, in a module of its own"
         ) from error
-
-
-class Chain(nn.Module):
-    """A network from labels to spectra, and a step that changes them."""
-
-    def __init__(self, network, step: Step):
-        super().__init__()
-        self.network, self.step = network, step
-
-    @property
-    def low(self):
-        return self.network.low
-
-    @property
-    def high(self):
-        return self.network.high
-
-    def forward(self, labels):
-        return self.step(self.network(labels), labels)
-
-    def of(self, rows):
-        """The same network and step for some of the stars, see `Step.of`."""
-        network, step = self.network.of(rows), self.step.of(rows)
-        same = network is self.network and step is self.step
-        return self if same else Chain(network, step)

@@ -1,13 +1,12 @@
 """Training of an emulator on a grid of synthetic spectra."""
 
-import time
 from dataclasses import asdict, dataclass
 
 import torch
 
 from specnb.core.config import check_fields, within
 from specnb.core.device import pick_device
-from specnb.core.training import Diverged, EpochTraining, not_finite, run
+from specnb.core.training import EpochTraining, run
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.simulator.grid import SyntheticGrid, observed, split, trained_range
@@ -118,10 +117,9 @@ class EmulatorTraining(EpochTraining):
     """
 
     name, shown, inputs_name = "emulator", ("train", "validation"), "synthetic spectra"
-    counters = (*EpochTraining.counters, "seconds")
+    digits = 7
 
     def __init__(self, grid: SyntheticGrid, config: EmulatorConfig):
-        start = time.perf_counter()
         self.config, self.device = config, pick_device(config.device)
         self.grid, self.history = grid, []
         train, validation, _ = split(len(grid))
@@ -141,8 +139,7 @@ class EmulatorTraining(EpochTraining):
         # the batches use the random numbers that follow those of the weights
         if self.device.type == "cpu":
             self.random.set_state(weights_drawn)
-        self.optimise(self.model, len(self.train[0]))
-        self.seconds = time.perf_counter() - start
+        self.optimise(self.model, torch.arange(len(self.train[0])))
 
     def _network(self):
         """The network with its initial weights. Its output starts from the mean spectrum."""
@@ -159,27 +156,17 @@ class EmulatorTraining(EpochTraining):
         network.output.bias.data = flux.mean(dim=0)
         return network
 
-    def advance(self) -> dict:
-        """Train on all training spectra once and validate. Returns a new row of the history."""
-        start = time.perf_counter()
+    def step(self, rows):
         labels, flux = self.train
-        total, n = 0.0, len(labels)
-        order = torch.randperm(n, generator=self.random, device=self.device)
-        for rows in order.split(self.config.batch):
-            loss = flux_loss(self.model(labels[rows]), flux[rows])
-            self.descend(loss)
-            total += loss.item() * len(rows)
+        loss = flux_loss(self.model(labels[rows]), flux[rows])
+        self.descend(loss)
+        return loss.item()
+
+    @torch.no_grad()
+    def validate(self):
         labels, flux = self.validation
-        with torch.no_grad():
-            error = flux_loss(self.model(labels), flux).item()
-        row = {"epoch": self.done + 1, "train": round(total / n, 7), "validation": round(error, 7)}
-        if not_finite(row):
-            raise Diverged(
-                f"training diverged in epoch {row['epoch']}: "
-                f"lower learning_rate={self.config.learning_rate}"
-            )
-        self.seconds += time.perf_counter() - start
-        return self.record(row, error)
+        error = flux_loss(self.model(labels), flux).item()
+        return {"validation": error}, error
 
     def finish(self) -> Emulator:
         seed = self.grid.provenance.get("seed")

@@ -18,7 +18,8 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import label_array
+from specnb.core.labels import finite_rows, label_array
+from specnb.core.wavelength import check_pixels
 
 CEILING_STARS = 2000  # the ceiling from this number of stars is accurate to 0.003
 
@@ -56,37 +57,38 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     ValueError
         If shapes disagree, a value is not finite, or a label is constant.
     """
-    y_train, z_train = _checked("training", y_train, labels, z_train)
-    y_test, z_test = _checked("test", y_test, labels, z_test)
-    if (n_train := z_train.shape[1]) != (n_test := z_test.shape[1]):
-        raise ValueError(
-            f"training stars have {n_train} latents and test stars {n_test}: take both from one model"
-        )
+    y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
+    z_train, z_test = (np.asarray(z, dtype=float) for z in (z_train, z_test))
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
     # float32 is twice as fast
     z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))
     y_train, y_test = y_scaler.transform(y_train).astype(np.float32), y_scaler.transform(y_test)
     # On latents of the mock survey, a patience of 10 passes lowered R² by up to 0.03.
-    stop = {"early_stopping": True, "n_iter_no_change": 20, "max_iter": 150}
     network = MLPRegressor(
         hidden_layer_sizes=(128, 64),
         batch_size=min(256, int(0.9 * len(y_train))),
+        early_stopping=True,
+        n_iter_no_change=20,
+        max_iter=150,
         random_state=seed,
-        **stop,
     )
-    with warnings.catch_warnings():
-        # The warning says that the limit of passes was reached. More passes would gain little.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # The warning says that the limit of passes was reached. More passes would gain little.
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         network.fit(z_train, y_train if len(labels) > 1 else y_train[:, 0])
-    predicted = network.predict(z_test).reshape(y_test.shape).astype(float)
+    predicted = network.predict(z_test).reshape(len(z_test), -1).astype(float)
     linear = LinearRegression().fit(z_train, y_train).predict(z_test)
-    pairs = zip(predicted.T[:, :, None], y_test.T, strict=True)
-    information = [float(mutual_info_regression(x, y, random_state=seed)[0]) for x, y in pairs]
-    linear_r2, mlp_r2 = (
-        r2_score(y_test, prediction, multioutput="raw_values") for prediction in (linear, predicted)
+    information = [
+        float(mutual_info_regression(x[:, None], y, random_state=seed)[0])
+        for x, y in zip(predicted.T, y_test.T, strict=True)
+    ]
+    return Table(
+        {
+            "label": list(labels),
+            "linear_r2": r2_score(y_test, linear, multioutput="raw_values"),
+            "mlp_r2": r2_score(y_test, predicted, multioutput="raw_values"),
+            "mutual_information": information,
+        }
     )
-    names = ("label", "linear_r2", "mlp_r2", "mutual_information")
-    return Table([list(labels), linear_r2, mlp_r2, information], names=names)
 
 
 def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
@@ -119,20 +121,15 @@ def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
         unknown.
     """
     labels = list(labels)
-    if unknown := [name for name in entangled if name not in labels]:
-        raise ValueError(
-            f"entangled names {', '.join(unknown)}, but the labels are {', '.join(labels)}: use those"
-        )
-    y_train, y_test = _checked("training", y_train, labels), _checked("test", y_test, labels)
+    y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
     known = [labels.index(name) for name in entangled]
-    others = [i for i in range(len(labels)) if i not in known]
-    floors = np.zeros(len(others))
-    for row, i in enumerate(others if known else ()):
+    floors = {name: 0.0 for name in labels if name not in entangled}
+    for name in floors if known else ():
+        i = labels.index(name)
         trees = HistGradientBoostingRegressor(early_stopping=True, random_state=seed)
-        floors[row] = trees.fit(y_train[:, known], y_train[:, i]).score(
-            y_test[:, known], y_test[:, i]
-        )
-    return Table({"label": np.array([labels[i] for i in others], dtype=str), "floor_r2": floors})
+        trees.fit(y_train[:, known], y_train[:, i])
+        floors[name] = trees.score(y_test[:, known], y_test[:, i])
+    return Table(rows=list(floors.items()), names=("label", "floor_r2"), dtype=(str, float))
 
 
 def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[str, float]:
@@ -175,13 +172,12 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
     ValueError
         If pixels differ, a label is constant, missing or unknown, or an error is missing.
     """
-    if not np.array_equal(truth.wavelength, emulator.wavelength):
-        raise ValueError("the spectra are not on the emulator's pixels: rebin them first")
+    check_pixels(truth.wavelength, emulator.wavelength)
     if not set(labels) <= set(emulator.labels):
         raise ValueError(
             f"labels are {', '.join(labels)}: choose among the emulator's, {', '.join(emulator.labels)}"
         )
-    values = _checked("true", label_array(truth.labels, emulator.labels), emulator.labels)
+    values = _labels("true", label_array(truth.labels, emulator.labels), emulator.labels)
     # Labels are used in units of their scatter.
     scale, covariance = values.std(axis=0), np.corrcoef(values.T)
     rows = np.unique(np.linspace(0, len(values) - 1, CEILING_STARS).round().astype(int))
@@ -222,16 +218,13 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 
     Raises
     ------
+    IndexError
+        If shapes disagree.
     ValueError
-        If shapes disagree, no pixel is good, or the reconstruction is not finite.
+        If no pixel is good, or the reconstruction is not finite.
     """
-    flux, good = np.asarray(flux, dtype=float), ~observed.mask
-    for array in (flux,) if truth is None else (flux, truth.flux):
-        if array.shape != good.shape:
-            raise ValueError(
-                f"{array.shape} fluxes for {good.shape} observed ones: give the same stars and pixels"
-            )
-    flux = flux[good]
+    good = ~observed.mask
+    flux = np.asarray(flux, dtype=float)[good]
     if not flux.size or not np.isfinite(flux).all():
         raise ValueError(
             "no pixel is good, or a reconstructed flux is not finite: look at the masks and the model"
@@ -248,30 +241,13 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
     return result
 
 
-def _checked(which, y, labels, z=None):
-    """Check labels, and latents of the same stars if given, and return them as floats.
-
-    No label may be the same for all stars.
-    """
-    y = np.asarray(y, dtype=float)
-    if y.ndim != 2 or y.shape[1] != len(labels) or len(y) < 10:
-        raise ValueError(
-            f"the {which} labels have shape {y.shape}: give 10 or more stars x {', '.join(labels)}"
-        )
-    if (bad := ~np.isfinite(y)).any():
-        star, i = np.argwhere(bad)[0]
-        raise ValueError(
-            f"{which} star {star} has {labels[i]} = {y[star, i]}: leave out stars without labels"
-        )
+def _labels(which, y, labels):
+    """Labels of some stars as an array. No label may be the same for all stars."""
+    y = finite_rows(y, f"{which} labels", labels)
+    if len(y) < 10:
+        raise ValueError(f"{len(y)} {which} stars: give at least 10")
     if (constant := np.ptp(y, axis=0) == 0).any():
         raise ValueError(
             f"the {which} stars all have the same {labels[np.argmax(constant)]}: R² has no meaning there"
         )
-    if z is None:
-        return y
-    z = np.asarray(z, dtype=float)
-    if z.ndim != 2 or len(z) != len(y) or not np.isfinite(z).all():
-        raise ValueError(
-            f"the {which} latents, of shape {z.shape}, must be finite, a row for each of {len(y)} stars"
-        )
-    return y, z
+    return y

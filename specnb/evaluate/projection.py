@@ -32,16 +32,8 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
     ValueError
         If a value is not finite, or there are too few dimensions or stars.
     """
-    values = np.asarray(values)[:n]
-    if (
-        values.ndim != 2
-        or values.shape[1] < 2
-        or len(values) <= perplexity
-        or not np.isfinite(values).all()
-    ):
-        raise ValueError(f"t-SNE of an array of shape {values.shape}: give finite values of more than {perplexity:g} "
-                         "stars (the perplexity) in 2 or more dimensions")  # fmt: skip
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
+    tsne = TSNE(init="pca", perplexity=perplexity, random_state=seed)
+    return tsne.fit_transform(np.asarray(values)[:n])
 
 
 def project_two(first, second, seed: int = 0, n: int = 1000):

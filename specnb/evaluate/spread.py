@@ -23,16 +23,11 @@ def spread(table: Table, by, values) -> Table:
         ``<value>`` (the mean), ``<value>_min`` and ``<value>_max``.
     """
     keys = list(zip(*(table[name] for name in by)))
-    rows = []
-    for key in dict.fromkeys(keys):
-        group = table[[k == key for k in keys]]
-        row = dict(zip(by, key)) | {"seeds": len(group)}
-        for name in values:
-            low, high = np.min(group[name]), np.max(group[name])
-            row |= {name: np.mean(group[name]), f"{name}_min": low, f"{name}_max": high}
-        rows.append(row)
-    out = Table(rows)
+    groups = {key: table[[other == key for other in keys]] for key in dict.fromkeys(keys)}
+    out = Table(rows=list(groups), names=by)
+    out["seeds"] = [len(group) for group in groups.values()]
     for name in values:
-        for column in (name, f"{name}_min", f"{name}_max"):
-            out[column] = Column(out[column], unit=table[name].unit)
+        for suffix, function in {"": np.mean, "_min": np.min, "_max": np.max}.items():
+            column = [function(group[name]) for group in groups.values()]
+            out[name + suffix] = Column(column, unit=table[name].unit)
     return out
