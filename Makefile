@@ -1,5 +1,7 @@
 # make paper   make the environment, run the notebooks, and write all figures and tables to paper_figures/
-# make test    run the tests
+# make test    run the tests, but for the slow ones (about 10 minutes)
+# make test-all   run all tests: also notebooks without real stars, a demo run, and an installed wheel
+# make style   format the code and mend what Ruff can mend
 # make lab     open JupyterLab in notebooks/
 # make sync    write notebooks/*.py into the paired .ipynb files, without outputs
 # make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra again (takes hours; needs gfortran)
@@ -14,10 +16,11 @@ PROFILE ?= demo
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 LOCK := .ci/requirements.lock
+CODE := specnb tests benchmarks data/recipes notebooks
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: paper setup test lab sync grid lock
+.PHONY: paper setup test test-all style lab sync grid lock
 
 paper: setup
 	@$(BIN)/specnb paper --profile $(PROFILE)
@@ -40,6 +43,13 @@ setup: .venv/.installed ; @:
 test: setup
 	$(BIN)/python -m pytest
 
+test-all: setup
+	$(BIN)/python -m pytest -m ""
+
+style: setup
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
 lab: setup
 	cd notebooks && ../$(BIN)/jupyter lab
 
@@ -54,5 +64,5 @@ grid: setup
 	$(BIN)/python data/recipes/$(BAND)_grid.py $(abspath $(WORK))
 
 lock: setup
-	@{ sed -n '/^#/p' $(LOCK); $(BIN)/pip freeze --exclude-editable --exclude specnb --exclude ruff | sed 's/+.*//'; } > $(LOCK).new
+	@{ sed -n '/^#/p' $(LOCK); $(BIN)/pip freeze --exclude-editable --exclude specnb | sed 's/+.*//'; } > $(LOCK).new
 	@mv $(LOCK).new $(LOCK)

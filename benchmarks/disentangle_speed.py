@@ -32,14 +32,19 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count()}))
     parser.add_argument("--quick", action="store_true", help="one size, one batch, for a look")
     args = parser.parse_args()
-    cases = [(PEER, 64)] if args.quick else [(n, b) for n in (PEER, PAPER) for b in (64, 128, 256, 512, 1024)]
+    cases = [(n, batch) for n in (PEER, PAPER) for batch in (64, 128, 256, 512, 1024)]
+    if args.quick:
+        cases = cases[:1]
     print("threads  spectra  batch   epoch / s   floor / s   ratio   floor in GFLOP/s")
     for threads in args.threads:
         torch.set_num_threads(threads)
         for n, batch in cases:
             epoch, floor, operations = measure(n, batch, repeats=3 if args.quick else 5)
-            print(f"{threads:7d} {n:8d} {batch:6d} {epoch:11.2f} {floor:11.2f} {epoch / floor:7.2f} "
-                  f"{operations / floor / 1e9:18.0f}", flush=True)  # fmt: skip
+            print(
+                f"{threads:7d} {n:8d} {batch:6d} {epoch:11.2f} {floor:11.2f} {epoch / floor:7.2f} "
+                f"{operations / floor / 1e9:18.0f}",
+                flush=True,
+            )
 
 
 def measure(n, batch, repeats):
@@ -49,8 +54,11 @@ def measure(n, batch, repeats):
     trainer = DisentangleTraining(noise(round(n / (1 - VALIDATION))), config)
     floor = Floor(config, trainer.model.networks.parameters())
     steps = trainer.steps
-    floor.epoch(2), trainer.advance()  # warm up
-    times = np.array([(clock(trainer.advance), clock(lambda: floor.epoch(steps))) for _ in range(repeats)])
+    floor.epoch(2)  # warm up, so that memory is there
+    trainer.advance()
+    times = np.array(
+        [(clock(trainer.advance), clock(lambda: floor.epoch(steps))) for _ in range(repeats)]
+    )
     return *times.min(axis=0), floor.operations * steps
 
 
@@ -66,7 +74,9 @@ def noise(n):
     shape = (n, len(RVS_PIXELS))
     labels = Table({name: random.uniform(size=n) for name in DisentangleConfig().labels})
     flux = random.standard_normal(shape, dtype=np.float32)
-    return Spectra(RVS_PIXELS, flux, np.ones(shape, np.float32), np.zeros(shape, bool), np.arange(n), labels)
+    return Spectra(
+        RVS_PIXELS, flux, np.ones(shape, np.float32), np.zeros(shape, bool), np.arange(n), labels
+    )
 
 
 class Floor:
@@ -106,7 +116,9 @@ class Floor:
 def products(batch, k, n_in, n_out):
     """Operands and memory of a layer's three products: outputs, gradient by the inputs, gradient by the weights."""
     shape = (k,) if k > 1 else ()
-    x, weight, y = (torch.randn(*shape, *size) for size in ((batch, n_in), (n_out, n_in), (batch, n_out)))
+    x, weight, y = (
+        torch.randn(*shape, *size) for size in ((batch, n_in), (n_out, n_in), (batch, n_out))
+    )
     return [
         (x, weight.mT, torch.empty_like(y)),
         (y, weight, torch.empty_like(x)),

@@ -17,14 +17,19 @@ from specnb.fitting.pulls import interior_stars
 def main(band="rvs", sizes=(1, 256, 10_000)):
     emulator = specnb.load_emulator(band)
     stars = interior_stars(emulator, max(sizes), snr=100.0, seed=1)
-    modes = (False, True) if band == "rvs" else (False,)  # radial velocities need evenly spaced pixels
-    print("threads   stars" + "".join("   with velocity" if rv else "   labels only" for rv in modes) + "   (stars a second)")
+    modes = {False: "   labels only"}
+    if band == "rvs":  # radial velocities need evenly spaced pixels
+        modes[True] = "   with velocity"
+    print("threads   stars" + "".join(modes.values()) + "   (stars a second)")
     for threads in sorted({1, os.cpu_count()}):
         torch.set_num_threads(threads)
         for size in sizes:
             repeats = 3 if size * len(emulator.wavelength) < 1e7 else 1
-            rates = [rate(stars[:size], emulator, specnb.FitConfig(fit_rv=rv), repeats) for rv in modes]
-            print(f"{threads:7d} {size:7d}" + "".join(f"{each:14.1f}" for each in rates), flush=True)
+            print(f"{threads:7d} {size:7d}", end="")
+            for rv in modes:
+                config = specnb.FitConfig(fit_rv=rv)
+                print(f"{rate(stars[:size], emulator, config, repeats):14.1f}", end="", flush=True)
+            print()
     spectra = sum(array.nbytes for array in (stars.flux, stars.flux_error, stars.mask))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"peak memory {peak / 1e9:.2f} GB, of which the spectra are {spectra / 1e9:.2f} GB")

@@ -18,7 +18,8 @@ def moves(explorer, n, seed=0):
     seconds = []
     for name in rng.choice(list(explorer.sliders), n):
         slider = explorer.sliders[name]
-        step = slider.step * rng.integers(1, 6) * (1 if slider.value < 0.5 * (slider.min + slider.max) else -1)
+        towards_the_middle = 1 if slider.value < 0.5 * (slider.min + slider.max) else -1
+        step = slider.step * rng.integers(1, 6) * towards_the_middle
         before = explorer.image.value
         start = time.perf_counter()
         slider.value += step
@@ -35,7 +36,9 @@ def main(n=50, emulator=None):
     for window in ("whole range", "Ca II 8544"):
         explorer.window.value = window
         seconds = 1e3 * moves(explorer, n)
-        print(f"{window:15s} {np.median(seconds):7.1f} {np.percentile(seconds, 95):17.1f} {seconds.max():9.1f}")
+        print(
+            f"{window:15s} {np.median(seconds):7.1f} {np.percentile(seconds, 95):17.1f} {seconds.max():9.1f}"
+        )
     print(f"PNG: {len(explorer.image.value) / 1024:.0f} kB")
 
 

@@ -2,12 +2,12 @@
 
 Usage: python benchmarks/translate_fit_speed.py [rvs|apogee] [--stars 16] [--sizes 1 256 1024] [--threads 1 2]
 
-O'Briain et al. (2021) fit by LBFGS. Here it (torch's, by backward mode, with a strong Wolfe line search) has what ours has:
-the chain with the typical z_split, no continuum, labels scaled to their box and kept in it (by a sine, as in MINUIT; free,
-it ends outside), and for its start the nearest of our library, not on its clock, or the box's middle. It ends when reduced
-χ² changes by a tolerance or less, or after 1000 evaluations: 1e-6 in single precision, or 1e-8 in double precision, without
-which it does not come nearer to the minimum. "within 1": of the stars that LBFGS fits, those whose χ² is less than 1 above
-the lowest of all fits; the median is theirs, too.
+O'Briain et al. (2021) fit by LBFGS. Here it (torch's, by backward mode, with a strong Wolfe line search) has what
+ours has: the chain with the typical z_split, no continuum, labels scaled to their box and kept in it (by a sine, as in
+MINUIT; free, it ends outside), and for its start the nearest of our library, not on its clock, or the box's middle. It
+ends when reduced χ² changes by a tolerance or less, or after 1000 evaluations: 1e-6 in single precision, or 1e-8 in
+double precision, without which it does not come nearer to the minimum. "within 1": of the stars that LBFGS fits, those
+whose χ² is less than 1 above the lowest of all fits; the median is theirs, too.
 """
 
 import argparse

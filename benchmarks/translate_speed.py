@@ -33,8 +33,10 @@ def main():
         "--steps", type=int, default=10, help="timed; of perceptrons ten times as many"
     )
     args = parser.parse_args()
-    print("threads   networks   pixels   parameters   of critics   batch   s/step   ms/spectrum     steps   report / s   "
-          "hours")  # fmt: skip
+    print(
+        "threads   networks   pixels   parameters   of critics   batch   s/step   ms/spectrum"
+        "     steps   report / s   hours"
+    )
     for threads in args.threads:
         torch.set_num_threads(threads)
         for band, config in CASES:
@@ -45,9 +47,12 @@ def main():
             everything, critics = map(
                 size, (trainer.model.networks, trainer.model.networks.critics)
             )
-            print(f"{threads:7d}   {config.kind:8}{len(trainer.model.wavelength):9d}{everything:13,d}{critics:13,d}"
-                  f"{config.batch:8d}{step:9.4f}{1e3 * step / config.batch:14.3f}{config.iterations:10,d}{report:13.2f}"
-                  f"{hours:8.2f}", flush=True)  # fmt: skip
+            print(
+                f"{threads:7d}   {config.kind:8}{len(trainer.model.wavelength):9d}{everything:13,d}{critics:13,d}"
+                f"{config.batch:8d}{step:9.4f}{1e3 * step / config.batch:14.3f}{config.iterations:10,d}{report:13.2f}"
+                f"{hours:8.2f}",
+                flush=True,
+            )
 
 
 def untrained(band, config):

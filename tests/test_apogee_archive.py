@@ -177,7 +177,7 @@ def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
 
 @pytest.mark.skipif(
     os.environ.get("SPECNB_OFFLINE") == "1",
-    reason="downloads: unset SPECNB_OFFLINE, set SPECNB_DATA",
+    reason="downloads: set SPECNB_OFFLINE=0",
 )
 def test_the_real_wheel(folder):
     """A giant with three visits, and a dwarf with one, whose file has a second row of zeros."""

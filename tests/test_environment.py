@@ -55,6 +55,27 @@ def test_recorded_versions_are_of_dependencies():
     assert set(PACKAGES) <= {requirement.name for requirement in DEPENDENCIES}
 
 
+def test_pre_commit_has_the_versions_of_the_lock(lock):
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repo["repo"] == "local"  # so nothing is fetched but packages from PyPI
+    texts = {text for hook in repo["hooks"] for text in hook["additional_dependencies"]}
+    pins = {pin.name: pin.specifier for pin in map(Requirement, texts)}
+    assert len(pins) == len(texts), "two hooks want two versions of a tool"
+    assert [str(pin)[:2] for pin in pins.values()] == ["=="] * len(pins)
+    shared = pins.keys() & lock.keys()
+    assert shared >= {"ruff", "jupytext", "nbconvert", "import-linter"}
+    assert {name: lock[name] in pins[name] for name in shared} == dict.fromkeys(shared, True)
+
+
+def test_github_runs_both_commands_on_the_supported_pythons():
+    content = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())
+    job = content["jobs"]["test"]
+    versions = job["strategy"]["matrix"]["python"]
+    assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(versions[0])
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-2:] == ['make "$TESTS"', "make paper PROFILE=quick"]
+
+
 def test_makefile_asks_for_the_same_python():
     major, minor = re.fullmatch(r">=(\d+)\.(\d+)", PROJECT["requires-python"]).groups()
     assert f"sys.version_info < ({major}, {minor})" in (ROOT / "Makefile").read_text()

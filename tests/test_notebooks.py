@@ -49,7 +49,11 @@ def test_profiles_are_valid(notebook):
         check_parameters(notebook, profile_of(notebook, profile)[0])
 
 
-@pytest.mark.parametrize("offline", [False, True], ids=["with what there is", "offline"])
+# Without real spectra on this machine, both are the same: `make test` need not run notebooks twice.
+OFFLINE = pytest.param(True, id="offline", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("offline", [pytest.param(False, id="with what there is"), OFFLINE])
 def test_quick_profile_runs(notebook, offline, tmp_path, monkeypatch):
     if offline:
         if not re.search(r"\breal_spectra\b", notebook.read_text("utf-8")):

@@ -17,7 +17,10 @@ ALPHA_RANGE = (-0.2, 0.6)  # of the atmospheres
 
 
 def simulate(work, labels, also=None):
-    """Flux of one star at the resolving power of APOGEE, shape (8575,). ``also``: [X/Fe] of elements without a label."""
+    """Flux of one star at the resolving power of APOGEE, shape (8575,).
+
+    ``also`` gives [X/Fe] of elements without a label.
+    """
     star = dict(zip(NAMES, labels))
     alpha = float(np.clip(np.mean([star[name] for name in ATMOSPHERE_ALPHA]), *ALPHA_RANGE))
     own = {element: star[f"{element.lower()}_fe"] for element in ELEMENTS}

@@ -10,12 +10,18 @@ import dill
 import numpy as np
 
 WEIGHTS = "atmosnet/atmosnet/data/atmosnet_c3k_300neurons_cool.pkl"  # 2500-8000 K
-COLUMNS = ("column mass", "temperature", "gas pressure", "electron number density", "Rosseland opacity")
+COLUMNS = (
+    "column mass",
+    "temperature",
+    "gas pressure",
+    "electron number density",
+    "Rosseland opacity",
+)
 
 
 @cache
 def networks(work: Path):
-    with open(work / WEIGHTS, "rb") as f:
+    with (work / WEIGHTS).open("rb") as f:
         return dill.load(f)[: len(COLUMNS)]
 
 
@@ -42,7 +48,9 @@ def atmosphere(work: Path, teff: float, logg: float, m_h: float, alpha_m: float)
     for net in networks(work):
         x = np.array([teff, logg, m_h, alpha_m])
         if np.any(x < net["x_min"]) or np.any(x > net["x_max"]):
-            raise ValueError(f"no atmosphere at teff, logg, m_h, alpha_m = {x}: {net['x_min']} to {net['x_max']}")
+            raise ValueError(
+                f"no atmosphere at teff, logg, m_h, alpha_m = {x}: {net['x_min']} to {net['x_max']}"
+            )
         x = (x - net["x_min"]) / (net["x_max"] - net["x_min"]) - 0.5
         for layer in (0, 1):
             x = leaky_relu(net[f"w_array_{layer}"] @ x + net[f"b_array_{layer}"])

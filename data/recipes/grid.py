@@ -1,6 +1,7 @@
-"""What the grids have in common: draw labels, compute spectra in parallel, keep each at once, pack all into one file.
+"""What the grids have in common: labels are drawn, spectra computed in parallel, kept and packed.
 
-Usage of a grid's own script: python data/recipes/NAME.py WORK [--n N] [--seed 1] [--processes 2] [--output data/NAME.h5]
+Usage of a grid's own script:
+python data/recipes/NAME.py WORK [--n N] [--seed 1] [--processes 2] [--output data/NAME.h5]
 
 WORK is the folder made by build.sh. Each spectrum is kept in WORK/NAME/ as soon as it is computed, so a run that was
 stopped goes on where it was, and --pack packs what there is. The first n labels of a seed are the same whatever n is,
@@ -44,10 +45,11 @@ class Recipe:
     n : int
         Spectra by default.
     survey : Survey
-        Its labels but for those that broaden are what the simulation takes, teff first; v_broad is applied by convolution
-        when the grid is read.
+        Its labels but for those that broaden are what the simulation takes, teff first; v_broad is
+        applied by convolution when the grid is read.
     margins : dict
-        How far labels are drawn below and above their trusted range: an emulator is worst at the edge of what it has seen.
+        How far labels are drawn below and above their trusted range: an emulator is worst at the
+        edge of what it has seen.
     powers : dict
         Exponents of the uniform variates: below 1 towards high values, above 1 towards low ones.
     wavelength : ndarray, shape (n_pix,)
@@ -81,7 +83,9 @@ class Recipe:
         )
 
     def sample_labels(self, n: int, seed: int) -> np.ndarray:
-        """Draw labels where the survey's grid is computed, by a scrambled Sobol sequence. Rounded as the simulator reads them.
+        """Draw labels where the survey's grid is computed, by a scrambled Sobol sequence.
+
+        They are rounded as the simulator reads them.
 
         Returns
         -------
@@ -113,7 +117,7 @@ class Recipe:
         except (RuntimeError, ValueError) as error:
             return index, str(error)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with open(temporary, "wb") as f:
+        with temporary.open("wb") as f:
             np.savez(
                 f, labels=labels, flux=flux.astype(np.float32), seconds=time.perf_counter() - start
             )

@@ -1,4 +1,6 @@
-"""Speed up Turbospectrum's hydrogen line opacity. SPDX-License-Identifier: GPL-3.0-or-later
+"""Speed up Turbospectrum's hydrogen line opacity.
+
+SPDX-License-Identifier: GPL-3.0-or-later
 
 This file modifies `hydropac.f` of Turbospectrum 2020 (GPL-3), so it is itself under the GPL-3, unlike
 the rest of specnb. It is used only to build the external simulator and is never imported by the package.
@@ -68,7 +70,9 @@ def patch(source: str) -> str:
     """Return the text of hydropac.f with the profile loop replaced."""
     for marker in (BEGIN, END, DECLARATIONS):
         if source.count(marker) != 1:
-            raise SystemExit(f"hydropac.f is not the expected version: {marker.strip()!r} not found once")
+            raise SystemExit(
+                f"hydropac.f is not the expected version: {marker.strip()!r} not found once"
+            )
     head, rest = source.split(BEGIN)
     _, tail = rest.split(END)
     head = head.replace(DECLARATIONS, DECLARATIONS + NEW_DECLARATIONS)

@@ -1,4 +1,6 @@
-"""Cut line lists for both windows out of the unpacked sources. Usage: python linelists.py WORK
+"""Cut line lists for both windows out of the unpacked sources.
+
+Usage: python linelists.py WORK
 
 RVS: atoms from the Gaia-ESO list (Heiter et al. 2021), in Turbospectrum's own format. H band: atoms from linemake
 (Placco et al. 2021; Kurucz), whose van der Waals damping comes from a second Kurucz list. Molecules of both come from
@@ -37,10 +39,10 @@ MOLECULES = {
     "126.0": ("0126.000000", "FeH"),
 }
 SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru "
-    "Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At "
-    "Rn Fr Ra Ac Th Pa U"
-).split()  # noqa: SIM905 - shorter than 92 quoted names
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br "
+    "Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho "
+    "Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
+).split()
 
 
 def ges_atoms(work: Path, out: Path, window) -> int:
@@ -56,13 +58,14 @@ def ges_atoms(work: Path, out: Path, window) -> int:
             block = (next(lines) for _ in range(count))
             block = [line for line in block if window[0] < float(line[:11]) < window[1]]
             if block:
-                f.write(f"{header[:quote]}{stage:5d}{len(block):10d}\n{name}\n" + "\n".join(block) + "\n")
+                f.write(f"{header[:quote]}{stage:5d}{len(block):10d}\n{name}\n")
+                f.writelines(f"{line}\n" for line in block)
                 kept += len(block)
     return kept
 
 
 def moog_lines(path: Path, window):
-    """Lines of a list in MOOG's format: wavelength, species code, excitation (eV), log gf, and what else the row has."""
+    """Lines of a list in MOOG's format: wavelength, species, excitation (eV), log gf, the rest of the row."""
     with gzip.open(path, "rt") as f:
         for line in f:
             fields = line.split()
@@ -75,19 +78,26 @@ def moog_lines(path: Path, window):
 
 
 def damping(work: Path, window):
-    """Van der Waals damping (log of the width per hydrogen atom at 10,000 K) by species: rows of air wavelength,
-    excitation, log gf, damping."""
+    """Van der Waals damping (log of the width per hydrogen atom at 10,000 K) by species.
+
+    Each row is air wavelength, excitation, log gf, damping.
+    """
     found = defaultdict(list)
-    for vacuum, species, energy, log_gf, rest in moog_lines(work / DAMPING_LIST, (window[0], window[1] + 10.0)):
+    lines = moog_lines(work / DAMPING_LIST, (window[0], window[1] + 10.0))
+    for vacuum, species, energy, log_gf, rest in lines:
         if float(species) < 100 and rest:
             found[float(species)].append((air_from_vacuum(vacuum), energy, log_gf, float(rest[0])))
     return {species: np.array(rows) for species, rows in found.items()}
 
 
 def linemake_atoms(work: Path, out: Path, window) -> int:
-    """Rewrite linemake's atomic lines in Turbospectrum's format, with damping where it is known. Returns their number."""
+    """Rewrite linemake's atomic lines in Turbospectrum's format, with damping where it is known.
+
+    Returns their number.
+    """
     known, found = damping(work, window), defaultdict(list)
-    for wavelength, species, energy, log_gf, _ in moog_lines(work / LINEMAKE / "moogatom.gz", window):
+    lines = moog_lines(work / LINEMAKE / "moogatom.gz", window)
+    for wavelength, species, energy, log_gf, _ in lines:
         species = float(species)
         if species < 3 or log_gf < WEAKEST:
             continue
@@ -103,7 +113,8 @@ def linemake_atoms(work: Path, out: Path, window) -> int:
             f.write(f"'{z:3d}.000            ' {stage + 1:4d}{len(rows):10d}\n'{name} LTE'\n")
             for wavelength, energy, log_gf, width in sorted(rows):
                 f.write(
-                    f"{wavelength:10.3f} {energy:6.3f} {log_gf:6.3f} {width:8.3f}    1.0  1.00E+08 'x' 'x'   0.0    1.0 '{name}'\n"
+                    f"{wavelength:10.3f} {energy:6.3f} {log_gf:6.3f} {width:8.3f}    1.0  1.00E+08 "
+                    f"'x' 'x'   0.0    1.0 '{name}'\n"
                 )
     return sum(map(len, found.values()))
 
@@ -112,7 +123,8 @@ def molecules(work: Path, names, out: Path, window) -> int:
     """Rewrite linemake's molecular lines in Turbospectrum's format. Returns their number."""
     found = defaultdict(list)
     for name in names:
-        for wavelength, species, energy, log_gf, _ in moog_lines(work / LINEMAKE / f"{name}.gz", window):
+        lines = moog_lines(work / LINEMAKE / f"{name}.gz", window)
+        for wavelength, species, energy, log_gf, _ in lines:
             if species in MOLECULES:
                 found[species].append((wavelength, energy, log_gf))
     with out.open("w") as f:
@@ -128,7 +140,8 @@ if __name__ == "__main__":
     work = Path(sys.argv[1])
     out = work / "linelists"
     print("RVS, atomic lines:", ges_atoms(work, out / "rvs_atoms", RVS))
-    print("RVS, molecular lines:", molecules(work, ("moogcn", "mooghyd", "moogfeh"), out / "rvs_molecules", RVS))
+    names = ("moogcn", "mooghyd", "moogfeh")
+    print("RVS, molecular lines:", molecules(work, names, out / "rvs_molecules", RVS))
     print("H band, atomic lines:", linemake_atoms(work, out / "h_atoms", H_BAND))
     names = ("moogco", "moogcn", "mooghyd", "moogc2", "moogfeh")
     print("H band, molecular lines:", molecules(work, names, out / "h_molecules", H_BAND))

@@ -2,8 +2,9 @@
 
 Usage of a file's own script: python data/recipes/NAME.py WORK [--processes 2] [--output data/NAME.h5]
 
-WORK is the folder made by build.sh. Spectra are without rotation, as those of the grids. Two for each change, a step above
-and a step below. ``fe_only`` raises iron alone: ``fe_h`` and ``m_h`` carry all elements and the atmosphere along.
+WORK is the folder made by build.sh. Spectra are without rotation, as those of the grids. There are two for each change,
+a step above and a step below. ``fe_only`` raises iron alone: ``fe_h`` and ``m_h`` carry all elements and the atmosphere
+along.
 """
 
 import argparse
@@ -58,7 +59,8 @@ class Recipe:
         yield "reference", 0.0, star
         for name, size in self.steps.items():
             for step in (size, -size):
-                yield name, step, star if name in self.elements else star | {name: star[name] + step}
+                changed = {} if name in self.elements else {name: star[name] + step}
+                yield name, step, star | changed
 
     def compute(self, work, task):
         """Flux of one task, shape (n_pix,)."""
@@ -68,26 +70,34 @@ class Recipe:
 
     def write(self, group, todo, flux):
         """Fill one star's group of the file."""
-        group.create_dataset("flux", data=np.array(flux, dtype=np.float32), compression="gzip", shuffle=True)
+        group.create_dataset(
+            "flux", data=np.array(flux, dtype=np.float32), compression="gzip", shuffle=True
+        )
         group["changed"], group["step"] = [name for name, *_ in todo], [step for _, step, _ in todo]
         names = [label.name for label in self.labels]
         group["labels"] = [[star[name] for name in names] for *_, star in todo]
-        group["labels"].attrs["names"], group["labels"].attrs["units"] = names, [label.unit for label in self.labels]
+        units = [label.unit for label in self.labels]
+        group["labels"].attrs.update(names=names, units=units)
         group["wavelength"] = self.wavelength
         group["wavelength"].attrs.update(unit="Angstrom", medium="vacuum")
 
     def main(self):
         """What a file's script does."""
-        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser = argparse.ArgumentParser(
+            description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         parser.add_argument("work", type=Path)
         parser.add_argument("--processes", type=int, default=os.cpu_count())
-        parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / f"{self.name}.h5")
+        parser.add_argument(
+            "--output", type=Path, default=Path(__file__).parents[1] / f"{self.name}.h5"
+        )
         args = parser.parse_args()
         temporary = args.output.with_suffix(".tmp")
         with multiprocessing.Pool(args.processes) as pool, h5py.File(temporary, "w") as f:
             for where, star in self.stars.items():
                 todo = list(self.tasks(star))
-                flux = tqdm(pool.imap(partial(self.compute, args.work), todo), total=len(todo), unit="spectrum")
+                spectra = pool.imap(partial(self.compute, args.work), todo)
+                flux = tqdm(spectra, total=len(todo), unit="spectrum")
                 self.write(f.require_group(where), todo, list(flux))
             f.attrs["recipe"] = f"data/recipes/{self.name}.py"
         temporary.rename(args.output)

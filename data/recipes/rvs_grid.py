@@ -13,7 +13,10 @@ WAVELENGTH = np.linspace(8455.0, 8705.0, 2501)
 
 
 def simulate(work, labels, also=None):
-    """Flux of one star at the resolving power of the RVS, shape (2501,). ``also``: [X/M] of elements without a label."""
+    """Flux of one star at the resolving power of the RVS, shape (2501,).
+
+    ``also`` gives [X/M] of elements without a label.
+    """
     teff, logg, m_h, alpha_fe, vmicro = labels
     chemistry = abundances(m_h, dict.fromkeys(ALPHA_ELEMENTS, alpha_fe) | (also or {}))
     wavelength, flux = synthesize(work, RVS, Model(teff, logg, m_h, alpha_fe), chemistry, vmicro)

@@ -63,7 +63,10 @@ ATOMIC_NUMBER = {symbol: z for z, symbol in enumerate(SYMBOLS, start=1)}
 
 
 def abundances(m_h: float, x_m: dict[str, float]) -> dict[int, float]:
-    """log N(X)/N(H) + 12 of every element heavier than helium, by atomic number, from [M/H] and [X/M] of some elements."""
+    """log N(X)/N(H) + 12 of all elements heavier than helium, by atomic number.
+
+    They follow from [M/H] and from [X/M] of some elements.
+    """
     own = {ATOMIC_NUMBER[name]: value for name, value in x_m.items()}
     return {z: a + m_h + own.get(z, 0.0) for z, a in SOLAR.items()}
 
@@ -79,13 +82,17 @@ class Model(NamedTuple):
 
 def run(program: Path, folder: Path, options: str, product: str) -> Path:
     """Run one program on its options; its product is the only sign of success, as it exits with 0 in any case."""
-    done = subprocess.run([program], check=False, input=options, text=True, cwd=folder, capture_output=True)
+    done = subprocess.run(
+        [program], check=False, input=options, text=True, cwd=folder, capture_output=True
+    )
     if not (folder / product).exists() or (folder / product).stat().st_size == 0:
         raise RuntimeError(f"{program.name} failed: {(done.stdout + done.stderr)[-500:]}")
     return folder / product
 
 
-def synthesize(work: Path, window: Window, model: Model, abundance: dict[int, float], vmicro, c12_c13=None):
+def synthesize(
+    work: Path, window: Window, model: Model, abundance: dict[int, float], vmicro, c12_c13=None
+):
     """Synthesise one LTE, plane-parallel spectrum without any macroscopic broadening.
 
     Parameters
@@ -108,7 +115,7 @@ def synthesize(work: Path, window: Window, model: Model, abundance: dict[int, fl
     flux : ndarray, shape (n,)
         Flux divided by the continuum.
     """
-    structure = atmosphere(work, model.teff, model.logg, model.m_h, model.alpha_m)[slice(*window.layers)]
+    structure = atmosphere(work, *model)[slice(*window.layers)]
     chemistry = (
         f"'METALLICITY:' '{model.m_h:.3f}'\n'ALPHA/Fe   :' '{model.alpha_m:.3f}'\n'HELIUM     :' '0.00'\n"
         f"'R-PROCESS  :' '0.00'\n'S-PROCESS  :' '0.00'\n'INDIVIDUAL ABUNDANCES:'   '{len(abundance)}'\n"
@@ -126,7 +133,9 @@ def synthesize(work: Path, window: Window, model: Model, abundance: dict[int, fl
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "DATA").symlink_to((work / PROGRAM_DATA).resolve())
-        rows = "".join(f" {m:14.8E}   {t:7.1f} {p:9.3E} {e:9.3E} {k:9.3E}\n" for m, t, p, e, k in structure)
+        rows = "".join(
+            f" {m:14.8E}   {t:7.1f} {p:9.3E} {e:9.3E} {k:9.3E}\n" for m, t, p, e, k in structure
+        )
         (folder / "model").write_text(
             f"TEFF   {model.teff:5.0f}.  GRAVITY  {model.logg:.4f} LTE\nTITLE ATLAS12\n"
             f"READ DECK6 {len(structure):2d} RHOX,T,P,XNE,ABROSS,ACCRAD,VTURB, FLXCNV,VCONV,VELSND\n{rows}PRADK 1.0\n"
@@ -157,5 +166,7 @@ def synthesize(work: Path, window: Window, model: Model, abundance: dict[int, fl
         air, flux = np.loadtxt(spectrum, usecols=(0, 1), unpack=True)
     wrong = ~((flux >= 0) & (flux <= 1.001))  # not finite counts too
     if wrong.any():
-        raise RuntimeError(f"Turbospectrum returned {wrong.sum()} pixels that are no flux between 0 and 1")
+        raise RuntimeError(
+            f"Turbospectrum returned {wrong.sum()} pixels that are no flux between 0 and 1"
+        )
     return vacuum_from_air(air), flux
