@@ -46,7 +46,7 @@ import specnb
 from specnb.core.device import pick_device
 from specnb.plots.architecture import architecture
 from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
-from specnb.plots.history import translation_history
+from specnb.plots.training import translation_history
 from specnb.plots.translation import mixing_maps
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator

@@ -56,7 +56,7 @@ from specnb.core.device import pick_device
 from specnb.plots.disagreements import disagreements as disagreements_figure
 from specnb.plots.missing import missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
-from specnb.plots.history import translation_history
+from specnb.plots.training import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.scores import missing_lines

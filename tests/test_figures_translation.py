@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from specnb.fitting.residuals import by_pixel
-from specnb.plots.history import translation_history
+from specnb.plots.training import translation_history
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
 from specnb.plots.translation import label_biases, mixing_maps, residual_bands
 from specnb.surveys import APOGEE, RVS

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from specnb.core.labels import STEPS
-from specnb.plots.fits import star_fit
+from specnb.plots.spectra import best_fit
 from specnb.widgets.panel import WARNING, Panel
 from specnb.widgets.picture import check_pixels, figure_png, row_of
 
@@ -31,7 +31,7 @@ class FitBrowser(Panel):
         """The picture of the chosen star as a Figure."""
         i, s = self.choice.value, self.spectra
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
-        return star_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
+        return best_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
     def _draw(self):
         self.image.value = figure_png(self.figure())

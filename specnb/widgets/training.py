@@ -14,7 +14,7 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import train
 from specnb.evaluate.probes import probe
-from specnb.plots.history import training_history
+from specnb.plots.training import disentangling_history
 from specnb.widgets.panel import TrainingPanel
 from specnb.widgets.picture import figure_png, slider_grid
 
@@ -160,7 +160,7 @@ class AutoencoderPanel(TrainingPanel):
 
     def figure(self):
         """The picture as a Figure."""
-        return training_history(
+        return disentangling_history(
             self._history, self._chance, self.linear, self.mlp, self.progress.max
         )
 
