@@ -237,7 +237,7 @@ def counterfactual_spectra(wavelength, changes, window):
     panels[0, 0].set_ylabel("Change of flux")
     panels[1, 0].set_ylabel("Decoded − true")
     figure.supxlabel(WAVELENGTH, fontsize=8)
-    figure.legend(*top.get_legend_handles_labels(), loc="outside upper center", ncols=6)
+    legend(figure, top, loc="outside upper center", ncols=6)
     return figure
 
 
@@ -280,8 +280,7 @@ def counterfactual_errors(table):
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
         place = axes.get_yaxis_transform()
         axes.text(0.99, 1.0, one, transform=place, ha="right", va="bottom", fontsize=7)
-        axes.tick_params(axis="x", length=0)
-    name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
+        name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
     kinds = [(name, "s", color) for name, color in colors.items()]
     kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
     marks = {name: {"marker": mark, "color": color, "ls": ""} for name, mark, color in kinds}

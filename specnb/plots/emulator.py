@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from specnb.core.wavelength import detectors
-from specnb.plots.panels import WAVELENGTH, curves, history_curve, panel_grid
+from specnb.plots.panels import WAVELENGTH, curves, history_curve, legend, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -17,9 +17,8 @@ from specnb.plots.style import (
     SKY,
     VERMILLION,
     Figure,
-    axis_title,
     column,
-    kiel_axes,
+    label_axes,
     styled,
     symbol,
 )
@@ -58,11 +57,8 @@ def grid_coverage(survey, labels):
         points = column(labels, x), column(labels, y)
         axes.scatter(*points, label=f"{len(points[0]):,} spectra", **dots)
         axes.plot(*region, color=VERMILLION, linewidth=1.2, label="trusted region")
-        axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
-    kiel_axes(panels[0])
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2, markerscale=3
-    )
+        label_axes(axes, x, y)
+    legend(figure, axes, markerscale=3)
     return figure
 
 
@@ -128,7 +124,7 @@ def emulator_accuracy(wavelength, predicted, truth, labels):
         cmap=SEQUENTIAL,
         linewidths=0,
     )
-    kiel_axes(kiel)
+    label_axes(kiel, "teff", "logg")
     figure.colorbar(dots, ax=kiel, label="Mean |error| (flux)", extend="both")
     return figure
 
@@ -186,7 +182,7 @@ def derivatives(wavelength, pairs):
         axes.set(
             xlim=(low, low + WINDOW), xlabel=WAVELENGTH, ylabel=r"d flux / d label (dex$^{-1}$)"
         )
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    legend(figure, axes)
     return figure
 
 

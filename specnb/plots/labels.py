@@ -4,10 +4,11 @@ reproduces their labels.
 
 import numpy as np
 from astropy.stats import mad_std
+from matplotlib.artist import setp
 from matplotlib.colors import LogNorm
 from scipy.stats import norm as gaussian
 
-from specnb.plots.panels import note, panel_grid
+from specnb.plots.panels import legend, note, panel_grid
 from specnb.plots.style import (
     BLACK,
     COLUMN,
@@ -16,7 +17,7 @@ from specnb.plots.style import (
     SKY,
     axis_title,
     column,
-    kiel_axes,
+    label_axes,
     styled,
     symbol,
 )
@@ -120,19 +121,9 @@ def kiel(labels, color="m_h"):
     """
     values = column(labels, color)
     low, high = np.nanpercentile(values, [2, 98])
-    figure, axes = _cells(
-        labels,
-        ("teff", "logg"),
-        2.9,
-        {"label": f"Mean {axis_title(color)}", "extend": "both"},
-        C=values,
-        reduce_C_function=np.nanmean,
-        cmap=SEQUENTIAL,
-        vmin=low,
-        vmax=high,
-    )
-    kiel_axes(axes)
-    return figure
+    mean = {"C": values, "reduce_C_function": np.nanmean, "vmin": low, "vmax": high}
+    bar = {"label": f"Mean {axis_title(color)}", "extend": "both"}
+    return _cells(labels, "teff", "logg", 2.9, bar, cmap=SEQUENTIAL, **mean)
 
 
 @styled
@@ -148,18 +139,18 @@ def abundance_plane(labels):
     -------
     Figure
     """
-    plane, bar = ("m_h", "alpha_fe"), {"label": "Stars per cell"}
-    return _cells(labels, plane, 2.7, bar, bins="log", cmap=DENSITY)[0]
+    bar = {"label": "Stars per cell"}
+    return _cells(labels, "m_h", "alpha_fe", 2.7, bar, cmap=DENSITY, bins="log")
 
 
-def _cells(labels, plane, height, bar, **style):
-    """Draw one panel with hexagonal cells and a colour bar. Returns the figure and the panel."""
+def _cells(labels, x, y, height, bar, **style):
+    """Draw one panel with hexagonal cells and a colour bar."""
     figure, (axes,) = panel_grid(1, height, columns=1, width=COLUMN)
-    points = [column(labels, name) for name in plane]
+    points = column(labels, x), column(labels, y)
     cells = axes.hexbin(*points, gridsize=60 if len(points[0]) > 5000 else 30, **CELLS, **style)
     figure.colorbar(cells, ax=axes, **bar)
-    axes.set(xlabel=axis_title(plane[0]), ylabel=axis_title(plane[1]))
-    return figure, axes
+    label_axes(axes, x, y)
+    return figure
 
 
 @styled
@@ -188,7 +179,7 @@ def label_histograms(labels, names):
             label=f"all ({len(values):,})",
         )
         axes.set(xlabel=axis_title(name), yscale="log", ylabel="Stars")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center")
+    legend(figure, panels[0], loc="outside upper center")
     return figure
 
 
@@ -210,10 +201,7 @@ def predicted_kiel(predictions, reference):
         All panels have the same axes, cells and colours. The axes are those of the reference; the
         number of predicted stars outside of them is given.
     """
-    figure, panels = _planes(predictions, reference, "teff", "logg")
-    panels[0].xaxis.set_inverted(True)  # in all panels, hot stars are left and giants on top
-    panels[0].yaxis.set_inverted(True)
-    return figure
+    return _planes(predictions, reference, "teff", "logg")
 
 
 @styled
@@ -221,13 +209,11 @@ def predicted_abundances(predictions, reference):
     """Draw [α/Fe] against [M/H] for the reference and the predictions (Fig. 10). Parameters and
     result are the same as for `predicted_kiel`.
     """
-    return _planes(predictions, reference, "m_h", "alpha_fe")[0]
+    return _planes(predictions, reference, "m_h", "alpha_fe")
 
 
 def _planes(predictions, reference, x, y):
-    """Draw a panel for the reference and one for each representation, all with the same axes.
-    Returns the figure and its panels.
-    """
+    """Draw a panel for the reference and one for each representation, all with the same axes."""
     tables = {"reference": reference, **predictions}
     stars = {name: np.array([column(t, x), column(t, y)]) for name, t in tables.items()}
     low, high = (end(stars["reference"], axis=1) for end in (np.nanmin, np.nanmax))
@@ -250,7 +236,8 @@ def _planes(predictions, reference, x, y):
         )
         norm.vmax = max(norm.vmax, np.max(np.asarray(cells.get_array()), initial=2))
     panels[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    for axes in panels[:: panels[0].get_gridspec().ncols]:
-        axes.set_ylabel(axis_title(y))
+    if y == "logg":  # hot stars are left and giants on top
+        setp([panels[0].xaxis, panels[0].yaxis], inverted=True)
+    setp(panels[:: panels[0].get_gridspec().ncols], ylabel=axis_title(y))
     figure.colorbar(cells, ax=figure.axes, label="Stars per cell", aspect=30)
-    return figure, panels
+    return figure

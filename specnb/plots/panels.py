@@ -3,6 +3,7 @@ names for which there is room.
 """
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -134,17 +135,21 @@ def strip(axes, x, where, foot=0.0, top=1.0, **style):
 
 
 def legend(place, marks, **kwargs):
-    """Make a legend of given marks.
+    """Make a legend of the marks of one panel, or of given marks.
 
     Parameters
     ----------
     place : Figure or Axes
-    marks : mapping of str to (mapping or Artist)
-        For each name, the style of a `matplotlib.lines.Line2D`, or an artist as it is.
+    marks : Axes, or mapping of str to (dict or Artist)
+        The panel whose marks are explained, each name once. Or for each name, the style of a
+        `matplotlib.lines.Line2D`, or an artist as it is.
     **kwargs
         As for `matplotlib.figure.Figure.legend`. By default the legend is in one row above the
         right end of the figure.
     """
+    if isinstance(marks, Axes):
+        handles, names = marks.get_legend_handles_labels()
+        marks = dict(zip(names, handles))
     artists = [
         Line2D([], [], **mark) if isinstance(mark, dict) else mark for mark in marks.values()
     ]

@@ -147,8 +147,6 @@ def best_fit(
         top.tick_params(labelbottom=False)
     bottom.set_xlabel(WAVELENGTH)
     top, bottom = pairs[0]
-    handles, names = top.get_legend_handles_labels()
-    marks = dict(zip(names, handles))  # each name once
     if each_detector:
         both = [observed, model] if np.isfinite(model).any() else [0.0, 1.0]
         low, high = np.nanpercentile(both, [0.02, 99.98])
@@ -156,14 +154,14 @@ def best_fit(
         reach = 1.1 * np.nanpercentile(np.abs(residual[used]), 99.8) if used.any() else 5.0
         setp(pairs[:, 0], ylabel="Flux", ylim=(low, high))
         title = f"{name}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
-        legend(figure, marks)
+        legend(figure, top)
     else:
         reach = 1.05 * np.nanmax(np.abs(residual[used]), initial=5.0)
         top.set_ylabel("Flux / continuum")
         title = name
         note = f"rms {rms:.2f} σ over the {used.sum()} pixels fitted"
         bottom.set_title(note, loc="left", fontsize=7)
-        legend(top, marks, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+        legend(top, top, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
     top.set_title(title, loc="left")
     setp(pairs[:, 1], ylabel="Residual (σ)", ylim=(-reach, reach))
     return figure
@@ -200,9 +198,7 @@ def domain_gap(wavelength, gap, causes):
             foot = 0.015 + 0.055 * k
             strip(axes, x, causes[cause][part], foot, foot + 0.04, color=color, label=cause)
         axes.set(ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper right", ncols=2 + len(causes)
-    )
+    legend(figure, axes)
     return figure
 
 

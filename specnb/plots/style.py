@@ -8,6 +8,7 @@ from itertools import cycle
 import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.artist import setp
 
 from specnb.surveys import known_label
 
@@ -120,8 +121,10 @@ def column(table, name: str) -> np.ndarray:
     return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
 
 
-def kiel_axes(axes):
-    """Turn axes into those of a Kiel diagram: hot stars are left and giants on top."""
-    axes.set(xlabel=axis_title("teff"), ylabel=axis_title("logg"))
-    axes.xaxis.set_inverted(True)
-    axes.yaxis.set_inverted(True)
+def label_axes(axes, x: str, y: str):
+    """Write the titles of two labels on axes. In a Kiel diagram hot stars are left and giants on
+    top.
+    """
+    axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
+    if (x, y) == ("teff", "logg"):
+        setp([axes.xaxis, axes.yaxis], inverted=True)

@@ -271,7 +271,7 @@ def results_against(table, x: str, y):
             axes.set_xlim(-0.5, len(values) - 0.5)
     figure.supxlabel(axis_title(x, str(table[x].unit or "")), fontsize=8)
     if len(table) > len(values):
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        legend(figure, axes, loc="outside upper center")
     return figure
 
 
