@@ -154,6 +154,10 @@ def test_the_figure_has_a_point_for_each_training(physics):
         "full",
         "no cycle",
     ]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["one of 3 seeds", "mean", "range of full", "perfect"]
+    alone = ablation(table[[0, 1, 4]]).legends[0].get_texts()
+    assert [text.get_text() for text in alone] == ["one seed only", "range of full", "perfect"]
     for axes, name in zip(figure.axes, MEASURES):
         points = np.concatenate(
             [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]

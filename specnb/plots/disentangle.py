@@ -271,15 +271,21 @@ def counterfactual_errors(table):
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]
-            style = {"color": colors[row["model"]], "markersize": 4.5, "alpha": 0.9}
-            axes.plot(x, row[quantity], "^" if row["step"] > 0 else "v", **style)
+            marker, color = "^" if row["step"] > 0 else "v", colors[row["model"]]
+            axes.plot(x, row[quantity], marker, color=color, markersize=4.5, alpha=0.9)
         for border in range(len(labels) - 1):
             axes.axvline(border + 0.5, color=GREY, linewidth=0.4)
         limits = 1.1 * np.nanmin([*table[quantity], 0.0]), 1.1 * np.nanmax([*table[quantity], 1.0])
         axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=limits, ylabel=title)
         axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
-        place = axes.get_yaxis_transform()
-        axes.text(0.99, 1.0, one, transform=place, ha="right", va="bottom", fontsize=7)
+        axes.annotate(
+            one,
+            (0.99, 1.0),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=7,
+        )
         name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
     kinds = [(name, "s", color) for name, color in colors.items()]
     kinds += [("step up", "^", GREY), ("step down", "v", GREY)]

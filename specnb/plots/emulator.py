@@ -133,13 +133,16 @@ def _example(axes, wavelength, predicted, truth, labels, i):
     """Draw spectrum i, and its error, enlarged by the power of ten that makes it visible."""
     difference = np.asarray(predicted[i], dtype=float) - truth[i]
     magnify = 10.0 ** max(0, np.floor(np.log10(0.15 / max(np.abs(difference).max(), 1e-9))))
-    spectra = {
-        "simulator": (truth[i], BLACK, 1.4),
-        "emulator": (predicted[i], SKY, 0.7),
-        f"{magnify:g} × difference": (magnify * difference, VERMILLION, 0.7),
-    }
     axes.axhline(0, color=GREY, linewidth=0.5)
-    curves(axes, wavelength, spectra)
+    curves(
+        axes,
+        wavelength,
+        {
+            "simulator": (truth[i], BLACK, 1.4),
+            "emulator": (predicted[i], SKY, 0.7),
+            f"{magnify:g} × difference": (magnify * difference, VERMILLION, 0.7),
+        },
+    )
     teff, logg, m_h = (column(labels, name)[i] for name in ("teff", "logg", "m_h"))
     title = f"Median error: {teff:.0f} K, log g {logg:.2f}, [M/H] {m_h:.2f}".replace("-", "−")
     axes.set_title(title, loc="left", fontsize=7)
@@ -200,9 +203,17 @@ def training_history(history):
     Figure
     """
     figure, (axes,) = panel_grid(1, 2.4, columns=1, width=COLUMN, xlabel="Epoch")
-    line, dashed = {"color": BLUE, "marker": ""}, {"color": VERMILLION, "marker": "", "ls": "--"}
-    history_curve(axes, history, "epoch", "train", label="training", **line)
-    history_curve(axes, history, "epoch", "validation", label="validation", **dashed)
+    history_curve(axes, history, "epoch", "train", color=BLUE, marker="", label="training")
+    history_curve(
+        axes,
+        history,
+        "epoch",
+        "validation",
+        color=VERMILLION,
+        marker="",
+        linestyle="--",
+        label="validation",
+    )
     best = min(history, key=lambda row: row["validation"])
     kept = f"kept: {best['validation']:.2g} at {best['epoch']}"
     axes.plot(best["epoch"], best["validation"], "o", color=VERMILLION, markersize=4, label=kept)

@@ -121,9 +121,17 @@ def kiel(labels, color="m_h"):
     """
     values = column(labels, color)
     low, high = np.nanpercentile(values, [2, 98])
-    mean = {"C": values, "reduce_C_function": np.nanmean, "vmin": low, "vmax": high}
-    bar = {"label": f"Mean {axis_title(color)}", "extend": "both"}
-    return _cells(labels, "teff", "logg", 2.9, bar, cmap=SEQUENTIAL, **mean)
+    return _cells(
+        labels,
+        ("teff", "logg"),
+        2.9,
+        {"label": f"Mean {axis_title(color)}", "extend": "both"},
+        C=values,
+        reduce_C_function=np.nanmean,
+        cmap=SEQUENTIAL,
+        vmin=low,
+        vmax=high,
+    )
 
 
 @styled
@@ -139,17 +147,17 @@ def abundance_plane(labels):
     -------
     Figure
     """
-    bar = {"label": "Stars per cell"}
-    return _cells(labels, "m_h", "alpha_fe", 2.7, bar, cmap=DENSITY, bins="log")
+    plane = "m_h", "alpha_fe"
+    return _cells(labels, plane, 2.7, {"label": "Stars per cell"}, cmap=DENSITY, bins="log")
 
 
-def _cells(labels, x, y, height, bar, **style):
+def _cells(labels, plane, height, bar, **style):
     """Draw one panel with hexagonal cells and a colour bar."""
     figure, (axes,) = panel_grid(1, height, columns=1, width=COLUMN)
-    points = column(labels, x), column(labels, y)
+    points = [column(labels, name) for name in plane]
     cells = axes.hexbin(*points, gridsize=60 if len(points[0]) > 5000 else 30, **CELLS, **style)
     figure.colorbar(cells, ax=axes, **bar)
-    label_axes(axes, x, y)
+    label_axes(axes, *plane)
     return figure
 
 

@@ -130,8 +130,10 @@ def strip(axes, x, where, foot=0.0, top=1.0, **style):
     **style
         As for `matplotlib.axes.Axes.fill_between`.
     """
-    place = {"step": "mid", "transform": axes.get_xaxis_transform(), "linewidth": 0}
-    axes.fill_between(x, foot, top, where=where, **place, **style)
+    heights = axes.get_xaxis_transform()
+    axes.fill_between(
+        x, foot, top, where=where, step="mid", transform=heights, linewidth=0, **style
+    )
 
 
 def legend(place, marks, **kwargs):
@@ -159,8 +161,8 @@ def legend(place, marks, **kwargs):
 
 def note(axes, text, **kwargs):
     """Write statistics into the upper left corner of a panel, with true minus signs."""
-    place = {"transform": axes.transAxes, "va": "top", "fontsize": 7}
-    axes.text(0.04, 0.95, text.replace("-", "−"), **place, **kwargs)
+    text = text.replace("-", "−")
+    axes.text(0.04, 0.95, text, transform=axes.transAxes, va="top", fontsize=7, **kwargs)
 
 
 def name_ticks(axis, names):

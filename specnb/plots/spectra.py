@@ -72,8 +72,8 @@ def tour(survey, flux, features):
             )
             axes.vlines(x, top + step, top + 5 * step, color=color, linewidth=0.6)
         axes.set(ylim=(bottom - 5 * step, top + 19 * step), ylabel="Flux")
-    colors = group_colors(survey)
-    legend(figure, {name: {"color": color, "linewidth": 2} for name, color in colors.items()})
+    groups = group_colors(survey).items()
+    legend(figure, {name: {"color": color, "linewidth": 2} for name, color in groups})
     return figure
 
 
@@ -127,15 +127,18 @@ def best_fit(
     parts = detectors(wavelength) if each_detector else [slice(None)]
     figure = Figure(PAGE, 7.6 if each_detector else 3.6)
     ratio, *widths = (2, 1.1, 0.7, 0.5) if each_detector else (2.2, 1.3, 0.8, 0.6)
-    heights = {"height_ratios": [ratio, 1] * len(parts)}
-    panels = figure.subplots(2 * len(parts), 1, sharex=not each_detector, **heights)
-    pairs = panels.reshape(-1, 2)
+    pairs = figure.subplots(
+        2 * len(parts), 1, sharex=not each_detector, height_ratios=[ratio, 1] * len(parts)
+    ).reshape(-1, 2)
     for part, (top, bottom) in zip(parts, pairs):
-        fluxes = {
-            "observed": (observed[part], BLACK, widths[0]),
-            "best fit": (model[part], VERMILLION, widths[1]),
-        }
-        curves(top, wavelength[part], fluxes)
+        curves(
+            top,
+            wavelength[part],
+            {
+                "observed": (observed[part], BLACK, widths[0]),
+                "best fit": (model[part], VERMILLION, widths[1]),
+            },
+        )
         bottom.axhline(0, color=GREY, linewidth=0.5)
         bottom.plot(wavelength[part], residual[part], color=BLUE, linewidth=widths[2])
         for axes in (top, bottom):
@@ -222,8 +225,8 @@ def spectra_by_snr(spectra, truth, snr):
     figure, panels = panel_grid(len(spectra), 1.25, header=0.5, columns=1, sharex=True)
     for k, axes in enumerate(panels):
         good = ~spectra.mask[k]
-        observed = np.where(good, spectra.flux[k], np.nan)
-        curves(axes, spectra.wavelength, {"observed": (observed, GREY, 0.6)})
+        observed = np.where(good, spectra.flux[k], np.nan), GREY, 0.6
+        curves(axes, spectra.wavelength, {"observed": observed})
         if truth is not None:
             curves(axes, truth.wavelength, {"without noise": (truth.flux[k], VERMILLION, 0.7)})
         axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")

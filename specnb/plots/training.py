@@ -1,5 +1,5 @@
 """Figures of the training of autoencoders and translators: losses and other numbers against the epoch
-or iteration, and the results of several trainings against what was changed between them.
+or iteration, and the results of several trainings.
 """
 
 import textwrap
@@ -99,8 +99,8 @@ def disentangling_history(history, chance=None, linear=None, mlp=None, epochs=No
     for key, color in judges.items():
         history_curve(middle, history, "epoch", key, color=color)
         if chance:
-            level = chance[key.removeprefix("discriminator_")]
-            middle.axhline(level, color=color, linestyle="--", linewidth=0.7)
+            name = key.removeprefix("discriminator_")
+            middle.axhline(chance[name], color=color, linestyle="--", linewidth=0.7)
     middle.set_ylabel("Loss of discriminators (nats)")
     if judges:
         middle.set_title("dashed: chance", loc="left", fontsize=7)
@@ -130,8 +130,7 @@ def translation_history(history, iterations=None):
     ----------
     history : list of dict
         Rows with ``iteration``, ``reconstruction_<domain>`` and ``cycle_<domain>``. Any other
-        numbers, such as ``adversarial``, ``critics`` and metrics of validation spectra, get one
-        panel each. A row may lack some of the numbers.
+        numbers, such as ``adversarial``, get one panel each. A row may lack some of the numbers.
     iterations : int, optional
         Last iteration of the axes, for a training that is still running.
 
@@ -144,15 +143,20 @@ def translation_history(history, iterations=None):
         kind = name.split("_")[0]
         groups.setdefault(kind if kind in CHI2 else name, []).append(name)
     groups = groups or {"reconstruction": []}
-    columns = min(len(groups), 3)
     figure, panels = panel_grid(
-        len(groups), 1.9, header=0.1, columns=columns, xlabel="Iteration", sharex=True
+        len(groups), 1.9, 0.1, min(len(groups), 3), xlabel="Iteration", sharex=True
     )
     for axes, (kind, members) in zip(panels, groups.items()):
         for name in members:
             domain = name.removeprefix(kind).strip("_")
-            style = {"color": DOMAINS.get(domain, BLACK), "label": domain.replace("_", " ")}
-            history_curve(axes, history, "iteration", name, **style)
+            history_curve(
+                axes,
+                history,
+                "iteration",
+                name,
+                color=DOMAINS.get(domain, BLACK),
+                label=domain.replace("_", " "),
+            )
         title, chance = NUMBERS.get(kind, (kind.replace("_", " ").capitalize(), None))
         axes.set_ylabel(title)
         if kind in CHI2:
@@ -177,9 +181,8 @@ def ablation(table):
     ----------
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
-        `specnb.translate.ablation.score`. The band spans the range of the scores of the variant
-        "full", with which others are compared. "physics only", which is not translated, has
-        another colour.
+        `specnb.translate.ablation.score`. A band spans the scores of the variant "full", with which
+        others are compared. "physics only", which is not translated, has another colour.
 
     Returns
     -------
@@ -230,10 +233,9 @@ def results_against(table, x: str, y):
     Parameters
     ----------
     table : Table
-        One row for each run, such as from `specnb.reproduce.sweep.collect`. The values of a
-        parameter may be text, and results may be masked.
+        One row for each run, as from `specnb.reproduce.sweep.collect`. Results may be masked.
     x : str
-        Column of the parameter.
+        Column of the parameter; its values may be text.
     y : sequence of str
         Columns of the results.
 
@@ -261,8 +263,9 @@ def results_against(table, x: str, y):
         result = np.ma.masked_invalid(column(table, name))
         medians = [np.ma.median(result[position == i]) for i in range(len(values))]
         axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, label="one run")
-        line = "_-" if numeric else "_"
-        axes.plot(places, np.ma.array(medians), line, color=BLUE, ms=8, label="median")
+        axes.plot(
+            places, np.ma.array(medians), "_-" if numeric else "_", color=BLUE, ms=8, label="median"
+        )
         axes.set_ylabel(_wrapped(axis_title(name, str(table[name].unit or ""))))
         if numeric:
             _set_scale(axes, values)
