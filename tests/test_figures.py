@@ -98,7 +98,7 @@ def test_accuracy_counts_spectra_below_the_bar(sample):
     assert any("75% of 300" in text for text in texts(figure))
 
 
-def test_star_fit_leaves_masked_pixels_out(sample):
+def test_best_fit_leaves_masked_pixels_out(sample):
     flux = EMULATOR(SUN)[0].astype(float)
     mask = np.zeros(800, dtype=bool)
     mask[100:110] = True

@@ -6,7 +6,7 @@ import textwrap
 
 import numpy as np
 from matplotlib.artist import setp
-from matplotlib.scale import AsinhScale
+from matplotlib.scale import AsinhScale, SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from specnb.plots.panels import history_curve, legend, name_ticks, panel_grid, plain_ticks
@@ -261,11 +261,11 @@ def results_against(table, x: str, y):
     places = values if numeric else np.arange(len(values))
     for name, axes in zip(y, panels):
         result = np.ma.masked_invalid(column(table, name))
-        medians = [np.ma.median(result[position == i]) for i in range(len(values))]
+        medians = [
+            np.ma.filled(np.ma.median(result[position == i]), np.nan) for i in range(len(values))
+        ]
         axes.plot(places[position], result, "o", ms=3.5, mfc="none", mec=GREY, label="one run")
-        axes.plot(
-            places, np.ma.array(medians), "_-" if numeric else "_", color=BLUE, ms=8, label="median"
-        )
+        axes.plot(places, medians, "_-" if numeric else "_", color=BLUE, ms=8, label="median")
         axes.set_ylabel(_wrapped(axis_title(name, str(table[name].unit or ""))))
         if numeric:
             _set_scale(axes, values)
@@ -291,10 +291,8 @@ def _set_scale(axes, values):
     sizes = np.abs(values[values != 0])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:
         return
-    if values.min() > 0:
-        axes.set_xscale("log")
-    else:
-        axes.set_xscale("symlog", linthresh=sizes.min())
+    symlog = SymmetricalLogScale(None, linthresh=sizes.min())
+    axes.set_xscale("log" if values.min() > 0 else symlog)
     if len(values) <= FEW_VALUES:
         plain_ticks(axes.xaxis, values)
     axes.xaxis.set_minor_locator(NullLocator())

@@ -69,7 +69,7 @@ def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBr
     masked_windows : sequence of (float, float)
         Wavelength intervals that were left out of the fit, in Å.
     survey : Survey, optional
-        Its most important lines are shaded, see `specnb.plots.fits.star_fit`.
+        Its most important lines are shaded, see `specnb.plots.spectra.best_fit`.
 
     Returns
     -------

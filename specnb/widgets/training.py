@@ -45,7 +45,7 @@ class AutoencoderPanel(TrainingPanel):
     sliders : dict of SelectionSlider
         λ of each label.
     linear, mlp : dict
-        Probes of the last training, in the form of `specnb.plots.history.training_history`.
+        Probes of the last training, in the form of `specnb.plots.training.disentangling_history`.
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
