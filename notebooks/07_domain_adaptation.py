@@ -44,10 +44,10 @@ from astropy.table import Table
 
 import specnb
 from specnb.core.device import pick_device
-from specnb.plots.architecture import architecture
-from specnb.plots.translated import TranslatedFigure, compared_spectra, mean_differences, widest_gaps
+from specnb.plots.residuals import mean_differences
 from specnb.plots.training import translation_history
-from specnb.plots.translation import mixing_maps
+from specnb.plots.translate import compared_spectra, mixing_maps, widest_gaps
+from specnb.plots.translated import TranslatedFigure
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
@@ -64,7 +64,8 @@ for path in (emulator.survey.emulator_path, SHIPPED / f"{survey}-mock.safetensor
     study.input(path)
 
 # %%
-study.figure(architecture(), "fig1_architecture", "The networks, the cycles that train them, and the fit of labels through them.")
+caption = "The networks, the cycles that train them, and the fit of labels through them."
+study.drawing("drawings/cyclestarnet.svg", "fig1_architecture", caption)
 
 # %% [markdown]
 # ## What is learnt
@@ -133,8 +134,8 @@ differences = {name: flux - truth.flux for name, flux in spectra.items()}
 
 # %% [markdown]
 # First we look at one star, at the wavelengths where the domains differ most. The labels are the true ones, so nothing has been
-# fitted. In the lower panels, the blue line shows the error of the simulator. The green lines show the error that is left after the
-# translation.
+# fitted. In the lower panels, the blue line shows the error of the simulator. The green line shows the error that is left after the
+# translation, and the dashed line the one after the translation with the star's own z_split.
 
 # %%
 gaps = widest_gaps(emulator.wavelength, differences["synthetic"].mean(axis=0))
@@ -143,13 +144,23 @@ figure = compared_spectra(emulator.wavelength, one, "truth", gaps)
 study.figure(figure, "star", f"{observed.ids[star]}: synthetic, translated and true spectrum without noise.")
 
 # %% [markdown]
-# Then we look at all stars. The mean over the stars is the part of the difference that all stars have in common. A translator with one
-# $z_\mathrm{split}$ for all stars can remove this part. It cannot predict from labels what differs from star to star, such as
-# interstellar or telluric absorption. The z_split of a star's own spectrum might help with this: compare the last rows of the table.
+# Then we look at all stars. The *mean* over the stars is the part of the difference that all stars have in common. After the translation
+# it is zero **by construction**: at the end of the training a constant is added in each pixel, which makes the mean translated spectrum
+# equal to the mean observed one (`match_means`). Without any network, one could do the same. So the mean proves nothing. What tells
+# us something is the *scatter* over the stars. It falls where the error of the simulator depends on the labels and the translator has
+# learnt how, and it rises where the translator has errors of its own. A translator with one $z_\mathrm{split}$ for all stars cannot
+# predict from labels what differs from star to star, such as interstellar or telluric absorption. The z_split of a star's own spectrum
+# might help with this: compare the last rows of the table. Observed spectra differ from the truth by noise alone: what lies below their
+# scatter could not be seen in the spectrum of one star, and their mean shows what noise is left in the mean of so many stars.
 
 # %%
-figure = mean_differences(emulator.wavelength, {name: differences[name] for name in ("synthetic", "translated")})
-study.figure(figure, "mean_differences", f"Mean of spectrum − truth over {n_stars} unseen stars, in units of the continuum.")
+noise = {"observed": np.where(observed.mask, np.nan, observed.flux - truth.flux)}
+figure = mean_differences(emulator.wavelength, noise | {name: differences[name] for name in ("synthetic", "translated")})
+caption = (
+    f"Mean and scatter of spectrum − truth over {n_stars} unseen stars, in units of the continuum. The mean of translated spectra is "
+    "flat by construction, their scatter is not; observed spectra differ from the truth by noise alone."
+)
+study.figure(figure, "mean_differences", caption)
 
 
 # %%

@@ -36,7 +36,7 @@ fractions: list[float] = []  # of features hidden, in the sweep, besides 0.3
 noises: list[float] = []  # scales of the noise, in the sweep, besides 1
 sizes: list[int] = []  # stars of each domain, in the sweep, besides n_stars
 elements: list[str] = ["Mg", "Si", "Fe", "C"]  # shown in the figure
-window: list[float] = [15926.0, 16001.0]  # of the figure, vacuum Å
+window: list[float] = [15900.0, 16250.0]  # of the figure, vacuum Å
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
 
@@ -53,8 +53,7 @@ from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
 from specnb.core.device import pick_device
-from specnb.plots.disagreements import disagreements as disagreements_figure
-from specnb.plots.missing import missing_lines_figure
+from specnb.plots.missing import disagreements_figure, missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
 from specnb.plots.training import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
@@ -137,11 +136,11 @@ caption = "Synthetic and translated K giant, what the translator added, and whic
 study.figure(figure, "fig4_missing_lines", caption)
 
 # %% [markdown]
-# Read the figure from the top. *Synthetic*: grey bands are hidden pixels, with the names of the elements that lack a feature there.
-# *Translated*: the black line should cover the blue one. The blue line is the true spectrum, which the translator has never seen for this
-# star. *Difference*: what the translator added, in the colour of the element; it should agree with the thin line. *The last rows*: by how
-# much the added flux falls when one element rises by 0.05 dex. In its coloured bands an element should have larger values than all other
-# elements, and its values should be zero elsewhere. Thin lines are the right values from the simulator.
+# In all panels the wide blue line is the truth, which the translator has never seen for this star, and the thin black line is the model.
+# Read the figure from the top. *Synthetic*: the simulator without the lines. Grey bands are hidden pixels, with the names of the elements
+# that lack a feature there. *Translated*: the black line should lie on the blue one. *Difference*: what the translator added, in the
+# colour of the element. *The last rows*: by how much the added flux falls when one element rises by 0.05 dex. In its coloured bands an
+# element should have larger values than all other elements, and its values should be zero elsewhere.
 #
 # If only the depth of a line is right, the translator has connected the line with something else that varies in the stars, such as the
 # temperature or all metals together. The depth depends on the mean over stars. The element depends on how stars *differ*.
@@ -264,11 +263,11 @@ study.figure(figure, "sweep", "Scores against the fraction hidden, the noise and
 # ## Move it
 #
 # Choose an element, a window and a star. The same pixels are hidden in all stars, but the strength of a line differs from star to star.
-# Do the results of the translator still agree with the thin lines if the star is hotter or more metal-poor than those in the training?
+# Do the results of the translator still agree with the truth if the star is hotter or more metal-poor than those in the training?
 
 # %%
 title = "$T_\\mathrm{{eff}}$ {teff:.0f} K, log g {logg:.2f}, [Fe/H] {fe_h:.2f}"
-explorer = explore_missing(experiment, translated, ("teff", "logg", "fe_h"), window, title)
+explorer = explore_missing(experiment, translated, ("teff", "logg", "fe_h"), title=title)
 explorer
 
 # %%

@@ -212,9 +212,3 @@ def test_same_seed_same_stars():
     for name in one.colnames:
         assert np.array_equal(one[name], two[name])
     assert not np.any(one["teff"] == other["teff"])
-
-
-@pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])
-def test_refuses_a_number_of_stars_that_is_none(n):
-    with pytest.raises(ValueError, match="positive integer"):
-        draw_stars(APOGEE, n, np.random.default_rng(0))

@@ -227,7 +227,7 @@ def image(**changes):
             "4096 pixels, not the 8575.*apVisit",
         ),
         (lambda s, p: write(p, images(s)[0], np.ones(5), np.ones(5)), "has 5 and 8575 pixels"),
-        (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel, its flux is zero"),
+        (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel .*its flux is zero"),
         (lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8), "no good pixel"),
         (
             lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))),
@@ -239,7 +239,7 @@ def image(**changes):
         ),
         (lambda s, p: fits.PrimaryHDU(RVS_NATIVE).writeto(p), "no APOGEE spectrum"),
         (lambda s, p: Table({"flux": [1.0]}).write(p), "no APOGEE spectrum"),
-        (lambda s, p: p.write_text("hello"), "cannot be read as FITS"),
+        (lambda s, p: p.write_text("hello"), "is not a whole FITS file"),
     ],
 )
 def test_foreign_files_give_one_sentence(star, tmp_path, make, message):

@@ -12,7 +12,7 @@ from specnb.core.paths import data_folder
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import vacuum_from_air
 from specnb.missing.coherent import KINDS, STARS, coherence, disagreements, robust_fit
-from specnb.plots.disagreements import disagreements as draw
+from specnb.plots.missing import disagreements_figure
 from specnb.simulator.responses import IRON, load_responses
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
@@ -165,13 +165,13 @@ def test_what_cannot_be_compared_is_said(clean, emulator):
 def test_the_figure_marks_the_runs(wrong):
     stars, _, flux = wrong
     pixels, found = coherence(stars, flux), disagreements(stars, flux)
-    figure = draw(stars, flux, pixels, found, zooms=(SILICON, MISSING))
+    arguments = [str(star) for star in stars.ids], (SILICON, MISSING), "Ca II core"
+    figure = disagreements_figure(stars, flux, pixels, found, *arguments)
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert len(figure.axes) == 3 and sorted(text.split()[-1] for text in texts) == ["Si", "none"]
     assert figure._repr_png_()[0].startswith(b"\x89PNG")
-    assert len(draw(stars[:2], flux[:2], pixels, found[:0], names=["a", "b"], zooms=()).axes) == 1
-    with pytest.raises(ValueError, match="same stars"):
-        draw(stars, flux[:2], pixels, found)
+    figure = disagreements_figure(stars[:2], flux[:2], pixels, found[:0], "ab", (SILICON,), "core")
+    assert len(figure.axes) == 2 and not figure.axes[0].texts
 
 
 @pytest.mark.parametrize("star", STARS)

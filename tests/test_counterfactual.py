@@ -14,8 +14,7 @@ from specnb.plots import disentangle as figures
 from specnb.plots.style import COLUMN, PAGE
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock, remake
-from specnb.surveys.rvs.effects import INTERSTELLAR_BAND
-from specnb.surveys.rvs.mock import RvsMockConfig
+from specnb.surveys.rvs.mock import INTERSTELLAR_BAND, RvsMockConfig
 from specnb.surveys.rvs.pixels import RVS_PIXELS
 
 EMULATOR = StandIn()

@@ -3,17 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from specnb.surveys import RVS
+from specnb.surveys import APOGEE, RVS
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
-from specnb.surveys.rvs.effects import (
+from specnb.surveys.rvs.mock import (
     FALSE_LINE,
     INTERSTELLAR_BAND,
     MISSING_LINE,
     WRONG_LINES,
-    line_strength,
+    RvsMockConfig,
 )
-from specnb.surveys.rvs.mock import RvsMockConfig, signal_to_noise
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
@@ -82,7 +81,7 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     pixels = [np.argmin(np.abs(RVS_PIXELS - centre)) for centre, _, _ in WRONG_LINES]
     factors = np.log(truth.flux[:, pixels]) / np.log(emulated[:, pixels])
     assert np.allclose(
-        factors, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0))[pixels], rtol=1e-4
+        factors, RvsMockConfig.clean(wrong_lines=1.0).line_strength(RVS_PIXELS)[pixels], rtol=1e-4
     )
     # The nearest pixel is at most 0.15 Å away
     assert np.allclose(factors, [strength for _, _, strength in WRONG_LINES], atol=0.03)
@@ -90,9 +89,9 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
         *[line[0] for line in WRONG_LINES], width=max(line[1] for line in WRONG_LINES)
     )
     assert np.array_equal(truth.flux[:, outside], emulated[:, outside])
-    half = line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=0.5)) - 1
+    half = RvsMockConfig.clean(wrong_lines=0.5).line_strength(RVS_PIXELS) - 1
     assert np.allclose(
-        2 * half, line_strength(RVS_PIXELS, RvsMockConfig.clean(wrong_lines=1.0)) - 1
+        2 * half, RvsMockConfig.clean(wrong_lines=1.0).line_strength(RVS_PIXELS) - 1
     )
 
 
@@ -179,13 +178,16 @@ def test_noise_has_the_stated_variance():
 
 
 def test_noise_follows_magnitude_and_flux():
+    def signal_to_noise(g_mag, **changes):
+        return RvsMockConfig(**changes).signal_to_noise({"g_mag": g_mag})
+
     assert signal_to_noise(8.0) == pytest.approx(300, rel=0.02)
     assert 20 < signal_to_noise(14.0) < 25
     assert np.all(np.diff(signal_to_noise(np.linspace(8, 14, 50))) < 0)
     _, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=200, noise_floor=0.0))
     expected = (
         np.sqrt(truth.flux)
-        / signal_to_noise(truth.labels["g_mag"], RvsMockConfig(noise_floor=0.0))[:, None]
+        / signal_to_noise(truth.labels["g_mag"], noise_floor=0.0)[:, None]
     )
     assert np.ptp(truth.flux) > 0.2
     assert np.allclose(truth.flux_error, expected, rtol=1e-5)
@@ -328,14 +330,6 @@ def test_refuses_an_unknown_key():
         RvsMockConfig(wrong_line=1.0)
 
 
-def test_refuses_an_emulator_of_other_labels_or_uneven_pixels():
-    class Other(GaussianLines):
-        labels = ("teff", "logg", "carbon")
-
-    class Uneven(GaussianLines):
-        wavelength = np.geomspace(8460.0, 8700.0, 800)
-
-    with pytest.raises(ValueError, match="takes carbon"):
-        make_mock(Other(), RvsMockConfig(n_stars=2))
-    with pytest.raises(ValueError, match="evenly spaced"):
-        make_mock(Uneven(), RvsMockConfig(n_stars=2))
+def test_refuses_the_configuration_of_another_survey():
+    with pytest.raises(TypeError, match="ApogeeMockConfig is not for Gaia RVS: give a RvsMock"):
+        make_mock(EMULATOR, APOGEE.mock(n_stars=2))

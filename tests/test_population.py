@@ -161,12 +161,6 @@ def test_same_seed_same_stars():
     assert not np.any(one["teff"] == other["teff"])
 
 
-@pytest.mark.parametrize("n", [0, -3, 2.5, True, "10"])
-def test_refuses_a_number_of_stars_that_is_none(n):
-    with pytest.raises(ValueError, match="positive integer"):
-        draw_stars(RVS, n, np.random.default_rng(0))
-
-
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -1,11 +1,11 @@
 """The runner on tiny notebooks. Runs take seconds, so tests share them; some are parallel."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,12 +13,15 @@ import nbformat
 import psutil
 import pytest
 
+import specnb
 from specnb.reproduce import cli
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
-from specnb.reproduce.provenance import ROOT, checksum, checksums
+from specnb.reproduce.provenance import PACKAGES, ROOT, checksum, checksums
 from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
+from specnb.surveys import SURVEYS
+from specnb.surveys.apogee import archive
 
 PARAMETERS = """\
 n: int = 3  # points
@@ -103,7 +106,7 @@ def paper(folder, failures, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "NOTEBOOKS", folder)
-        patch.setattr(cli, "stars", lambda args: None)  # no network
+        patch.setattr(cli, "fetch_stars", lambda only_missing: None)  # no network
         paper.output = output
         yield paper
 
@@ -115,6 +118,7 @@ def test_paper_runs_then_skips_then_reruns_what_changed(paper, capsys):
     assert {p.name for p in study.iterdir()} == {
         "line.png",
         "line.pdf",
+        "line.npz",
         "results.json",
         "executed.ipynb",
         ".fresh",
@@ -132,7 +136,10 @@ def test_paper_runs_then_skips_then_reruns_what_changed(paper, capsys):
     assert results["results"] == {"points": {"value": 4, "unit": ""}}
     assert results["device"] in ("cpu", "cuda", "mps") and results["wall_time_s"] > 0
     assert list(results["inputs"]) == ["input.csv"]
-    assert results["outputs"] == {name: checksum(study / name) for name in ("line.pdf", "line.png")}
+    assert results["outputs"] == {
+        name: checksum(study / name) for name in ("line.npz", "line.pdf", "line.png")
+    }
+    assert results["title"] == "Title"
     assert results["environment"]["versions"]["numpy"] and set(results["code"]) == {
         "commit",
         "dirty",
@@ -142,25 +149,29 @@ def test_paper_runs_then_skips_then_reruns_what_changed(paper, capsys):
         "image/png" in o.get("data", {}) for c in executed.cells for o in c.get("outputs", [])
     )
     index = (paper.output / "README.md").read_text()
-    row = index.splitlines()[-1]
     for text in (
+        "\n## Title\n",
         'src="01_good/line.png"',
-        r"A \| line.",
+        "A | line.",
+        'href="01_good/line.npz"',
         "`01_good`",
-        "demo, n = 4",
+        "profile demo, n = 4",
         "`input.csv`",
     ):
-        assert text in row
+        assert text in index
+    assert "running" in printed.out and "figures 1, tables 0, numbers 1" in printed.out
+    assert "ran: 01_good; unchanged: none" in printed.out
 
     before = checksums(study)
     code, printed = paper(capsys)
-    assert code == 0 and "unchanged" in printed.out and "running" not in printed.out
+    assert code == 0 and "ran: none; unchanged: 01_good" in printed.out
+    assert "running" not in printed.out
     assert checksums(study) == before and (paper.output / "README.md").read_text() == index
 
     figure = checksum(study / "line.pdf"), checksum(study / "line.png")
     (study / "line.png").write_bytes(b"touched")
     code, printed = paper(capsys, "--profile", "paper", "--only", "01")
-    assert code == 0 and "unchanged" not in printed.out
+    assert code == 0 and "ran: 01_good; unchanged: none" in printed.out
     results = json.loads((study / "results.json").read_text())
     assert results["profile"] == "paper" and results["results"]["points"]["value"] == 5
     assert (checksum(study / "line.pdf"), checksum(study / "line.png")) == figure
@@ -227,7 +238,7 @@ def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "specnb.reproduce.cli",
+        "specnb",
         "run",
         str(notebook),
         "--output",
@@ -251,12 +262,12 @@ def test_killed_runner_leaves_old_results_and_no_process(folder, tmp_path):
     assert not stale.exists()
 
 
-def test_a_notebook_ends_with_its_lifeline(folder, tmp_path):
-    """Also where the other end of the pipe was closed before the notebook began."""
-    lifeline, other_end = os.pipe()
-    os.close(other_end)
-    with os.fdopen(lifeline), pytest.raises(NotebookError, match="failed before its first cell"):
-        run_notebook(folder / "01_good.ipynb", {}, tmp_path / "out", lifeline=lifeline)
+def test_a_notebook_ends_when_it_is_stopped(folder, tmp_path):
+    """Also where that was before it began."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(NotebookError, match="failed before its first cell"):
+        run_notebook(folder / "01_good.ipynb", {}, tmp_path / "out", stop=stop)
     assert {path.name for path in tmp_path.iterdir()} == {".out.lock"}
 
 
@@ -275,6 +286,27 @@ def wait_until(condition, seconds):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+def test_run_tells_what_was_made_and_leaves_a_busy_kernel_alone(tmp_path, capfd):
+    """A kernel that has not quite ended is not interrupted: it would print an error."""
+    slow = """\
+import time
+from specnb.reproduce.study import Study
+handlers = get_ipython().kernel.shell_handlers
+answer = handlers["kernel_info_request"]
+async def slowly(*message):
+    await answer(*message)
+    time.sleep(1)
+handlers["kernel_info_request"] = slowly
+study = Study(output)
+study.result("n", n)
+study.result("x", scale / 7, "K")"""
+    notebook = write_notebook(tmp_path / "slow.ipynb", slow)
+    assert cli.main(["run", str(notebook), "-p", "n=4", "--output", str(tmp_path / "out")]) == 0
+    printed = capfd.readouterr()
+    assert "KeyboardInterrupt" not in printed.err
+    assert printed.out.startswith("n = 4\nx = 0.1429 K\nfigures 0, tables 0, numbers 2 after ")
 
 
 def test_parameters_cell_is_the_schema(folder):
@@ -400,24 +432,69 @@ def test_command_line_errors_are_one_line(paper, capsys):
         assert words in capsys.readouterr().err
 
 
+def test_wrong_use_is_told_with_the_usage(capsys):
+    for arguments in (["paper", "--profil", "demo"], ["data", "translator", "sdss"], ["fly"]):
+        assert cli.main(arguments) == 2
+        printed = capsys.readouterr()
+        assert printed.err.startswith("Usage: specnb") and not printed.out
+
+
+def test_only_takes_several_notebooks(paper, capsys):
+    for arguments in (["--only", "01", "99"], ["--only", "01", "--only", "99"]):
+        code, printed = paper(capsys, *arguments)
+        assert code == 1 and "there is no notebook 99" in printed.err
+
+
+def test_version_and_help_are_quick(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"specnb {specnb.__version__}\n"
+    command = [sys.executable, "-X", "importtime", "-m", "specnb", "--help"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "sweep" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"numpy", "astropy", "torch", "papermill", "matplotlib"}
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m specnb data list | head -1"
+    done = subprocess.run(command, cwd=ROOT, shell=True, check=True, capture_output=True, text=True)
+    assert done.stdout == "shipped:\n" and not done.stderr
+
+
+def test_choices_of_the_command_line_are_the_surveys():
+    assert set(cli.SURVEY.choices) == set(SURVEYS)
+
+
 def test_one_star_of_apogee_is_fetched(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "download_spectrum", lambda *star: "/".join(star))
+    monkeypatch.setattr(archive, "download_spectrum", lambda *star: "/".join(star))
     arguments = ["data", "apogee", "2M03174068-7748459", "293-37-C", "--telescope", "lco25m"]
     assert cli.main(arguments) == 0
     assert capsys.readouterr().out == "2M03174068-7748459/293-37-C/lco25m/dr17/apStar\n"
 
 
 def test_index_is_the_same_for_the_same_results(tmp_path):
+    tables = {
+        name: {"caption": f"{name} > 0.", "files": [f"{name}.csv", f"{name}.tex", f"{name}.md"]}
+        for name in ("stars", "many")
+    }
     results = {
-        "notebook": "notebooks/02_b.ipynb", "profile": "quick", "changed": {}, "wall_time_s": 4000.0, "inputs": {},
-        "figures": {}, "tables": {"stars": {"caption": "Stars.", "files": ["stars.csv", "stars.tex", "stars.md"]}},
+        "notebook": "notebooks/02_b.ipynb", "title": "Stars", "profile": "quick", "changed": {}, "wall_time_s": 4000.0,
+        "inputs": {}, "tables": tables, "code": {"commit": "0123456789abcdef", "dirty": True},
+        "figures": {"drawn": {"caption": "Drawn.", "files": ["drawn.svg"]}},
+        "environment": {"python": "3.11.1", "versions": dict.fromkeys(PACKAGES, "1.0")},
     }  # fmt: skip
     for name in ("02_b", ".02_b.new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(json.dumps(results))
+        (tmp_path / name / "stars.md").write_text("| x |\n| --- |\n| 1 |\n")
+        (tmp_path / name / "many.md").write_text("| x |\n| --- |\n" + 11 * "| 7 |\n")
     first = write_index(tmp_path).read_text()
     assert write_index(tmp_path).read_text() == first
-    links = "`stars` [csv](02_b/stars.csv) [tex](02_b/stars.tex) [md](02_b/stars.md)"
-    assert first.splitlines()[-1] == f"| {links} | Stars. | `02_b` | quick | 67 min | none |"
+    origin = "`02_b` · profile quick · 67 min ·\ncommit 0123456789 with changes · Python 3.11.1, torch"
+    assert f"\n## Stars\n\n{origin} 1.0, " in first
+    assert '<img src="02_b/drawn.svg"' in first
+    links = " ".join(f'<a href="02_b/stars.{kind}">{kind}</a>' for kind in ("csv", "tex", "md"))
+    assert f"\nstars &gt; 0. <sub>{links}</sub>\n\n| x |\n| --- |\n| 1 |\n" in first
+    assert "(11 rows)" in first and "| 7 |" not in first and "Input data" not in first
     assert first.count("stars.csv") == 1
     assert {p.name for p in tmp_path.iterdir()} == {"02_b", ".02_b.new", "README.md"}

@@ -6,7 +6,7 @@ import pytest
 
 from specnb.core import sources as module
 from specnb.core.sources import EVERYTHING, code_digest, imported_modules, parse, read_sources
-from specnb.reproduce import provenance
+from specnb.reproduce import freshness
 
 # A package in which a and b import each other, c is imported inside a function, and d is opened by a lazy name.
 SMALL = {
@@ -95,15 +95,15 @@ def test_a_text_that_is_not_strictly_a_docstring_counts():
 def key(tmp_path, monkeypatch):
     """The key of a notebook with one cell, where the texts of some modules are others."""
     original = read_sources()
-    monkeypatch.setattr(provenance, "shipped_data", list)  # because the shipped data are large
+    monkeypatch.setattr(freshness, "shipped_data", list)  # because the shipped data are large
 
     def key(cell, changed=()):
-        monkeypatch.setattr(provenance, "read_sources", lambda: original | dict(changed))
+        monkeypatch.setattr(freshness, "read_sources", lambda: original | dict(changed))
         path = tmp_path / "notebook.ipynb"
         path.write_text(
             json.dumps({"cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)}]})
         )
-        return provenance.code_key(path, {"seed": 1})
+        return freshness.results_key(path, {"seed": 1})
 
     return key
 

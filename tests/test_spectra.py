@@ -93,7 +93,7 @@ def test_the_correlation_of_the_noise_goes_with_the_spectra(tmp_path):
     assert make().correlation_length == 1.0 and spectra.correlation_length == 3.0
     for some in (spectra[2], spectra[:0], spectra[[3, 1]], Spectra.join([spectra, spectra[:2]])):
         assert some.correlation_length == 3.0
-    with pytest.raises(ValueError, match=r"correlates over \[1\.0, 3\.0\] pixels: rebin"):
+    with pytest.raises(ValueError, match="correlates over as many pixels: rebin"):
         Spectra.join([spectra, make()])
     spectra.write(tmp_path / "a.h5")
     make().write(tmp_path / "b.h5")

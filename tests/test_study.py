@@ -7,8 +7,10 @@ from astropy.io import ascii
 from astropy.table import MaskedColumn, Table
 from matplotlib.figure import Figure
 
-from specnb.reproduce.provenance import checksum, checksums
-from specnb.reproduce.study import RECORD, Study
+from specnb.reproduce.numbers import drawn_numbers
+from specnb.reproduce.provenance import RECORD, checksum, checksums
+from specnb.reproduce.study import Study
+from specnb.reproduce.tables import cells
 
 
 def draw():
@@ -30,12 +32,69 @@ def test_figure_is_the_same_bytes_twice_and_has_no_date(tmp_path):
     for folder in "ab":
         Study(tmp_path / folder).figure(draw(), "line", "A line.")
     assert checksums(tmp_path / "a") == checksums(tmp_path / "b")
-    assert {path.name for path in (tmp_path / "a").iterdir()} == {"line.png", "line.pdf", RECORD}
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        "line.png", "line.pdf", "line.npz", RECORD
+    }  # fmt: skip
     pdf, png = ((tmp_path / "a" / f"line.{kind}").read_bytes() for kind in ("pdf", "png"))
     assert b"/Info" in pdf and not re.search(rb"CreationDate|Producer|Creator", pdf)
     assert b"Software" not in png
     width, height = (int.from_bytes(png[i : i + 4], "big") for i in (16, 20))
     assert (width, height) == (600, 400)  # 200 dpi
+
+
+def test_a_figure_keeps_the_numbers_it_draws(tmp_path):
+    wavelength, flux = np.linspace(15168.0, 15170.0, 21), np.linspace(0.9, 1.0, 21)
+    figure = Figure()
+    top, bottom = figure.subplots(2)
+    top.plot(wavelength, flux, label="observed")
+    top.plot(wavelength, np.ma.masked_less(flux, 0.95))
+    top.axhline(1.0)
+    top.axvspan(15168.5, 15169.0)
+    top.fill_between(wavelength, 0.9 * flux, flux, where=flux > 0.95, label="error")
+    top.set_ylabel("Flux")
+    dots = bottom.scatter([1.0, 2.0], [3.0, 4.0], c=[5.0, 6.0], label="stars")
+    bottom.bar([1.0, 2.0], [3.0, 4.0], 0.5, label="number")
+    bottom.errorbar([1.0], [2.0], yerr=[0.5], label="mean", fmt="o")
+    bottom.stairs([3.0, 4.0], [0.0, 1.0, 2.0])
+    figure.colorbar(dots, ax=bottom)
+    Study(tmp_path).figure(figure, "line", "Lines.")
+    with np.load(tmp_path / "line.npz") as file:
+        found = {name: file[name] for name in file}
+    assert found.keys() == drawn_numbers(figure).keys()
+    np.testing.assert_allclose(found["panel 1 (Flux)/observed/x"], wavelength, rtol=1e-7)
+    np.testing.assert_allclose(found["panel 1 (Flux)/observed/y"], flux, rtol=1e-7)
+    assert np.isnan(found["panel 1 (Flux)/Line2D/y"]).sum() == 11 - 1
+    outline = found["panel 1 (Flux)/error/outline"]
+    assert np.isclose(np.nanmax(outline[:, 1]), 1.0)
+    assert np.isclose(np.nanmin(outline[:, 1]), 0.9 * 0.955)
+    assert list(found["panel 2/stars/value"]) == [5, 6] and list(found["panel 2/stars/x"]) == [1, 2]
+    assert list(found["panel 2/number/x"]) == [0.75, 1.75]
+    assert list(found["panel 2/number/height"]) == [3, 4]
+    assert list(found["panel 2/mean/y"]) == [2]
+    np.testing.assert_array_equal(
+        found["panel 2/mean 2/outline"], [[1, 1.5], [1, 2.5], [np.nan, np.nan]]
+    )
+    assert list(found["panel 2/StepPatch/values"]) == [3, 4]
+    assert not any("panel 3" in name or "Rectangle" in name for name in found)
+    assert all(values.dtype == np.float32 for values in found.values())
+
+
+def test_a_drawing_is_shown_copied_and_an_input(tmp_path):
+    text = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"></svg>\n'
+    source = tmp_path / "source.svg"
+    source.write_text(text)
+    study = Study(tmp_path / "out")
+    assert "<svg" in study.drawing(source, "networks", "The networks.").data
+    assert (tmp_path / "out" / "networks.svg").read_text() == text
+    assert study.record["figures"] == {
+        "networks": {"caption": "The networks.", "files": ["networks.svg"]}
+    }
+    assert study.record["inputs"] == {"source.svg": checksum(source)}
+
+
+def test_no_zero_has_a_minus():
+    assert cells([-0.0004, 0.5], ".3f") == ["0.000", "0.500"]
+    assert cells([-0.0004, 0.5], "+.3f") == ["+0.000", "+0.500"]
 
 
 def test_without_folder_nothing_is_written(tmp_path, table, monkeypatch):

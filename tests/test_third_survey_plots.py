@@ -13,11 +13,12 @@ from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.plots.conditional import ConditionalFigure
 from specnb.plots.disentangle import probe_bars, tsne_panels
+from specnb.plots.emulator import training_history
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.labels import label_histograms
+from specnb.plots.residuals import mean_differences
 from specnb.plots.spectra import best_fit
-from specnb.plots.emulator import training_history
-from specnb.plots.translated import TranslatedFigure, mean_differences
+from specnb.plots.translated import TranslatedFigure
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig, Translator
 from specnb.widgets import (
@@ -104,7 +105,7 @@ def test_fits(emulator, stars):
     browser = browse_fits(stars, model, table, survey=THIRD)
     browser.show(str(stars.ids[3]))
     assert f"age {table['age'][3]:.2f} ± 0.50 Gyr" in browser.readout.value
-    assert len(mean_differences(THIRD.pixels, {"synthetic": model - stars.flux}).axes) == 1
+    assert len(mean_differences(THIRD.pixels, {"synthetic": model - stars.flux}).axes) == 2
 
 
 def test_figures_of_many_stars(stars):

@@ -10,12 +10,9 @@ from h_band import linear_emulator
 import specnb
 from specnb.core.spectra import Spectra
 from specnb.core.training import Diverged
-from specnb.plots.translated import (
-    TranslatedFigure,
-    compared_spectra,
-    mean_differences,
-    widest_gaps,
-)
+from specnb.plots.residuals import mean_differences
+from specnb.plots.translate import compared_spectra, widest_gaps
+from specnb.plots.translated import TranslatedFigure
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
 from specnb.widgets import explore_translator, train_translator
@@ -255,5 +252,6 @@ def test_differences_are_to_the_reference():
     assert [line.get_ydata()[15] for line in below[0].lines[:2]] == pytest.approx([0.2, 0.05])
     assert [axes.get_xlim() for axes in below] == [(8510, 8520), (8560, 8580)]
     stars = np.array([[0.1, 0.3], [np.nan, 0.1]]).repeat(50, axis=1)
-    (axes,) = mean_differences(wavelength, {"synthetic": stars}).axes
-    assert axes.lines[0].get_ydata()[[0, -1]] == pytest.approx([0.1, 0.2])
+    mean, scatter = mean_differences(wavelength, {"synthetic": stars}).axes
+    assert mean.lines[0].get_ydata()[[0, -1]] == pytest.approx([0.1, 0.2])
+    assert scatter.lines[0].get_ydata()[-1] == pytest.approx(0.1 * np.sqrt(2))

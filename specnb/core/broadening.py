@@ -81,8 +81,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     padded = np.concatenate([uniform, uniform[..., ::-1]], axis=-1)
     k = np.fft.rfftfreq(2 * n, d=(log_grid[1] - log_grid[0]) * C_KM_S)  # cycles per km/s
     transfer = rotation_transform(2 * np.pi * k * np.asarray(vbroad, dtype=float)[..., None])
-    if np.isfinite(resolving_power):
-        sigma = C_KM_S / resolving_power / FWHM_PER_SIGMA
-        transfer = transfer * np.exp(-2.0 * (np.pi * k * sigma) ** 2)
+    sigma = C_KM_S / resolving_power / FWHM_PER_SIGMA  # 0 without a line-spread function
+    transfer = transfer * np.exp(-2.0 * (np.pi * k * sigma) ** 2)
     smooth = np.fft.irfft(np.fft.rfft(padded, axis=-1) * transfer, n=2 * n, axis=-1)[..., :n]
     return make_interp_spline(log_grid, smooth, k=3, axis=-1)(np.log(wavelength_out))

@@ -4,7 +4,7 @@ import numbers
 from dataclasses import field, fields
 
 
-def within(lowest: float, highest: float, default):
+def within(lowest: float, highest: float, default, off=None):
     """A field of a dataclass for a number with limits, which `check_fields` enforces.
 
     Parameters
@@ -13,12 +13,14 @@ def within(lowest: float, highest: float, default):
         Lowest and highest allowed value.
     default : int or float
         Value of the field if none is given.
+    off : int or float, optional
+        Value with which the effect of the field is switched off.
 
     Examples
     --------
     ``latent: int = within(1, 10_000, default=25)``
     """
-    return field(default=default, metadata={"limits": (lowest, highest)})
+    return field(default=default, metadata={"limits": (lowest, highest), "off": off})
 
 
 def check_fields(config):

@@ -1,48 +1,14 @@
 """Files of networks and trainings, which are written as a whole and checked when they are read."""
 
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from specnb.core.reading import whole_file
 from specnb.core.writing import replacing
-
-
-@contextmanager
-def whole_file(path, kind: str, advice: str):
-    """Turn the errors of a missing, truncated or unsuitable file into one sentence.
-
-    Parameters
-    ----------
-    path : path
-    kind : str
-        What the file should be.
-    advice : str
-        What the user can do about it.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read. The message is that sentence.
-    """
-    try:
-        yield
-    except (
-        OSError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        UnpicklingError,
-        SafetensorError,
-    ) as error:
-        reason = str(error).partition("\n")[0]  # torch lists every tensor on a line of its own
-        raise OSError(f"{path} is not a whole {kind} ({reason}): {advice}") from error
 
 
 def write_tensors(path, tensors: dict, about: dict):
@@ -87,19 +53,17 @@ def write_checkpoint(state: dict, path: Path):
         ) from error
 
 
-def read_checkpoint(path: Path, device) -> dict:
-    """Read the state of a training, and put its tensors on a device.
+def read_checkpoint(path: Path, device, names) -> dict:
+    """Read the parts of these names of a training's state, and put their tensors on a device.
 
     Raises
     ------
     OSError
-        If the file is damaged or is not a checkpoint.
+        If the file is damaged, is not a checkpoint or lacks one of the parts.
     """
     with whole_file(path, "checkpoint", "delete it to start anew"):
         state = torch.load(path, map_location=device, weights_only=True)
-        if not isinstance(state, dict) or not {"config", "data", "random", "history"} <= set(state):
-            raise ValueError("it holds no state of a training")
-    return state
+        return {name: state[name] for name in names}
 
 
 def check_same(path, found: dict, expected):

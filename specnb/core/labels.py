@@ -1,4 +1,4 @@
-"""Stellar labels: what a label is, and how labels of many stars are laid out.
+"""Stellar labels and spectral lines: what each is, and how labels of many stars are laid out.
 
 A *label* is a number that describes a star and that the physics simulator takes as input. Which
 labels there are, their order and their conventions depend on the survey: see
@@ -86,6 +86,23 @@ class Label:
         return steps
 
 
+@dataclass(frozen=True)
+class Line:
+    """One spectral line.
+
+    Attributes
+    ----------
+    species : str
+        Element and ionisation stage, such as "Fe I". For a hydrogen line it is the name of the
+        line, such as "P14". If the line is a feature of an element, it is the element alone.
+    wavelength : float
+        Vacuum wavelength in Å.
+    """
+
+    species: str
+    wavelength: float
+
+
 def label_array(table: Table, labels) -> np.ndarray:
     """The columns of a catalogue that a model uses, shape (n, n_labels), float64.
 
@@ -102,8 +119,9 @@ def label_array(table: Table, labels) -> np.ndarray:
         raise ValueError(
             f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
         )
-    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
-    values = np.column_stack(columns) if len(table) else np.empty((0, len(labels)))
+    values = np.column_stack(
+        [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
+    )
     if (bad := ~np.isfinite(values)).any():
         star, label = np.argwhere(bad)[0]
         raise ValueError(

@@ -130,19 +130,15 @@ class Spectra:
             differ.
         """
         parts = list(parts)
-        if not parts or any(not np.array_equal(parts[0].wavelength, p.wavelength) for p in parts):
+        if len({(part.wavelength.tobytes(), part.correlation_length) for part in parts}) != 1:
             raise ValueError(
-                "join takes one or more sets on the same wavelengths: rebin them first"
+                "join takes one or more sets on the same wavelengths, whose noise correlates over as many pixels: "
+                "rebin them first"
             )
         arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
         labels = [part.labels for part in parts]
-        lengths = sorted({part.correlation_length for part in parts})
-        if len(lengths) > 1:
-            raise ValueError(
-                f"the noise correlates over {lengths} pixels: rebin all parts to one grid"
-            )
         table = None if any(t is None for t in labels) else vstack(labels)
-        return cls(parts[0].wavelength, *arrays, table, *lengths)
+        return cls(parts[0].wavelength, *arrays, table, parts[0].correlation_length)
 
     def write(self, path, group="spectra"):
         """Write the spectra to a new HDF5 file. Only a complete file replaces an older one.
@@ -181,11 +177,10 @@ def _rows(source, rows):
     """Some rows of an open group as `Spectra`."""
     labels = None
     if "labels" in source:
-        columns = source["labels"].items()
         labels = Table(
             {
                 name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None)
-                for name, data in columns
+                for name, data in source["labels"].items()
             }
         )
     length = source.attrs.get("correlation_length", 1.0)

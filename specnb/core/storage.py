@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from astropy.table import MaskedColumn, Table
+from astropy.table import MaskedColumn
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 
@@ -30,6 +30,10 @@ class SpectraWriter:
     def __init__(self, path):
         self.path = Path(path)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._layouts = {}  # what all batches of a group have in common
+
+    def __repr__(self):
+        return f"<SpectraWriter of {self.path}>"
 
     def __enter__(self):
         try:
@@ -52,41 +56,32 @@ class SpectraWriter:
         OSError
             If the disk is full.
         """
-        labels = Table() if spectra.labels is None else spectra.labels
+        labels = {} if spectra.labels is None else dict(spectra.labels.items())
+        layout = {
+            "wavelengths": spectra.wavelength,
+            "correlation length": spectra.correlation_length,
+            "label columns": list(labels),
+        }
+        first = self._layouts.setdefault(group, layout)
+        for what, value in layout.items():
+            if not np.array_equal(value, first[what]):
+                raise ValueError(
+                    f"{self.path}: {what} differ from the first batch of '{group}': "
+                    "rebin all batches to one grid, and give them the same labels"
+                )
         if group not in self._file:
             target = self._file.create_group(group)
-            axis = target.create_dataset("wavelength", data=spectra.wavelength)
-            axis.attrs.update(unit="Angstrom", medium="vacuum")
             target.attrs["correlation_length"] = spectra.correlation_length
-            for name in ARRAYS:
-                _create(target, name, getattr(spectra, name))
-            if spectra.labels is not None:
-                # `track_order` keeps the order of the columns
-                columns = target.create_group("labels", track_order=True)
-                for name in labels.colnames:
-                    _create(columns, name, _plain(labels[name])).attrs["unit"] = str(
-                        labels[name].unit or ""
-                    )
+            target["wavelength"] = spectra.wavelength
+            target["wavelength"].attrs.update(unit="Angstrom", medium="vacuum")
+            if labels:
+                target.create_group("labels", track_order=True)  # keeps the order of the columns
         target = self._file[group]
-        columns = target.get("labels", {})
-        if not np.array_equal(target["wavelength"], spectra.wavelength):
-            raise ValueError(
-                f"{self.path}: wavelengths differ from the first batch of '{group}': rebin to one grid first"
-            )
-        if target.attrs["correlation_length"] != spectra.correlation_length:
-            raise ValueError(
-                f"{self.path}: the noise correlates over {spectra.correlation_length:g} pixels, not as in the first "
-                f"batch of '{group}': rebin to one grid first"
-            )
-        if list(columns) != labels.colnames:
-            first = f"{list(columns)} in the first batch of '{group}'"
-            raise ValueError(
-                f"{self.path}: label columns {labels.colnames} differ from {first}: give all the same"
-            )
         for name in ARRAYS:
-            _extend(target[name], getattr(spectra, name))
-        for name in labels.colnames:
-            _extend(columns[name], _plain(labels[name]))
+            _append(target, name, getattr(spectra, name))
+        for name, column in labels.items():
+            dataset = _append(target["labels"], name, _plain(column))
+            dataset.attrs["unit"] = str(column.unit or "")
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 
@@ -139,31 +134,29 @@ class _Disk(io.FileIO):
 
 def _plain(column):
     """Values of a table column as a plain array. Masked values become NaN or empty strings."""
-    if not isinstance(column, MaskedColumn):
-        return np.asarray(column)
-    if column.dtype.kind in "US":
-        return np.asarray(column.filled(""))
-    return np.asarray(column.astype(float).filled(np.nan))
+    if isinstance(column, MaskedColumn):
+        text = column.dtype.kind in "US"
+        column = column.filled("") if text else column.astype(float).filled(np.nan)
+    return np.asarray(column)
 
 
-def _create(target, name, values):
-    """An empty dataset for rows like `values`, in compressed chunks of about 256 kB."""
-    row = values.shape[1:]
-    return target.create_dataset(
-        name,
-        shape=(0, *row),
-        maxshape=(None, *row),
-        chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
-        dtype=h5py.string_dtype() if values.dtype.kind in "US" else values.dtype,
-        compression="lzf",
-    )
-
-
-def _extend(dataset, values):
-    """Append rows to a dataset."""
+def _append(target, name, values):
+    """Append rows to a dataset, and return it. A new one has compressed chunks of about 256 kB."""
+    text, row = values.dtype.kind in "US", values.shape[1:]
+    if name not in target:
+        target.create_dataset(
+            name,
+            shape=(0, *row),
+            maxshape=(None, *row),
+            chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
+            dtype=h5py.string_dtype() if text else values.dtype,
+            compression="lzf",
+        )
+    dataset = target[name]
     start = len(dataset)
     dataset.resize(start + len(values), axis=0)
-    dataset[start:] = values.astype(object) if values.dtype.kind in "US" else values
+    dataset[start:] = values.astype(object) if text else values
+    return dataset
 
 
 @contextmanager
@@ -178,8 +171,7 @@ def opened(path, group):
                 raise ValueError(
                     f"{path} has no group '{group}', it has {sorted(f)}: name one of them"
                 )
-            missing = {"wavelength", *ARRAYS} - set(f[group])
-            if missing:
+            if missing := {"wavelength", *ARRAYS} - set(f[group]):
                 raise ValueError(
                     f"{path} lacks {sorted(missing)} in group '{group}': write it with Spectra.write"
                 )

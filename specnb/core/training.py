@@ -121,10 +121,8 @@ class Training:
         Raises
         ------
         ValueError
-            If the state is incomplete, or comes from another configuration or other data.
+            If the state comes from another configuration or other data.
         """
-        if missing := sorted({*self.parts, *self.counters} - set(state)):
-            raise ValueError(f"{source} lacks {', '.join(missing)}: delete it to start anew")
         check_same(source, state["config"], self.config)
         if state["data"] != self._fingerprint:
             raise ValueError(
@@ -223,16 +221,16 @@ def run(training: Training, checkpoint=None, progress: bool = True, on_report=No
     """
     checkpoint = None if checkpoint is None else Path(checkpoint)
     if checkpoint is not None and checkpoint.exists():
-        training.restore(read_checkpoint(checkpoint, training.device), checkpoint)
+        state = read_checkpoint(checkpoint, training.device, training.state())
+        training.restore(state, checkpoint)
     written = time.monotonic()
-    bar = tqdm(
+    with tqdm(
         total=training.total,
         initial=training.done,
         desc=training.name,
         unit=training.unit,
         disable=not progress,
-    )
-    with bar:
+    ) as bar:
         while not training.finished:
             row = training.advance()
             bar.update()

@@ -1,6 +1,7 @@
-"""A helper that writes files completely or not at all."""
+"""Files and folders that are written completely or not at all."""
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,3 +16,39 @@ def replacing(path: Path):
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path):
+    """An empty hidden folder to write to. It takes the place of ``path`` if nothing fails.
+
+    Only one process at a time gets it. What a killed process left is mended first.
+
+    Raises
+    ------
+    OSError
+        If another process is writing to ``path``.
+    """
+    import fcntl  # it exists on Unix only
+
+    new, old, lock = (path.with_name(f".{path.name}.{kind}") for kind in ("new", "old", "lock"))
+    with open(lock, "w") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed even if this process is killed
+        except BlockingIOError:
+            raise OSError(
+                f"another run is writing to {path}: wait for its end, or choose another --output"
+            ) from None
+        if old.exists() and not path.exists():  # killed between the two renames below
+            old.rename(path)
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+        new.mkdir()
+        try:
+            yield new
+            if path.exists():
+                path.rename(old)
+            new.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)

@@ -1,14 +1,16 @@
-"""Figure of missing lines and the elements that cause them (Fig. 4 of O'Briain et al. 2021)."""
+"""Figures of missing lines and the elements that cause them: of hidden lines (Fig. 4 of O'Briain et
+al. 2021), and of the lines at which real stars and the physics disagree.
+"""
 
-from dataclasses import dataclass
+from itertools import count, cycle
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from specnb.missing.masking import pixels
-from specnb.plots.panels import WAVELENGTH, with_gaps, with_room
+from specnb.missing.masking import pixels as pixels_of
+from specnb.plots.panels import WAVELENGTH, draw_within
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -24,23 +26,14 @@ from specnb.plots.style import (
 )
 from specnb.simulator.features import find, runs
 
-# Colours of the elements in the paper's figure
-COLORS = {
-    "Mg": BLUE,
-    "Si": ORANGE,
-    "Fe": VERMILLION,
-    "C": GREEN,
-}
-SPARE = (PURPLE, SKY, "#7A4B00", "#5D3A9B")  # colours of other elements
-# Colours of hidden pixels, of features of other elements, and of the difference
-HIDDEN, OTHER, CURVE = (
-    "#DCDCDC",
-    "#8C8C8C",
-    "#444444",
-)
-# Margins: the first two as fractions of the width, the others in inches
-LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.985, 0.42, 0.34
-LABEL = -0.065  # position of the titles of the y axes
+COLORS = {"Mg": BLUE, "Si": ORANGE, "Fe": VERMILLION, "C": GREEN}  # of elements
+SPARE = (PURPLE, "#7A4B00", "#5D3A9B", "#882255")  # of other elements that have a panel
+OTHER, HIDDEN = GREY, "#DCDCDC"  # of the features of other elements, and of hidden pixels
+# The truth is visible on both sides of a model that agrees with it
+TRUTH, MODEL = {"color": SKY, "linewidth": 1.6}, {"color": BLACK, "linewidth": 0.5}
+STARS = (BLUE, ORANGE, GREEN, PURPLE)  # colours of the stars; if there are more stars, all are grey
+NAMED = 12  # so many of the most significant runs get a label
+ROOM = 9.0  # smallest distance of labels in Å; closer ones are written one above the other
 
 
 @styled
@@ -66,184 +59,221 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     -------
     Figure
         It shows the spectra, their difference, and a panel for each element; these panels have the
-        same scale. Where a feature is missing, the difference is filled in the colour of the
-        element. If several elements lack a feature there, the colour is that of the element which
-        absorbs most according to the simulator. Grey bands are hidden pixels. Coloured bands are
-        hidden pixels in which the element of the panel lacks a feature.
+        same scale. The wide blue line is the truth and the thin black line the model. Where a
+        feature is missing, the difference is filled in the colour of the element. If several
+        elements lack a feature there, the colour is that of the element which absorbs most
+        according to the simulator. Grey bands are hidden pixels. Coloured bands are hidden pixels
+        in which the element of the panel lacks a feature.
 
     Raises
     ------
     ValueError
-        If an element is unknown, there are too many, or too few pixels are in the window.
+        If an element is unknown or there is none, or too few pixels are in the window.
     """
     names, wavelength = truth.names, truth.survey.pixels
-    colors, window = _colors(elements, names), tuple(float(end) for end in window)
+    if not elements or not set(elements) <= set(names):
+        raise ValueError(f"elements are {list(elements)}: give some of {', '.join(names)}")
     inside = (wavelength >= window[0]) & (wavelength <= window[1])
     if inside.sum() < 2:
         low, high = wavelength[[0, -1]]
         raise ValueError(
             f"no pixels lie in the window {window[0]:g}-{window[1]:g} Å: choose one within {low:.0f}-{high:.0f} Å"
         )
-    shown = _Shown(wavelength, inside)
-    figure, panels = _panels([1.25, 1.0, 1.0, *[max(0.62, 1.5 / len(colors))] * len(colors)])
-    lacking = {
-        name: pixels(find({name: fall}, wavelength), len(inside)) & inside
-        for name, fall in zip(names, truth.falls)
-    }
-    owners = _owners(truth, lacking)
-    for axes in panels[:3]:
-        shown.shade(axes, truth.masked, HIDDEN)
-    _spectra(panels[:2], shown, flux)
-    _name_missing(panels[0], truth, owners, window, colors)
-    _difference(panels[2], shown, flux, owners, [colors.get(name, OTHER) for name in names])
-    for axes, (name, color) in zip(panels[3:], colors.items()):
-        found, true = (added[which][names.index(name)] for which in ("translated", "truth"))
-        shown.shade(axes, truth.masked & ~lacking[name], HIDDEN)
-        shown.shade(axes, lacking[name], color, alpha=0.3)
-        axes.axhline(0, color=GREY, linewidth=0.5)
-        shown.curve(axes, found, color, linewidth=1.3)
-        shown.curve(axes, true, BLACK, linewidth=0.5)
-        place = {"transform": axes.transAxes, "fontweight": "bold", "va": "top"}
-        axes.text(0.008, 0.95, name, color=color, **place)
-    _one_scale(figure, panels[3:])
+    spare = cycle(SPARE)
+    colors = {name: COLORS.get(name) or next(spare) for name in elements}
+    missing = find(dict(zip(names, truth.falls)), wavelength)
+    lacking = inside & [
+        pixels_of(missing[missing["element"] == name], len(inside)) for name in names
+    ]
+    synthetic, translated, true = (flux[name] for name in ("synthetic", "translated", "truth"))
+    difference = synthetic - translated
+    curves = [
+        ("Synthetic flux", synthetic, true),
+        ("Translated flux", translated, true),
+        ("Synthetic −\ntranslated", difference, synthetic - true),
+    ]
+    rows = [names.index(name) for name in colors]
+    curves += [("", added["translated"][k], added["truth"][k]) for k in rows]
+    figure, panels = _fixed_panels([1.5, 1, 1] + [max(0.62, 1.5 / len(rows))] * len(rows))
+    # On one scale one can see in which element the flux falls most, which is the one that is named
+    for axes in panels[4:]:
+        axes.sharey(panels[3])
+    for axes, (text, model, right) in zip(panels, curves):
+        draw_within(axes, wavelength, right, window, **TRUTH)
+        draw_within(axes, wavelength, model, window, **MODEL)
+        axes.set_ylabel(text)
+    hidden = [truth.masked & inside] * 3 + [truth.masked & inside & ~lacking[k] for k in rows]
+    for axes, mask in zip(panels, hidden):
+        _shade(axes, wavelength, mask, color=HIDDEN, zorder=0)
+    for axes, k, (name, color) in zip(panels[3:], rows, colors.items()):
+        _shade(axes, wavelength, lacking[k], color=color, alpha=0.35, zorder=0)
+        bold = {"transform": axes.transAxes, "fontweight": "bold", "va": "top"}
+        axes.text(0.008, 0.95, name, color=color, **bold)
+    # Otherwise the ticks of neighbouring panels would overlap
+    panels[3].yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
+    panels[3].set_ylabel("Added fall of flux" + (" " if len(rows) > 2 else "\n") + "per 0.05 dex")
+    # In the middle of these panels and the gaps between them
+    panels[3].yaxis.set_label_coords(-0.065, 1 - 0.5 * len(rows) - 0.035 * (len(rows) - 1))
+    _name_missing(panels[0], panels[2], truth, lacking, difference, colors, window)
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
-    _legend(panels[0], colors, title)
+    panels[0].set_title(title, loc="left")
+    _legend(panels[0], colors)
     return figure
 
 
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """The pixels in the window, and methods that draw their values."""
-
-    wavelength: np.ndarray
-    inside: np.ndarray
-
-    def curve(self, axes, values, color, **look):
-        """Draw a curve, but not across the gaps between detectors."""
-        both = (np.where(self.inside, each, np.nan) for each in (self.wavelength, values))
-        axes.plot(*(with_gaps(self.wavelength, each) for each in both), color=color, **look)
-
-    def shade(self, axes, mask, color, alpha=1.0):
-        """Draw a band from half a pixel before each run of pixels to half a pixel after it."""
-        half = 0.5 * (self.wavelength[1] - self.wavelength[0])
-        for first, end in runs(mask & self.inside):
-            ends = self.wavelength[first] - half, self.wavelength[end - 1] + half
-            axes.axvspan(*ends, color=color, alpha=alpha, linewidth=0, zorder=0)
+def _legend(axes, colors):
+    """Explain lines and colours above a panel, at the right."""
+    handles = [Line2D([], [], **TRUTH), Line2D([], [], **MODEL), Patch(facecolor=HIDDEN)]
+    handles += [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
+    names = ["truth", "model", "hidden", *colors]
+    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    axes.legend(handles, names, ncols=len(names), handlelength=1.2, columnspacing=1.0, **place)
 
 
-def _colors(elements, known):
-    elements = list(dict.fromkeys(elements))
-    if unknown := [name for name in elements if name not in known]:
-        raise ValueError(
-            f"{', '.join(unknown)}: no element of the survey, which has {', '.join(known)}"
-        )
-    spare = [name for name in elements if name not in COLORS]
-    if not elements or len(spare) > len(SPARE):
-        raise ValueError(
-            f"{len(elements)} elements: give at least one, and {len(SPARE)} at most besides {', '.join(COLORS)}"
-        )
-    return {name: COLORS[name] if name in COLORS else SPARE[spare.index(name)] for name in elements}
-
-
-def _panels(heights):
+def _fixed_panels(heights):
     """Make panels at fixed places. A constrained layout would take as long as all other steps
     together, which is too long for a figure with sliders.
     """
-    height = BOTTOM + TOP + 0.98 * sum(heights)
+    bottom, top = 0.42, 0.34  # inches
+    height = bottom + top + 0.98 * sum(heights)
     figure = Figure(PAGE, height, layout="none")
+    figure.subplots_adjust(0.1, bottom / height, 0.975, 1 - top / height, hspace=0.07)
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    figure.subplots_adjust(LEFT, BOTTOM / height, RIGHT, 1 - TOP / height, hspace=0.07)
     for axes in panels:
-        axes.yaxis.set_label_coords(LABEL, 0.5)
+        axes.yaxis.set_label_coords(-0.065, 0.5)
     return figure, panels
 
 
-def _owners(truth, lacking):
-    """For each pixel the index of the element that lacks a feature there, or −1 if there is none.
+def _shade(axes, wavelength, mask, **look):
+    """Draw a band from half a pixel before each run of pixels to half a pixel after it."""
+    half = 0.5 * (wavelength[1] - wavelength[0])
+    for first, end in runs(mask):
+        axes.axvspan(wavelength[first] - half, wavelength[end - 1] + half, linewidth=0, **look)
 
-    If several elements lack a feature there, it is the one with the largest fall.
+
+def _name_missing(top, below, truth, lacking, difference, colors, window):
+    """Write the element of each missing feature on top, and fill the difference in its colour.
+
+    If several elements lack a feature in a pixel, it belongs to the one that absorbs most.
     """
-    falls = np.where([lacking[name] for name in truth.names], truth.falls, 0.0)
-    return np.where(falls.max(axis=0) > 0, falls.argmax(axis=0), -1)
+    wavelength, room = truth.survey.pixels, 0.02 * (window[1] - window[0])
+    owner = np.where(lacking.any(axis=0), np.where(lacking, truth.falls, 0).argmax(axis=0), -1)
+    last = {}
+    for run in np.split(np.arange(len(owner)), np.flatnonzero(np.diff(owner)) + 1):
+        if (k := owner[run[0]]) >= 0:
+            name = truth.names[k]
+            color = colors.get(name, OTHER)
+            fill = slice(run[0], run[-1] + 2)  # up to the next pixel, so that two fills touch
+            look = {"color": color, "alpha": 0.75, "linewidth": 0, "zorder": 2.5}
+            below.fill_between(wavelength[fill], 0, difference[fill], **look)
+            place = wavelength[run[np.argmax(truth.falls[k, run])]]
+            height = 0.96 - 0.1 * _free_level(last, place, room)
+            at = {"transform": top.get_xaxis_transform(), "ha": "center", "va": "top"}
+            top.text(place, height, name, color=color, fontsize=7, **at)
+    low, high = top.get_ylim()
+    top.set_ylim(low, high + 0.35 * (high - low))  # with room for the names
 
 
-def _spectra(panels, shown, flux):
-    """Draw the synthetic spectrum, and below it the translated one on top of the true one."""
-    shown.curve(panels[0], flux["synthetic"], BLACK)
-    shown.curve(panels[1], flux["truth"], SKY, linewidth=2.6)
-    shown.curve(panels[1], flux["translated"], BLACK)
-    both = np.concatenate(
-        [flux[name][shown.inside] for name in ("synthetic", "translated", "truth")]
-    )
-    low, high, margin = both.min(), both.max(), 0.06 * np.ptp(both)
-    # The names of elements are written above the synthetic spectrum.
-    panels[0].set(ylabel="Synthetic flux", ylim=(low - margin, high + 5 * margin))
-    panels[1].set(ylabel="Translated flux", ylim=(low - margin, high + margin))
+def _free_level(last, place, room):
+    """The lowest level at which a label does not meet the one before it. ``last`` has the place of
+    the last label at each level.
+    """
+    level = next(level for level in count() if place - last.get(level, -np.inf) > room)
+    last[level] = place
+    return level
 
 
-def _difference(axes, shown, flux, owners, colors):
-    """Draw synthetic minus translated flux in the colours of the elements, and its true value."""
-    found = flux["synthetic"] - flux["translated"]
+@styled
+def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: str):
+    """Draw the mean residual of the stars with marked runs of pixels, and zooms of the spectra.
+
+    Parameters
+    ----------
+    observed : Spectra
+    flux : ndarray, shape (n, n_pix)
+        Best fits of the stars.
+    pixels, table : Table
+        Results of `specnb.missing.coherent.coherence` and `disagreements`.
+    names : sequence of str
+        Names of the stars.
+    zooms : sequence of float
+        Central wavelengths of the zooms, in vacuum Å.
+    expected : str
+        Words for a place where the physics is known to fail, such as "Ca II core". A run is grey
+        if its column ``known`` contains all of these words.
+
+    Returns
+    -------
+    Figure
+        The band is one standard error of the mean, which includes the error of the model. A label
+        is above the curve if the simulator's line is false or too strong, and below it if the line
+        is missing or too weak. In a zoom, each star is shifted upwards from the one before it.
+    """
+    wavelength = observed.wavelength
+    few = len(names) <= len(STARS)
+    colors = STARS[: len(names)] if few else (GREY,) * len(names)
+    figure = Figure(PAGE, 4.9)
+    panels = figure.subplot_mosaic([["all"] * len(zooms), list(zooms)])
+    axes = panels["all"]
+    mean, error = pixels["excess"], pixels["error"]
+    for own, color in zip(np.where(observed.mask, np.nan, observed.flux - flux), colors):
+        axes.plot(wavelength, own, color=color, alpha=min(0.6, 10 / len(names)), linewidth=0.4)
+    axes.fill_between(wavelength, mean - error, mean + error, color=SKY, alpha=0.7, linewidth=0)
+    axes.plot(wavelength, mean, color=BLACK, linewidth=0.6)
     axes.axhline(0, color=GREY, linewidth=0.5)
-    for k, color in enumerate(colors):
-        own = (owners == k) & shown.inside
-        own[1:] |= own[:-1]  # up to the next pixel, so that there is no white gap between two fills
-        if own.any():
-            look = {"color": color, "alpha": 0.75, "linewidth": 0}
-            axes.fill_between(shown.wavelength, 0, found, where=own, **look)
-    shown.curve(axes, found, CURVE, linewidth=0.9)
-    shown.curve(axes, flux["synthetic"] - flux["truth"], BLACK, linewidth=0.5)
-    axes.set_ylabel("Synthetic −\ntranslated")
-
-
-def _name_missing(axes, truth, owners, window, colors):
-    """Write the element of each missing feature above the spectrum. Where there is no room for two
-    names, the one of the stronger feature is written.
-    """
-    strength = truth.falls.max(axis=0)
-    found = [
-        (strength[a:b].max(), a + int(np.argmax(strength[a:b])), k)
-        for k in range(len(truth.names))
-        for a, b in runs(owners == k)
-    ]
-    found = sorted(found, reverse=True)
-    places = [truth.survey.pixels[pixel] for _, pixel, _ in found]
-    for chosen in with_room(places, window, 0.02 * (window[1] - window[0])):
-        name = truth.names[found[chosen][2]]
-        look = {"color": colors.get(name, OTHER), "ha": "center", "va": "top", "fontsize": 7}
-        axes.text(places[chosen], 0.96, name, transform=axes.get_xaxis_transform(), **look)
-
-
-def _one_scale(figure, panels):
-    """Give all panels the same limits and one common title, so that one can see in which element
-    the flux falls most; this is the element that is named.
-    """
-    low, high = np.array([axes.get_ylim() for axes in panels]).T
-    for axes in panels:
-        axes.set_ylim(min(low.min(), -0.1 * high.max()), 1.05 * high.max())
-        # Otherwise the ticks of neighbouring panels would overlap
-        axes.yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
-    middle = (panels[0].get_position().y1 + panels[-1].get_position().y0) / 2
-    text = "Added fall of flux" + (" " if len(panels) > 3 else "\n") + "per 0.05 dex"
-    place = {"rotation": 90, "ha": "right", "va": "center", "ma": "center", "fontsize": 8}
-    figure.text(LEFT + LABEL * (RIGHT - LEFT), middle, text, **place)
-
-
-def _legend(top, colors, title):
-    true = Line2D([], [], color=SKY, linewidth=2.6), Line2D([], [], color=BLACK, linewidth=0.5)
-    patches = [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
-    names = ["true spectrum", "true value", "hidden", *colors]
-    place = {
-        "loc": "lower right",
-        "bbox_to_anchor": (1.0, 1.0),
-        "ncols": len(names),
-        "borderaxespad": 0.2,
+    reach = 1.1 * np.max(np.abs(mean), initial=0.02)
+    axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
+    axes.set(xlabel=WAVELENGTH, ylabel="Observed − best fit")
+    _label_runs(axes, table[:NAMED], reach)
+    for centre in zooms:
+        _zoom(panels[centre], centre, observed, flux, colors)
+    panels[zooms[0]].set_ylabel("Flux / continuum + offset")
+    for row in table:
+        known = set(expected.split()) <= set(row["known"].split())
+        inside = (wavelength >= row["first"]) & (wavelength <= row["last"])
+        for axes in panels.values():
+            _shade(axes, wavelength, inside, color=GREY if known else VERMILLION, alpha=0.3)
+    handles = {
+        "mean over the stars": Line2D([], [], color=BLACK),
+        "its error": Patch(color=SKY, alpha=0.7),
+        "significant": Patch(color=VERMILLION, alpha=0.3),
+        f"significant, {expected}": Patch(color=GREY, alpha=0.3),
     }
-    top.legend(
-        [*true, Patch(facecolor=HIDDEN), *patches],
-        names,
-        handlelength=1.2,
-        columnspacing=1.0,
-        **place,
-    )
-    top.text(0, 1.04, title, transform=top.transAxes, fontsize=8)
+    stars = names if few else [f"each of {len(names)} stars"]
+    handles |= {name: Line2D([], [], color=color, marker=".") for name, color in zip(stars, colors)}
+    figure.legend(handles.values(), handles, loc="outside upper left", ncols=4)
+    return figure
+
+
+def _label_runs(axes, table, reach):
+    """Write the wavelength and the likeliest element at each run of a table."""
+    last = {1: {}, -1: {}}
+    line = {"arrowstyle": "-", "color": BLACK, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+    box = {"facecolor": "white", "linewidth": 0, "pad": 0.5}
+    look = {"fontsize": 6, "ha": "center", "va": "center", "bbox": box, "arrowprops": line}
+    for row in table[np.argsort(table["wavelength"])]:
+        side, x = np.sign(row["excess"]), row["wavelength"]
+        level = _free_level(last[side], x, ROOM)
+        height = side * reach * ((1.12 if side > 0 else 0.45) + 0.15 * level)
+        text = f"{x:.1f}  {row['candidates'].split()[0]}"
+        # Lower labels would hide the lines
+        axes.annotate(text, (x, row["excess"]), (x, height), zorder=4 - 0.1 * level, **look)
+
+
+def _zoom(axes, centre, observed, flux, colors):
+    """Draw observed spectra (points) and best fits (lines) around one wavelength, each star above
+    the one before.
+    """
+    some = np.abs(observed.wavelength - centre) < 3.2
+    x = observed.wavelength[some]
+    apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)
+    good = np.where(observed.mask, np.nan, 1.0)
+    points = {"marker": ".", "markersize": 3, "linestyle": "", "elinewidth": 0.6}
+    for k, color in enumerate(colors):
+        seen, error = (
+            each[k, some] * good[k, some] for each in (observed.flux, observed.flux_error)
+        )
+        axes.errorbar(x, seen + k * apart, error, color=color, **points)
+        axes.plot(x, flux[k, some] + k * apart, color=color, linewidth=0.9)
+    axes.set(xlim=x[[0, -1]], xlabel=WAVELENGTH)
+    axes.set_title("observed (points) and best fit (lines)", loc="left", fontsize=7)

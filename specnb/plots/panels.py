@@ -209,3 +209,20 @@ def with_room(positions, window, room: float) -> list[int]:
         if inside and all(abs(x - positions[other]) > room for other in chosen):
             chosen.append(k)
     return chosen
+
+
+def draw_within(axes, wavelength, values, window, **look):
+    """Draw the part of a curve that lies in a window, but not across gaps between detectors.
+
+    Parameters
+    ----------
+    axes : Axes
+    wavelength, values : ndarray, shape (n_pix,)
+    window : (float, float)
+        Wavelength range in Å.
+    **look
+        As for `matplotlib.axes.Axes.plot`.
+    """
+    outside = (wavelength < window[0]) | (wavelength > window[1])
+    both = (np.where(outside, np.nan, each) for each in (wavelength, values))
+    axes.plot(*(with_gaps(wavelength, each) for each in both), **look)

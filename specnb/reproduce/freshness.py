@@ -2,34 +2,57 @@
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 
-from specnb.reproduce.provenance import checksum, checksums, code_key, digest, write_json
-from specnb.surveys import SURVEYS
-from specnb.surveys.archive import real_files
+from specnb.core.paths import ROOT
+from specnb.core.sources import code_digest, imported_modules, read_sources
+from specnb.reproduce.provenance import (
+    checksum,
+    checksums,
+    environment,
+    shipped_data,
+    write_json,
+)
 
 FRESH = ".fresh"
 
 
-def current_keys(notebook: Path, parameters: dict) -> dict[str, str]:
-    """Keys of what decides a notebook's results: code and shipped data, and the real spectra."""
-    stars = {path.name: checksum(path) for path in real_files(SURVEYS.values())}
-    offline = os.environ.get("SPECNB_OFFLINE", "")
-    return {"code": code_key(notebook, parameters), "stars": digest(stars, offline)}
+def results_key(notebook: Path, parameters: dict) -> str:
+    """SHA-256 of all that decides a notebook's results.
+
+    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the
+    notebook imports, directly or through others, the shipped data, the real spectra, and the
+    versions of the packages that decide figures.
+    """
+    from specnb.surveys import SURVEYS  # takes half a second
+    from specnb.surveys.archive import real_files
+
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    sources = read_sources()
+    parts = [
+        [(cell["cell_type"], cell["source"]) for cell in cells],
+        parameters,
+        code_digest(imported_modules(script, sources), sources),
+        {path.relative_to(ROOT).as_posix(): checksum(path) for path in shipped_data()},
+        {path.name: checksum(path) for path in real_files(SURVEYS.values())},
+        os.environ.get("SPECNB_OFFLINE", ""),
+        environment()["versions"],
+    ]
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def mark_fresh(folder: Path, keys: dict[str, str]):
-    """Keep beside the results in a folder the keys they were computed with, and their checksums."""
-    write_json(folder / FRESH, {**keys, "files": checksums(folder)})
+def mark_fresh(folder: Path, key: str):
+    """Keep beside the results in a folder the key they were computed with, and their checksums."""
+    write_json(folder / FRESH, {"key": key, "files": checksums(folder)})
 
 
 def is_fresh(notebook, parameters: dict, output) -> bool:
     """Whether a folder holds, untouched, what the notebook computes with (checked) parameters."""
-    output = Path(output)
     try:
-        kept = json.loads((output / FRESH).read_text("utf-8"))
-        files = kept.pop("files")
-        untouched = all(checksum(output / name) == sha for name, sha in files.items())
+        kept = json.loads((Path(output) / FRESH).read_text("utf-8"))
+        untouched = kept["files"].items() <= checksums(output).items()
     except (OSError, ValueError, KeyError):  # never run, or something is damaged
         return False
-    return untouched and kept == current_keys(Path(notebook), parameters)
+    return untouched and kept.get("key") == results_key(Path(notebook), parameters)

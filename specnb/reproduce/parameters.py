@@ -14,29 +14,32 @@ TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
 
 
 def read_parameters(notebook) -> dict[str, dict]:
-    """The parameters of a notebook: ``{name: {"type": str, "default": value, "help": str}}``.
+    """The parameters of a notebook but ``output``: ``{name: {"type", "default", "help"}}``.
 
     Raises ValueError where a line of the parameters cell lacks a known type, or where ``output`` is
     missing.
     """
     from papermill import inspect_notebook  # takes a second
 
-    schema = {}
+    file, schema = Path(notebook).name, {}
     for name, found in inspect_notebook(str(notebook)).items():
-        kind = found["inferred_type_name"]
+        kind, default = found["inferred_type_name"], found["default"]
         if kind.partition("[")[0] not in TYPES:
             raise ValueError(
-                f"{Path(notebook).name}: parameter {name} has no type: write `{name}: int = 0  # meaning`"
+                f"{file}: parameter {name} has no type: write `{name}: int = 0  # meaning`"
             )
         try:
-            default = ast.literal_eval(found["default"])
+            schema[name] = {
+                "type": kind,
+                "default": ast.literal_eval(default),
+                "help": found["help"],
+            }
         except (ValueError, SyntaxError) as error:
-            problem = f"the default of parameter {name} is no plain value: {found['default']}"
-            raise ValueError(f"{Path(notebook).name}: {problem}") from error
-        schema[name] = {"type": kind, "default": default, "help": found["help"]}
-    if "output" not in schema:
+            problem = f"the default of parameter {name} is no plain value: {default}"
+            raise ValueError(f"{file}: {problem}") from error
+    if schema.pop("output", None) is None:
         raise ValueError(
-            f'{Path(notebook).name} has no parameter `output: str = ""` in a cell tagged "parameters"'
+            f'{file} has no parameter `output: str = ""` in a cell tagged "parameters"'
         )
     return schema
 
@@ -48,18 +51,20 @@ def check_parameters(notebook, given: dict) -> dict:
     wrong type.
     """
     schema = read_parameters(notebook)
-    del schema["output"]
-    if unknown := [name for name in given if name not in schema]:
-        name = unknown[0]
-        nearest = difflib.get_close_matches(name, schema, n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else "."
-        raise ValueError(
-            f"{Path(notebook).name} has no parameter {name}{hint} It has: {', '.join(schema)}"
-        )
+    for name in given:
+        if name not in schema:
+            problem = f"{Path(notebook).name} has no parameter {name}"
+            raise ValueError(f"{problem}{hint(name, schema)} It has: {', '.join(schema)}")
     return {
         name: convert(name, given.get(name, entry["default"]), entry["type"])
         for name, entry in schema.items()
     }
+
+
+def hint(name: str, known) -> str:
+    """How a sentence about an unknown name ends: with the nearest known one, if any is near."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]}?" if nearest else "."
 
 
 def convert(name: str, value, kind: str):

@@ -1,8 +1,8 @@
 """Where results come from: checksums, the state of the code, versions and machine."""
 
-import hashlib
 import json
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +10,6 @@ from pathlib import Path
 from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
 from specnb.core.paths import DATA, ROOT, data_folder
-from specnb.core.sources import code_digest, imported_modules, read_sources
 
 # What decides the figures besides the code and the data.
 PACKAGES = (
@@ -25,6 +24,7 @@ PACKAGES = (
     "jupyterlab",
 )
 NOT_SHIPPED = ("artifacts", "real", "recipes")
+RECORD = "study.json"  # what a `Study` notes while its notebook runs
 
 
 def checksums(folder) -> dict[str, str]:
@@ -51,16 +51,14 @@ def portable_name(path) -> str:
 
 def git_state(root: Path = ROOT) -> dict:
     """Commit of the code, and whether files but results differ from it; None outside a checkout."""
-
-    def git(*arguments):
-        command = ["git", "--git-dir=.git", "--work-tree=.", *arguments]
-        return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
-
+    command = ["git", "--git-dir=.git", "--work-tree=.", "status", "--porcelain=v2", "--branch"]
+    command += ["--", ".", ":(exclude)paper_figures*"]
     try:
-        changes = git("status", "--porcelain", "--", ".", ":(exclude)paper_figures*")
-        return {"commit": git("rev-parse", "HEAD").strip(), "dirty": bool(changes)}
+        done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):  # there is no git, or no checkout
         return {"commit": None, "dirty": None}
+    first, *others = done.stdout.splitlines()  # lines about the branch begin with #
+    return {"commit": first.split()[-1], "dirty": any(line[0] != "#" for line in others)}
 
 
 def environment() -> dict:
@@ -72,28 +70,12 @@ def environment() -> dict:
     }
 
 
-def code_key(notebook: Path, parameters: dict) -> str:
-    """SHA-256 of all that decides a notebook's results, except for the real spectra.
-
-    That is the notebook's cells (not its outputs), the parameters, the modules of specnb that the
-    notebook imports, directly or through others, the shipped data and the versions of the packages
-    that decide figures.
-    """
+def title_of(notebook: Path) -> str:
+    """The first heading of a notebook or, if there is none, the stem of its name."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    script = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    sources = read_sources()
-    return digest(
-        [(cell["cell_type"], cell["source"]) for cell in cells],
-        parameters,
-        code_digest(imported_modules(script, sources), sources),
-        {path.relative_to(ROOT).as_posix(): checksum(path) for path in shipped_data()},
-        {package: version(package) for package in PACKAGES},
-    )
-
-
-def digest(*values) -> str:
-    """SHA-256 of values that JSON can hold."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    heading = re.search(r"^# +(.+)", "\n".join(texts), flags=re.MULTILINE)
+    return heading[1] if heading else notebook.stem
 
 
 def write_json(path: Path, content):

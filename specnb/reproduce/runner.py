@@ -5,11 +5,9 @@ results, which takes their place only when all went well.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,13 +19,16 @@ from pathlib import Path
 import psutil
 
 from specnb.core.paths import ROOT, data_folder
-from specnb.reproduce.freshness import current_keys, mark_fresh
+from specnb.core.writing import replacing_folder
+from specnb.reproduce.freshness import mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import (
+    RECORD,
     checksums,
     environment,
     git_state,
     portable_name,
+    title_of,
     write_json,
 )
 
@@ -77,7 +78,7 @@ def run_notebook(
     timeout: float = 3600.0,
     profile: str = "quick",
     cores: int | None = None,
-    lifeline: int = subprocess.PIPE,
+    stop: threading.Event | None = None,
 ) -> dict:
     """Run a notebook and replace the folder ``output`` by its results.
 
@@ -95,9 +96,9 @@ def run_notebook(
         Name to record.
     cores : int, optional
         How many processes the notebook may start; default: one for each core.
-    lifeline : int, optional
-        End of a pipe to read from. When its other end is closed, the notebook is killed. The
-        default is a pipe that this process closes when it ends, however it ends.
+    stop : threading.Event, optional
+        When it is set, the notebook is killed. It is also killed when this process ends, however it
+        ends.
 
     Returns
     -------
@@ -114,85 +115,50 @@ def run_notebook(
         Where ``output`` cannot be written or holds something that is not results.
     """
     notebook, output = Path(notebook).resolve(), Path(output).resolve()
-    values = check_parameters(notebook, parameters)
+    values, defaults = check_parameters(notebook, parameters), check_parameters(notebook, {})
     check_pair(notebook)
     check_writable(output.parent)
-    if (
-        output.exists()
-        and any(output.iterdir())
-        and not any((output / name).exists() for name in (RESULTS, FAILED))
-    ):
+    held = {path.name for path in output.iterdir()} if output.exists() else set()
+    if held and not held & {RESULTS, FAILED}:
         raise OSError(
             f"{output} holds files that are not results of specnb: choose an empty or a new --output"
         )
     from specnb.core.device import pick_device  # torch takes seconds
 
     device = str(pick_device(values.get("device", "cpu")))
-    with _replacing_folder(output) as new:
-        keys, git, start = current_keys(notebook, values), git_state(), time.perf_counter()
-        trouble = _execute(
-            notebook, {**values, "output": str(new)}, new / EXECUTED, timeout, cores, lifeline
-        )
+    with replacing_folder(output) as new:
+        key, code, start = results_key(notebook, values), git_state(), time.perf_counter()
+        task = [notebook, new / EXECUTED, {**values, "output": str(new)}, timeout]
+        trouble = _execute(task, cores, stop)
         wall_time = time.perf_counter() - start
-        if trouble is None and not (new / "study.json").exists():
-            trouble = "it wrote no figure, table or result: give Study(output) something"
         if trouble and (new / EXECUTED).exists():
             output.mkdir(exist_ok=True)
             (new / EXECUTED).replace(output / FAILED)
             trouble += f"\nLook at {output / FAILED}"
         if trouble:
             raise NotebookError(f"{notebook.name}: {trouble}")
-        defaults = check_parameters(notebook, {})
         results = {
             "notebook": portable_name(notebook),
+            "title": title_of(notebook),
             "profile": profile,
             "parameters": values,
             "changed": {name: value for name, value in values.items() if value != defaults[name]},
             "seed": values.get("seed"),
             "device": device,
             "wall_time_s": round(wall_time, 1),
-            "code": git,
+            "code": code,
             "environment": environment(),
-            **json.loads((new / "study.json").read_text("utf-8")),
+            **json.loads((new / RECORD).read_text("utf-8")),
         }
-        (new / "study.json").unlink()
+        (new / RECORD).unlink()
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
         write_json(new / RESULTS, results)
-        mark_fresh(new, keys)
+        mark_fresh(new, key)
     return results
 
 
-@contextlib.contextmanager
-def _replacing_folder(output):
-    """An empty hidden folder that takes the place of ``output`` if nothing fails.
-
-    Only one run at a time gets it. What a killed run left is mended first.
-    """
-    new, old, lock = (output.with_name(f".{output.name}.{kind}") for kind in ("new", "old", "lock"))
-    with open(lock, "w") as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed even if this process is killed
-        except BlockingIOError:
-            raise OSError(
-                f"another run is writing to {output}: wait for its end, or choose another --output"
-            ) from None
-        if old.exists() and not output.exists():  # killed between the two renames below
-            old.rename(output)
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-        new.mkdir()
-        try:
-            yield new
-            if output.exists():
-                output.rename(old)
-            new.rename(output)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-
-def _execute(notebook, parameters, executed, timeout, cores, lifeline):
-    """Run the notebook in a process of its own. Returns None, or where and why it stopped."""
+def _execute(task, cores, stop):
+    """Run a notebook in a process of its own. Returns "", or where and why it stopped."""
     env = {
         "OMP_NUM_THREADS": "1",
         **os.environ,
@@ -203,37 +169,42 @@ def _execute(notebook, parameters, executed, timeout, cores, lifeline):
     }
     if cores:
         env["LOKY_MAX_CPU_COUNT"] = str(cores)  # what joblib obeys
-    task = json.dumps([str(notebook), str(executed), parameters, timeout])
-    command = [sys.executable, "-m", "specnb.reproduce.runner", task]
-    process = subprocess.Popen(command, stdin=lifeline, env=env, start_new_session=True)
+    command = [sys.executable, "-m", "specnb.reproduce.runner", json.dumps(task, default=str)]
+    stop = stop or threading.Event()
+    # The pipe is the notebook's lifeline: it ends when its other end is closed. That happens below,
+    # or when this process is killed.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=env, start_new_session=True)
     try:
-        process.wait()
-    finally:  # after Ctrl-C, this closes the lifeline and waits for the end
+        while process.poll() is None and not stop.is_set():
+            stop.wait(0.1)
+    finally:
         process.communicate()
-    trouble = executed.with_name(TROUBLE)
-    reason = trouble.read_text("utf-8") if trouble.exists() else "the kernel died"
-    return _find_trouble(executed, reason, failed=process.returncode != 0)
+    return _find_trouble(task[1], failed=process.returncode != 0)
 
 
-def _find_trouble(executed, reason, failed):
-    """Name the cell that raised or, if the run failed otherwise, the one that was running."""
+def _find_trouble(executed, failed):
+    """Name the last cell that was started, and what went wrong in it."""
     try:
         cells = json.loads(executed.read_text("utf-8"))["cells"]
     except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
         cells = []
-    ours = [
+    started = [
         cell
         for cell in cells
         if cell["cell_type"] == "code"
         and "injected-parameters" not in cell["metadata"].get("tags", [])
+        and cell["metadata"]["papermill"]["start_time"] is not None
     ]
-    for number, cell in enumerate(ours, start=1):
-        for error in (each for each in cell["outputs"] if each["output_type"] == "error"):
-            # a SystemExit too, which papermill lets pass
-            return f"code cell {number} failed: {error['ename']}: {error['evalue'].strip()}"
-    started = sum(cell["metadata"]["papermill"]["start_time"] is not None for cell in ours)
-    place = f"code cell {started} failed" if started else "failed before its first cell"
-    return f"{place}: {reason}" if failed else None
+    place = f"code cell {len(started)} failed" if started else "failed before its first cell"
+    outputs = [output for cell in started for output in cell["outputs"]]
+    errors = [output for output in outputs if output["output_type"] == "error"]
+    if errors:  # a SystemExit too, which papermill lets pass
+        return f"{place}: {errors[0]['ename']}: {errors[0]['evalue'].strip()}"
+    if failed:
+        trouble = executed.with_name(TROUBLE)
+        return f"{place}: {trouble.read_text('utf-8') if trouble.exists() else 'the kernel died'}"
+    written = executed.with_name(RECORD).exists()
+    return "" if written else "it wrote no figure, table or result: give Study(output) something"
 
 
 def _run_here(notebook, executed, parameters, timeout):
@@ -241,6 +212,13 @@ def _run_here(notebook, executed, parameters, timeout):
     trouble = Path(executed).with_name(TROUBLE)
     threading.Thread(target=_end_in_time, args=(timeout, trouble), daemon=True).start()
     import papermill
+    from jupyter_client import AsyncKernelManager
+
+    class KernelManager(AsyncKernelManager):
+        async def _async_interrupt_kernel(self):
+            """Do nothing: a kernel is interrupted only before it is shut down. Where it has not
+            quite ended the last message, it would report an error although all went well.
+            """
 
     try:
         papermill.execute_notebook(
@@ -253,6 +231,7 @@ def _run_here(notebook, executed, parameters, timeout):
             progress_bar=sys.stderr.isatty(),
             start_timeout=300,
             extra_arguments=["--log-level=ERROR"],
+            kernel_manager_class=KernelManager,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
         trouble.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")

@@ -1,7 +1,6 @@
 """The models that the repository ships: train one, measure it, write weights and model card."""
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,13 @@ from specnb.emulator.accuracy import accuracy
 from specnb.emulator.model import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.reproduce.provenance import checksum
+from specnb.reproduce.rendering import render
 from specnb.simulator.grid import held_out, load_grid
 from specnb.surveys import Survey
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
 
-CARDS = Path(__file__).with_name("cards")  # templates of the model cards
 STATISTICS = {
     "mean": "mean over all pixels of all spectra",
     "median": "median over the same",
@@ -26,6 +25,7 @@ STATISTICS = {
     "worst_spectrum": "worst spectrum, mean over wavelength",
     "worst_pixel": "worst pixel, mean over spectra",
 }
+CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
 TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for a translator
 
 
@@ -45,7 +45,16 @@ def ship_emulator(
     -------
     dict
         Accuracy on the held-out spectra, see `specnb.emulator.accuracy.accuracy`.
+
+    Raises
+    ------
+    ValueError
+        If the survey has no texts for the card.
     """
+    if missing := sorted(CARD_TEXTS - set(survey.card)):
+        raise ValueError(
+            f"the card of survey {survey.name!r} lacks {', '.join(missing)}: add texts"
+        )
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
@@ -54,57 +63,20 @@ def ship_emulator(
     card = emulator.card
     card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
     emulator.save(folder / f"{survey.name}.safetensors")
-    network = emulator.network
-    _write_card(
-        folder / f"{survey.name}.md",
+    render(
         "emulator.md",
-        name=survey.name,
-        **survey.card,
-        ranges="\n".join(
-            f"| `{label.name}` | {label.unit} | {label.low:g} to {label.high:g} "
-            f"| {low:.4g} to {high:.4g} | {label.meaning} |"
-            for label, low, high in zip(survey.labels, network.low.tolist(), network.high.tolist())
-        ),
-        network=_network(config),
-        grid_name=survey.grid_path.name,
-        grid=card["grid_sha256"][:16],
-        copies=config.copies,
-        seed=config.seed,
-        epochs=len(card["history"]),
-        **{key: card[key] for key in ("device", "train_spectra", "seconds")},
-        n_test=len(truth),
+        folder / f"{survey.name}.md",
+        survey=survey,
+        config=config,
+        card=card,
+        low=emulator.network.low.tolist(),
+        high=emulator.network.high.tolist(),
         spectra=len(truth) // TEST_DRAWS,
         draws=TEST_DRAWS,
-        errors="\n".join(f"| {STATISTICS[name]} | {value:.1e} |" for name, value in errors.items()),
+        errors=errors,
+        statistics=STATISTICS,
     )
     return errors
-
-
-def _write_card(path, template, **values):
-    """Write a model card from a template in the folder of templates."""
-    text = (CARDS / template).read_text("utf-8").format(**values)
-    path.write_text(text, encoding="utf-8")
-
-
-def _network(config):
-    """The networks of an emulator, in words."""
-    if not config.branches:
-        return f"multilayer perceptron, hidden layers {_listed(config.hidden)}"
-    first, *others = (names for names, _ in config.branches)
-    shared = [name for name in first if all(name in names for names in others)]
-    own = [[name for name in names if name not in shared] for names, _ in config.branches]
-    return (
-        f"sum of {len(own)} perceptrons, each of {_listed(shared)}, "
-        "and of (with its hidden layers)\n"
-        + ";\n".join(
-            f"  {_listed(names) or 'nothing else'}: {_listed(widths)}"
-            for names, (_, widths) in zip(own, config.branches)
-        )
-    )
-
-
-def _listed(values):
-    return ", ".join(map(str, values))
 
 
 def ship_translator(
@@ -146,15 +118,16 @@ def ship_translator(
         key: float(np.sqrt(np.mean((flux - truth.flux)[~truth.mask] ** 2)))
         for key, flux in spectra.items()
     }
-    _write_card(
-        folder / f"{name}-mock.md",
+    render(
         "translator.md",
+        folder / f"{name}-mock.md",
         name=name,
-        **asdict(config) | {"hidden": _listed(config.hidden), "device": model.device},
+        config=config,
+        device=model.device,
         stars=STARS,
         test=TEST_STARS,
         seconds=seconds,
-        emulator=checksum(emulator.survey.emulator_path)[:16],
-        **errors,
+        emulator_sha256=checksum(emulator.survey.emulator_path),
+        errors=errors,
     )
     return errors

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from astropy.table import Table, vstack
 
-from specnb.core.lines import Line
+from specnb.core.labels import Line
 from specnb.core.wavelength import detectors
 from specnb.simulator.responses import Responses, load_responses
 
@@ -82,14 +82,14 @@ def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
             for first, end in runs(fall[detector] > least) + detector.start:
                 deepest = first + int(np.argmax(fall[first:end]))
                 if fall[deepest] > peak:
-                    share = fall[deepest] / total[deepest]
-                    rows.append(
-                        (element, first, end - 1, wavelength[deepest], fall[deepest], share)
-                    )
-    names = ("element", "first", "last", "wavelength", "depth", "share")
-    table = Table(rows=rows or None, names=names, dtype=("U2", int, int, float, float, float))
-    table["wavelength"].unit = "Angstrom"
-    return table
+                    depth, share = fall[deepest], fall[deepest] / total[deepest]
+                    rows.append((element, first, end - 1, wavelength[deepest], depth, share))
+    return Table(
+        rows=rows or None,
+        names=("element", "first", "last", "wavelength", "depth", "share"),
+        dtype=("U2", int, int, float, float, float),
+        units={"wavelength": "Angstrom"},
+    )
 
 
 def runs(mask):

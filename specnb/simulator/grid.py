@@ -1,10 +1,11 @@
 """The shipped grids of synthetic spectra, and the training sets made from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
 
+from specnb.core.reading import whole_file
 from specnb.core.wavelength import pixel_edges
 from specnb.surveys.survey import Survey
 
@@ -32,12 +33,12 @@ class SyntheticGrid:
     """
 
     survey: Survey
-    labels: np.ndarray
-    flux: np.ndarray
-    wavelength: np.ndarray
+    labels: np.ndarray = field(repr=False)
+    flux: np.ndarray = field(repr=False)
+    wavelength: np.ndarray = field(repr=False)
     low: np.ndarray
     high: np.ndarray
-    provenance: dict
+    provenance: dict = field(repr=False)
 
     def __len__(self):
         return len(self.labels)
@@ -66,48 +67,44 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
         that cannot be a flux.
     """
     path = survey.grid_path if path is None else path
-    try:
-        with h5py.File(path) as f:
-            flux = f["flux"][:].astype(np.float32) * np.float32(f["flux"].attrs["scale"])
-            labels, wavelength = f["labels"][:], f["wavelength"][:]
-            names, medium = tuple(f["labels"].attrs["names"]), f["wavelength"].attrs["medium"]
-            low, high, provenance = (
-                f["labels"].attrs["low"],
-                f["labels"].attrs["high"],
-                dict(f.attrs),
-            )
-    except (OSError, KeyError) as error:
-        raise OSError(
-            f"{path} is not a whole grid of synthetic spectra ({error}): restore it with git"
-        ) from error
-    expected = tuple(label.name for label in computed(survey))
-    if names != expected:
-        raise ValueError(
-            f"{path} has the labels {', '.join(names)}: a grid needs {', '.join(expected)}"
-        )
-    if medium != "vacuum":
-        raise ValueError(
-            f"{path} has its wavelengths in {medium}: convert them with specnb.core.wavelength.vacuum_from_air"
-        )
-    first, last = pixel_edges(survey.pixels)[[0, -1]]
-    if wavelength[0] > first or wavelength[-1] < last:
-        raise ValueError(
-            f"{path} covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, not the window {first:.0f}-{last:.0f} Å: "
-            "compute it there"
-        )
-    if flux.shape != (len(labels), len(wavelength)) or not (
-        np.isfinite(labels).all() and np.isfinite(flux).all()
+    with (
+        whole_file(path, "grid of synthetic spectra", "restore it with git"),
+        h5py.File(path) as f,
     ):
-        raise ValueError(
-            f"{path} has {flux.shape} fluxes for {len(labels)} stars, or NaN among them: compute it anew"
-        )
+        flux = f["flux"][:].astype(np.float32) * np.float32(f["flux"].attrs["scale"])
+        labels, wavelength = f["labels"][:], f["wavelength"][:]
+        names, low, high = (f["labels"].attrs[name] for name in ("names", "low", "high"))
+        medium, provenance = f["wavelength"].attrs["medium"], dict(f.attrs)
+    expected = [label.name for label in computed(survey)]
+    first, last = pixel_edges(survey.pixels)[[0, -1]]
+    for wrong, problem in (
+        (
+            list(names) != expected,
+            f"has the labels {', '.join(names)}: a grid needs {', '.join(expected)}",
+        ),
+        (
+            medium != "vacuum",
+            f"has its wavelengths in {medium}: convert them with specnb.core.wavelength.vacuum_from_air",
+        ),
+        (
+            wavelength[0] > first or wavelength[-1] < last,
+            f"covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, not the window {first:.0f}-{last:.0f} Å",
+        ),
+        (
+            flux.shape != (len(labels), len(wavelength))
+            or not (np.isfinite(labels).all() and np.isfinite(flux).all()),
+            f"has {flux.shape} fluxes for {len(labels)} stars, or NaN among them: compute it anew",
+        ),
+    ):
+        if wrong:
+            raise ValueError(f"{path} {problem}")
     return SyntheticGrid(survey, labels, flux, wavelength, low, high, provenance)
 
 
-def split(n: int, fractions=(0.1, 0.1)):
+def split(n: int):
     """Divide the spectra of a grid into training, validation and test spectra.
 
-    The division is always the same.
+    The division is always the same: a tenth each for validation and test.
 
     The test spectra are used for the published accuracy only. No network is trained on them or
     chosen with them, whatever its seed.
@@ -117,12 +114,8 @@ def split(n: int, fractions=(0.1, 0.1)):
     train, validation, test : ndarray of int
     """
     order = np.random.default_rng(SPLIT_SEED).permutation(n)
-    n_validation, n_test = (round(f * n) for f in fractions)
-    return (
-        order[n_validation + n_test :],
-        order[:n_validation],
-        order[n_validation : n_validation + n_test],
-    )
+    tenth = round(0.1 * n)
+    return order[2 * tenth :], order[:tenth], order[tenth : 2 * tenth]
 
 
 def observed(grid: SyntheticGrid, index, copies: int, seed: int):
@@ -190,8 +183,7 @@ def held_out(grid: SyntheticGrid, copies: int = 4):
 
 def trained_range(grid: SyntheticGrid):
     """Lowest and highest value of all labels, also those that broaden, in a grid's training set."""
-    ranges = {label.name: (label.low, label.high) for label in grid.survey.labels}
     names = [label.name for label in computed(grid.survey)]
+    ranges = {label.name: (label.low, label.high) for label in grid.survey.labels}
     ranges |= dict(zip(names, zip(grid.low, grid.high)))
-    low, high = zip(*ranges.values())
-    return np.array(low), np.array(high)
+    return np.array([*ranges.values()]).T

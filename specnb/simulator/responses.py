@@ -6,7 +6,7 @@ In the H band there is one K giant, with a response for each label and for iron 
 there are the Sun and a K giant, with a response for each element alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
@@ -38,9 +38,9 @@ class Responses:
 
     survey: Survey
     star: dict[str, float]
-    wavelength: np.ndarray
-    reference: np.ndarray
-    steps: dict[str, tuple[float, np.ndarray, np.ndarray]]
+    wavelength: np.ndarray = field(repr=False)
+    reference: np.ndarray = field(repr=False)
+    steps: dict[str, tuple[float, np.ndarray, np.ndarray]] = field(repr=False)
 
     @property
     def elements(self) -> dict[str, str]:

@@ -2,11 +2,22 @@
 
 import os
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from subprocess import SubprocessError
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
+
+# Why a download fails: no network, an archive that is down, an unreadable answer, a read-only
+# folder, or a missing astroquery. The remedy is the same for all of them.
+FAILURES = (
+    OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError, SubprocessError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,9 +37,8 @@ class Archive:
     remedy : str
         What the user can do instead of a download. This text is used in messages.
     fetch : callable
-        ``fetch(folder)`` downloads the spectra into a folder.
-    failures : tuple of exceptions
-        Errors that ``fetch`` raises if there is no connection or no good answer.
+        ``fetch(folder)`` downloads the spectra into a folder, see `downloads`. It raises one of
+        `FAILURES` if there is no connection or no good answer.
     """
 
     folder: str
@@ -37,7 +47,6 @@ class Archive:
     source: str
     remedy: str
     fetch: Callable
-    failures: tuple[type[Exception], ...]
 
     @property
     def path(self) -> Path:
@@ -46,10 +55,13 @@ class Archive:
     def files(self) -> list[Path]:
         """Files with real spectra, sorted by name. Gaia's file of wavelengths is not among them."""
         paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        spectra = [
-            file for file in paths if file.name.endswith(self.endings) and file.name[0] != "."
+        return [
+            path
+            for path in paths
+            if path.name.endswith(self.endings)
+            and not path.name.startswith(".")
+            and "wavelength" not in path.name
         ]
-        return [file for file in spectra if "wavelength" not in file.name]
 
 
 def real_spectra(survey):
@@ -78,9 +90,9 @@ def real_spectra(survey):
     files, origin = archive.files(), f"read from {archive.path}"
     if not files:
         try:
-            check_online()
-            archive.fetch(archive.path)
-        except archive.failures as error:
+            with downloads(archive.path) as folder:
+                archive.fetch(folder)
+        except FAILURES as error:
             return None, (
                 f"No real spectra: {archive.path} holds none and {archive.source} gave none "
                 f"(offline? {error}). Connect and run again, or {archive.remedy}."
@@ -97,7 +109,22 @@ def real_files(surveys) -> list[Path]:
     ]
 
 
-def check_online():
-    """Raise OSError if downloads are switched off."""
+@contextmanager
+def downloads(folder: Path):
+    """A temporary folder for downloads. In the end its spectra are moved to another folder.
+
+    It is on the same disk, so that each file is there completely or not at all. If anything fails,
+    no file is moved.
+
+    Raises
+    ------
+    OSError
+        If the environment variable SPECNB_OFFLINE is 1.
+    """
     if os.environ.get("SPECNB_OFFLINE") == "1":
         raise OSError("SPECNB_OFFLINE=1 is set")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".download-") as name:
+        yield Path(name)
+        for file in [*Path(name).glob("*.csv"), *Path(name).glob("*.fits")]:
+            file.replace(folder / file.name)

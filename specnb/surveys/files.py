@@ -1,24 +1,14 @@
 """Functions for the readers of all surveys: find the kind of a file, and join many files."""
 
-import gzip
-import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from astropy.utils.data import get_readable_fileobj
 
+from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
 
-REMEDY = "download it again"
-
-
-@contextmanager
-def unzipped(path):
-    """A file that is opened to read its bytes, unzipped where it is gzipped."""
-    with open(path, "rb") as f:
-        zipped = f.read(2) == b"\x1f\x8b"
-        f.seek(0)
-        yield gzip.GzipFile(fileobj=f) if zipped else f
+REMEDY = "it may be truncated, download it again"
 
 
 def kind_of(path):
@@ -26,20 +16,14 @@ def kind_of(path):
 
     Raises
     ------
-    OSError
-        If the path is not a file.
     ValueError
         If the file is damaged or of none of these kinds.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
-    try:
-        with unzipped(path) as f:
-            head = f.read(4096)
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}), it may be truncated: {REMEDY}"
-        ) from error
+    with (
+        whole_file(path, "file of spectra", REMEDY, ValueError),
+        get_readable_fileobj(path, encoding="binary") as f,
+    ):
+        head = f.read(4096)
     for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
         if head.startswith(start):
             return kind
@@ -63,15 +47,20 @@ def read_files(paths, read):
 
     Raises
     ------
+    OSError
+        If a path is not a file.
     ValueError
         If there is no path, if the wavelengths of the files differ, or if a star is in two files.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
     if not paths:
         raise ValueError("no files to read spectra from: give at least one path")
-    parts = [read(path) for path in paths]
-    seen = {}
-    for path, part in zip(paths, parts):
+    parts, seen = [], {}
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
+        part = read(path)
+        parts.append(part)
         if not np.array_equal(part.wavelength, parts[0].wavelength):
             raise ValueError(
                 f"{paths[0]} and {path} have different wavelengths: rebin one of them, or read them apart"

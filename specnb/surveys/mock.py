@@ -8,11 +8,11 @@ whichever effects are switched on.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.spectra import Spectra
@@ -67,6 +67,19 @@ class MockConfig(ABC):
         if not isinstance(self.population, Population):
             raise TypeError(f"population is {self.population!r}: it must be a Population")
         check_fields(self)
+
+    @classmethod
+    def clean(cls, **changes):
+        """A survey whose spectra are the emulator's with noise only, for tests of pulls.
+
+        All fields of effects are switched off. ``changes`` are fields of the class.
+        """
+        off = {
+            entry.name: entry.metadata["off"]
+            for entry in fields(cls)
+            if entry.metadata.get("off") is not None
+        }
+        return cls(**(off | changes))
 
     @staticmethod
     def exist(stars) -> np.ndarray:
@@ -139,9 +152,14 @@ def make_mock(emulator, config: MockConfig):
 
     Raises
     ------
-    ValueError
-        If the emulator has a label that the population lacks, or the pixels of another survey.
+    TypeError
+        If the configuration is that of another survey.
     """
+    if not isinstance(config, emulator.survey.mock):
+        raise TypeError(
+            f"{type(config).__name__} is not for {emulator.survey.title}: "
+            f"give a {emulator.survey.mock.__name__}"
+        )
     observed, truth = zip(*_batches(emulator, config), strict=True)
     return Spectra.join(observed), Spectra.join(truth)
 
@@ -184,15 +202,7 @@ def remake(emulator, config, ids, labels):
 
 
 def emulated(emulator, stars):
-    """The emulator's flux for stars of a mock survey, float64, shape (n, n_pix).
-
-    Raises
-    ------
-    ValueError
-        If the emulator has a label that the stars lack.
-    """
-    if unknown := [name for name in emulator.labels if name not in stars.colnames]:
-        raise ValueError(f"the emulator takes {', '.join(unknown)}, which the stars do not have")
+    """The emulator's flux for stars of a mock survey, float64, shape (n, n_pix)."""
     return emulator(np.column_stack([stars[name] for name in emulator.labels])).astype(float)
 
 
@@ -232,13 +242,10 @@ def _batches(emulator, config):
 def _catalogue(stars, config, rng):
     """The survey's catalogue: some labels of its stars, with errors that grow as the S/N falls."""
     snr = np.asarray(config.signal_to_noise(stars))
-    table, errors = Table({name: stars[name] for name in config.OBSERVED}), {}
+    labels, errors = {name: stars[name] for name in config.OBSERVED}, {}
     for name, (floor, faint, largest) in config.LABEL_ERRORS.items():
         error = np.minimum(config.label_errors * (floor + faint * config.FAINT / snr), largest)
-        table[name] = stars[name] + error * rng.normal(size=len(stars))
-        table[name].unit = stars[name].unit
-        errors[f"{name}_error"] = error
-    for name, error in errors.items():
-        table[name] = error
-        table[name].unit = table[name.removesuffix("_error")].unit
-    return table
+        values = np.asarray(stars[name]) + error * rng.normal(size=len(stars))
+        labels[name] = Column(values, unit=stars[name].unit)
+        errors[f"{name}_error"] = Column(error, unit=stars[name].unit)
+    return Table(labels | errors)

@@ -7,7 +7,6 @@ The formulas for the population of each survey are in `specnb.surveys.rvs.stars`
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table
 
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("dwarf", "subgiant", "giant", "red clump")
@@ -44,9 +43,8 @@ class Population:
     def __post_init__(self):
         for kind, fractions in (("components", self.components), ("stages", self.stages)):
             if not np.all(fractions >= 0) or not np.isclose(fractions.sum(), 1.0, atol=1e-6):
-                given = ", ".join(f"{fraction:g}" for fraction in fractions)
                 raise ValueError(
-                    f"fractions of {kind} are {given}: they must be 0 or more and sum to 1"
+                    f"fractions of {kind} are {', '.join(map(str, fractions))}: they must be 0 or more and sum to 1"
                 )
         if not (
             np.isfinite([self.bright, self.faint, self.count_slope]).all()
@@ -76,6 +74,47 @@ def main_sequence(teff, m_h):
     """
     t = (teff - 5000.0) / 1000.0
     return 4.59 - 0.105 * t - 0.02 * t**2 - 0.12 * m_h
+
+
+def unevolved(turn_off, m_h, rng, giant_branch, below, crowding=1.0, foot=3.5):
+    """Draw T_eff and log g of dwarfs and of subgiants.
+
+    Dwarfs are cooler than their turn-off. The closer they are to it, the further they have left the
+    unevolved sequence. Subgiants move from the turn-off to the foot of the giant branch. Their path
+    is flat in the middle.
+
+    Parameters
+    ----------
+    turn_off, m_h : ndarray, shape (n,)
+        Temperature of the turn-off in K, and metallicity.
+    rng : numpy.random.Generator
+    giant_branch : callable
+        ``giant_branch(logg, m_h)`` is the temperature of giants in K.
+    below : float
+        Shape of the distribution of the temperatures of dwarfs below the turn-off.
+    crowding : float
+        Subgiants crowd at the turn-off if this is above 1.
+    foot : float
+        log g of the foot of the giant branch.
+
+    Returns
+    -------
+    dwarfs, subgiants : (ndarray, ndarray)
+        T_eff and log g of each, shape (n,).
+    """
+    n = len(m_h)
+    below = rng.gamma(below, 500.0, n)
+    dwarf_teff = turn_off - below
+    dwarf_logg = (
+        main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    )
+    s = rng.random(n) ** crowding
+    top = main_sequence(turn_off, m_h) - 0.25
+    sub_logg = (
+        top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
+    )
+    sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
+    return (dwarf_teff, dwarf_logg), (sub_teff, sub_logg)
 
 
 def microturbulence(teff, logg):
@@ -125,41 +164,25 @@ def draw_stars(survey, n, rng, population=None):
         n rows with the survey's labels (float64, with units), what else the mock survey observes of
         a star (such as its magnitude), ``component`` (one of `COMPONENTS`) and ``stage`` (one of
         `STAGES`).
-
-    Raises
-    ------
-    ValueError
-        If n is not a positive integer.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"cannot draw {n!r} stars: n must be a positive integer")
     population = population or survey.mock().population
     component = rng.choice(3, n, p=population.components)
     stage = rng.choice(4, n, p=population.stages)
     # Old metal-poor stars burn helium on the horizontal branch, so that the halo has no red clump.
     stage[(component == 2) & (stage == 3)] = 2
 
-    labels = {label.name: np.empty(n) for label in survey.labels}
+    values = np.empty((n, len(survey.labels)))
+    low, high = np.array([(label.low, label.high) for label in survey.labels]).T
     todo = np.arange(n)
     while len(todo):
         drawn = survey.mock.draw_labels(component[todo], stage[todo], rng)
-        for name, values in labels.items():
-            values[todo] = drawn[name]
-        todo = todo[~_allowed(survey, drawn)]
+        values[todo] = np.column_stack([drawn[name] for name in survey.names])
+        trusted = ((values[todo] >= low) & (values[todo] <= high)).all(axis=1)
+        todo = todo[~(trusted & survey.inside(drawn) & survey.mock.exist(drawn))]
 
-    stars = Table(labels)
-    for label in survey.labels:
-        stars[label.name].unit = label.unit
+    stars = survey.table(values)
     for column in survey.mock.draw_observation(component, population, rng):
         stars[column.name] = column
     stars["component"] = np.array(COMPONENTS)[component]
     stars["stage"] = np.array(STAGES)[stage]
     return stars
-
-
-def _allowed(survey, stars):
-    """Whether stars are in the trusted range of all labels, in the grid, and where stars exist."""
-    inside = survey.inside(stars) & survey.mock.exist(stars)
-    for label in survey.labels:
-        inside &= (stars[label.name] >= label.low) & (stars[label.name] <= label.high)
-    return inside

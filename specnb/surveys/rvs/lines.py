@@ -5,7 +5,7 @@ values in air (NIST), which are converted when the module is imported. Figures l
 the order given here, from strong to weak in a cool dwarf.
 """
 
-from specnb.core.lines import Line
+from specnb.core.labels import Line
 from specnb.core.wavelength import vacuum_from_air
 
 CA_II_TRIPLET = (8500.35, 8544.44, 8664.52)

@@ -12,7 +12,7 @@ component, except that the halo has no red clump.
 import numpy as np
 from astropy.table import Column
 
-from specnb.surveys.population import broadening_median, main_sequence, microturbulence
+from specnb.surveys.population import broadening_median, microturbulence, unevolved
 
 
 def giant_branch(logg, m_h):
@@ -53,23 +53,9 @@ def _kiel(component, stage, m_h, rng):
     youth = np.where(component == 0, rng.gamma(2.0, 200.0, n), 0.0)
     turn_off = rng.normal(5900.0, 80.0, n) + youth - 250.0 * m_h
 
-    # Dwarfs are cooler than their turn-off. The closer they are to it, the further they have left
-    # the unevolved sequence.
-    below = rng.gamma(1.3, 500.0, n)
-    dwarf_teff = turn_off - below
-    dwarf_logg = (
-        main_sequence(dwarf_teff, m_h) - 0.25 * np.exp(-below / 250.0) + rng.normal(0.0, 0.03, n)
+    dwarf, subgiant = unevolved(
+        turn_off, m_h, rng, giant_branch, below=1.3, crowding=1.3, foot=3.45
     )
-
-    # Subgiants move from the turn-off to the foot of the giant branch. Their path is flat in the
-    # middle.
-    s = rng.random(n) ** 1.3
-    foot = 3.45
-    top = main_sequence(turn_off, m_h) - 0.25
-    sub_logg = (
-        top - (top - foot) * (0.5 * s + 0.25 + 2.0 * (s - 0.5) ** 3) + rng.normal(0.0, 0.06, n)
-    )
-    sub_teff = turn_off + s * (giant_branch(foot, m_h) - turn_off) + rng.normal(0.0, 40.0, n)
 
     giant_logg = 3.6 * rng.beta(3.2, 1.9, n)
     giant_teff = giant_branch(giant_logg, m_h) + rng.normal(0.0, 60.0, n)
@@ -77,9 +63,8 @@ def _kiel(component, stage, m_h, rng):
     clump_logg = rng.normal(2.45, 0.08, n)
     clump_teff = red_clump(m_h) + rng.normal(0.0, 55.0, n)
 
-    teff = np.choose(stage, [dwarf_teff, sub_teff, giant_teff, clump_teff])
-    logg = np.choose(stage, [dwarf_logg, sub_logg, giant_logg, clump_logg])
-    return teff, logg
+    stages = zip(dwarf, subgiant, (giant_teff, giant_logg), (clump_teff, clump_logg))
+    return [np.choose(stage, values) for values in stages]
 
 
 def draw_labels(component, stage, rng):
@@ -97,13 +82,19 @@ def draw_labels(component, stage, rng):
     vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
     vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
-    values = (teff, logg, m_h, alpha_fe, vmicro, vbroad)
-    return dict(zip(("teff", "logg", "m_h", "alpha_fe", "vmicro", "vbroad"), values))
+    return {
+        "teff": teff,
+        "logg": logg,
+        "m_h": m_h,
+        "alpha_fe": alpha_fe,
+        "vmicro": vmicro,
+        "vbroad": vbroad,
+    }
 
 
-def draw_magnitudes(n, population, rng):
-    """Draw apparent G magnitudes of n stars. N(<G) grows as 10**(slope G) between the limits."""
-    u = rng.random(n)  # the inverse of the cumulative distribution turns these into magnitudes
+def draw_observation(component, population, rng):
+    """Draw apparent G magnitudes. N(<G) grows as 10**(slope G) between the population's limits."""
+    u = rng.random(len(component))  # the inverse of the cumulative distribution gives magnitudes
     span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
     g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
-    return Column(g_mag, "g_mag", unit="mag")
+    return [Column(g_mag, "g_mag", unit="mag")]

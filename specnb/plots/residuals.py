@@ -1,0 +1,241 @@
+"""Figures of what is left between spectra or labels and the truth: residuals of translated spectra
+and of fits (Fig. 3 of O'Briain et al. 2020), and biases of labels.
+"""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import norm
+
+from specnb.core.wavelength import detectors
+from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution, histogram
+from specnb.plots.panels import WAVELENGTH, name_ticks, plain_ticks
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    DOMAINS,
+    GREEN,
+    GREY,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Figure,
+    styled,
+    symbol,
+)
+
+PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
+# Axes of residuals and biases are linear up to 3 and logarithmic beyond
+SYMLOG = {"linthresh": 3.0, "linscale": 1.3}
+TICKS = (1, 2, 3, 10, 100, 1000, 10_000)
+
+
+@styled
+def mean_differences(wavelength, differences):
+    """Draw the mean and the scatter over the stars of the errors of spectra.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    differences : mapping of str to ndarray, shape (n, n_pix)
+        Spectra minus the truth by domain: "synthetic", "translated" and "observed". NaN in bad
+        pixels. Observed spectra differ from the truth by noise alone. So they show what the noise
+        of as many stars does to mean and scatter.
+
+    Returns
+    -------
+    Figure
+        Each detector has a panel for the mean and one for the scatter, which has a logarithmic
+        axis.
+    """
+    tables = {name: by_pixel(wavelength, values) for name, values in differences.items()}
+    parts = detectors(wavelength)
+    figure = Figure(PAGE, 0.7 + 2.4 * len(parts))
+    panels = figure.subplots(2 * len(parts), 1)
+    _curves(panels[::2], parts, tables, "mean", DOMAINS)
+    _curves(panels[1::2], parts, tables, "std", DOMAINS)
+    for upper, lower in panels.reshape(-1, 2):
+        upper.axhline(0, color=GREY, linewidth=0.5, zorder=1)
+        upper.set_ylabel("Mean of\nspectrum − truth")
+        lower.set(ylabel="Scatter of\nspectrum − truth", yscale="log")
+        plain_ticks(lower.yaxis, (0.001, 0.003, 0.01, 0.03, 0.1))
+    lower.set_xlabel(WAVELENGTH)
+    shown = lower.get_legend_handles_labels()
+    figure.legend(*shown, loc="outside upper center", ncols=len(tables))
+    return figure
+
+
+def _curves(panels, parts, tables, statistic, colors):
+    """Draw one column of the tables of `by_pixel`, in a panel for each detector, on one scale."""
+    for axes in panels[1:]:
+        axes.sharey(panels[0])
+    for axes, part in zip(panels, parts):
+        for name, table in tables.items():
+            x, y = table["wavelength"][part], table[statistic][part]
+            axes.plot(x, y, color=colors[name], linewidth=0.6, label=name)
+        axes.set_xlim(x[[0, -1]])
+
+
+@styled
+def residual_bands(wavelength, fits):
+    """Draw the residuals of fits in standard errors: their mean and scatter over the stars in each
+    pixel, and a histogram of all residuals (Fig. 3). The last row compares the scatters.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Wavelength in vacuum Å. The axis is broken between detectors.
+    fits : mapping of str to ndarray, shape (n, n_pix)
+        Results of `specnb.fitting.residuals.z_scores` for the same stars, by the name of the fit.
+        Each fit has a row of panels.
+
+    Returns
+    -------
+    Figure
+        The axes of residuals are linear between −3 and 3 and logarithmic beyond. Those of the
+        histograms are linear, and that of the scatter is logarithmic. With noise alone the scatter
+        is 1.
+
+    Raises
+    ------
+    ValueError
+        If the fits differ in shape, or if there is no star that has a result in all fits.
+    """
+    _, common = common_stars({name: np.isfinite(z).any(axis=1) for name, z in fits.items()})
+    fits = {name: np.asarray(z)[common] for name, z in fits.items()}
+    tables = {name: by_pixel(wavelength, z) for name, z in fits.items()}
+    reach = max(2.0, *(1.1 * np.nanmax(abs(t["mean"]) + t["std"]) for t in tables.values()))
+    figure, parts, rows = _broken_axes(wavelength, len(fits) + 1)
+    for (*panels, side), summary in zip(rows, distribution(fits)):
+        name = summary["fit"]
+        for axes, part in zip(panels, parts):
+            x, mean, std = (tables[name][key][part] for key in ("wavelength", "mean", "std"))
+            band = axes.fill_between(x, mean - std, mean + std, color=SKY, alpha=0.7, linewidth=0)
+            (line,) = axes.plot(x, mean, color=BLACK, linewidth=0.4)
+            for level in (-1, 1):
+                unit = axes.axhline(level, **PERFECT)
+            axes.axhline(0, color=GREY, linewidth=0.5)
+            axes.set_yscale("symlog", **SYMLOG)
+            axes.set_ylim(-reach, reach)
+            _ticks_up_to(axes.yaxis, reach)
+        panels[0].set_ylabel("Residual (σ)")
+        panels[0].set_title(name, loc="left")
+        _bell(side, histogram(fits[name]), summary)
+    side.set_xlabel("Residual (σ)")
+    side.tick_params(labelbottom=True)
+    *panels, corner = rows[-1]
+    _curves(panels, parts, tables, "std", dict(zip(tables, (BLACK, GREEN, PURPLE))))
+    for axes in panels:
+        axes.axhline(1, label="noise alone", **PERFECT)
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis, (0.5, 1, 2, 5, 10, 20, 50, 100))
+    panels[0].set_ylabel("Scatter (σ)")
+    corner.set_axis_off()
+    corner.legend(*axes.get_legend_handles_labels(), loc="center left")
+    names = (f"mean over {common.sum():,} stars", "mean ± scatter", "perfect model: ±1 and N(0, 1)")
+    figure.legend((line, band, unit), names, loc="outside upper right", ncols=3)
+    return figure
+
+
+def _broken_axes(wavelength, rows: int):
+    """Make a page-wide figure. Each row has one panel for each detector, which are the parts of one
+    broken axis, and a further panel at the side.
+    """
+    parts = detectors(wavelength)
+    widths = [np.ptp(wavelength[part]) for part in parts]
+    ratios = [*widths, 0.3 * sum(widths)]
+    figure = Figure(PAGE, 0.7 + 1.75 * rows)
+    grid = figure.subplots(rows, len(ratios), squeeze=False, sharex="col", width_ratios=ratios)
+    for axes, part, width in zip(grid[0], parts, widths):
+        low, high = wavelength[part][[0, -1]]
+        ticks = MaxNLocator(5 if len(parts) == 1 else 3).tick_values(low, high)
+        # No tick near the ends, where its number would overlap with that of the next detector
+        inner = (ticks > low + 0.08 * width) & (ticks < high - 0.08 * width)
+        axes.set(xlim=(low, high), xticks=ticks[inner])
+    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "markeredgewidth": 0.6}
+    mark |= {"color": BLACK, "linestyle": "", "clip_on": False}
+    ends = [("right", 1, axes) for axes in grid[:, :-2].flat]
+    starts = [("left", 0, axes) for axes in grid[:, 1:-1].flat]
+    for side, at, axes in ends + starts:
+        axes.spines[side].set_visible(False)
+        axes.tick_params(which="both", **{side: False, f"label{side}": False})
+        axes.plot([at, at], [0, 1], transform=axes.transAxes, **mark)
+    grid[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
+    return figure, parts, grid
+
+
+def _ticks_up_to(axis, reach):
+    """Set ticks as plain numbers on an axis with the scale `SYMLOG`."""
+    ticks = [tick for tick in TICKS if tick < reach]
+    plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
+
+
+def _bell(axes, table, summary):
+    """Draw a histogram of all residuals of a fit, and the unit normal distribution."""
+    edges = [*table["low"], table["high"][-1]]
+    axes.stairs(table["density"], edges, fill=True, color=SKY, alpha=0.7)
+    x = np.linspace(-REACH, REACH, 201)
+    axes.plot(x, norm.pdf(x), **PERFECT)
+    note = "mean {mean:+.2f}\nσ {std:.2f}\n{percent:.2g}% beyond ±5"
+    note = note.format(percent=100 * summary["beyond"], **summary).replace("-", "−")
+    axes.text(0.07, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
+    axes.set(
+        xlim=(-REACH, REACH),
+        xticks=(-REACH, 0, REACH),
+        ylabel="Density",
+        ylim=(0, 1.5 * max(norm.pdf(0), table["density"].max())),
+    )
+
+
+@styled
+def label_biases(table, fits=("physics only", "translated")):
+    """Draw the median of fitted − true for each label in two fits, on one axis.
+
+    Parameters
+    ----------
+    table : Table
+        Result of `specnb.fitting.label_errors.label_errors`.
+    fits : (str, str)
+        Names of two fits in the table, before and after.
+
+    Returns
+    -------
+    Figure
+        The unit is the median error of the first fit, for both fits. The axis is linear between −3
+        and 3 and logarithmic beyond. At the right is the number of stars that ended at a limit of
+        the label.
+    """
+    rows = {name: table[table["fit"] == name] for name in set(table["fit"])}
+    before, after = (rows[name] for name in fits)
+    bias = np.array([each["median"] / before["median_error"] for each in (before, after)])
+    falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
+    reach = max(2.0, 1.3 * np.nanmax(np.abs(bias)))
+    place = np.arange(len(before))
+    figure = Figure(COLUMN, 1.1 + 0.17 * len(before))
+    axes = figure.subplots()
+    limits = axes.twinx()
+    axes.axvline(0, color=BLACK, linewidth=0.6)
+    axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
+    axes.hlines(place, *bias, color=GREY, linewidth=0.8)
+    looks = ({"color": VERMILLION, "fmt": "d"}, {"color": BLUE, "fmt": "o"})
+    for name, x, shift, look in zip(fits, bias, (-0.1, 0.1), looks):
+        # the standard error of a median, for normally distributed errors
+        error = 1.2533 * rows[name]["scatter"] / np.sqrt(rows[name]["stars"])
+        look |= {"xerr": error / before["median_error"], "markersize": 3.5, "elinewidth": 0.8}
+        axes.errorbar(x, place + shift, label=name, zorder=3, **look)
+    axes.set_xscale("symlog", **SYMLOG)
+    axes.set(
+        xlim=(-reach, reach),
+        ylim=(len(before) - 0.4, -0.6),
+        xlabel="Median bias / median error of the fits",
+    )
+    limits.set_ylim(axes.get_ylim())
+    _ticks_up_to(axes.xaxis, reach)
+    name_ticks(axes.yaxis, [symbol(name) for name in before["label"]])
+    name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
+    axes.set_title(f"nearer to 0 in {falls} of {len(before)} labels", loc="left", fontsize=7)
+    limits.set_title("at limit", loc="right", fontsize=7)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure

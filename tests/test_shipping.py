@@ -1,0 +1,31 @@
+"""Shipping an emulator: its weights and its model card."""
+
+import pytest
+from third_survey import THIRD
+
+from specnb.emulator.model import Emulator
+from specnb.emulator.train import EmulatorConfig
+from specnb.reproduce import shipping
+from specnb.surveys import RVS
+
+
+@pytest.mark.parametrize("branches", [(), ((("teff", "logg"), (8,)), (RVS.names, (8, 4)))])
+def test_an_emulator_is_shipped_with_its_card(tmp_path, branches):
+    config = EmulatorConfig(hidden=(8,), branches=branches, copies=1, epochs=1, device="cpu")
+    errors = shipping.ship_emulator(RVS, config, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"rvs.safetensors", "rvs.md"}
+    assert Emulator.load(tmp_path / "rvs.safetensors", RVS).card["held_out_error"] == errors
+    card = (tmp_path / "rvs.md").read_text("utf-8")
+    assert f"| worst pixel, mean over spectra | {errors['worst_pixel']:.1e} |\n" in card
+    assert "| `teff` | K | " in card and "{" not in card
+    if branches:
+        words = "sum of 2 perceptrons, each of teff, logg, and of (with its hidden layers)\n"
+        assert f"{words}  nothing else: 8;\n  m_h, alpha_fe, vmicro, vbroad: 8, 4, SiLU" in card
+    else:
+        assert "multilayer perceptron, hidden layers 8, SiLU" in card
+
+
+def test_a_survey_without_texts_is_refused_before_training(monkeypatch, tmp_path):
+    monkeypatch.setattr(shipping, "load_grid", lambda survey: pytest.fail("it went on"))
+    with pytest.raises(ValueError, match="lacks limits, notebook, wavelength, what"):
+        shipping.ship_emulator(THIRD, folder=tmp_path)
