@@ -182,8 +182,9 @@ study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by 
 # %% [markdown]
 # ## Edit a star
 #
-# Decode a star's latents with other labels. (In Fig. 2 these are $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0; here only if the survey
-# has such stars.) Or move a latent, and see which part of the spectrum it changes.
+# Decode a star's latents with other labels, as in Fig. 2 of the paper: $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0. For a mock star the
+# simulator gives the true spectrum with these labels (dashed). If no training star is as hot, the decoder extrapolates, and the title
+# says so. Or move a latent, and see which part of the spectrum it changes.
 
 # %%
 emulator = specnb.load_emulator("rvs")
@@ -194,8 +195,10 @@ editor
 
 # %%
 editor.choose(teff=5800.0, logg=4.3, m_h=0.0)
-editor.set(teff=min(7500.0, float(chosen.scales.label_high[0])), alpha_fe=0.0)
-study.figure(editor.figure(), "fig2_edited", "A star, its latents, its reconstruction and its spectrum with edited labels.")
+editor.compare.value = "simulator"
+editor.set(teff=7500.0, alpha_fe=0.0)
+caption = "A star, its latents, its reconstruction, and its spectrum with edited labels: decoded, and true (Fig. 2 of the paper)."
+study.figure(editor.figure(), "fig2_edited", caption)
 
 # %% [markdown]
 # ## Is the edited spectrum right?

@@ -44,10 +44,10 @@ from astropy.table import Table
 
 import specnb
 from specnb.core.device import pick_device
+from specnb.plots.explorer import TranslatedFigure
 from specnb.plots.residuals import mean_differences
 from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra, mixing_maps, widest_gaps
-from specnb.plots.translated import TranslatedFigure
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars

@@ -79,7 +79,7 @@ def test_a_comment_anywhere_makes_nothing_anew(imported):
 @pytest.mark.parametrize(
     "module, same",
     [
-        ("specnb.widgets.picture", [True, True, False]),
+        ("specnb.widgets.panel", [True, True, False]),
         ("specnb.disentangle.networks", [False, True, False]),
         ("specnb.core.broadening", [False, False, False]),
     ],

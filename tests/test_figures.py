@@ -10,6 +10,7 @@ from stand_in import SUN, StandIn
 from specnb.plots import emulator as emulator_figures
 from specnb.plots import labels as label_figures
 from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.live import flux_limits, label_text
 from specnb.plots.spectra import best_fit
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS
@@ -17,6 +18,7 @@ from specnb.surveys.kiel import sampled_in_kiel
 from specnb.surveys.rvs.lines import CA_II_TRIPLET, LINES
 
 EMULATOR = StandIn()
+STAR = dict(zip(EMULATOR.labels, SUN))
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +138,6 @@ def test_errors_name_the_remedy(sample):
         label_figures.kiel(truth, color="age")
     with pytest.raises(ValueError, match="speed"):
         ExplorerFigure(EMULATOR, {"speed": 3.0})
-    with pytest.raises(ValueError, match="5 labels"):
-        ExplorerFigure(EMULATOR, SUN[:5])
 
 
 def test_masked_column_becomes_nan():
@@ -146,14 +146,14 @@ def test_masked_column_becomes_nan():
 
 
 def test_explorer_shows_what_the_emulator_gives():
-    view = ExplorerFigure(EMULATOR, SUN, reference=np.ones(800), gradient="teff")
+    view = ExplorerFigure(EMULATOR, STAR, reference=np.ones(800), gradient="teff")
     view.update({"teff": 5000.0}, gradient="m_h", window=(8600.0, 8650.0))
     labels = SUN.copy()
     labels[0] = 5000.0
     flux = EMULATOR(labels)[0]
     top, _, bottom = view.figure.axes
     plotted = [
-        next(line for line in axes.lines if line.get_animated()).get_ydata()
+        [line for line in axes.lines if line.get_animated()][-1].get_ydata()
         for axes in view.figure.axes
     ]
     assert plotted[0] == pytest.approx(flux)
@@ -165,15 +165,41 @@ def test_explorer_shows_what_the_emulator_gives():
     assert "0.1 dex" in bottom.get_ylabel()
     assert top.get_xlim() == (8600.0, 8650.0)
     assert not any("outside" in text for text in texts(view.figure))
-    view.set_reference(flux, "a star")
+    view.reference = flux, "a star"
+    view.update()
+    assert top.get_legend().get_texts()[0].get_text() == "a star"
     # The legend keeps this style after the first drawing
     assert top.get_legend().get_frame_on() is False
     view.update({"logg": 0.5, "teff": 7000.0})
     assert any("outside the training hull" in text for text in texts(view.figure))
 
 
+def test_the_flux_fills_its_panel_and_limits_seldom_change():
+    view, limits = ExplorerFigure(EMULATOR, STAR), []
+    for teff in np.arange(4000.0, 7500.0, 10.0):
+        view.update({"teff": teff})
+        low, high = view.figure.axes[0].get_ylim()
+        lowest = min(view.flux.min(), view.reference[0].min())
+        assert 0 <= lowest - low < (high - low) / 3
+        assert view.flux.max() < high - 0.13 * (high - low)  # there are the names of lines
+        limits.append((low, high))
+    assert len(limits) == 350 and sum(a != b for a, b in zip(limits, limits[1:])) < 15
+    shallow = np.linspace(0.97, 1.0, 50)
+    low, high = flux_limits(shallow, room=0.0)
+    assert 0 < 0.97 - low < (high - low) / 3 and high < 1.02
+    assert flux_limits([np.nan, -0.3, 0.5, 3.0], room=0.0) == pytest.approx((0.0, 1.2))
+
+
+def test_labels_are_written_with_symbols_and_units():
+    teff, logg = RVS.label("teff"), RVS.label("logg")
+    assert label_text(teff, 7500.0, 5878.4) == r"$T_\mathrm{eff}$ = 5878 → 7500 K"
+    assert label_text(teff, 5000.0, 5000.0) == r"$T_\mathrm{eff}$ = 5000 K"
+    assert label_text(logg, -0.001) == r"$\log g$ = 0.00"
+    assert label_text(RVS.label("vbroad"), 5) == r"$v_\mathrm{broad}$ = 5.0 km/s"
+
+
 def test_fast_redraw_is_the_figure(tmp_path):
-    view = ExplorerFigure(EMULATOR, SUN)
+    view = ExplorerFigure(EMULATOR, STAR)
     view.pixels()
     # One redraw on the kept background, and one with new limits
     for change in (

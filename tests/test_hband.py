@@ -18,7 +18,7 @@ from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
 from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator
-from specnb.widgets.picture import windows
+from specnb.widgets.panel import windows
 
 EMULATOR = linear_emulator()
 FLUX = EMULATOR([list(GIANT.values())])[0].astype(float)
@@ -181,7 +181,7 @@ def test_explorer_leaves_gaps_between_detectors():
         gaps = np.flatnonzero(np.isnan(y))
         assert list(gaps) == [PARTS[1].start, PARTS[2].start + 1]
         assert np.array_equal(np.delete(x, gaps), APOGEE.pixels)
-    top = next(line for line in view.figure.axes[0].lines if line.get_animated())
+    top = next(line for line in view.figure.axes[0].lines if line.get_label() == "emulator")
     assert np.delete(top.get_ydata(), [PARTS[1].start, PARTS[2].start + 1]) == pytest.approx(
         view.flux
     )
@@ -216,9 +216,10 @@ def test_explorer_sets_off_the_element_of_the_gradient():
 
 def test_explorer_writes_out_the_abundances_that_differ_from_solar():
     view = ExplorerFigure(EMULATOR, {"mg_fe": 0.25, "c_fe": -0.1})
-    title = next(text for text in texts(view.figure) if text.startswith("teff"))
+    title = next(text for text in texts(view.figure) if text.startswith("$T_"))
     first, second = title.split("\n")
-    assert "fe_h 0" in first and "c12_c13 7.5" in first and "_fe " not in first
+    assert "[Fe/H] = 0.00" in first and "$^{12}$C/$^{13}$C = 7.5" in first and "/Fe]" not in first
+    assert "$T_\\mathrm{eff}$ = 4750 K" in first and "$v_\\mathrm{broad}$ = 6.0 km/s" in first
     assert second.replace("\N{NO-BREAK SPACE}", " ") == "[X/Fe]   C −0.1  Mg 0.25"
 
 

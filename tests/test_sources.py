@@ -62,7 +62,7 @@ def test_the_package_has_only_imports_that_can_be_found():
 
 def test_every_module_is_read_and_everything_stands_for_all():
     sources = read_sources()
-    assert {"specnb", "specnb.core", "specnb.core.labels", "specnb.widgets.picture"} <= set(sources)
+    assert {"specnb", "specnb.core", "specnb.core.labels", "specnb.widgets.panel"} <= set(sources)
     assert code_digest([EVERYTHING], sources) == code_digest(sources, sources)
 
 
@@ -143,7 +143,7 @@ def test_lazy_names_count_where_they_can_be_used(key):
 
 
 def test_a_changed_widget_runs_only_notebooks_that_import_it_again(key):
-    change = {"specnb.widgets.picture": "x = 1"}
+    change = {"specnb.widgets.panel": "x = 1"}
     assert all(
         key(cell, change) == key(cell)
         for cell in (DIRECT, THROUGH_OTHERS, WITHOUT, "import specnb")

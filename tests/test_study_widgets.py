@@ -1,9 +1,11 @@
+import asyncio
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from astropy.table import Table
+from matplotlib.text import Text
 from stand_in import StandIn
 
 from specnb.disentangle import DisentangleConfig, train
@@ -55,6 +57,16 @@ def pictures_of(widget):
 # --- train_live
 
 
+def click(panel):
+    """Press the Train button, and wait for the end of the training."""
+
+    async def clicked():
+        panel.button.click()
+        await panel._task
+
+    asyncio.run(clicked())
+
+
 def test_the_panel_trains_what_train_does(survey):
     stars = survey[0]
     panel = train_live(stars[:150], stars[150:], SMALL)
@@ -88,7 +100,7 @@ def test_sliders_and_button_are_what_is_trained(survey):
     assert {0.001, 0.03, -0.001, -0.03, 0} <= set(stops) and stops == sorted(stops)
     panel.sliders["logg"].value = -0.01
     panel.objective.label = "bottleneck"
-    panel.button.click()
+    click(panel)
     assert panel.model.config.lambdas == {"teff": 0, "logg": -0.01, "m_h": 0, "alpha_fe": 0}
     trained = panel.model.config
     assert (trained.bottleneck, trained.discriminator_steps) == (
@@ -104,7 +116,7 @@ def test_errors_are_one_sentence_in_the_panel(survey):
     with pytest.raises(ValueError, match="age"):
         panel.train(age=0.1)
     panel.train_spectra = survey[0][:5]
-    panel.button.click()
+    click(panel)
     assert "give at least 20" in panel.readout.value
     assert (panel.progress.bar_style, panel.button.disabled, panel.model) == ("danger", False, None)
     with pytest.raises(ValueError, match="at least 20"):
@@ -121,9 +133,26 @@ def test_a_divergence_is_told(survey):
         hidden=(32,), latent=5, epochs=2, batch=50, bottleneck=1e-3, learning_rate=1.0
     )
     panel = train_live(survey[0][:150], survey[0][150:], config)
-    panel.button.click()
+    click(panel)
     assert "diverged in epoch 1" in panel.readout.value
     assert (panel.progress.bar_style, panel.model) == ("danger", None)
+
+
+def test_a_training_can_be_stopped_and_keeps_its_model(survey):
+    panel = train_live(survey[0][:150], survey[0][150:], SMALL, epochs=500)
+
+    async def clicks():
+        panel.button.click()
+        while panel.progress.value < 2:
+            await asyncio.sleep(0)
+        assert panel.running and panel.button.description == "Stop"
+        panel.button.click()
+        await panel._task
+
+    asyncio.run(clicks())
+    assert panel.button.description == "Train" and "stopped" in panel.readout.value
+    assert 2 <= len(panel.model.history) < 500
+    assert np.isfinite(panel.model.encode(survey[0][:3])).all()
 
 
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
@@ -230,6 +259,15 @@ def test_the_simulator_lies_over_the_edited_spectrum(editor, survey):
     assert editor.spectrum()["simulator"] == pytest.approx(
         remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0]
     )
+
+
+def test_the_edit_of_the_paper_is_possible_whatever_the_training_stars(editor):
+    editor.choose(5)
+    editor.compare.value = "simulator"
+    editor.set(teff=7500.0, alpha_fe=0.0)
+    texts = [text.get_text() for text in editor.figure().findobj(Text)]
+    assert any(text.startswith("mock-0000005") and "→ 7500 K" in text for text in texts)
+    assert "outside the training range" in texts and "edited − simulator" in texts
 
 
 def test_export_comes_back(editor, tmp_path):

@@ -11,14 +11,13 @@ from third_survey import THIRD
 from specnb.disentangle import DisentangleConfig, train
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
-from specnb.plots.conditional import ConditionalFigure
+from specnb.plots.autoencoder import ConditionalFigure
 from specnb.plots.disentangle import probe_bars, tsne_panels
 from specnb.plots.emulator import training_history
-from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
 from specnb.plots.labels import label_histograms
 from specnb.plots.residuals import mean_differences
 from specnb.plots.spectra import best_fit
-from specnb.plots.translated import TranslatedFigure
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig, Translator
 from specnb.widgets import (

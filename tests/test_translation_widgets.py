@@ -10,9 +10,9 @@ from h_band import linear_emulator
 import specnb
 from specnb.core.spectra import Spectra
 from specnb.core.training import Diverged
+from specnb.plots.explorer import TranslatedFigure
 from specnb.plots.residuals import mean_differences
 from specnb.plots.translate import compared_spectra, widest_gaps
-from specnb.plots.translated import TranslatedFigure
 from specnb.translate import TranslateConfig, Translator, train
 from specnb.translate.domains import mock_domains
 from specnb.widgets import explore_translator, train_translator
@@ -134,13 +134,13 @@ def test_the_window_and_the_exported_spectrum(explorer, tmp_path):
 
 def test_wrong_choices_change_nothing(explorer, emulator, translator):
     before = explorer.split.copy()
-    for choice, words in (("Vega", "no star 'Vega'"), (99, "no star in row 99"), ([0.0, 2.0], "beyond the slider"),
+    for choice, words in (("Vega", "no star 'Vega'"), (99, "no star 99"), ([0.0, 2.0], "beyond the slider"),
                           ([0.1], "z_split of shape .1,.: this translator's has shape .2,.")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             explorer.set_split(choice)
     np.testing.assert_array_equal(explorer.split, before)
     assert explorer.choice.value == "typical"
-    with pytest.raises(ValueError, match="no stars to take z_split from"):
+    with pytest.raises(ValueError, match="no star 0 among these 0"):
         explore_translator(emulator, translator).set_split(0)
     with pytest.raises(ValueError, match="the emulator has 7214 pixels, the translator other 800"):
         explore_translator(linear_emulator(), translator)

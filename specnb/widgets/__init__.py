@@ -9,7 +9,7 @@ _HOME = {
     "edit_star": "editor",
     "explore_emulator": "explorer",
     "explore_missing": "missing",
-    "explore_translator": "translation",
+    "explore_translator": "explorer",
     "slide_lambdas": "lambdas",
     "train_live": "training",
     "train_translator": "translating",

@@ -2,28 +2,13 @@
 2025).
 """
 
-import warnings
-
 import ipywidgets
 import numpy as np
-from astropy.table import Column, Table
+from astropy.table import Column
 
-from specnb.disentangle.model import OutsideBinsWarning
-from specnb.plots.editor import EditedStar, EditorFigure, edit_title
-from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import (
-    check_moves,
-    encode_png,
-    label_slider,
-    row_of,
-    slider_grid,
-    snapped,
-    windows,
-)
-from specnb.widgets.simulated import SimulatedStars
-
-# sliders go beyond the training range by this fraction of it; there the decoder extrapolates
-MARGIN = 0.1
+from specnb.plots.autoencoder import EditorFigure, edit_title
+from specnb.surveys.mock import remake
+from specnb.widgets.panel import Panel, button, check_moves, label_slider, row_of, windows
 
 
 class LatentEditor(Panel):
@@ -42,56 +27,37 @@ class LatentEditor(Panel):
     view : EditorFigure
     """
 
-    def __init__(self, model, spectra, survey, simulator):
-        super().__init__()
+    def __init__(self, model, spectra, survey, simulator=None):
         self.model, self.spectra, self.simulator = model, spectra, simulator
         self._labels = [survey.label(name) for name in model.labels]
         self._catalogue = model.label_array(spectra.labels)
-        bounded = not model.config.bottleneck
-        limits = (0.0, 1.0) if bounded else (-4.0, 4.0)
-        self._positions = {}
-        low, high = model.scales.label_low, model.scales.label_high
-        ends = zip(self._labels, low - MARGIN * (high - low), high + MARGIN * (high - low))
-        self.sliders = {
-            label.name: label_slider(label, a, b, 0.5 * (a + b)) for label, a, b in ends
+        limits, step = ((-4.0, 4.0), 0.05) if model.config.bottleneck else ((0.0, 1.0), 0.01)
+        # Sliders go through the survey's whole range; beyond the training stars the decoder extrapolates
+        lows = np.minimum(model.scales.label_low, [label.low for label in self._labels])
+        highs = np.maximum(model.scales.label_high, [label.high for label in self._labels])
+        sliders = {
+            label.name: label_slider(label, low, high, low)
+            for label, low, high in zip(self._labels, lows, highs)
         }
-        self.star = ipywidgets.BoundedIntText(
-            value=0, min=0, max=len(spectra) - 1, description="star, row"
+        star, entry = (
+            ipywidgets.BoundedIntText(value=0, min=0, max=count - 1, description=name)
+            for name, count in (("star, row", len(spectra)), ("latent k", model.config.latent))
         )
-        self.entry = ipywidgets.BoundedIntText(
-            value=0, min=0, max=model.config.latent - 1, description="latent k"
-        )
-        step = 0.01 if bounded else 0.05
-        self.latent = ipywidgets.FloatSlider(
+        latent = ipywidgets.FloatSlider(
             min=limits[0], max=limits[1], step=step, description="z of k"
         )
-        choices = ["nothing", "nearest star"] + ["simulator"] * (simulator is not None)
-        self.compare = ipywidgets.Dropdown(options=choices, description="compare with")
+        options = ["nothing", "nearest star"] + ["simulator"] * (simulator is not None)
+        compare = ipywidgets.Dropdown(options=options, description="compare with")
         self._windows = windows(survey)
-        self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        self._watch(self._moved, *self.sliders.values(), self.latent)
-        self._watch(lambda _: self.choose(self.star.value), self.star)
-        self._watch(lambda _: self._draw(), self.entry, self.compare, self.window)
+        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        choices = {"star": star, "entry": entry, "latent": latent, "compare": compare}
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)
-        buttons = [
-            button(
-                "nearest",
-                "Go to the star nearest to these labels",
-                lambda: self.choose(self._nearest(self.labels)),
-            ),
-            button("reset", "Back to the star's own labels and latents", self.reset),
-            self._export_button("Write the spectra to an ECSV file"),
-        ]
-        rows = [self.star, *buttons], [self.entry, self.latent], [self.compare, self.window]
-        boxes = [ipywidgets.HBox(row) for row in rows]
-        self.children = [
-            boxes[0],
-            slider_grid(self.sliders.values()),
-            *boxes[1:],
-            self.readout,
-            self.image,
-        ]
-        self.choose(0)
+        nearest = button("nearest star", lambda: self.choose(self._nearest(self.labels)))
+        super().__init__(sliders, choices | {"window": window}, [nearest, *self._buttons()])
+
+    @property
+    def row(self):
+        return self.values["star"]
 
     def choose(self, star=None, **labels):
         """Show another star without edits. It is given by its row number, by its id, or by labels,
@@ -105,30 +71,12 @@ class LatentEditor(Panel):
         if (star is None) == (not labels):
             raise ValueError("choose a star by its row or id, or by labels, as choose(teff=5000)")
         check_moves(labels, self.sliders)
-        self.row = row_of(star, self.spectra.ids) if star is not None else self._nearest(labels)
-        one = self.spectra[self.row]
-        self._own = dict(zip(self.model.labels, self._catalogue[self.row].tolist()))
-        self._z = self.model.encode(one)[0]
-        self._original = np.where(one.mask[0], np.nan, one.flux[0]).astype(float)
-        self._reconstruction = self._decode(self._z, self._own)
-        self.reset()
+        row = self._nearest(labels) if star is None else row_of(star, self.spectra.ids)
+        self._change({"star": row})
 
     def reset(self):
         """Return to the star's own labels and latents."""
-        self.labels, self.latents = dict(self._own), self._z.copy()
-        self._draw()
-
-    def set(self, **labels):
-        """Edit labels by name, as in ``set(teff=7500, alpha_fe=0.0)``, and redraw once.
-
-        Raises
-        ------
-        ValueError
-            If a name is not a label of the model or a value is beyond its slider.
-        """
-        check_moves(labels, self.sliders)
-        self.labels |= {name: float(value) for name, value in labels.items()}
-        self._draw()
+        self._change({"star": self.row})
 
     def set_latent(self, k: int, value: float):
         """Set entry k of the latent vector, counted from 0.
@@ -141,47 +89,44 @@ class LatentEditor(Panel):
         if not 0 <= k < len(self.latents):
             raise ValueError(f"no latent entry {k}: choose 0 to {len(self.latents) - 1}")
         check_moves({f"latent entry {k}": value}, {f"latent entry {k}": self.latent})
-        self.latents[k] = value
-        with self._quietly():
-            self.entry.value = k
-        self._draw()
+        self._change({"entry": k, "latent": value})
 
     @property
     def edited(self):
         """Flux of the edited spectrum, shape (n_pix,)."""
-        return self.shown.edited
+        return self.flux["edited"]
 
     @property
     def outside(self):
-        return "" if self.shown.inside else "training range"
+        return "" if self.model.inside([list(self.labels.values())])[0] else "training range"
 
-    def spectrum(self) -> Table:
-        """What is shown, as a table: the wavelength, the star's flux (NaN where masked), its
-        reconstruction and the edited spectrum.
+    @property
+    def _id(self):
+        return str(self.spectra.ids[self.row])
+
+    @property
+    def _stem(self):
+        return f"edited_{self._id}"
+
+    def _columns(self):
+        """The star's flux (NaN where masked), its reconstruction, the edited spectrum, and the one
+        that it is compared with.
         """
-        flux = {
-            name: getattr(self.shown, name) for name in ("original", "reconstruction", "edited")
-        }
-        if self.shown.overlay is not None:
-            flux[self.shown.overlay_name.replace(" ", "_").replace("-", "_")] = self.shown.overlay
-        columns = [
-            Column(self.model.wavelength, "wavelength", unit="Angstrom", description="vacuum")
+        return [
+            Column(
+                flux, name.replace(" ", "_").replace("-", "_"), description="continuum-normalised"
+            )
+            for name, flux in self.flux.items()
         ]
-        columns += [
-            Column(values, name, description="continuum-normalised")
-            for name, values in flux.items()
-        ]
-        meta = {
-            "star": str(self.spectra.ids[self.row]),
-            "labels": self._own,
-            "edited_labels": dict(self.labels),
-        }
-        meta |= {"latents": self._z.tolist(), "edited_latents": self.latents.tolist()}
-        return Table(columns, meta=meta)
 
-    def _file_name(self):
-        values = (f"{value:.5g}" for value in self.labels.values())
-        return "_".join(["edited", self.spectra.ids[self.row], *values]) + ".ecsv"
+    def _meta(self):
+        return {
+            "star": self._id,
+            "labels": self._own,
+            "edited_labels": self.labels,
+            "latents": self._z.tolist(),
+            "edited_latents": self.latents.tolist(),
+        }
 
     def nearest(self) -> int | None:
         """Row of the star nearest to the edited labels, or None if no star is near enough to count
@@ -189,10 +134,6 @@ class LatentEditor(Panel):
         """
         row = self._nearest(self.labels)
         return row if self._distances(self.labels)[row] <= 1 else None
-
-    def figure(self):
-        """The picture as a Figure. It changes with the sliders."""
-        return self.view.figure
 
     def _distances(self, labels):
         """Largest difference of each star to some labels; up to 1 it counts as the same place."""
@@ -203,57 +144,54 @@ class LatentEditor(Panel):
     def _nearest(self, labels):
         return int(np.argmin(self._distances(labels)))
 
-    def _decode(self, z, labels):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideBinsWarning)  # the title warns itself
-            return self.model.decode(z[None], [list(labels.values())])[0].astype(float)
+    def _true(self, labels):
+        """The simulator's flux of the star with some labels changed; all others keep their true
+        values.
+        """
+        truth, emulator, mock = self.simulator
+        one = slice(self.row, self.row + 1)
+        stars = truth.labels[one].copy()
+        for name, value in labels.items():
+            stars[name] = value
+        return remake(emulator, mock, truth.ids[one], stars)[0]
 
-    def _comparison(self, near):
-        if self.compare.value == "simulator":
-            edits = {k: v for k, v in self.labels.items() if v != self._own[k]}
-            return self.simulator.edited(self.row, edits), "simulator"
-        if self.compare.value == "nearest star" and near is not None:
-            return np.where(self.spectra.mask[near], np.nan, self.spectra.flux[near]), str(
-                self.spectra.ids[near]
-            )
-        return None, ""
+    def _observed(self, row):
+        return np.where(self.spectra.mask[row], np.nan, self.spectra.flux[row]).astype(float)
 
-    def _place_all(self):
-        """Put all sliders on the step nearest to their value.
+    def _decode(self):
+        """Flux of the latents and labels that are shown."""
+        return self.model.decode(self.latents[None], [list(self.labels.values())])[0].astype(float)
 
-        This is not an edit. Nor is it one when the browser, which only knows the steps, sends the
-        value back."""
-        values = [*self.labels.values(), self.latents[self.entry.value]]
-        with self._quietly():
-            self.star.value = self.row
-            for slider, value in zip((*self.sliders.values(), self.latent), values):
-                slider.value = self._positions[slider] = snapped(slider, value)
-
-    def _moved(self, change):
-        slider = change["owner"]
-        value = round(slider.value, 6) + 0.0  # the browser's steps have rounding errors
-        if value == self._positions[slider]:
-            return
-        if slider is self.latent:
-            self.latents[self.entry.value] = value
-        else:
-            self.labels[next(name for name, each in self.sliders.items() if each is slider)] = value
-        self._draw()
+    def _follow(self, changed):
+        if "star" in changed:
+            self._own = dict(zip(self.model.labels, self._catalogue[self.row].tolist()))
+            self._z = self.model.encode(self.spectra[self.row])[0]
+            self.values |= self._own
+            self.latents = self._z.copy()
+            self.flux = {"original": self._observed(self.row), "reconstruction": self._decode()}
+        elif "latent" in changed:
+            self.latents[self.values["entry"]] = self.values["latent"]
+        self.values["latent"] = float(self.latents[self.values["entry"]])
 
     def _redraw(self):
-        self._place_all()
-        near, star = self.nearest(), str(self.spectra.ids[self.row])
-        spectra = self._original, self._reconstruction, self._decode(self.latents, self.labels)
-        inside = bool(self.model.inside([list(self.labels.values())])[0])
-        title = edit_title(star, self._own, self.labels)
-        self.shown = EditedStar(
-            *spectra, self._z, self.latents, title, inside, *self._comparison(near)
+        near, compare = self.nearest(), self.values["compare"]
+        star = None if near is None else str(self.spectra.ids[near])
+        self.flux = {name: self.flux[name] for name in ("original", "reconstruction")}
+        self.flux["edited"] = self._decode()
+        if compare == "simulator":
+            edits = {k: v for k, v in self.labels.items() if v != self._own[k]}
+            self.flux["simulator"] = self._true(edits)
+        elif compare == "nearest star" and near is not None:
+            self.flux[star] = self._observed(near)
+        self.view.update(
+            self.flux,
+            (self._z, self.latents),
+            edit_title(self._id, self._labels, self._own, self.labels),
+            self.outside,
+            self.values["entry"],
+            self._windows[self.values["window"]],
         )
-        self.view.update(self.shown, self.entry.value, self._windows[self.window.value])
-        self.image.value = encode_png(self.view.pixels())
-        here = {None: "none here", self.row: "this one"}
-        there = here[near] if near in here else str(self.spectra.ids[near])
-        return f"nearest star: {there} · "
+        return f"nearest star: {'this one' if near == self.row else star or 'none here'} · "
 
 
 def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> LatentEditor:
@@ -295,6 +233,13 @@ def edit_star(model, spectra, survey, truth=None, emulator=None, mock=None) -> L
         raise ValueError(
             f"the {len(truth)} true spectra are not of these {len(spectra)} stars: give the same rows"
         )
-    given = any(part is not None for part in (truth, emulator, mock))
-    simulator = SimulatedStars(truth, emulator, mock) if given else None
-    return LatentEditor(model, spectra, survey, simulator)
+    parts = truth, emulator, mock
+    given = [part is not None for part in parts]
+    if any(given) and not all(given):
+        raise ValueError(
+            "the simulator's spectrum needs truth, emulator and mock (a MockConfig): give all or none"
+        )
+    editor = LatentEditor(model, spectra, survey, parts if all(given) else None)
+    if all(given) and not np.allclose(editor._true({}), truth.flux[0], atol=1e-5):
+        raise ValueError("emulator and mock do not give these true spectra: pass those that did")
+    return editor

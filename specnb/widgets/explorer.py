@@ -1,19 +1,22 @@
-"""The emulator's spectrum with sliders for the labels."""
+"""The spectrum of an emulator, and its translation, with sliders for the labels."""
 
 import ipywidgets
 import numpy as np
-from astropy.table import Column, Table
+from astropy.table import Column
 
-from specnb.plots.explorer import ExplorerFigure, start_labels
-from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import (
+from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
+from specnb.widgets.panel import (
+    Panel,
+    check_moves,
     check_pixels,
-    check_range,
-    encode_png,
     label_slider,
-    slider_grid,
+    place,
+    row_of,
     windows,
 )
+
+TYPICAL, BY_HAND = "typical", "by hand"
+MOST = 16  # up to so many numbers of z_split get one slider each
 
 
 class LabelExplorer(Panel):
@@ -21,103 +24,34 @@ class LabelExplorer(Panel):
 
     Parameters
     ----------
-    view : SpectrumFigure
-        Figure of the emulator's spectrum at the first labels.
-    choices : sequence of Widget
-        Controls beside the choice of the window. The picture is redrawn when their ``value``
-        changes.
+    view : ExplorerFigure or TranslatedFigure
+        Figure of the spectrum at the first labels.
+    choices : dict of Widget
+        Controls beside the choice of the window.
     """
 
+    _stem = "spectrum"
+
     def __init__(self, view, choices):
-        super().__init__()
-        self.view, self.emulator = view, view.emulator
-        self._start, survey = self.labels, self.emulator.survey
-        self.sliders = {
-            label.name: label_slider(label, label.low, label.high, self._start[label.name])
+        self.view, self.emulator, survey = view, view.emulator, view.survey
+        sliders = {
+            label.name: label_slider(label, label.low, label.high, view.labels[label.name])
             for label in survey.labels
         }
-        self._check_range(self._start)
+        check_moves(view.labels, sliders)
         self._windows = windows(survey)
-        self.window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        self._watch(self._moved, *self.sliders.values())
-        self._watch(self._chosen, self.window, *choices)
-        below = ipywidgets.HBox([
-            button("reset", "Back to the first labels", self.reset),
-            self._export_button("Write labels and spectrum to an ECSV file"),
-            self.readout,
-        ])  # fmt: skip
-        self.children = [
-            self._arranged(survey.groups),
-            ipywidgets.HBox([*choices, self.window]),
-            below,
-            self.image,
-        ]
-        self._draw()
-
-    def _arranged(self, groups):
-        """All sliders in one grid, or one tab for each of the survey's groups of labels."""
-        if not groups:
-            return slider_grid(self.sliders.values())
-        grids = [slider_grid(self.sliders[name] for name in group) for group in groups.values()]
-        return ipywidgets.Tab(grids, titles=list(groups))
-
-    @property
-    def labels(self):
-        return dict(self.view.labels)
+        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        super().__init__(sliders, choices | {"window": window}, self._buttons(), survey.groups)
 
     @property
     def outside(self):
         return "" if self.view.inside else "training hull"
 
-    def set(self, **labels):
-        """Move sliders to values by name, as in ``set(teff=5000, m_h=-0.5)``, and redraw once.
+    def _meta(self):
+        return {"labels": self.labels, "inside_hull": self.view.inside}
 
-        Raises
-        ------
-        ValueError
-            If a name is not a label of the emulator or a value is beyond its slider.
-        """
-        new = start_labels(self.emulator.survey, self.labels | labels)
-        self._check_range(new)
-        self._move(self.sliders, new)
-        self._draw(new)
-
-    def _check_range(self, labels):
-        for name, slider in self.sliders.items():
-            check_range(name, labels[name], slider)
-
-    def reset(self):
-        """Return to the first labels."""
-        self.set(**self._start)
-
-    def spectrum(self) -> Table:
-        """What is shown, as a table: wavelength and `_columns`, with the labels as metadata."""
-        wavelength = Column(
-            self.emulator.wavelength, "wavelength", unit="Angstrom", description="vacuum"
-        )
-        return Table(
-            [wavelength, *self._columns()],
-            meta={"labels": self.labels, "inside_hull": self.view.inside},
-        )
-
-    def _file_name(self):
-        return "spectrum_" + "_".join(f"{value:g}" for value in self.labels.values()) + ".ecsv"
-
-    def _moved(self, _):
-        # The browser's steps have rounding errors: 50 steps of 0.05 above -2.5 give 4e-16.
-        self._draw({name: round(slider.value, 6) + 0.0 for name, slider in self.sliders.items()})
-
-    def _chosen(self, _):
-        self._draw()
-
-    def _update(self, labels, window):
-        """Make the figure show some labels and a window."""
-        self.view.update(labels, window=window)
-
-    def _redraw(self, labels=None):
-        self._update(labels, self._windows[self.window.value])
-        self.image.value = encode_png(self.view.pixels())
-        return ""
+    def _redraw(self):
+        self.view.update(self.labels, window=self._windows[self.values["window"]])
 
 
 class EmulatorExplorer(LabelExplorer):
@@ -133,45 +67,32 @@ class EmulatorExplorer(LabelExplorer):
     """
 
     def __init__(self, emulator, labels=None, reference_spectra=None):
-        self._references = reference_spectra
         view = ExplorerFigure(emulator, labels)
-        self._start_flux = view.flux
-        stars = [] if reference_spectra is None else [str(name) for name in reference_spectra.ids]
-        self.gradient = ipywidgets.Dropdown(options=emulator.labels, description="gradient")
-        self.reference = ipywidgets.Dropdown(
-            options=[("start labels", -1)] + [(star, i) for i, star in enumerate(stars)],
-            value=-1,
-            description="reference",
-        )
-        super().__init__(view, [self.gradient, self.reference])
+        stars, self._references = [], []
+        if reference_spectra is not None:
+            stars = [str(name) for name in reference_spectra.ids]
+            fluxes = np.where(reference_spectra.mask, np.nan, reference_spectra.flux)
+            self._references = list(zip(fluxes, stars))
+        self._references.append((view.flux, "start"))
+        references = [("start labels", -1), *zip(stars, range(len(stars)))]
+        choices = {
+            "gradient": ipywidgets.Dropdown(options=emulator.labels, description="gradient"),
+            "reference": ipywidgets.Dropdown(options=references, description="reference"),
+        }
+        super().__init__(view, choices)
 
     def _columns(self):
         """The flux and its derivative by the label of the gradient panel."""
         label = self.emulator.survey.label(self.view.gradient)
+        unit = f"1 / ({label.unit})" if label.unit else None
         return [
             Column(self.view.flux, "flux", description="continuum-normalised"),
-            Column(
-                self.view.derivative,
-                f"dflux_d{label.name}",
-                unit=f"1 / ({label.unit})" if label.unit else None,
-            ),
+            Column(self.view.derivative, f"dflux_d{label.name}", unit=unit),
         ]
 
-    def _chosen(self, change):
-        if change["owner"] is self.reference:
-            self.view.set_reference(*self._reference(self.reference.value))
-        super()._chosen(change)
-
-    def _reference(self, i):
-        """Flux and name of a reference star; -1 stands for the spectrum at the first labels."""
-        if i < 0:
-            return self._start_flux, "start"
-        return np.where(
-            self._references.mask[i], np.nan, self._references.flux[i]
-        ), self.reference.label
-
-    def _update(self, labels, window):
-        self.view.update(labels, self.gradient.value, window)
+    def _follow(self, changed):
+        self.view.gradient = self.values["gradient"]
+        self.view.reference = self._references[self.values["reference"]]
 
 
 def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorExplorer:
@@ -180,7 +101,7 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
     Parameters
     ----------
     emulator : Emulator
-    labels : mapping or sequence, optional
+    labels : mapping, optional
         First labels; by default those of `Survey.start`.
     reference_spectra : Spectra, optional
         Spectra on the emulator's pixels with which the emulator can be compared.
@@ -204,3 +125,115 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
             "emulator",
         )
     return EmulatorExplorer(emulator.of(None), labels, reference_spectra)
+
+
+class TranslatorExplorer(LabelExplorer):
+    """A translated spectrum with sliders for labels and z_split; made by `explore_translator`.
+
+    Attributes
+    ----------
+    labels : dict of float
+    split : ndarray
+        The z_split that is shown.
+    sliders : dict of FloatSlider
+        Sliders of the labels.
+    split_sliders : list of FloatSlider
+        One for each number of z_split, if there are few. Moving one of them chooses "by hand".
+    choice : Dropdown
+        The star whose z_split is used.
+    view : TranslatedFigure
+        ``view.figure`` is the same picture in a form for print.
+    """
+
+    def __init__(self, emulator, translator, stars=None):
+        view = TranslatedFigure(emulator, translator)
+        self._typical = translator.mean_split.cpu().numpy()
+        self._splits = {}
+        if stars is not None:
+            self._splits = dict(zip(map(str, stars.ids), translator.encode(stars)[1]))
+        few = translator.config.split and self._typical.ndim == 1 and len(self._typical) <= MOST
+        self._hands = {
+            f"z_split {k}": ipywidgets.FloatSlider(
+                min=-1, max=1, step=0.01, description=f"z_split {k}"
+            )
+            for k in range(len(self._typical) if few else 0)
+        }
+        self.split_sliders = list(self._hands.values())
+        options = [TYPICAL, BY_HAND, *self._splits]
+        choice = ipywidgets.Dropdown(options=options, description="z_split")
+        super().__init__(view, {"choice": choice} | self._hands if translator.config.split else {})
+
+    @property
+    def split(self):
+        return self._typical if self.view.split is None else self.view.split
+
+    def set_split(self, choice):
+        """Use another z_split: "typical", that of a star, given by its id or row, or the numbers
+        themselves.
+
+        Raises
+        ------
+        ValueError
+            If there is no such star, or the numbers are too few, too many or beyond the sliders.
+        """
+        if not isinstance(choice, str | int):
+            check_moves(dict(zip(self._hands, np.atleast_1d(choice))), self._hands)
+        self._use(choice)
+        self._draw()
+
+    def reset(self):
+        """Return to the first labels and the typical z_split."""
+        self._use(TYPICAL)
+        super().reset()
+
+    def _use(self, choice):
+        """Show a z_split, which is given as for `set_split`, from the next redraw on."""
+        if isinstance(choice, str | int):
+            known = {TYPICAL: None} | self._splits
+            name = choice if choice == TYPICAL else list(known)[1 + row_of(choice, self._splits)]
+            split = known[name]
+        else:
+            name, split = BY_HAND, np.atleast_1d(choice)
+        self.view.set_split(split)
+        self.values |= {"choice": name} | dict(zip(self._hands, self.split.tolist()))
+
+    def _follow(self, changed):
+        if "choice" in changed:
+            choice = self.values["choice"]
+            self._use(self.split if choice == BY_HAND else choice)
+        elif self._hands.keys() & changed:
+            self._use([place(slider, self.values[name]) for name, slider in self._hands.items()])
+
+    def _columns(self):
+        """Synthetic and translated flux."""
+        return [Column(getattr(self.view, name), name) for name in ("synthetic", "translated")]
+
+    def _meta(self):
+        return super()._meta() | {"z_split": self.split.tolist()}
+
+
+def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
+    """Show a synthetic spectrum, its translation and their difference, with sliders for the labels.
+    z_split is taken from a star or set by hand.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    translator : Translator
+        A translator for the emulator's pixels.
+    stars : Spectra, optional
+        Observed stars whose z_split can be chosen.
+
+    Returns
+    -------
+    TranslatorExplorer
+        It is shown as the last value of a cell. In code, use ``.set(teff=5000)``, ``.labels``,
+        ``.split``, ``.spectrum()``, ``.export()``, ``.reset()`` and ``.set_split("typical")``,
+        which also takes a star's id or row, or the numbers themselves.
+
+    Raises
+    ------
+    ValueError
+        If emulator, translator and stars are not on the same pixels.
+    """
+    return TranslatorExplorer(emulator, translator, stars)

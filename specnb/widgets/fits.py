@@ -5,54 +5,45 @@ import numpy as np
 
 from specnb.core.labels import STEPS
 from specnb.plots.spectra import best_fit
-from specnb.widgets.panel import WARNING, Panel
-from specnb.widgets.picture import check_pixels, figure_png, row_of
+from specnb.widgets.panel import WARNING, Panel, check_pixels, figure_png, row_of
 
 
 class FitBrowser(Panel):
     """A list of stars, and the fit of the star that is chosen; made by `browse_fits`."""
 
     def __init__(self, spectra, models, table, masked_windows=(), survey=None):
-        super().__init__()
         self.spectra, self.models, self.table = spectra, models, table
         self._marked = {"masked_windows": masked_windows, "survey": survey}
-        self.choice = ipywidgets.Dropdown(
-            options=[(str(name), i) for i, name in enumerate(spectra.ids)], description="star"
-        )
-        self._watch(lambda _: self._draw(), self.choice)
-        self.children = [self.choice, self.readout, self.image]
-        self._draw()
+        stars = [(str(name), i) for i, name in enumerate(spectra.ids)]
+        super().__init__({}, {"choice": ipywidgets.Dropdown(options=stars, description="star")})
 
     def show(self, star):
         """Show a star by its row number or its id."""
-        self.choice.value = row_of(star, self.spectra.ids)
+        self._change({"choice": row_of(star, self.spectra.ids)})
 
     def figure(self):
         """The picture of the chosen star as a Figure."""
-        i, s = self.choice.value, self.spectra
+        i, s = self.values["choice"], self.spectra
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
         return best_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
-    def _draw(self):
-        self.image.value = figure_png(self.figure())
-        self.readout.value = self._row(self.table[self.choice.value])
+    def _png(self):
+        return figure_png(self.figure())
 
-    @staticmethod
-    def _row(row):
+    def _redraw(self):
         """Labels ± errors, reduced χ² and flags in one row of the fit, as HTML."""
-        names = [name for name in row.colnames if f"{name}_error" in row.colnames]
-        cells = []
-        for name in names:
-            unit = row.table[name].unit
-            digits = STEPS[str(unit)].decimals if str(unit) in STEPS else 2
-            cells.append(
-                f"{name} {row[name]:.{digits}f} ± {row[f'{name}_error']:.{digits}f} {'' if unit is None else unit}"
-            )
+        row, cells = self.table[self.values["choice"]], []
+        for name in row.colnames:
+            if f"{name}_error" in row.colnames:
+                unit = str(row.table[name].unit or "")
+                digits = STEPS[unit].decimals if unit in STEPS else 2
+                pair = f"{row[name]:.{digits}f} ± {row[f'{name}_error']:.{digits}f}"
+                cells.append(f"{name} {pair} {unit}")
         if "chi2_reduced" in row.colnames:
             cells.append(f"χ²/ν {row['chi2_reduced']:.2f}")
         if "flags" in row.colnames and str(row["flags"]):
             cells.append(WARNING.format(row["flags"]))
-        return " · ".join(cells)
+        return "".join(f"{cell} · " for cell in cells)
 
 
 def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBrowser:

@@ -4,6 +4,7 @@ training).
 
 import ipywidgets
 import numpy as np
+from scipy.linalg import orthogonal_procrustes
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import RidgeCV
@@ -11,9 +12,8 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.plots.conditional import ConditionalFigure
+from specnb.plots.autoencoder import ConditionalFigure
 from specnb.widgets.panel import Panel, button
-from specnb.widgets.picture import check_moves, encode_png, slider_grid
 from specnb.widgets.training import linear_r2
 
 STARS = 2000  # largest number of stars; they are encoded again at each move of a slider
@@ -58,8 +58,7 @@ class LambdaSlider(Panel):
     """
 
     def __init__(self, model, spectra, projection, colour):
-        super().__init__()
-        self.model = model
+        self.model, self.view = model, ConditionalFigure(model.labels)
         rows = np.random.default_rng(0).permutation(len(spectra))[:STARS]
         self.spectra = spectra[rows]
         self._values = model.label_array(self.spectra.labels)
@@ -69,58 +68,38 @@ class LambdaSlider(Panel):
         self._start_error = self._error(self._z_start, {})
         self._start_probe = self._probe(self._z_start, nonlinear_r2)
         span = model.config.lambda_range
-        self.sliders = {
+        sliders = {
             name: ipywidgets.FloatSlider(
                 value=0, min=-span, max=span, step=span / 20, readout_format="+.4f", description=f"λ {name}",
                 style={"description_width": "7.5em"},
             )
             for name in model.labels
         }  # fmt: skip
-        self.colour = ipywidgets.Dropdown(options=model.labels, value=colour, description="colour")
-        self.projection = ipywidgets.Dropdown(
-            options=list(AXES), value=projection, description="projection"
-        )
-        self.view = ConditionalFigure(model.labels)
-        self._watch(lambda _: self._draw(), *self.sliders.values(), self.colour, self.projection)
-        reset = button("reset", "All λ to 0", self.reset)
-        below = ipywidgets.HBox([self.colour, self.projection, reset, self.readout])
-        self.children = [slider_grid(self.sliders.values()), below, self.image]
-        self._draw()
+        options = {"colour": (model.labels, colour), "projection": (list(AXES), projection)}
+        choices = {
+            name: ipywidgets.Dropdown(options=names, value=value, description=name)
+            for name, (names, value) in options.items()
+        }
+        super().__init__(sliders, choices, [button("reset", self.reset)])
 
     @property
     def lambdas(self) -> dict[str, float]:
         """λ of each label, as set by the sliders."""
-        return {name: round(slider.value, 9) + 0.0 for name, slider in self.sliders.items()}
-
-    def set(self, **lambdas):
-        """Change λ by name, as in ``set(teff=-0.01, m_h=0.02)``, and redraw once.
-
-        Raises
-        ------
-        ValueError
-            If a name is not a label of the model, or a value is beyond the range of the training.
-        """
-        check_moves(lambdas, self.sliders)
-        self._move(self.sliders, lambdas)
-        self._draw()
-
-    def reset(self):
-        """Set all λ to 0."""
-        self.set(**dict.fromkeys(self.sliders, 0.0))
-
-    def figure(self):
-        """The picture as a Figure. It changes with the sliders."""
-        return self.view.figure
+        return self.labels
 
     def _project(self, z):
         """The shown half of the stars, from the latents of all: shape (n - half, 2)."""
         fit, shown = z[: self._half], z[self._half :]
         mean = fit.mean(axis=0)
-        if self.projection.value == "pca":
+        if self.values["projection"] == "pca":
             return (shown - mean) @ np.linalg.svd(fit - mean, full_matrices=False)[2][:2].T
-        values = self._values[: self._half, self.model.labels.index(self.colour.value)]
+        values = self._values[: self._half, self._colour()]
         deciles = np.searchsorted(np.quantile(values, np.arange(0.1, 1, 0.1)), values)
         return LinearDiscriminantAnalysis(n_components=2).fit(fit, deciles).transform(shown)
+
+    def _colour(self):
+        """Column of the label that is shown by the colour of the stars."""
+        return self.model.labels.index(self.values["colour"])
 
     def _probe(self, z, r2):
         """R² of a probe for each label."""
@@ -133,32 +112,22 @@ class LambdaSlider(Panel):
         return float(np.sqrt(np.mean((flux - self._shown.flux)[~self._shown.mask] ** 2)))
 
     def _redraw(self):
-        lambdas = self.lambdas
+        lambdas, names = self.lambdas, self.model.labels
         z = self.model.encode(self.spectra, lambdas)
-        linear, nonlinear = self._probe(z, linear_r2), self._probe(z, nonlinear_r2)
-        self.linear, self.nonlinear = (
-            dict(zip(self.model.labels, each.tolist())) for each in (linear, nonlinear)
-        )
+        r2 = np.array([self._probe(z, linear_r2), self._probe(z, nonlinear_r2)])
+        self.linear, self.nonlinear = (dict(zip(names, each.tolist())) for each in r2)
         self.error = self._error(z, lambdas)
-        self.points = _turned(self._project(z), self._project(self._z_start))
-        colour = self.colour.value
+        # Turned in their plane to lie near those at λ = 0, because axes of a projection can flip
+        points, start = self._project(z), self._project(self._z_start)
+        self.points = points @ orthogonal_procrustes(points, start)[0]
         error = f"rms flux error {self.error:.4f}, {self.error / self._start_error:.2f} of that at λ = 0"
-        kind = AXES[self.projection.value]
+        kind = AXES[self.values["projection"]]
         self.view.update(
-            self.points, self._values[self._half :, self.model.labels.index(colour)], colour, linear, nonlinear,
+            self.points, self._values[self._half :, self._colour()], self.values["colour"], r2,
             self._start_probe, error, (f"First {kind} of the latents", f"Second {kind}"),
         )  # fmt: skip
-        self.image.value = encode_png(self.view.pixels())
         shown = " · ".join(f"{name} {value:.2f}" for name, value in self.nonlinear.items())
         return f"R² of the nonlinear probe {shown} · "
-
-
-def _turned(points, reference):
-    """Turn and mirror points in their plane so that they lie near those at λ = 0. Without this the
-    axes of a projection would flip arbitrarily.
-    """
-    left, _, right = np.linalg.svd(points.T @ reference)
-    return points @ (left @ right)
 
 
 def slide_lambdas(

@@ -1,27 +1,14 @@
 """Missing lines with sliders: choose the element, the wavelengths and the star."""
 
-import warnings
-
 import ipywidgets
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from specnb.core.wavelength import detectors
-from specnb.emulator.model import OutsideHullWarning
 from specnb.missing.derivatives import falls
 from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
-from specnb.plots.style import SCREEN_DPI
 from specnb.simulator.features import find
-from specnb.widgets.panel import Panel
-from specnb.widgets.picture import (
-    check_moves,
-    check_pixels,
-    encode_png,
-    label_slider,
-    slider_grid,
-    snapped,
-)
+from specnb.widgets.panel import Panel, check_moves, check_pixels, figure_png, label_slider, place
 
 WIDTH = 75.0  # default width of the window, in Å
 
@@ -41,48 +28,39 @@ class MissingExplorer(Panel):
     """
 
     def __init__(self, experiment, model, names, window, title):
-        super().__init__()
-        self.experiment, self.model, self.survey, self._title = (
-            experiment,
-            model,
-            experiment.truth.survey,
-            title,
-        )
-        self._first = dict(zip(self.survey.names, experiment.star[0].tolist()))
-        self._shown, elements = (None, None), experiment.truth.names
-        strongest = elements[int(np.argmax(experiment.truth.falls.max(axis=1)))]
-        self.element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
-        window = (
-            self._strongest() + np.array([-0.5, 0.5]) * WIDTH
-            if window is None
-            else np.array(window)
-        )
-        self._half = np.diff(window) / 2 * (1, -1)  # in Å, from the ends of a window to its middle
+        self.experiment, self._title = experiment, title
+        self.models = {
+            "synthetic": experiment.synthetic,
+            "translated": model,
+            "truth": experiment.full,
+        }
+        self.survey = experiment.truth.survey
+        self._star_labels = dict(zip(self.survey.names, experiment.star[0].tolist()))
+        elements, all_falls = experiment.truth.names, experiment.truth.falls
+        self._features = {
+            name: find({name: fall}, self.survey.pixels) for name, fall in zip(elements, all_falls)
+        }
+        strongest = elements[int(np.argmax(all_falls.max(axis=1)))]
+        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
+        if window is None:
+            window = self._strongest(strongest) + np.array([-0.5, 0.5]) * WIDTH
+        # In Å, from the ends of a window to its middle
+        self._half = np.diff(window) / 2 * (1, -1)
         low, high = np.round(self.survey.pixels[[0, -1]] + self._half)
         middle = ipywidgets.FloatSlider(
-            np.mean(window), min=low, max=high, step=0.5, description="window (Å)"
-        )
-        middle.layout.width, middle.readout_format = "40em", ".1f"
-        labels = [self.survey.label(name) for name in names]
-        sliders = {
-            label.name: label_slider(label, label.low, label.high, self._first[label.name])
-            for label in labels
+            np.mean(window), min=low, max=high, step=0.5, readout_format=".1f",
+            description="window (Å)", layout={"width": "40em"},
+        )  # fmt: skip
+        sliders = {"wavelength": middle} | {
+            label.name: label_slider(label, label.low, label.high, self._star_labels[label.name])
+            for label in map(self.survey.label, names)
         }
-        self.sliders = {"wavelength": middle} | sliders
-        self._watch(self._moved, self.element, *self.sliders.values())
-        chosen = ipywidgets.HBox([self.element, self.readout])
-        self.children = [slider_grid(self.sliders.values()), chosen, self.image]
-        self._draw()
+        super().__init__(sliders, {"element": element})
 
     @property
     def labels(self):
         """All labels of the star that is shown."""
-        moved = {
-            name: round(slider.value, 6)
-            for name, slider in self.sliders.items()
-            if name != "wavelength"
-        }
-        return self._first | moved
+        return {name: self.values.get(name, first) for name, first in self._star_labels.items()}
 
     @property
     def outside(self):
@@ -103,79 +81,55 @@ class MissingExplorer(Panel):
                 f"{element}: no element of the survey, which has {', '.join(self.element.options)}"
             )
         check_moves(values, self.sliders)
-        with self._quietly():
-            if element is not None:
-                self.element.value = element
-                self._seek()
-        self._move(self.sliders, values)
-        self._draw()
+        chosen = {} if element is None else {"element": element}
+        self._change(chosen | values)
 
     def lines(self):
         """The table that would be published of this star, see
         `specnb.missing.scores.missing_lines`.
         """
-        flux, added = self._of_star()
+        flux, added = self._star
         return missing_lines(
             self.survey, flux["synthetic"] - flux["translated"], added["translated"]
         )
 
-    def _missing(self):
-        """The element's missing features."""
-        truth, name = self.experiment.truth, self.element.value
-        return find({name: truth.falls[truth.names.index(name)]}, self.survey.pixels)
-
-    def _strongest(self):
+    def _strongest(self, element):
         """Wavelength of the element's strongest missing feature."""
-        table = self._missing()
+        table = self._features[element]
         return table["wavelength"][np.argmax(table["depth"])]
 
-    def _seek(self):
+    def _follow(self, changed):
+        if "element" in changed and "wavelength" not in changed:
+            self._seek(self.values["element"])
+        if self._star_labels.keys() & changed:
+            row = np.array([list(self.labels.values())])
+            flux = {name: model(row)[0] for name, model in self.models.items()}
+            slopes = {name: falls(model, row)[0] for name, model in self.models.items()}
+            added = {name: slopes[name] - slopes["synthetic"] for name in ("translated", "truth")}
+            self._star = flux, added
+
+    def _seek(self, element):
         """Move the window to the element's strongest missing feature, unless the element has one in
         the window already.
         """
-        table, slider = self._missing(), self.sliders["wavelength"]
-        if len(table) and not (np.abs(table["wavelength"] - slider.value) < self._half[0]).any():
-            at, parts = (
-                self._strongest(),
-                [self.survey.pixels[part] for part in detectors(self.survey.pixels)],
-            )
-            detector = next(part for part in parts if part[0] <= at <= part[-1])
-            slider.value = snapped(slider, float(np.clip(at, *(detector[[0, -1]] + self._half))))
-
-    def _of_star(self):
-        """Spectra and added falls of the star. They are kept until the star changes, because
-        derivatives take long.
-        """
-        labels, experiment = self.labels, self.experiment
-        if labels != self._shown[0]:
-            row = np.array([list(labels.values())])
-            models = {
-                "synthetic": experiment.synthetic,
-                "translated": self.model,
-                "truth": experiment.full,
-            }
-            with warnings.catch_warnings():
-                # The readout itself shows this warning
-                warnings.simplefilter("ignore", OutsideHullWarning)
-                flux = {name: model(row)[0] for name, model in models.items()}
-                slopes = {name: falls(model, row)[0] for name, model in models.items()}
-            added = {name: slopes[name] - slopes["synthetic"] for name in ("translated", "truth")}
-            self._shown = labels, (flux, added)
-        return self._shown[1]
-
-    def _moved(self, change):
-        self.set(self.element.value if change["owner"] is self.element else None)
+        features, middle = self._features[element]["wavelength"], self.values["wavelength"]
+        if len(features) and not (np.abs(features - middle) < self._half[0]).any():
+            at, pixels = self._strongest(element), self.survey.pixels
+            parts = [pixels[part][[0, -1]] for part in detectors(pixels)]
+            ends = next(ends for ends in parts if ends[0] <= at <= ends[1])
+            middle = float(np.clip(at, *(ends + self._half)))
+            self.values["wavelength"] = place(self.sliders["wavelength"], middle)
 
     def _redraw(self):
-        window, name = self.sliders["wavelength"].value - self._half, self.element.value
+        window, name = self.values["wavelength"] - self._half, self.values["element"]
         title = self._title.format(**self.labels).replace("-", "−")
         self.figure = missing_lines_figure(
-            self.experiment.truth, *self._of_star(), [name], window, title
+            self.experiment.truth, *self._star, [name], window, title
         )
-        self.figure.set_dpi(1.1 * SCREEN_DPI)
-        FigureCanvasAgg(self.figure).draw()
-        self.image.value = encode_png(np.asarray(self.figure.canvas.buffer_rgba()))
-        return "" if len(self._missing()) else f"of {name} nothing is hidden · "
+        return "" if len(self._features[name]) else f"of {name} nothing is hidden · "
+
+    def _png(self):
+        return figure_png(self.figure)
 
 
 def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:

@@ -1,138 +1,229 @@
-"""Base classes of all widgets: a picture with a line of text that is redrawn when a control moves,
-and a training with a button.
+"""The base class of all widgets, controls with a picture that follows them, and what else they share.
+
+A widget shows all its pictures in an `ipywidgets.Image`. The alternative, which `interact` uses, is
+to redraw into Output widgets, but this sometimes stalls runs of a notebook without a browser.
 """
 
 import time
-from contextlib import contextmanager
+import warnings
+from functools import partial
+from io import BytesIO
 
 import ipywidgets
+import numpy as np
+from astropy.table import Column, Table
+from PIL import Image
 
-from specnb.widgets.picture import picture
+from specnb.core.labels import Label
+from specnb.plots.style import SCREEN_DPI
 
+COLUMNS = {"grid_template_columns": "repeat(2, max-content)"}
 WARNING = "<b style='color: #D55E00'>{}</b>"
-DRAWING = 0.25  # largest fraction of the time of a training that is used for pictures
 
 
-def button(name: str, about: str, action) -> ipywidgets.Button:
+def encode_png(pixels) -> bytes:
+    """PNG bytes of RGBA pixels (height, width, 4). The compression is low, because it takes most of
+    the time.
+    """
+    buffer = BytesIO()
+    Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def figure_png(figure) -> bytes:
+    """PNG bytes of a whole figure at the size it has in the notebook."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=1.1 * SCREEN_DPI)
+    return buffer.getvalue()
+
+
+def label_slider(label: Label, low: float, high: float, value: float) -> ipywidgets.FloatSlider:
+    """A slider for a label with convenient steps. It goes from the first to the last step within a
+    range.
+    """
+    step, decimals = label.steps.slider, label.steps.decimals
+    low, high = np.round(
+        [np.ceil(low / step - 1e-3) * step, np.floor(high / step + 1e-3) * step], 6
+    )
+    return ipywidgets.FloatSlider(
+        value=value, min=low, max=high, step=step, readout_format=f".{decimals}f",
+        description=f"{label.name} ({label.unit.replace(' ', '')})", style={"description_width": "7.5em"},
+    )  # fmt: skip
+
+
+def windows(survey) -> dict[str, tuple[float, float]]:
+    """Wavelength ranges to choose from, in Å: the range of all pixels, and those of the survey."""
+    return {"whole range": tuple(survey.pixels[[0, -1]].tolist())} | dict(survey.windows)
+
+
+def button(name: str, action) -> ipywidgets.Button:
     """A button that calls a function without arguments."""
-    made = ipywidgets.Button(description=name, tooltip=about)
+    made = ipywidgets.Button(description=name)
     made.on_click(lambda _: action())
     return made
 
 
+def place(control, value):
+    """What a control shows for a value: a slider has the step that is nearest to it."""
+    if not isinstance(control, ipywidgets.FloatSlider):
+        return value
+    step = control.min + round((value - control.min) / control.step) * control.step
+    return round(min(max(step, control.min), control.max), 9) + 0.0
+
+
+def check_moves(values, sliders):
+    """Raise ValueError unless each value has a slider of the same name and is within its range."""
+    for name, value in values.items():
+        if name not in sliders:
+            raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
+        low, high = sliders[name].min, sliders[name].max
+        if not low <= value <= high:
+            raise ValueError(f"{name} = {value:g} is beyond the slider: choose {low:g} to {high:g}")
+
+
+def row_of(star, ids) -> int:
+    """Row of a star that is given by its id or its row number, which may count from the end."""
+    rows = {str(name): row for row, name in enumerate(ids)}
+    if star not in rows and star not in range(-len(rows), len(rows)):
+        raise ValueError(
+            f"no star {star!r} among these {len(rows)}: give an id, or choose 0 to {len(rows) - 1}"
+        )
+    return rows.get(star, star) % len(rows)
+
+
+def check_pixels(a: int, b: int, name_a: str, name_b: str):
+    """Raise ValueError unless two sets of spectra have the same number of pixels."""
+    if a != b:
+        raise ValueError(f"the {name_a} have {a} pixels, the {name_b} {b}: rebin them first")
+
+
 class Panel(ipywidgets.VBox):
-    """Controls with a readout and a picture below them. Subclasses define `_redraw`.
+    """Controls, a readout, and a picture that is drawn again when a control moves.
+
+    Subclasses define `_redraw`, and `view`, a figure, or `_png`.
+
+    Parameters
+    ----------
+    sliders : dict of Widget
+        The controls that `set` moves, by name.
+    choices : dict of Widget
+        All other controls. They become attributes of these names.
+    buttons : sequence of Widget
+    groups : mapping of str to sequence of str, optional
+        Names of sliders by group: each group is in a tab of its own.
 
     Attributes
     ----------
+    values : dict
+        What is shown, by the name of the control. A slider is put on the step nearest to its value.
+        This is not an edit, nor is it one when the browser, which only knows the steps, sends the
+        step back.
     readout : HTML
     image : Image
     """
 
-    outside = ""  # a warning that is written before the other text of the readout
+    outside = ""  # the region that the labels have left; then the readout begins with a warning
 
-    def __init__(self):
-        self._quiet = False
-        self.readout, self.image = ipywidgets.HTML(), picture()
-        super().__init__()
+    def __init__(self, sliders, choices, buttons=(), groups=None):
+        self.sliders, self.controls = sliders, sliders | choices
+        self.values = {name: control.value for name, control in self.controls.items()}
+        self._first = {name: self.values[name] for name in sliders}
+        for name, choice in choices.items():
+            setattr(self, name, choice)
+        for name, control in self.controls.items():
+            control.observe(partial(self._moved, name), "value")
+        self.readout = ipywidgets.HTML()
+        self.image = ipywidgets.Image(layout={"max_width": "100%", "object_fit": "contain"})
+        grids = [
+            ipywidgets.GridBox([sliders[name] for name in names], layout=COLUMNS)
+            for names in (groups or {"": sliders}).values()
+        ]
+        top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
+        row = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
+        below = ipywidgets.HBox([*buttons, self.readout])
+        super().__init__([top, row, below, self.image])
+        self._change(dict(self.values))
 
-    def _watch(self, call, *controls):
-        """Call a function when the value of a control changes, but not within `_quietly`."""
-        for control in controls:
-            control.observe(lambda change: self._quiet or call(change), "value")
+    def __repr__(self):
+        return f"<{type(self).__name__}: {', '.join(self.controls)}>"
 
-    @contextmanager
-    def _quietly(self):
-        """Move controls in code, without a reaction to each change."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
+    @property
+    def labels(self) -> dict[str, float]:
+        """The values of the sliders."""
+        return {name: self.values[name] for name in self.sliders}
 
-    def _move(self, controls, values):
-        """Move controls by name, without a reaction to each change."""
-        with self._quietly():
-            for name, value in values.items():
-                controls[name].value = value
+    def set(self, **values):
+        """Move sliders to values by name, as in ``set(teff=5000, m_h=-0.5)``, and redraw once.
 
-    def _redraw(self, *args) -> str:
-        """Compute and draw the picture, and return the text of the readout."""
-        raise NotImplementedError
+        Raises
+        ------
+        ValueError
+            If a name is not that of a slider or a value is beyond its slider.
+        """
+        check_moves(values, self.sliders)
+        self._change({name: float(value) for name, value in values.items()})
 
-    def _draw(self, *args):
-        start = time.perf_counter()
-        text = self._redraw(*args)
-        self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
+    def reset(self):
+        """Return the sliders to their first values."""
+        self._change(self._first)
 
-    def _say(self, text):
-        warning = (
-            f"{WARNING.format(f'outside the {self.outside}: extrapolated')} · "
-            if self.outside
-            else ""
-        )
-        self.readout.value = f"<span>{warning}{text}</span>"
+    def figure(self):
+        """The picture as a Figure. It changes with the sliders."""
+        return self.view.figure
+
+    def spectrum(self) -> Table:
+        """What is shown, as a table of spectra, with labels and the like as metadata."""
+        table = Table(self._columns(), meta=self._meta())
+        wavelength = Column(self.view.wavelength, unit="Angstrom", description="vacuum")
+        table.add_column(wavelength, index=0, name="wavelength")
+        return table
 
     def export(self, path=None):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
         the name is made from what is shown.
         """
-        path = path or self._file_name()
+        path = path or "_".join([self._stem, *(f"{x:.5g}" for x in self.labels.values())]) + ".ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
 
-    def _export_button(self, about):
-        return button("export", about, lambda: self._say(f"wrote {self.export()}"))
+    def _buttons(self):
+        """Buttons of a panel that can be exported."""
+        export = button("export", lambda: self._say(f"wrote {self.export()}"))
+        return [button("reset", self.reset), export]
 
+    def _moved(self, name, change):
+        value = change["new"]
+        if isinstance(value, float):  # the browser's steps have rounding errors
+            value = round(value, 9) + 0.0
+        if value != place(self.controls[name], self.values[name]):
+            self._change({name: value})
 
-class TrainingPanel(Panel):
-    """A button that trains a model, the progress, and pictures of the training. Subclasses define
-    `_draw`.
+    def _change(self, values):
+        """Show other values of some controls."""
+        self.values |= values
+        self._draw(values)
 
-    Attributes
-    ----------
-    button : Button
-    progress : IntProgress
-    """
+    def _follow(self, changed):
+        """Adapt other values to those that have changed, before the picture is drawn."""
 
-    FAILURES = (ArithmeticError, ValueError, OSError)  # exceptions that the panel shows as text
+    def _redraw(self) -> str | None:
+        """Compute what is shown, and return a text for the readout."""
 
-    def __init__(self, steps: int):
-        super().__init__()
-        self.model, self._history = None, []
-        self.button = ipywidgets.Button(description="Train", button_style="primary")
-        self.progress = ipywidgets.IntProgress(min=0, max=steps)
-        self.button.on_click(lambda _: self._clicked())
-        self._below = ipywidgets.HBox([self.button, self.progress, self.readout])
+    def _png(self) -> bytes:
+        return encode_png(self.view.pixels())
 
-    def _begin(self, steps: int):
-        """Remove all traces of the last training."""
-        self.model, self._history = None, []
-        # Start of the training; end of the last picture, and how long it took
-        self._start, self._drawn = (
-            time.monotonic(),
-            (-float("inf"), 0.0),
-        )
-        self.progress.max, self.progress.value, self.progress.bar_style = steps, 0, ""
-
-    @contextmanager
-    def _telling(self):
-        """Write in the panel what went wrong in a training."""
-        try:
-            yield
-        except self.FAILURES as error:
-            self.progress.bar_style = "danger"
-            self.readout.value = WARNING.format(error)
-            raise
-
-    def _draw_in_time(self, prepare=lambda: None):
-        """Prepare and draw a picture, unless pictures have already taken too much time."""
-        ended, took = self._drawn
-        if time.monotonic() - ended > took / DRAWING:
-            start = time.monotonic()
-            prepare()
-            self._draw()
-            self._drawn = time.monotonic(), time.monotonic() - start
+    def _draw(self, changed=()):
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            # The readout itself says where the labels are
+            warnings.simplefilter("ignore", UserWarning)
+            self._follow(changed)
+            text = self._redraw() or ""
+        for name, control in self.controls.items():
+            control.value = place(control, self.values[name])
+        self.image.value = self._png()
+        self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
 
     def _say(self, text):
-        self.readout.value = f"{text} · {time.monotonic() - self._start:.0f} s"
+        warning = WARNING.format(f"outside the {self.outside}: extrapolated") + " · "
+        self.readout.value = f"<span>{warning if self.outside else ''}{text}</span>"

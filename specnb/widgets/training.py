@@ -1,6 +1,5 @@
 """Train an autoencoder live, with a slider for each λ, a button, and plots of losses and probes."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 import ipywidgets
@@ -12,11 +11,10 @@ from specnb.core.labels import label_array
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
-from specnb.disentangle.train import train
+from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe
 from specnb.plots.training import disentangling_history
-from specnb.widgets.panel import TrainingPanel
-from specnb.widgets.picture import figure_png, slider_grid
+from specnb.widgets.training_panel import TrainingPanel
 
 # Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
 # is enough to remove or keep a label; in short ones it must be 0.01.
@@ -49,51 +47,50 @@ class AutoencoderPanel(TrainingPanel):
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
-        super().__init__(epochs)
         self.train_spectra, self.test_spectra, self._config = train_spectra, test_spectra, config
         self._fitting, self._scoring = train_spectra[:PROBE_STARS], test_spectra[:PROBE_STARS]
         self.linear, self.mlp, self._chance = {}, {}, {}
-        self.sliders = {name: self._slider(name) for name in config.labels}
-        for name, value in config.lambdas.items():
-            self._place(name, value)
-        self.objective = ipywidgets.Dropdown(
-            options=[("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK.bottleneck)],
-            value=config.bottleneck, description="objective",
-        )  # fmt: skip
-        self.epochs = ipywidgets.IntSlider(
-            value=epochs, min=1, max=max(100, epochs), description="epochs"
-        )
-        self.readout.value = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
-        choices = ipywidgets.HBox([self.objective, self.epochs])
-        self.children = [slider_grid(self.sliders.values()), choices, self._below, self.image]
-        self._draw()
-
-    @staticmethod
-    def _slider(name):
-        return ipywidgets.SelectionSlider(
-            options=_options((0.0, *LAMBDAS, *(-value for value in LAMBDAS))), value=0.0, description=f"λ {name}",
-            continuous_update=False, style={"description_width": "7.5em"},
-        )  # fmt: skip
-
-    def _place(self, name, value):
-        """Move a λ slider. If the value is between its stops, it gets another stop there."""
-        slider = self.sliders[name]
-        stops = {stop for _, stop in slider.options}
-        if value not in stops:
-            slider.options = _options(stops | {value})
-        slider.value = value
+        sliders = {
+            name: ipywidgets.SelectionSlider(
+                options=_options(value), value=value, description=f"λ {name}",
+                continuous_update=False, style={"description_width": "7.5em"},
+            )
+            for name, value in config.lambdas.items()
+        }  # fmt: skip
+        objectives = [("paper", 0.0), ("bottleneck", config.bottleneck or BOTTLENECK.bottleneck)]
+        choices = {
+            "objective": ipywidgets.Dropdown(
+                options=objectives, value=config.bottleneck, description="objective"
+            ),
+            "epochs": ipywidgets.IntSlider(epochs, 1, max(100, epochs), description="epochs"),
+        }
+        about = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
+        super().__init__(epochs, sliders, choices, about)
 
     @property
     def config(self) -> DisentangleConfig:
-        lambdas = {name: slider.value for name, slider in self.sliders.items()}
-        epochs, steps = (
-            self.epochs.value,
-            BOTTLENECK.discriminator_steps if self.objective.value else 1,
-        )
+        epochs, bottleneck = self.epochs.value, self.objective.value
         return replace(
-            self._config, lambdas=lambdas, bottleneck=self.objective.value, discriminator_steps=steps,
-            epochs=epochs, patience=max(epochs, self._config.patience),
-        )  # fmt: skip
+            self._config,
+            lambdas={name: slider.value for name, slider in self.sliders.items()},
+            bottleneck=bottleneck,
+            discriminator_steps=BOTTLENECK.discriminator_steps if bottleneck else 1,
+            epochs=epochs,
+            patience=max(epochs, self._config.patience),
+        )
+
+    def set(self, **lambdas):
+        """Move some sliders, as in ``set(teff=-0.01, m_h=0.01)``.
+
+        Raises
+        ------
+        ValueError
+            If a name is not a label of the model.
+        """
+        replace(self._config, lambdas=lambdas)  # raises for unknown names before a slider moves
+        for name, value in lambdas.items():
+            self.sliders[name].options = _options(value)
+            self.sliders[name].value = value
 
     def train(self, **lambdas):
         """Move some sliders, as in ``train(teff=-0.01, m_h=0.01)``, and train with all λ.
@@ -110,48 +107,27 @@ class AutoencoderPanel(TrainingPanel):
         FloatingPointError
             If the training diverges.
         """
-        # This raises for unknown names before a slider moves
-        replace(self._config, lambdas=lambdas)
-        for name, value in lambdas.items():
-            self._place(name, float(value))
-        config = self.config
-        self._begin(config.epochs)
-        self.linear, self.mlp = {}, {}
-        self.button.disabled = True
-        try:
-            with self._telling():
-                model = train(self.train_spectra, config, progress=False, on_epoch=self._epoch)
-                self._say("probing with an MLP …")
-                self.mlp = dict(
-                    zip(model.labels, probe(*self._latents(model), model.labels)["mlp_r2"].tolist())
-                )
-            self.model, self._history = model, model.history
-            self.progress.value, self.progress.bar_style = config.epochs, "success"
-        finally:
-            self.button.disabled = False
-            self._draw()
+        self.set(**lambdas)
+        return super().train()
+
+    def _begin(self):
+        self.linear, self.mlp, self._chance = {}, {}, {}
+        return DisentangleTraining(self.train_spectra, self.config)
+
+    def _report(self, model):
+        """Sometimes fit a linear probe."""
+        epoch = len(model.history)
+        if epoch == 1 and model.config.adversarial:
+            self._chance = chance_levels(model, self.train_spectra)
+        if epoch in (1, self.progress.max) or epoch % PROBE_EVERY == 0:
+            self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
+
+    def _result(self, model):
+        r2 = probe(*self._latents(model), model.labels)["mlp_r2"]
+        self.mlp = dict(zip(model.labels, r2.tolist()))
         probes = " · ".join(f"{name} {value:.2f}" for name, value in self.mlp.items())
         rms = np.sqrt(min(row["reconstruction"] for row in model.history))
-        self._say(f"rms flux error {rms:.4f} · MLP probe R² {probes}")
-        return model
-
-    def _clicked(self):
-        with suppress(*self.FAILURES):  # the panel shows them
-            self.train()
-
-    def _epoch(self, model):
-        """Show the progress, sometimes fit a linear probe, and draw a picture if there is time."""
-        self._history = model.history
-        epoch = len(model.history)
-        self.progress.value = epoch
-        if epoch == 1:
-            self._chance = (
-                chance_levels(model, self.train_spectra) if model.config.adversarial else {}
-            )
-        if epoch in (1, self.epochs.value) or epoch % PROBE_EVERY == 0:
-            self.linear[epoch] = dict(zip(model.labels, linear_r2(*self._latents(model)).tolist()))
-        self._say(f"epoch {epoch}")
-        self._draw_in_time()
+        return f" · rms flux error {rms:.4f} · MLP probe R² {probes}"
 
     def _latents(self, model):
         """Latents and labels of the stars for fitting a probe, and of those for scoring it."""
@@ -164,12 +140,11 @@ class AutoencoderPanel(TrainingPanel):
             self._history, self._chance, self.linear, self.mlp, self.progress.max
         )
 
-    def _draw(self):
-        self.image.value = figure_png(self.figure())
 
-
-def _options(stops):
-    return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in sorted(stops)]
+def _options(value):
+    """Names and values of the stops of a slider for λ; one of them is at a given value."""
+    stops = sorted({value, 0.0, *LAMBDAS, *(-stop for stop in LAMBDAS)})
+    return [(f"{stop:+g}".replace("-", "−") if stop else "0", stop) for stop in stops]
 
 
 def train_live(

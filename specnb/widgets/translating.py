@@ -1,16 +1,14 @@
 """Train a translator live, with a button and plots of mean spectra of both domains and losses."""
 
-import asyncio
-from contextlib import suppress
-
+import ipywidgets
 import numpy as np
 
 from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
-from specnb.widgets.panel import TrainingPanel
-from specnb.widgets.picture import check_pixels, figure_png, picture
+from specnb.widgets.panel import check_pixels, figure_png
+from specnb.widgets.training_panel import TrainingPanel
 
 MEAN_STARS = 500  # number of stars of each domain for the mean spectra
 
@@ -27,112 +25,47 @@ class TranslatorPanel(TrainingPanel):
     """
 
     def __init__(self, emulator, domains, config, window):
-        super().__init__(config.iterations)
         self.emulator, self.domains, self.config, self.window = emulator, domains, config, window
-        self.running = False
-        few = domains.observed[:MEAN_STARS]
-        self._stars, self._synthetic = few, emulator(domains.labels[:MEAN_STARS])
-        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float).filled(
-            np.nan
+        few = self._stars = domains.observed[:MEAN_STARS]
+        self._synthetic = emulator(domains.labels[:MEAN_STARS])
+        observed = np.ma.mean(np.ma.array(few.flux, mask=few.mask), axis=0, dtype=float)
+        self._means = {
+            "observed": observed.filled(np.nan),
+            "synthetic": self._synthetic.mean(axis=0, dtype=float),
+        }
+        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
+        self._losses = ipywidgets.Image(layout={"max_width": "100%"})
+        super().__init__(config.iterations, text=stars)
+        self.children += (self._losses,)
+        self.images = [self.image, self._losses]
+
+    def _begin(self):
+        return TranslateTraining(
+            self.emulator, self.domains.labels, self.domains.observed, self.config
         )
-        self._means = {"observed": observed, "synthetic": self._synthetic.mean(axis=0, dtype=float)}
-        self.readout.value = (
-            f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
-        )
-        self.images = [self.image, picture()]
-        self.children = [self._below, *self.images]
-        self._draw()
 
-    def train(self):
-        """Train to the end, and return the Translator.
-
-        Raises
-        ------
-        ValueError
-            If a training runs already, or the domains do not suit the emulator.
-        FloatingPointError
-            If the training diverges.
-        """
-        if self.running:
-            raise ValueError("a training is running: stop it first")
-        for _ in self._training():
-            pass
-        return self.model
-
-    def stop(self):
-        """Stop the training after this step. ``model`` keeps what the translator has learnt."""
-        self.running = False
-
-    def _clicked(self):
-        if self.running:
-            return self.stop()
-        self._task = asyncio.get_running_loop().create_task(self._in_background())
-
-    async def _in_background(self):
-        with suppress(*self.FAILURES):  # the panel shows them
-            for _ in self._training():
-                await asyncio.sleep(0)  # meanwhile the kernel can react to the button
-
-    def _training(self):
-        """Train step by step until the end, or until `running` is set to False."""
-        self._begin(self.config.iterations)
-        self._means.pop("translated", None)
-        self.running = True
-        self._name_button()
-        try:
-            with self._telling():
-                training = TranslateTraining(
-                    self.emulator, self.domains.labels, self.domains.observed, self.config
-                )
-                while self.running and not training.finished:
-                    row = training.advance()
-                    self.progress.value = training.done
-                    if row is not None:
-                        self._say(f"step {training.done}")
-                        self._draw_in_time(lambda: self._take(training.model))
-                    yield
-                self.model = training.finish()
-            self._take(self.model)
-            self.progress.bar_style = "success" if training.finished else "warning"
-            self.readout.value = (
-                "trained" if training.finished else "stopped"
-            ) + f" · {self.readout.value}"
-        finally:
-            self.running = False
-            self._name_button()
-            self._draw()
-
-    def _take(self, model):
-        """Take the history of a model, and its mean translated spectrum with the z_split of
-        observed stars, as in the training.
-        """
-        splits = model.encode(self._stars)[1]
-        splits = (
-            np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
-            if model.config.split
-            else None
-        )
-        self._means["translated"] = model.translate(self._synthetic, splits).mean(
-            axis=0, dtype=float
-        )
-        self._history = list(model.history)
-
-    def _name_button(self):
-        self.button.description, self.button.button_style = (
-            ("Stop", "") if self.running else ("Train", "primary")
-        )
+    def _translated(self, model):
+        """The mean translated spectrum with the z_split of observed stars, as in the training."""
+        splits = None
+        if model.config.split:
+            splits = model.encode(self._stars)[1]
+            splits = np.resize(splits, (len(self._synthetic), *splits.shape[1:]))
+        return model.translate(self._synthetic, splits).mean(axis=0, dtype=float)
 
     def figure(self):
         """Mean spectra in the window, as a Figure."""
-        return compared_spectra(self.emulator.wavelength, self._means, "observed", [self.window])
+        means = dict(self._means)
+        if self._history:
+            means["translated"] = self._translated(self.training.model)
+        return compared_spectra(self.emulator.wavelength, means, "observed", [self.window])
 
     def history_figure(self):
         """The losses, as a Figure."""
         return translation_history(self._history, self.config.iterations)
 
-    def _draw(self):
-        for image, figure in zip(self.images, (self.figure(), self.history_figure())):
-            image.value = figure_png(figure)
+    def _draw(self, changed=()):
+        super()._draw()
+        self._losses.value = figure_png(self.history_figure())
 
 
 def train_translator(
