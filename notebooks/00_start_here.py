@@ -33,7 +33,7 @@ from astropy.table import Table
 
 import specnb
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.fits import star_fit
+from specnb.plots.spectra import best_fit
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
@@ -93,7 +93,7 @@ fit = specnb.fit_labels(spectra[star], emulator, config)
 model = specnb.fitted_flux(fit, emulator, config)[0]
 study.result("first_star", name)
 study.result("first_star_teff", float(fit["teff"][0]), "K")
-figure = star_fit(
+figure = best_fit(
     spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
     name=name, masked_windows=RVS.untrusted, survey=RVS,
 )  # fmt: skip

@@ -32,8 +32,8 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
-from specnb.plots.fits import fit_comparison, pulls, star_fit
-from specnb.plots.survey import abundance_plane, kiel
+from specnb.plots.labels import abundance_plane, fit_comparison, kiel, pulls
+from specnb.plots.spectra import best_fit
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
@@ -152,7 +152,7 @@ study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "Th
 models = specnb.fitted_flux(best, emulator, best_config)
 for k, name in enumerate(names):
     panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
-    figure = star_fit(stars.wavelength, *panel, name=str(name), masked_windows=CA_II_WINDOWS, survey=RVS)
+    figure = best_fit(stars.wavelength, *panel, name=str(name), masked_windows=CA_II_WINDOWS, survey=RVS)
     study.figure(figure, f"star_{k + 1}", f"{name}: best fit by physics alone.")
 figure
 

@@ -31,7 +31,8 @@ import specnb
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, reference_stars
 from specnb.evaluate.probes import information_ceiling, label_floor
-from specnb.plots.survey import abundance_plane, kiel, label_histograms, spectra_by_snr
+from specnb.plots.labels import abundance_plane, kiel, label_histograms
+from specnb.plots.spectra import spectra_by_snr
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.reproduce.study import Study

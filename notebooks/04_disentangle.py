@@ -51,9 +51,8 @@ from specnb.evaluate.probes import information_ceiling, label_floor, reconstruct
 from specnb.evaluate.projection import project
 from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.spread import spread
-from specnb.plots.counterfactual import counterfactual_errors as draw_errors
-from specnb.plots.counterfactual import counterfactual_spectra
-from specnb.plots.latents import probe_bars, tsne_panels
+from specnb.plots.disentangle import counterfactual_errors as draw_errors
+from specnb.plots.disentangle import counterfactual_spectra, probe_bars, tsne_panels
 from specnb.surveys import RVS
 from specnb.reproduce.study import Study
 from specnb.widgets import edit_star, slide_lambdas, train_live
@@ -175,7 +174,7 @@ study.table(table[shown], "reconstruction", "Error of reconstructed test spectra
 # %%
 some = slice(0, n_mapped)
 maps = {"spectra": project(models["plain"][0].scale_flux(stars.test.flux[some], stars.test.mask[some]))}
-for name in ("paper, First", "paper, Second", "bottleneck, Second", "bottleneck, removed"):
+for name in ("plain", "paper, First", "paper, Second", "bottleneck, Second", "bottleneck, removed"):
     maps[name] = project(models[name][0].encode(stars.test[some]))
 figure = tsne_panels(maps, stars.test.labels[some], LABELS)
 study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by each label (Fig. 8 of the paper).")

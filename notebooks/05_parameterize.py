@@ -47,7 +47,8 @@ from specnb.evaluate.probes import information_ceiling
 from specnb.disentangle.regress import BEST, FAITHFUL, errors
 from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.disentangle.score import regress
-from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
+from specnb.plots.disentangle import mae_bars
+from specnb.plots.labels import predicted_abundances, predicted_kiel
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature

@@ -45,10 +45,10 @@ from specnb.surveys.apogee.gap import domain_gap, known_causes
 from specnb.surveys.mock import make_mock
 from specnb.core.device import pick_device
 from specnb.simulator.features import elements_at, features, marked
-from specnb.plots import detectors
+from specnb.plots import spectra
+from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.fits import pulls
-from specnb.plots.survey import kiel
+from specnb.plots.labels import kiel, pulls
 from specnb.simulator.grid import held_out, load_grid
 from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.simulator.responses import load_responses
@@ -75,7 +75,7 @@ responses = load_responses(APOGEE, path=study.input(APOGEE.responses_path))
 found = features(responses)
 native = responses.wavelength, responses.reference[None]
 giant = APOGEE.observe(*native, np.array([6.0]))[0]
-figure = detectors.tour(APOGEE, giant, marked(responses))
+figure = spectra.tour(APOGEE, giant, marked(responses))
 study.figure(figure, "tour", "The H band of a K giant, features by group of elements.")
 
 # %%
@@ -162,7 +162,7 @@ study.table(agreement, "jacobian", "Emulator against simulator: derivatives of t
 pairs = derivative_pairs(emulator, responses)
 shown = {name: pairs[name] for name in ("c_fe", "mg_fe", "si_fe", "fe_only")}
 caption = "Derivatives by simulator and emulator around the strongest feature of four elements."
-study.figure(detectors.derivatives(emulator.wavelength, shown), "derivatives", caption)
+study.figure(derivatives(emulator.wavelength, shown), "derivatives", caption)
 
 # %% [markdown]
 # ## Twenty-five labels at once
@@ -211,7 +211,7 @@ for cause, pixels in causes.items():
     name = cause.replace(" ", "_").replace("'", "")
     study.result(f"gap_rms_of_mean_{name}", float(np.sqrt(np.nanmean(gap.mean[pixels] ** 2))), "flux")
 caption = f"Observed minus synthetic spectra of {n_survey} mock stars, and what is known to cause it."
-study.figure(detectors.domain_gap(emulator.wavelength, gap, causes), "domain_gap", caption)
+study.figure(spectra.domain_gap(emulator.wavelength, gap, causes), "domain_gap", caption)
 
 # %% [markdown]
 # ## A real star
@@ -230,7 +230,7 @@ real = specnb.fit_labels(stars, emulator)
 models = specnb.fitted_flux(real, emulator)
 for k, name in enumerate(stars.ids):
     panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
-    figure = detectors.best_fit(stars.wavelength, *panel, name=str(name))
+    figure = spectra.best_fit(stars.wavelength, *panel, name=str(name), each_detector=True)
     study.figure(figure, f"star_{k + 1}", f"{kind}: {name} and its best fit by physics alone.")
 figure
 

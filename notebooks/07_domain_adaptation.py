@@ -45,8 +45,8 @@ from astropy.table import Table
 import specnb
 from specnb.core.device import pick_device
 from specnb.plots.explorer import TranslatedFigure
-from specnb.plots.history import translation_history
 from specnb.plots.residuals import mean_differences
+from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra, mixing_maps, widest_gaps
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator

@@ -62,7 +62,7 @@ from tqdm.auto import tqdm
 import specnb
 from specnb.core.device import pick_device
 from specnb.evaluate.spread import spread
-from specnb.plots.ablation import ablation
+from specnb.plots.training import ablation
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.translate import TranslateConfig
@@ -95,7 +95,9 @@ scores = Table(rows=rows)
 
 # %%
 figure = ablation(scores)
-study.figure(figure, "ablations", "Six measures of translators with one part changed, on unseen stars. Left is better.")
+caption = "Six measures of translators with one part changed, on unseen stars. Left is better. "
+caption += f"Trainings of each variant: {n_seeds}."
+study.figure(figure, "ablations", caption)
 
 # %% [markdown]
 # ## Spectra

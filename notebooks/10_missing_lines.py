@@ -53,9 +53,9 @@ from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
 from specnb.core.device import pick_device
-from specnb.plots.history import translation_history
 from specnb.plots.missing import disagreements_figure, missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
+from specnb.plots.training import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
 from specnb.missing.scores import missing_lines

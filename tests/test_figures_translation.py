@@ -8,9 +8,9 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from specnb.fitting.residuals import by_pixel
-from specnb.plots.history import translation_history
 from specnb.plots.residuals import label_biases, residual_bands
 from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
+from specnb.plots.training import translation_history
 from specnb.plots.translate import mixing_maps
 from specnb.surveys import APOGEE, RVS
 

@@ -7,8 +7,10 @@ from matplotlib.text import Text
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
 from specnb.emulator.accuracy import derivative_pairs
-from specnb.plots import detectors as on_detectors
+from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
+from specnb.plots.spectra import best_fit, tour
+from specnb.plots.spectra import domain_gap as gap_figure
 from specnb.plots.style import COLUMN, PAGE, group_colors
 from specnb.simulator.features import features, line_markers
 from specnb.simulator.responses import load_responses
@@ -53,12 +55,12 @@ def test_figures_are_legible_at_page_width(found):
     gap = domain_gap(spectra, np.stack([FLUX, 0.99 * FLUX]))
     pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
     figures = {
-        "tour": on_detectors.tour(APOGEE, FLUX, found),
-        "fit": on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
-        "gap": on_detectors.domain_gap(
+        "tour": tour(APOGEE, FLUX, found),
+        "fit": best_fit(APOGEE.pixels, *star(), FLUX, "a star", each_detector=True),
+        "gap": gap_figure(
             APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}
         ),
-        "derivatives": on_detectors.derivatives(
+        "derivatives": derivatives(
             APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
         ),
         "explorer": ExplorerFigure(EMULATOR, {"mg_fe": 0.2}, gradient="mg_fe").figure,
@@ -76,7 +78,7 @@ def test_figures_are_legible_at_page_width(found):
 
 
 def test_tour_colours_features_by_group(found):
-    figure = on_detectors.tour(APOGEE, FLUX, found)
+    figure = tour(APOGEE, FLUX, found)
     assert len(figure.axes) == len(PARTS)
     clean = found[found["share"] > 0.5]
     magnesium = clean[clean["element"] == "Mg"]
@@ -94,7 +96,7 @@ def test_tour_colours_features_by_group(found):
 
 
 def test_best_fit_shows_residuals_of_good_pixels_only():
-    figure = on_detectors.best_fit(APOGEE.pixels, *star(), FLUX, "a star")
+    figure = best_fit(APOGEE.pixels, *star(), FLUX, "a star", each_detector=True)
     assert any("rms 2.00 σ over 7,114 pixels" in text for text in texts(figure))
     tops, bottoms = figure.axes[::2], figure.axes[1::2]
     for part, top, bottom in zip(PARTS, tops, bottoms):
@@ -108,9 +110,8 @@ def test_best_fit_shows_residuals_of_good_pixels_only():
         assert residual[~bad] == pytest.approx(2.0)
         assert top.get_xlim() == bottom.get_xlim() == tuple(APOGEE.pixels[part][[0, -1]])
     nothing = np.ones(len(FLUX), dtype=bool)
-    on_detectors.best_fit(
-        APOGEE.pixels, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
-    ).draw_without_rendering()
+    empty = APOGEE.pixels, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
+    best_fit(*empty, each_detector=True).draw_without_rendering()
 
 
 def test_derivatives_state_the_correlation_over_all_pixels():
@@ -118,7 +119,7 @@ def test_derivatives_state_the_correlation_over_all_pixels():
     rng = np.random.default_rng(1)
     truth = pairs["mg_fe"][0]
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
-    figure = on_detectors.derivatives(
+    figure = derivatives(
         APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]}
     )
     titles = [axes.get_title(loc="left") for axes in figure.axes]

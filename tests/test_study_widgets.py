@@ -12,7 +12,7 @@ from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
 from specnb.evaluate.probes import probe
-from specnb.plots.history import training_history
+from specnb.plots.training import disentangling_history
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock, remake
 from specnb.widgets import edit_star, slide_lambdas, train_live
@@ -173,7 +173,7 @@ def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditio
 
 def test_history_of_a_plain_autoencoder_and_of_none():
     rows = [{"epoch": 1, "train": 0.01, "loss": 0.01, "reconstruction": 0.01}]
-    assert len(training_history(rows).axes) == len(training_history([]).axes) == 3
+    assert len(disentangling_history(rows).axes) == len(disentangling_history([]).axes) == 3
 
 
 # --- edit_star

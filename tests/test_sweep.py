@@ -16,7 +16,7 @@ from astropy.table import MaskedColumn, Table
 from matplotlib.text import Text
 
 from specnb.plots.style import COLUMN, PAGE
-from specnb.plots.sweep import results_against
+from specnb.plots.training import results_against
 from specnb.reproduce import cli
 from specnb.reproduce.provenance import ROOT
 from specnb.reproduce.sweep import collect, grid_points, sweep

@@ -12,13 +12,12 @@ from specnb.disentangle import DisentangleConfig, train
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.plots.autoencoder import ConditionalFigure
-from specnb.plots.detectors import best_fit
+from specnb.plots.disentangle import probe_bars, tsne_panels
 from specnb.plots.emulator import training_history
 from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
-from specnb.plots.fits import star_fit
-from specnb.plots.latents import probe_bars, tsne_panels
+from specnb.plots.labels import label_histograms
 from specnb.plots.residuals import mean_differences
-from specnb.plots.survey import label_histograms
+from specnb.plots.spectra import best_fit
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig, Translator
 from specnb.widgets import (
@@ -94,12 +93,12 @@ def test_fits(emulator, stars):
     model = emulator(np.column_stack([stars.labels[name] for name in THIRD.names]))
     spectrum = stars.flux[0], stars.flux_error[0], stars.mask[0], model[0]
     for survey in (None, THIRD):
-        figure = star_fit(THIRD.pixels, *spectrum, "star 0", survey=survey)
+        figure = best_fit(THIRD.pixels, *spectrum, "star 0", survey=survey)
         assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
             "observed",
             "best fit",
         ]
-    assert len(best_fit(THIRD.pixels, *spectrum).axes) == 2
+    assert len(best_fit(THIRD.pixels, *spectrum, each_detector=True).axes) == 2
     table = stars.labels.copy()
     table["age_error"] = 0.5
     browser = browse_fits(stars, model, table, survey=THIRD)

@@ -9,7 +9,7 @@ from astropy.table import Table
 from torch import nn
 
 import specnb
-from specnb.plots.ablation import MEASURES, ablation
+from specnb.plots.training import MEASURES, ablation
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.translate import TranslateConfig
 from specnb.translate import ablation as module
@@ -154,6 +154,10 @@ def test_the_figure_has_a_point_for_each_training(physics):
         "full",
         "no cycle",
     ]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["one of 3 seeds", "mean", "range of full", "perfect"]
+    alone = ablation(table[[0, 1, 4]]).legends[0].get_texts()
+    assert [text.get_text() for text in alone] == ["one seed only", "range of full", "perfect"]
     for axes, name in zip(figure.axes, MEASURES):
         points = np.concatenate(
             [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
@@ -164,7 +168,7 @@ def test_the_figure_has_a_point_for_each_training(physics):
         low, high = axes.get_xlim()
         assert low < points[:, 0].min() and points[:, 0].max() < high
     table.remove_column("auc")
-    with pytest.raises(ValueError, match="lacks auc"):
+    with pytest.raises(KeyError, match="auc"):
         ablation(table)
     with pytest.raises(ValueError, match="no variant 'full'"):
         ablation(Table(rows=rows[:1]))

@@ -1,8 +1,12 @@
-"""Figures of the grid and of how well the emulator reproduces it."""
+"""Figures of an emulator: where its grid has spectra, its training, and how well it reproduces the
+simulator.
+"""
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
+from specnb.core.wavelength import detectors
+from specnb.plots.panels import WAVELENGTH, curves, history_curve, legend, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -13,15 +17,16 @@ from specnb.plots.style import (
     SKY,
     VERMILLION,
     Figure,
-    axis_title,
     column,
-    kiel_axes,
+    label_axes,
     styled,
     symbol,
 )
+from specnb.simulator.responses import IRON
 from specnb.surveys.kiel import lowest_logg
 
 ACCURACY_BAR = 1e-3  # the emulator counts as accurate if the mean |error| of the flux is smaller
+WINDOW = 60.0  # Å; part of a spectrum in which a derivative is drawn
 
 
 @styled
@@ -39,37 +44,26 @@ def grid_coverage(survey, labels):
     -------
     Figure
     """
-    trusted = {label.name: (label.low, label.high) for label in survey.labels}
-    figure = Figure(PAGE, 2.7)
-    kiel, abundances = figure.subplots(1, 2)
+    ends = {label.name: np.array([label.low, label.high]) for label in survey.labels}
+    teff = np.sort(np.append(np.linspace(*ends["teff"], 351), 4800.001))
+    lowest, highest = lowest_logg(teff), np.full_like(teff, ends["logg"][1])
+    regions = {  # corners of the trusted region of each plane
+        ("teff", "logg"): ([*teff, *teff[::-1], teff[0]], [*lowest, *highest, lowest[0]]),
+        ("m_h", "alpha_fe"): (ends["m_h"][[0, 1, 1, 0, 0]], ends["alpha_fe"][[0, 0, 1, 1, 0]]),
+    }
+    figure, panels = panel_grid(2, 2.7)
     dots = {"s": 2.5, "color": BLUE, "alpha": 0.5, "linewidths": 0, "rasterized": True}
-    outline = {"color": VERMILLION, "linewidth": 1.2}
-
-    kiel.scatter(column(labels, "teff"), column(labels, "logg"), **dots)
-    low, high = trusted["teff"]
-    teff = np.sort(np.append(np.linspace(low, high, 351), 4800.001))
-    bottom = np.full_like(teff, trusted["logg"][1])
-    kiel.plot(
-        [*teff, *teff[::-1], teff[0]],
-        [*lowest_logg(teff), *bottom, lowest_logg(teff[0])],
-        **outline,
-    )
-    kiel_axes(kiel)
-
-    n = len(column(labels, "m_h"))
-    abundances.scatter(
-        column(labels, "m_h"), column(labels, "alpha_fe"), **dots, label=f"{n:,} spectra"
-    )
-    (left, right), (low, high) = trusted["m_h"], trusted["alpha_fe"]
-    box = [left, right, right, left, left], [low, low, high, high, low]
-    abundances.plot(*box, **outline, label="trusted region")
-    abundances.set(xlabel=axis_title("m_h"), ylabel=axis_title("alpha_fe"))
-    figure.legend(loc="outside upper right", ncols=2, markerscale=3)
+    for axes, ((x, y), region) in zip(panels, regions.items()):
+        points = column(labels, x), column(labels, y)
+        axes.scatter(*points, label=f"{len(points[0]):,} spectra", **dots)
+        axes.plot(*region, color=VERMILLION, linewidth=1.2, label="trusted region")
+        label_axes(axes, x, y)
+    legend(figure, axes, markerscale=3)
     return figure
 
 
 @styled
-def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metallicity="m_h"):
+def emulator_accuracy(wavelength, predicted, truth, labels):
     """Compare emulated with simulated spectra that were not used in the training.
 
     Parameters
@@ -79,12 +73,7 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     predicted, truth : ndarray, shape (n, n_pix)
         Continuum-normalised flux from the emulator and from the simulator.
     labels : Table or mapping of str to array_like
-        Labels of the spectra: ``teff``, ``logg`` and the metallicity.
-    magnify : float, optional
-        Factor by which the error of the example is enlarged. By default it is the power of ten
-        that makes the error visible.
-    metallicity : str
-        Name of the metallicity label, which is written in the title of the example.
+        Labels of the spectra: ``teff``, ``logg`` and ``m_h``.
 
     Returns
     -------
@@ -94,125 +83,141 @@ def emulator_accuracy(wavelength, predicted, truth, labels, magnify=None, metall
     """
     absolute = np.abs(np.asarray(predicted, dtype=float) - truth)
     error = absolute.mean(axis=1)
+    order = np.argsort(error)
     figure = Figure(PAGE, 5.8)
-    panels = figure.subplot_mosaic(
-        [["example", "example"], ["pixels", "pixels"], ["share", "kiel"]],
-        height_ratios=[1, 0.8, 1.1],
-    )
-    _example(panels["example"], wavelength, predicted, truth, error, magnify, labels, metallicity)
+    grid = figure.add_gridspec(3, 2, height_ratios=[1, 0.8, 1.1])
+    example, pixels = (figure.add_subplot(grid[row, :]) for row in (0, 1))
+    share, kiel = (figure.add_subplot(grid[2, side]) for side in (0, 1))
+    _example(example, wavelength, predicted, truth, labels, order[len(order) // 2])
 
-    axes = panels["pixels"]
-    axes.plot(
-        wavelength,
-        np.percentile(absolute, 95, axis=0),
+    percentile = np.percentile(absolute, 95, axis=0)
+    curves(pixels, wavelength, {"95th percentile": (percentile, VERMILLION, 0.7)})
+    curves(pixels, wavelength, {"mean": (absolute.mean(axis=0), BLUE, 0.7)})
+    pixels.set(xlabel=WAVELENGTH, ylabel="|error| (flux)", yscale="log")
+    pixels.sharex(example)
+    pixels.legend(ncols=2, loc="upper left")
+    pixels.set_ylim(top=3 * pixels.get_ylim()[1])  # room for the legend
+
+    share.ecdf(error, color=BLUE)
+    share.axvline(ACCURACY_BAR, color=VERMILLION, linestyle="--", linewidth=0.8)
+    share.annotate(
+        f"{np.mean(error < ACCURACY_BAR):.0%} of {len(error)}\nare below 0.1%",
+        (ACCURACY_BAR, 0.1),
+        (4, 0),
+        textcoords="offset points",
         color=VERMILLION,
-        linewidth=0.7,
-        label="95th percentile",
+        fontsize=7,
     )
-    axes.plot(wavelength, absolute.mean(axis=0), color=BLUE, linewidth=0.7, label="mean")
-    axes.set(xlabel="Vacuum wavelength (Å)", ylabel="|error| (flux)", yscale="log")
-    axes.sharex(panels["example"])
-    axes.legend(ncols=2, loc="upper left")
-    axes.set_ylim(top=3 * axes.get_ylim()[1])  # room for the legend
+    share.set(xscale="log", xlabel="Mean |error| of a spectrum (flux)", ylabel="Share of spectra")
+    share.set(xlim=(None, max(share.get_xlim()[1], 6 * ACCURACY_BAR)), ylim=(0, 1.02))
+    share.yaxis.set_major_formatter(PercentFormatter(1))
 
-    axes = panels["share"]
-    axes.ecdf(error, color=BLUE)
-    axes.axvline(ACCURACY_BAR, color=VERMILLION, linestyle="--", linewidth=0.8)
-    below = np.mean(error < ACCURACY_BAR)
-    note = f"{below:.0%} of {len(error)}\nare below 0.1%"
-    axes.annotate(
-        note, (ACCURACY_BAR, 0.1), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7
-    )
-    axes.set(
-        xscale="log",
-        xlabel="Mean |error| of a spectrum (flux)",
-        ylabel="Share of spectra",
-        ylim=(0, 1.02),
-    )
-    axes.set_xlim(right=max(axes.get_xlim()[1], 6 * ACCURACY_BAR))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-
-    axes = panels["kiel"]
-    limits = np.percentile(error, [2, 98])
-    order = np.argsort(error)  # so the worst are drawn on top
-    teff, logg = column(labels, "teff")[order], column(labels, "logg")[order]
-    dots = axes.scatter(
-        teff,
-        logg,
+    low, high = np.percentile(error, [2, 98])
+    dots = kiel.scatter(
+        column(labels, "teff")[order],  # so the worst are drawn on top
+        column(labels, "logg")[order],
         c=error[order],
         s=7,
         norm="log",
-        vmin=limits[0],
-        vmax=limits[1],
+        vmin=low,
+        vmax=high,
         cmap=SEQUENTIAL,
         linewidths=0,
     )
-    kiel_axes(axes)
-    figure.colorbar(dots, ax=axes, label="Mean |error| (flux)", extend="both")
+    label_axes(kiel, "teff", "logg")
+    figure.colorbar(dots, ax=kiel, label="Mean |error| (flux)", extend="both")
     return figure
 
 
-def _example(axes, wavelength, predicted, truth, error, magnify, labels, metallicity):
-    """Draw the spectrum with the median error, and the enlarged error at the bottom."""
-    i = np.argsort(error)[len(error) // 2]
+def _example(axes, wavelength, predicted, truth, labels, i):
+    """Draw spectrum i, and its error, enlarged by the power of ten that makes it visible."""
     difference = np.asarray(predicted[i], dtype=float) - truth[i]
-    if magnify is None:
-        magnify = 10.0 ** max(0, np.floor(np.log10(0.15 / max(np.abs(difference).max(), 1e-9))))
-    axes.plot(wavelength, truth[i], color=BLACK, linewidth=1.4, label="simulator")
-    axes.plot(wavelength, predicted[i], color=SKY, linewidth=0.7, label="emulator")
+    magnify = 10.0 ** max(0, np.floor(np.log10(0.15 / max(np.abs(difference).max(), 1e-9))))
     axes.axhline(0, color=GREY, linewidth=0.5)
-    axes.plot(
+    curves(
+        axes,
         wavelength,
-        magnify * difference,
-        color=VERMILLION,
-        linewidth=0.7,
-        label=f"{magnify:g} × difference",
+        {
+            "simulator": (truth[i], BLACK, 1.4),
+            "emulator": (predicted[i], SKY, 0.7),
+            f"{magnify:g} × difference": (magnify * difference, VERMILLION, 0.7),
+        },
     )
-    star = [column(labels, name)[i] for name in ("teff", "logg", metallicity)]
-    axes.set_title(
-        f"Median error: {star[0]:.0f} K, log g {star[1]:.2f}, {symbol(metallicity)} {star[2]:.2f}".replace(
-            "-", "−"
-        ),
-        loc="left",
-        fontsize=7,
-    )
-    axes.set(ylabel="Flux / continuum", xlim=(wavelength[0], wavelength[-1]))
+    teff, logg, m_h = (column(labels, name)[i] for name in ("teff", "logg", "m_h"))
+    title = f"Median error: {teff:.0f} K, log g {logg:.2f}, [M/H] {m_h:.2f}".replace("-", "−")
+    axes.set_title(title, loc="left", fontsize=7)
+    axes.set(ylabel="Flux / continuum", xlim=wavelength[[0, -1]])
     axes.tick_params(labelbottom=False)
     axes.legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1), borderaxespad=0.2)
 
 
 @styled
-def training_history(history, quantity="Mean |error| (flux)"):
+def derivatives(wavelength, pairs):
+    """Draw the derivatives of the emulator and of the simulator on top of each other.
+
+    Each label has a panel, which shows the wavelengths around the label's strongest feature.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    pairs : dict of (ndarray, ndarray), each of shape (n_pix,)
+        For each label, the derivatives of the simulator and of the emulator, as from
+        `specnb.emulator.accuracy.derivative_pairs`. The title gives their correlation over all
+        pixels.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = panel_grid(len(pairs), 2.0, columns=2)
+    for axes, (name, (simulator, emulator)) in zip(panels, pairs.items()):
+        deepest = np.argmax(np.abs(simulator))
+        x = next(wavelength[p] for p in detectors(wavelength) if p.start <= deepest < p.stop)
+        low = np.clip(wavelength[deepest] - WINDOW / 2, x[0], x[-1] - WINDOW)
+        shown = (wavelength >= low) & (wavelength <= low + WINDOW)
+        axes.axhline(0, color=GREY, linewidth=0.5)
+        curves(axes, wavelength[shown], {"simulator": (simulator[shown], BLACK, 1.6)})
+        curves(axes, wavelength[shown], {"emulator": (emulator[shown], SKY, 0.8)})
+        title = "[Fe/H], iron alone" if name == IRON else symbol(name)
+        correlation = np.corrcoef(simulator, emulator)[0, 1]
+        axes.set_title(f"{title}: correlation {correlation:.3f}", loc="left")
+        axes.set(
+            xlim=(low, low + WINDOW), xlabel=WAVELENGTH, ylabel=r"d flux / d label (dex$^{-1}$)"
+        )
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def training_history(history):
     """Draw the training and validation errors against the epoch, and mark the epoch that was kept.
 
     Parameters
     ----------
     history : list of dict
         Each row has the keys ``epoch``, ``train`` and ``validation``.
-    quantity : str
-        Title of the error axis: which error it is.
 
     Returns
     -------
     Figure
     """
-    epoch, train, validation = (
-        np.array([row[key] for row in history]) for key in ("epoch", "train", "validation")
-    )
-    best = np.argmin(validation)
-    figure = Figure(COLUMN, 2.4)
-    axes = figure.subplots()
-    axes.plot(epoch, train, color=BLUE, label="training")
-    axes.plot(epoch, validation, color=VERMILLION, linestyle="--", label="validation")
-    axes.plot(
-        epoch[best],
-        validation[best],
-        "o",
+    figure, (axes,) = panel_grid(1, 2.4, columns=1, width=COLUMN, xlabel="Epoch")
+    history_curve(axes, history, "epoch", "train", color=BLUE, marker="", label="training")
+    history_curve(
+        axes,
+        history,
+        "epoch",
+        "validation",
         color=VERMILLION,
-        markersize=4,
-        label=f"kept: {validation[best]:.2g} at {epoch[best]}",
+        marker="",
+        linestyle="--",
+        label="validation",
     )
-    axes.set(xlabel="Epoch", ylabel=quantity, yscale="log")
+    best = min(history, key=lambda row: row["validation"])
+    kept = f"kept: {best['validation']:.2g} at {best['epoch']}"
+    axes.plot(best["epoch"], best["validation"], "o", color=VERMILLION, markersize=4, label=kept)
+    axes.set(ylabel="Mean |error| (flux)", yscale="log")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return figure

@@ -3,6 +3,8 @@ names for which there is room.
 """
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from specnb.core.wavelength import detectors
@@ -11,7 +13,9 @@ from specnb.plots.style import PAGE, Figure
 WAVELENGTH = "Vacuum wavelength (Å)"
 
 
-def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PAGE, **kwargs):
+def panel_grid(
+    count: int, row_height: float, header=0.0, columns=None, width=PAGE, xlabel="", **kwargs
+):
     """Make a figure with one panel for each of several quantities.
 
     Parameters
@@ -24,6 +28,8 @@ def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PA
         Panels in a row. By default two if this fills the last row, and otherwise three.
     width : float
         Width of the figure, in inches.
+    xlabel : str
+        Title of the x axis of the lowest panel in each column.
     **kwargs
         As for `matplotlib.figure.Figure.subplots`.
 
@@ -39,6 +45,9 @@ def panel_grid(count: int, row_height: float, header=0.0, columns=None, width=PA
     panels = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel()
     for axes in panels[count:]:
         axes.set_axis_off()
+    for axes in panels[:count][-columns:] if xlabel else ():
+        axes.set_xlabel(xlabel)
+        axes.tick_params(labelbottom=True)
     return figure, panels[:count]
 
 
@@ -70,6 +79,90 @@ def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
         axes.set_xlim(wavelength[part][[0, -1]])
     panels[-1].set_xlabel(WAVELENGTH)
     return figure, list(zip(parts, panels))
+
+
+def curves(axes, x, table, **style):
+    """Draw several curves against the same values.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : array_like, shape (n,)
+    table : mapping of str to (array_like, color, float)
+        For each curve, by its name in the legend, its values, colour and line width.
+    **style
+        As for `matplotlib.axes.Axes.plot`.
+    """
+    for name, (y, color, width) in table.items():
+        axes.plot(x, y, color=color, linewidth=width, label=name, **style)
+
+
+def history_curve(axes, rows, x, y, **style):
+    """Draw one column of a history against another. A curve of few points has dots.
+
+    Parameters
+    ----------
+    axes : Axes
+    rows : list of dict
+        The history. Rows may lack y.
+    x, y : str
+        Keys of the rows.
+    **style
+        As for `matplotlib.axes.Axes.plot`.
+    """
+    points = [(row[x], row[y]) for row in rows if row.get(y) is not None]
+    dots = {"marker": "o", "markersize": 2.5} if len(points) < 30 else {}
+    axes.plot(*zip(*points), **dots | style)
+
+
+def strip(axes, x, where, foot=0.0, top=1.0, **style):
+    """Shade some pixels of a spectrum.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : ndarray, shape (n_pix,)
+        Wavelength of the pixels.
+    where : ndarray of bool, shape (n_pix,)
+        The pixels to shade.
+    foot, top : float
+        Lower and upper end of the shade, as fractions of the height of the panel.
+    **style
+        As for `matplotlib.axes.Axes.fill_between`.
+    """
+    heights = axes.get_xaxis_transform()
+    axes.fill_between(
+        x, foot, top, where=where, step="mid", transform=heights, linewidth=0, **style
+    )
+
+
+def legend(place, marks, **kwargs):
+    """Make a legend of the marks of one panel, or of given marks.
+
+    Parameters
+    ----------
+    place : Figure or Axes
+    marks : Axes, or mapping of str to (dict or Artist)
+        The panel whose marks are explained, each name once. Or for each name, the style of a
+        `matplotlib.lines.Line2D`, or an artist as it is.
+    **kwargs
+        As for `matplotlib.figure.Figure.legend`. By default the legend is in one row above the
+        right end of the figure.
+    """
+    if isinstance(marks, Axes):
+        handles, names = marks.get_legend_handles_labels()
+        marks = dict(zip(names, handles))
+    artists = [
+        Line2D([], [], **mark) if isinstance(mark, dict) else mark for mark in marks.values()
+    ]
+    look = {"loc": "outside upper right", "ncols": max(len(marks), 1)} | kwargs
+    place.legend(artists, list(marks), **look)
+
+
+def note(axes, text, **kwargs):
+    """Write statistics into the upper left corner of a panel, with true minus signs."""
+    text = text.replace("-", "−")
+    axes.text(0.04, 0.95, text, transform=axes.transAxes, va="top", fontsize=7, **kwargs)
 
 
 def name_ticks(axis, names):
@@ -112,8 +205,8 @@ def with_room(positions, window, room: float) -> list[int]:
     """
     (low, high), chosen = window, []
     for k, x in enumerate(positions):
-        clear = all(abs(x - positions[other]) > room for other in chosen)
-        if clear and low + room / 2 < x < high - room / 2:
+        inside = low + room / 2 < x < high - room / 2
+        if inside and all(abs(x - positions[other]) > room for other in chosen):
             chosen.append(k)
     return chosen
 

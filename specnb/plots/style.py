@@ -8,6 +8,7 @@ from itertools import cycle
 import matplotlib.figure
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.artist import setp
 
 from specnb.surveys import known_label
 
@@ -18,20 +19,10 @@ BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE = "#E69F00", "#56B4E9", "#CC79A7"
 PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE)
 # Colours of a survey's groups of elements, in the order of the groups
-GROUPS = (
-    GREEN,
-    BLUE,
-    PURPLE,
-    VERMILLION,
-    ORANGE,
-    SKY,
-)
+GROUPS = (GREEN, BLUE, PURPLE, VERMILLION, ORANGE, SKY)
 DOMAINS = {"synthetic": BLUE, "translated": GREEN, "observed": ORANGE}
 # Colour maps whose order is visible to colour-blind readers and in grey
-DENSITY, SEQUENTIAL = (
-    "cividis_r",
-    "viridis",
-)
+DENSITY, SEQUENTIAL = "cividis_r", "viridis"
 
 RC = {
     "font.size": 8,
@@ -108,6 +99,16 @@ def element_color(survey, element: str) -> str:
     return group_colors(survey).get(survey.group_of(element), BLACK)
 
 
+def distinct_colors(names) -> dict[str, str]:
+    """A colour of the palette for each name. More names than colours are refused, because one could
+    not tell them apart.
+    """
+    names = list(names)
+    if len(names) > len(PALETTE):
+        raise ValueError(f"{len(names)} curves, but {len(PALETTE)} distinct colours: show fewer")
+    return dict(zip(names, PALETTE))
+
+
 def column(table, name: str) -> np.ndarray:
     """One column of a table as floats, with NaN in place of masked entries.
 
@@ -116,20 +117,14 @@ def column(table, name: str) -> np.ndarray:
     table : Table or mapping of str to array_like
         `specnb.surveys.survey.Survey.table` turns an array of labels into a table.
     name : str
-
-    Raises
-    ------
-    ValueError
-        If there is no such column.
     """
-    names = getattr(table, "colnames", None) or list(table)
-    if name not in names:
-        raise ValueError(f"the table has no column {name!r}: it has {', '.join(names)}")
     return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
 
 
-def kiel_axes(axes):
-    """Turn axes into those of a Kiel diagram: hot stars are left and giants on top."""
-    axes.set(xlabel=axis_title("teff"), ylabel=axis_title("logg"))
-    axes.xaxis.set_inverted(True)
-    axes.yaxis.set_inverted(True)
+def label_axes(axes, x: str, y: str):
+    """Write the titles of two labels on axes. In a Kiel diagram hot stars are left and giants on
+    top.
+    """
+    axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
+    if (x, y) == ("teff", "logg"):
+        setp([axes.xaxis, axes.yaxis], inverted=True)

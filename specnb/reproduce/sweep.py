@@ -16,7 +16,7 @@ from urllib.parse import quote
 from astropy.table import Table
 from joblib import Parallel, delayed
 
-from specnb.plots.sweep import results_against
+from specnb.plots.training import results_against
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.runner import (

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from specnb.core.labels import STEPS
-from specnb.plots.fits import star_fit
+from specnb.plots.spectra import best_fit
 from specnb.widgets.panel import WARNING, Panel, check_pixels, figure_png, row_of
 
 
@@ -25,7 +25,7 @@ class FitBrowser(Panel):
         """The picture of the chosen star as a Figure."""
         i, s = self.values["choice"], self.spectra
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
-        return star_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
+        return best_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
     def _png(self):
         return figure_png(self.figure())
@@ -60,7 +60,7 @@ def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBr
     masked_windows : sequence of (float, float)
         Wavelength intervals that were left out of the fit, in Å.
     survey : Survey, optional
-        Its most important lines are shaded, see `specnb.plots.fits.star_fit`.
+        Its most important lines are shaded, see `specnb.plots.spectra.best_fit`.
 
     Returns
     -------

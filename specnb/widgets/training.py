@@ -13,7 +13,7 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe
-from specnb.plots.history import training_history
+from specnb.plots.training import disentangling_history
 from specnb.widgets.training_panel import TrainingPanel
 
 # Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
@@ -43,7 +43,7 @@ class AutoencoderPanel(TrainingPanel):
     sliders : dict of SelectionSlider
         λ of each label.
     linear, mlp : dict
-        Probes of the last training, in the form of `specnb.plots.history.training_history`.
+        Probes of the last training, in the form of `specnb.plots.training.disentangling_history`.
     """
 
     def __init__(self, train_spectra, test_spectra, config, epochs):
@@ -136,7 +136,7 @@ class AutoencoderPanel(TrainingPanel):
 
     def figure(self):
         """The picture as a Figure."""
-        return training_history(
+        return disentangling_history(
             self._history, self._chance, self.linear, self.mlp, self.progress.max
         )
 

@@ -3,7 +3,7 @@
 import ipywidgets
 import numpy as np
 
-from specnb.plots.history import translation_history
+from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining

@@ -1,0 +1,300 @@
+"""Figures of autoencoders: what can be read from their latents, what lies close together in them,
+and what their decoders make of edited labels.
+"""
+
+import numpy as np
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from specnb.evaluate.spread import spread
+from specnb.plots.panels import WAVELENGTH, curves, legend, name_ticks, panel_grid, plain_ticks
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    PAGE,
+    PURPLE,
+    SEQUENTIAL,
+    VERMILLION,
+    Figure,
+    axis_title,
+    column,
+    distinct_colors,
+    styled,
+    symbol,
+)
+
+# Columns of a table of probes: title, place in its row, colour and marker
+PROBES = {
+    "mlp_r2": ("MLP probe", -0.15, BLUE, "o"),
+    "linear_r2": ("linear probe", 0.15, VERMILLION, "D"),
+}
+LIMITS = {"floor": GREEN, "ceiling": PURPLE}
+LEAST = -0.2  # the axis of R² starts here; a linear probe of saturated latents can reach −1000
+# Goals: a disentangled label has at most the first R², an entangled one at least the second
+BARS = (0.10, 0.95)
+SEEDS = {"color": GREY, "alpha": 0.35, "linewidth": 0}
+DIAMOND = {"marker": "D", "ms": 3.5, "mfc": "white", "mec": BLACK, "linestyle": ""}
+LIMIT = {"color": BLACK, "linestyle": "--"}
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
+
+
+@styled
+def tsne_panels(projections, labels, names):
+    """Draw maps of the same stars in several representations (rows), coloured by labels (columns).
+
+    Parameters
+    ----------
+    projections : mapping of str to ndarray, shape (n, 2)
+        Title and map of each representation, as from `specnb.evaluate.projection.project`.
+    labels : Table or mapping of str to array_like
+        Labels of the stars, in the order of the maps.
+    names : sequence of str
+        Labels to show. Colours span the 2nd to the 98th percentile of each label. Stars without a
+        value are left out.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
+    panels = figure.subplots(len(projections), len(names), squeeze=False)
+    for name, stack in zip(names, panels.T):
+        values = column(labels, name)
+        low, high = np.nanpercentile(values, [2, 98])
+        for axes, points in zip(stack, projections.values()):
+            dots = axes.scatter(
+                *np.asarray(points).T,
+                c=values,
+                s=np.clip(4000 / max(len(values), 1), 0.5, 8),  # smaller if there are more stars
+                cmap=SEQUENTIAL,
+                vmin=low,
+                vmax=high,
+                linewidths=0,
+                rasterized=True,
+            )
+            # t-SNE has no units
+            axes.set(xticks=[], yticks=[], box_aspect=1, xmargin=0.04, ymargin=0.04)
+        figure.colorbar(
+            dots,
+            ax=stack.tolist(),
+            location="bottom",
+            extend="both",
+            aspect=16,
+            pad=0.01,
+            label=axis_title(name),
+            ticks=MaxNLocator(4),
+        )
+    for title, axes in zip(projections, panels[:, 0]):
+        axes.set_ylabel(title)
+    return figure
+
+
+@styled
+def probe_bars(table):
+    """Draw the R² of the probes for each setting (rows) and label (panels): the mean over the
+    seeds, and the range from the lowest to the highest. A mean to the left of the axis is an arrow
+    at its edge.
+
+    Parameters
+    ----------
+    table : Table
+        One row for each setting, label and seed. The columns are ``setting``, ``label``,
+        ``mlp_r2``, ``linear_r2``, and optionally ``floor`` and ``ceiling``. These are the lowest
+        and the highest R² that are possible for any latents, or NaN if there is no such limit.
+        Settings and labels are shown in the order in which they first appear.
+
+    Returns
+    -------
+    Figure
+    """
+    limits = [name for name in LIMITS if name in table.colnames]
+    rows = spread(table, ["setting", "label"], [*PROBES, *limits])
+    settings, labels = (list(dict.fromkeys(rows[name])) for name in ("setting", "label"))
+    height, columns = 0.3 * len(settings), len(labels)
+    figure, panels = panel_grid(columns, height, 0.85, columns, sharex=True, sharey=True)
+    marks = {}
+    for label, axes in zip(labels, panels):
+        for bar in BARS:
+            line = axes.axvline(bar, color=BLACK, linewidth=0.6, linestyle=":", zorder=0)
+        for row in rows[rows["label"] == label]:
+            y = settings.index(row["setting"])
+            for name, (title, shift, color, marker) in PROBES.items():
+                ends = row[f"{name}_min"], row[f"{name}_max"]
+                axes.hlines(y + shift, *ends, color=color, linewidth=1.2)
+                style = {"color": color, "markersize": 3.5, "linestyle": ""}
+                marks[title] = style | {"marker": marker}
+                shown = marker if row[name] >= LEAST else "<"
+                axes.plot(max(row[name], LEAST), y + shift, marker=shown, clip_on=False, **style)
+            for name in limits:
+                if np.isfinite(row[name]):
+                    marks[name] = axes.vlines(
+                        row[name], y - 0.4, y + 0.4, color=LIMITS[name], linewidth=1.2
+                    )
+            axes.axhline(y + 0.5, color=GREY, linewidth=0.3)
+        axes.set(xlabel=f"$R^2$ of {symbol(label)}", xticks=(0, 0.5, 1))
+        name_ticks(axes.yaxis, settings)
+    panels[0].set(xlim=(LEAST, 1.05), ylim=(len(settings) - 0.5, -0.5))  # the first setting on top
+    marks[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line
+    legend(figure, marks, loc="outside upper center")
+    return figure
+
+
+@styled
+def mae_bars(table, floor):
+    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
+    next to the published ones.
+
+    Parameters
+    ----------
+    table : Table
+        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
+    floor : mapping of str to float
+        For each label, the smallest possible error, such as that of a perfect prediction against a
+        noisy catalogue.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = {name: table[table["representation"] == name] for name in table["representation"]}
+    spectra = groups.pop("spectra")
+    base, x = np.asarray(spectra["mae"]), np.arange(len(spectra))
+    colors, width = distinct_colors(groups), 0.8 / len(groups)
+    figure, (axes,) = panel_grid(1, 3.0, columns=1, width=COLUMN)
+    axes.set_yscale("log")
+    for k, row in enumerate(spectra):
+        ends = [k - 0.45, k + 0.45]
+        axes.fill_between(ends, row["mae_min"] / row["mae"], row["mae_max"] / row["mae"], **SEEDS)
+        axes.plot(ends, [floor[row["label"]] / row["mae"]] * 2, **LIMIT)
+    for i, (name, rows) in enumerate(groups.items()):
+        at = x + (i - (len(groups) - 1) / 2) * width
+        mae, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
+        axes.bar(at, mae - 1, 0.9 * width, bottom=1, color=colors[name])
+        axes.errorbar(
+            at, mae, [mae - low, high - mae], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5
+        )
+        axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
+    axes.axhline(1, color=BLACK, linewidth=0.6)
+    plain_ticks(axes.yaxis, RATIOS)
+    name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra])
+    axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
+    marks = {name: Patch(color=color) for name, color in colors.items()}
+    marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
+    legend(figure, marks, loc="outside upper center", ncols=3)
+    return figure
+
+
+def _spectra_error(row):
+    decimals = 0 if row["mae"] > 5 else 3
+    return f"{symbol(row['label'])}\n{row['mae']:.{decimals}f} {row['unit']}"
+
+
+@styled
+def counterfactual_spectra(wavelength, changes, window):
+    """Draw how the spectrum of one star changes with each label: the true change, the change by
+    each model's decoder, and their difference.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    changes : mapping of str to mapping
+        For each label, a mapping from "truth" and from each model's name to the change of the
+        flux, shape (n_pix,). `specnb.disentangle.counterfactual.counterfactual_changes` gives
+        them.
+    window : (float, float)
+        Lowest and highest wavelength shown, in Å.
+
+    Returns
+    -------
+    Figure
+        One column for each label, with the changes above and decoded minus true change below.
+
+    Raises
+    ------
+    ValueError
+        If there are more models than colours.
+    """
+    shown = (wavelength >= window[0]) & (wavelength <= window[1])
+    x = wavelength[shown]
+    figure = Figure(PAGE, 3.2)
+    panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
+    for (top, bottom), (label, each) in zip(panels.T, changes.items()):
+        flux = {name: np.asarray(change, dtype=float)[shown] for name, change in each.items()}
+        true = flux.pop("truth")
+        curves(top, x, {"simulator": (true, BLACK, 1.6)}, alpha=0.45)
+        for name, color in distinct_colors(flux).items():
+            curves(top, x, {name: (flux[name], color, 0.8)})
+            curves(bottom, x, {name: (flux[name] - true, color, 0.8)})
+        for axes in (top, bottom):
+            axes.axhline(0, color=GREY, linewidth=0.5, zorder=0)
+        top.set(title=axis_title(label), xlim=window)
+        # Ticks at the ends have no numbers, because those of neighbours would overlap
+        top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
+    panels[0, 0].set_ylabel("Change of flux")
+    panels[1, 0].set_ylabel("Decoded − true")
+    figure.supxlabel(WAVELENGTH, fontsize=8)
+    legend(figure, top, loc="outside upper center", ncols=6)
+    return figure
+
+
+@styled
+def counterfactual_errors(table):
+    """Draw the slope and the error of the decoded change for each label and model.
+
+    Parameters
+    ----------
+    table : Table
+        From `specnb.disentangle.counterfactual.counterfactual_errors`.
+
+    Returns
+    -------
+    Figure
+        The upper panel has the slope of the decoded against the true change. It is 1 if the
+        decoder is right and 0 if it ignores the label. The lower panel has the error of the change
+        divided by the change. It is 1 if leaving the spectrum as it is would be just as good.
+
+    Raises
+    ------
+    ValueError
+        If there are more models than colours.
+    """
+    steps = {row["label"]: abs(row["step"]) for row in table}
+    labels, models = list(steps), list(dict.fromkeys(table["model"]))
+    colors = distinct_colors(models)
+    offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
+    figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
+    titles = ("Slope, decoded on true", "right"), ("Error / true change", "as no edit")
+    for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
+        for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
+            x = labels.index(row["label"]) + offset[models.index(row["model"])]
+            marker, color = "^" if row["step"] > 0 else "v", colors[row["model"]]
+            axes.plot(x, row[quantity], marker, color=color, markersize=4.5, alpha=0.9)
+        for border in range(len(labels) - 1):
+            axes.axvline(border + 0.5, color=GREY, linewidth=0.4)
+        limits = 1.1 * np.nanmin([*table[quantity], 0.0]), 1.1 * np.nanmax([*table[quantity], 1.0])
+        axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=limits, ylabel=title)
+        axes.axhline(1, color=BLACK, linewidth=0.6, linestyle="--", zorder=0)
+        axes.annotate(
+            one,
+            (0.99, 1.0),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            fontsize=7,
+        )
+        name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
+    kinds = [(name, "s", color) for name, color in colors.items()]
+    kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
+    marks = {name: {"marker": mark, "color": color, "ls": ""} for name, mark, color in kinds}
+    legend(figure, marks, loc="outside upper center", ncols=3, handlelength=1)
+    return figure
+
+
+def _edit(label, step):
+    """A label and its step as text, such as "log g ±0.5 dex"."""
+    unit = axis_title(label)[len(symbol(label)) :].strip(" ()")
+    return f"{symbol(label)}\n±{step:g} {unit}"

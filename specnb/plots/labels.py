@@ -1,0 +1,251 @@
+"""Figures of the labels of many stars: where a survey has stars, and how well a fit or a regression
+reproduces their labels.
+"""
+
+import numpy as np
+from astropy.stats import mad_std
+from matplotlib.artist import setp
+from matplotlib.colors import LogNorm
+from scipy.stats import norm as gaussian
+
+from specnb.plots.panels import legend, note, panel_grid
+from specnb.plots.style import (
+    BLACK,
+    COLUMN,
+    DENSITY,
+    SEQUENTIAL,
+    SKY,
+    axis_title,
+    column,
+    label_axes,
+    styled,
+    symbol,
+)
+
+# 64,000 dots would hide one another, so the Kiel diagrams of surveys have hexagonal cells
+CELLS = {"linewidths": 0.1, "mincnt": 1, "rasterized": True}
+
+
+@styled
+def pulls(fit, truth, labels):
+    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
+
+    Parameters
+    ----------
+    fit : Table
+        It has the columns ``<label>`` and ``<label>_error``.
+    truth : Table
+        True labels of the same stars in the same order.
+    labels : sequence of str
+
+    Returns
+    -------
+    Figure
+        If the model and the errors are right, the histograms follow the Gaussian.
+    """
+    figure, panels = panel_grid(len(labels), 1.9)
+    x = np.linspace(-5, 5, 201)
+    for name, axes in zip(labels, panels):
+        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
+        pull = pull[np.isfinite(pull)]
+        bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
+        # A density that counts stars beyond ±5, too
+        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))
+        axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
+        axes.plot(x, gaussian.pdf(x), color=BLACK)
+        beyond = np.sum(np.abs(pull) > 5)
+        text = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}"
+        note(axes, text + (f"\n{beyond} beyond ±5" if beyond else ""))
+        axes.set(xlabel=f"Pull of {symbol(name)}", xlim=(-5, 5), ylabel="Density")
+        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.4))
+    return figure
+
+
+@styled
+def fit_comparison(fit, truth, labels, snr):
+    """Draw fitted against true labels; the colour is the signal-to-noise ratio.
+
+    Parameters
+    ----------
+    fit, truth : Table
+        Fitted and true labels of the same stars in the same order.
+    labels : sequence of str
+    snr : ndarray, shape (n,)
+        Signal-to-noise ratio per pixel of each star.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = panel_grid(len(labels), 2.15)
+    order = np.argsort(snr)  # so stars with high S/N are drawn on top
+    for name, axes in zip(labels, panels):
+        true, fitted = column(truth, name)[order], column(fit, name)[order]
+        dots = axes.scatter(
+            true,
+            fitted,
+            c=np.asarray(snr)[order],
+            s=5,
+            cmap=SEQUENTIAL,
+            norm="log",
+            linewidths=0,
+            rasterized=True,
+        )
+        axes.axline((np.nanmean(true), np.nanmean(true)), slope=1, color=BLACK, linewidth=0.6)
+        axes.set(xlabel=f"True {axis_title(name)}", ylabel=f"Fitted {axis_title(name)}")
+        median, scatter = np.nanmedian(fitted - true), mad_std(fitted - true, ignore_nan=True)
+        decimals = 0 if scatter > 5 else 3
+        note(
+            axes,
+            f"median {median:+.{decimals}f}\nscatter {scatter:.{decimals}f}",
+            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5},
+        )
+    figure.colorbar(dots, ax=panels.tolist(), label="S/N per pixel", aspect=40)
+    return figure
+
+
+@styled
+def kiel(labels, color="m_h"):
+    """Draw a Kiel diagram of many stars.
+
+    Parameters
+    ----------
+    labels : Table or mapping of str to array_like
+        It has ``teff``, ``logg`` and the label that colours the cells.
+    color : str
+        The colour of a cell is the mean of this label.
+
+    Returns
+    -------
+    Figure
+    """
+    values = column(labels, color)
+    low, high = np.nanpercentile(values, [2, 98])
+    return _cells(
+        labels,
+        ("teff", "logg"),
+        2.9,
+        {"label": f"Mean {axis_title(color)}", "extend": "both"},
+        C=values,
+        reduce_C_function=np.nanmean,
+        cmap=SEQUENTIAL,
+        vmin=low,
+        vmax=high,
+    )
+
+
+@styled
+def abundance_plane(labels):
+    """Draw the number of stars against [M/H] and [α/Fe].
+
+    Parameters
+    ----------
+    labels : Table or mapping of str to array_like
+        It has ``m_h`` and ``alpha_fe``.
+
+    Returns
+    -------
+    Figure
+    """
+    plane = "m_h", "alpha_fe"
+    return _cells(labels, plane, 2.7, {"label": "Stars per cell"}, cmap=DENSITY, bins="log")
+
+
+def _cells(labels, plane, height, bar, **style):
+    """Draw one panel with hexagonal cells and a colour bar."""
+    figure, (axes,) = panel_grid(1, height, columns=1, width=COLUMN)
+    points = [column(labels, name) for name in plane]
+    cells = axes.hexbin(*points, gridsize=60 if len(points[0]) > 5000 else 30, **CELLS, **style)
+    figure.colorbar(cells, ax=axes, **bar)
+    label_axes(axes, *plane)
+    return figure
+
+
+@styled
+def label_histograms(labels, names):
+    """Draw the distribution of each label.
+
+    Parameters
+    ----------
+    labels : Table or mapping of str to array_like
+    names : sequence of str
+        Columns to show; each gets one panel.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = panel_grid(len(names), 1.8, header=0.3)
+    for name, axes in zip(names, panels):
+        values = column(labels, name)
+        axes.hist(
+            values[np.isfinite(values)],
+            40,
+            histtype="step",
+            color=BLACK,
+            linewidth=0.7,
+            label=f"all ({len(values):,})",
+        )
+        axes.set(xlabel=axis_title(name), yscale="log", ylabel="Stars")
+    legend(figure, panels[0], loc="outside upper center")
+    return figure
+
+
+@styled
+def predicted_kiel(predictions, reference):
+    """Draw Kiel diagrams of the reference labels and of the labels that were predicted from each
+    representation (Fig. 9).
+
+    Parameters
+    ----------
+    predictions : mapping of str to Table or mapping
+        For each representation, by name, the predicted labels.
+    reference : Table or mapping
+        Reference labels of the same stars.
+
+    Returns
+    -------
+    Figure
+        All panels have the same axes, cells and colours. The axes are those of the reference; the
+        number of predicted stars outside of them is given.
+    """
+    return _planes(predictions, reference, "teff", "logg")
+
+
+@styled
+def predicted_abundances(predictions, reference):
+    """Draw [α/Fe] against [M/H] for the reference and the predictions (Fig. 10). Parameters and
+    result are the same as for `predicted_kiel`.
+    """
+    return _planes(predictions, reference, "m_h", "alpha_fe")
+
+
+def _planes(predictions, reference, x, y):
+    """Draw a panel for the reference and one for each representation, all with the same axes."""
+    tables = {"reference": reference, **predictions}
+    stars = {name: np.array([column(t, x), column(t, y)]) for name, t in tables.items()}
+    low, high = (end(stars["reference"], axis=1) for end in (np.nanmin, np.nanmax))
+    low, high = low - 0.05 * (high - low), high + 0.05 * (high - low)
+    figure, panels = panel_grid(
+        len(stars), 1.9, header=0.3, xlabel=axis_title(x), sharex=True, sharey=True
+    )
+    size = (50, 30) if stars["reference"].shape[1] > 5000 else (30, 18)
+    norm = LogNorm(1, 2)  # of all panels
+    for axes, (name, points) in zip(panels, stars.items()):
+        inside = np.all((points.T >= low) & (points.T <= high), axis=1)
+        axes.set_title(name if inside.all() else f"{name} ({np.sum(~inside)} beyond)")
+        cells = axes.hexbin(
+            *points[:, inside],
+            gridsize=size,
+            extent=(low[0], high[0], low[1], high[1]),
+            cmap=DENSITY,
+            norm=norm,
+            **CELLS,
+        )
+        norm.vmax = max(norm.vmax, np.max(np.asarray(cells.get_array()), initial=2))
+    panels[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    if y == "logg":  # hot stars are left and giants on top
+        setp([panels[0].xaxis, panels[0].yaxis], inverted=True)
+    setp(panels[:: panels[0].get_gridspec().ncols], ylabel=axis_title(y))
+    figure.colorbar(cells, ax=figure.axes, label="Stars per cell", aspect=30)
+    return figure

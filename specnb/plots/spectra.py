@@ -1,0 +1,238 @@
+"""Figures of spectra: features, best fits, derivatives, and gaps between domains. Where there are
+several detectors, each has a panel.
+"""
+
+import numpy as np
+from matplotlib.artist import setp
+
+from specnb.core.wavelength import detectors
+from specnb.plots.panels import (
+    WAVELENGTH,
+    curves,
+    detector_panels,
+    legend,
+    panel_grid,
+    strip,
+    with_room,
+)
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    SKY,
+    VERMILLION,
+    Figure,
+    element_color,
+    group_colors,
+    styled,
+)
+from specnb.simulator.features import strongest
+
+NAMED = 12  # so many of the strongest features of each element are named, if there is room
+HALF_WIDTH = 4.0  # Å; so much is shaded on each side of a strong line: its core and inner wings
+
+
+@styled
+def tour(survey, flux, features):
+    """Draw a spectrum in which features have the colours of their groups of elements.
+
+    Parameters
+    ----------
+    survey : Survey
+    flux : ndarray, shape (n_pix,)
+        Normalised flux on the pixels of the survey.
+    features : Table
+        As from `specnb.simulator.features.features`. A pixel is coloured if one element causes
+        more than half of the absorption by all elements there.
+
+    Returns
+    -------
+    Figure
+    """
+    wavelength, own = survey.pixels, features[features["share"] > 0.5]
+    own = own[np.argsort(own["depth"])]  # so the deepest are drawn last and lie on top
+    named = strongest(own, NAMED)
+    bottom, top = np.nanmin(flux), np.nanmax(flux)
+    step = 0.01 * (top - bottom)
+    figure, pairs = detector_panels(wavelength, 6.2)
+    for part, axes in pairs:
+        low, high = axes.get_xlim()
+        axes.plot(wavelength[part], flux[part], color=GREY, linewidth=0.6)
+        for row in own[(own["first"] >= part.start) & (own["first"] < part.stop)]:
+            pixels = slice(row["first"], row["last"] + 1)
+            color = element_color(survey, row["element"])
+            axes.plot(wavelength[pixels], flux[pixels], color=color, linewidth=1.1)
+        for row in named[with_room(named["wavelength"], (low, high), 0.019 * (high - low))]:
+            x, color = row["wavelength"], element_color(survey, row["element"])
+            axes.text(
+                x, top + 6 * step, row["element"], color=color, ha="center", va="bottom", fontsize=7
+            )
+            axes.vlines(x, top + step, top + 5 * step, color=color, linewidth=0.6)
+        axes.set(ylim=(bottom - 5 * step, top + 19 * step), ylabel="Flux")
+    groups = group_colors(survey).items()
+    legend(figure, {name: {"color": color, "linewidth": 2} for name, color in groups})
+    return figure
+
+
+@styled
+def best_fit(
+    wavelength,
+    flux,
+    flux_error,
+    mask,
+    model,
+    name="",
+    masked_windows=(),
+    survey=None,
+    each_detector=False,
+):
+    """Draw an observed spectrum with its best fit, and below it the residual in standard errors.
+
+    Parameters
+    ----------
+    wavelength, flux, flux_error, mask, model : ndarray, shape (n_pix,)
+        Wavelength (vacuum Å), continuum-normalised flux, its error, True where a pixel is bad, and
+        the best-fitting flux.
+    name : str
+        The star's name.
+    masked_windows : sequence of (float, float)
+        Wavelength intervals that were left out of the fit, in Å.
+    survey : Survey, optional
+        Its most important lines are shaded: those of the first species in `Survey.lines`.
+    each_detector : bool
+        Whether each detector has panels of its own, in which masked pixels are shaded, instead of
+        one panel for a quick look.
+
+    Returns
+    -------
+    Figure
+    """
+    good = ~np.asarray(mask, dtype=bool)
+    left_out = [(wavelength >= low) & (wavelength <= high) for low, high in masked_windows]
+    used = good & ~np.any(left_out, axis=0)
+    observed = np.where(good, flux, np.nan)
+    residual = np.where(good, (flux - model) / np.where(good, flux_error, 1.0), np.nan)
+    rms = np.sqrt(np.nanmean(residual[used] ** 2)) if used.any() else np.nan
+    lines = () if survey is None else survey.lines
+    shades = [
+        (line.wavelength - HALF_WIDTH, line.wavelength + HALF_WIDTH, SKY, 0.2, line.species)
+        for line in lines
+        if line.species == lines[0].species
+    ]
+    shades += [(*window, GREY, 0.35, "left out of the fit") for window in masked_windows]
+
+    parts = detectors(wavelength) if each_detector else [slice(None)]
+    figure = Figure(PAGE, 7.6 if each_detector else 3.6)
+    ratio, *widths = (2, 1.1, 0.7, 0.5) if each_detector else (2.2, 1.3, 0.8, 0.6)
+    pairs = figure.subplots(
+        2 * len(parts), 1, sharex=not each_detector, height_ratios=[ratio, 1] * len(parts)
+    ).reshape(-1, 2)
+    for part, (top, bottom) in zip(parts, pairs):
+        curves(
+            top,
+            wavelength[part],
+            {
+                "observed": (observed[part], BLACK, widths[0]),
+                "best fit": (model[part], VERMILLION, widths[1]),
+            },
+        )
+        bottom.axhline(0, color=GREY, linewidth=0.5)
+        bottom.plot(wavelength[part], residual[part], color=BLUE, linewidth=widths[2])
+        for axes in (top, bottom):
+            for low, high, color, alpha, label in shades:
+                axes.axvspan(low, high, color=color, alpha=alpha, linewidth=0, label=label)
+            if each_detector:
+                strip(axes, wavelength[part], ~good[part], color=GREY, alpha=0.35, label="masked")
+            axes.set_xlim(wavelength[part][[0, -1]])
+        top.tick_params(labelbottom=False)
+    bottom.set_xlabel(WAVELENGTH)
+    top, bottom = pairs[0]
+    if each_detector:
+        both = [observed, model] if np.isfinite(model).any() else [0.0, 1.0]
+        low, high = np.nanpercentile(both, [0.02, 99.98])
+        low, high = low - 0.05 * (high - low), high + 0.08 * (high - low)
+        reach = 1.1 * np.nanpercentile(np.abs(residual[used]), 99.8) if used.any() else 5.0
+        setp(pairs[:, 0], ylabel="Flux", ylim=(low, high))
+        title = f"{name}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
+        legend(figure, top)
+    else:
+        reach = 1.05 * np.nanmax(np.abs(residual[used]), initial=5.0)
+        top.set_ylabel("Flux / continuum")
+        title = name
+        note = f"rms {rms:.2f} σ over the {used.sum()} pixels fitted"
+        bottom.set_title(note, loc="left", fontsize=7)
+        legend(top, top, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
+    top.set_title(title, loc="left")
+    setp(pairs[:, 1], ylabel="Residual (σ)", ylim=(-reach, reach))
+    return figure
+
+
+@styled
+def domain_gap(wavelength, gap, causes):
+    """Draw mean and spread of observed − synthetic flux over many stars, with the known causes.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    gap : Gap
+        As from `specnb.surveys.apogee.gap.domain_gap`.
+    causes : dict of ndarray of bool, shape (n_pix,)
+        For each cause, True in the pixels where it acts. Each cause has a strip at the bottom of
+        the panels.
+
+    Returns
+    -------
+    Figure
+    """
+    reach = np.nanpercentile(np.abs(gap.mean) + gap.spread, 99.5)
+    figure, pairs = detector_panels(wavelength, 6.4)
+    for part, axes in pairs:
+        x, mean, spread = wavelength[part], gap.mean[part], gap.spread[part]
+        axes.axhline(0, color=GREY, linewidth=0.5)
+        axes.fill_between(
+            x, mean - spread, mean + spread, color=SKY, alpha=0.6, lw=0, label="mean ± spread"
+        )
+        curves(axes, x, {"mean": (mean, BLACK, 0.6)})
+        for k, (cause, color) in enumerate(zip(causes, (VERMILLION, BLUE, GREEN, ORANGE))):
+            foot = 0.015 + 0.055 * k
+            strip(axes, x, causes[cause][part], foot, foot + 0.04, color=color, label=cause)
+        axes.set(ylim=(-1.5 * reach, reach), ylabel="Observed − synthetic (flux)")
+    legend(figure, axes)
+    return figure
+
+
+@styled
+def spectra_by_snr(spectra, truth, snr):
+    """Draw a few spectra, one above the other.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Spectra of two to five stars.
+    truth : Spectra or None
+        The spectra of the same stars without noise.
+    snr : sequence of float
+        Signal-to-noise ratio per pixel, for the titles.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = panel_grid(len(spectra), 1.25, header=0.5, columns=1, sharex=True)
+    for k, axes in enumerate(panels):
+        good = ~spectra.mask[k]
+        observed = np.where(good, spectra.flux[k], np.nan), GREY, 0.6
+        curves(axes, spectra.wavelength, {"observed": observed})
+        if truth is not None:
+            curves(axes, truth.wavelength, {"without noise": (truth.flux[k], VERMILLION, 0.7)})
+        axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
+        top = max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999))
+        axes.set(ylabel="Flux", ylim=(0, top))
+    panels[-1].set(xlabel=WAVELENGTH, xlim=spectra.wavelength[[0, -1]])
+    if truth is not None:
+        panels[0].legend(loc="lower left", ncols=2)
+    return figure
