@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from itertools import repeat
 
 import numpy as np
 import torch
@@ -12,13 +11,14 @@ from specnb.core.files import check_same, read_tensors, whole_file, write_tensor
 from specnb.core.paths import DATA
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import same_pixels
+from specnb.translate.autoencoders import Perceptrons
 from specnb.translate.config import TranslateConfig
-from specnb.translate.networks import build
+from specnb.translate.conv import Convolutions
+from specnb.translate.principal import Principal
 
 BATCH = 1024  # number of spectra at a time
 SHIPPED = DATA / "translators"
-# critics are used in training only, so that files do not contain them
-CRITICS = "networks.critics."
+NETWORKS = {"mlp": Perceptrons, "principal": Principal, "conv": Convolutions}
 
 
 class Translator(nn.Module):
@@ -44,19 +44,21 @@ class Translator(nn.Module):
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
         super().__init__()
-        self.config, self.wavelength, self.history = (
-            config,
-            np.asarray(wavelength, dtype=float),
-            list(history),
-        )
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
-        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
-        self.networks = build(config, len(self.wavelength))
+        self.config, self.history = config, list(history)
+        self.wavelength = np.asarray(wavelength, dtype=float)
+        n_pix = len(self.wavelength)
+        self.networks = NETWORKS[config.kind](config, n_pix)
         with torch.no_grad():
-            _, split = self.networks.encode_observed(torch.zeros(2, len(self.wavelength)))
-        self.register_buffer("offset", torch.zeros_like(self.mean))
-        self.register_buffer(
-            "mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0])
+            _, split = self.networks.encode_observed(torch.zeros(2, n_pix))
+        zeros = {"offset": torch.zeros(n_pix), "mean_split": torch.zeros_like(split[0])}
+        for name, value in {"mean": mean, "std": std, **zeros}.items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+
+    def __repr__(self):
+        config = self.config
+        return (
+            f"<Translator of kind {config.kind}: {len(self.wavelength)} pixels, "
+            f"z_shared {config.shared}, z_split {config.split}>"
         )
 
     @property
@@ -87,9 +89,7 @@ class Translator(nn.Module):
         The result is x + D_obs(z) − D_synth(z) with ``config.residual``, else D_obs(z). `offset` is
         added in both cases.
         """
-        if not self.config.split:
-            split = None
-        elif split is None:
+        if split is None:
             split = self.mean_split.expand(len(x), *self.mean_split.shape)
         shared = self.networks.encode_synthetic(x)
         if self.config.residual:
@@ -117,20 +117,12 @@ class Translator(nn.Module):
         ValueError
             If the spectra are on other pixels.
         """
-        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
-        shared = torch.cat([part[0] for part in parts]).cpu().numpy()
-        if not self.config.split:
-            return shared, np.empty((len(spectra), 0), np.float32)
-        return shared, torch.cat([part[1] for part in parts]).cpu().numpy()
+        return tuple(_joined(latents) for latents in zip(*self._encoded(spectra)))
 
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return (
-            torch.cat([self.networks.encode_synthetic(x) for x in self._batches(flux)])
-            .cpu()
-            .numpy()
-        )
+        return _joined(self.networks.encode_synthetic(x) for x in self._batches(flux))
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -147,20 +139,14 @@ class Translator(nn.Module):
             raise ValueError(
                 f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
             )
-        if split is None or not self.config.split:
-            splits = repeat(None)
-        elif np.shape(split) != (len(flux), *self.mean_split.shape):
-            expected = (len(flux), *self.mean_split.shape)
+        if split is None:
+            split = self.mean_split.expand(len(flux), *self.mean_split.shape)
+        if np.shape(split) != (expected := (len(flux), *self.mean_split.shape)):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        else:
-            splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
-        parts = [
-            self.translate_scaled(x, z) * self.std + self.mean
-            for x, z in zip(self._batches(flux), splits)
-        ]
-        return torch.cat(parts).cpu().numpy()
+        splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
+        return self._flux(map(self.translate_scaled, self._batches(flux), splits))
 
     @torch.no_grad()
     def reconstruct(self, spectra: Spectra) -> np.ndarray:
@@ -168,31 +154,28 @@ class Translator(nn.Module):
 
         The reconstruction has what the autoencoder keeps of a spectrum, and hardly any noise.
         """
-        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
-        return (
-            torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts])
-            .cpu()
-            .numpy()
-        )
+        return self._flux(self.networks.decode_observed(*z) for z in self._encoded(spectra))
 
     @torch.no_grad()
     def to_synthetic(self, spectra: Spectra) -> np.ndarray:
         """Translate observed spectra to the synthetic domain, shape (n, n_pix)."""
-        parts = [self.networks.encode_observed(x)[0] for x in self._usable(spectra)]
-        return (
-            torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts])
-            .cpu()
-            .numpy()
-        )
+        return self._flux(self.networks.decode_synthetic(z) for z, _ in self._encoded(spectra))
 
     def _batches(self, flux, mask=None):
         for start in range(0, max(len(flux), 1), BATCH):
             rows = slice(start, start + BATCH)
             yield self.scaled(flux[rows], None if mask is None else mask[rows])
 
-    def _usable(self, spectra):
+    def _encoded(self, spectra):
+        """z_shared and z_split of observed spectra, batch by batch."""
         self.check(spectra.wavelength)
-        return self._batches(spectra.flux, self.unusable(spectra))
+        return map(
+            self.networks.encode_observed, self._batches(spectra.flux, self.unusable(spectra))
+        )
+
+    def _flux(self, batches):
+        """Flux as one array, from batches of scaled flux."""
+        return _joined(x * self.std + self.mean for x in batches)
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
@@ -207,7 +190,9 @@ class Translator(nn.Module):
         The critics are not written.
         """
         tensors = {
-            name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)
+            name: value
+            for name, value in self.state_dict().items()
+            if not name.startswith("networks.critics.")
         }
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
@@ -237,11 +222,15 @@ class Translator(nn.Module):
             model = cls(
                 found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"])
             )
-            model.load_state_dict(
-                tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)}
-            )
+            model.networks.critics = nn.ModuleDict()  # they are used in training only
+            model.load_state_dict(tensors)
         check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
+
+
+def _joined(batches) -> np.ndarray:
+    """The rows of tensors as one array."""
+    return torch.cat(list(batches)).cpu().numpy()
 
 
 def load_translator(name: str) -> Translator:

@@ -11,13 +11,13 @@ class Decoded(NamedTuple):
     """Latents of a batch from one domain, and the spectra that both decoders make from them."""
 
     shared: torch.Tensor
-    split: torch.Tensor | None  # for observed spectra only
+    split: torch.Tensor  # z_split of the observed spectra, with which the synthetic are translated
     reconstruction: torch.Tensor  # made by the decoder of its own domain
     translation: torch.Tensor  # made by the decoder of the other domain
 
     def detached(self):
         """The same without gradients."""
-        return Decoded(*(None if tensor is None else tensor.detach() for tensor in self))
+        return Decoded(*(tensor.detach() for tensor in self))
 
 
 def both_ways(model, synthetic, observed, weight):
@@ -43,7 +43,7 @@ def both_ways(model, synthetic, observed, weight):
     z_synthetic = networks.encode_synthetic(synthetic)
     own = networks.decode_synthetic(z_synthetic)
     change = networks.decode_difference(z_synthetic, split)
-    s = Decoded(z_synthetic, split=None, reconstruction=own, translation=own + change)
+    s = Decoded(z_synthetic, split, reconstruction=own, translation=own + change)
     o = Decoded(
         shared=z_observed,
         split=split,
@@ -71,14 +71,14 @@ def synthetic_chi2(model, prediction, synthetic):
 def judge_translations(networks, s: Decoded, o: Decoded):
     """The critics' logits for translations into the synthetic and the observed domain."""
     return [
-        networks.judge_synthetic(o.translation, o.shared),
-        networks.judge_observed(s.translation, s.shared, o.split),
+        networks.judge("synthetic", o.translation, o.shared),
+        networks.judge("observed", s.translation, s.shared, s.split),
     ]
 
 
 def judge_reconstructions(networks, s: Decoded, o: Decoded):
     """The critics' logits for reconstructions of synthetic and observed spectra."""
     return [
-        networks.judge_synthetic(s.reconstruction, s.shared),
-        networks.judge_observed(o.reconstruction, o.shared, o.split),
+        networks.judge("synthetic", s.reconstruction, s.shared),
+        networks.judge("observed", o.reconstruction, o.shared, o.split),
     ]

@@ -12,21 +12,21 @@ This does not need pairs of spectra. But like critics it needs two domains with 
 because any difference between the mean spectra of the two samples is taken for a difference between
 the domains (0.001-0.004 of the flux for 400 stars). It is not part of the paper. If the differences
 between the domains also change the components, only the training can learn this. For differences
-such as those between real and synthetic spectra, `specnb.translate.networks.Perceptrons` describe
+such as those between real and synthetic spectra, `specnb.translate.autoencoders.Perceptrons` describe
 single stars better.
 """
 
 import torch
 from torch import nn
 
-from specnb.translate.autoencoders import Autoencoders, perceptron
+from specnb.translate.autoencoders import FullyConnected, perceptron
 
 # Ridge penalty of the regression, in numbers of stars. With a smaller one, 48 components of a few
 # hundred stars fit the noise.
 RIDGE = 10.0
 
 
-class Principal(Autoencoders):
+class Principal(FullyConnected):
     """Two autoencoders whose z_shared starts as principal components, see this module's docstring.
 
     Parameters
@@ -117,12 +117,9 @@ class Principal(Autoencoders):
         """Scaled synthetic spectra (n, n_pix)."""
         return (z_shared * self.scale) @ self.components + self.synthetic_decoder(z_shared)
 
-    def decode_difference(self, z_shared, z_split):
-        """Decoded observed minus decoded synthetic spectra, shape (n, n_pix)."""
-        if z_split is None:
-            return self.linear(z_shared) + self.observed_decoder(z_shared)
-        both = torch.cat([z_shared, z_split], dim=1)
-        return self.linear(z_shared) + self.observed_decoder(both) + self.split_decoder(z_split)
+    def difference(self, z_shared, z_split):
+        both = torch.cat([z_shared, z_split], dim=1) if self.config.split else z_shared
+        return self.linear(z_shared) + self.observed_decoder(both)
 
     def _projected(self, x):
         return x @ self.components.T / self.scale

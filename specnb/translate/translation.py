@@ -26,7 +26,7 @@ class Translation(Step):
     def __init__(self, translator, split=None):
         super().__init__()
         self.translator = deepcopy(translator)
-        self.translator.networks.critics = nn.ModuleList()  # critics are used in training only
+        self.translator.networks.critics = nn.ModuleDict()  # critics are used in training only
         self.register_buffer("split", split)
 
     def forward(self, flux, labels):
