@@ -46,19 +46,15 @@ def label_errors(fits: Mapping, truth: Table, labels) -> Table:
         compared = fit[common]
         for label, difference in zip(labels, differences[name].T):
             low, median, high = np.percentile(difference, [16, 50, 84])
-            rms, error = (
-                np.sqrt(np.mean(difference**2)),
-                np.nanmedian(_values(compared[f"{label}_error"])),
-            )
+            rms = np.sqrt(np.mean(difference**2))
+            error = np.nanmedian(_values(compared[f"{label}_error"]))
             limit = sum(f"at_limit:{label}" in flags.split(",") for flags in compared["flags"])
             sizes = (median, difference.mean(), (high - low) / 2, rms, error)
             counts = (limit, common.sum(), (~fitted[name]).sum())
             rows.append((name, label, str(fit[label].unit or ""), *sizes, *counts))
     sizes = ("median", "mean", "scatter", "rms", "median_error")
-    table = Table(
-        rows=rows, names=("fit", "label", "unit", *sizes, "at_limit", "stars", "not_fitted")
-    )
-    return formatted(table, **dict.fromkeys(sizes, ".3g"))
+    names = ("fit", "label", "unit", *sizes, "at_limit", "stars", "not_fitted")
+    return formatted(Table(rows=rows, names=names), **dict.fromkeys(sizes, ".3g"))
 
 
 def bias_change(
@@ -96,31 +92,16 @@ def bias_change(
     """
     differences, _, common = _differences({"before": before, "after": after}, truth, labels)
     random, n = np.random.default_rng(seed), common.sum()
-    bias = {name: statistic(difference, axis=0) for name, difference in differences.items()}
-    draws = [random.integers(n, size=n) for _ in range(RESAMPLES)]
-    changes = [
-        _change(
-            *(
-                statistic(difference_of_fit[rows], axis=0)
-                for difference_of_fit in differences.values()
-            )
-        )
-        for rows in draws
-    ]
-    change, error = _change(*bias.values()), np.std(changes, axis=0)
-    columns = (
-        list(labels),
-        bias["before"],
-        bias["after"],
-        change,
-        error,
-        change < 0,
-        np.abs(change) > 2 * error,
-    )
-    table = Table(
-        columns, names=("label", "before", "after", "change", "change_error", "falls", "clear")
-    )
-    return formatted(table, **dict.fromkeys(("before", "after", "change", "change_error"), ".3g"))
+    bias = [statistic(difference, axis=0) for difference in differences.values()]
+    changes = []
+    for _ in range(RESAMPLES):
+        rows = random.integers(n, size=n)
+        changes.append(_change(*(statistic(fit[rows], axis=0) for fit in differences.values())))
+    change, error = _change(*bias), np.std(changes, axis=0)
+    columns = (list(labels), *bias, change, error, change < 0, np.abs(change) > 2 * error)
+    sizes = ("before", "after", "change", "change_error")
+    table = Table(columns, names=("label", *sizes, "falls", "clear"))
+    return formatted(table, **dict.fromkeys(sizes, ".3g"))
 
 
 def _change(before, after):
@@ -132,18 +113,17 @@ def _differences(fits, truth, labels):
 
     Also returns which stars each fit could fit, and which stars all fits could fit.
     """
-    known = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    fitted, common = common_stars(known | {"truth": np.ones(len(truth), dtype=bool)})
-    true = np.column_stack([_values(truth[label]) for label in labels])[common]
+    fitted = {name: np.isfinite(_values(fit["chi2_reduced"])) for name, fit in fits.items()}
+    common = common_stars(fitted | {"truth": np.ones(len(truth), dtype=bool)})
+    true, *values = (
+        np.column_stack([_values(table[label]) for label in labels])[common]
+        for table in (truth, *fits.values())
+    )
     if (bad := ~np.isfinite(true)).any():
         raise ValueError(
             f"a star has no true {labels[np.argwhere(bad)[0, 1]]}: leave it out of fits and truth"
         )
-    values = {
-        name: np.column_stack([_values(fit[label]) for label in labels])[common]
-        for name, fit in fits.items()
-    }
-    return {name: value - true for name, value in values.items()}, fitted, common
+    return {name: fit - true for name, fit in zip(fits, values)}, fitted, common
 
 
 def _values(column):

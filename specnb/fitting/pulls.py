@@ -75,18 +75,9 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     for name in labels:
         pull = np.asarray((fit[name] - truth[name]) / fit[f"{name}_error"])
         pull = pull[np.isfinite(pull)]
+        error = np.nanmedian(fit[f"{name}_error"])
         limit = sum(f"at_limit:{name}" in flags for flags in fit["flags"])
-        rows.append(
-            (
-                name,
-                pull.mean(),
-                pull.std(),
-                np.abs(pull).max(),
-                np.nanmedian(fit[f"{name}_error"]),
-                limit,
-                len(pull),
-            )
-        )
+        rows.append((name, pull.mean(), pull.std(), np.abs(pull).max(), error, limit, len(pull)))
     names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
     return Table(rows=rows, names=names)
 

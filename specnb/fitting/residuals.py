@@ -57,16 +57,10 @@ def by_pixel(wavelength, z) -> Table:
         with a residual there. The mean is NaN without any star, and the standard deviation with
         fewer than two.
     """
-    z = np.asarray(z)
-    good = np.isfinite(z)
-    stars = good.sum(axis=0)
-    mean = np.where(good, z, 0).sum(axis=0, dtype=float) / np.where(stars > 0, stars, np.nan)
-    squares = (np.where(good, z - mean, 0) ** 2).sum(axis=0)
-    std = np.sqrt(squares / np.where(stars > 1, stars - 1, np.nan))
-    columns = (wavelength, mean, std, stars)
-    return Table(
-        columns, names=("wavelength", "mean", "std", "stars"), units=("Angstrom", None, None, None)
-    )
+    z = np.ma.masked_invalid(np.asarray(z, dtype=float))
+    mean, std = (values.filled(np.nan) for values in (z.mean(axis=0), z.std(axis=0, ddof=1)))
+    columns = {"wavelength": wavelength, "mean": mean, "std": std, "stars": z.count(axis=0)}
+    return Table(columns, units={"wavelength": "Angstrom"})
 
 
 def distribution(fits: Mapping) -> Table:
@@ -95,19 +89,16 @@ def distribution(fits: Mapping) -> Table:
         If the fits differ in shape, or no star has a residual in all of them.
     """
     z = {name: np.asarray(values) for name, values in fits.items()}
-    fitted, common = common_stars(
-        {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
-    )
+    fitted = {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
+    common = common_stars(fitted)
     rows = []
     for name, values in z.items():
         residuals = values[common][np.isfinite(values[common])]
         mean, std = residuals.mean(dtype=float), residuals.std(dtype=float)
         beyond = np.mean(np.abs(residuals) > REACH)
         rows.append((name, common.sum(), (~fitted[name]).sum(), len(residuals), mean, std, beyond))
-    table = Table(
-        rows=rows, names=("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond")
-    )
-    return formatted(table, mean="+.3f", std=".3f", beyond=".2g")
+    names = ("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond")
+    return formatted(Table(rows=rows, names=names), mean="+.3f", std=".3f", beyond=".2g")
 
 
 def histogram(z, bins: int = 100) -> Table:
@@ -143,43 +134,45 @@ def chi2_statistics(fits: Mapping) -> Table:
     ValueError
         If the fits differ in length, or if no star was fitted in all fits.
     """
-    fitted, common = common_stars(
-        {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    )
-    rows, first = [], None
+    fitted = {name: np.isfinite(np.asarray(fit["chi2_reduced"])) for name, fit in fits.items()}
+    common = common_stars(fitted)
+    rows = []
     for name, fit in fits.items():
         compared = fit[common]
-        chi2 = np.asarray(compared["chi2_reduced"])
+        not_converged = (~np.asarray(compared["converged"])).sum()
         limit = sum("at_limit:" in flags for flags in compared["flags"])
-        first = chi2.mean() if first is None else first
-        counts = (
-            common.sum(),
-            (~fitted[name]).sum(),
-            (~np.asarray(compared["converged"])).sum(),
-            limit,
-        )
-        rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
-    names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median", "ratio")
-    return formatted(Table(rows=rows, names=names), mean=".3f", median=".3f", ratio=".3f")
+        counts = (common.sum(), (~fitted[name]).sum(), not_converged, limit)
+        chi2 = np.asarray(compared["chi2_reduced"])
+        rows.append((name, *counts, chi2.mean(), np.median(chi2)))
+    names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median")
+    table = Table(rows=rows, names=names)
+    table["ratio"] = table["mean"] / table["mean"][0]
+    return formatted(table, mean=".3f", median=".3f", ratio=".3f")
 
 
-def common_stars(fitted):
-    """The stars that each fit could fit, as bool arrays by its name, and those that all could."""
+def common_stars(fitted: Mapping) -> np.ndarray:
+    """The stars that all fits could fit, a bool array, from those that each fit could fit.
+
+    Raises
+    ------
+    ValueError
+        If the fits are of different numbers of stars, or have no star in common.
+    """
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
         raise ValueError(
             f"the numbers of stars differ ({sizes}): give the same stars in the same order"
         )
-    fitted = {name: np.asarray(stars) for name, stars in fitted.items()}
     common = np.all(list(fitted.values()), axis=0)
     if not common.any():
         raise ValueError(
             f"no star was fitted in all of {', '.join(fitted)}: there is nothing to compare"
         )
-    return fitted, common
+    return common
 
 
-def formatted(table, **formats):
+def formatted(table: Table, **formats: str) -> Table:
+    """The table, after the formats of some columns have been set."""
     for name, form in formats.items():
         table[name].format = form
     return table

@@ -13,9 +13,9 @@ from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.label_errors import bias_change
-from specnb.fitting.residuals import chi2_statistics, distribution, z_scores
+from specnb.fitting.residuals import chi2_statistics, distribution, formatted, z_scores
 from specnb.translate.model import Translator
-from specnb.translate.translation import translated_emulator
+from specnb.translate.step import translated_emulator
 
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 
@@ -80,18 +80,6 @@ def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
         falls = np.asarray(change["falls"])
         counts = (falls.sum(), (falls & clear).sum(), (~falls & clear).sum(), len(change))
         rows.append((chi2["fit"], chi2["mean"], chi2["ratio"], z["mean"], z["std"], *counts))
-    names = (
-        "fit",
-        "chi2",
-        "ratio",
-        "mean",
-        "std",
-        "falls",
-        "clearly_falls",
-        "clearly_rises",
-        "labels",
-    )
-    table = Table(rows=rows, names=names)
-    for name, form in {"chi2": ".3f", "ratio": ".3f", "mean": "+.4f", "std": ".3f"}.items():
-        table[name].format = form
-    return table
+    names = ("fit", "chi2", "ratio", "mean", "std", "falls", "clearly_falls", "clearly_rises")
+    table = Table(rows=rows, names=(*names, "labels"))
+    return formatted(table, chi2=".3f", ratio=".3f", mean="+.4f", std=".3f")

@@ -126,11 +126,11 @@ class TranslateTraining(Training):
         self.observed, self.watched_observed = self._divided(order.permutation(len(observed)))
         networks = self.model.networks
         networks.begin(self.model.scaled(sample), *self.data, self.observed, self.model.std)
-        generator = [
-            p for name, p in networks.named_parameters() if not name.startswith("critics.")
-        ]
         adam = partial(torch.optim.Adam, betas=config.betas, fused=self.device.type != "mps")
-        self.generator = adam(generator, config.learning_rate)
+        self.generator = adam(
+            [p for name, p in networks.named_parameters() if not name.startswith("critics.")],
+            config.learning_rate,
+        )
         self.critics = adam(networks.critics.parameters(), config.critic_rate)
         self.total, self.losses = config.iterations, {}
         self.schedule = one_cycle(
@@ -222,9 +222,8 @@ class TranslateTraining(Training):
         row |= {name: round(float(value), 6) for name, value in losses.items()}
         self.check(row)
         self.history.append(row)
-        if self.config.split:
-            # This is an estimate. `finish` uses all training spectra.
-            self.model.mean_split.copy_(o.split.mean(dim=0))
+        # This is an estimate. `finish` uses all training spectra.
+        self.model.mean_split.copy_(o.split.mean(dim=0))
         return row
 
     def check(self, losses):
@@ -258,10 +257,9 @@ class TranslateTraining(Training):
     @torch.no_grad()
     def finish(self) -> Translator:
         """Set the typical z_split (the mean over observed training stars) and the offset."""
-        if self.config.split:
-            batches = self.data[0][self.observed].split(1024)
-            parts = [self.model.networks.encode_observed(x)[1] for x in batches]
-            self.model.mean_split.copy_(torch.cat(parts).mean(dim=0))
+        batches = self.data[0][self.observed].split(1024)
+        parts = [self.model.networks.encode_observed(x)[1] for x in batches]
+        self.model.mean_split.copy_(torch.cat(parts).mean(dim=0))
         if self.config.match_means:
             self.model.offset.add_(self._mean_left())
         return self.model.eval().requires_grad_(False)
@@ -288,11 +286,12 @@ def _checked_labels(labels, emulator):
     labels = np.ascontiguousarray(labels, dtype=np.float32)
     if labels.ndim != 2 or labels.shape[1] != len(emulator.labels) or not np.isfinite(labels).all():
         raise ValueError(f"labels must be finite, one column each of {', '.join(emulator.labels)}")
-    lowest, highest = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
-    for name, values, low, high in zip(emulator.labels, labels.T, lowest, highest):
-        if len(bad := values[(values < low) | (values > high)]):
-            raise ValueError(
-                f"the synthetic domain has {name} = {bad[0]:g}, but the emulator was trained from "
-                f"{low:g} to {high:g}: leave such stars out, or check the order of the columns"
-            )
+    low, high = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
+    if (outside := (labels < low) | (labels > high)).any():
+        row, k = np.argwhere(outside)[0]
+        raise ValueError(
+            f"the synthetic domain has {emulator.labels[k]} = {labels[row, k]:g}, but the emulator "
+            f"was trained from {low[k]:g} to {high[k]:g}: leave such stars out, or check the order "
+            "of the columns"
+        )
     return labels
