@@ -93,10 +93,10 @@ def bias_change(
     differences, _, common = _differences({"before": before, "after": after}, truth, labels)
     random, n = np.random.default_rng(seed), common.sum()
     bias = [statistic(difference, axis=0) for difference in differences.values()]
-    changes = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(n, size=n)
-        changes.append(_change(*(statistic(fit[rows], axis=0) for fit in differences.values())))
+    draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
+    changes = [
+        _change(*(statistic(fit[rows], axis=0) for fit in differences.values())) for rows in draws
+    ]
     change, error = _change(*bias), np.std(changes, axis=0)
     columns = (list(labels), *bias, change, error, change < 0, np.abs(change) > 2 * error)
     sizes = ("before", "after", "change", "change_error")

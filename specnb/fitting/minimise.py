@@ -53,14 +53,15 @@ class _Stars(SimpleNamespace):
 
     def __getitem__(self, which):
         """Some of the stars, chosen by a mask."""
-        return _Stars(
-            **{name: array[which.to(array.device)] for name, array in vars(self).items()}
-        )
+        return _Stars(**{name: array[which.to(array.device)] for name, array in vars(self).items()})
 
     def join(self, others):
         """These stars together with others."""
         return _Stars(
-            **{name: torch.cat([array, getattr(others, name)]) for name, array in vars(self).items()}
+            **{
+                name: torch.cat([array, getattr(others, name)])
+                for name, array in vars(self).items()
+            }
         )
 
 

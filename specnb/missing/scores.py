@@ -13,6 +13,7 @@ from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
 from specnb.core.wavelength import detectors
+from specnb.fitting.residuals import formatted
 from specnb.missing.masking import choose, pixels
 from specnb.simulator.features import find, runs, taken
 from specnb.surveys.survey import Survey
@@ -91,44 +92,15 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     for element, first, last in truth.features[truth.hidden]["element", "first", "last"].iterrows():
         run = slice(first, last + 1)
         deepest = first + int(np.argmin(flux[run]))
-        true_shares, added_shares = (
-            _shares(fall[:, run].sum(axis=1)) for fall in (truth.falls, added)
-        )
-        best, name = _largest(added_shares, truth.names)
-        place = (
-            element,
-            first,
-            last,
-            truth.survey.pixels[deepest],
-            1.0 - flux[deepest],
-            recovered[deepest],
-        )
-        credit = true_shares[best] / true_shares.max() if name != NOBODY else 0.0
-        rows.append(
-            (
-                *place,
-                name,
-                added_shares[best],
-                true_shares[truth.names.index(element)],
-                credit,
-                name == element,
-            )
-        )
-    columns = (
-        "element",
-        "first",
-        "last",
-        "wavelength",
-        "depth",
-        "recovered",
-        "named",
-        "probability",
-        "share",
-        "credit",
-    )
-    table = Table(rows=rows, names=(*columns, "right"))
-    table["wavelength"].unit = "Angstrom"
-    return table
+        true, found = (shares(falls[:, run].sum(axis=1)) for falls in (truth.falls, added))
+        best, name = _largest(found, truth.names)
+        place = (truth.survey.pixels[deepest], 1.0 - flux[deepest], recovered[deepest])
+        own = true[truth.names.index(element)]
+        credit = true[best] / true.max() if name != NOBODY else 0.0
+        rows.append((element, first, last, *place, name, found[best], own, credit, name == element))
+    names = ("element", "first", "last", "wavelength", "depth", "recovered")
+    names += ("named", "probability", "share", "credit", "right")
+    return Table(rows=rows, names=names, units={"wavelength": "Angstrom"})
 
 
 def by_element(truth: Truth, added) -> Table:
@@ -152,29 +124,21 @@ def by_element(truth: Truth, added) -> Table:
     missing, found = (
         find(dict(zip(truth.names, falls)), wavelength) for falls in (truth.falls, added)
     )
-    shares, rows = _shares(truth.falls), []
+    true, rows = shares(truth.falls), []
     for k, name in enumerate(truth.names):
         found_here, missing_here = (table[table["element"] == name] for table in (found, missing))
         is_missing, is_found = (
             pixels(table, len(wavelength)) for table in (missing_here, found_here)
         )
         precision, recall = _overlap(found_here, is_missing), _overlap(missing_here, is_found)
-        weight = np.where(is_missing, shares[k], 1.0)
+        weight = np.where(is_missing, true[k], 1.0)
         base, area = np.nan, np.nan
         if is_missing.any():
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
         rows.append((name, len(missing_here), len(found_here), precision, recall, area, base))
-    columns = (
-        "element",
-        "missing",
-        "found",
-        "precision",
-        "recall",
-        "average_precision",
-        "base_rate",
-    )
-    return Table(rows=rows, names=columns)
+    names = ("element", "missing", "found", "precision", "recall", "average_precision", "base_rate")
+    return Table(rows=rows, names=names)
 
 
 def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> dict[str, float]:
@@ -241,24 +205,22 @@ def missing_lines(
     rows, names = [], list(survey.elements)
     for detector in detectors(survey.pixels):
         for first, end in runs(np.asarray(recovered)[detector] > least) + detector.start:
-            deepest = first + int(np.argmax(recovered[first:end]))
-            shares = _shares(added[:, first:end].sum(axis=1))
-            best, name = _largest(shares, names)
-            true = (
-                ""
-                if truth is None
-                else _described(_shares(truth.falls[:, first:end].sum(axis=1)), names)
-            )
-            rows.append((survey.pixels[deepest], recovered[deepest], name, shares[best], true))
-    columns = ("wavelength", "depth", "element", "probability", "truth")
-    table = Table(rows=rows or None, names=columns, dtype=(float, float, "U4", float, "U200"))
-    table["wavelength"].unit = "Angstrom"
-    for name, form in (("wavelength", ".2f"), ("depth", ".4f"), ("probability", ".2f")):
-        table[name].format = form
-    return table
+            run = slice(first, end)
+            deepest = first + int(np.argmax(recovered[run]))
+            found = shares(added[:, run].sum(axis=1))
+            best, name = _largest(found, names)
+            true = "" if truth is None else named_shares(truth.falls[:, run], names)
+            rows.append((survey.pixels[deepest], recovered[deepest], name, found[best], true))
+    table = Table(
+        rows=rows or None,
+        names=("wavelength", "depth", "element", "probability", "truth"),
+        dtype=(float, float, "U4", float, "U200"),
+        units={"wavelength": "Angstrom"},
+    )
+    return formatted(table, wavelength=".2f", depth=".4f", probability=".2f")
 
 
-def _shares(falls):
+def shares(falls):
     """Share of each element in the sum of all falls, along the first axis.
 
     An element that brightens the flux counts as zero.
@@ -267,23 +229,30 @@ def _shares(falls):
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
 
+def named_shares(falls, names, least: float = 0.05) -> str:
+    """The elements with the largest shares of the falls in some pixels, such as "Si 0.80, Fe 0.20".
+
+    Parameters
+    ----------
+    falls : ndarray, shape (n_elements, n_pix)
+    names : sequence of str
+    least : float
+        Smallest share that is named.
+    """
+    of_run = shares(falls.sum(axis=1))
+    order = np.argsort(of_run)[::-1]
+    return ", ".join(f"{names[k]} {of_run[k]:.2f}" for k in order if of_run[k] >= least)
+
+
 def _largest(shares, names):
     """Index and name of the element with the largest share. The name is `NOBODY` if all are 0."""
     best = int(np.argmax(shares))
     return best, names[best] if shares[best] > 0 else NOBODY
 
 
-def _described(shares, names):
-    order = [k for k in np.argsort(shares)[::-1] if shares[k] >= 0.05]
-    return ", ".join(f"{names[k]} {shares[k]:.2f}" for k in order)
-
-
 def _overlap(table, inside):
     """Fraction of the features of a table with a pixel in ``inside``, or NaN without features."""
     if not len(table):
         return np.nan
-    return float(
-        np.mean(
-            [inside[first : last + 1].any() for first, last in table["first", "last"].iterrows()]
-        )
-    )
+    spans = table["first", "last"].iterrows()
+    return float(np.mean([inside[first : last + 1].any() for first, last in spans]))
