@@ -16,7 +16,7 @@ from specnb.missing.baseline import LinearCorrection
 from specnb.missing.masking import Masked, masked_emulator
 from specnb.surveys import RVS
 from specnb.translate import TranslateConfig, Translator, translated_emulator
-from specnb.translate.step import Translation
+from specnb.translate.model import Translation
 
 SURVEY = replace(RVS, pixels=np.linspace(8480.0, 8680.0, 60), native=None, lines=())
 CONFIG = TranslateConfig(shared=4, split=2, hidden=(12, 8), batch=16, device="cpu")

@@ -12,7 +12,7 @@ from specnb.surveys import RVS
 from specnb.surveys.population import draw_stars
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
 from specnb.translate.domains import true_labels
-from specnb.translate.principal import Principal
+from specnb.translate.autoencoders import Principal
 from specnb.translate.train import TranslateTraining
 
 CONFIG = TranslateConfig(

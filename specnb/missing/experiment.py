@@ -24,7 +24,7 @@ from specnb.surveys.population import draw_stars
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.translate.train import TranslateTraining, train
-from specnb.translate.step import translated_emulator
+from specnb.translate.model import translated_emulator
 
 # Here only lines are missing. 48 components reproduce the synthetic spectra to 0.02%. The networks
 # start from the linear solution, which already has the right mean, and longer or faster training

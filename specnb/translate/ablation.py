@@ -13,7 +13,7 @@ from specnb.translate.config import PAPER, TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.translate.model import Translator
 from specnb.translate.train import train
-from specnb.translate.step import translated_emulator
+from specnb.translate.model import translated_emulator
 
 OTHER_POPULATION = "other population"
 

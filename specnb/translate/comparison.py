@@ -15,7 +15,7 @@ from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.label_errors import bias_change
 from specnb.fitting.residuals import chi2_statistics, distribution, formatted, z_scores
 from specnb.translate.model import Translator
-from specnb.translate.step import translated_emulator
+from specnb.translate.model import translated_emulator
 
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 

@@ -65,8 +65,8 @@ def _layers(kind, channels, strides, kernel=KERNEL, **options):
     return layers
 
 
-def _down(channels, strides):
-    return _layers(nn.Conv1d, channels, strides)
+def _down(channels, strides, **options):
+    return _layers(nn.Conv1d, channels, strides, **options)
 
 
 def _up(channels, strides):

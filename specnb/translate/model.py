@@ -1,6 +1,7 @@
-"""A trained translator, which carries synthetic spectra to the observed domain."""
+"""A trained translator, and the step of an emulator that carries its spectra to the observed domain."""
 
 import json
+from copy import copy, deepcopy
 from dataclasses import asdict
 
 import numpy as np
@@ -11,10 +12,11 @@ from specnb.core.files import check_same, read_tensors, whole_file, write_tensor
 from specnb.core.paths import DATA
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import same_pixels
-from specnb.translate.autoencoders import Perceptrons
+from specnb.emulator.model import Emulator
+from specnb.emulator.step import Step
+from specnb.translate.autoencoders import Perceptrons, Principal
 from specnb.translate.config import TranslateConfig
 from specnb.translate.conv import Convolutions
-from specnb.translate.principal import Principal
 
 BATCH = 1024  # number of spectra at a time
 SHIPPED = DATA / "translators"
@@ -55,22 +57,13 @@ class Translator(nn.Module):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
 
     def __repr__(self):
-        config = self.config
-        return (
-            f"<Translator of kind {config.kind}: {len(self.wavelength)} pixels, "
-            f"z_shared {config.shared}, z_split {config.split}>"
-        )
-
-    @property
-    def device(self) -> torch.device:
-        return self.mean.device
+        sizes = f"z_shared {self.config.shared}, z_split {self.config.split}"
+        return f"<Translator of kind {self.config.kind}: {len(self.wavelength)} pixels, {sizes}>"
 
     def scaled(self, flux, mask=None):
         """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
-        x = (
-            torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean
-        ) / self.std
-        return x if mask is None else torch.where(torch.as_tensor(mask, device=self.device), 0.0, x)
+        x = (torch.as_tensor(flux).to(self.mean) - self.mean) / self.std
+        return x if mask is None else torch.where(torch.as_tensor(mask).to(x.device), 0.0, x)
 
     def forward(self, flux, split=None):
         """Translate synthetic flux to the observed domain, as differentiable tensors (n, n_pix).
@@ -117,12 +110,14 @@ class Translator(nn.Module):
         ValueError
             If the spectra are on other pixels.
         """
-        return tuple(_joined(latents) for latents in zip(*self._encoded(spectra)))
+        self.check(spectra.wavelength)
+        batches = self._batches(spectra.flux, self.unusable(spectra))
+        return tuple(map(_joined, zip(*map(self.networks.encode_observed, batches))))
 
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return _joined(self.networks.encode_synthetic(x) for x in self._batches(flux))
+        return _joined(map(self.networks.encode_synthetic, self._batches(flux)))
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -145,37 +140,15 @@ class Translator(nn.Module):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
-        return self._flux(map(self.translate_scaled, self._batches(flux), splits))
-
-    @torch.no_grad()
-    def reconstruct(self, spectra: Spectra) -> np.ndarray:
-        """Reconstruct observed spectra with their own autoencoder, shape (n, n_pix).
-
-        The reconstruction has what the autoencoder keeps of a spectrum, and hardly any noise.
-        """
-        return self._flux(self.networks.decode_observed(*z) for z in self._encoded(spectra))
-
-    @torch.no_grad()
-    def to_synthetic(self, spectra: Spectra) -> np.ndarray:
-        """Translate observed spectra to the synthetic domain, shape (n, n_pix)."""
-        return self._flux(self.networks.decode_synthetic(z) for z, _ in self._encoded(spectra))
+        scaled = map(
+            self.translate_scaled, self._batches(flux), torch.as_tensor(split).to(self.mean).split(BATCH)
+        )
+        return _joined(x * self.std + self.mean for x in scaled)
 
     def _batches(self, flux, mask=None):
         for start in range(0, max(len(flux), 1), BATCH):
             rows = slice(start, start + BATCH)
             yield self.scaled(flux[rows], None if mask is None else mask[rows])
-
-    def _encoded(self, spectra):
-        """z_shared and z_split of observed spectra, batch by batch."""
-        self.check(spectra.wavelength)
-        return map(
-            self.networks.encode_observed, self._batches(spectra.flux, self.unusable(spectra))
-        )
-
-    def _flux(self, batches):
-        """Flux as one array, from batches of scaled flux."""
-        return _joined(x * self.std + self.mean for x in batches)
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
@@ -252,3 +225,74 @@ def load_translator(name: str) -> Translator:
             f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
         )
     return Translator.load(SHIPPED / f"{name}.safetensors")
+
+
+class Translation(Step):
+    """A step that translates an emulator's spectra to the observed domain.
+
+    Parameters
+    ----------
+    translator : Translator
+    split : Tensor, shape (n, ...), optional
+        z_split of each of n stars. The default is the typical z_split for all stars.
+    """
+
+    def __init__(self, translator, split=None):
+        super().__init__()
+        self.translator = deepcopy(translator)
+        self.translator.networks.critics = nn.ModuleDict()  # critics are used in training only
+        self.register_buffer("split", split)
+
+    def forward(self, flux, labels):
+        self.check_stars(len(flux))
+        return self.translator(flux, self.split)
+
+    def check_stars(self, n):
+        if self.split is not None and len(self.split) != n:
+            raise ValueError(
+                f"{n} spectra, but the z_split of {len(self.split)} stars: give these, "
+                "or choose stars with emulator.of(rows)"
+            )
+
+    def of(self, rows):
+        """The translation for some of the stars. With None it has the typical z_split."""
+        if self.split is None:
+            return self
+        selected = copy(self)
+        selected._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return selected
+
+    def settings(self):
+        config = asdict(self.translator.config)
+        stars = 0 if self.split is None else len(self.split)
+        return {"config": config, "stars": stars}
+
+    @classmethod
+    def build(cls, settings, survey):
+        config = TranslateConfig(**settings["config"])
+        translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
+        shape = translator.mean_split.shape
+        split = torch.zeros(settings["stars"], *shape) if settings["stars"] else None
+        return cls(translator, split)
+
+
+def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
+    """An emulator of the observed domain, with the labels and the hull of the synthetic one.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    translator : Translator
+    split : array_like, shape (n, ...), optional
+        z_split of each star, if these n stars are then fitted with `specnb.fit_labels`. The default
+        is the typical z_split for all stars.
+
+    Raises
+    ------
+    ValueError
+        If emulator and translator are on different pixels.
+    """
+    translator.check(emulator.wavelength)
+    if split is not None:
+        split = torch.as_tensor(np.asarray(split)).to(translator.mean)
+    return emulator.then(Translation(translator, split))

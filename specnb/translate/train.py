@@ -11,18 +11,16 @@ from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
     adversarial_loss,
+    both_ways,
     chi2,
     critics_loss,
     critics_right,
+    detached,
     generator_loss,
+    synthetic_chi2,
+    verdicts,
 )
 from specnb.translate.model import Translator
-from specnb.translate.passes import (
-    both_ways,
-    judge_reconstructions,
-    judge_translations,
-    synthetic_chi2,
-)
 
 WATCHED = 512  # largest number of validation spectra in each domain
 SCALED = 4096  # approximate number of synthetic spectra that determine the scales of the flux
@@ -97,7 +95,7 @@ class TranslateTraining(Training):
     Raises
     ------
     ValueError
-        If a domain has fewer than 20 stars, the pixels differ, or a label is not finite.
+        For the reasons given in `train`.
     """
 
     name, unit = "translator", "step"
@@ -178,24 +176,29 @@ class TranslateTraining(Training):
         config, networks = self.config, self.model.networks
         size = min(config.batch, len(self.synthetic), len(self.observed))
         i, j = self._drawn(self.synthetic, size), self._drawn(self.observed, size)
-        s, o, losses = both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
+        reconstructions, translations, losses = self._passed(i, j)
         if config.adversarial:
             networks.critics.requires_grad_(False)
-            losses["adversarial"] = adversarial_loss(judge_translations(networks, s, o))
+            losses["adversarial"] = adversarial_loss(verdicts(networks, translations))
             networks.critics.requires_grad_(True)
         self.generator.zero_grad()
         generator_loss(losses, config.cycle, config.adversarial).backward()
         self.generator.step()
         self.schedule.step()
         if config.adversarial:
-            s, o = s.detached(), o.detached()
-            translations = judge_translations(networks, s, o)
-            losses["critics"] = critics_loss(judge_reconstructions(networks, s, o), translations)
+            translations, reconstructions = (
+                verdicts(networks, detached(seen)) for seen in (translations, reconstructions)
+            )
+            losses["critics"] = critics_loss(reconstructions, translations)
             self.critics.zero_grad()
             losses["critics"].backward()
             self.critics.step()
         self.done += 1
         self.losses = {name: value.detach() for name, value in losses.items()}
+
+    def _passed(self, i, j):
+        """`both_ways` for synthetic spectra i and observed spectra j."""
+        return both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
 
     def _drawn(self, rows, size):
         """Draw some rows at random, with replacement."""
@@ -206,13 +209,15 @@ class TranslateTraining(Training):
         """Losses on the watched spectra, as a new row of the history. They do not need pairs."""
         n = min(len(self.watched_observed), len(self.watched_synthetic))
         i, j = self.watched_synthetic[:n], self.watched_observed[:n]
-        s, o, losses = both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
+        reconstructions, translations, losses = self._passed(i, j)
+        (_, z_synthetic), (_, z_observed, split) = reconstructions.values()
         # It is 0 if the latents of the domains mix. Their variance is 1.
-        difference = s.shared.flatten(1).mean(0) - o.shared.flatten(1).mean(0)
+        difference = z_synthetic.flatten(1).mean(0) - z_observed.flatten(1).mean(0)
         losses["latents"] = difference.square().mean()
         if self.config.adversarial:
-            translations = judge_translations(self.model.networks, s, o)
-            reconstructions = judge_reconstructions(self.model.networks, s, o)
+            translations, reconstructions = (
+                verdicts(self.model.networks, seen) for seen in (translations, reconstructions)
+            )
             losses |= {
                 "adversarial": adversarial_loss(translations),
                 "critics": critics_loss(reconstructions, translations),
@@ -223,7 +228,7 @@ class TranslateTraining(Training):
         self.check(row)
         self.history.append(row)
         # This is an estimate. `finish` uses all training spectra.
-        self.model.mean_split.copy_(o.split.mean(dim=0))
+        self.model.mean_split.copy_(split.mean(dim=0))
         return row
 
     def check(self, losses):
