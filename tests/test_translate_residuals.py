@@ -8,7 +8,7 @@ from stand_in import StandIn
 import specnb
 from specnb.core.spectra import Spectra
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.fitting.label_errors import bias_change, label_errors
+from specnb.fitting.residuals import bias_change, label_errors
 from specnb.fitting.residuals import by_pixel, chi2_statistics, distribution, histogram, z_scores
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.mock import RvsMockConfig

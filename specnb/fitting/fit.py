@@ -109,7 +109,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         )
     for step in emulator.steps:
         step.check_stars(len(spectra))
-    model = _model(emulator, config)
+    model = ForwardModel(emulator, config)
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 
 
@@ -126,7 +126,7 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     ndarray, shape (n, n_pix), float32
         Flux of the models. It is NaN for stars that could not be fitted.
     """
-    model = _model(emulator, config)
+    model = ForwardModel(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError(
@@ -134,11 +134,6 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
         )
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
-
-
-def _model(emulator, config):
-    rv_limit = config.rv_limit if config.fit_rv else None
-    return ForwardModel(emulator, config.continuum_order, rv_limit, config.windows_out)
 
 
 def _table(ids, fit, model):

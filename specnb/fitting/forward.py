@@ -26,12 +26,7 @@ class ForwardModel:
     Parameters
     ----------
     emulator : Emulator
-    continuum_order : int
-        Order of the series. -1 means none.
-    rv_limit : float or None
-        Largest absolute radial velocity, km/s. None means that the spectra are at rest.
-    windows_out : sequence of (float, float)
-        Wavelength intervals (Å) that have no weight.
+    config : FitConfig
 
     Attributes
     ----------
@@ -43,29 +38,30 @@ class ForwardModel:
         1 for pixels that count, else 0.
     """
 
-    def __init__(self, emulator, continuum_order, rv_limit, windows_out):
-        self.emulator = emulator
+    def __init__(self, emulator, config):
+        self.emulator, self.rv = emulator, config.fit_rv
         self.weight = emulator.network.low  # its dtype and device are used for all tensors
-        self.rv = rv_limit is not None
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        series = [_legendre(wavelength[part], continuum_order) for part in detectors(wavelength)]
+        series = [
+            _legendre(wavelength[part], config.continuum_order) for part in detectors(wavelength)
+        ]
         self.legendre = self.tensor(block_diag(*series))
-        limit = [rv_limit] if self.rv else []
+        limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
         self.low = np.concatenate([emulator.low, np.negative(limit), -free])
         self.high = np.concatenate([emulator.high, limit, free])
         self.wavelength = self.tensor(wavelength)
         out = np.zeros(len(wavelength), dtype=bool)
-        for low, high in windows_out:
+        for low, high in config.windows_out:
             out |= (wavelength >= low) & (wavelength <= high)
         if self.rv:  # a shifted model is not known near the ends of the window
             if np.ptp(np.diff(wavelength)) > 1e-6:
                 raise ValueError(
                     "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
                 )
-            reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
+            reach = config.rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
             edge = int(np.ceil(reach)) + len(STENCIL) // 2
             out[:edge] = out[len(out) - edge :] = True
         self.kept = self.tensor(~out)

@@ -35,10 +35,8 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
-    low, high = emulator.low + MARGIN * span, emulator.high - MARGIN * span
-    low = np.array(
-        [emulator.survey.ideal_above.get(name, value) for name, value in zip(emulator.labels, low)]
-    )
+    low = dict(zip(emulator.labels, emulator.low + MARGIN * span)) | emulator.survey.ideal_above
+    low, high = np.array([*low.values()]), emulator.high - MARGIN * span
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))
@@ -46,11 +44,9 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     flux = emulator(labels)
     flux_error = np.sqrt(np.maximum(flux, 0.01)) / snr
     flux = flux + flux_error * rng.normal(size=flux.shape)
-    table = Table(labels, names=emulator.labels, units=emulator.units)
-    ids = [f"ideal-{i:05d}" for i in range(n)]
-    return Spectra(
-        emulator.wavelength, flux, flux_error, np.zeros(flux.shape, bool), np.array(ids), table
-    )
+    mask, ids = np.zeros(flux.shape, bool), np.array([f"ideal-{i:05d}" for i in range(n)])
+    table = emulator.survey.table(labels)
+    return Spectra(emulator.wavelength, flux, flux_error, mask, ids, table)
 
 
 def pull_statistics(fit: Table, truth: Table, labels) -> Table:
@@ -75,11 +71,18 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     for name in labels:
         pull = np.asarray((fit[name] - truth[name]) / fit[f"{name}_error"])
         pull = pull[np.isfinite(pull)]
-        error = np.nanmedian(fit[f"{name}_error"])
-        limit = sum(f"at_limit:{name}" in flags for flags in fit["flags"])
-        rows.append((name, pull.mean(), pull.std(), np.abs(pull).max(), error, limit, len(pull)))
-    names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
-    return Table(rows=rows, names=names)
+        rows.append(
+            {
+                "label": name,
+                "mean": pull.mean(),
+                "std": pull.std(),
+                "largest": np.abs(pull).max(),
+                "median_error": np.nanmedian(fit[f"{name}_error"]),
+                "at_limit": sum(f"at_limit:{name}" in flags for flags in fit["flags"]),
+                "stars": len(pull),
+            }
+        )
+    return Table(rows=rows)
 
 
 def constrained(statistics: Table, emulator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Residuals of fits in standard errors, and their reduced χ².
+"""Residuals of fits: those of the flux in standard errors, reduced χ², and errors of the labels.
 
 Each fit has a name, such as "physics only" or "translated". All fits are for the same stars in the
 same order. They are compared with the stars for which all of them succeeded. Stars whose fit ended
@@ -10,7 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.labels import label_array
+
 REACH = 5.0  # largest residual in histograms, in standard errors
+RESAMPLES = 200  # number of bootstrap samples of the stars, which give the error of a bias to 5%
 
 
 def z_scores(observed, flux) -> np.ndarray:
@@ -94,11 +97,18 @@ def distribution(fits: Mapping) -> Table:
     rows = []
     for name, values in z.items():
         residuals = values[common][np.isfinite(values[common])]
-        mean, std = residuals.mean(dtype=float), residuals.std(dtype=float)
-        beyond = np.mean(np.abs(residuals) > REACH)
-        rows.append((name, common.sum(), (~fitted[name]).sum(), len(residuals), mean, std, beyond))
-    names = ("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond")
-    return formatted(Table(rows=rows, names=names), mean="+.3f", std=".3f", beyond=".2g")
+        rows.append(
+            {
+                "fit": name,
+                "stars": common.sum(),
+                "not_fitted": (~fitted[name]).sum(),
+                "pixels": len(residuals),
+                "mean": residuals.mean(dtype=float),
+                "std": residuals.std(dtype=float),
+                "beyond": np.mean(np.abs(residuals) > REACH),
+            }
+        )
+    return formatted(Table(rows=rows), mean="+.3f", std=".3f", beyond=".2g")
 
 
 def histogram(z, bins: int = 100) -> Table:
@@ -134,20 +144,140 @@ def chi2_statistics(fits: Mapping) -> Table:
     ValueError
         If the fits differ in length, or if no star was fitted in all fits.
     """
-    fitted = {name: np.isfinite(np.asarray(fit["chi2_reduced"])) for name, fit in fits.items()}
+    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
     common = common_stars(fitted)
     rows = []
     for name, fit in fits.items():
         compared = fit[common]
-        not_converged = (~np.asarray(compared["converged"])).sum()
-        limit = sum("at_limit:" in flags for flags in compared["flags"])
-        counts = (common.sum(), (~fitted[name]).sum(), not_converged, limit)
-        chi2 = np.asarray(compared["chi2_reduced"])
-        rows.append((name, *counts, chi2.mean(), np.median(chi2)))
-    names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median")
-    table = Table(rows=rows, names=names)
+        rows.append(
+            {
+                "fit": name,
+                "stars": common.sum(),
+                "not_fitted": (~fitted[name]).sum(),
+                "not_converged": (~compared["converged"]).sum(),
+                "at_limit": sum("at_limit:" in flags for flags in compared["flags"]),
+                "mean": np.mean(compared["chi2_reduced"]),
+                "median": np.median(compared["chi2_reduced"]),
+            }
+        )
+    table = Table(rows=rows)
     table["ratio"] = table["mean"] / table["mean"][0]
     return formatted(table, mean=".3f", median=".3f", ratio=".3f")
+
+
+def label_errors(fits: Mapping, truth: Table, labels) -> Table:
+    """Statistics of the differences between fitted and true labels.
+
+    Parameters
+    ----------
+    fits : mapping of str to Table
+        Results of `specnb.fit_labels`.
+    truth : Table
+        True labels of the same stars in the same order.
+    labels : sequence of str
+
+    Returns
+    -------
+    Table
+        One row per fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and
+        ``mean`` of fit − truth, its ``scatter`` (half of the width from the 16th to the 84th
+        percentile), its ``rms``, and the ``median_error``, which is the median of the errors that
+        the fit reports; ``at_limit``, the number of stars whose fit ended at a limit of this label;
+        ``stars``, the number of stars that all fits could fit, to which all these numbers refer;
+        ``not_fitted``, the number of stars that this fit could not fit.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or if no star was fitted in all fits.
+    """
+    differences, fitted, common = _differences(fits, truth, labels)
+    rows = []
+    for name, fit in fits.items():
+        compared = fit[common]
+        for label, difference in zip(labels, differences[name].T):
+            low, median, high = np.percentile(difference, [16, 50, 84])
+            at_limit = [f"at_limit:{label}" in flags.split(",") for flags in compared["flags"]]
+            rows.append(
+                {
+                    "fit": name,
+                    "label": label,
+                    "unit": str(fit[label].unit or ""),
+                    "median": median,
+                    "mean": difference.mean(),
+                    "scatter": (high - low) / 2,
+                    "rms": np.sqrt(np.mean(difference**2)),
+                    "median_error": np.nanmedian(compared[f"{label}_error"]),
+                    "at_limit": sum(at_limit),
+                    "stars": common.sum(),
+                    "not_fitted": (~fitted[name]).sum(),
+                }
+            )
+    sizes = ("median", "mean", "scatter", "rms", "median_error")
+    return formatted(Table(rows=rows), **dict.fromkeys(sizes, ".3g"))
+
+
+def bias_change(
+    before: Table, after: Table, truth: Table, labels, statistic=np.median, seed: int = 0
+) -> Table:
+    """Find the labels whose bias is closer to 0 in the second of two fits.
+
+    ``sum(table["falls"])`` is the number of these labels.
+
+    Parameters
+    ----------
+    before, after : Table
+        Results of `specnb.fit_labels` for the same stars.
+    truth : Table
+        Their true labels.
+    labels : sequence of str
+    statistic : callable
+        ``numpy.median`` or ``numpy.mean``. The bias is this statistic of fit − truth over the
+        stars.
+    seed : int
+        Seed of the resampling of stars.
+
+    Returns
+    -------
+    Table
+        One row per label: ``label``; ``before`` and ``after``, the biases; ``change``, which is
+        |after| − |before|; ``change_error``, its standard deviation over bootstrap samples of the
+        stars (with the same stars in both fits); ``falls``, whether the change is negative;
+        ``clear``, whether its absolute value is more than twice its error.
+
+    Raises
+    ------
+    ValueError
+        For the reasons given in `label_errors`.
+    """
+    differences, _, common = _differences({"before": before, "after": after}, truth, labels)
+    random, n = np.random.default_rng(seed), common.sum()
+    bias = [statistic(difference, axis=0) for difference in differences.values()]
+    draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
+    changes = [
+        _change(*(statistic(fit[rows], axis=0) for fit in differences.values())) for rows in draws
+    ]
+    change, error = _change(*bias), np.std(changes, axis=0)
+    columns = (list(labels), *bias, change, error, change < 0, np.abs(change) > 2 * error)
+    sizes = ("before", "after", "change", "change_error")
+    table = Table(columns, names=("label", *sizes, "falls", "clear"))
+    return formatted(table, **dict.fromkeys(sizes, ".3g"))
+
+
+def _change(before, after):
+    return np.abs(after) - np.abs(before)
+
+
+def _differences(fits, truth, labels):
+    """The differences fit − truth, shape (n_common, n_labels), of each fit.
+
+    Also returns which stars each fit could fit, and which stars all fits could fit.
+    """
+    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
+    common = common_stars(fitted | {"truth": np.ones(len(truth), dtype=bool)})
+    true = label_array(truth[common], labels)
+    differences = {name: label_array(fit[common], labels) - true for name, fit in fits.items()}
+    return differences, fitted, common
 
 
 def common_stars(fitted: Mapping) -> np.ndarray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
@@ -83,7 +84,7 @@ def unseen_stars(emulator, n: int, **settings):
 
 def true_labels(stars, emulator) -> np.ndarray:
     """Columns of a table in the emulator's order, shape (n, n_labels), float32."""
-    return np.column_stack([np.asarray(stars[name], dtype=np.float32) for name in emulator.labels])
+    return label_array(stars, emulator.labels).astype(np.float32)
 
 
 def _config(survey, n, seed, settings):

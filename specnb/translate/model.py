@@ -141,7 +141,9 @@ class Translator(nn.Module):
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
         scaled = map(
-            self.translate_scaled, self._batches(flux), torch.as_tensor(split).to(self.mean).split(BATCH)
+            self.translate_scaled,
+            self._batches(flux),
+            torch.as_tensor(split).to(self.mean).split(BATCH),
         )
         return _joined(x * self.std + self.mean for x in scaled)
 
