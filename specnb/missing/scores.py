@@ -6,7 +6,7 @@ If several elements absorb in a pixel, each has a *share* of it. The share is th
 divided by the sum of the falls of all elements, as given by the simulator.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
@@ -14,7 +14,6 @@ from sklearn.metrics import average_precision_score
 
 from specnb.core.wavelength import detectors
 from specnb.fitting.residuals import formatted
-from specnb.missing.masking import choose, pixels
 from specnb.simulator.features import find, runs, taken
 from specnb.surveys.survey import Survey
 
@@ -43,10 +42,10 @@ class Truth:
     """
 
     survey: Survey
-    features: Table
-    hidden: np.ndarray
-    masked: np.ndarray
-    falls: np.ndarray
+    features: Table = field(repr=False)
+    hidden: np.ndarray = field(repr=False)
+    masked: np.ndarray = field(repr=False)
+    falls: np.ndarray = field(repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -55,13 +54,52 @@ class Truth:
 
     @classmethod
     def draw(cls, responses, fraction: float, seed: int, vbroad: float = 6.0):
-        """Hide a fraction of each element's features; see `specnb.missing.masking.choose`."""
+        """Hide a fraction of each element's features; see `choose`."""
         survey, falls = responses.survey, taken(responses, vbroad)
         table = find(falls, survey.pixels)
         hidden = choose(table, fraction, seed)
         masked = pixels(table[hidden], len(survey.pixels))
         falls = np.stack([falls[name] for name in survey.elements])
         return cls(survey, table, hidden, masked, np.where(masked, falls, 0.0))
+
+
+def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
+    """Choose at random the features to remove: the same fraction for all elements, but at least
+    one.
+
+    Parameters
+    ----------
+    table : Table
+        The result of `specnb.simulator.features.features`.
+    fraction : float
+        Fraction of each element's features, above 0 and below 1.
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool, shape (len(table),)
+
+    Raises
+    ------
+    ValueError
+        If the fraction is out of range.
+    """
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"fraction is {fraction}: it must be from above 0 to below 1")
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(table), dtype=bool)
+    for element in sorted(set(table["element"])):
+        rows = np.flatnonzero(table["element"] == element)
+        chosen[rng.permutation(rows)[: max(1, round(fraction * len(rows)))]] = True
+    return chosen
+
+
+def pixels(table: Table, n_pix: int) -> np.ndarray:
+    """The pixels that lie in a feature of a table, as bool of shape (n_pix,)."""
+    inside = np.zeros(n_pix, dtype=bool)
+    for first, last in table["first", "last"].iterrows():
+        inside[first : last + 1] = True
+    return inside
 
 
 def hidden_features(truth: Truth, flux, recovered, added) -> Table:
@@ -75,7 +113,7 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     recovered : ndarray, shape (n_pix,)
         Synthetic minus translated flux.
     added : ndarray, shape (n_elements, n_pix)
-        The result of `specnb.missing.derivatives.added_falls`.
+        The result of `specnb.missing.experiment.added_falls`.
 
     Returns
     -------

@@ -77,7 +77,7 @@ def score_figure(table, median_snr: float = 130.0):
     """
     if lacks := {"model", "seed", "base_rate", *QUANTITIES, *SCORES} - set(table.colnames):
         raise ValueError(
-            f"the table lacks {', '.join(sorted(lacks))}: give rows of Experiment.score with their settings"
+            f"the table lacks {', '.join(sorted(lacks))}: give rows of HiddenLines.score with their settings"
         )
     sizes, counts = np.unique(np.asarray(table["n_stars"]), return_counts=True)
     at = {name: np.isclose(table[name], value) for name, value in REFERENCE.items()}

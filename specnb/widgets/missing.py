@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from specnb.core.wavelength import detectors
 from specnb.emulator.model import OutsideHullWarning
-from specnb.missing.derivatives import falls
+from specnb.missing.experiment import falls
 from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
 from specnb.plots.style import SCREEN_DPI
@@ -184,7 +184,7 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
 
     Parameters
     ----------
-    experiment : specnb.missing.experiment.Experiment
+    experiment : specnb.missing.experiment.HiddenLines
         Coloured bands always mark the features that are missing in the experiment's own star.
     model : Emulator
         An emulator of the observed domain, such as the result of
