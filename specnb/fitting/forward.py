@@ -40,7 +40,6 @@ class ForwardModel:
 
     def __init__(self, emulator, config):
         self.emulator, self.rv = emulator, config.fit_rv
-        self.weight = emulator.network.low  # its dtype and device are used for all tensors
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
@@ -68,9 +67,7 @@ class ForwardModel:
 
     def tensor(self, array):
         """Convert an array to a tensor with the emulator's precision, on its device."""
-        return torch.as_tensor(
-            np.asarray(array), dtype=self.weight.dtype, device=self.weight.device
-        )
+        return torch.as_tensor(np.asarray(array)).to(self.emulator.network.low)
 
     def continuum(self, p):
         """Continuum factor (n, n_pix) for parameters (n, n_parameters)."""

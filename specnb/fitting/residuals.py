@@ -119,7 +119,7 @@ def histogram(z, bins: int = 100) -> Table:
     residuals = np.asarray(z)[np.isfinite(z)]
     counts, edges = np.histogram(residuals, bins, (-REACH, REACH))
     density = counts / (max(len(residuals), 1) * np.diff(edges))
-    return Table((edges[:-1], edges[1:], density), names=("low", "high", "density"))
+    return Table({"low": edges[:-1], "high": edges[1:], "density": density})
 
 
 def chi2_statistics(fits: Mapping) -> Table:

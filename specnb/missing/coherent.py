@@ -155,15 +155,13 @@ def coherence(observed: Spectra, flux) -> Table:
     sign, significance = np.sign(signal), signal / np.sqrt(total)
     others = (sign * (signal - weight * residual) / np.sqrt(weight_of_others)).min(axis=0)
     scatter = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
-    agree = sign * residual > AGREE * np.sqrt(variance)
-    error = np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf)
     columns = {
         "wavelength": observed.wavelength,
         "excess": signal / total,
-        "error": error,
+        "error": np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf),
         "significance": significance / scatter,
         "without_one": sign * np.maximum(others, 0.0) / scatter,
-        "agree": agree.sum(axis=0),
+        "agree": (sign * residual > AGREE * np.sqrt(variance)).sum(axis=0),
         "stars": good.sum(axis=0),
         "model": flux.mean(axis=0),
     }

@@ -21,6 +21,8 @@ NOBODY = "none"
 DEEP = 0.03  # features deeper than this count in the median of recovered depths
 UNAMBIGUOUS = 0.5  # an element with a larger share absorbs more than all others together
 LEAST_DEPTH = 0.01  # least depth of a missing line in the list: twice the noise at S/N 200
+COLUMNS = ("element", "first", "last", "wavelength", "depth", "recovered", "named", "probability",
+           "share", "credit", "right")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,9 +138,7 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
         own = true[truth.names.index(element)]
         credit = true[best] / true.max() if name != NOBODY else 0.0
         rows.append((element, first, last, *place, name, found[best], own, credit, name == element))
-    names = ("element", "first", "last", "wavelength", "depth", "recovered")
-    names += ("named", "probability", "share", "credit", "right")
-    return Table(rows=rows, names=names, units={"wavelength": "Angstrom"})
+    return Table(rows=rows, names=COLUMNS, units={"wavelength": "Angstrom"})
 
 
 def by_element(truth: Truth, added) -> Table:
@@ -168,15 +168,23 @@ def by_element(truth: Truth, added) -> Table:
         is_missing, is_found = (
             pixels(table, len(wavelength)) for table in (missing_here, found_here)
         )
-        precision, recall = _overlap(found_here, is_missing), _overlap(missing_here, is_found)
         weight = np.where(is_missing, true[k], 1.0)
         base, area = np.nan, np.nan
         if is_missing.any():
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
-        rows.append((name, len(missing_here), len(found_here), precision, recall, area, base))
-    names = ("element", "missing", "found", "precision", "recall", "average_precision", "base_rate")
-    return Table(rows=rows, names=names)
+        rows.append(
+            {
+                "element": name,
+                "missing": len(missing_here),
+                "found": len(found_here),
+                "precision": _overlap(found_here, is_missing),
+                "recall": _overlap(missing_here, is_found),
+                "average_precision": area,
+                "base_rate": base,
+            }
+        )
+    return Table(rows=rows)
 
 
 def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> dict[str, float]:
@@ -290,7 +298,7 @@ def _largest(shares, names):
 
 def _overlap(table, inside):
     """Fraction of the features of a table with a pixel in ``inside``, or NaN without features."""
-    if not len(table):
-        return np.nan
     spans = table["first", "last"].iterrows()
-    return float(np.mean([inside[first : last + 1].any() for first, last in spans]))
+    return (
+        np.mean([inside[first : last + 1].any() for first, last in spans]) if len(table) else np.nan
+    )

@@ -241,7 +241,8 @@ class Principal(FullyConnected):
 
         self.align.weight.copy_(torch.eye(len(self.scale)))
         self.align.bias.copy_(
-            self._projected(synthetic).mean(dim=0) - self._projected(observed).mean(dim=0)
+            self.encode_synthetic(synthetic).mean(dim=0)
+            - self.encode_synthetic(observed).mean(dim=0)
         )
 
         shared = self.encode_shared(observed)
@@ -262,11 +263,11 @@ class Principal(FullyConnected):
 
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared), of scaled synthetic spectra (n, n_pix)."""
-        return self._projected(x)
+        return x @ self.components.T / self.scale
 
     def encode_shared(self, x):
         """z_shared, shape (n, shared), of scaled observed spectra (n, n_pix)."""
-        return self.align(self._projected(x))
+        return self.align(self.encode_synthetic(x))
 
     def decode_synthetic(self, z_shared):
         """Scaled synthetic spectra (n, n_pix)."""
@@ -275,6 +276,3 @@ class Principal(FullyConnected):
     def difference(self, z_shared, z_split):
         both = torch.cat([z_shared, z_split], dim=1) if self.config.split else z_shared
         return self.linear(z_shared) + self.observed_decoder(both)
-
-    def _projected(self, x):
-        return x @ self.components.T / self.scale

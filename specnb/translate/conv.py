@@ -47,9 +47,7 @@ def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     """
     for fours in (3, 2, 1, 0):
         strides = (4,) * fours + (2,) * (len(STRIDES) - fours)
-        shortest = 1
-        for stride in reversed(strides):
-            shortest = (shortest - 1) * stride + KERNEL
+        shortest = 1 + (KERNEL - 1) * sum(prod(strides[:k]) for k in range(len(strides)))
         positions = 1 + ceil(max(n_pix - shortest, 0) / prod(strides))
         if positions >= FEWEST_POSITIONS:
             break

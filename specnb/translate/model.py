@@ -60,6 +60,10 @@ class Translator(nn.Module):
         sizes = f"z_shared {self.config.shared}, z_split {self.config.split}"
         return f"<Translator of kind {self.config.kind}: {len(self.wavelength)} pixels, {sizes}>"
 
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
     def scaled(self, flux, mask=None):
         """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
         x = (torch.as_tensor(flux).to(self.mean) - self.mean) / self.std
@@ -265,17 +269,14 @@ class Translation(Step):
         return selected
 
     def settings(self):
-        config = asdict(self.translator.config)
         stars = 0 if self.split is None else len(self.split)
-        return {"config": config, "stars": stars}
+        return {"config": asdict(self.translator.config), "stars": stars}
 
     @classmethod
     def build(cls, settings, survey):
-        config = TranslateConfig(**settings["config"])
+        config, stars = TranslateConfig(**settings["config"]), settings["stars"]
         translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
-        shape = translator.mean_split.shape
-        split = torch.zeros(settings["stars"], *shape) if settings["stars"] else None
-        return cls(translator, split)
+        return cls(translator, torch.stack([translator.mean_split] * stars) if stars else None)
 
 
 def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
