@@ -5,8 +5,6 @@ same order. They are compared with the stars for which all of them succeeded. St
 at a limit or did not converge are included and counted.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from astropy.table import Table
 
@@ -66,7 +64,7 @@ def by_pixel(wavelength, z) -> Table:
     return Table(columns, units={"wavelength": "Angstrom"})
 
 
-def distribution(fits: Mapping) -> Table:
+def distribution(fits) -> Table:
     """Mean and standard deviation of all residuals of each fit.
 
     The residuals of a perfect model have the distribution N(0, 1). After a fit of p parameters to N
@@ -122,7 +120,7 @@ def histogram(z, bins: int = 100) -> Table:
     return Table({"low": edges[:-1], "high": edges[1:], "density": density})
 
 
-def chi2_statistics(fits: Mapping) -> Table:
+def chi2_statistics(fits) -> Table:
     """Reduced χ² of each fit.
 
     Parameters
@@ -165,7 +163,7 @@ def chi2_statistics(fits: Mapping) -> Table:
     return formatted(table, mean=".3f", median=".3f", ratio=".3f")
 
 
-def label_errors(fits: Mapping, truth: Table, labels) -> Table:
+def label_errors(fits, truth: Table, labels) -> Table:
     """Statistics of the differences between fitted and true labels.
 
     Parameters
@@ -280,7 +278,7 @@ def _differences(fits, truth, labels):
     return differences, fitted, common
 
 
-def common_stars(fitted: Mapping) -> np.ndarray:
+def common_stars(fitted) -> np.ndarray:
     """The stars that all fits could fit, a bool array, from those that each fit could fit.
 
     Raises

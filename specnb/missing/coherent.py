@@ -18,8 +18,6 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing
 from scipy.stats import median_abs_deviation
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
 from specnb.missing.scores import named_shares
@@ -71,9 +69,7 @@ FORMATS = dict.fromkeys(("wavelength", "first", "last"), "8.2f") | {
 }
 
 
-def robust_fit(
-    observed: Spectra, emulator: Emulator, config: FitConfig = CONFIG
-) -> tuple[Table, np.ndarray]:
+def robust_fit(observed, emulator, config: FitConfig = CONFIG) -> tuple[Table, np.ndarray]:
     """Fit stars, and leave out the pixels in which all stars disagree with the model.
 
     The stars are fitted again without these pixels, until the pixels do not change any more.
@@ -106,7 +102,7 @@ def robust_fit(
     return fits, flux
 
 
-def coherence(observed: Spectra, flux) -> Table:
+def coherence(observed, flux) -> Table:
     """Measure what the residuals of stars have in common, pixel by pixel.
 
     Parameters
@@ -168,7 +164,7 @@ def coherence(observed: Spectra, flux) -> Table:
     return Table(columns, units={"wavelength": "Angstrom"})
 
 
-def disagreements(observed: Spectra, flux, references=None, threshold: float = THRESHOLD) -> Table:
+def disagreements(observed, flux, references=None, threshold: float = THRESHOLD) -> Table:
     """Wavelengths at which RVS spectra of all stars disagree with the physics in the same way.
 
     The elements that may be the cause are named.

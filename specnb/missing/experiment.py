@@ -13,18 +13,16 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.config import check_fields, within
-from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
 from specnb.missing.steps import corrected_emulator, masked_emulator
-from specnb.simulator.responses import Responses
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
-from specnb.translate.train import TranslateTraining, train
 from specnb.translate.model import translated_emulator
+from specnb.translate.train import TranslateTraining, train
 
 # Here only lines are missing. 48 components reproduce the synthetic spectra to 0.02%. The networks
 # start from the linear solution, which already has the right mean, and longer or faster training
@@ -85,7 +83,7 @@ class HiddenLines:
     def make(
         cls,
         emulator: Emulator,
-        responses: Responses,
+        responses,
         config: MissingConfig = MissingConfig(),
         vbroad: float = 6.0,
     ):
@@ -178,7 +176,7 @@ def added_falls(translated: Emulator, synthetic: Emulator, labels) -> np.ndarray
     return falls(translated, labels) - falls(synthetic, labels)
 
 
-def _noisier(observed: Spectra, truth: Spectra, scale):
+def _noisier(observed, truth, scale):
     """The same spectra with their noise multiplied by a factor."""
     labels = observed.labels.copy()
     labels["snr"] = labels["snr"] / scale

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.translate.domains import true_labels
@@ -40,7 +38,7 @@ class Masked(Step):
         return cls(np.zeros(len(survey.pixels)))
 
 
-def masked_emulator(emulator: Emulator, masked) -> Emulator:
+def masked_emulator(emulator, masked):
     """An emulator of a simulator without lines in some pixels.
 
     Parameters
@@ -83,9 +81,7 @@ class LinearCorrection(Step):
         return cls(np.zeros((len(survey.labels), n_pix)), np.zeros(n_pix))
 
 
-def corrected_emulator(
-    emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()
-) -> Emulator:
+def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
     """Fit labels of observed stars with physics alone, and learn a correction from the residuals.
 
     Stars whose fit failed or did not converge are left out. Stars with a label at a limit are kept,

@@ -27,17 +27,23 @@ class Autoencoders(nn.Module):
     def begin(self, synthetic, observed, weight, rows, std):
         """Called before the first step. It does nothing for networks that start at random."""
 
-    def judge(self, domain: str, x, *latents):
-        """Logits (n,) that spectra are reconstructions and not translations.
+    def judge(self, seen: dict):
+        """The critics' verdicts: logits (n,) that spectra are reconstructions and not translations.
 
         Parameters
         ----------
-        domain : {"synthetic", "observed"}
-        x : Tensor, shape (n, n_pix)
-        *latents : Tensor
-            z_shared and, for observed spectra, z_split.
+        seen : dict of str to sequence of Tensor
+            For the domains "synthetic" and "observed", or one of them: spectra (n, n_pix), their
+            z_shared and, for observed spectra, their z_split.
+
+        Returns
+        -------
+        list of Tensor, shape (n,)
         """
-        return self.critics[domain](x, *(latents if self.config.critic_latents else ()))
+        return [
+            self.critics[domain](x, *(latents if self.config.critic_latents else ()))
+            for domain, (x, *latents) in seen.items()
+        ]
 
 
 def perceptron(widths, activate_last: bool = False) -> nn.Sequential:

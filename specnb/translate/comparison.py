@@ -6,14 +6,11 @@ free parameters. In an ablation study translators with one part of the method ch
 and scored.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
 from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import (
@@ -26,7 +23,7 @@ from specnb.fitting.residuals import (
 )
 from specnb.surveys.population import Population, draw_stars
 from specnb.translate.config import PAPER, TranslateConfig
-from specnb.translate.domains import Domains, true_labels
+from specnb.translate.domains import true_labels
 from specnb.translate.model import Translator, translated_emulator
 from specnb.translate.train import train
 
@@ -58,7 +55,7 @@ DWARFS = Population(
 )
 
 
-def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[str, Emulator]:
+def chains(emulator, translator, stars) -> dict:
     """The emulator alone, and the emulator followed by the translator.
 
     The translator has one z_split for all stars or, in a further chain, each star's own.
@@ -72,7 +69,7 @@ def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[s
     return models
 
 
-def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig()):
+def fit_chains(stars, models, config: FitConfig = FitConfig()):
     """Fit all labels of the stars with each chain.
 
     Parameters
@@ -98,7 +95,7 @@ def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig())
     return fits, residuals
 
 
-def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
+def summary(fits, residuals, truth: Table, labels) -> Table:
     """Summarise the fits of each chain in one row: χ², residuals and biases of the labels.
 
     Returns
@@ -131,9 +128,7 @@ def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
     return formatted(Table(rows=rows), chi2=".3f", ratio=".3f", mean="+.4f", std=".3f")
 
 
-def train_variant(
-    name: str, emulator, domains: Domains, base: TranslateConfig, progress: bool = False
-) -> Translator:
+def train_variant(name: str, emulator, domains, base: TranslateConfig, progress: bool = False):
     """Train one of `VARIANTS`.
 
     Parameters

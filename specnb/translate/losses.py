@@ -17,7 +17,6 @@ Critics compare translations with reconstructions and not with the spectra thems
 noise and masked pixels would show which spectra are not translated.
 """
 
-import torch
 from torch.nn import functional as F
 
 
@@ -134,11 +133,6 @@ def both_ways(model, synthetic, observed, weight):
 def synthetic_chi2(model, prediction, synthetic):
     """χ² per pixel of scaled synthetic spectra, which all have the same error."""
     return chi2(prediction, synthetic, 1.0 / model.config.synthetic_error**2, model.std)
-
-
-def verdicts(networks, seen):
-    """The critics' logits for the reconstructions or the translations of `both_ways`."""
-    return [networks.judge(domain, *tensors) for domain, tensors in seen.items()]
 
 
 def detached(seen):

@@ -10,9 +10,7 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
-from specnb.core.spectra import Spectra
 from specnb.core.wavelength import same_pixels
-from specnb.emulator.model import Emulator
 from specnb.emulator.step import Step
 from specnb.translate.autoencoders import Perceptrons, Principal
 from specnb.translate.config import TranslateConfig
@@ -93,7 +91,7 @@ class Translator(nn.Module):
             return x + self.networks.decode_difference(shared, split) + self.offset
         return self.networks.decode_observed(shared, split) + self.offset
 
-    def unusable(self, spectra: Spectra):
+    def unusable(self, spectra):
         """Pixels that encoders and losses do not use, bool of shape (n, n_pix).
 
         These are masked pixels and pixels with an error above ``config.largest_error``.
@@ -101,7 +99,7 @@ class Translator(nn.Module):
         return spectra.mask | (spectra.flux_error > self.config.largest_error)
 
     @torch.no_grad()
-    def encode(self, spectra: Spectra):
+    def encode(self, spectra):
         """Latents of observed spectra.
 
         Returns
@@ -115,13 +113,14 @@ class Translator(nn.Module):
             If the spectra are on other pixels.
         """
         self.check(spectra.wavelength)
-        batches = self._batches(spectra.flux, self.unusable(spectra))
-        return tuple(map(_joined, zip(*map(self.networks.encode_observed, batches))))
+        pairs = zip(*map(_batches, (spectra.flux, self.unusable(spectra))))
+        parts = [self.networks.encode_observed(self.scaled(*pair)) for pair in pairs]
+        return tuple(map(_joined, zip(*parts)))
 
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return _joined(map(self.networks.encode_synthetic, self._batches(flux)))
+        return _joined(self.networks.encode_synthetic(self.scaled(x)) for x in _batches(flux))
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -144,17 +143,8 @@ class Translator(nn.Module):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        scaled = map(
-            self.translate_scaled,
-            self._batches(flux),
-            torch.as_tensor(split).to(self.mean).split(BATCH),
-        )
-        return _joined(x * self.std + self.mean for x in scaled)
-
-    def _batches(self, flux, mask=None):
-        for start in range(0, max(len(flux), 1), BATCH):
-            rows = slice(start, start + BATCH)
-            yield self.scaled(flux[rows], None if mask is None else mask[rows])
+        splits = torch.as_tensor(split).to(self.mean)
+        return _joined(map(self, _batches(flux), _batches(splits)))
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
@@ -205,6 +195,10 @@ class Translator(nn.Module):
             model.load_state_dict(tensors)
         check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
+
+
+def _batches(rows):
+    return torch.as_tensor(rows).split(BATCH)
 
 
 def _joined(batches) -> np.ndarray:
@@ -279,7 +273,7 @@ class Translation(Step):
         return cls(translator, torch.stack([translator.mean_split] * stars) if stars else None)
 
 
-def translated_emulator(emulator: Emulator, translator: Translator, split=None) -> Emulator:
+def translated_emulator(emulator, translator: Translator, split=None):
     """An emulator of the observed domain, with the labels and the hull of the synthetic one.
 
     Parameters

@@ -1,12 +1,11 @@
 """Training of a translator on two unpaired sets of spectra, with the losses in `losses`."""
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from specnb.core.device import pick_device
-from specnb.core.spectra import Spectra
 from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
@@ -18,7 +17,6 @@ from specnb.translate.losses import (
     detached,
     generator_loss,
     synthetic_chi2,
-    verdicts,
 )
 from specnb.translate.model import Translator
 
@@ -31,7 +29,7 @@ CHECKED = 100  # steps between two checks of whether the losses explode
 def train(
     emulator,
     labels,
-    observed: Spectra,
+    observed,
     config: TranslateConfig = TranslateConfig(),
     checkpoint=None,
     progress: bool = True,
@@ -101,7 +99,7 @@ class TranslateTraining(Training):
     name, unit = "translator", "step"
     shown = ("reconstruction_synthetic", "reconstruction_observed")
 
-    def __init__(self, emulator, labels, observed: Spectra, config: TranslateConfig):
+    def __init__(self, emulator, labels, observed, config: TranslateConfig):
         self.config, self.device = config, pick_device(config.device)
         labels = _checked_labels(labels, emulator)
         for what, n in (("synthetic", len(labels)), ("observed", len(observed))):
@@ -124,12 +122,15 @@ class TranslateTraining(Training):
         self.observed, self.watched_observed = self._divided(order.permutation(len(observed)))
         networks = self.model.networks
         networks.begin(self.model.scaled(sample), *self.data, self.observed, self.model.std)
-        adam = partial(torch.optim.Adam, betas=config.betas, fused=self.device.type != "mps")
-        self.generator = adam(
+        options = {"betas": config.betas, "fused": self.device.type != "mps"}
+        self.generator = torch.optim.Adam(
             [p for name, p in networks.named_parameters() if not name.startswith("critics.")],
             config.learning_rate,
+            **options,
         )
-        self.critics = adam(networks.critics.parameters(), config.critic_rate)
+        self.critics = torch.optim.Adam(
+            networks.critics.parameters(), config.critic_rate, **options
+        )
         self.total, self.losses = config.iterations, {}
         self.schedule = one_cycle(
             self.generator, config.learning_rate, self.total, cycle_momentum=False
@@ -179,7 +180,7 @@ class TranslateTraining(Training):
         reconstructions, translations, losses = self._passed(i, j)
         if config.adversarial:
             networks.critics.requires_grad_(False)
-            losses["adversarial"] = adversarial_loss(verdicts(networks, translations))
+            losses["adversarial"] = adversarial_loss(networks.judge(translations))
             networks.critics.requires_grad_(True)
         self.generator.zero_grad()
         generator_loss(losses, config.cycle, config.adversarial).backward()
@@ -187,7 +188,7 @@ class TranslateTraining(Training):
         self.schedule.step()
         if config.adversarial:
             translations, reconstructions = (
-                verdicts(networks, detached(seen)) for seen in (translations, reconstructions)
+                networks.judge(detached(seen)) for seen in (translations, reconstructions)
             )
             losses["critics"] = critics_loss(reconstructions, translations)
             self.critics.zero_grad()
@@ -216,7 +217,7 @@ class TranslateTraining(Training):
         losses["latents"] = difference.square().mean()
         if self.config.adversarial:
             translations, reconstructions = (
-                verdicts(self.model.networks, seen) for seen in (translations, reconstructions)
+                self.model.networks.judge(seen) for seen in (translations, reconstructions)
             )
             losses |= {
                 "adversarial": adversarial_loss(translations),
