@@ -215,9 +215,7 @@ def label_errors(fits, truth: Table, labels) -> Table:
     return formatted(Table(rows=rows), **dict.fromkeys(sizes, ".3g"))
 
 
-def bias_change(
-    before: Table, after: Table, truth: Table, labels, statistic=np.median, seed: int = 0
-) -> Table:
+def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
     """Find the labels whose bias is closer to 0 in the second of two fits.
 
     ``sum(table["falls"])`` is the number of these labels.
@@ -229,19 +227,15 @@ def bias_change(
     truth : Table
         Their true labels.
     labels : sequence of str
-    statistic : callable
-        ``numpy.median`` or ``numpy.mean``. The bias is this statistic of fit − truth over the
-        stars.
-    seed : int
-        Seed of the resampling of stars.
 
     Returns
     -------
     Table
-        One row per label: ``label``; ``before`` and ``after``, the biases; ``change``, which is
-        |after| − |before|; ``change_error``, its standard deviation over bootstrap samples of the
-        stars (with the same stars in both fits); ``falls``, whether the change is negative;
-        ``clear``, whether its absolute value is more than twice its error.
+        One row per label: ``label``; ``before`` and ``after``, the biases, which are the medians of
+        fit − truth over the stars; ``change``, which is |after| − |before|; ``change_error``, its
+        standard deviation over bootstrap samples of the stars (with the same stars in both fits);
+        ``falls``, whether the change is negative; ``clear``, whether its absolute value is more
+        than twice its error.
 
     Raises
     ------
@@ -249,21 +243,24 @@ def bias_change(
         For the reasons given in `label_errors`.
     """
     differences, _, common = _differences({"before": before, "after": after}, truth, labels)
-    random, n = np.random.default_rng(seed), common.sum()
-    bias = [statistic(difference, axis=0) for difference in differences.values()]
+    random, n = np.random.default_rng(0), common.sum()
+    both = np.stack([differences["before"], differences["after"]])
+    bias = np.median(both, axis=1)
     draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
-    changes = [
-        _change(*(statistic(fit[rows], axis=0) for fit in differences.values())) for rows in draws
-    ]
-    change, error = _change(*bias), np.std(changes, axis=0)
-    columns = (list(labels), *bias, change, error, change < 0, np.abs(change) > 2 * error)
+    resampled = np.array([np.median(both[:, rows], axis=1) for rows in draws])
+    change = np.abs(bias[1]) - np.abs(bias[0])
+    error = np.std(np.abs(resampled[:, 1]) - np.abs(resampled[:, 0]), axis=0)
+    columns = {
+        "label": list(labels),
+        "before": bias[0],
+        "after": bias[1],
+        "change": change,
+        "change_error": error,
+        "falls": change < 0,
+        "clear": np.abs(change) > 2 * error,
+    }
     sizes = ("before", "after", "change", "change_error")
-    table = Table(columns, names=("label", *sizes, "falls", "clear"))
-    return formatted(table, **dict.fromkeys(sizes, ".3g"))
-
-
-def _change(before, after):
-    return np.abs(after) - np.abs(before)
+    return formatted(Table(columns), **dict.fromkeys(sizes, ".3g"))
 
 
 def _differences(fits, truth, labels):

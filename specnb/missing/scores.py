@@ -20,6 +20,7 @@ from specnb.surveys.survey import Survey
 NOBODY = "none"
 DEEP = 0.03  # features deeper than this count in the median of recovered depths
 UNAMBIGUOUS = 0.5  # an element with a larger share absorbs more than all others together
+LEAST_SHARE = 0.05  # smallest share of an element that is named
 LEAST_DEPTH = 0.01  # least depth of a missing line in the list: twice the noise at S/N 200
 COLUMNS = ("element", "first", "last", "wavelength", "depth", "recovered", "named", "probability",
            "share", "credit", "right")  # fmt: skip
@@ -222,9 +223,7 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     }
 
 
-def missing_lines(
-    survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH
-) -> Table:
+def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None) -> Table:
     """List the lines that translated spectra have and synthetic ones lack, with their elements.
 
     This is the list that a survey would publish.
@@ -236,13 +235,12 @@ def missing_lines(
         See `hidden_features`.
     truth : Truth, optional
         The truth, if it is known.
-    least : float
-        Least depth of a line.
 
     Returns
     -------
     Table
-        One row per run of pixels in which the translated flux is lower by more than ``least``:
+        One row per run of pixels in which the translated flux is lower by more than
+        `LEAST_DEPTH`:
         ``wavelength`` (vacuum Å) of the deepest pixel; ``depth`` there; ``element``, the element
         with the largest added fall in the run; ``probability``, the fraction that this fall is of
         the sum of the falls of all elements; ``truth``, the elements that are missing there with
@@ -250,7 +248,7 @@ def missing_lines(
     """
     rows, names = [], list(survey.elements)
     for detector in detectors(survey.pixels):
-        for first, end in runs(np.asarray(recovered)[detector] > least) + detector.start:
+        for first, end in runs(np.asarray(recovered)[detector] > LEAST_DEPTH) + detector.start:
             run = slice(first, end)
             deepest = first + int(np.argmax(recovered[run]))
             found = shares(added[:, run].sum(axis=1))
@@ -275,19 +273,14 @@ def shares(falls):
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
 
-def named_shares(falls, names, least: float = 0.05) -> str:
-    """The elements with the largest shares of the falls in some pixels, such as "Si 0.80, Fe 0.20".
+def named_shares(falls, names) -> str:
+    """The elements with the largest shares of the falls (n_elements, n_pix) in some pixels.
 
-    Parameters
-    ----------
-    falls : ndarray, shape (n_elements, n_pix)
-    names : sequence of str
-    least : float
-        Smallest share that is named.
+    They are a text such as "Si 0.80, Fe 0.20".
     """
     of_run = shares(falls.sum(axis=1))
     order = np.argsort(of_run)[::-1]
-    return ", ".join(f"{names[k]} {of_run[k]:.2f}" for k in order if of_run[k] >= least)
+    return ", ".join(f"{names[k]} {of_run[k]:.2f}" for k in order if of_run[k] >= LEAST_SHARE)
 
 
 def _largest(shares, names):

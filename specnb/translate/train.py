@@ -83,17 +83,8 @@ class TranslateTraining(Training):
 
     Parameters
     ----------
-    emulator : Emulator
-        Emulator that makes the synthetic spectra during the training.
-    labels : ndarray, shape (n, n_labels)
-        Labels of the synthetic stars, in the emulator's order.
-    observed : Spectra
-    config : TranslateConfig
-
-    Raises
-    ------
-    ValueError
-        For the reasons given in `train`.
+    emulator, labels, observed, config
+        As for `train`, which also tells what raises ValueError.
     """
 
     name, unit = "translator", "step"
