@@ -130,13 +130,12 @@ class ForwardModel:
         The other labels are halfway between their limits, because no feasible number of spectra
         fills 25 dimensions.
         """
-        emulator = self.emulator.of(None)
-        spread = [name in emulator.survey.everywhere for name in emulator.labels]
+        spread = [name in self.emulator.survey.everywhere for name in self.emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
         u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        models = emulator(labels)
+        models = self.emulator.of(None)(labels)
         return labels, models, models**2
 
     def nearest(self, flux, ivar, library):

@@ -224,9 +224,8 @@ def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
     ----------
     before, after : Table
         Results of `specnb.fit_labels` for the same stars.
-    truth : Table
-        Their true labels.
-    labels : sequence of str
+    truth, labels
+        As for `label_errors`, whose errors this function raises, too.
 
     Returns
     -------
@@ -236,11 +235,6 @@ def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
         standard deviation over bootstrap samples of the stars (with the same stars in both fits);
         ``falls``, whether the change is negative; ``clear``, whether its absolute value is more
         than twice its error.
-
-    Raises
-    ------
-    ValueError
-        For the reasons given in `label_errors`.
     """
     differences, _, common = _differences({"before": before, "after": after}, truth, labels)
     random, n = np.random.default_rng(0), common.sum()

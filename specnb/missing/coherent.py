@@ -151,7 +151,7 @@ def coherence(observed, flux) -> Table:
     sign, significance = np.sign(signal), signal / np.sqrt(total)
     others = (sign * (signal - weight * residual) / np.sqrt(weight_of_others)).min(axis=0)
     scatter = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
-    columns = {
+    pixels = {
         "wavelength": observed.wavelength,
         "excess": signal / total,
         "error": np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf),
@@ -161,7 +161,7 @@ def coherence(observed, flux) -> Table:
         "stars": good.sum(axis=0),
         "model": flux.mean(axis=0),
     }
-    return Table(columns, units={"wavelength": "Angstrom"})
+    return Table(pixels, units={"wavelength": "Angstrom"})
 
 
 def disagreements(observed, flux, references=None, threshold: float = THRESHOLD) -> Table:
@@ -214,13 +214,12 @@ def disagreements(observed, flux, references=None, threshold: float = THRESHOLD)
         for first, end in runs(mask):
             k = first + int(np.argmax(np.abs(pixels["significance"][first:end])))
             depth = _depth(pixels["model"], k)
-            named = "none"
-            if depth > LEAST_DEPTH * abs(pixels["excess"][k]):
-                named = named_shares(falls[:, first:end], names)
+            seen = depth > LEAST_DEPTH * abs(pixels["excess"][k])
+            named = named_shares(falls[:, first:end], names) if seen else "none"
             at, *ends = pixels["wavelength"][[k, first, end - 1]]
             edge = first < EDGE or end > len(pixels) - EDGE
-            numbers = (pixels[name][k] for name in COLUMNS[3:9])
-            rows.append((at, *ends, *numbers, kind, depth, named, _known(at), edge))
+            measured = pixels[COLUMNS[3:9]][k]
+            rows.append((at, *ends, *measured, kind, depth, named, _known(at), edge))
     table = Table(
         rows=rows or None,
         names=COLUMNS,

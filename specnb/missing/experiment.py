@@ -31,8 +31,6 @@ MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
 )  # fmt: skip
-
-
 STEP = 0.05  # dex of the derivatives, the same as for the features
 
 
@@ -204,8 +202,8 @@ def compare(
     -------
     models : dict of str to Emulator
         Models of the observed domain: "translated"; "linear start", the translated emulator before
-        any step of the training; "baseline", see `specnb.missing.steps.corrected_emulator`; and "full emulator",
-        which is the truth.
+        any step of the training; "baseline", see `specnb.missing.steps.corrected_emulator`; and
+        "full emulator", which is the truth.
     table : Table
         One row per model, with its name and the numbers of `specnb.missing.scores.summary`.
     """

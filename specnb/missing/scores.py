@@ -136,9 +136,9 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
         true, found = (shares(falls[:, run].sum(axis=1)) for falls in (truth.falls, added))
         best, name = _largest(found, truth.names)
         place = (truth.survey.pixels[deepest], 1.0 - flux[deepest], recovered[deepest])
-        own = true[truth.names.index(element)]
         credit = true[best] / true.max() if name != NOBODY else 0.0
-        rows.append((element, first, last, *place, name, found[best], own, credit, name == element))
+        shown = (name, found[best], true[truth.names.index(element)], credit, name == element)
+        rows.append((element, first, last, *place, *shown))
     return Table(rows=rows, names=COLUMNS, units={"wavelength": "Angstrom"})
 
 

@@ -55,8 +55,10 @@ class Translator(nn.Module):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
 
     def __repr__(self):
-        sizes = f"z_shared {self.config.shared}, z_split {self.config.split}"
-        return f"<Translator of kind {self.config.kind}: {len(self.wavelength)} pixels, {sizes}>"
+        return (
+            f"<Translator of kind {self.config.kind}: {len(self.wavelength)} pixels, "
+            f"z_shared {self.config.shared}, z_split {self.config.split}>"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -149,15 +151,13 @@ class Translator(nn.Module):
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
         if not same_pixels(wavelength, self.wavelength):
-            low, high = self.wavelength[[0, -1]]
-            raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
-                             "rebin them first")  # fmt: skip
+            raise ValueError(
+                f"the spectra are not on this model's {len(self.wavelength)} pixels, "
+                f"{self.wavelength[0]:.2f}-{self.wavelength[-1]:.2f} Å: rebin them first"
+            )
 
     def save(self, path):
-        """Write networks, scales, configuration and history to one safetensors file.
-
-        The critics are not written.
-        """
+        """Write all but the critics to one safetensors file, also configuration and history."""
         tensors = {
             name: value
             for name, value in self.state_dict().items()
@@ -187,9 +187,12 @@ class Translator(nn.Module):
         with whole_file(path, "translator", "train it anew or restore it with git"):
             tensors, about = read_tensors(path)
             found = TranslateConfig(**json.loads(about["config"]))
-            wavelength = tensors.pop("wavelength").numpy()
             model = cls(
-                found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"])
+                config=found,
+                wavelength=tensors.pop("wavelength").numpy(),
+                mean=tensors["mean"],
+                std=tensors["std"],
+                history=json.loads(about["history"]),
             )
             model.networks.critics = nn.ModuleDict()  # they are used in training only
             model.load_state_dict(tensors)

@@ -215,8 +215,9 @@ class TranslateTraining(Training):
                 "critics": critics_loss(reconstructions, translations),
                 "critics_right": critics_right(reconstructions, translations),
             }
-        row = {"iteration": self.done}
-        row |= {name: round(float(value), 6) for name, value in losses.items()}
+        row = {"iteration": self.done} | {
+            name: round(float(value), 6) for name, value in losses.items()
+        }
         self.check(row)
         self.history.append(row)
         # This is an estimate. `finish` uses all training spectra.
@@ -238,10 +239,11 @@ class TranslateTraining(Training):
     @torch.no_grad()
     def _of_mean(self):
         """Losses if each reconstruction is replaced by the mean synthetic spectrum."""
-        synthetic = self._emulated(self.watched_synthetic)
         flux, weight = (values[self.watched_observed] for values in self.data)
         return {
-            "reconstruction_synthetic": float(synthetic_chi2(self.model, 0.0, synthetic)),
+            "reconstruction_synthetic": float(
+                synthetic_chi2(self.model, 0.0, self._emulated(self.watched_synthetic))
+            ),
             "reconstruction_observed": float(chi2(0.0, flux, weight, self.model.std)),
         }
 
