@@ -12,9 +12,8 @@ import numpy as np
 from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
-from specnb.core.wavelength import detectors
 from specnb.fitting.residuals import formatted
-from specnb.simulator.features import find, runs, taken
+from specnb.simulator.features import find, taken
 from specnb.surveys.survey import Survey
 
 NOBODY = "none"
@@ -247,14 +246,13 @@ def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None) 
         their shares, which is empty if nothing is missing.
     """
     rows, names = [], list(survey.elements)
-    for detector in detectors(survey.pixels):
-        for first, end in runs(np.asarray(recovered)[detector] > LEAST_DEPTH) + detector.start:
-            run = slice(first, end)
-            deepest = first + int(np.argmax(recovered[run]))
-            found = shares(added[:, run].sum(axis=1))
-            best, name = _largest(found, names)
-            true = "" if truth is None else named_shares(truth.falls[:, run], names)
-            rows.append((survey.pixels[deepest], recovered[deepest], name, found[best], true))
+    lines = find({NOBODY: np.asarray(recovered)}, survey.pixels, LEAST_DEPTH, LEAST_DEPTH)
+    for first, last, at, depth in lines["first", "last", "wavelength", "depth"].iterrows():
+        run = slice(first, last + 1)
+        found = shares(added[:, run].sum(axis=1))
+        best, name = _largest(found, names)
+        true = "" if truth is None else named_shares(truth.falls[:, run], names)
+        rows.append((at, depth, name, found[best], true))
     table = Table(
         rows=rows or None,
         names=("wavelength", "depth", "element", "probability", "truth"),
