@@ -151,12 +151,6 @@ def test_the_same_fraction_of_every_element_is_hidden(responses, fraction):
     assert other.sum() == chosen.sum() and np.any(other != chosen)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, np.nan])
-def test_impossible_fractions_are_refused(responses, fraction):
-    with pytest.raises(ValueError, match="fraction is .*: it must be from above 0 to below 1"):
-        choose(features(responses), fraction, seed=1)
-
-
 def test_pixels_are_those_of_the_rows():
     table = Table({"first": [2, 5, 4], "last": [3, 7, 5]})
     assert np.flatnonzero(pixels(table, 10)).tolist() == [2, 3, 4, 5, 6, 7]

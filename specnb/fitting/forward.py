@@ -39,7 +39,8 @@ class ForwardModel:
     """
 
     def __init__(self, emulator, config):
-        self.emulator, self.rv = emulator, config.fit_rv
+        self.emulator = emulator
+        self.rv = config.fit_rv
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength

@@ -35,8 +35,8 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
-    low = dict(zip(emulator.labels, emulator.low + MARGIN * span)) | emulator.survey.ideal_above
-    low, high = np.array([*low.values()]), emulator.high - MARGIN * span
+    lowest = dict(zip(emulator.labels, emulator.low + MARGIN * span)) | emulator.survey.ideal_above
+    low, high = np.array(list(lowest.values())), emulator.high - MARGIN * span
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))
@@ -44,9 +44,11 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     flux = emulator(labels)
     flux_error = np.sqrt(np.maximum(flux, 0.01)) / snr
     flux = flux + flux_error * rng.normal(size=flux.shape)
-    mask, ids = np.zeros(flux.shape, bool), np.array([f"ideal-{i:05d}" for i in range(n)])
-    table = emulator.survey.table(labels)
-    return Spectra(emulator.wavelength, flux, flux_error, mask, ids, table)
+    ids = [f"ideal-{i:05d}" for i in range(n)]
+    mask = np.zeros(flux.shape, bool)
+    return Spectra(
+        emulator.wavelength, flux, flux_error, mask, ids, labels=emulator.survey.table(labels)
+    )
 
 
 def pull_statistics(fit: Table, truth: Table, labels) -> Table:

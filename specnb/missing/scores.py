@@ -66,28 +66,20 @@ class Truth:
 
 
 def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
-    """Choose at random the features to remove: the same fraction for all elements, but at least
-    one.
+    """Choose at random the features to remove: the same fraction for all elements, at least one.
 
     Parameters
     ----------
     table : Table
         The result of `specnb.simulator.features.features`.
     fraction : float
-        Fraction of each element's features, above 0 and below 1.
+        Fraction of each element's features. `specnb.missing.experiment.MissingConfig` limits it.
     seed : int
 
     Returns
     -------
     ndarray of bool, shape (len(table),)
-
-    Raises
-    ------
-    ValueError
-        If the fraction is out of range.
     """
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"fraction is {fraction}: it must be from above 0 to below 1")
     rng = np.random.default_rng(seed)
     chosen = np.zeros(len(table), dtype=bool)
     for element in sorted(set(table["element"])):

@@ -200,7 +200,8 @@ def score(
     """
     half = len(observed) // 2
     synthetic = emulator(true_labels(truth.labels, emulator))
-    typical, own, others, model = synthetic, synthetic, synthetic[:half], emulator
+    typical = own = synthetic
+    others, model = synthetic[:half], emulator
     if translator is not None:
         typical = translator.translate(synthetic)
         own = translator.translate(synthetic, translator.encode(observed)[1])

@@ -271,8 +271,9 @@ class Translation(Step):
 
     @classmethod
     def build(cls, settings, survey):
-        config, stars = TranslateConfig(**settings["config"]), settings["stars"]
+        config = TranslateConfig(**settings["config"])
         translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
+        stars = settings["stars"]
         return cls(translator, torch.stack([translator.mean_split] * stars) if stars else None)
 
 
