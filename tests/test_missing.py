@@ -13,7 +13,6 @@ import specnb
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig
-from specnb.missing.steps import corrected_emulator, masked_emulator
 from specnb.missing.experiment import (
     MISSING,
     STEP,
@@ -32,6 +31,7 @@ from specnb.missing.scores import (
     pixels,
     summary,
 )
+from specnb.missing.steps import corrected_emulator, masked_emulator
 from specnb.simulator.features import LEAST, PEAK, features, find, runs
 from specnb.simulator.responses import IRON, load_responses
 from specnb.surveys import APOGEE, RVS

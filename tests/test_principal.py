@@ -11,8 +11,8 @@ from specnb.core.spectra import Spectra
 from specnb.surveys import RVS
 from specnb.surveys.population import draw_stars
 from specnb.translate import TranslateConfig, Translator, train, translated_emulator
-from specnb.translate.domains import true_labels
 from specnb.translate.autoencoders import Principal
+from specnb.translate.domains import true_labels
 from specnb.translate.train import TranslateTraining
 
 CONFIG = TranslateConfig(

@@ -46,7 +46,7 @@ def ablation(table, reference: str = "full", before: str = "physics only"):
     ----------
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
-        `specnb.translate.ablation.score`.
+        `specnb.translate.comparison.score`.
     reference : str
         The variant that others are compared with. A band spans the range of its scores.
     before : str
@@ -64,7 +64,7 @@ def ablation(table, reference: str = "full", before: str = "physics only"):
     """
     if missing := {"variant", *MEASURES} - set(table.colnames):
         raise ValueError(
-            f"the table lacks {', '.join(sorted(missing))}: give rows of specnb.translate.ablation.score"
+            f"the table lacks {', '.join(sorted(missing))}: give rows of specnb.translate.comparison.score"
         )
     variants = list(dict.fromkeys(table["variant"]))
     if reference not in variants:
