@@ -101,7 +101,7 @@ class Problem:
     """χ² of each star as a function of its labels, and LBFGS on it."""
 
     def __init__(self, stars, chain, dtype):
-        self.model = ForwardModel(deepcopy(chain).to(dtype=dtype), CONFIG.continuum_order, None, ())
+        self.model = ForwardModel(deepcopy(chain).to(dtype=dtype), CONFIG)
         self.flux, self.ivar = (self.model.tensor(array) for array in (stars.flux, stars.ivar))
         self.centre, self.half = map(
             self.model.tensor, ((chain.high + chain.low) / 2, (chain.high - chain.low) / 2)

@@ -47,8 +47,7 @@ from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, mock_domains, unseen_stars
 from specnb.translate.model import SHIPPED
-from specnb.fitting.label_errors import bias_change, label_errors
-from specnb.fitting.residuals import chi2_statistics, distribution
+from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, label_errors
 from specnb.widgets import browse_fits
 
 study = Study(output)

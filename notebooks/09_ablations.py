@@ -66,7 +66,7 @@ from specnb.plots.training import ablation
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.translate import TranslateConfig
-from specnb.translate.ablation import VARIANTS, score, train_variant
+from specnb.translate.comparison import VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, unseen_stars
 
 study = Study(output)

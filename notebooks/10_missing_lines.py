@@ -57,7 +57,7 @@ from specnb.plots.missing import disagreements_figure, missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
 from specnb.plots.training import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
-from specnb.missing.experiment import MISSING, Experiment, MissingConfig, compare
+from specnb.missing.experiment import MISSING, HiddenLines, MissingConfig, compare
 from specnb.missing.scores import missing_lines
 from specnb.simulator.responses import load_responses
 from specnb.reproduce.study import Study
@@ -86,7 +86,7 @@ for path in [path for survey in (APOGEE, RVS) for path in (survey.emulator_path,
 device = pick_device(device)
 emulator, responses = specnb.load_emulator("apogee").to(device), load_responses(APOGEE)
 reference = MissingConfig(n_stars=n_stars)
-experiment = Experiment.make(emulator, responses, reference)
+experiment = HiddenLines.make(emulator, responses, reference)
 truth = experiment.truth
 
 # %%
@@ -233,7 +233,7 @@ Markdown("\n".join([*sentences, f"\n(The baseline saw {n_baseline:,} stars at mo
 
 # %%
 def scores_of(config):
-    one = Experiment.make(emulator, responses, config)
+    one = HiddenLines.make(emulator, responses, config)
     _, table = compare(one, replace(settings, seed=config.seed), n_baseline)
     return [asdict(config) | dict(row) for row in table]
 

@@ -12,11 +12,10 @@ from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.missing.baseline import LinearCorrection
-from specnb.missing.masking import Masked, masked_emulator
+from specnb.missing.steps import LinearCorrection, Masked, masked_emulator
 from specnb.surveys import RVS
 from specnb.translate import TranslateConfig, Translator, translated_emulator
-from specnb.translate.translation import Translation
+from specnb.translate.model import Translation
 
 SURVEY = replace(RVS, pixels=np.linspace(8480.0, 8680.0, 60), native=None, lines=())
 CONFIG = TranslateConfig(shared=4, split=2, hidden=(12, 8), batch=16, device="cpu")

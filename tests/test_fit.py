@@ -299,7 +299,7 @@ def test_bad_configuration():
 
 def test_each_detector_has_a_continuum_of_its_own():
     """The coefficients of a detector multiply its own pixels and no others."""
-    model = ForwardModel(linear_emulator(), 2, None, ())
+    model = ForwardModel(linear_emulator(), FitConfig())
     parts = detectors(APOGEE.pixels)
     assert len(parts) == 3 and model.legendre.shape == (9, len(APOGEE.pixels))
     for k, part in enumerate(parts):

@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 
 import specnb
-from specnb.missing.experiment import Experiment, MissingConfig
+from specnb.missing.experiment import HiddenLines, MissingConfig
 from specnb.plots.missing import COLORS, OTHER, missing_lines_figure
 from specnb.plots.recovery import LOOKS, SHOWN, depth_figure, elements_figure, score_figure
 from specnb.plots.style import BLACK, PAGE, SKY
@@ -31,7 +31,7 @@ PNG = b"\x89PNG\r\n"
 @pytest.fixture(scope="module")
 def experiment():
     """An experiment that is linear in the labels; its full emulator finds exactly the features."""
-    return Experiment.make(linear_emulator(), load_responses(APOGEE), MissingConfig(n_stars=100))
+    return HiddenLines.make(linear_emulator(), load_responses(APOGEE), MissingConfig(n_stars=100))
 
 
 @pytest.fixture(scope="module")

@@ -302,11 +302,11 @@ def test_bad_input(emulator, survey, trained, tmp_path):
         ({"kind": "cnn"}, "kind is 'cnn': give one of mlp, principal, conv"),
         ({"split": -1}, "split is -1: it must be an integer from 0"),
         ({"batch": 8.5}, "batch is 8.5: it must be an integer"),
-        ({"hidden": (3,)}, "hidden is .3,.: give two numbers"),
+        ({"hidden": (3,)}, "hidden is .3,.: give two widths"),
         ({"hidden": (3, 0)}, "hidden is .3, 0.: give two widths"),
         ({"betas": 0.5}, "betas is 0.5: give two numbers"),
         ({"residual": "no"}, "residual is .no.: it must be True or False"),
-        ({"betas": (0.5, 1.0)}, "betas are"),
+        ({"betas": (0.5, 1.0)}, "betas is .0.5, 1.0.: give two numbers from 0 to below 1"),
     ],
 )
 def test_configurations_are_checked(changes, words):

@@ -12,8 +12,8 @@ import specnb
 from specnb.plots.training import MEASURES, ablation
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.translate import TranslateConfig
-from specnb.translate import ablation as module
-from specnb.translate.ablation import OTHER_POPULATION, VARIANTS, score, train_variant
+from specnb.translate import comparison as module
+from specnb.translate.comparison import OTHER_POPULATION, VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
 
 TINY = TranslateConfig(

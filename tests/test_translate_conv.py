@@ -21,6 +21,10 @@ def spectra(n_pix=800, n=3, seed=2):
     return torch.randn(n, n_pix, generator=torch.Generator().manual_seed(seed))
 
 
+def judge(net, domain, *tensors):
+    return net.judge({domain: tensors})[0]
+
+
 def gradients(module):
     """Largest gradient of each parameter, 0 where there is none."""
     return [0.0 if p.grad is None else p.grad.abs().max().item() for p in module.parameters()]
@@ -74,8 +78,8 @@ def test_shapes(n_pix):
             == (3, n_pix)
         )
         assert (
-            net.judge_synthetic(x, z_shared).shape
-            == net.judge_observed(x, z_shared, z_split).shape
+            judge(net, "synthetic", x, z_shared).shape
+            == judge(net, "observed", x, z_shared, z_split).shape
             == (3,)
         )
 
@@ -89,7 +93,7 @@ def test_no_pixel_is_lost(n_pix):
             torch.autograd.grad((z * torch.randn_like(z)).sum(), x, retain_graph=True)[0]
             for z in (z_shared, z_split)
         ),
-        torch.autograd.grad(net.judge_observed(x, z_shared, z_split).sum(), x)[0],
+        torch.autograd.grad(judge(net, "observed", x, z_shared, z_split).sum(), x)[0],
     ]
     assert all((gradient != 0).all() for gradient in seen)
 
@@ -127,9 +131,9 @@ def test_a_spectrum_does_not_see_its_neighbours():
 def test_without_z_split():
     net, x = networks(split=0), spectra()
     z_shared, z_split = net.encode_observed(x)
-    assert z_split is None
-    assert net.decode_observed(z_shared, None).shape == (3, 800)
-    assert net.judge_observed(x, z_shared, None).shape == (3,)
+    assert z_split.shape[:2] == (3, 0)
+    assert net.decode_observed(z_shared, z_split).shape == (3, 800)
+    assert judge(net, "observed", x, z_shared, z_split).shape == (3,)
     assert not any("split" in name for name, _ in net.named_parameters())
 
 
@@ -147,16 +151,16 @@ def test_critics_see_latents_only_if_told(critic_latents):
     net, x = networks(critic_latents=critic_latents), spectra()
     with torch.no_grad():
         z_shared, z_split = net.encode_observed(x)
-        verdict = net.judge_observed(x, z_shared, z_split)
+        verdict = judge(net, "observed", x, z_shared, z_split)
         others = {
-            "z_shared": net.judge_observed(x, -z_shared, z_split),
-            "z_split": net.judge_observed(x, z_shared, -z_split),
+            "z_shared": judge(net, "observed", x, -z_shared, z_split),
+            "z_split": judge(net, "observed", x, z_shared, -z_split),
         }
-        assert (net.judge_observed(-x, z_shared, z_split) != verdict).all()
-        assert (net.judge_synthetic(-x, z_shared) != net.judge_synthetic(x, z_shared)).all()
+        assert (judge(net, "observed", -x, z_shared, z_split) != verdict).all()
+        assert (judge(net, "synthetic", -x, z_shared) != judge(net, "synthetic", x, z_shared)).all()
         for other in others.values():
             assert (other != verdict).all() if critic_latents else torch.equal(other, verdict)
-        synthetic = net.judge_synthetic(x, z_shared), net.judge_synthetic(x, -z_shared)
+        synthetic = judge(net, "synthetic", x, z_shared), judge(net, "synthetic", x, -z_shared)
         assert (synthetic[0] != synthetic[1]).all() if critic_latents else torch.equal(*synthetic)
 
 
@@ -165,20 +169,20 @@ def test_a_verdict_reaches_the_encoder(critic_latents):
     net, x = networks(critic_latents=critic_latents), spectra()
     z_split = net.encode_observed(x)[1].detach()
     z_shared = net.encode_synthetic(x)
-    net.judge_observed(net.decode_observed(z_shared, z_split), z_shared, z_split).sum().backward()
+    judge(net, "observed", net.decode_observed(z_shared, z_split), z_shared, z_split).sum().backward()
     assert min(gradients(net.synthetic_encoder) + gradients(net.observed_decoder)) > 0
     shared = dict(net.shared_encoder.named_parameters())
     # The bias is a constant, which the normalisation removes
     last = next(name for name in shared if shared[name].shape == (5,))
     assert all(p.grad.abs().max() > 0 for name, p in shared.items() if name != last)
-    assert min(gradients(net.critics[1])) > 0
-    assert max(gradients(net.observed_encoder) + gradients(net.critics[0])) == 0
+    assert min(gradients(net.critics["observed"])) > 0
+    assert max(gradients(net.observed_encoder) + gradients(net.critics["synthetic"])) == 0
 
 
 def test_generator_and_critics_are_apart():
     net, x = networks(), spectra()
     z_shared, z_split = (z.detach() for z in net.encode_observed(x))
-    (net.judge_observed(x, z_shared, z_split) + net.judge_synthetic(x, z_shared)).sum().backward()
+    (judge(net, "observed", x, z_shared, z_split) + judge(net, "synthetic", x, z_shared)).sum().backward()
     judges = {id(p) for p in net.critics.parameters()}
     assert len(net.critics) == 2
     assert min(gradients(net.critics)) > 0

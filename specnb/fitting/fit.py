@@ -109,7 +109,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         )
     for step in emulator.steps:
         step.check_stars(len(spectra))
-    model = _model(emulator, config)
+    model = ForwardModel(emulator, config)
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 
 
@@ -126,7 +126,7 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     ndarray, shape (n, n_pix), float32
         Flux of the models. It is NaN for stars that could not be fitted.
     """
-    model = _model(emulator, config)
+    model = ForwardModel(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
         raise ValueError(
@@ -136,14 +136,8 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
 
 
-def _model(emulator, config):
-    rv_limit = config.rv_limit if config.fit_rv else None
-    return ForwardModel(emulator, config.continuum_order, rv_limit, config.windows_out)
-
-
 def _table(ids, fit, model):
     table = Table({"id": np.asarray(ids)})
-    n = len(model.names)
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
         table[name] = Column(
             fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f"
@@ -152,17 +146,15 @@ def _table(ids, fit, model):
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
-    outside = ~model.emulator.in_hull(labels)
-    flags = []
-    for row in range(len(table)):
-        if not fit["informed"][row]:
-            flags.append("no_information" if fit["enough"][row] else "no_pixels")
-            continue
-        found = [] if fit["converged"][row] else ["not_converged"]
-        found += [
-            f"at_limit:{name}" for k, name in enumerate(model.names) if fit["at_limit"][row, k]
-        ]
-        flags.append(",".join(found + ["outside_hull"] * bool(outside[row])))
+    informed, enough = fit["informed"], fit["enough"]
+    where = {
+        "no_information": ~informed & enough,
+        "no_pixels": ~informed & ~enough,
+        "not_converged": informed & ~fit["converged"],
+        **{f"at_limit:{name}": informed & at for name, at in zip(model.names, fit["at_limit"].T)},
+        "outside_hull": informed & ~model.emulator.in_hull(labels),
+    }
+    flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]
     table["flags"] = np.array(flags, dtype=str)
-    table["continuum"] = fit["parameters"][:, n:]
+    table["continuum"] = fit["parameters"][:, len(model.names) :]
     return table

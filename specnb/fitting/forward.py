@@ -26,12 +26,7 @@ class ForwardModel:
     Parameters
     ----------
     emulator : Emulator
-    continuum_order : int
-        Order of the series. -1 means none.
-    rv_limit : float or None
-        Largest absolute radial velocity, km/s. None means that the spectra are at rest.
-    windows_out : sequence of (float, float)
-        Wavelength intervals (Å) that have no weight.
+    config : FitConfig
 
     Attributes
     ----------
@@ -43,38 +38,37 @@ class ForwardModel:
         1 for pixels that count, else 0.
     """
 
-    def __init__(self, emulator, continuum_order, rv_limit, windows_out):
+    def __init__(self, emulator, config):
         self.emulator = emulator
-        self.weight = emulator.network.low  # its dtype and device are used for all tensors
-        self.rv = rv_limit is not None
+        self.rv = config.fit_rv
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        series = [_legendre(wavelength[part], continuum_order) for part in detectors(wavelength)]
+        series = [
+            _legendre(wavelength[part], config.continuum_order) for part in detectors(wavelength)
+        ]
         self.legendre = self.tensor(block_diag(*series))
-        limit = [rv_limit] if self.rv else []
+        limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
         self.low = np.concatenate([emulator.low, np.negative(limit), -free])
         self.high = np.concatenate([emulator.high, limit, free])
         self.wavelength = self.tensor(wavelength)
         out = np.zeros(len(wavelength), dtype=bool)
-        for low, high in windows_out:
+        for low, high in config.windows_out:
             out |= (wavelength >= low) & (wavelength <= high)
-        if self.rv and np.ptp(np.diff(wavelength)) > 1e-6:
-            raise ValueError(
-                "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
-            )
         if self.rv:  # a shifted model is not known near the ends of the window
-            reach = rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
+            if np.ptp(np.diff(wavelength)) > 1e-6:
+                raise ValueError(
+                    "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
+                )
+            reach = config.rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
             edge = int(np.ceil(reach)) + len(STENCIL) // 2
             out[:edge] = out[len(out) - edge :] = True
         self.kept = self.tensor(~out)
 
     def tensor(self, array):
         """Convert an array to a tensor with the emulator's precision, on its device."""
-        return torch.as_tensor(
-            np.asarray(array), dtype=self.weight.dtype, device=self.weight.device
-        )
+        return torch.as_tensor(np.asarray(array)).to(self.emulator.network.low)
 
     def continuum(self, p):
         """Continuum factor (n, n_pix) for parameters (n, n_parameters)."""
@@ -137,13 +131,12 @@ class ForwardModel:
         The other labels are halfway between their limits, because no feasible number of spectra
         fills 25 dimensions.
         """
-        emulator = self.emulator.of(None)
-        spread = [name in emulator.survey.everywhere for name in emulator.labels]
+        spread = [name in self.emulator.survey.everywhere for name in self.emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
         u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
-        models = emulator(labels)
+        models = self.emulator.of(None)(labels)
         return labels, models, models**2
 
     def nearest(self, flux, ivar, library):

@@ -7,7 +7,7 @@ along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Wels
 symmetric rank-one updates.
 """
 
-from dataclasses import dataclass, fields
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -19,26 +19,12 @@ JACOBIAN_FLOATS = 2**21  # numbers in the Jacobian of a batch of stars
 CHI2_NOISE = 1e-5
 
 
-@dataclass
-class _Stars:
+class _Stars(SimpleNamespace):
     """Stars whose fits are not yet finished, as tensors with one row per star.
 
     Spectra have the emulator's precision and are on its device. The algebra of the parameters is
     done in float64 on the CPU.
     """
-
-    row: torch.Tensor  # index in the set of spectra
-    flux: torch.Tensor
-    ivar: torch.Tensor
-    parameters: torch.Tensor
-    chi2: torch.Tensor  # infinite before the first trial, so that any χ² is an improvement
-    damping: torch.Tensor
-    gradient: torch.Tensor
-    fisher: torch.Tensor
-    secant: torch.Tensor
-    trials: torch.Tensor
-    converged: torch.Tensor
-    n_free: torch.Tensor
 
     @classmethod
     def begin(cls, model, library, spectra, ivar, rows):
@@ -47,10 +33,11 @@ class _Stars:
         p = model.nearest(flux, ivar, library).cpu().double()
         n, k = p.shape
         return cls(
-            row=torch.arange(len(spectra))[rows],
+            row=torch.arange(len(spectra))[rows],  # index in the set of spectra
             flux=flux,
             ivar=ivar,
             parameters=p,
+            # infinite before the first trial, so that any χ² is an improvement
             chi2=p.new_full((n,), torch.inf),
             damping=p.new_full((n,), 1e-2),
             gradient=torch.zeros_like(p),
@@ -66,13 +53,16 @@ class _Stars:
 
     def __getitem__(self, which):
         """Some of the stars, chosen by a mask."""
-        arrays = (getattr(self, each.name) for each in fields(self))
-        return _Stars(*(array[which.to(array.device)] for array in arrays))
+        return _Stars(**{name: array[which.to(array.device)] for name, array in vars(self).items()})
 
     def join(self, others):
         """These stars together with others."""
-        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
-        return _Stars(*(torch.cat(pair) for pair in pairs))
+        return _Stars(
+            **{
+                name: torch.cat([array, getattr(others, name)])
+                for name, array in vars(self).items()
+            }
+        )
 
 
 def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
@@ -103,9 +93,10 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         "parameters": np.empty((n, k)),
         "error": np.empty((n, k)),
         "at_limit": np.empty((n, k), bool),
-    }
-    result |= {"chi2_reduced": np.empty(n)} | {
-        name: np.empty(n, bool) for name in ("converged", "enough", "informed")
+        "chi2_reduced": np.empty(n),
+        "converged": np.empty(n, bool),
+        "enough": np.empty(n, bool),
+        "informed": np.empty(n, bool),
     }
     stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
@@ -166,8 +157,11 @@ def _ending(model, stars):
     at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
     p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
     chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
-    result = {"parameters": p, "error": error, "chi2_reduced": chi2_reduced, "at_limit": at_limit}
-    return result | {
+    return {
+        "parameters": p,
+        "error": error,
+        "at_limit": at_limit,
+        "chi2_reduced": chi2_reduced,
         "converged": stars.converged & informed,
         "enough": n_free > 0,
         "informed": informed,

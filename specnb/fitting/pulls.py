@@ -35,10 +35,8 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     """
     rng = np.random.default_rng(seed)
     span = emulator.high - emulator.low
-    low, high = emulator.low + MARGIN * span, emulator.high - MARGIN * span
-    low = np.array(
-        [emulator.survey.ideal_above.get(name, value) for name, value in zip(emulator.labels, low)]
-    )
+    lowest = dict(zip(emulator.labels, emulator.low + MARGIN * span)) | emulator.survey.ideal_above
+    low, high = np.array(list(lowest.values())), emulator.high - MARGIN * span
     labels = np.empty((0, len(low)))
     while len(labels) < n:
         draw = rng.uniform(low, high, size=(n, len(low)))
@@ -46,10 +44,10 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     flux = emulator(labels)
     flux_error = np.sqrt(np.maximum(flux, 0.01)) / snr
     flux = flux + flux_error * rng.normal(size=flux.shape)
-    table = Table(labels, names=emulator.labels, units=emulator.units)
     ids = [f"ideal-{i:05d}" for i in range(n)]
+    mask = np.zeros(flux.shape, bool)
     return Spectra(
-        emulator.wavelength, flux, flux_error, np.zeros(flux.shape, bool), np.array(ids), table
+        emulator.wavelength, flux, flux_error, mask, ids, labels=emulator.survey.table(labels)
     )
 
 
@@ -75,20 +73,18 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     for name in labels:
         pull = np.asarray((fit[name] - truth[name]) / fit[f"{name}_error"])
         pull = pull[np.isfinite(pull)]
-        limit = sum(f"at_limit:{name}" in flags for flags in fit["flags"])
         rows.append(
-            (
-                name,
-                pull.mean(),
-                pull.std(),
-                np.abs(pull).max(),
-                np.nanmedian(fit[f"{name}_error"]),
-                limit,
-                len(pull),
-            )
+            {
+                "label": name,
+                "mean": pull.mean(),
+                "std": pull.std(),
+                "largest": np.abs(pull).max(),
+                "median_error": np.nanmedian(fit[f"{name}_error"]),
+                "at_limit": sum(f"at_limit:{name}" in flags for flags in fit["flags"]),
+                "stars": len(pull),
+            }
         )
-    names = ("label", "mean", "std", "largest", "median_error", "at_limit", "stars")
-    return Table(rows=rows, names=names)
+    return Table(rows=rows)
 
 
 def constrained(statistics: Table, emulator) -> np.ndarray:

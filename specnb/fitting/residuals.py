@@ -1,16 +1,17 @@
-"""Residuals of fits in standard errors, and their reduced χ².
+"""Residuals of fits: those of the flux in standard errors, reduced χ², and errors of the labels.
 
 Each fit has a name, such as "physics only" or "translated". All fits are for the same stars in the
 same order. They are compared with the stars for which all of them succeeded. Stars whose fit ended
 at a limit or did not converge are included and counted.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.labels import label_array
+
 REACH = 5.0  # largest residual in histograms, in standard errors
+RESAMPLES = 200  # number of bootstrap samples of the stars, which give the error of a bias to 5%
 
 
 def z_scores(observed, flux) -> np.ndarray:
@@ -57,19 +58,13 @@ def by_pixel(wavelength, z) -> Table:
         with a residual there. The mean is NaN without any star, and the standard deviation with
         fewer than two.
     """
-    z = np.asarray(z)
-    good = np.isfinite(z)
-    stars = good.sum(axis=0)
-    mean = np.where(good, z, 0).sum(axis=0, dtype=float) / np.where(stars > 0, stars, np.nan)
-    squares = (np.where(good, z - mean, 0) ** 2).sum(axis=0)
-    std = np.sqrt(squares / np.where(stars > 1, stars - 1, np.nan))
-    columns = (wavelength, mean, std, stars)
-    return Table(
-        columns, names=("wavelength", "mean", "std", "stars"), units=("Angstrom", None, None, None)
-    )
+    z = np.ma.masked_invalid(np.asarray(z, dtype=float))
+    mean, std = (values.filled(np.nan) for values in (z.mean(axis=0), z.std(axis=0, ddof=1)))
+    columns = {"wavelength": wavelength, "mean": mean, "std": std, "stars": z.count(axis=0)}
+    return Table(columns, units={"wavelength": "Angstrom"})
 
 
-def distribution(fits: Mapping) -> Table:
+def distribution(fits) -> Table:
     """Mean and standard deviation of all residuals of each fit.
 
     The residuals of a perfect model have the distribution N(0, 1). After a fit of p parameters to N
@@ -95,19 +90,23 @@ def distribution(fits: Mapping) -> Table:
         If the fits differ in shape, or no star has a residual in all of them.
     """
     z = {name: np.asarray(values) for name, values in fits.items()}
-    fitted, common = common_stars(
-        {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
-    )
+    fitted = {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
+    common = common_stars(fitted)
     rows = []
     for name, values in z.items():
         residuals = values[common][np.isfinite(values[common])]
-        mean, std = residuals.mean(dtype=float), residuals.std(dtype=float)
-        beyond = np.mean(np.abs(residuals) > REACH)
-        rows.append((name, common.sum(), (~fitted[name]).sum(), len(residuals), mean, std, beyond))
-    table = Table(
-        rows=rows, names=("fit", "stars", "not_fitted", "pixels", "mean", "std", "beyond")
-    )
-    return formatted(table, mean="+.3f", std=".3f", beyond=".2g")
+        rows.append(
+            {
+                "fit": name,
+                "stars": common.sum(),
+                "not_fitted": (~fitted[name]).sum(),
+                "pixels": len(residuals),
+                "mean": residuals.mean(dtype=float),
+                "std": residuals.std(dtype=float),
+                "beyond": np.mean(np.abs(residuals) > REACH),
+            }
+        )
+    return formatted(Table(rows=rows), mean="+.3f", std=".3f", beyond=".2g")
 
 
 def histogram(z, bins: int = 100) -> Table:
@@ -118,10 +117,10 @@ def histogram(z, bins: int = 100) -> Table:
     residuals = np.asarray(z)[np.isfinite(z)]
     counts, edges = np.histogram(residuals, bins, (-REACH, REACH))
     density = counts / (max(len(residuals), 1) * np.diff(edges))
-    return Table((edges[:-1], edges[1:], density), names=("low", "high", "density"))
+    return Table({"low": edges[:-1], "high": edges[1:], "density": density})
 
 
-def chi2_statistics(fits: Mapping) -> Table:
+def chi2_statistics(fits) -> Table:
     """Reduced χ² of each fit.
 
     Parameters
@@ -143,43 +142,156 @@ def chi2_statistics(fits: Mapping) -> Table:
     ValueError
         If the fits differ in length, or if no star was fitted in all fits.
     """
-    fitted, common = common_stars(
-        {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    )
-    rows, first = [], None
+    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
+    common = common_stars(fitted)
+    rows = []
     for name, fit in fits.items():
         compared = fit[common]
-        chi2 = np.asarray(compared["chi2_reduced"])
-        limit = sum("at_limit:" in flags for flags in compared["flags"])
-        first = chi2.mean() if first is None else first
-        counts = (
-            common.sum(),
-            (~fitted[name]).sum(),
-            (~np.asarray(compared["converged"])).sum(),
-            limit,
+        rows.append(
+            {
+                "fit": name,
+                "stars": common.sum(),
+                "not_fitted": (~fitted[name]).sum(),
+                "not_converged": (~compared["converged"]).sum(),
+                "at_limit": sum("at_limit:" in flags for flags in compared["flags"]),
+                "mean": np.mean(compared["chi2_reduced"]),
+                "median": np.median(compared["chi2_reduced"]),
+            }
         )
-        rows.append((name, *counts, chi2.mean(), np.median(chi2), chi2.mean() / first))
-    names = ("fit", "stars", "not_fitted", "not_converged", "at_limit", "mean", "median", "ratio")
-    return formatted(Table(rows=rows, names=names), mean=".3f", median=".3f", ratio=".3f")
+    table = Table(rows=rows)
+    table["ratio"] = table["mean"] / table["mean"][0]
+    return formatted(table, mean=".3f", median=".3f", ratio=".3f")
 
 
-def common_stars(fitted):
-    """The stars that each fit could fit, as bool arrays by its name, and those that all could."""
+def label_errors(fits, truth: Table, labels) -> Table:
+    """Statistics of the differences between fitted and true labels.
+
+    Parameters
+    ----------
+    fits : mapping of str to Table
+        Results of `specnb.fit_labels`.
+    truth : Table
+        True labels of the same stars in the same order.
+    labels : sequence of str
+
+    Returns
+    -------
+    Table
+        One row per fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and
+        ``mean`` of fit − truth, its ``scatter`` (half of the width from the 16th to the 84th
+        percentile), its ``rms``, and the ``median_error``, which is the median of the errors that
+        the fit reports; ``at_limit``, the number of stars whose fit ended at a limit of this label;
+        ``stars``, the number of stars that all fits could fit, to which all these numbers refer;
+        ``not_fitted``, the number of stars that this fit could not fit.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or if no star was fitted in all fits.
+    """
+    differences, fitted, common = _differences(fits, truth, labels)
+    rows = []
+    for name, fit in fits.items():
+        compared = fit[common]
+        for label, difference in zip(labels, differences[name].T):
+            low, median, high = np.percentile(difference, [16, 50, 84])
+            at_limit = [f"at_limit:{label}" in flags.split(",") for flags in compared["flags"]]
+            rows.append(
+                {
+                    "fit": name,
+                    "label": label,
+                    "unit": str(fit[label].unit or ""),
+                    "median": median,
+                    "mean": difference.mean(),
+                    "scatter": (high - low) / 2,
+                    "rms": np.sqrt(np.mean(difference**2)),
+                    "median_error": np.nanmedian(compared[f"{label}_error"]),
+                    "at_limit": sum(at_limit),
+                    "stars": common.sum(),
+                    "not_fitted": (~fitted[name]).sum(),
+                }
+            )
+    sizes = ("median", "mean", "scatter", "rms", "median_error")
+    return formatted(Table(rows=rows), **dict.fromkeys(sizes, ".3g"))
+
+
+def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
+    """Find the labels whose bias is closer to 0 in the second of two fits.
+
+    ``sum(table["falls"])`` is the number of these labels.
+
+    Parameters
+    ----------
+    before, after : Table
+        Results of `specnb.fit_labels` for the same stars.
+    truth, labels
+        As for `label_errors`, whose errors this function raises, too.
+
+    Returns
+    -------
+    Table
+        One row per label: ``label``; ``before`` and ``after``, the biases, which are the medians of
+        fit − truth over the stars; ``change``, which is |after| − |before|; ``change_error``, its
+        standard deviation over bootstrap samples of the stars (with the same stars in both fits);
+        ``falls``, whether the change is negative; ``clear``, whether its absolute value is more
+        than twice its error.
+    """
+    differences, _, common = _differences({"before": before, "after": after}, truth, labels)
+    random, n = np.random.default_rng(0), common.sum()
+    both = np.stack([differences["before"], differences["after"]])
+    bias = np.median(both, axis=1)
+    draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
+    resampled = np.array([np.median(both[:, rows], axis=1) for rows in draws])
+    change = np.abs(bias[1]) - np.abs(bias[0])
+    error = np.std(np.abs(resampled[:, 1]) - np.abs(resampled[:, 0]), axis=0)
+    columns = {
+        "label": list(labels),
+        "before": bias[0],
+        "after": bias[1],
+        "change": change,
+        "change_error": error,
+        "falls": change < 0,
+        "clear": np.abs(change) > 2 * error,
+    }
+    sizes = ("before", "after", "change", "change_error")
+    return formatted(Table(columns), **dict.fromkeys(sizes, ".3g"))
+
+
+def _differences(fits, truth, labels):
+    """The differences fit − truth, shape (n_common, n_labels), of each fit.
+
+    Also returns which stars each fit could fit, and which stars all fits could fit.
+    """
+    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
+    common = common_stars(fitted | {"truth": np.ones(len(truth), dtype=bool)})
+    true = label_array(truth[common], labels)
+    differences = {name: label_array(fit[common], labels) - true for name, fit in fits.items()}
+    return differences, fitted, common
+
+
+def common_stars(fitted) -> np.ndarray:
+    """The stars that all fits could fit, a bool array, from those that each fit could fit.
+
+    Raises
+    ------
+    ValueError
+        If the fits are of different numbers of stars, or have no star in common.
+    """
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
         raise ValueError(
             f"the numbers of stars differ ({sizes}): give the same stars in the same order"
         )
-    fitted = {name: np.asarray(stars) for name, stars in fitted.items()}
     common = np.all(list(fitted.values()), axis=0)
     if not common.any():
         raise ValueError(
             f"no star was fitted in all of {', '.join(fitted)}: there is nothing to compare"
         )
-    return fitted, common
+    return common
 
 
-def formatted(table, **formats):
+def formatted(table: Table, **formats: str) -> Table:
+    """The table, after the formats of some columns have been set."""
     for name, form in formats.items():
         table[name].format = form
     return table

@@ -15,12 +15,13 @@ from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table
-from scipy.ndimage import binary_closing, find_objects, label
+from scipy.ndimage import binary_closing
 from scipy.stats import median_abs_deviation
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.fitting.residuals import formatted
+from specnb.missing.scores import named_shares
+from specnb.simulator.features import runs
 from specnb.simulator.responses import load_responses
 from specnb.surveys import RVS
 from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
@@ -43,7 +44,6 @@ CORE = 3.0
 REACH = 7  # pixels on either side of a line (2 Å) that are used to measure its depth
 ROUNDS = 5  # largest number of fits
 VBROAD = 6.0  # broadening in km/s of the reference stars whose responses give the candidates
-LEAST_SHARE = 0.05  # smallest share of an element that is named as a candidate
 # Least depth of a simulated line in units of the excess. A weaker line cannot explain the excess.
 # This value is a choice.
 LEAST_DEPTH = 0.5
@@ -60,11 +60,16 @@ CONFIG = FitConfig(windows_out=CA_II)
 KINDS = ("false or too strong", "missing or too weak")
 COLUMNS = ("wavelength", "first", "last", "excess", "error", "significance", "without_one", "agree", "stars", "kind",
            "model_depth", "candidates", "known", "edge")  # fmt: skip
+FORMATS = dict.fromkeys(("wavelength", "first", "last"), "8.2f") | {
+    "excess": "+.3f",
+    "error": ".3f",
+    "significance": "+.1f",
+    "without_one": "+.1f",
+    "model_depth": ".3f",
+}
 
 
-def robust_fit(
-    observed: Spectra, emulator: Emulator, config: FitConfig = CONFIG
-) -> tuple[Table, np.ndarray]:
+def robust_fit(observed, emulator, config: FitConfig = CONFIG) -> tuple[Table, np.ndarray]:
     """Fit stars, and leave out the pixels in which all stars disagree with the model.
 
     The stars are fitted again without these pixels, until the pixels do not change any more.
@@ -97,7 +102,7 @@ def robust_fit(
     return fits, flux
 
 
-def coherence(observed: Spectra, flux) -> Table:
+def coherence(observed, flux) -> Table:
     """Measure what the residuals of stars have in common, pixel by pixel.
 
     Parameters
@@ -146,18 +151,20 @@ def coherence(observed: Spectra, flux) -> Table:
     sign, significance = np.sign(signal), signal / np.sqrt(total)
     others = (sign * (signal - weight * residual) / np.sqrt(weight_of_others)).min(axis=0)
     scatter = max(1.0, median_abs_deviation(significance[np.isfinite(total)], scale="normal"))
-    agree = sign * residual > AGREE * np.sqrt(variance)
-    error = np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf)
-    columns = {"wavelength": observed.wavelength, "excess": signal / total, "error": error}
-    columns |= {
+    pixels = {
+        "wavelength": observed.wavelength,
+        "excess": signal / total,
+        "error": np.where(np.isfinite(total), scatter / np.sqrt(total), np.inf),
         "significance": significance / scatter,
         "without_one": sign * np.maximum(others, 0.0) / scatter,
+        "agree": (sign * residual > AGREE * np.sqrt(variance)).sum(axis=0),
+        "stars": good.sum(axis=0),
+        "model": flux.mean(axis=0),
     }
-    columns |= {"agree": agree.sum(axis=0), "stars": good.sum(axis=0), "model": flux.mean(axis=0)}
-    return Table(columns, units={"wavelength": "Angstrom"})
+    return Table(pixels, units={"wavelength": "Angstrom"})
 
 
-def disagreements(observed: Spectra, flux, references=None, threshold: float = THRESHOLD) -> Table:
+def disagreements(observed, flux, references=None, threshold: float = THRESHOLD) -> Table:
     """Wavelengths at which RVS spectra of all stars disagree with the physics in the same way.
 
     The elements that may be the cause are named.
@@ -193,39 +200,33 @@ def disagreements(observed: Spectra, flux, references=None, threshold: float = T
     """
     pixels = coherence(observed, flux)
     references = [load_responses(RVS, star) for star in STARS] if references is None else references
-    falls = {}
-    for element in references[0].elements:
-        slopes = [
-            reference.derivative(reference.elements[element], VBROAD) for reference in references
-        ]
-        falls[element] = np.maximum(-np.mean(slopes, axis=0), 0.0)
-    if len(falls[element]) != len(pixels):
+    names = list(references[0].elements)
+    slopes = [
+        [star.derivative(star.elements[name], VBROAD) for name in names] for star in references
+    ]
+    falls = np.maximum(-np.mean(slopes, axis=0), 0.0)
+    if falls.shape[1] != len(pixels):
         raise ValueError(
-            f"responses have {len(falls[element])} pixels, spectra {len(pixels)}: rebin the spectra"
+            f"responses have {falls.shape[1]} pixels, spectra {len(pixels)}: rebin the spectra"
         )
     rows = []
     for kind, mask in zip(KINDS, _significant(pixels, threshold)):
-        for (run,) in find_objects(label(mask)[0]):
-            k = run.start + int(np.argmax(np.abs(pixels["significance"][run])))
-            depth, edge = (
-                _depth(pixels["model"], k),
-                run.start < EDGE or run.stop > len(pixels) - EDGE,
-            )
-            named = (
-                _shares(falls, run) if depth > LEAST_DEPTH * abs(pixels["excess"][k]) else "none"
-            )
-            at, first, last = pixels["wavelength"][[k, run.start, run.stop - 1]]
-            numbers = (pixels[name][k] for name in COLUMNS[3:9])
-            rows.append((at, first, last, *numbers, kind, depth, named, _known(at), edge))
+        for first, end in runs(mask):
+            k = first + int(np.argmax(np.abs(pixels["significance"][first:end])))
+            depth = _depth(pixels["model"], k)
+            seen = depth > LEAST_DEPTH * abs(pixels["excess"][k])
+            named = named_shares(falls[:, first:end], names) if seen else "none"
+            at, *ends = pixels["wavelength"][[k, first, end - 1]]
+            edge = first < EDGE or end > len(pixels) - EDGE
+            measured = pixels[COLUMNS[3:9]][k]
+            rows.append((at, *ends, *measured, kind, depth, named, _known(at), edge))
     table = Table(
         rows=rows or None,
         names=COLUMNS,
         dtype=(float,) * 7 + (int, int, "U19", float, "U64", "U64", bool),
+        units=dict.fromkeys(COLUMNS[:3], "Angstrom"),
     )
-    for name, form in zip(COLUMNS[:7], ("8.2f", "8.2f", "8.2f", "+.3f", ".3f", "+.1f", "+.1f")):
-        table[name].format, table[name].unit = form, "Angstrom" if form == "8.2f" else None
-    table["model_depth"].format = ".3f"
-    return table[np.argsort(-np.abs(table["significance"]))]
+    return formatted(table[np.argsort(-np.abs(table["significance"]))], **FORMATS)
 
 
 def _significant(pixels, threshold):
@@ -247,25 +248,12 @@ def _depth(model, k):
     return min(model[max(k - REACH, 0) : k + 1].max(), model[k : k + REACH + 1].max()) - model[k]
 
 
-def _shares(falls, run):
-    """Elements with their shares of the fall of the flux in some pixels, as text."""
-    sums = {element: fall[run].sum() for element, fall in falls.items()}
-    shares = {
-        element: sums[element] / sum(sums.values())
-        for element in sorted(sums, key=sums.get, reverse=True)
-    }
-    return ", ".join(
-        f"{element} {share:.2f}" for element, share in shares.items() if share > LEAST_SHARE
-    )
-
-
 def _known(wavelength):
     """Names of lines of Ca II and hydrogen at a wavelength, as text."""
-    calcium = []
-    for centre, (low, high) in zip(CA_II_TRIPLET, CA_II):
-        if low < wavelength < high:
-            calcium.append(
-                f"Ca II {centre:.0f}, {'core (NLTE)' if abs(centre - wavelength) < CORE else 'wing'}"
-            )
+    calcium = [
+        f"Ca II {centre:.0f}, {'core (NLTE)' if abs(centre - wavelength) < CORE else 'wing'}"
+        for centre, (low, high) in zip(CA_II_TRIPLET, CA_II)
+        if low < wavelength < high
+    ]
     near = (line.species for line in LINES if abs(line.wavelength - wavelength) < CORE)
     return "; ".join(calcium + [f"{species} (H)" for species in near if species.startswith("P")])

@@ -2,29 +2,27 @@
 
 Observed spectra are made with the full emulator, which has all lines, and have noise as in APOGEE.
 Synthetic spectra are made without the hidden features. The domains differ in nothing else. No star
-is in both domains (O'Briain et al. 2021, Fig. 4).
+is in both domains (O'Briain et al. 2021, Fig. 4). Effects of elements on translated spectra that are
+not in the synthetic ones are differences of derivatives, ∂T(G(y))/∂y − ∂G(y)/∂y, for the emulator G
+and the translator T at labels y.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.core.config import check_fields, within
-from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
-from specnb.missing.baseline import corrected_emulator
-from specnb.missing.derivatives import added_falls
-from specnb.missing.masking import masked_emulator
-from specnb.simulator.responses import Responses
+from specnb.missing.steps import corrected_emulator, masked_emulator
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
+from specnb.translate.model import translated_emulator
 from specnb.translate.train import TranslateTraining, train
-from specnb.translate.translation import translated_emulator
 
 # Here only lines are missing. 48 components reproduce the synthetic spectra to 0.02%. The networks
 # start from the linear solution, which already has the right mean, and longer or faster training
@@ -33,6 +31,7 @@ MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
 )  # fmt: skip
+STEP = 0.05  # dex of the derivatives, the same as for the features
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,11 @@ class MissingConfig:
     noise: float = within(0.01, 20.0, default=1.0)
     seed: int = within(0, 2**31 - 1, default=1)  # seed of hidden features, stars and noise
 
-    def __post_init__(self):
-        check_fields(self)
+    __post_init__ = check_fields
 
 
 @dataclass(frozen=True, eq=False)
-class Experiment:
+class HiddenLines:
     """A simulator that lacks lines, and two domains of spectra.
 
     Attributes
@@ -77,13 +75,13 @@ class Experiment:
     full: Emulator
     synthetic: Emulator
     domains: Domains
-    star: np.ndarray
+    star: np.ndarray = field(repr=False)
 
     @classmethod
     def make(
         cls,
         emulator: Emulator,
-        responses: Responses,
+        responses,
         config: MissingConfig = MissingConfig(),
         vbroad: float = 6.0,
     ):
@@ -125,7 +123,7 @@ class Experiment:
         recovered : ndarray, shape (n_pix,)
             Synthetic minus translated flux.
         added : ndarray, shape (n_elements, n_pix)
-            See `specnb.missing.derivatives.added_falls`.
+            See `added_falls`.
         """
         recovered = self.synthetic(self.star)[0] - model(self.star)[0]
         return recovered, added_falls(model, self.synthetic, self.star)[0]
@@ -141,7 +139,42 @@ class Experiment:
         return hidden, elements, scores.summary(hidden, elements)
 
 
-def _noisier(observed: Spectra, truth: Spectra, scale):
+def falls(emulator: Emulator, labels) -> np.ndarray:
+    """Fall of the flux, to first order, if the abundance of one element rises by `STEP`.
+
+    The derivatives are exact, because they use forward-mode differentiation through emulator and
+    translator. The code of O'Briain et al. (2021) uses finite differences.
+
+    If iron alone rises, [Fe/H] rises and [X/Fe] of all other elements falls.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        An emulator of a survey whose labels are abundances of single elements, such as APOGEE. It
+        may also be an emulator of the observed domain (`specnb.translate.translated_emulator`).
+    labels : array_like, shape (n, n_labels)
+
+    Returns
+    -------
+    ndarray, shape (n, n_elements, n_pix), float32
+        The falls of the flux, in the order of ``survey.elements``.
+    """
+    survey = emulator.survey
+    by_label = dict(zip(emulator.labels, np.moveaxis(emulator.jacobian(labels), 1, 0)))
+    return -STEP * np.stack(
+        [survey.alone(by_label, name) for name in survey.elements.values()], axis=1
+    )
+
+
+def added_falls(translated: Emulator, synthetic: Emulator, labels) -> np.ndarray:
+    """`falls` of the translated spectrum minus those of the synthetic one.
+
+    They belong to lines that the simulator lacks.
+    """
+    return falls(translated, labels) - falls(synthetic, labels)
+
+
+def _noisier(observed, truth, scale):
     """The same spectra with their noise multiplied by a factor."""
     labels = observed.labels.copy()
     labels["snr"] = labels["snr"] / scale
@@ -152,13 +185,13 @@ def _noisier(observed: Spectra, truth: Spectra, scale):
 
 
 def compare(
-    experiment: Experiment, config: TranslateConfig = MISSING, n_fitted: int = 1000, progress=False
+    experiment: HiddenLines, config: TranslateConfig = MISSING, n_fitted: int = 1000, progress=False
 ):
     """Train a translator, and compare its scores with those of models without a network.
 
     Parameters
     ----------
-    experiment : Experiment
+    experiment : HiddenLines
     config : TranslateConfig
     n_fitted : int
         Largest number of observed stars whose labels are fitted for the ridge regression.
@@ -169,8 +202,8 @@ def compare(
     -------
     models : dict of str to Emulator
         Models of the observed domain: "translated"; "linear start", the translated emulator before
-        any step of the training; "baseline", see `specnb.missing.baseline`; and "full emulator",
-        which is the truth.
+        any step of the training; "baseline", see `specnb.missing.steps.corrected_emulator`; and
+        "full emulator", which is the truth.
     table : Table
         One row per model, with its name and the numbers of `specnb.missing.scores.summary`.
     """

@@ -6,21 +6,23 @@ If several elements absorb in a pixel, each has a *share* of it. The share is th
 divided by the sum of the falls of all elements, as given by the simulator.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
-from specnb.core.wavelength import detectors
-from specnb.missing.masking import choose, pixels
-from specnb.simulator.features import find, runs, taken
+from specnb.fitting.residuals import formatted
+from specnb.simulator.features import find, taken
 from specnb.surveys.survey import Survey
 
 NOBODY = "none"
 DEEP = 0.03  # features deeper than this count in the median of recovered depths
 UNAMBIGUOUS = 0.5  # an element with a larger share absorbs more than all others together
+LEAST_SHARE = 0.05  # smallest share of an element that is named
 LEAST_DEPTH = 0.01  # least depth of a missing line in the list: twice the noise at S/N 200
+COLUMNS = ("element", "first", "last", "wavelength", "depth", "recovered", "named", "probability",
+           "share", "credit", "right")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +44,10 @@ class Truth:
     """
 
     survey: Survey
-    features: Table
-    hidden: np.ndarray
-    masked: np.ndarray
-    falls: np.ndarray
+    features: Table = field(repr=False)
+    hidden: np.ndarray = field(repr=False)
+    masked: np.ndarray = field(repr=False)
+    falls: np.ndarray = field(repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -54,13 +56,44 @@ class Truth:
 
     @classmethod
     def draw(cls, responses, fraction: float, seed: int, vbroad: float = 6.0):
-        """Hide a fraction of each element's features; see `specnb.missing.masking.choose`."""
+        """Hide a fraction of each element's features; see `choose`."""
         survey, falls = responses.survey, taken(responses, vbroad)
         table = find(falls, survey.pixels)
         hidden = choose(table, fraction, seed)
         masked = pixels(table[hidden], len(survey.pixels))
         falls = np.stack([falls[name] for name in survey.elements])
         return cls(survey, table, hidden, masked, np.where(masked, falls, 0.0))
+
+
+def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
+    """Choose at random the features to remove: the same fraction for all elements, at least one.
+
+    Parameters
+    ----------
+    table : Table
+        The result of `specnb.simulator.features.features`.
+    fraction : float
+        Fraction of each element's features. `specnb.missing.experiment.MissingConfig` limits it.
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool, shape (len(table),)
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(len(table), dtype=bool)
+    for element in sorted(set(table["element"])):
+        rows = np.flatnonzero(table["element"] == element)
+        chosen[rng.permutation(rows)[: max(1, round(fraction * len(rows)))]] = True
+    return chosen
+
+
+def pixels(table: Table, n_pix: int) -> np.ndarray:
+    """The pixels that lie in a feature of a table, as bool of shape (n_pix,)."""
+    inside = np.zeros(n_pix, dtype=bool)
+    for first, last in table["first", "last"].iterrows():
+        inside[first : last + 1] = True
+    return inside
 
 
 def hidden_features(truth: Truth, flux, recovered, added) -> Table:
@@ -74,7 +107,7 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     recovered : ndarray, shape (n_pix,)
         Synthetic minus translated flux.
     added : ndarray, shape (n_elements, n_pix)
-        The result of `specnb.missing.derivatives.added_falls`.
+        The result of `specnb.missing.experiment.added_falls`.
 
     Returns
     -------
@@ -91,44 +124,13 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
     for element, first, last in truth.features[truth.hidden]["element", "first", "last"].iterrows():
         run = slice(first, last + 1)
         deepest = first + int(np.argmin(flux[run]))
-        true_shares, added_shares = (
-            _shares(fall[:, run].sum(axis=1)) for fall in (truth.falls, added)
-        )
-        best, name = _largest(added_shares, truth.names)
-        place = (
-            element,
-            first,
-            last,
-            truth.survey.pixels[deepest],
-            1.0 - flux[deepest],
-            recovered[deepest],
-        )
-        credit = true_shares[best] / true_shares.max() if name != NOBODY else 0.0
-        rows.append(
-            (
-                *place,
-                name,
-                added_shares[best],
-                true_shares[truth.names.index(element)],
-                credit,
-                name == element,
-            )
-        )
-    columns = (
-        "element",
-        "first",
-        "last",
-        "wavelength",
-        "depth",
-        "recovered",
-        "named",
-        "probability",
-        "share",
-        "credit",
-    )
-    table = Table(rows=rows, names=(*columns, "right"))
-    table["wavelength"].unit = "Angstrom"
-    return table
+        true, found = (shares(falls[:, run].sum(axis=1)) for falls in (truth.falls, added))
+        best, name = _largest(found, truth.names)
+        place = (truth.survey.pixels[deepest], 1.0 - flux[deepest], recovered[deepest])
+        credit = true[best] / true.max() if name != NOBODY else 0.0
+        shown = (name, found[best], true[truth.names.index(element)], credit, name == element)
+        rows.append((element, first, last, *place, *shown))
+    return Table(rows=rows, names=COLUMNS, units={"wavelength": "Angstrom"})
 
 
 def by_element(truth: Truth, added) -> Table:
@@ -152,29 +154,29 @@ def by_element(truth: Truth, added) -> Table:
     missing, found = (
         find(dict(zip(truth.names, falls)), wavelength) for falls in (truth.falls, added)
     )
-    shares, rows = _shares(truth.falls), []
+    true, rows = shares(truth.falls), []
     for k, name in enumerate(truth.names):
         found_here, missing_here = (table[table["element"] == name] for table in (found, missing))
         is_missing, is_found = (
             pixels(table, len(wavelength)) for table in (missing_here, found_here)
         )
-        precision, recall = _overlap(found_here, is_missing), _overlap(missing_here, is_found)
-        weight = np.where(is_missing, shares[k], 1.0)
+        weight = np.where(is_missing, true[k], 1.0)
         base, area = np.nan, np.nan
         if is_missing.any():
             base = np.average(is_missing, weights=weight)
             area = average_precision_score(is_missing, added[k], sample_weight=weight)
-        rows.append((name, len(missing_here), len(found_here), precision, recall, area, base))
-    columns = (
-        "element",
-        "missing",
-        "found",
-        "precision",
-        "recall",
-        "average_precision",
-        "base_rate",
-    )
-    return Table(rows=rows, names=columns)
+        rows.append(
+            {
+                "element": name,
+                "missing": len(missing_here),
+                "found": len(found_here),
+                "precision": _overlap(found_here, is_missing),
+                "recall": _overlap(missing_here, is_found),
+                "average_precision": area,
+                "base_rate": base,
+            }
+        )
+    return Table(rows=rows)
 
 
 def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> dict[str, float]:
@@ -212,9 +214,7 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     }
 
 
-def missing_lines(
-    survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH
-) -> Table:
+def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None) -> Table:
     """List the lines that translated spectra have and synthetic ones lack, with their elements.
 
     This is the list that a survey would publish.
@@ -226,39 +226,35 @@ def missing_lines(
         See `hidden_features`.
     truth : Truth, optional
         The truth, if it is known.
-    least : float
-        Least depth of a line.
 
     Returns
     -------
     Table
-        One row per run of pixels in which the translated flux is lower by more than ``least``:
+        One row per run of pixels in which the translated flux is lower by more than
+        `LEAST_DEPTH`:
         ``wavelength`` (vacuum Å) of the deepest pixel; ``depth`` there; ``element``, the element
         with the largest added fall in the run; ``probability``, the fraction that this fall is of
         the sum of the falls of all elements; ``truth``, the elements that are missing there with
         their shares, which is empty if nothing is missing.
     """
     rows, names = [], list(survey.elements)
-    for detector in detectors(survey.pixels):
-        for first, end in runs(np.asarray(recovered)[detector] > least) + detector.start:
-            deepest = first + int(np.argmax(recovered[first:end]))
-            shares = _shares(added[:, first:end].sum(axis=1))
-            best, name = _largest(shares, names)
-            true = (
-                ""
-                if truth is None
-                else _described(_shares(truth.falls[:, first:end].sum(axis=1)), names)
-            )
-            rows.append((survey.pixels[deepest], recovered[deepest], name, shares[best], true))
-    columns = ("wavelength", "depth", "element", "probability", "truth")
-    table = Table(rows=rows or None, names=columns, dtype=(float, float, "U4", float, "U200"))
-    table["wavelength"].unit = "Angstrom"
-    for name, form in (("wavelength", ".2f"), ("depth", ".4f"), ("probability", ".2f")):
-        table[name].format = form
-    return table
+    lines = find({NOBODY: np.asarray(recovered)}, survey.pixels, LEAST_DEPTH, LEAST_DEPTH)
+    for first, last, at, depth in lines["first", "last", "wavelength", "depth"].iterrows():
+        run = slice(first, last + 1)
+        found = shares(added[:, run].sum(axis=1))
+        best, name = _largest(found, names)
+        true = "" if truth is None else named_shares(truth.falls[:, run], names)
+        rows.append((at, depth, name, found[best], true))
+    table = Table(
+        rows=rows or None,
+        names=("wavelength", "depth", "element", "probability", "truth"),
+        dtype=(float, float, "U4", float, "U200"),
+        units={"wavelength": "Angstrom"},
+    )
+    return formatted(table, wavelength=".2f", depth=".4f", probability=".2f")
 
 
-def _shares(falls):
+def shares(falls):
     """Share of each element in the sum of all falls, along the first axis.
 
     An element that brightens the flux counts as zero.
@@ -267,23 +263,25 @@ def _shares(falls):
     return positive / np.maximum(positive.sum(axis=0), 1e-12)
 
 
+def named_shares(falls, names) -> str:
+    """The elements with the largest shares of the falls (n_elements, n_pix) in some pixels.
+
+    They are a text such as "Si 0.80, Fe 0.20".
+    """
+    of_run = shares(falls.sum(axis=1))
+    order = np.argsort(of_run)[::-1]
+    return ", ".join(f"{names[k]} {of_run[k]:.2f}" for k in order if of_run[k] >= LEAST_SHARE)
+
+
 def _largest(shares, names):
     """Index and name of the element with the largest share. The name is `NOBODY` if all are 0."""
     best = int(np.argmax(shares))
     return best, names[best] if shares[best] > 0 else NOBODY
 
 
-def _described(shares, names):
-    order = [k for k in np.argsort(shares)[::-1] if shares[k] >= 0.05]
-    return ", ".join(f"{names[k]} {shares[k]:.2f}" for k in order)
-
-
 def _overlap(table, inside):
     """Fraction of the features of a table with a pixel in ``inside``, or NaN without features."""
-    if not len(table):
-        return np.nan
-    return float(
-        np.mean(
-            [inside[first : last + 1].any() for first, last in table["first", "last"].iterrows()]
-        )
+    spans = table["first", "last"].iterrows()
+    return (
+        np.mean([inside[first : last + 1].any() for first, last in spans]) if len(table) else np.nan
     )

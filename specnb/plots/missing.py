@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from specnb.missing.masking import pixels as pixels_of
+from specnb.missing.scores import pixels as pixels_of
 from specnb.plots.panels import WAVELENGTH, draw_within
 from specnb.plots.style import (
     BLACK,
@@ -48,7 +48,7 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         Spectra of one star on the survey's pixels: "synthetic", "translated", and "truth", which is
         the spectrum of the full emulator.
     added : mapping of str to ndarray, shape (n_elements, n_pix)
-        Added falls of the flux (see `specnb.missing.derivatives`): "translated" and "truth".
+        Added falls of the flux (see `specnb.missing.experiment.added_falls`): "translated" and "truth".
     elements : sequence of str
         Elements that get a panel each. Features of other elements are grey.
     window : (float, float)

@@ -196,7 +196,7 @@ def label_biases(table, fits=("physics only", "translated")):
     Parameters
     ----------
     table : Table
-        Result of `specnb.fitting.label_errors.label_errors`.
+        Result of `specnb.fitting.residuals.label_errors`.
     fits : (str, str)
         Names of two fits in the table, before and after.
 

@@ -181,7 +181,7 @@ def ablation(table):
     ----------
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
-        `specnb.translate.ablation.score`. A band spans the scores of the variant "full", with which
+        `specnb.translate.comparison.score`. A band spans the scores of the variant "full", with which
         others are compared. "physics only", which is not translated, has another colour.
 
     Returns

@@ -4,9 +4,8 @@ The papers are O'Briain et al. (2020, 2021).
 """
 
 from specnb.translate.config import PAPER, TranslateConfig
-from specnb.translate.model import Translator, load_translator
+from specnb.translate.model import Translator, load_translator, translated_emulator
 from specnb.translate.train import train
-from specnb.translate.translation import translated_emulator
 
 __all__ = [
     "PAPER",

@@ -1,26 +1,61 @@
-"""Fit the same stars with several emulators: with physics only, and with translated spectra.
+"""Compare emulators and translators on stars of a survey, and on mock stars whose truth is known.
 
-An emulator with the steps that follow it is called a chain here. All chains have the same number of
-free parameters.
+An emulator with the steps that follow it is called a chain here. The same stars are fitted with
+several chains: with physics only, and with translated spectra. All chains have the same number of
+free parameters. In an ablation study translators with one part of the method changed are trained
+and scored.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.fitting.label_errors import bias_change
-from specnb.fitting.residuals import chi2_statistics, distribution, z_scores
-from specnb.translate.model import Translator
-from specnb.translate.translation import translated_emulator
+from specnb.fitting.residuals import (
+    bias_change,
+    chi2_statistics,
+    distribution,
+    formatted,
+    label_errors,
+    z_scores,
+)
+from specnb.surveys.population import Population, draw_stars
+from specnb.translate.config import PAPER, TranslateConfig
+from specnb.translate.domains import true_labels
+from specnb.translate.model import Translator, translated_emulator
+from specnb.translate.train import train
 
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
+OTHER_POPULATION = "other population"
+
+# The changes of the configuration in each variant. One variant changes the synthetic stars instead.
+VARIANTS = {
+    "full": {},
+    "no z_split": {"split": 0},
+    "critics without latents": {"critic_latents": False},
+    "no cycle": {"cycle": 0.0},
+    "not adversarial": {"adversarial": 0.0},
+    "means not matched": {"match_means": False},
+    "no residual path": {"residual": False},
+    "paper's weights": {
+        "adversarial": PAPER.adversarial,
+        "residual": PAPER.residual,
+        "match_means": PAPER.match_means,
+    },
+    OTHER_POPULATION: {},
+}
+
+# A population as if the synthetic stars had been drawn for another survey. It is a choice: most
+# stars are dwarfs, and half of the stars belong to the thick disc or the halo. The survey itself
+# observes mostly giants of the thin disc.
+DWARFS = Population(
+    thin_disc=0.5, thick_disc=0.35, halo=0.15, dwarf=0.6, subgiant=0.2, giant=0.15, red_clump=0.05
+)
 
 
-def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[str, Emulator]:
+def chains(emulator, translator, stars) -> dict:
     """The emulator alone, and the emulator followed by the translator.
 
     The translator has one z_split for all stars or, in a further chain, each star's own.
@@ -34,7 +69,7 @@ def chains(emulator: Emulator, translator: Translator, stars: Spectra) -> dict[s
     return models
 
 
-def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig()):
+def fit_chains(stars, models, config: FitConfig = FitConfig()):
     """Fit all labels of the stars with each chain.
 
     Parameters
@@ -60,7 +95,7 @@ def fit_chains(stars: Spectra, models: Mapping, config: FitConfig = FitConfig())
     return fits, residuals
 
 
-def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
+def summary(fits, residuals, truth: Table, labels) -> Table:
     """Summarise the fits of each chain in one row: χ², residuals and biases of the labels.
 
     Returns
@@ -76,22 +111,120 @@ def summary(fits: Mapping, residuals: Mapping, truth: Table, labels) -> Table:
     rows = []
     for chi2, z in zip(chi2_statistics(fits), distribution(residuals)):
         change = bias_change(fits[first], fits[chi2["fit"]], truth, labels)
-        clear = np.asarray(change["clear"]) & (np.asarray(change["change"]) != 0)
-        falls = np.asarray(change["falls"])
-        counts = (falls.sum(), (falls & clear).sum(), (~falls & clear).sum(), len(change))
-        rows.append((chi2["fit"], chi2["mean"], chi2["ratio"], z["mean"], z["std"], *counts))
-    names = (
-        "fit",
-        "chi2",
-        "ratio",
-        "mean",
-        "std",
-        "falls",
-        "clearly_falls",
-        "clearly_rises",
-        "labels",
+        clear = change["clear"] & (change["change"] != 0)
+        rows.append(
+            {
+                "fit": chi2["fit"],
+                "chi2": chi2["mean"],
+                "ratio": chi2["ratio"],
+                "mean": z["mean"],
+                "std": z["std"],
+                "falls": change["falls"].sum(),
+                "clearly_falls": (change["falls"] & clear).sum(),
+                "clearly_rises": (~change["falls"] & clear).sum(),
+                "labels": len(change),
+            }
+        )
+    return formatted(Table(rows=rows), chi2=".3f", ratio=".3f", mean="+.4f", std=".3f")
+
+
+def train_variant(name: str, emulator, domains, base: TranslateConfig, progress: bool = False):
+    """Train one of `VARIANTS`.
+
+    Parameters
+    ----------
+    name : str
+    emulator : Emulator
+    domains : Domains
+        As from `specnb.translate.domains.mock_domains`. "other population" uses only the observed
+        stars and draws other synthetic ones.
+    base : TranslateConfig
+        The configuration that the variant changes.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant.
+    """
+    if name not in VARIANTS:
+        raise ValueError(f"there is no variant {name!r}: choose one of {', '.join(VARIANTS)}")
+    labels = domains.labels
+    if name == OTHER_POPULATION:
+        labels = true_labels(
+            draw_stars(emulator.survey, len(labels), np.random.default_rng(base.seed), DWARFS),
+            emulator,
+        )
+    return train(
+        emulator, labels, domains.observed, replace(base, **VARIANTS[name]), progress=progress
     )
-    table = Table(rows=rows, names=names)
-    for name, form in {"chi2": ".3f", "ratio": ".3f", "mean": "+.4f", "std": ".3f"}.items():
-        table[name].format = form
-    return table
+
+
+def score(
+    translator: Translator | None, emulator, observed, truth, n_fitted: int = 500, seeds=(0,)
+) -> dict:
+    """Score a translator on stars that it has not seen, and whose true spectra are known.
+
+    Parameters
+    ----------
+    translator : Translator or None
+        None scores the spectra of the emulator without translation.
+    emulator : Emulator
+        An emulator without translation.
+    observed, truth : Spectra
+        As from `specnb.translate.domains.unseen_stars`, 100 stars or more.
+    n_fitted : int
+        Number of stars that are fitted with the typical z_split, from the first on.
+    seeds : sequence of int
+        Seeds of the classifiers, see `specnb.evaluate.two_sample.two_sample_auc`.
+
+    Returns
+    -------
+    dict
+        ``rms``: root mean square over stars and pixels of translated − true flux, for the true
+        labels and the typical z_split; ``rms_own``: the same with the z_split of each star's own
+        spectrum; ``rms_mean``: root mean square over pixels of the mean difference over stars, with
+        the typical z_split. ``auc``: how well a new classifier separates observed stars from
+        translated ones. The translated spectra are those of other stars, have the z_split of a
+        third star, and are given noise and masks like the observed ones. 0.5 means that they cannot
+        be separated. ``chi2``: mean reduced χ² of the fits; for each label ``<label>_bias`` and
+        ``<label>_scatter``: median of fitted − true, and half of the width from the 16th to the
+        84th percentile, in the label's unit; ``at_limit``: fraction of the fitted stars with a
+        label at a limit.
+
+    Raises
+    ------
+    ValueError
+        If there are too few stars for the classifiers, or the pixels differ.
+    """
+    half = len(observed) // 2
+    synthetic = emulator(true_labels(truth.labels, emulator))
+    typical = own = synthetic
+    others, model = synthetic[:half], emulator
+    if translator is not None:
+        typical = translator.translate(synthetic)
+        own = translator.translate(synthetic, translator.encode(observed)[1])
+        split = translator.encode(observed[:half])[1]
+        others = translator.translate(others, np.roll(split, 1, axis=0))
+        model = translated_emulator(emulator, translator)
+    # One half of the stars is translated, and the other half is observed, because no star may be in
+    # both sets.
+    classified = two_sample_auc(as_observed(others, observed[:half]), observed[half:], seeds)
+    fits = {"fit": fit_labels(observed[:n_fitted], model)}
+    statistics = chi2_statistics(fits)[0]
+    row = {
+        "rms": _rms(typical - truth.flux),
+        "rms_own": _rms(own - truth.flux),
+        "rms_mean": _rms((typical - truth.flux).mean(axis=0)),
+        "auc": best_auc(classified)[0],
+        "chi2": float(statistics["mean"]),
+    }
+    for label in label_errors(fits, truth.labels[:n_fitted], emulator.labels):
+        row[f"{label['label']}_bias"] = float(label["median"])
+        row[f"{label['label']}_scatter"] = float(label["scatter"])
+    return row | {"at_limit": float(statistics["at_limit"] / statistics["stars"])}
+
+
+def _rms(difference):
+    return float(np.sqrt(np.mean(np.square(difference, dtype=float))))

@@ -5,6 +5,19 @@ from dataclasses import dataclass
 from specnb.core.config import check_fields, within
 
 KINDS = ("mlp", "principal", "conv")
+# Fields that are pairs of numbers, what the numbers are, and a test of each number.
+PAIRS = (
+    (
+        "hidden",
+        "widths, a domain's own and the shared one",
+        lambda width: type(width) is int and width > 0,
+    ),
+    (
+        "betas",
+        "numbers from 0 to below 1",
+        lambda beta: isinstance(beta, float | int) and 0 <= beta < 1,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -75,19 +88,11 @@ class TranslateConfig:
         if self.kind not in KINDS:
             raise ValueError(f"kind is {self.kind!r}: give one of {', '.join(KINDS)}")
         check_fields(self)
-        for name in ("hidden", "betas"):  # JSON has lists instead of tuples
-            if not isinstance(getattr(self, name), tuple | list) or len(getattr(self, name)) != 2:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give two numbers")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if any(
-            isinstance(width, bool) or not isinstance(width, int) or width < 1
-            for width in self.hidden
-        ):
-            raise ValueError(
-                f"hidden is {self.hidden}: give two widths, a domain's own and the shared one"
-            )
-        if not all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas are {self.betas}: give two numbers from 0 to below 1")
+        for name, what, suits in PAIRS:
+            pair = getattr(self, name)
+            if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(suits, pair)):
+                raise ValueError(f"{name} is {pair!r}: give two {what}")
+            object.__setattr__(self, name, tuple(pair))  # JSON has lists instead of tuples
 
 
 # O'Briain et al. (2021), Sects. 2-3 and their code: they weight reconstructions and cycles by 3

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from specnb.translate.autoencoders import Autoencoders
+
 KERNEL, SLOPE = 7, 0.1  # kernel of all convolutions, slope of all leaky activations (paper)
 STRIDES = (4, 4, 4, 2, 2)  # of two layers of each domain and three shared layers (paper)
 # Channels of these layers (paper).
@@ -45,9 +47,7 @@ def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     """
     for fours in (3, 2, 1, 0):
         strides = (4,) * fours + (2,) * (len(STRIDES) - fours)
-        shortest = 1
-        for stride in reversed(strides):
-            shortest = (shortest - 1) * stride + KERNEL
+        shortest = 1 + (KERNEL - 1) * sum(prod(strides[:k]) for k in range(len(strides)))
         positions = 1 + ceil(max(n_pix - shortest, 0) / prod(strides))
         if positions >= FEWEST_POSITIONS:
             break
@@ -55,20 +55,21 @@ def layout(n_pix: int) -> tuple[tuple[int, ...], int, int]:
     return strides, positions, shortest + (positions - 1) * prod(strides)
 
 
-def _down(channels, strides, padding=0):
-    """Convolutions, each followed by its activation."""
+def _layers(kind, channels, strides, kernel=KERNEL, **options):
+    """Convolutions of a kind, each followed by its activation."""
     layers = []
     for (n_in, n_out), stride in zip(pairwise(channels), strides, strict=True):
-        layers += [nn.Conv1d(n_in, n_out, KERNEL, stride, padding), nn.LeakyReLU(SLOPE)]
+        layers += [kind(n_in, n_out, kernel, stride, **options), nn.LeakyReLU(SLOPE)]
     return layers
+
+
+def _down(channels, strides, **options):
+    return _layers(nn.Conv1d, channels, strides, **options)
 
 
 def _up(channels, strides):
     """Transposed convolutions that mirror `_down`. Channels and strides are in its order."""
-    layers = []
-    for (n_in, n_out), stride in zip(pairwise(channels[::-1]), strides[::-1], strict=True):
-        layers += [nn.ConvTranspose1d(n_in, n_out, KERNEL, stride), nn.LeakyReLU(SLOPE)]
-    return layers
+    return _layers(nn.ConvTranspose1d, channels[::-1], strides[::-1])
 
 
 class Critic(nn.Module):
@@ -88,31 +89,25 @@ class Critic(nn.Module):
     def __init__(self, length: int, channels: int, positions: int):
         super().__init__()
         strides = (4,) * (len(CRITIC_SPECTRUM) - 1)
-        self.spectrum = nn.Sequential(
-            *_down(CRITIC_SPECTRUM, strides, padding=KERNEL // 2), nn.Flatten()
-        )
+        layers = _layers(nn.Conv1d, CRITIC_SPECTRUM, strides, padding=KERNEL // 2)
+        self.spectrum = nn.Sequential(*layers, nn.Flatten())
         n_in = CRITIC_SPECTRUM[-1] * ceil(length / prod(strides))
-        self.latents = None
         if channels:
-            layers = []
-            for narrow, wide in pairwise((channels, *CRITIC_LATENTS)):
-                layers += [nn.Conv1d(narrow, wide, 1), nn.LeakyReLU(SLOPE)]
+            strides = (1,) * len(CRITIC_LATENTS)
+            layers = _layers(nn.Conv1d, (channels, *CRITIC_LATENTS), strides, kernel=1)
             self.latents = nn.Sequential(*layers, nn.Flatten())
             n_in += CRITIC_LATENTS[-1] * positions
         self.logit = nn.Linear(n_in, 1)
 
     def forward(self, x, *latents):
-        """Logits (n,) of spectra (n, length) and latents (n, channels, positions).
-
-        Latents that are None are skipped.
-        """
+        """Logits (n,) of spectra (n, length) and latents (n, channels, positions)."""
         branches = [self.spectrum(x[:, None])]
-        if self.latents is not None:
-            branches.append(self.latents(torch.cat([z for z in latents if z is not None], dim=1)))
+        if latents:
+            branches.append(self.latents(torch.cat(latents, dim=1)))
         return self.logit(torch.cat(branches, dim=1))[:, 0]
 
 
-class Convolutions(nn.Module):
+class Convolutions(Autoencoders):
     """Two autoencoders with a shared middle (O'Briain et al. 2021, Fig. 1), convolutional.
 
     z_shared has the shape (n, shared, positions). Each channel of each spectrum has mean 0 and
@@ -141,36 +136,36 @@ class Convolutions(nn.Module):
         self.register_buffer("mirrored", torch.from_numpy(mirrored), persistent=False)
         self.synthetic_encoder = nn.Sequential(*_down(DOMAIN, own))
         self.observed_encoder = nn.Sequential(*_down(DOMAIN, own))
-        to_shared, from_shared = (
-            nn.Conv1d(SHARED[-1], config.shared, 1),
-            nn.Conv1d(config.shared, SHARED[-1], 1),
-        )
         self.shared_encoder = nn.Sequential(
-            *_down(SHARED, middle), to_shared, nn.InstanceNorm1d(config.shared)
+            *_down(SHARED, middle),
+            nn.Conv1d(SHARED[-1], config.shared, 1),
+            nn.InstanceNorm1d(config.shared),
         )
-        self.shared_decoder = nn.Sequential(from_shared, nn.LeakyReLU(SLOPE), *_up(SHARED, middle))
+        self.shared_decoder = nn.Sequential(
+            nn.Conv1d(config.shared, SHARED[-1], 1), nn.LeakyReLU(SLOPE), *_up(SHARED, middle)
+        )
         # The last layer has no activation, because scaled flux has both signs.
         self.synthetic_decoder = nn.Sequential(*_up(DOMAIN, own)[:-1])
         n_joined = DOMAIN[-1]
         if config.split:
-            to_split, from_split = (
-                nn.Conv1d(SPLIT[-1], config.split, 1),
-                nn.Conv1d(config.split, SPLIT[-1], 1),
+            self.split_encoder = nn.Sequential(
+                *_down(SPLIT, middle), nn.Conv1d(SPLIT[-1], config.split, 1)
             )
-            self.split_encoder = nn.Sequential(*_down(SPLIT, middle), to_split)
-            self.split_decoder = nn.Sequential(from_split, nn.LeakyReLU(SLOPE), *_up(SPLIT, middle))
+            self.split_decoder = nn.Sequential(
+                nn.Conv1d(config.split, SPLIT[-1], 1), nn.LeakyReLU(SLOPE), *_up(SPLIT, middle)
+            )
             n_joined += SPLIT[0]
         self.observed_decoder = nn.Sequential(*_up((*DOMAIN[:-1], n_joined), own)[:-1])
-        seen = (config.shared, config.shared + config.split) if config.critic_latents else (0, 0)
-        self.critics = nn.ModuleList([Critic(n_pix, channels, positions) for channels in seen])
+        seen = {"synthetic": config.shared, "observed": config.shared + config.split}
+        self.critics = nn.ModuleDict(
+            (domain, Critic(n_pix, channels * config.critic_latents, positions))
+            for domain, channels in seen.items()
+        )
         gain = nn.init.calculate_gain("leaky_relu", SLOPE)
         for layer in self.modules():
             if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.Linear):
                 nn.init.xavier_uniform_(layer.weight, gain)
                 nn.init.zeros_(layer.bias)
-
-    def begin(self, synthetic, observed, weight, rows, std):
-        """Called before the first step. It does nothing, because these networks start at random."""
 
     def encode_synthetic(self, x):
         """z_shared, shape (n, shared, positions), of scaled synthetic spectra (n, n_pix)."""
@@ -179,10 +174,11 @@ class Convolutions(nn.Module):
     def encode_observed(self, x):
         """z_shared and z_split of scaled observed spectra (n, n_pix).
 
-        z_split has the shape (n, split, positions). It is None if the configuration has none.
+        Their shapes are (n, shared, positions) and (n, split, positions).
         """
         h = self.observed_encoder(self._extended(x))
-        return self.shared_encoder(h), self.split_encoder(h) if self.config.split else None
+        shared = self.shared_encoder(h)
+        return shared, self.split_encoder(h) if self.config.split else shared[:, :0]
 
     def decode_synthetic(self, z_shared):
         """Scaled synthetic spectra (n, n_pix)."""
@@ -191,21 +187,13 @@ class Convolutions(nn.Module):
     def decode_observed(self, z_shared, z_split):
         """Scaled observed spectra (n, n_pix)."""
         h = self.shared_decoder(z_shared)
-        if z_split is not None:
+        if self.config.split:
             h = torch.cat([h, self.split_decoder(z_split)], dim=1)
         return self._cut(self.observed_decoder(h))
 
     def decode_difference(self, z_shared, z_split):
         """Decoded observed minus decoded synthetic spectra, shape (n, n_pix)."""
         return self.decode_observed(z_shared, z_split) - self.decode_synthetic(z_shared)
-
-    def judge_synthetic(self, x, z_shared):
-        """Logits (n,) that spectra are reconstructions of synthetic ones and not translations."""
-        return self.critics[0](x, z_shared)
-
-    def judge_observed(self, x, z_shared, z_split):
-        """Logits (n,) that spectra are reconstructions of observed ones and not translations."""
-        return self.critics[1](x, z_shared, z_split)
 
     def _extended(self, x):
         return x[:, None, self.mirrored]

@@ -5,10 +5,11 @@ drawn from the same population, and no star is in both. The truth is kept for th
 and no training uses it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
@@ -30,7 +31,7 @@ class Domains:
         Spectra of n other stars.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray = field(repr=False)
     observed: Spectra
 
 
@@ -52,12 +53,12 @@ def mock_domains(emulator, n: int, seed: int = 1, **settings) -> Domains:
     Raises
     ------
     ValueError
-        If the survey has no mock survey, a setting is unknown, or a number is out of range.
+        If the survey has no mock survey, or a number is out of range.
+    TypeError
+        If a setting is unknown.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise ValueError(f"seed is {seed!r}: it must be an integer")
-    if not 0 <= seed < TEST_SEED // 2:
-        raise ValueError(f"seed is {seed}: it must be from 0 to {TEST_SEED // 2 - 1}")
+    if isinstance(seed, bool) or seed not in range(TEST_SEED // 2):
+        raise ValueError(f"seed is {seed!r}: it must be an integer from 0 to {TEST_SEED // 2 - 1}")
     config = _config(emulator.survey, n, 2 * seed, settings)
     observed, _ = make_mock(emulator, config)
     stars = draw_stars(emulator.survey, n, np.random.default_rng(2 * seed + 1), config.population)
@@ -83,18 +84,12 @@ def unseen_stars(emulator, n: int, **settings):
 
 def true_labels(stars, emulator) -> np.ndarray:
     """Columns of a table in the emulator's order, shape (n, n_labels), float32."""
-    return np.column_stack([np.asarray(stars[name], dtype=np.float32) for name in emulator.labels])
+    return label_array(stars, emulator.labels).astype(np.float32)
 
 
 def _config(survey, n, seed, settings):
-    kind = survey.mock
-    if kind is None:
+    if survey.mock is None:
         raise ValueError(
             f"survey {survey.name} has no mock survey: give an emulator of one that has"
         )
-    known = {entry.name for entry in fields(kind)} - {"n_stars", "seed"}
-    if unknown := sorted(set(settings) - known):
-        raise ValueError(
-            f"{unknown[0]} is no setting of {kind.__name__} that may be changed: {', '.join(sorted(known))}"
-        )
-    return kind(n_stars=n, seed=seed, **settings)
+    return survey.mock(n_stars=n, seed=seed, **settings)

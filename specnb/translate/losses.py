@@ -1,4 +1,4 @@
-"""The losses of the translator, as functions of tensors.
+"""The losses of the translator, and the pass of a batch through its networks that they compare.
 
 They are those of O'Briain et al. (2021, Sect. 2). O'Briain et al. (2020, Sect. 2) describe them in
 words, without numbered equations: reconstruction, cycle consistency and adversarial losses as in
@@ -79,3 +79,62 @@ def critics_right(reconstructions, translations):
     """Fraction of the critics' verdicts that are right. Arguments are as for `critics_loss`."""
     right = [logit > 0 for logit in reconstructions] + [logit < 0 for logit in translations]
     return sum(verdicts.float().mean() for verdicts in right) / 4
+
+
+def both_ways(model, synthetic, observed, weight):
+    """Reconstruct and translate a batch of each domain, and translate the translations back.
+
+    Parameters
+    ----------
+    model : Translator
+    synthetic, observed : Tensor, shape (n, n_pix)
+        Scaled spectra. The synthetic ones are translated with the z_split of the observed ones.
+    weight : Tensor, shape (n, n_pix)
+        1/σ² of the observed spectra, 0 where masked.
+
+    Returns
+    -------
+    reconstructions, translations : dict of str to tuple of Tensor
+        For each domain, what its critic sees: spectra of the domain, their z_shared and, for
+        observed spectra, their z_split.
+    losses : dict of str to Tensor
+        ``reconstruction_*`` and, if the configuration has them, ``cycle_*`` of each domain.
+    """
+    networks = model.networks
+    z_observed, split = networks.encode_observed(observed)
+    z_synthetic = networks.encode_synthetic(synthetic)
+    own = networks.decode_synthetic(z_synthetic)
+    change = networks.decode_difference(z_synthetic, split)
+    reconstructions = {
+        "synthetic": (own, z_synthetic),
+        "observed": (networks.decode_observed(z_observed, split), z_observed, split),
+    }
+    translations = {
+        "synthetic": (networks.decode_synthetic(z_observed), z_observed),
+        "observed": (own + change, z_synthetic, split),
+    }
+    losses = {
+        "reconstruction_synthetic": synthetic_chi2(model, own, synthetic),
+        "reconstruction_observed": chi2(
+            reconstructions["observed"][0], observed, weight, model.std
+        ),
+    }
+    if model.config.cycle:
+        translated = synthetic + change if model.config.residual else translations["observed"][0]
+        back = networks.decode_synthetic(networks.encode_observed(translated)[0])
+        losses["cycle_synthetic"] = synthetic_chi2(model, back, synthetic)
+        back = networks.decode_observed(
+            networks.encode_synthetic(translations["synthetic"][0]), split
+        )
+        losses["cycle_observed"] = chi2(back, observed, weight, model.std)
+    return reconstructions, translations, losses
+
+
+def synthetic_chi2(model, prediction, synthetic):
+    """χ² per pixel of scaled synthetic spectra, which all have the same error."""
+    return chi2(prediction, synthetic, 1.0 / model.config.synthetic_error**2, model.std)
+
+
+def detached(seen):
+    """The reconstructions or the translations of `both_ways`, without gradients."""
+    return {domain: [tensor.detach() for tensor in tensors] for domain, tensors in seen.items()}

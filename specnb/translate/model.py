@@ -1,8 +1,8 @@
-"""A trained translator, which carries synthetic spectra to the observed domain."""
+"""A trained translator, and the step of an emulator that carries its spectra to the observed domain."""
 
 import json
+from copy import copy, deepcopy
 from dataclasses import asdict
-from itertools import repeat
 
 import numpy as np
 import torch
@@ -10,15 +10,15 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
-from specnb.core.spectra import Spectra
 from specnb.core.wavelength import same_pixels
+from specnb.emulator.step import Step
+from specnb.translate.autoencoders import Perceptrons, Principal
 from specnb.translate.config import TranslateConfig
-from specnb.translate.networks import build
+from specnb.translate.conv import Convolutions
 
 BATCH = 1024  # number of spectra at a time
 SHIPPED = DATA / "translators"
-# critics are used in training only, so that files do not contain them
-CRITICS = "networks.critics."
+NETWORKS = {"mlp": Perceptrons, "principal": Principal, "conv": Convolutions}
 
 
 class Translator(nn.Module):
@@ -44,19 +44,20 @@ class Translator(nn.Module):
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
         super().__init__()
-        self.config, self.wavelength, self.history = (
-            config,
-            np.asarray(wavelength, dtype=float),
-            list(history),
-        )
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
-        self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32))
-        self.networks = build(config, len(self.wavelength))
+        self.config, self.history = config, list(history)
+        self.wavelength = np.asarray(wavelength, dtype=float)
+        n_pix = len(self.wavelength)
+        self.networks = NETWORKS[config.kind](config, n_pix)
         with torch.no_grad():
-            _, split = self.networks.encode_observed(torch.zeros(2, len(self.wavelength)))
-        self.register_buffer("offset", torch.zeros_like(self.mean))
-        self.register_buffer(
-            "mean_split", torch.zeros(0) if split is None else torch.zeros_like(split[0])
+            _, split = self.networks.encode_observed(torch.zeros(2, n_pix))
+        zeros = {"offset": torch.zeros(n_pix), "mean_split": torch.zeros_like(split[0])}
+        for name, value in {"mean": mean, "std": std, **zeros}.items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
+
+    def __repr__(self):
+        return (
+            f"<Translator of kind {self.config.kind}: {len(self.wavelength)} pixels, "
+            f"z_shared {self.config.shared}, z_split {self.config.split}>"
         )
 
     @property
@@ -65,10 +66,8 @@ class Translator(nn.Module):
 
     def scaled(self, flux, mask=None):
         """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
-        x = (
-            torch.as_tensor(flux, dtype=self.mean.dtype, device=self.device) - self.mean
-        ) / self.std
-        return x if mask is None else torch.where(torch.as_tensor(mask, device=self.device), 0.0, x)
+        x = (torch.as_tensor(flux).to(self.mean) - self.mean) / self.std
+        return x if mask is None else torch.where(torch.as_tensor(mask).to(x.device), 0.0, x)
 
     def forward(self, flux, split=None):
         """Translate synthetic flux to the observed domain, as differentiable tensors (n, n_pix).
@@ -87,16 +86,14 @@ class Translator(nn.Module):
         The result is x + D_obs(z) − D_synth(z) with ``config.residual``, else D_obs(z). `offset` is
         added in both cases.
         """
-        if not self.config.split:
-            split = None
-        elif split is None:
+        if split is None:
             split = self.mean_split.expand(len(x), *self.mean_split.shape)
         shared = self.networks.encode_synthetic(x)
         if self.config.residual:
             return x + self.networks.decode_difference(shared, split) + self.offset
         return self.networks.decode_observed(shared, split) + self.offset
 
-    def unusable(self, spectra: Spectra):
+    def unusable(self, spectra):
         """Pixels that encoders and losses do not use, bool of shape (n, n_pix).
 
         These are masked pixels and pixels with an error above ``config.largest_error``.
@@ -104,7 +101,7 @@ class Translator(nn.Module):
         return spectra.mask | (spectra.flux_error > self.config.largest_error)
 
     @torch.no_grad()
-    def encode(self, spectra: Spectra):
+    def encode(self, spectra):
         """Latents of observed spectra.
 
         Returns
@@ -117,20 +114,15 @@ class Translator(nn.Module):
         ValueError
             If the spectra are on other pixels.
         """
-        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
-        shared = torch.cat([part[0] for part in parts]).cpu().numpy()
-        if not self.config.split:
-            return shared, np.empty((len(spectra), 0), np.float32)
-        return shared, torch.cat([part[1] for part in parts]).cpu().numpy()
+        self.check(spectra.wavelength)
+        pairs = zip(*map(_batches, (spectra.flux, self.unusable(spectra))))
+        parts = [self.networks.encode_observed(self.scaled(*pair)) for pair in pairs]
+        return tuple(map(_joined, zip(*parts)))
 
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return (
-            torch.cat([self.networks.encode_synthetic(x) for x in self._batches(flux)])
-            .cpu()
-            .numpy()
-        )
+        return _joined(self.networks.encode_synthetic(self.scaled(x)) for x in _batches(flux))
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -147,67 +139,29 @@ class Translator(nn.Module):
             raise ValueError(
                 f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
             )
-        if split is None or not self.config.split:
-            splits = repeat(None)
-        elif np.shape(split) != (len(flux), *self.mean_split.shape):
-            expected = (len(flux), *self.mean_split.shape)
+        if split is None:
+            split = self.mean_split.expand(len(flux), *self.mean_split.shape)
+        if np.shape(split) != (expected := (len(flux), *self.mean_split.shape)):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        else:
-            splits = torch.as_tensor(split, dtype=self.mean.dtype, device=self.device).split(BATCH)
-        parts = [
-            self.translate_scaled(x, z) * self.std + self.mean
-            for x, z in zip(self._batches(flux), splits)
-        ]
-        return torch.cat(parts).cpu().numpy()
-
-    @torch.no_grad()
-    def reconstruct(self, spectra: Spectra) -> np.ndarray:
-        """Reconstruct observed spectra with their own autoencoder, shape (n, n_pix).
-
-        The reconstruction has what the autoencoder keeps of a spectrum, and hardly any noise.
-        """
-        parts = [self.networks.encode_observed(x) for x in self._usable(spectra)]
-        return (
-            torch.cat([self.networks.decode_observed(*z) * self.std + self.mean for z in parts])
-            .cpu()
-            .numpy()
-        )
-
-    @torch.no_grad()
-    def to_synthetic(self, spectra: Spectra) -> np.ndarray:
-        """Translate observed spectra to the synthetic domain, shape (n, n_pix)."""
-        parts = [self.networks.encode_observed(x)[0] for x in self._usable(spectra)]
-        return (
-            torch.cat([self.networks.decode_synthetic(z) * self.std + self.mean for z in parts])
-            .cpu()
-            .numpy()
-        )
-
-    def _batches(self, flux, mask=None):
-        for start in range(0, max(len(flux), 1), BATCH):
-            rows = slice(start, start + BATCH)
-            yield self.scaled(flux[rows], None if mask is None else mask[rows])
-
-    def _usable(self, spectra):
-        self.check(spectra.wavelength)
-        return self._batches(spectra.flux, self.unusable(spectra))
+        splits = torch.as_tensor(split).to(self.mean)
+        return _joined(map(self, _batches(flux), _batches(splits)))
 
     def check(self, wavelength):
         """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
         if not same_pixels(wavelength, self.wavelength):
-            low, high = self.wavelength[[0, -1]]
-            raise ValueError(f"the spectra are not on this model's {len(self.wavelength)} pixels, {low:.2f}-{high:.2f} Å: "
-                             "rebin them first")  # fmt: skip
+            raise ValueError(
+                f"the spectra are not on this model's {len(self.wavelength)} pixels, "
+                f"{self.wavelength[0]:.2f}-{self.wavelength[-1]:.2f} Å: rebin them first"
+            )
 
     def save(self, path):
-        """Write networks, scales, configuration and history to one safetensors file.
-
-        The critics are not written.
-        """
+        """Write all but the critics to one safetensors file, also configuration and history."""
         tensors = {
-            name: value for name, value in self.state_dict().items() if not name.startswith(CRITICS)
+            name: value
+            for name, value in self.state_dict().items()
+            if not name.startswith("networks.critics.")
         }
         tensors["wavelength"] = torch.from_numpy(self.wavelength)
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
@@ -233,15 +187,26 @@ class Translator(nn.Module):
         with whole_file(path, "translator", "train it anew or restore it with git"):
             tensors, about = read_tensors(path)
             found = TranslateConfig(**json.loads(about["config"]))
-            wavelength = tensors.pop("wavelength").numpy()
             model = cls(
-                found, wavelength, tensors["mean"], tensors["std"], json.loads(about["history"])
+                config=found,
+                wavelength=tensors.pop("wavelength").numpy(),
+                mean=tensors["mean"],
+                std=tensors["std"],
+                history=json.loads(about["history"]),
             )
-            model.load_state_dict(
-                tensors | {k: v for k, v in model.state_dict().items() if k.startswith(CRITICS)}
-            )
+            model.networks.critics = nn.ModuleDict()  # they are used in training only
+            model.load_state_dict(tensors)
         check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
+
+
+def _batches(rows):
+    return torch.as_tensor(rows).split(BATCH)
+
+
+def _joined(batches) -> np.ndarray:
+    """The rows of tensors as one array."""
+    return torch.cat(list(batches)).cpu().numpy()
 
 
 def load_translator(name: str) -> Translator:
@@ -263,3 +228,72 @@ def load_translator(name: str) -> Translator:
             f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
         )
     return Translator.load(SHIPPED / f"{name}.safetensors")
+
+
+class Translation(Step):
+    """A step that translates an emulator's spectra to the observed domain.
+
+    Parameters
+    ----------
+    translator : Translator
+    split : Tensor, shape (n, ...), optional
+        z_split of each of n stars. The default is the typical z_split for all stars.
+    """
+
+    def __init__(self, translator, split=None):
+        super().__init__()
+        self.translator = deepcopy(translator)
+        self.translator.networks.critics = nn.ModuleDict()  # critics are used in training only
+        self.register_buffer("split", split)
+
+    def forward(self, flux, labels):
+        self.check_stars(len(flux))
+        return self.translator(flux, self.split)
+
+    def check_stars(self, n):
+        if self.split is not None and len(self.split) != n:
+            raise ValueError(
+                f"{n} spectra, but the z_split of {len(self.split)} stars: give these, "
+                "or choose stars with emulator.of(rows)"
+            )
+
+    def of(self, rows):
+        """The translation for some of the stars. With None it has the typical z_split."""
+        if self.split is None:
+            return self
+        selected = copy(self)
+        selected._buffers = self._buffers | {"split": None if rows is None else self.split[rows]}
+        return selected
+
+    def settings(self):
+        stars = 0 if self.split is None else len(self.split)
+        return {"config": asdict(self.translator.config), "stars": stars}
+
+    @classmethod
+    def build(cls, settings, survey):
+        config = TranslateConfig(**settings["config"])
+        translator = Translator(config, survey.pixels, torch.zeros(len(survey.pixels)), 1.0)
+        stars = settings["stars"]
+        return cls(translator, torch.stack([translator.mean_split] * stars) if stars else None)
+
+
+def translated_emulator(emulator, translator: Translator, split=None):
+    """An emulator of the observed domain, with the labels and the hull of the synthetic one.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    translator : Translator
+    split : array_like, shape (n, ...), optional
+        z_split of each star, if these n stars are then fitted with `specnb.fit_labels`. The default
+        is the typical z_split for all stars.
+
+    Raises
+    ------
+    ValueError
+        If emulator and translator are on different pixels.
+    """
+    translator.check(emulator.wavelength)
+    if split is not None:
+        split = torch.as_tensor(np.asarray(split)).to(translator.mean)
+    return emulator.then(Translation(translator, split))

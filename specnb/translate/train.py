@@ -1,28 +1,24 @@
 """Training of a translator on two unpaired sets of spectra, with the losses in `losses`."""
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from specnb.core.device import pick_device
-from specnb.core.spectra import Spectra
 from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
     adversarial_loss,
+    both_ways,
     chi2,
     critics_loss,
     critics_right,
+    detached,
     generator_loss,
-)
-from specnb.translate.model import Translator
-from specnb.translate.passes import (
-    both_ways,
-    judge_reconstructions,
-    judge_translations,
     synthetic_chi2,
 )
+from specnb.translate.model import Translator
 
 WATCHED = 512  # largest number of validation spectra in each domain
 SCALED = 4096  # approximate number of synthetic spectra that determine the scales of the flux
@@ -33,7 +29,7 @@ CHECKED = 100  # steps between two checks of whether the losses explode
 def train(
     emulator,
     labels,
-    observed: Spectra,
+    observed,
     config: TranslateConfig = TranslateConfig(),
     checkpoint=None,
     progress: bool = True,
@@ -87,23 +83,14 @@ class TranslateTraining(Training):
 
     Parameters
     ----------
-    emulator : Emulator
-        Emulator that makes the synthetic spectra during the training.
-    labels : ndarray, shape (n, n_labels)
-        Labels of the synthetic stars, in the emulator's order.
-    observed : Spectra
-    config : TranslateConfig
-
-    Raises
-    ------
-    ValueError
-        If a domain has fewer than 20 stars, the pixels differ, or a label is not finite.
+    emulator, labels, observed, config
+        As for `train`, which also tells what raises ValueError.
     """
 
     name, unit = "translator", "step"
     shown = ("reconstruction_synthetic", "reconstruction_observed")
 
-    def __init__(self, emulator, labels, observed: Spectra, config: TranslateConfig):
+    def __init__(self, emulator, labels, observed, config: TranslateConfig):
         self.config, self.device = config, pick_device(config.device)
         labels = _checked_labels(labels, emulator)
         for what, n in (("synthetic", len(labels)), ("observed", len(observed))):
@@ -126,12 +113,15 @@ class TranslateTraining(Training):
         self.observed, self.watched_observed = self._divided(order.permutation(len(observed)))
         networks = self.model.networks
         networks.begin(self.model.scaled(sample), *self.data, self.observed, self.model.std)
-        generator = [
-            p for name, p in networks.named_parameters() if not name.startswith("critics.")
-        ]
-        adam = partial(torch.optim.Adam, betas=config.betas, fused=self.device.type != "mps")
-        self.generator = adam(generator, config.learning_rate)
-        self.critics = adam(networks.critics.parameters(), config.critic_rate)
+        options = {"betas": config.betas, "fused": self.device.type != "mps"}
+        self.generator = torch.optim.Adam(
+            [p for name, p in networks.named_parameters() if not name.startswith("critics.")],
+            config.learning_rate,
+            **options,
+        )
+        self.critics = torch.optim.Adam(
+            networks.critics.parameters(), config.critic_rate, **options
+        )
         self.total, self.losses = config.iterations, {}
         self.schedule = one_cycle(
             self.generator, config.learning_rate, self.total, cycle_momentum=False
@@ -178,24 +168,29 @@ class TranslateTraining(Training):
         config, networks = self.config, self.model.networks
         size = min(config.batch, len(self.synthetic), len(self.observed))
         i, j = self._drawn(self.synthetic, size), self._drawn(self.observed, size)
-        s, o, losses = both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
+        reconstructions, translations, losses = self._passed(i, j)
         if config.adversarial:
             networks.critics.requires_grad_(False)
-            losses["adversarial"] = adversarial_loss(judge_translations(networks, s, o))
+            losses["adversarial"] = adversarial_loss(networks.judge(translations))
             networks.critics.requires_grad_(True)
         self.generator.zero_grad()
         generator_loss(losses, config.cycle, config.adversarial).backward()
         self.generator.step()
         self.schedule.step()
         if config.adversarial:
-            s, o = s.detached(), o.detached()
-            translations = judge_translations(networks, s, o)
-            losses["critics"] = critics_loss(judge_reconstructions(networks, s, o), translations)
+            translations, reconstructions = (
+                networks.judge(detached(seen)) for seen in (translations, reconstructions)
+            )
+            losses["critics"] = critics_loss(reconstructions, translations)
             self.critics.zero_grad()
             losses["critics"].backward()
             self.critics.step()
         self.done += 1
         self.losses = {name: value.detach() for name, value in losses.items()}
+
+    def _passed(self, i, j):
+        """`both_ways` for synthetic spectra i and observed spectra j."""
+        return both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
 
     def _drawn(self, rows, size):
         """Draw some rows at random, with replacement."""
@@ -206,25 +201,27 @@ class TranslateTraining(Training):
         """Losses on the watched spectra, as a new row of the history. They do not need pairs."""
         n = min(len(self.watched_observed), len(self.watched_synthetic))
         i, j = self.watched_synthetic[:n], self.watched_observed[:n]
-        s, o, losses = both_ways(self.model, self._emulated(i), self.data[0][j], self.data[1][j])
+        reconstructions, translations, losses = self._passed(i, j)
+        (_, z_synthetic), (_, z_observed, split) = reconstructions.values()
         # It is 0 if the latents of the domains mix. Their variance is 1.
-        difference = s.shared.flatten(1).mean(0) - o.shared.flatten(1).mean(0)
+        difference = z_synthetic.flatten(1).mean(0) - z_observed.flatten(1).mean(0)
         losses["latents"] = difference.square().mean()
         if self.config.adversarial:
-            translations = judge_translations(self.model.networks, s, o)
-            reconstructions = judge_reconstructions(self.model.networks, s, o)
+            translations, reconstructions = (
+                self.model.networks.judge(seen) for seen in (translations, reconstructions)
+            )
             losses |= {
                 "adversarial": adversarial_loss(translations),
                 "critics": critics_loss(reconstructions, translations),
                 "critics_right": critics_right(reconstructions, translations),
             }
-        row = {"iteration": self.done}
-        row |= {name: round(float(value), 6) for name, value in losses.items()}
+        row = {"iteration": self.done} | {
+            name: round(float(value), 6) for name, value in losses.items()
+        }
         self.check(row)
         self.history.append(row)
-        if self.config.split:
-            # This is an estimate. `finish` uses all training spectra.
-            self.model.mean_split.copy_(o.split.mean(dim=0))
+        # This is an estimate. `finish` uses all training spectra.
+        self.model.mean_split.copy_(split.mean(dim=0))
         return row
 
     def check(self, losses):
@@ -242,10 +239,11 @@ class TranslateTraining(Training):
     @torch.no_grad()
     def _of_mean(self):
         """Losses if each reconstruction is replaced by the mean synthetic spectrum."""
-        synthetic = self._emulated(self.watched_synthetic)
         flux, weight = (values[self.watched_observed] for values in self.data)
         return {
-            "reconstruction_synthetic": float(synthetic_chi2(self.model, 0.0, synthetic)),
+            "reconstruction_synthetic": float(
+                synthetic_chi2(self.model, 0.0, self._emulated(self.watched_synthetic))
+            ),
             "reconstruction_observed": float(chi2(0.0, flux, weight, self.model.std)),
         }
 
@@ -258,10 +256,9 @@ class TranslateTraining(Training):
     @torch.no_grad()
     def finish(self) -> Translator:
         """Set the typical z_split (the mean over observed training stars) and the offset."""
-        if self.config.split:
-            batches = self.data[0][self.observed].split(1024)
-            parts = [self.model.networks.encode_observed(x)[1] for x in batches]
-            self.model.mean_split.copy_(torch.cat(parts).mean(dim=0))
+        batches = self.data[0][self.observed].split(1024)
+        parts = [self.model.networks.encode_observed(x)[1] for x in batches]
+        self.model.mean_split.copy_(torch.cat(parts).mean(dim=0))
         if self.config.match_means:
             self.model.offset.add_(self._mean_left())
         return self.model.eval().requires_grad_(False)
@@ -288,11 +285,12 @@ def _checked_labels(labels, emulator):
     labels = np.ascontiguousarray(labels, dtype=np.float32)
     if labels.ndim != 2 or labels.shape[1] != len(emulator.labels) or not np.isfinite(labels).all():
         raise ValueError(f"labels must be finite, one column each of {', '.join(emulator.labels)}")
-    lowest, highest = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
-    for name, values, low, high in zip(emulator.labels, labels.T, lowest, highest):
-        if len(bad := values[(values < low) | (values > high)]):
-            raise ValueError(
-                f"the synthetic domain has {name} = {bad[0]:g}, but the emulator was trained from "
-                f"{low:g} to {high:g}: leave such stars out, or check the order of the columns"
-            )
+    low, high = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
+    if (outside := (labels < low) | (labels > high)).any():
+        row, k = np.argwhere(outside)[0]
+        raise ValueError(
+            f"the synthetic domain has {emulator.labels[k]} = {labels[row, k]:g}, but the emulator "
+            f"was trained from {low[k]:g} to {high[k]:g}: leave such stars out, or check the order "
+            "of the columns"
+        )
     return labels

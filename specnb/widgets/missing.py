@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from specnb.core.wavelength import detectors
-from specnb.missing.derivatives import falls
+from specnb.missing.experiment import falls
 from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
 from specnb.simulator.features import find

@@ -1,17 +1,61 @@
-"""A baseline without a network: ridge regression of observed − synthetic flux on fitted labels."""
+"""The two emulators of the controlled experiment that need no network.
+
+One is a simulator with known gaps: in the pixels of removed features the flux of every star is 1,
+the continuum, and everything else that absorbs there is removed, too. The other is a baseline, with
+which translators are compared: a ridge regression of observed − synthetic flux on fitted labels.
+"""
 
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
-from specnb.core.spectra import Spectra
-from specnb.emulator.model import Emulator
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
+from specnb.translate.domains import true_labels
 
 # Cross-validation chooses one of these penalties for each pixel. In most pixels there is no
 # difference to learn.
 PENALTIES = 10.0 ** np.arange(-1, 6)
+
+
+class Masked(Step):
+    """A step that removes all lines in some pixels, where the flux becomes 1.
+
+    Parameters
+    ----------
+    masked : array_like of bool, shape (n_pix,)
+    """
+
+    def __init__(self, masked):
+        super().__init__()
+        self.register_buffer("masked", torch.as_tensor(np.array(masked, dtype=bool)))
+
+    def forward(self, flux, labels):
+        return torch.where(self.masked, 1.0, flux)
+
+    @classmethod
+    def build(cls, settings, survey):
+        return cls(np.zeros(len(survey.pixels)))
+
+
+def masked_emulator(emulator, masked):
+    """An emulator of a simulator without lines in some pixels.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    masked : array_like of bool, shape (n_pix,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one value per pixel.
+    """
+    if np.shape(masked) != emulator.wavelength.shape:
+        raise ValueError(
+            f"masked has shape {np.shape(masked)}: give one value for each of {len(emulator.wavelength)} pixels"
+        )
+    return emulator.then(Masked(masked).to(emulator.network.low.device))
 
 
 class LinearCorrection(Step):
@@ -37,9 +81,7 @@ class LinearCorrection(Step):
         return cls(np.zeros((len(survey.labels), n_pix)), np.zeros(n_pix))
 
 
-def corrected_emulator(
-    emulator: Emulator, observed: Spectra, config: FitConfig = FitConfig()
-) -> Emulator:
+def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
     """Fit labels of observed stars with physics alone, and learn a correction from the residuals.
 
     Stars whose fit failed or did not converge are left out. Stars with a label at a limit are kept,
@@ -63,18 +105,11 @@ def corrected_emulator(
         raise ValueError(
             f"only {good.sum()} of {len(observed)} stars could be fitted: give 100 or more"
         )
-    labels = np.column_stack(
-        [np.asarray(fits[name], dtype=np.float32) for name in emulator.labels]
-    )[good]
+    labels, stars = true_labels(fits[good], emulator), observed[good]
     # The network is called directly, because fits may end outside the hull, and the emulator would
     # warn about it.
-    with torch.no_grad():
-        flux = (
-            emulator.network(torch.as_tensor(labels, device=emulator.network.low.device))
-            .cpu()
-            .numpy()
-        )
-    residual = np.where(observed.mask[good], 0.0, observed.flux[good] - flux)
+    flux = emulator(torch.as_tensor(labels).to(emulator.network.low)).cpu().numpy()
+    residual = np.where(stars.mask, 0.0, stars.flux - flux)
     mean, scale = labels.mean(axis=0), labels.std(axis=0) + 1e-9
     ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((labels - mean) / scale, residual)
     slope = ridge.coef_.T / scale[:, None]
