@@ -34,11 +34,11 @@ from astropy.table import Table
 import specnb
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.spectra import best_fit
+from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
-from specnb.surveys.rvs.archive import literature
 from specnb.surveys.mock import make_mock
-from specnb.reproduce.study import Study
+from specnb.surveys.rvs.archive import literature
 from specnb.widgets import explore_emulator
 
 study = Study(output)
@@ -113,7 +113,9 @@ explorer
 # This is the same picture as it is drawn without a browser, in a batch run:
 
 # %%
-view = ExplorerFigure(emulator, {"teff": teff + 400, "logg": 2.5}, emulator([[teff, 2.5, 0, 0, 1, 2]])[0], f"{teff:g} K")
+view = ExplorerFigure(
+    emulator, {"teff": teff + 400, "logg": 2.5}, emulator([[teff, 2.5, 0, 0, 1, 2]])[0], f"{teff:g} K"
+)
 study.figure(view.figure, "first_slider", "A giant 400 K hotter than the reference; difference and gradient in T_eff.")
 
 # %% [markdown]

@@ -33,15 +33,15 @@ import torch
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.emulator.accuracy import accuracy, accuracy_by_label
 from specnb.core.artifacts import artifact
+from specnb.emulator.accuracy import accuracy, accuracy_by_label
 from specnb.emulator.model import Emulator
+from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.plots.emulator import emulator_accuracy, grid_coverage, training_history
 from specnb.plots.explorer import ExplorerFigure
+from specnb.reproduce.study import Study
 from specnb.simulator.grid import held_out, load_grid
 from specnb.surveys import RVS
-from specnb.reproduce.study import Study
-from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.widgets import explore_emulator
 
 study = Study(output)
@@ -92,11 +92,19 @@ shipped = specnb.load_emulator("rvs")
 study.input(RVS.emulator_path)
 labels, truth = held_out(grid)
 predicted = shipped(labels)
-rows = {"shipped": accuracy(predicted, truth), f"{len(trained.card['history'])} epochs here": accuracy(trained(labels), truth)}
+rows = {
+    "shipped": accuracy(predicted, truth),
+    f"{len(trained.card['history'])} epochs here": accuracy(trained(labels), truth),
+}
 table = Table(rows=[{"network": name, **row} for name, row in rows.items()])
 for name, value in rows["shipped"].items():
     study.result(f"emulator_error_{name}", float(value), "flux")
-study.table(table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", {n: ".2e" for n in table.colnames[1:]})
+study.table(
+    table,
+    "accuracy",
+    f"Absolute flux error on {len(truth)} held-out spectra.",
+    dict.fromkeys(table.colnames[1:], ".2e"),
+)
 
 # %%
 figure = emulator_accuracy(shipped.wavelength, predicted, truth, RVS.table(labels))

@@ -32,15 +32,15 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
+from specnb.fitting.pulls import interior_stars, pull_statistics
 from specnb.plots.labels import abundance_plane, fit_comparison, kiel, pulls
 from specnb.plots.spectra import best_fit
+from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
+from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.archive import literature
 from specnb.surveys.rvs.lines import CA_II_WINDOWS
-from specnb.surveys.mock import make_mock
-from specnb.fitting.pulls import interior_stars, pull_statistics
-from specnb.reproduce.study import Study
 from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)
@@ -146,7 +146,9 @@ for k in np.flatnonzero(~np.ma.getmaskarray(known["teff"])):
     star = names[k].replace("-", "_").replace(" ", "_")
     for label in ("teff", "logg", "m_h"):
         study.result(f"{star}_{label}_minus_literature", float(best[label][k] - known[label][k]), str(best[label].unit))
-study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "The same stars in the literature, where known.")
+study.table(
+    known["name", "teff", "logg", "m_h", "reference"], "literature", "The same stars in the literature, where known."
+)
 
 # %%
 models = specnb.fitted_flux(best, emulator, best_config)

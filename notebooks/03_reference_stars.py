@@ -33,14 +33,16 @@ from specnb.disentangle.experiment import EMULATOR, reference_stars
 from specnb.evaluate.probes import information_ceiling, label_floor
 from specnb.plots.labels import abundance_plane, kiel, label_histograms
 from specnb.plots.spectra import spectra_by_snr
+from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
-from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)
 stars = reference_stars(RVS.mock(n_stars=n_stars, seed=seed))
-catalogue, truth = (vstack([a.labels, b.labels]) for a, b in ((stars.train, stars.test), (stars.truth_train, stars.truth_test)))
+catalogue, truth = (
+    vstack([a.labels, b.labels]) for a, b in ((stars.train, stars.test), (stars.truth_train, stars.truth_test))
+)
 study.result("train_stars", len(stars.train))
 study.result("test_stars", len(stars.test))
 
@@ -110,7 +112,9 @@ table = Table(rows=rows, names=("label", "catalogue_error", "ceiling_true", "cei
 for name in LABELS:
     study.result(f"ceiling_{name}", ceiling[name])
     study.result(f"floor_{name}", floors[name])
-caption = "Rms error of the catalogue; highest R² of any prediction from the spectra, of the true and the catalogue label; "
+caption = (
+    "Rms error of the catalogue; highest R² of any prediction from the spectra, of the true and the catalogue label; "
+)
 study.table(table, "limits", caption + "R² with which the other pair of labels predicts this one.",
             {"catalogue_error": ".3g"} | dict.fromkeys(table.colnames[2:], ".3f"))  # fmt: skip
 
@@ -125,7 +129,7 @@ real, source = real_spectra(RVS)
 print(source)
 for path in RVS.archive.files():
     study.input(path)
-shown = real if real else stars.test[examples]
+shown = real or stars.test[examples]
 figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
 study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand).")
 

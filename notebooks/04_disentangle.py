@@ -47,14 +47,14 @@ from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
+from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.probes import information_ceiling, label_floor, reconstruction
 from specnb.evaluate.projection import project
-from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.spread import spread
 from specnb.plots.disentangle import counterfactual_errors as draw_errors
 from specnb.plots.disentangle import counterfactual_spectra, probe_bars, tsne_panels
-from specnb.surveys import RVS
 from specnb.reproduce.study import Study
+from specnb.surveys import RVS
 from specnb.widgets import edit_star, slide_lambdas, train_live
 
 # %%
@@ -134,12 +134,17 @@ probes["floor"] = [floor.get(name, np.nan) for floor, name in zip(known, probes[
 study.figure(probe_bars(probes), "probes", "R² of fresh probes of the latents, all seeds, by setting and label.")
 
 # %%
-roles = {name: {label: ("entangled" if label in some else "disentangled") for label in LABELS} for name, some in ENTANGLED.items()}
+roles = {
+    name: {label: ("entangled" if label in some else "disentangled") for label in LABELS}
+    for name, some in ENTANGLED.items()
+}
 columns = ["discriminator", "linear_r2", "mlp_r2", "mlp_r2_true", "mutual_information", "floor", "ceiling"]
 summary = spread(probes, ["setting", "label"], columns)
-summary["role"] = [roles.get(s.split(", ")[-1], {}).get(label, "free") for s, label in zip(summary["setting"], summary["label"])]
-shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2", "mlp_r2", "mlp_r2_min", "mlp_r2_max", "mlp_r2_true"]
-shown += ["mutual_information", "floor", "ceiling"]
+summary["role"] = [
+    roles.get(s.split(", ")[-1], {}).get(label, "free") for s, label in zip(summary["setting"], summary["label"])
+]
+shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2"]
+shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", "mlp_r2_true", "mutual_information", "floor", "ceiling"]
 for row in summary:
     study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
 caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones); "
@@ -154,7 +159,11 @@ for row in table:
     study.result(f"reconstruction_ratio_{slug(row['setting'])}", float(row["ratio"]))
     study.result(f"reconstruction_rms_{slug(row['setting'])}", float(row["rms_truth"]))
 shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max"]
-study.table(table[shown], "reconstruction", "Error of reconstructed test spectra, with their own latents and with another star's; ratio: to the plain one's.")
+study.table(
+    table[shown],
+    "reconstruction",
+    "Error of reconstructed test spectra, with their own latents and with another star's; ratio: to the plain one's.",
+)
 
 # %% [markdown]
 # Compare *discriminator* and *mlp_r2* of a disentangled label. A discriminator at chance (0) does not mean that the label is gone.
@@ -214,7 +223,11 @@ edits = vstack([
     counterfactual_errors({n: models[n][k] for n in names if k < len(models[n])}, stars.test[few], stars.truth_test[few], emulator, survey)
     for k in range(min(n_seeds, 3))
 ])  # fmt: skip
-study.figure(draw_errors(edits[: 8 * len(names)]), "counterfactual_errors", "Error and slope of the change of spectra with edited labels.")
+study.figure(
+    draw_errors(edits[: 8 * len(names)]),
+    "counterfactual_errors",
+    "Error and slope of the change of spectra with edited labels.",
+)
 
 # %%
 columns = ["stars", "reconstruction", "change", "error", "relative", "slope"]
@@ -234,7 +247,9 @@ exact_stars = reference_stars(exact)
 names = ("plain", "labels only", "bottleneck, removed")
 pair = trained(exact_stars, exact, [(configs | controls)[name] for name in names])
 sets = exact_stars.test[few], exact_stars.truth_test[few]
-table = spread(counterfactual_errors(dict(zip(names, pair)), *sets, emulator, exact), ["model", "label"], ["relative", "slope"])
+table = spread(
+    counterfactual_errors(dict(zip(names, pair)), *sets, emulator, exact), ["model", "label"], ["relative", "slope"]
+)
 caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
 study.table(table["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
 

@@ -43,16 +43,16 @@ import specnb
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
-from specnb.evaluate.probes import information_ceiling
 from specnb.disentangle.regress import BEST, FAITHFUL, errors
-from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.disentangle.score import regress
+from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
+from specnb.evaluate.probes import information_ceiling
 from specnb.plots.disentangle import mae_bars
 from specnb.plots.labels import predicted_abundances, predicted_kiel
+from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
-from specnb.reproduce.study import Study
 
 study = Study(output)
 study.input(EMULATOR)
@@ -95,7 +95,9 @@ for setting, config in {"faithful": FAITHFUL, "best": BEST}.items():
 
 # %%
 table1 = tables["faithful", "catalogue"]
-caption = "Table 1: errors of predicted labels against the catalogue (mean over seeds), and the published ones; gains in %."
+caption = (
+    "Table 1: errors of predicted labels against the catalogue (mean over seeds), and the published ones; gains in %."
+)
 study.table(table1, "table1", caption)
 
 # %%
@@ -127,7 +129,9 @@ gains = Table(rows=rows)
 for row in gains:
     for name in gains.colnames[2:]:
         study.result(f"gain_{row['label']}_{name}", float(row[name]), "%")
-caption = "Gain in MAE (%) by entangling a label, over regressors on spectra: published, ours, and the most that is possible."
+caption = (
+    "Gain in MAE (%) by entangling a label, over regressors on spectra: published, ours, and the most that is possible."
+)
 study.table(gains, "gains", caption, dict.fromkeys(gains.colnames[1:], ".0f"))
 
 # %%
@@ -143,13 +147,17 @@ study.table(times, "training_times", caption)
 # removed from the latents, the regressor could only predict its mean.
 
 # %%
-first = {name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"}
+first = {
+    name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"
+}
 figure = predicted_kiel(first, stars.test.labels)
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
 # %%
 figure = predicted_abundances(first, stars.test.labels)
-study.figure(figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10).")
+study.figure(
+    figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10)."
+)
 
 # %% [markdown]
 # ## Real stars
@@ -179,11 +187,14 @@ table = Table(rows=rows)
 for label in LABELS:
     table[label].unit = stars.train.labels[label].unit
 caption = f"{kind}: labels from regressors trained on mock stars."
-study.table(table["star", "labels from", *LABELS], "real_stars", caption, {"teff": ".0f"} | dict.fromkeys(LABELS[1:], ".2f"))
+study.table(
+    table["star", "labels from", *LABELS], "real_stars", caption, {"teff": ".0f"} | dict.fromkeys(LABELS[1:], ".2f")
+)
 
 # %% [markdown]
 # Can the predictions be trusted? Decode each star with the predicted labels, and compare the result with its spectrum. For a mock
 # star the difference is its noise. For a real star the difference also contains everything that the mock survey lacks.
+
 
 # %%
 def misfit(spectra, z, labels):
@@ -200,7 +211,9 @@ for k, value in enumerate(misfit(real, inputs["plain"], answers["plain"])):
     alike = mock[np.argsort(np.abs(np.log(snr / own)))[: len(snr) // 20]]
     rows.append((known["name"][k], own, float(value), float(np.median(alike)), float(np.quantile(alike, 0.95))))
 table = Table(rows=rows, names=("star", "snr", "misfit", "mock_median", "mock_95"))
-study.table(table, "real_misfit", f"{kind}: misfit of the decoded spectrum, and that of mock stars most like it in S/N.")
+study.table(
+    table, "real_misfit", f"{kind}: misfit of the decoded spectrum, and that of mock stars most like it in S/N."
+)
 
 # %% [markdown]
 # **What to see**, at the paper's size. Compared with the *faithful* regressor on spectra, entangled latents gain about as much as the

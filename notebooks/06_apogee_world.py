@@ -38,21 +38,21 @@ import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
-from specnb.emulator.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
-from specnb.surveys import APOGEE
-from specnb.surveys.archive import real_spectra
-from specnb.surveys.apogee.gap import domain_gap, known_causes
-from specnb.surveys.mock import make_mock
 from specnb.core.device import pick_device
-from specnb.simulator.features import elements_at, features, marked
+from specnb.emulator.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
+from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.plots import spectra
 from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.labels import kiel, pulls
-from specnb.simulator.grid import held_out, load_grid
-from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
-from specnb.simulator.responses import load_responses
 from specnb.reproduce.study import Study
+from specnb.simulator.features import elements_at, features, marked
+from specnb.simulator.grid import held_out, load_grid
+from specnb.simulator.responses import load_responses
+from specnb.surveys import APOGEE
+from specnb.surveys.apogee.gap import domain_gap, known_causes
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.mock import make_mock
 from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)
@@ -88,7 +88,9 @@ for name in APOGEE.elements:
     deepest = own["depth"].max() if len(own) else np.nan
     rows.append((name, len(own), len(clean), deepest, strongest))
 names = ("element", "features", "share > 0.5", "largest depth", "strongest of these (Å)")
-study.table(Table(rows=rows, names=names), "features", "Features of each element in the K giant, for a step of 0.05 dex.")
+study.table(
+    Table(rows=rows, names=names), "features", "Features of each element in the K giant, for a step of 0.05 dex."
+)
 
 # %% [markdown]
 # Elements without a feature do have lines, but these are weak in this star. The tour shows the strongest of them. Where the spectrum
@@ -123,7 +125,9 @@ errors = accuracy(predicted, truth)
 for name, value in errors.items():
     study.result(f"emulator_error_{name}", float(value), "flux")
 table = Table(rows=[errors])
-study.table(table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", dict.fromkeys(table.colnames, ".2e"))
+study.table(
+    table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", dict.fromkeys(table.colnames, ".2e")
+)
 
 # %%
 edges = {"teff": [3900, 4250, 4500, 5000, 5500, 6000, 6600], "fe_h": [-1.6, -1, -0.5, -0.25, 0, 0.25, 0.6]}
@@ -132,7 +136,9 @@ for name, bins in edges.items():
     part = accuracy_by_label(predicted, truth, labels[:, emulator.labels.index(name)], "bin", bins)
     part.add_column([name] * len(part), 0, "label")
     parts.append(part)
-study.table(vstack(parts), "accuracy_by_label", "Mean absolute flux error in bins of two labels.", {"mean_error": ".2e"})
+study.table(
+    vstack(parts), "accuracy_by_label", "Mean absolute flux error in bins of two labels.", {"mean_error": ".2e"}
+)
 
 # %% [markdown]
 # Where in the spectrum is it worst? The table gives the pixels, and the elements that have a feature there in the K giant.
@@ -156,7 +162,9 @@ study.table(table, "worst_pixels", "The emulator's worst pixels.", {"wavelength"
 agreement = jacobian_agreement(emulator, responses)
 for row in agreement:
     study.result(f"jacobian_correlation_{row['label']}", float(row["correlation"]))
-study.table(agreement, "jacobian", "Emulator against simulator: derivatives of the flux at the K giant, per unit of the label.")
+study.table(
+    agreement, "jacobian", "Emulator against simulator: derivatives of the flux at the K giant, per unit of the label."
+)
 
 # %%
 pairs = derivative_pairs(emulator, responses)
@@ -181,7 +189,9 @@ for row in statistics[statistics["constrained"]]:
     study.result(f"pull_mean_{row['label']}", float(row["mean"]))
     study.result(f"pull_std_{row['label']}", float(row["std"]))
 study.result("labels_constrained", int(statistics["constrained"].sum()))
-study.table(statistics, "pulls", f"Pulls of {n_ideal} mock stars at S/N {snr:g}, and which labels such spectra constrain.")
+study.table(
+    statistics, "pulls", f"Pulls of {n_ideal} mock stars at S/N {snr:g}, and which labels such spectra constrain."
+)
 
 # %%
 figure = pulls(fit, ideal.labels, ("teff", "logg", "fe_h", "c_fe", "mg_fe", "si_fe"))
@@ -241,7 +251,9 @@ for label, unit in zip(emulator.labels, emulator.units):
         limit = "at limit" if f"at_limit:{label}" in star["flags"].split(",") else ""
         rows.append((str(star["id"]), label, star[label], star[f"{label}_error"], unit, limit))
 table = Table(rows=rows, names=("star", "label", "value", "error", "unit", "note"))
-study.table(table, "real_stars", f"{kind}: all 25 labels; the errors know the noise only.", {"value": ".5g", "error": ".2g"})
+study.table(
+    table, "real_stars", f"{kind}: all 25 labels; the errors know the noise only.", {"value": ".5g", "error": ".2g"}
+)
 
 # %%
 for k, star in enumerate(real):

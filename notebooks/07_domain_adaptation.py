@@ -44,6 +44,8 @@ from astropy.table import Table
 
 import specnb
 from specnb.core.device import pick_device
+from specnb.evaluate.projection import project_two
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.plots.explorer import TranslatedFigure
 from specnb.plots.residuals import mean_differences
 from specnb.plots.training import translation_history
@@ -51,8 +53,6 @@ from specnb.plots.translate import compared_spectra, mixing_maps, widest_gaps
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.domains import mock_domains, true_labels, unseen_stars
-from specnb.evaluate.projection import project_two
-from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
 
@@ -155,7 +155,9 @@ study.figure(figure, "star", f"{observed.ids[star]}: synthetic, translated and t
 
 # %%
 noise = {"observed": np.where(observed.mask, np.nan, observed.flux - truth.flux)}
-figure = mean_differences(emulator.wavelength, noise | {name: differences[name] for name in ("synthetic", "translated")})
+figure = mean_differences(
+    emulator.wavelength, noise | {name: differences[name] for name in ("synthetic", "translated")}
+)
 caption = (
     f"Mean and scatter of spectrum − truth over {n_stars} unseen stars, in units of the continuum. The mean of translated spectra is "
     "flat by construction, their scatter is not; observed spectra differ from the truth by noise alone."
@@ -247,9 +249,13 @@ titles = {
     "After: spectra": ("after", "translated"),
     "$z_\\mathrm{shared}$": ("latents", "synthetic"),
 }
-panels = {title: dict(zip((kind, "observed"), project_two(*sets[name], n=n_mapped))) for title, (name, kind) in titles.items()}
+panels = {
+    title: dict(zip((kind, "observed"), project_two(*sets[name], n=n_mapped))) for title, (name, kind) in titles.items()
+}
 figure = mixing_maps(panels, {title: auc[name] for title, (name, _) in titles.items()})
-study.figure(figure, "fig2_mixing", "t-SNE maps of both domains before and after translation, and of z_shared (Fig. 2).")
+study.figure(
+    figure, "fig2_mixing", "t-SNE maps of both domains before and after translation, and of z_shared (Fig. 2)."
+)
 
 # %% [markdown]
 # Look at maps and numbers together. A map shows the cause of most of the scatter, which is the labels of the stars. A classifier can
@@ -290,7 +296,9 @@ panel
 
 # %%
 live = panel.train()
-study.figure(panel.figure(), "live_training", "Mean observed, synthetic and translated spectrum after a short training.")
+study.figure(
+    panel.figure(), "live_training", "Mean observed, synthetic and translated spectrum after a short training."
+)
 
 # %%
 stars, known = unseen_stars(rvs, n_stars)

@@ -38,16 +38,16 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
+from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, label_errors
 from specnb.plots.residuals import label_biases, residual_bands
+from specnb.reproduce.study import Study
 from specnb.surveys import SURVEYS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
-from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, mock_domains, unseen_stars
 from specnb.translate.model import SHIPPED
-from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, label_errors
 from specnb.widgets import browse_fits
 
 study = Study(output)
@@ -108,7 +108,9 @@ for survey in NAMES:
         for column in ("mean", "median", "z_mean", "z_std"):
             name = column if column.startswith("z") else f"chi2_{column}"
             study.result(f"{survey}_{key}_{name}", float(row[column]))
-study.table(vstack(parts), "residuals", "Reduced χ² of the fits, and residuals in standard errors (z), of the same stars.")
+study.table(
+    vstack(parts), "residuals", "Reduced χ² of the fits, and residuals in standard errors (z), of the same stars."
+)
 
 # %% [markdown]
 # Compare *translated* with *translated, own z_split*. The difference is due to information from the star's own spectrum that is not in
@@ -184,7 +186,7 @@ for survey in NAMES:
 # %%
 shown = {"rvs": ("teff", "logg", "m_h", "alpha_fe"), "apogee": ("teff", "logg", "fe_h", "mg_fe")}
 real_fits = {}
-for survey in NAMES:
+for survey, title in NAMES.items():
     real_fits[survey], _ = fit_chains(real[survey], chains(emulators[survey], translators[survey], real[survey]))
     rows = []
     for k, name in enumerate(names[survey]):
@@ -193,7 +195,7 @@ for survey in NAMES:
             values = {label: table[label][k] for label in shown[survey]}
             rows.append({"star": name, "fit": fit, "chi2": table["chi2_reduced"][k], "at_limit": limits} | values)
     table = Table(rows=rows)
-    study.table(table, f"real_{survey}", f"Real stars, fitted with translators of the mock survey ({NAMES[survey]}).",
+    study.table(table, f"real_{survey}", f"Real stars, fitted with translators of the mock survey ({title}).",
                 {"chi2": ".2f"} | dict.fromkeys(shown[survey], ".4g"))  # fmt: skip
 
 # %%

@@ -49,18 +49,18 @@ from IPython.display import Markdown
 from tqdm.auto import tqdm
 
 import specnb
-from specnb.surveys import APOGEE, RVS
-from specnb.surveys.archive import real_spectra
-from specnb.surveys.rvs.archive import literature
 from specnb.core.device import pick_device
-from specnb.plots.missing import disagreements_figure, missing_lines_figure
-from specnb.plots.recovery import depth_figure, elements_figure, score_figure
-from specnb.plots.training import translation_history
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import MISSING, HiddenLines, MissingConfig, compare
 from specnb.missing.scores import missing_lines
-from specnb.simulator.responses import load_responses
+from specnb.plots.missing import disagreements_figure, missing_lines_figure
+from specnb.plots.recovery import depth_figure, elements_figure, score_figure
+from specnb.plots.training import translation_history
 from specnb.reproduce.study import Study
+from specnb.simulator.responses import load_responses
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.archive import real_spectra
+from specnb.surveys.rvs.archive import literature
 from specnb.translate.domains import unseen_stars
 from specnb.widgets import explore_missing
 
@@ -219,7 +219,9 @@ for name in ("baseline", "linear start"):
     }
     for text, (one, other) in pairs.items():
         verdict = "better" if one > other else "no better"
-        sentences.append(f"- {text}: the translator is **{verdict}** than the {name} ({abs(one):.3f}, {abs(other):.3f})")
+        sentences.append(
+            f"- {text}: the translator is **{verdict}** than the {name} ({abs(one):.3f}, {abs(other):.3f})"
+        )
 within, right = abs(ours["depth"] - 1) <= 0.15, ours["named"] >= 0.9
 sentences.append(f"- median depth within 15% of the truth: **{'yes' if within else 'no'}**")
 sentences.append(f"- right element first for 90% of unambiguous features: **{'yes' if right else 'no'}**")
@@ -230,6 +232,7 @@ Markdown("\n".join([*sentences, f"\n(The baseline saw {n_baseline:,} stars at mo
 #
 # We vary one setting at a time: the hidden fraction, the noise, and the number of stars. Each seed has other hidden features and other
 # stars. The baseline uses at most `n_baseline` of the stars. (In the profile `quick` nothing is varied.)
+
 
 # %%
 def scores_of(config):
@@ -253,7 +256,9 @@ study.table(sweep, "sweep", "Scores of all trainings of the sweep.", formats)
 
 # %%
 figure = score_figure(sweep)
-study.figure(figure, "sweep", "Scores against the fraction hidden, the noise and the number of stars: each seed, and the median.")
+study.figure(
+    figure, "sweep", "Scores against the fraction hidden, the noise and the number of stars: each seed, and the median."
+)
 
 # %% [markdown]
 # The bands are goals that were set before anything was measured. Look first at the spread of the seeds, which shows how different the
@@ -301,9 +306,17 @@ names = list(literature(stars.ids)["name"]) if found else list(stars.ids)
 # %%
 fits, best = robust_fit(stars, rvs)
 table = disagreements(stars, best)
-study.table(fits["id", "teff", "logg", "m_h", "chi2_reduced", "flags"], "real_fits", "The fits, all doubtful pixels left out.")
-caption = f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with the physics coherently ({', '.join(names)})."
-formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {"excess": "+.3f", "error": ".3f", "model_depth": ".3f"}
+study.table(
+    fits["id", "teff", "logg", "m_h", "chi2_reduced", "flags"], "real_fits", "The fits, all doubtful pixels left out."
+)
+caption = (
+    f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with the physics coherently ({', '.join(names)})."
+)
+formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {
+    "excess": "+.3f",
+    "error": ".3f",
+    "model_depth": ".3f",
+}
 study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
 study.result("real_lines", len(table))
 figure = disagreements_figure(stars, best, coherence(stars, best), table, names, (8634.1, 8504.3), "Ca II core")

@@ -35,11 +35,10 @@ class StandIn:
     def jacobian(self, labels):
         labels = np.atleast_2d(np.asarray(labels, dtype=float))
         step = 1e-3 * (self.high - self.low)
-        columns = []
-        for shift in np.diag(step):
-            columns.append(
-                (np.float64(self(labels + shift)) - self(labels - shift)) / (2 * shift.sum())
-            )
+        columns = [
+            (np.float64(self(labels + shift)) - self(labels - shift)) / (2 * shift.sum())
+            for shift in np.diag(step)
+        ]
         return np.stack(columns, axis=1)
 
     def in_hull(self, labels):

@@ -113,7 +113,9 @@ def test_every_switch_does_something_of_the_expected_size(name):
     assert 5e-4 < rms < 0.03
 
 
-@pytest.mark.parametrize("name, value", [*SWITCHES.items(), ("bad_runs", 40.0), ("sky_limit", 2.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [*SWITCHES.items(), ("bad_runs", 40.0), ("sky_limit", 2.0)]
+)
 def test_an_effect_changes_neither_stars_nor_noise(name, value):
     plain, plain_truth = made(n_stars=15)
     observed, truth = made(n_stars=15, **{name: value})
@@ -149,7 +151,8 @@ def test_line_lists_have_their_own_seed():
     assert not np.array_equal(one.labels["teff"], two.labels["teff"])
     assert np.array_equal(one.labels["teff"], other.labels["teff"])
     ratio = [
-        np.median(truth.flux / (emulated(truth) / continuum(emulated(truth))), axis=0) for truth in (one, two, other)
+        np.median(truth.flux / (emulated(truth) / continuum(emulated(truth))), axis=0)
+        for truth in (one, two, other)
     ]
     assert np.corrcoef(ratio[0], ratio[1])[0, 1] > 0.9
     assert abs(np.corrcoef(ratio[0], ratio[2])[0, 1]) < 0.2
@@ -249,7 +252,7 @@ def fine_sky():
 
 
 @pytest.mark.parametrize(
-    "name, lines, width",
+    ("name", "lines", "width"),
     [
         ("telluric", WATER_LINES, 20.0),
         ("sky", SKY_LINES, 20.0),
@@ -398,7 +401,7 @@ def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    ("name", "value"),
     [
         ("n_stars", 0),
         ("n_stars", 10.0),

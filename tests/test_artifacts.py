@@ -77,7 +77,7 @@ def test_a_comment_anywhere_makes_nothing_anew(imported):
 
 
 @pytest.mark.parametrize(
-    "module, same",
+    ("module", "same"),
     [
         ("specnb.widgets.panel", [True, True, False]),
         ("specnb.disentangle.networks", [False, True, False]),

@@ -41,7 +41,9 @@ WATCH = """img => {
     img.addEventListener("load", () => window.delays.push(performance.now() - window.pressed));
 }"""
 
-ALL_RAN = """() => ![...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].some(e => e.innerText.includes("*"))"""
+ALL_RAN = """() => ![...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].some(
+    e => e.innerText.includes("*")
+)"""
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def jupyterlab(folder, home):
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
     ]
-    with open(home / "server.log", "w") as log:
+    with (home / "server.log").open("w") as log:
         command += ["--IdentityProvider.token="]
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -213,7 +213,10 @@ def test_spectra_figure_shows_changes_and_their_errors(changes):
     }
     assert set(shown) == {"plain", "disentangled"}
     assert shown["plain"] == pytest.approx(changes["teff"]["plain"] - changes["teff"]["truth"])
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["$T_\\mathrm{eff}$ (K)", "[M/H] (dex)"]
+    assert [axes.get_title() for axes in figure.axes[:2]] == [
+        "$T_\\mathrm{eff}$ (K)",
+        "[M/H] (dex)",
+    ]
     part = figures.counterfactual_spectra(RVS_PIXELS, changes, window=(8530.0, 8560.0))
     low, high = part.axes[0].get_xlim()
     assert (low, high) == (8530.0, 8560.0)

@@ -326,7 +326,8 @@ def test_bad_calls(model, conditional, spectra):
     with pytest.raises(ValueError, match="λ of teff is nan: it must be a number from -0.02"):
         conditional.encode(spectra, {"teff": np.nan})
     with pytest.raises(
-        ValueError, match="there is a λ for 'vbroad', which is no label of this model: it has teff, logg"
+        ValueError,
+        match="there is a λ for 'vbroad', which is no label of this model: it has teff, logg",
     ):
         conditional.decode(z, values, {"vbroad": 0.01})
     values[3, 1] = np.inf
@@ -334,7 +335,9 @@ def test_bad_calls(model, conditional, spectra):
         model.decode(z, values)
     with pytest.raises(ValueError, match=r"labels of shape \(200, 3\): give one row per star of t"):
         model.decode(z, values[:, :3])
-    with pytest.raises(ValueError, match=r"latents of shape \(200, 4\): give one row per star of z"):
+    with pytest.raises(
+        ValueError, match=r"latents of shape \(200, 4\): give one row per star of z"
+    ):
         model.decode(z[:, :4], spectra.labels)
     with pytest.raises(ValueError, match="199 rows of latents and 200 of labels: give as many"):
         model.decode(z[1:], spectra.labels)
@@ -370,7 +373,7 @@ def test_bad_model_files(model, tmp_path):
 
 def test_a_model_that_cannot_be_saved_leaves_nothing(model, tmp_path):
     (tmp_path / "model.safetensors").mkdir()  # a file cannot take the place of a folder
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="model.safetensors"):
         model.save(tmp_path / "model.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 

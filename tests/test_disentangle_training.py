@@ -4,6 +4,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,7 +282,8 @@ def test_training_reconstructs(spectra):
 def test_divergence_is_a_sentence(spectra):
     with pytest.raises(
         Diverged,
-        match=r"training with seed 1 diverged in epoch \d+ \(train, loss, recon.*\): lower learning_rate=1.0, lambdas=",
+        match=r"training with seed 1 diverged in epoch \d+ \(train, loss, recon.*\): "
+        r"lower learning_rate=1.0, lambdas=",
     ):
         fit(spectra, config(lambdas={"teff": 10.0}, bottleneck=1e-3, learning_rate=1.0, epochs=20))
 
@@ -357,7 +359,7 @@ def stop(model):
 fit(toy(), config(lambdas=FIXED, epochs=6), checkpoint=sys.argv[1], on_epoch=stop)
 """
     path = tmp_path / "run.pt"
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     run = subprocess.run(
         [sys.executable, "-c", code, path], check=False, env=environment, stderr=subprocess.PIPE
     )

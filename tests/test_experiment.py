@@ -112,7 +112,7 @@ def test_truth_rows_belong_to_observed_rows(stars, part):
 
 
 @pytest.mark.parametrize(
-    "setting, signs",
+    ("setting", "signs"),
     [("First", [-1, -1, 1, 1]), ("Second", [1, 1, -1, -1]), ("removed", [1, 1, 1, 1])],
 )
 def test_settings_entangle_and_disentangle_what_the_paper_says(setting, signs):

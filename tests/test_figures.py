@@ -1,3 +1,5 @@
+import itertools
+
 import nbformat
 import numpy as np
 import pytest
@@ -48,7 +50,9 @@ def all_figures(sample):
         "history": emulator_figures.training_history(history),
         "explorer": ExplorerFigure(EMULATOR).figure,
         "pulls": label_figures.pulls(fit, truth, EMULATOR.labels),
-        "comparison": label_figures.fit_comparison(fit, truth, EMULATOR.labels, np.linspace(20, 200, 300)),
+        "comparison": label_figures.fit_comparison(
+            fit, truth, EMULATOR.labels, np.linspace(20, 200, 300)
+        ),
         "star": best_fit(
             EMULATOR.wavelength,
             flux[0],
@@ -183,7 +187,7 @@ def test_the_flux_fills_its_panel_and_limits_seldom_change():
         assert 0 <= lowest - low < (high - low) / 3
         assert view.flux.max() < high - 0.13 * (high - low)  # there are the names of lines
         limits.append((low, high))
-    assert len(limits) == 350 and sum(a != b for a, b in zip(limits, limits[1:])) < 15
+    assert len(limits) == 350 and sum(a != b for a, b in itertools.pairwise(limits)) < 15
     shallow = np.linspace(0.97, 1.0, 50)
     low, high = flux_limits(shallow, room=0.0)
     assert 0 < 0.97 - low < (high - low) / 3 and high < 1.02

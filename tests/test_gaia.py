@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_download_is_kept(folder, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "astroquery.gaia", types.SimpleNamespace(GaiaClass=Archive))
     monkeypatch.setattr(socket, "create_connection", lambda address, timeout: socket.socket())
-    here = os.getcwd()
+    here = Path.cwd()
     spectra, source = real_spectra(RVS)
     assert list(spectra.ids) == [KEPLER_93]
     assert "downloaded from the Gaia archive" in source
@@ -107,7 +108,7 @@ def test_download_is_kept(folder, monkeypatch):
     ((ids, options),) = asked
     assert KEPLER_93 in ids
     assert options["retrieval_type"] == "RVS" and options["data_structure"] == "INDIVIDUAL"
-    assert os.getcwd() == here and socket.getdefaulttimeout() is None
+    assert Path.cwd() == here and socket.getdefaulttimeout() is None
     again, source = real_spectra(RVS)
     assert "read from" in source and len(asked) == 1
     np.testing.assert_array_equal(again.flux, spectra.flux)

@@ -57,9 +57,7 @@ def test_figures_are_legible_at_page_width(found):
     figures = {
         "tour": tour(APOGEE, FLUX, found),
         "fit": best_fit(APOGEE.pixels, *star(), FLUX, "a star", each_detector=True),
-        "gap": gap_figure(
-            APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}
-        ),
+        "gap": gap_figure(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
         "derivatives": derivatives(
             APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
         ),
@@ -119,9 +117,7 @@ def test_derivatives_state_the_correlation_over_all_pixels():
     rng = np.random.default_rng(1)
     truth = pairs["mg_fe"][0]
     wrong = truth + truth.std() * rng.normal(size=len(truth))  # correlation 0.71
-    figure = derivatives(
-        APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]}
-    )
+    figure = derivatives(APOGEE.pixels, {"mg_fe": (truth, wrong), "c_fe": pairs["c_fe"]})
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
         f"[Mg/Fe]: correlation {np.corrcoef(truth, wrong)[0, 1]:.3f}",

@@ -393,7 +393,8 @@ def test_precision_and_recall_by_hand():
         and mg["precision"] == pytest.approx(2 / 3)
         and mg["recall"] == 1.0
     )
-    # down the pixels, of weights 1 and, as Si has half of them, 1/2: false, right, right, right; precision 0, 1/2, 3/5, 2/3
+    # down the pixels, of weights 1 and, as Si has half of them, 1/2: false, right, right, right;
+    # precision 0, 1/2, 3/5, 2/3
     assert mg["average_precision"] == pytest.approx(1 / 2 * 1 / 2 + 1 / 4 * 3 / 5 + 1 / 4 * 2 / 3)
     assert mg["base_rate"] == pytest.approx(2 / (2 + N - 3))
     al = rows["Al"]  # the second is there, but too faint for a feature
@@ -606,7 +607,7 @@ def test_findings_are_synthetic_minus_model(emulator, experiment):
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    ("changes", "words"),
     [
         ({"fraction": 0.0}, "fraction is 0.0: it must be a number from 0.01 to 0.9"),
         ({"fraction": True}, "fraction is True"),

@@ -101,8 +101,7 @@ def test_curves_are_the_findings(experiment, found):
     # Silicon stands out at its line
     assert own.get_ydata()[np.isfinite(own.get_ydata())].max() > 0.005
     assert (
-        figure.axes[0].get_xlim() == (15955, 15970)
-        and figure.axes[0].get_title("left") == "star"
+        figure.axes[0].get_xlim() == (15955, 15970) and figure.axes[0].get_title("left") == "star"
     )
     names = {text.get_text() for text in figure.axes[0].texts}
     assert names == {"Mg", "Si"}
@@ -298,8 +297,12 @@ def test_a_star_outside_the_hull_says_so(explorer):
 
 def test_wrong_moves_change_nothing(explorer, experiment):
     before = bytes(explorer.image.value)
-    for element, values, words in (("Zr", {}, "Zr: no element"), (None, {"teff": 99.0}, "beyond the slider"),
-                                   (None, {"age": 1.0}, "age: no label"), ("Fe", {"wavelength": 1.0}, "beyond")):  # fmt: skip
+    for element, values, words in (
+        ("Zr", {}, "Zr: no element"),
+        (None, {"teff": 99.0}, "beyond the slider"),
+        (None, {"age": 1.0}, "age: no label"),
+        ("Fe", {"wavelength": 1.0}, "beyond"),
+    ):
         with pytest.raises(ValueError, match=words):
             explorer.set(element, **values)
     assert bytes(explorer.image.value) == before and explorer.element.value == "Si"

@@ -90,9 +90,7 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     )
     assert np.array_equal(truth.flux[:, outside], emulated[:, outside])
     half = RvsMockConfig.clean(wrong_lines=0.5).line_strength(RVS_PIXELS) - 1
-    assert np.allclose(
-        2 * half, RvsMockConfig.clean(wrong_lines=1.0).line_strength(RVS_PIXELS) - 1
-    )
+    assert np.allclose(2 * half, RvsMockConfig.clean(wrong_lines=1.0).line_strength(RVS_PIXELS) - 1)
 
 
 def test_missing_line_depends_on_temperature_and_metallicity():
@@ -186,8 +184,7 @@ def test_noise_follows_magnitude_and_flux():
     assert np.all(np.diff(signal_to_noise(np.linspace(8, 14, 50))) < 0)
     _, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=200, noise_floor=0.0))
     expected = (
-        np.sqrt(truth.flux)
-        / signal_to_noise(truth.labels["g_mag"], noise_floor=0.0)[:, None]
+        np.sqrt(truth.flux) / signal_to_noise(truth.labels["g_mag"], noise_floor=0.0)[:, None]
     )
     assert np.ptp(truth.flux) > 0.2
     assert np.allclose(truth.flux_error, expected, rtol=1e-5)
@@ -299,7 +296,7 @@ def test_an_error_in_the_middle_of_a_survey_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    ("name", "value"),
     [
         ("n_stars", 0),
         ("n_stars", 10.0),

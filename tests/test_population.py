@@ -162,7 +162,7 @@ def test_same_seed_same_stars():
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    ("change", "words"),
     [
         ({"halo": 0.2}, "components.*sum to 1"),
         ({"thin_disc": 1.02, "thick_disc": -0.05}, "components.*sum to 1"),

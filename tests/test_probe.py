@@ -115,7 +115,9 @@ def test_bad_input_of_probes(codes):
         probe(z, y, z * np.inf, y, names)
     with pytest.raises(ValueError, match="X has 4 features"):
         probe(z, y, z[:, :4], y, names)
-    with pytest.raises(ValueError, match=r"training labels of shape \(3000, 4\): give one row per star of a, b"):
+    with pytest.raises(
+        ValueError, match=r"training labels of shape \(3000, 4\): give one row per star of a, b"
+    ):
         probe(z, y, z, y, ("a", "b"))
 
 

@@ -145,7 +145,7 @@ def test_ids_and_labels_are_kept_and_none_is_fine():
 
 
 @pytest.mark.parametrize(
-    "length, wavelength, expected",
+    ("length", "wavelength", "expected"),
     [
         (1.0, RVS_PIXELS, 1.0),
         (3.0, RVS_PIXELS, 1.0),  # as long as a new pixel

@@ -22,7 +22,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize(
-    "text, found",
+    ("text", "found"),
     [
         ("import numpy.linalg\nfrom pathlib import Path", ""),
         ("from specnb.core.d import y", " core core.d"),
@@ -67,7 +67,7 @@ def test_every_module_is_read_and_everything_stands_for_all():
 
 
 @pytest.mark.parametrize(
-    "text, same",
+    ("text", "same"),
     [
         ('"""Other words."""\ndef f(x):\n    return x + 1\n', True),
         ("# A comment.\ndef f(x):\n\n    return (x +\n        1)  # one more\n", True),
@@ -129,7 +129,9 @@ def test_a_comment_anywhere_runs_no_notebook_again(key, cell):
     assert key(cell, edited("specnb.core.broadening", 'r"""Line', 'r"""Spectral line')) == key(cell)
 
 
-@pytest.mark.parametrize("cell, same", [(DIRECT, False), (THROUGH_OTHERS, False), (WITHOUT, True)])
+@pytest.mark.parametrize(
+    ("cell", "same"), [(DIRECT, False), (THROUGH_OTHERS, False), (WITHOUT, True)]
+)
 def test_a_changed_number_runs_what_imports_it_again(key, cell, same):
     change = edited("specnb.core.broadening", "LIMB_DARKENING = 0.6", "LIMB_DARKENING = 0.7")
     assert (key(cell, change) == key(cell)) is same

@@ -33,7 +33,7 @@ def test_only_four_fields_are_needed():
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    ("changes", "words"),
     [
         ({"pixels": [2.0, 1.0]}, "pixels of survey 'mine' must increase"),
         ({"pixels": [1.0]}, "pixels of survey 'mine' must increase"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def stamps(folder):
 
 
 @pytest.fixture(scope="module")
-def killed(notebook, tmp_path_factory):
+def killed_once(notebook, tmp_path_factory):
     """The folder of a killed sweep, the runs that were done, and the output of the second call."""
     output, hold = tmp_path_factory.mktemp("sweeps") / "tiny", notebook.with_name("hold")
     hold.touch()  # so that the sweep cannot end before it is killed
@@ -129,6 +130,13 @@ def killed(notebook, tmp_path_factory):
         patch.setattr("builtins.print", lambda *words, **_: said.append(" ".join(map(str, words))))
         code = cli.main(["sweep", str(notebook), "--output", str(output), *GRID, "--jobs", "2"])
     return output, rows, done, code, said
+
+
+@pytest.fixture
+def killed(killed_once, tmp_path):
+    """The same with a copy of the folder, so that a test may change it."""
+    shutil.copytree(killed_once[0], tmp_path / "tiny")
+    return tmp_path / "tiny", *killed_once[1:]
 
 
 def test_a_killed_sweep_goes_on_where_it_was(killed):
@@ -227,7 +235,14 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys, jobs):
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Thread(target=interrupt).start()
-        arguments = ["--output", str(tmp_path / "out"), "-p", "pause=600,601,602", "--jobs", str(jobs)]
+        arguments = [
+            "--output",
+            str(tmp_path / "out"),
+            "-p",
+            "pause=600,601,602",
+            "--jobs",
+            str(jobs),
+        ]
         assert cli.main(["sweep", str(notebook), *arguments]) == 130
     finally:
         signal.signal(signal.SIGINT, handler)
@@ -237,7 +252,7 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys, jobs):
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    ("arguments", "words"),
     [
         (["-p", "seed=1", "-p", "latnet=2,5"], "no parameter latnet; did you mean latent?"),
         (["-p", "seed=1", "-p", "latent=2,five"], "parameter latent expects int, not 'five'"),
@@ -299,7 +314,12 @@ def test_collect_masks_what_a_run_lacks(tmp_path):
     assert table.colnames == ["layers", "loss", "scatter", "wall_time"]
     assert list(table["layers"]) == ["[10]", "[2]"] and list(table["loss"]) == [1.5, 2.0]
     assert list(table["scatter"].mask) == [False, True] and table["wall_time"].unit == "s"
-    assert collect(tmp_path, ["b"], ["layers", "n"]).colnames == ["layers", "n", "loss", "wall_time"]
+    assert collect(tmp_path, ["b"], ["layers", "n"]).colnames == [
+        "layers",
+        "n",
+        "loss",
+        "wall_time",
+    ]
 
 
 def test_figure_shows_every_run_and_the_median():
@@ -337,7 +357,7 @@ def test_figure_shows_every_run_and_the_median():
 
 
 @pytest.mark.parametrize(
-    "values, scale",
+    ("values", "scale"),
     [([2, 5, 25], "log"), ([2, 3, 4], "linear"), ([-0.01, 0, 0.001, 0.01], "symlog")],
 )
 def test_axis_follows_the_values(values, scale):

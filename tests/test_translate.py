@@ -188,7 +188,7 @@ def test_an_explosion_is_told_before_it_overflows(emulator, survey):
 
 
 def test_models_can_be_used_during_training(emulator, survey):
-    labels, observed, _ = survey
+    labels, *_ = survey
     seen = []
 
     def look(model):
@@ -297,7 +297,7 @@ def test_bad_input(emulator, survey, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, words",
+    ("changes", "words"),
     [
         ({"kind": "cnn"}, "kind is 'cnn': give one of mlp, principal, conv"),
         ({"split": -1}, "split is -1: it must be an integer from 0"),

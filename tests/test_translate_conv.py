@@ -84,7 +84,7 @@ def test_shapes(n_pix):
         )
 
 
-@pytest.mark.parametrize("n_pix", (800, 7214))
+@pytest.mark.parametrize("n_pix", [800, 7214])
 def test_no_pixel_is_lost(n_pix):
     net, x = networks(n_pix, critic_latents=False), spectra(n_pix, n=2).requires_grad_()
     z_shared, z_split = net.encode_observed(x)
@@ -146,7 +146,7 @@ def test_z_split_reaches_observed_spectra_alone():
         ).all()
 
 
-@pytest.mark.parametrize("critic_latents", (True, False))
+@pytest.mark.parametrize("critic_latents", [True, False])
 def test_critics_see_latents_only_if_told(critic_latents):
     net, x = networks(critic_latents=critic_latents), spectra()
     with torch.no_grad():
@@ -164,12 +164,14 @@ def test_critics_see_latents_only_if_told(critic_latents):
         assert (synthetic[0] != synthetic[1]).all() if critic_latents else torch.equal(*synthetic)
 
 
-@pytest.mark.parametrize("critic_latents", (True, False))
+@pytest.mark.parametrize("critic_latents", [True, False])
 def test_a_verdict_reaches_the_encoder(critic_latents):
     net, x = networks(critic_latents=critic_latents), spectra()
     z_split = net.encode_observed(x)[1].detach()
     z_shared = net.encode_synthetic(x)
-    judge(net, "observed", net.decode_observed(z_shared, z_split), z_shared, z_split).sum().backward()
+    judge(
+        net, "observed", net.decode_observed(z_shared, z_split), z_shared, z_split
+    ).sum().backward()
     assert min(gradients(net.synthetic_encoder) + gradients(net.observed_decoder)) > 0
     shared = dict(net.shared_encoder.named_parameters())
     # The bias is a constant, which the normalisation removes
@@ -182,7 +184,9 @@ def test_a_verdict_reaches_the_encoder(critic_latents):
 def test_generator_and_critics_are_apart():
     net, x = networks(), spectra()
     z_shared, z_split = (z.detach() for z in net.encode_observed(x))
-    (judge(net, "observed", x, z_shared, z_split) + judge(net, "synthetic", x, z_shared)).sum().backward()
+    (
+        judge(net, "observed", x, z_shared, z_split) + judge(net, "synthetic", x, z_shared)
+    ).sum().backward()
     judges = {id(p) for p in net.critics.parameters()}
     assert len(net.critics) == 2
     assert min(gradients(net.critics)) > 0

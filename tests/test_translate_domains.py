@@ -53,7 +53,7 @@ def test_domains_repeat_and_take_settings(emulator, domains):
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"macroturbulence": 1.0}, "RvsMockConfig.* unexpected keyword argument 'macroturbulence'"),
         ({"seed": 500_000}, "seed is 500000"),

@@ -1,0 +1,1 @@
+"""Labels, wavelengths, sets of spectra, broadening, rebinning, files and the training loop."""

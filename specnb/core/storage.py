@@ -90,7 +90,7 @@ class SpectraWriter:
             self._file.close()
             self._disk.close()
             if kind is None and self._disk.error is None:
-                os.replace(self._temporary, self.path)
+                self._temporary.replace(self.path)
         except OSError as failure:
             self._disk.error = failure
         finally:

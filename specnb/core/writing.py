@@ -32,7 +32,7 @@ def replacing_folder(path: Path):
     import fcntl  # it exists on Unix only
 
     new, old, lock = (path.with_name(f".{path.name}.{kind}") for kind in ("new", "old", "lock"))
-    with open(lock, "w") as f:
+    with lock.open("w") as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed even if this process is killed
         except BlockingIOError:

@@ -196,8 +196,10 @@ def _check(models, observed, truth, edits):
         raise ValueError("observed and truth are not the same stars: cut both by the same index")
     for name, model in models.items():
         if missing := [label for label in edits if label not in model.labels]:
-            raise ValueError(f"the decoder of model {name!r} does not take {', '.join(missing)}, which an edit changes: "
-                             f"it takes {', '.join(model.labels)}")  # fmt: skip
+            raise ValueError(
+                f"the decoder of model {name!r} does not take {', '.join(missing)}, "
+                f"which an edit changes: it takes {', '.join(model.labels)}"
+            )
     for label, step in edits.items():
         if not (np.isfinite(step) and step):
             raise ValueError(

@@ -148,9 +148,9 @@ class Disentangler:
         if outside.any():
             row, k = np.argwhere(outside)[0]
             warnings.warn(
-                f"{outside.any(axis=1).sum()} of {len(values)} stars have labels outside the bins of the training stars, "
-                f"the first {self.labels[k]} = {values[row, k]:g} ({low[k]:.4g} to {high[k]:.4g}): the decoder "
-                "extrapolates there; see inside()",
+                f"{outside.any(axis=1).sum()} of {len(values)} stars have labels outside the bins "
+                f"of the training stars, the first {self.labels[k]} = {values[row, k]:g} "
+                f"({low[k]:.4g} to {high[k]:.4g}): the decoder extrapolates there; see inside()",
                 OutsideBinsWarning,
                 stacklevel=3,
             )

@@ -1,0 +1,1 @@
+"""The network that replaces the simulator: its model, training and accuracy."""

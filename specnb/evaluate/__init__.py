@@ -1,0 +1,1 @@
+"""Tests of what latents contain, and of whether two sets of spectra differ."""

@@ -1,0 +1,1 @@
+"""Labels of stars from their spectra, with errors and residuals."""

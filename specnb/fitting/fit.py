@@ -103,7 +103,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     if not same_pixels(spectra.wavelength, emulator.wavelength):
         raise ValueError(
-            f"the spectra have {len(spectra.wavelength)} pixels, {spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
+            f"the spectra have {len(spectra.wavelength)} pixels, "
+            f"{spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
             f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
             "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
         )

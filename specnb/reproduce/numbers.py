@@ -1,6 +1,7 @@
 """The numbers that a figure draws, so that they can be read and not only seen."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from matplotlib.collections import Collection, PathCollection
@@ -12,7 +13,7 @@ from matplotlib.patches import StepPatch
 
 def write_numbers(path, figure):
     """Write the numbers of a figure to an .npz file, the same bytes for the same figure."""
-    with open(path, "wb") as f:
+    with Path(path).open("wb") as f:
         np.savez_compressed(f, **drawn_numbers(figure))
 
 

