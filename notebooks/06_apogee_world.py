@@ -46,9 +46,8 @@ from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.labels import kiel, pulls
 from specnb.reproduce.study import Study
-from specnb.simulator.features import elements_at, features, marked
 from specnb.simulator.grid import held_out, load_grid
-from specnb.simulator.responses import load_responses
+from specnb.simulator.responses import elements_at, features, load_responses, marked
 from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import domain_gap, known_causes
 from specnb.surveys.archive import real_spectra

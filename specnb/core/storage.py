@@ -99,10 +99,9 @@ class SpectraWriter:
             raise self._failure(self._disk.error) from None
 
     def _failure(self, error):
-        folder = self.path.absolute().parent
-        reason = error.strerror or error
         return OSError(
-            f"cannot write {self.path.name} in {folder} ({reason}): free space there or choose another folder"
+            f"cannot write {self.path.name} in {self.path.absolute().parent} "
+            f"({error.strerror or error}): free space there or choose another folder"
         )
 
 

@@ -99,7 +99,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     ValueError
         If the spectra are on other pixels, or the emulator is for another number of stars.
     """
-    if emulator.survey.is_native(spectra.wavelength):
+    if same_pixels(spectra.wavelength, emulator.survey.native):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     if not same_pixels(spectra.wavelength, emulator.wavelength):
         raise ValueError(

@@ -7,7 +7,7 @@ from specnb.core.wavelength import detectors
 from specnb.missing.experiment import falls
 from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
-from specnb.simulator.features import find
+from specnb.simulator.responses import find
 from specnb.widgets.panel import Panel, check_moves, check_pixels, figure_png, label_slider, place
 
 WIDTH = 75.0  # default width of the window, in Å
