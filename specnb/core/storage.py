@@ -80,8 +80,7 @@ class SpectraWriter:
         for name in ARRAYS:
             _append(target, name, getattr(spectra, name))
         for name, column in labels.items():
-            dataset = _append(target["labels"], name, _plain(column))
-            dataset.attrs["unit"] = str(column.unit or "")
+            _append(target["labels"], name, _plain(column)).attrs["unit"] = str(column.unit or "")
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 

@@ -106,8 +106,7 @@ def sampled_in_kiel(stars):
     -------
     ndarray of bool
     """
-    edge = lowest_logg(np.asarray(stars["teff"]) - 150.0) - 0.3
-    return np.asarray(stars["logg"]) >= edge
+    return np.asarray(stars["logg"]) >= lowest_logg(np.asarray(stars["teff"]) - 150.0) - 0.3
 
 
 def main_sequence(teff, m_h):

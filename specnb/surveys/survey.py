@@ -195,8 +195,9 @@ class Survey:
         """
         if not same_pixels(spectra.wavelength, self.native):
             return spectra
-        length = max(spectra.correlation_length, self.correlation_length)
-        return replace(spectra, correlation_length=length)
+        return replace(
+            spectra, correlation_length=max(spectra.correlation_length, self.correlation_length)
+        )
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""

@@ -103,8 +103,9 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     if not target.is_file():
         try:
             with downloads(target.parent) as folder:
-                downloader = pooch.HTTPDownloader(timeout=TIMEOUT)
-                pooch.retrieve(url, None, target.name, folder, downloader=downloader)
+                pooch.retrieve(
+                    url, None, target.name, folder, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
+                )
                 read_apogee(folder / target.name)
         except FAILURES as error:
             raise OSError(

@@ -70,17 +70,15 @@ def draw_labels(component, stage, rng):
     """
     m_h, alpha_fe = _chemistry(component, rng)
     teff, logg = _kiel(component, stage, m_h, rng)
-    # The scatter about such relations is 0.1-0.15 km/s.
-    vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
-    vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
     return {
         "teff": teff,
         "logg": logg,
         "m_h": m_h,
         "alpha_fe": alpha_fe,
-        "vmicro": vmicro,
-        "vbroad": vbroad,
+        # The scatter about such relations is 0.1-0.15 km/s.
+        "vmicro": rng.normal(microturbulence(teff, logg), 0.12),
+        "vbroad": median * np.exp(rng.normal(0.0, 0.35, len(teff))),
     }
 
 
