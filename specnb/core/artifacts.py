@@ -51,12 +51,11 @@ def parse(text: str) -> SimpleNamespace:
     Returns
     -------
     SimpleNamespace
-        ``imports``: a set of dotted names, or of `EVERYTHING` if the text is not plain Python, such
-        as a cell with a ``%magic``; ``import a.b`` gives ``a.b.*``, and ``from a import b``
-        gives ``a.b.*`` too, where the star stands for any name in ``a.b``. ``lazy``: names that a
-        package opens when they are first used, and their modules within it, which is its
-        dictionary ``_HOME``. ``meaning``: digest of the code without comments, docstrings and
-        formatting.
+        ``imports``: a set of dotted names; ``import a.b`` gives ``a.b.*``, and ``from a import b``
+        gives ``a.b.*`` too, where the star stands for any name in ``a.b``. It is `EVERYTHING` if
+        the text is not plain Python, such as a cell with a ``%magic``. ``lazy``: names that a
+        package opens when they are first used, and their modules within it, which is its dictionary
+        ``_HOME``. ``meaning``: digest of the code without comments, docstrings and formatting.
 
     Raises
     ------
@@ -92,7 +91,7 @@ def _sha256(text):
 
 
 def imported_modules(names, sources: dict[str, str]) -> set[str]:
-    """The modules of specnb among dotted names, and all that they import, directly or through others.
+    """The modules of specnb among dotted names, and all that these import, also through others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Surveys of stellar spectra: the class `Survey`, the two that are shipped, and the reader of files."""
+"""Surveys of stellar spectra: the class `Survey`, the two shipped ones, and the reader of files."""
 
 from specnb.core.labels import Label
 from specnb.core.spectra import Spectra

@@ -76,10 +76,8 @@ class MockConfig(ABC):
         }
         return cls(**(off | changes))
 
-    @staticmethod
-    def exist(stars) -> np.ndarray:
-        """Whether stars of given labels exist, bool of shape (n,). Others are drawn again."""
-        return all_inside(stars)
+    # Whether stars of given labels exist, bool of shape (n,). Others are drawn again.
+    exist = staticmethod(all_inside)
 
     @staticmethod
     @abstractmethod

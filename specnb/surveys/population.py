@@ -1,4 +1,4 @@
-"""Populations of stars: where stars exist, their fractions, common formulas, and how they are drawn.
+"""Populations of stars: where stars exist, their fractions and formulas, and how they are drawn.
 
 The formulas for the population of each survey are in `specnb.surveys.rvs.stars` and
 `specnb.surveys.apogee.stars`.

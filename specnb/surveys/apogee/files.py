@@ -61,7 +61,6 @@ LABELS = {
     "m_h": ("dex", ("M_H",)),
     "alpha_m": ("dex", ("ALPHA_M",)),
 }
-TABLE = {"APOGEE_ID", *(keyword for _, keywords in LABELS.values() for keyword in keywords)}
 
 
 def is_apogee(path, kind="fits"):
@@ -125,8 +124,7 @@ def read_apogee(path):
             data = [hdu.data for hdu in images]
             header = {**hdus[0].header, **(images[0].header if images else {})}
             if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
-                row = hdus[-1].data[0]
-                header |= {name: row[name] for name in TABLE & {*row.array.names}}
+                header |= dict(zip(hdus[-1].columns.names, hdus[-1].data[0]))
     if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
         raise ValueError(
             f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}"

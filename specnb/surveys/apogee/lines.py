@@ -1,4 +1,4 @@
-"""Lines in spectra of APOGEE that an emulator does not have: those of the Earth, and other stellar ones.
+"""Lines that an emulator of APOGEE lacks or has wrong: those of the Earth, and stellar ones.
 
 Telluric absorption and airglow have fixed wavelengths in the frame of the spectrograph. In the rest
 frame of the stars their wavelengths therefore differ from star to star. Positions and strengths
