@@ -88,7 +88,10 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
         ),
         (
             wavelength[0] > first or wavelength[-1] < last,
-            f"covers {wavelength[0]:.1f}-{wavelength[-1]:.1f} Å, not the window {first:.0f}-{last:.0f} Å: compute it",
+            (
+                f"covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, "
+                f"not the window {first:.0f}-{last:.0f} Å: compute it there"
+            ),
         ),
         (
             flux.shape != (len(labels), len(wavelength))

@@ -223,23 +223,11 @@ def _batches(emulator, config):
             level, true_level = survey.normalize(noisy, ivar), survey.normalize(flux, ivar)
             # a detector has too few good pixels, which is rare
             lost = ~((level > 0) & (true_level > 0))
+        observed = noisy / level, error / level, mask | lost
+        true = flux / true_level, error / true_level, lost
         yield (
-            Spectra(
-                emulator.wavelength,
-                noisy / level,
-                error / level,
-                mask | lost,
-                ids[rows],
-                catalogue[rows],
-            ),
-            Spectra(
-                emulator.wavelength,
-                flux / true_level,
-                error / true_level,
-                lost,
-                ids[rows],
-                stars[rows],
-            ),
+            Spectra(emulator.wavelength, *observed, ids[rows], catalogue[rows]),
+            Spectra(emulator.wavelength, *true, ids[rows], stars[rows]),
         )
 
 
