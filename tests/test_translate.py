@@ -256,7 +256,7 @@ def test_bad_input(emulator, survey, trained, tmp_path):
         TranslateTraining(emulator, labels, shifted, TINY)
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         trained.encode(shifted)
-    with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
+    with pytest.raises(ValueError, match="give one row per star of teff, logg"):
         TranslateTraining(emulator, labels[:, :3], observed, TINY)
     with pytest.raises(
         ValueError, match="the synthetic domain has teff = .*check the order of the columns"
