@@ -148,6 +148,12 @@ class Translator(nn.Module):
         splits = torch.as_tensor(split).to(self.mean)
         return _joined(map(self, _batches(flux), _batches(splits)))
 
+    @torch.no_grad()
+    def to_synthetic(self, spectra) -> np.ndarray:
+        """Observed spectra translated to the synthetic domain, shape (n, n_pix), float32."""
+        shared = torch.from_numpy(self.encode(spectra)[0]).to(self.mean)
+        return _joined([self.networks.decode_synthetic(shared) * self.std + self.mean])
+
     def save(self, path):
         """Write all but the critics to one safetensors file, also configuration and history."""
         tensors = {
