@@ -212,8 +212,7 @@ def find_notebook(name: str) -> Path:
 
 def split_values(text: str) -> list[str]:
     """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``."""
-    commas_outside_brackets = r",(?![^\[]*\])"
-    return [value.strip() for value in re.split(commas_outside_brackets, text)]
+    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]  # not within brackets
 
 
 def pairs(texts) -> list[tuple[str, str]]:

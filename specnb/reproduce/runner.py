@@ -174,7 +174,7 @@ def _execute(task, cores, stop):
     # The pipe is the notebook's lifeline: it ends when its other end is closed. That happens below,
     # or when this process is killed.
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, **pipes, text=True, env=env, start_new_session=True)
+    process = subprocess.Popen(command, **pipes, encoding="utf-8", env=env, start_new_session=True)
     try:
         while process.poll() is None and not stop.is_set():
             stop.wait(0.1)
@@ -200,8 +200,9 @@ def _find_trouble(executed, told):
         and cell["metadata"]["papermill"]["start_time"] is not None
     ]
     place = f"code cell {len(started)} failed" if started else "failed before its first cell"
-    outputs = [output for cell in started for output in cell["outputs"]]
-    errors = [output for output in outputs if output["output_type"] == "error"]
+    errors = [
+        output for cell in started for output in cell["outputs"] if output["output_type"] == "error"
+    ]
     if errors:  # a SystemExit too, which papermill lets pass
         return f"{place}: {errors[0]['ename']}: {errors[0]['evalue'].strip()}"
     if told:
@@ -238,7 +239,8 @@ def _run_here(notebook, executed, parameters, timeout):
             kernel_manager_class=KernelManager,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
-        os.write(telling, f"{type(error).__name__}: {error}".encode())
+        # It is read when this process has ended, and a pipe holds no more than 64 kB until then.
+        os.write(telling, f"{type(error).__name__}: {error}"[:9000].encode())
         sys.exit(1)
 
 
