@@ -103,7 +103,7 @@ def residual_bands(wavelength, fits):
     ValueError
         If the fits differ in shape, or if there is no star that has a result in all fits.
     """
-    _, common = common_stars({name: np.isfinite(z).any(axis=1) for name, z in fits.items()})
+    common = common_stars({name: np.isfinite(z).any(axis=1) for name, z in fits.items()})
     fits = {name: np.asarray(z)[common] for name, z in fits.items()}
     tables = {name: by_pixel(wavelength, z) for name, z in fits.items()}
     reach = max(2.0, *(1.1 * np.nanmax(abs(t["mean"]) + t["std"]) for t in tables.values()))
