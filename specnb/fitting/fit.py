@@ -16,7 +16,7 @@ from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.rebinning import rebin
-from specnb.core.wavelength import check_pixels
+from specnb.core.wavelength import check_pixels, same_pixels
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 
