@@ -5,7 +5,6 @@
 import numpy as np
 
 from specnb.plots.live import LiveFigure, SpectrumFigure, label_text, round_limit
-from specnb.plots.panels import name_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -14,6 +13,7 @@ from specnb.plots.style import (
     SKY,
     VERMILLION,
     axis_title,
+    name_ticks,
     styled,
     symbol,
 )

@@ -7,7 +7,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from specnb.evaluate.spread import spread
-from specnb.plots.panels import WAVELENGTH, curves, legend, name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -18,10 +17,15 @@ from specnb.plots.style import (
     PURPLE,
     SEQUENTIAL,
     VERMILLION,
-    Figure,
+    WAVELENGTH,
     axis_title,
     column,
+    curves,
     distinct_colors,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
@@ -59,9 +63,9 @@ def tsne_panels(projections, labels, names):
     -------
     Figure
     """
-    figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
-    panels = figure.subplots(len(projections), len(names), squeeze=False)
-    for name, stack in zip(names, panels.T):
+    n = len(names)
+    figure, panels = panel_grid(len(projections) * n, PAGE / n * 0.95, 0.75, columns=n)
+    for name, stack in zip(names, panels.reshape(-1, n).T):
         values = column(labels, name)
         low, high = np.nanpercentile(values, [2, 98])
         for axes, points in zip(stack, projections.values()):
@@ -87,7 +91,7 @@ def tsne_panels(projections, labels, names):
             label=axis_title(name),
             ticks=MaxNLocator(4),
         )
-    for title, axes in zip(projections, panels[:, 0]):
+    for title, axes in zip(projections, panels[::n]):
         axes.set_ylabel(title)
     return figure
 
@@ -122,8 +126,8 @@ def probe_bars(table):
         for row in rows[rows["label"] == label]:
             y = settings.index(row["setting"])
             for name, (title, shift, color, marker) in PROBES.items():
-                ends = row[f"{name}_min"], row[f"{name}_max"]
-                axes.hlines(y + shift, *ends, color=color, linewidth=1.2)
+                low, high = row[f"{name}_min"], row[f"{name}_max"]
+                axes.hlines(y + shift, low, high, color=color, linewidth=1.2)
                 style = {"color": color, "markersize": 3.5, "linestyle": ""}
                 marks[title] = style | {"marker": marker}
                 shown = marker if row[name] >= LEAST else "<"
@@ -220,9 +224,9 @@ def counterfactual_spectra(wavelength, changes, window):
     """
     shown = (wavelength >= window[0]) & (wavelength <= window[1])
     x = wavelength[shown]
-    figure = Figure(PAGE, 3.2)
-    panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
-    for (top, bottom), (label, each) in zip(panels.T, changes.items()):
+    n = len(changes)
+    figure, panels = panel_grid(2 * n, 1.6, columns=n, sharex=True, sharey="col")
+    for (top, bottom), (label, each) in zip(panels.reshape(2, n).T, changes.items()):
         flux = {name: np.asarray(change, dtype=float)[shown] for name, change in each.items()}
         true = flux.pop("truth")
         curves(top, x, {"simulator": (true, BLACK, 1.6)}, alpha=0.45)
@@ -234,8 +238,8 @@ def counterfactual_spectra(wavelength, changes, window):
         top.set(title=axis_title(label), xlim=window)
         # Ticks at the ends have no numbers, because those of neighbours would overlap
         top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
-    panels[0, 0].set_ylabel("Change of flux")
-    panels[1, 0].set_ylabel("Decoded − true")
+    panels[0].set_ylabel("Change of flux")
+    panels[n].set_ylabel("Decoded − true")
     figure.supxlabel(WAVELENGTH, fontsize=8)
     legend(figure, top, loc="outside upper center", ncols=6)
     return figure

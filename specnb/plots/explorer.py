@@ -9,8 +9,16 @@ import numpy as np
 
 from specnb.emulator.model import OutsideHullWarning
 from specnb.plots.live import SpectrumFigure, label_text, start_labels
-from specnb.plots.panels import with_room
-from specnb.plots.style import BLACK, BLUE, DOMAINS, GREY, VERMILLION, element_color, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    DOMAINS,
+    GREY,
+    VERMILLION,
+    element_color,
+    styled,
+    with_room,
+)
 from specnb.simulator.features import line_markers
 
 FLUX = "Flux / continuum"

@@ -8,7 +8,6 @@ from matplotlib.artist import setp
 from matplotlib.colors import LogNorm
 from scipy.stats import norm as gaussian
 
-from specnb.plots.panels import legend, note, panel_grid
 from specnb.plots.style import (
     BLACK,
     COLUMN,
@@ -18,6 +17,9 @@ from specnb.plots.style import (
     axis_title,
     column,
     label_axes,
+    legend,
+    note,
+    panel_grid,
     styled,
     symbol,
 )

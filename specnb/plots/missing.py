@@ -5,12 +5,10 @@ al. 2021), and of the lines at which real stars and the physics disagree.
 from itertools import count, cycle
 
 import numpy as np
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from specnb.missing.scores import pixels as pixels_of
-from specnb.plots.panels import WAVELENGTH, draw_within
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -21,7 +19,10 @@ from specnb.plots.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
+    draw_within,
+    legend,
     styled,
 )
 from specnb.simulator.features import find, runs
@@ -117,17 +118,11 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     _name_missing(panels[0], panels[2], truth, lacking, difference, colors, window)
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
     panels[0].set_title(title, loc="left")
-    _legend(panels[0], colors)
-    return figure
-
-
-def _legend(axes, colors):
-    """Explain lines and colours above a panel, at the right."""
-    handles = [Line2D([], [], **TRUTH), Line2D([], [], **MODEL), Patch(facecolor=HIDDEN)]
-    handles += [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
-    names = ["truth", "model", "hidden", *colors]
+    marks = {"truth": TRUTH, "model": MODEL, "hidden": Patch(facecolor=HIDDEN)}
+    marks |= {name: Patch(facecolor=color, alpha=0.75) for name, color in colors.items()}
     place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    axes.legend(handles, names, ncols=len(names), handlelength=1.2, columnspacing=1.0, **place)
+    legend(panels[0], marks, handlelength=1.2, columnspacing=1.0, **place)
+    return figure
 
 
 def _fixed_panels(heights):
@@ -137,8 +132,10 @@ def _fixed_panels(heights):
     bottom, top = 0.42, 0.34  # inches
     height = bottom + top + 0.98 * sum(heights)
     figure = Figure(PAGE, height, layout="none")
-    figure.subplots_adjust(0.1, bottom / height, 0.975, 1 - top / height, hspace=0.07)
-    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    place = {"left": 0.1, "bottom": bottom / height, "right": 0.975, "top": 1 - top / height}
+    panels = figure.subplots(
+        len(heights), sharex=True, height_ratios=heights, gridspec_kw=place | {"hspace": 0.07}
+    )
     for axes in panels:
         axes.yaxis.set_label_coords(-0.065, 0.5)
     return figure, panels
@@ -233,15 +230,15 @@ def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: 
         inside = (wavelength >= row["first"]) & (wavelength <= row["last"])
         for axes in panels.values():
             _shade(axes, wavelength, inside, color=GREY if known else VERMILLION, alpha=0.3)
-    handles = {
-        "mean over the stars": Line2D([], [], color=BLACK),
+    marks = {
+        "mean over the stars": {"color": BLACK},
         "its error": Patch(color=SKY, alpha=0.7),
         "significant": Patch(color=VERMILLION, alpha=0.3),
         f"significant, {expected}": Patch(color=GREY, alpha=0.3),
     }
     stars = names if few else [f"each of {len(names)} stars"]
-    handles |= {name: Line2D([], [], color=color, marker=".") for name, color in zip(stars, colors)}
-    figure.legend(handles.values(), handles, loc="outside upper left", ncols=4)
+    marks |= {name: {"color": color, "marker": "."} for name, color in zip(stars, colors)}
+    legend(figure, marks, loc="outside upper left", ncols=4)
     return figure
 
 

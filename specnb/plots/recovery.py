@@ -4,8 +4,22 @@ import numpy as np
 
 from specnb.missing.scores import DEEP
 from specnb.plots.missing import COLORS, OTHER
-from specnb.plots.panels import name_ticks, plain_ticks
-from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    SKY,
+    Figure,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
+    styled,
+)
 
 WITHIN = 0.15  # the goal: largest error of the median depth
 RIGHT = 0.9  # the goal: fraction of elements that are right
@@ -83,9 +97,9 @@ def score_figure(table, median_snr: float = 130.0):
         axes.set_ylabel(title)
     for axes in grid[1:, 0]:
         axes.set_ylim(-0.05, 1.05)
-    shown = [name for name in LOOKS if name in {*table["model"], "base rate", "goal"}]
-    handles = [grid[0, 0].plot([], [], **LOOKS[name])[0] for name in shown]
-    figure.legend(handles, shown, loc="outside upper center", ncols=len(shown))
+    shown = {*table["model"], "base rate", "goal"}
+    marks = {name: look for name, look in LOOKS.items() if name in shown}
+    legend(figure, marks, loc="outside upper center")
     return figure
 
 
@@ -115,8 +129,9 @@ def depth_figure(hidden):
     Figure
         The band is ±15%. Features to the left of the dotted line do not count in the median.
     """
-    figure = Figure(COLUMN, 4.2)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 1])
+    figure, (top, bottom) = panel_grid(
+        2, 2.1, columns=1, width=COLUMN, sharex=True, height_ratios=[1.7, 1]
+    )
     depth, recovered = (np.asarray(hidden[name], dtype=float) for name in ("depth", "recovered"))
     ratio = recovered / np.where(depth > 0, depth, np.nan)
     beyond = (ratio > SHOWN[1]) * 1 - (ratio < SHOWN[0])
@@ -162,8 +177,8 @@ def elements_figure(elements):
     """
     rows = elements[elements["missing"] > 0]
     rows = rows[np.argsort(-rows["missing"], kind="stable")]
-    figure = Figure(COLUMN, 0.9 + 0.19 * max(len(rows), 3))
-    axes = figure.subplots()
+    height = 0.9 + 0.19 * max(len(rows), 3)
+    figure, (axes,) = panel_grid(1, height, columns=1, width=COLUMN)
     places = np.arange(len(rows))
     axes.hlines(places, 0, 1, color=GREY, linewidth=0.3)
     for name, (marker, size, color, offset, title) in MARKS.items():

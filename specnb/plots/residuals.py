@@ -3,12 +3,12 @@ and of fits (Fig. 3 of O'Briain et al. 2020), and biases of labels.
 """
 
 import numpy as np
+from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from specnb.core.wavelength import detectors
 from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution, histogram
-from specnb.plots.panels import WAVELENGTH, name_ticks, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -20,15 +20,20 @@ from specnb.plots.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
 
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 # Axes of residuals and biases are linear up to 3 and logarithmic beyond
-SYMLOG = {"linthresh": 3.0, "linscale": 1.3}
-TICKS = (1, 2, 3, 10, 100, 1000, 10_000)
+SYMLOG = SymmetricalLogScale(None, linthresh=3.0, linscale=1.3)
+TICKS = (-10_000, -1000, -100, -10, -3, -2, -1, 0, 1, 2, 3, 10, 100, 1000, 10_000)
 
 
 @styled
@@ -52,8 +57,7 @@ def mean_differences(wavelength, differences):
     """
     tables = {name: by_pixel(wavelength, values) for name, values in differences.items()}
     parts = detectors(wavelength)
-    figure = Figure(PAGE, 0.7 + 2.4 * len(parts))
-    panels = figure.subplots(2 * len(parts), 1)
+    figure, panels = panel_grid(2 * len(parts), 1.2, 0.7, columns=1, xlabel=WAVELENGTH)
     _curves(panels[::2], parts, tables, "mean", DOMAINS)
     _curves(panels[1::2], parts, tables, "std", DOMAINS)
     for upper, lower in panels.reshape(-1, 2):
@@ -61,9 +65,7 @@ def mean_differences(wavelength, differences):
         upper.set_ylabel("Mean of\nspectrum − truth")
         lower.set(ylabel="Scatter of\nspectrum − truth", yscale="log")
         plain_ticks(lower.yaxis, (0.001, 0.003, 0.01, 0.03, 0.1))
-    lower.set_xlabel(WAVELENGTH)
-    shown = lower.get_legend_handles_labels()
-    figure.legend(*shown, loc="outside upper center", ncols=len(tables))
+    legend(figure, lower, loc="outside upper center")
     return figure
 
 
@@ -103,7 +105,7 @@ def residual_bands(wavelength, fits):
     ValueError
         If the fits differ in shape, or if there is no star that has a result in all fits.
     """
-    _, common = common_stars({name: np.isfinite(z).any(axis=1) for name, z in fits.items()})
+    common = common_stars({name: np.isfinite(z).any(axis=1) for name, z in fits.items()})
     fits = {name: np.asarray(z)[common] for name, z in fits.items()}
     tables = {name: by_pixel(wavelength, z) for name, z in fits.items()}
     reach = max(2.0, *(1.1 * np.nanmax(abs(t["mean"]) + t["std"]) for t in tables.values()))
@@ -117,9 +119,8 @@ def residual_bands(wavelength, fits):
             for level in (-1, 1):
                 unit = axes.axhline(level, **PERFECT)
             axes.axhline(0, color=GREY, linewidth=0.5)
-            axes.set_yscale("symlog", **SYMLOG)
-            axes.set_ylim(-reach, reach)
-            _ticks_up_to(axes.yaxis, reach)
+            axes.set(yscale=SYMLOG, ylim=(-reach, reach))
+            plain_ticks(axes.yaxis, TICKS)
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
         _bell(side, histogram(fits[name]), summary)
@@ -134,8 +135,8 @@ def residual_bands(wavelength, fits):
     panels[0].set_ylabel("Scatter (σ)")
     corner.set_axis_off()
     corner.legend(*axes.get_legend_handles_labels(), loc="center left")
-    names = (f"mean over {common.sum():,} stars", "mean ± scatter", "perfect model: ±1 and N(0, 1)")
-    figure.legend((line, band, unit), names, loc="outside upper right", ncols=3)
+    mean = f"mean over {common.sum():,} stars"
+    legend(figure, {mean: line, "mean ± scatter": band, "perfect model: ±1 and N(0, 1)": unit})
     return figure
 
 
@@ -154,22 +155,22 @@ def _broken_axes(wavelength, rows: int):
         # No tick near the ends, where its number would overlap with that of the next detector
         inner = (ticks > low + 0.08 * width) & (ticks < high - 0.08 * width)
         axes.set(xlim=(low, high), xticks=ticks[inner])
-    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "markeredgewidth": 0.6}
-    mark |= {"color": BLACK, "linestyle": "", "clip_on": False}
-    ends = [("right", 1, axes) for axes in grid[:, :-2].flat]
-    starts = [("left", 0, axes) for axes in grid[:, 1:-1].flat]
-    for side, at, axes in ends + starts:
+    mark = {
+        "marker": [(-0.5, -1), (0.5, 1)],
+        "markersize": 5,
+        "markeredgewidth": 0.6,
+        "color": BLACK,
+        "linestyle": "",
+        "clip_on": False,
+    }
+    broken = [("right", 1, axes) for axes in grid[:, :-2].flat]
+    broken += [("left", 0, axes) for axes in grid[:, 1:-1].flat]
+    for side, at, axes in broken:
         axes.spines[side].set_visible(False)
         axes.tick_params(which="both", **{side: False, f"label{side}": False})
         axes.plot([at, at], [0, 1], transform=axes.transAxes, **mark)
     grid[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     return figure, parts, grid
-
-
-def _ticks_up_to(axis, reach):
-    """Set ticks as plain numbers on an axis with the scale `SYMLOG`."""
-    ticks = [tick for tick in TICKS if tick < reach]
-    plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
 
 
 def _bell(axes, table, summary):
@@ -213,29 +214,36 @@ def label_biases(table, fits=("physics only", "translated")):
     falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
     reach = max(2.0, 1.3 * np.nanmax(np.abs(bias)))
     place = np.arange(len(before))
-    figure = Figure(COLUMN, 1.1 + 0.17 * len(before))
-    axes = figure.subplots()
+    figure, (axes,) = panel_grid(1, 1.1 + 0.17 * len(before), columns=1, width=COLUMN)
     limits = axes.twinx()
     axes.axvline(0, color=BLACK, linewidth=0.6)
     axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
     axes.hlines(place, *bias, color=GREY, linewidth=0.8)
-    looks = ({"color": VERMILLION, "fmt": "d"}, {"color": BLUE, "fmt": "o"})
-    for name, x, shift, look in zip(fits, bias, (-0.1, 0.1), looks):
+    for name, x, shift, color, mark in zip(fits, bias, (-0.1, 0.1), (VERMILLION, BLUE), "do"):
         # the standard error of a median, for normally distributed errors
         error = 1.2533 * rows[name]["scatter"] / np.sqrt(rows[name]["stars"])
-        look |= {"xerr": error / before["median_error"], "markersize": 3.5, "elinewidth": 0.8}
-        axes.errorbar(x, place + shift, label=name, zorder=3, **look)
-    axes.set_xscale("symlog", **SYMLOG)
+        axes.errorbar(
+            x,
+            place + shift,
+            xerr=error / before["median_error"],
+            fmt=mark,
+            color=color,
+            markersize=3.5,
+            elinewidth=0.8,
+            label=name,
+            zorder=3,
+        )
     axes.set(
+        xscale=SYMLOG,
         xlim=(-reach, reach),
         ylim=(len(before) - 0.4, -0.6),
         xlabel="Median bias / median error of the fits",
     )
     limits.set_ylim(axes.get_ylim())
-    _ticks_up_to(axes.xaxis, reach)
+    plain_ticks(axes.xaxis, TICKS)
     name_ticks(axes.yaxis, [symbol(name) for name in before["label"]])
     name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
     axes.set_title(f"nearer to 0 in {falls} of {len(before)} labels", loc="left", fontsize=7)
     limits.set_title("at limit", loc="right", fontsize=7)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    legend(figure, axes, loc="outside upper center")
     return figure

@@ -6,15 +6,6 @@ import numpy as np
 from matplotlib.artist import setp
 
 from specnb.core.wavelength import detectors
-from specnb.plots.panels import (
-    WAVELENGTH,
-    curves,
-    detector_panels,
-    legend,
-    panel_grid,
-    strip,
-    with_room,
-)
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -24,10 +15,15 @@ from specnb.plots.style import (
     PAGE,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
+    curves,
     element_color,
     group_colors,
+    legend,
+    panel_grid,
     styled,
+    with_room,
 )
 from specnb.simulator.features import strongest
 
@@ -236,3 +232,54 @@ def spectra_by_snr(spectra, truth, snr):
     if truth is not None:
         panels[0].legend(loc="lower left", ncols=2)
     return figure
+
+
+def detector_panels(wavelength, height: float, each: float = 0.0, **kwargs):
+    """Make a page-wide figure with one panel for each detector.
+
+    In a single panel of this width a spectral line would be narrower than a pixel of the picture.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum wavelength in Å.
+    height, each : float
+        Height of the figure without its panels, and height of each panel, in inches. If only
+        ``height`` is given, it is the height of the whole figure.
+    **kwargs
+        As for `matplotlib.figure.Figure.subplots`.
+
+    Returns
+    -------
+    figure : Figure
+    pairs : list of (slice, Axes)
+        The pixels of each detector, and its panel.
+    """
+    parts = detectors(wavelength)
+    figure = Figure(PAGE, height + each * len(parts))
+    panels = figure.subplots(len(parts), 1, squeeze=False, **kwargs)[:, 0]
+    for part, axes in zip(parts, panels):
+        axes.set_xlim(wavelength[part][[0, -1]])
+    panels[-1].set_xlabel(WAVELENGTH)
+    return figure, list(zip(parts, panels))
+
+
+def strip(axes, x, where, foot=0.0, top=1.0, **style):
+    """Shade some pixels of a spectrum.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : ndarray, shape (n_pix,)
+        Wavelength of the pixels.
+    where : ndarray of bool, shape (n_pix,)
+        The pixels to shade.
+    foot, top : float
+        Lower and upper end of the shade, as fractions of the height of the panel.
+    **style
+        As for `matplotlib.axes.Axes.fill_between`.
+    """
+    heights = axes.get_xaxis_transform()
+    axes.fill_between(
+        x, foot, top, where=where, step="mid", transform=heights, linewidth=0, **style
+    )

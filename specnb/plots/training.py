@@ -9,7 +9,6 @@ from matplotlib.artist import setp
 from matplotlib.scale import AsinhScale, SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from specnb.plots.panels import history_curve, legend, name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -22,6 +21,11 @@ from specnb.plots.style import (
     axis_title,
     column,
     distinct_colors,
+    history_curve,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
