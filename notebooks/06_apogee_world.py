@@ -240,7 +240,7 @@ real = specnb.fit_labels(stars, emulator)
 models = specnb.fitted_flux(real, emulator)
 for k, name in enumerate(stars.ids):
     panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
-    figure = spectra.best_fit(stars.wavelength, *panel, name=str(name), each_detector=True)
+    figure = spectra.best_fit(stars.wavelength, *panel, name=str(name))
     study.figure(figure, f"star_{k + 1}", f"{kind}: {name} and its best fit by physics alone.")
 figure
 

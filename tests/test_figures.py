@@ -122,7 +122,7 @@ def test_best_fit_leaves_masked_pixels_out(sample):
     residual = next(line.get_ydata() for line in bottom.lines if len(line.get_ydata()) == 800)
     assert np.isnan(residual[mask]).all()
     assert residual[~mask] == pytest.approx(2.0)
-    assert any("rms 2.00 σ over the 760 pixels" in text for text in texts(figure))
+    assert any("rms 2.00 σ over 760 pixels" in text for text in texts(figure))
     everything = best_fit(
         EMULATOR.wavelength,
         observed,

@@ -117,8 +117,8 @@ def probe_bars(table):
     limits = [name for name in LIMITS if name in table.colnames]
     rows = spread(table, ["setting", "label"], [*PROBES, *limits])
     settings, labels = (list(dict.fromkeys(rows[name])) for name in ("setting", "label"))
-    height, columns = 0.3 * len(settings), len(labels)
-    figure, panels = panel_grid(columns, height, 0.85, columns, sharex=True, sharey=True)
+    n = len(labels)
+    figure, panels = panel_grid(n, 0.3 * len(settings), 0.85, n, sharex=True, sharey=True)
     marks = {}
     for label, axes in zip(labels, panels):
         for bar in BARS:
@@ -183,17 +183,13 @@ def mae_bars(table, floor):
         axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
     axes.axhline(1, color=BLACK, linewidth=0.6)
     plain_ticks(axes.yaxis, RATIOS)
-    name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra])
+    errors = [f"{row['mae']:.{0 if row['mae'] > 5 else 3}f} {row['unit']}" for row in spectra]
+    name_ticks(axes.xaxis, [f"{symbol(row['label'])}\n{e}" for row, e in zip(spectra, errors)])
     axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
     marks = {name: Patch(color=color) for name, color in colors.items()}
     marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
     legend(figure, marks, loc="outside upper center", ncols=3)
     return figure
-
-
-def _spectra_error(row):
-    decimals = 0 if row["mae"] > 5 else 3
-    return f"{symbol(row['label'])}\n{row['mae']:.{decimals}f} {row['unit']}"
 
 
 @styled
@@ -291,9 +287,9 @@ def counterfactual_errors(table):
             fontsize=7,
         )
         name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
-    kinds = [(name, "s", color) for name, color in colors.items()]
-    kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
-    marks = {name: {"marker": mark, "color": color, "ls": ""} for name, mark, color in kinds}
+    marks = {name: {"marker": "s", "color": color, "ls": ""} for name, color in colors.items()}
+    for name, mark in (("step up", "^"), ("step down", "v")):
+        marks[name] = {"marker": mark, "color": GREY, "ls": ""}
     legend(figure, marks, loc="outside upper center", ncols=3, handlelength=1)
     return figure
 

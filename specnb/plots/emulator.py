@@ -56,10 +56,17 @@ def grid_coverage(survey, labels):
         ("m_h", "alpha_fe"): (ends["m_h"][[0, 1, 1, 0, 0]], ends["alpha_fe"][[0, 0, 1, 1, 0]]),
     }
     figure, panels = panel_grid(2, 2.7)
-    dots = {"s": 2.5, "color": BLUE, "alpha": 0.5, "linewidths": 0, "rasterized": True}
     for axes, ((x, y), region) in zip(panels, regions.items()):
         points = column(labels, x), column(labels, y)
-        axes.scatter(*points, label=f"{len(points[0]):,} spectra", **dots)
+        axes.scatter(
+            *points,
+            s=2.5,
+            color=BLUE,
+            alpha=0.5,
+            linewidths=0,
+            rasterized=True,
+            label=f"{len(points[0]):,} spectra",
+        )
         axes.plot(*region, color=VERMILLION, linewidth=1.2, label="trusted region")
         label_axes(axes, x, y)
     legend(figure, axes, markerscale=3)

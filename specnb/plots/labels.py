@@ -194,9 +194,9 @@ def label_histograms(labels, names):
 
 
 @styled
-def predicted_kiel(predictions, reference):
-    """Draw Kiel diagrams of the reference labels and of the labels that were predicted from each
-    representation (Fig. 9).
+def predicted_labels(predictions, reference, x: str, y: str):
+    """Draw two labels of stars: the reference, and those that were predicted from each representation
+    (Figs. 9 and 10).
 
     Parameters
     ----------
@@ -204,6 +204,8 @@ def predicted_kiel(predictions, reference):
         For each representation, by name, the predicted labels.
     reference : Table or mapping
         Reference labels of the same stars.
+    x, y : str
+        The labels on the axes, such as "teff" and "logg" for Kiel diagrams.
 
     Returns
     -------
@@ -211,19 +213,6 @@ def predicted_kiel(predictions, reference):
         All panels have the same axes, cells and colours. The axes are those of the reference; the
         number of predicted stars outside of them is given.
     """
-    return _planes(predictions, reference, "teff", "logg")
-
-
-@styled
-def predicted_abundances(predictions, reference):
-    """Draw [α/Fe] against [M/H] for the reference and the predictions (Fig. 10). Parameters and
-    result are the same as for `predicted_kiel`.
-    """
-    return _planes(predictions, reference, "m_h", "alpha_fe")
-
-
-def _planes(predictions, reference, x, y):
-    """Draw a panel for the reference and one for each representation, all with the same axes."""
     tables = {"reference": reference, **predictions}
     stars = {name: np.array([column(t, x), column(t, y)]) for name, t in tables.items()}
     low, high = (end(stars["reference"], axis=1) for end in (np.nanmin, np.nanmax))

@@ -99,17 +99,18 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     # On one scale one can see in which element the flux falls most, which is the one that is named
     for axes in panels[4:]:
         axes.sharey(panels[3])
-    for axes, (text, model, right) in zip(panels, curves):
+    masked = truth.masked & inside
+    hidden = [masked] * 3 + [masked & ~lacking[k] for k in rows]
+    for axes, (text, model, right), mask in zip(panels, curves, hidden):
         draw_within(axes, wavelength, right, window, **TRUTH)
         draw_within(axes, wavelength, model, window, **MODEL)
         axes.set_ylabel(text)
-    hidden = [truth.masked & inside] * 3 + [truth.masked & inside & ~lacking[k] for k in rows]
-    for axes, mask in zip(panels, hidden):
         _shade(axes, wavelength, mask, color=HIDDEN, zorder=0)
     for axes, k, (name, color) in zip(panels[3:], rows, colors.items()):
         _shade(axes, wavelength, lacking[k], color=color, alpha=0.35, zorder=0)
-        bold = {"transform": axes.transAxes, "fontweight": "bold", "va": "top"}
-        axes.text(0.008, 0.95, name, color=color, **bold)
+        axes.text(
+            0.008, 0.95, name, color=color, transform=axes.transAxes, fontweight="bold", va="top"
+        )
     # Otherwise the ticks of neighbouring panels would overlap
     panels[3].yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     panels[3].set_ylabel("Added fall of flux" + (" " if len(rows) > 2 else "\n") + "per 0.05 dex")
@@ -219,8 +220,12 @@ def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: 
     axes.plot(wavelength, mean, color=BLACK, linewidth=0.6)
     axes.axhline(0, color=GREY, linewidth=0.5)
     reach = 1.1 * np.max(np.abs(mean), initial=0.02)
-    axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
-    axes.set(xlabel=WAVELENGTH, ylabel="Observed − best fit")
+    axes.set(
+        xlim=wavelength[[0, -1]],
+        ylim=(-0.8 * reach, 1.45 * reach),
+        xlabel=WAVELENGTH,
+        ylabel="Observed − best fit",
+    )
     _label_runs(axes, table[:NAMED], reach)
     for centre in zooms:
         _zoom(panels[centre], centre, observed, flux, colors)
@@ -264,13 +269,11 @@ def _zoom(axes, centre, observed, flux, colors):
     some = np.abs(observed.wavelength - centre) < 3.2
     x = observed.wavelength[some]
     apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)
-    good = np.where(observed.mask, np.nan, 1.0)
     points = {"marker": ".", "markersize": 3, "linestyle": "", "elinewidth": 0.6}
     for k, color in enumerate(colors):
-        seen, error = (
-            each[k, some] * good[k, some] for each in (observed.flux, observed.flux_error)
-        )
-        axes.errorbar(x, seen + k * apart, error, color=color, **points)
+        good = some & ~observed.mask[k]
+        seen, error = observed.flux[k, good], observed.flux_error[k, good]
+        axes.errorbar(observed.wavelength[good], seen + k * apart, error, color=color, **points)
         axes.plot(x, flux[k, some] + k * apart, color=color, linewidth=0.9)
     axes.set(xlim=x[[0, -1]], xlabel=WAVELENGTH)
     axes.set_title("observed (points) and best fit (lines)", loc="left", fontsize=7)

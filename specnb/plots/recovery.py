@@ -137,8 +137,9 @@ def depth_figure(hidden):
     beyond = (ratio > SHOWN[1]) * 1 - (ratio < SHOWN[0])
     line = np.array([0.0, 1.06 * max(depth.max(initial=0.1), recovered.max(initial=0.1))])
     for axes, one in ((top, line), (bottom, np.ones(2))):
-        band = (1 - WITHIN) * one, (1 + WITHIN) * one
-        axes.fill_between(line, *band, color=SKY, alpha=0.3, linewidth=0)
+        axes.fill_between(
+            line, (1 - WITHIN) * one, (1 + WITHIN) * one, color=SKY, alpha=0.3, linewidth=0
+        )
         axes.plot(line, one, color=GREY, linewidth=0.6)
         axes.axvline(DEEP, color=GREY, linestyle=":", linewidth=0.8)
     kind = np.where(np.isin(hidden["element"], list(COLORS)), hidden["element"], "other")
@@ -153,8 +154,7 @@ def depth_figure(hidden):
             y = np.clip(ratio[some], *SHOWN)
             bottom.scatter(depth[some], y, marker=marker, clip_on=side == 0, **look)
     bottom.set(xlim=line, ylim=SHOWN, xlabel="True depth", ylabel="Recovered / true")
-    low = min(0.0, 1.06 * recovered.min(initial=0.0))
-    top.set(ylim=(low, line[1]), ylabel="Recovered depth")
+    top.set(ylim=(1.06 * recovered.min(initial=0.0), line[1]), ylabel="Recovered depth")
     top.legend(loc="upper left")
     return figure
 
@@ -182,8 +182,16 @@ def elements_figure(elements):
     places = np.arange(len(rows))
     axes.hlines(places, 0, 1, color=GREY, linewidth=0.3)
     for name, (marker, size, color, offset, title) in MARKS.items():
-        look = {"ms": size, "mfc": "none", "color": color, "label": title, "clip_on": False}
-        axes.plot(rows[name], places + offset, marker, **look)
+        axes.plot(
+            rows[name],
+            places + offset,
+            marker,
+            ms=size,
+            mfc="none",
+            color=color,
+            label=title,
+            clip_on=False,
+        )
     name_ticks(axes.yaxis, [f"{row['element']} ({row['missing']})" for row in rows])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.4, -0.6), xlabel="Score")
     figure.legend(loc="outside upper center", ncols=2)

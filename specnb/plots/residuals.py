@@ -22,6 +22,7 @@ from specnb.plots.style import (
     VERMILLION,
     WAVELENGTH,
     Figure,
+    curves,
     legend,
     name_ticks,
     panel_grid,
@@ -56,10 +57,10 @@ def mean_differences(wavelength, differences):
         axis.
     """
     tables = {name: by_pixel(wavelength, values) for name, values in differences.items()}
-    parts = detectors(wavelength)
-    figure, panels = panel_grid(2 * len(parts), 1.2, 0.7, columns=1, xlabel=WAVELENGTH)
-    _curves(panels[::2], parts, tables, "mean", DOMAINS)
-    _curves(panels[1::2], parts, tables, "std", DOMAINS)
+    n = len(detectors(wavelength))
+    figure, panels = panel_grid(2 * n, 1.2, 0.7, columns=1, xlabel=WAVELENGTH)
+    _curves(panels[::2], wavelength, tables, "mean", DOMAINS)
+    _curves(panels[1::2], wavelength, tables, "std", DOMAINS)
     for upper, lower in panels.reshape(-1, 2):
         upper.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         upper.set_ylabel("Mean of\nspectrum − truth")
@@ -69,15 +70,14 @@ def mean_differences(wavelength, differences):
     return figure
 
 
-def _curves(panels, parts, tables, statistic, colors):
+def _curves(panels, wavelength, tables, statistic, colors):
     """Draw one column of the tables of `by_pixel`, in a panel for each detector, on one scale."""
     for axes in panels[1:]:
         axes.sharey(panels[0])
-    for axes, part in zip(panels, parts):
-        for name, table in tables.items():
-            x, y = table["wavelength"][part], table[statistic][part]
-            axes.plot(x, y, color=colors[name], linewidth=0.6, label=name)
-        axes.set_xlim(x[[0, -1]])
+    for axes, part in zip(panels, detectors(wavelength)):
+        shown = {name: (tables[name][statistic][part], colors[name], 0.6) for name in tables}
+        curves(axes, wavelength[part], shown)
+        axes.set_xlim(wavelength[part][[0, -1]])
 
 
 @styled
@@ -127,7 +127,7 @@ def residual_bands(wavelength, fits):
     side.set_xlabel("Residual (σ)")
     side.tick_params(labelbottom=True)
     *panels, corner = rows[-1]
-    _curves(panels, parts, tables, "std", dict(zip(tables, (BLACK, GREEN, PURPLE))))
+    _curves(panels, wavelength, tables, "std", dict(zip(tables, (BLACK, GREEN, PURPLE))))
     for axes in panels:
         axes.axhline(1, label="noise alone", **PERFECT)
         axes.set_yscale("log")

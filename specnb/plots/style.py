@@ -1,5 +1,5 @@
 """The common style of all figures: the widths of journals, legible fonts, and the palette of Okabe
-& Ito (2008), which is safe for colour-blind readers.
+& Ito (2008), which is safe for colour-blind readers. And the parts of which many figures are made.
 """
 
 from io import BytesIO
@@ -128,9 +128,7 @@ def column(table, name: str) -> np.ndarray:
 
 
 def label_axes(axes, x: str, y: str):
-    """Write the titles of two labels on axes. In a Kiel diagram hot stars are left and giants on
-    top.
-    """
+    """Write the titles of two labels on axes. In a Kiel diagram giants are on top, hot stars left."""
     axes.set(xlabel=axis_title(x), ylabel=axis_title(y))
     if (x, y) == ("teff", "logg"):
         setp([axes.xaxis, axes.yaxis], inverted=True)
@@ -245,9 +243,11 @@ def name_ticks(axis, names):
 
 def plain_ticks(axis, values, text="{:g}".format):
     """Set ticks at those values that lie within the axis, written as plain numbers."""
-    axis.set_major_locator(FixedLocator(values))
-    axis.set_major_formatter(lambda value, _: text(value).replace("-", "−"))
-    axis.set_minor_locator(NullLocator())
+    axis.set(
+        major_locator=FixedLocator(values),
+        major_formatter=lambda value, _: text(value).replace("-", "−"),
+        minor_locator=NullLocator(),
+    )
 
 
 def with_gaps(wavelength, values) -> np.ndarray:

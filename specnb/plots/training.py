@@ -1,6 +1,4 @@
-"""Figures of the training of autoencoders and translators: losses and other numbers against the epoch
-or iteration, and the results of several trainings.
-"""
+"""Figures of trainings: losses and other numbers while they run, and the results of several."""
 
 import textwrap
 
@@ -97,14 +95,13 @@ def disentangling_history(history, chance=None, linear=None, mlp=None, epochs=No
     left.set_ylabel("Rms flux error of reconstruction")
     if history:
         left.legend()
-
     columns = dict.fromkeys(key for row in history for key in row)
     judges = distinct_colors(key for key in columns if key.startswith("discriminator_"))
     for key, color in judges.items():
         history_curve(middle, history, "epoch", key, color=color)
         if chance:
-            name = key.removeprefix("discriminator_")
-            middle.axhline(chance[name], color=color, linestyle="--", linewidth=0.7)
+            level = chance[key.removeprefix("discriminator_")]
+            middle.axhline(level, color=color, linestyle="--", linewidth=0.7)
     middle.set_ylabel("Loss of discriminators (nats)")
     if judges:
         middle.set_title("dashed: chance", loc="left", fontsize=7)
@@ -165,9 +162,11 @@ def translation_history(history, iterations=None):
         axes.set_ylabel(title)
         if kind in CHI2:
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.yaxis.set(
+                major_locator=LogLocator(subs=(1, 2, 3, 5)),
+                major_formatter="{x:g}",
+                minor_formatter=NullFormatter(),
+            )
         if chance is not None:
             axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
         if axes.get_legend_handles_labels()[0]:
@@ -256,10 +255,9 @@ def results_against(table, x: str, y):
     if missing := [name for name in [x, *y] if name not in table.colnames]:
         have = ", ".join(table.meta.get("results", table.colnames))
         raise ValueError(f"the runs have no numeric result {missing[0]!r}: they have {have}")
-    if len(y) == 1:
-        figure, panels = panel_grid(1, 2.6, columns=1, width=COLUMN)
-    else:
-        figure, panels = panel_grid(len(y), 1.8, header=0.5)
+    narrow = {"row_height": 2.6, "columns": 1, "width": COLUMN}
+    wide = {"row_height": 1.8, "header": 0.5}
+    figure, panels = panel_grid(len(y), **(narrow if len(y) == 1 else wide))
     values, position = np.unique(np.asarray(table[x]), return_inverse=True)
     numeric = values.dtype.kind in "if"
     places = values if numeric else np.arange(len(values))
@@ -295,8 +293,8 @@ def _set_scale(axes, values):
     sizes = np.abs(values[values != 0])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:
         return
-    symlog = SymmetricalLogScale(None, linthresh=sizes.min())
-    axes.set_xscale("log" if values.min() > 0 else symlog)
+    around_zero = SymmetricalLogScale(None, linthresh=sizes.min())
+    axes.set_xscale("log" if values.min() > 0 else around_zero)
     if len(values) <= FEW_VALUES:
         plain_ticks(axes.xaxis, values)
     axes.xaxis.set_minor_locator(NullLocator())

@@ -23,6 +23,9 @@ class LatentEditor(Panel):
         is between two steps of its slider.
     latents : ndarray, shape (latent,)
         The edited latents.
+    flux : dict of ndarray, shape (n_pix,)
+        The spectra that are shown: "original", "reconstruction", "edited", and possibly a fourth
+        with which the edited one is compared.
     sliders : dict of FloatSlider
     view : EditorFigure
     """
@@ -90,11 +93,6 @@ class LatentEditor(Panel):
             raise ValueError(f"no latent entry {k}: choose 0 to {len(self.latents) - 1}")
         check_moves({f"latent entry {k}": value}, {f"latent entry {k}": self.latent})
         self._change({"entry": k, "latent": value})
-
-    @property
-    def edited(self):
-        """Flux of the edited spectrum, shape (n_pix,)."""
-        return self.flux["edited"]
 
     @property
     def outside(self):
