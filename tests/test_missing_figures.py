@@ -282,13 +282,6 @@ def test_choosing_an_element_goes_to_what_it_lacks(explorer, experiment):
     )
 
 
-def test_lines_of_the_star(explorer, experiment):
-    lines = explorer.lines()
-    assert len(lines) and set(lines["truth"]) == {""}
-    explorer.set(teff=6000.0, fe_h=-1.0)
-    assert len(explorer.lines()) != len(lines)
-
-
 def test_a_star_outside_the_hull_says_so(explorer):
     assert "extrapolated" not in explorer.readout.value
     explorer.set(teff=explorer.sliders["teff"].max, logg=explorer.sliders["logg"].min)

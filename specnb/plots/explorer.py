@@ -62,9 +62,10 @@ class EmulatorFigure(SpectrumFigure):
         ]
 
     @property
-    def inside(self) -> bool:
-        """Whether the labels lie in the emulator's training hull."""
-        return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
+    def outside(self) -> str:
+        """The region in which the labels should lie, but do not."""
+        inside = self.emulator.in_hull(np.array([list(self.labels.values())]))
+        return "" if np.all(inside) else "training hull"
 
     def _emulate(self, labels, *functions):
         """Set new values of some labels, and call functions with the labels of the star, an array
@@ -79,8 +80,7 @@ class EmulatorFigure(SpectrumFigure):
 
     def _show_star(self, values, window, element=None):
         """Show spectra of the star. The lines of an element are highlighted."""
-        outside = "" if self.inside else "training hull"
-        self._show(values, self._written(), outside, window, (element,))
+        self._show(values, self._written(), self.outside, window, (element,))
 
     def _written(self):
         """The labels as text. A second line has the abundances of single elements that are not

@@ -40,15 +40,15 @@ class LabelExplorer(Panel):
         }
         check_moves(view.labels, sliders)
         self._windows = windows(survey)
-        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        super().__init__(sliders, choices | {"window": window}, self._buttons(), survey.groups)
+        choices["window"] = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        super().__init__(sliders, choices, self._buttons(), survey.groups)
 
     @property
     def outside(self):
-        return "" if self.view.inside else "training hull"
+        return self.view.outside
 
     def _meta(self):
-        return {"labels": self.labels, "inside_hull": self.view.inside}
+        return {"labels": self.labels, "inside_hull": not self.outside}
 
     def _redraw(self):
         self.view.update(self.labels, window=self._windows[self.values["window"]])
@@ -154,8 +154,9 @@ class TranslatorExplorer(LabelExplorer):
             for k in range(len(self._typical) if few else 0)
         }
         self.split_sliders = list(self._hands.values())
-        options = [TYPICAL, BY_HAND, *self._splits]
-        choice = ipywidgets.Dropdown(options=options, description="z_split")
+        choice = ipywidgets.Dropdown(
+            options=[TYPICAL, BY_HAND, *self._splits], description="z_split"
+        )
         super().__init__(view, {"choice": choice} | self._hands if translator.config.split else {})
 
     @property

@@ -5,7 +5,6 @@ import numpy as np
 
 from specnb.core.wavelength import detectors, same_pixels
 from specnb.missing.experiment import falls
-from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
 from specnb.simulator.features import find
 from specnb.widgets.panel import Panel, check_moves, label_slider, place
@@ -39,7 +38,6 @@ class MissingExplorer(Panel):
             name: find({name: fall}, self.survey.pixels) for name, fall in zip(elements, all_falls)
         }
         strongest = elements[int(np.argmax(all_falls.max(axis=1)))]
-        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         if window is None:
             window = self._strongest(strongest) + np.array([-0.5, 0.5]) * WIDTH
         # In Å, from the ends of a window to its middle
@@ -53,6 +51,7 @@ class MissingExplorer(Panel):
             label.name: label_slider(label, label.low, label.high, self._star_labels[label.name])
             for label in map(self.survey.label, names)
         }
+        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         super().__init__(sliders, {"element": element})
 
     @property
@@ -87,15 +86,6 @@ class MissingExplorer(Panel):
         window, element = self.values["wavelength"] - self._half, self.values["element"]
         title = self._title.format(**self.labels).replace("-", "−")
         return missing_lines_figure(self.experiment.truth, *self._star, [element], window, title)
-
-    def lines(self):
-        """The table that would be published of this star, see
-        `specnb.missing.scores.missing_lines`.
-        """
-        flux, added = self._star
-        return missing_lines(
-            self.survey, flux["synthetic"] - flux["translated"], added["translated"]
-        )
 
     def _strongest(self, element):
         """Wavelength of the element's strongest missing feature."""
@@ -154,7 +144,7 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
     -------
     MissingExplorer
         It is shown as the last value of a cell. In code, use ``.set("Fe", teff=4500)``, ``.labels``
-        and ``.lines()``.
+        and ``.figure()``.
 
     Raises
     ------

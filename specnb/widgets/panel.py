@@ -134,9 +134,8 @@ class Panel(ipywidgets.VBox):
             for names in (groups or {"": sliders}).values()
         ]
         top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
-        row = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
-        below = ipywidgets.HBox([*buttons, self.readout])
-        super().__init__([top, row, below, self.image])
+        middle = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([top, middle, ipywidgets.HBox([*buttons, self.readout]), self.image])
         self._change(dict(self.values))
 
     def __repr__(self):

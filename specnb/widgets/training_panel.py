@@ -105,8 +105,8 @@ class TrainingPanel(Panel):
     def _clicked(self, _):
         if self.running:
             self.stop()
-            return
-        self._task = asyncio.get_running_loop().create_task(self._in_background())
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._in_background())
 
     async def _in_background(self):
         with suppress(*FAILURES):  # the panel shows them
