@@ -44,7 +44,8 @@ from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.plots import spectra
 from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.labels import kiel, pulls
+from specnb.plots.labels import kiel
+from specnb.plots.residuals import pulls
 from specnb.reproduce.study import Study
 from specnb.simulator.features import elements_at, features, marked
 from specnb.simulator.grid import held_out, load_grid

@@ -48,16 +48,16 @@ class EmulatorFigure(SpectrumFigure):
         top = 0.87 if self.survey.elements else 0.925
         super().__init__(emulator.wavelength, panels, 4.9, bottom=0.085, top=top, room=0.15)
         axes = self._panels[0]
+        heights = axes.get_xaxis_transform()  # as fractions of the panel
         style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
-        style["transform"] = axes.get_xaxis_transform()  # heights are fractions of the panel
         self._lines = line_markers(self.survey)
         self._at = [line.wavelength for line in self._lines]
         colors = [element_color(self.survey, line.species) for line in self._lines]
         self._ticks = axes.vlines(
-            self._at, 0.87, 0.9, color=colors, linewidth=0.6, transform=style["transform"]
+            self._at, 0.87, 0.9, color=colors, linewidth=0.6, transform=heights
         )
         self._names = [
-            axes.text(line.wavelength, 0.91, line.species, color=color, **style)
+            axes.text(line.wavelength, 0.91, line.species, color=color, transform=heights, **style)
             for line, color in zip(self._lines, colors)
         ]
 

@@ -6,14 +6,12 @@ import numpy as np
 from astropy.stats import mad_std
 from matplotlib.artist import setp
 from matplotlib.colors import LogNorm
-from scipy.stats import norm as gaussian
 
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
     SEQUENTIAL,
-    SKY,
     axis_title,
     column,
     label_axes,
@@ -21,46 +19,10 @@ from specnb.plots.style import (
     note,
     panel_grid,
     styled,
-    symbol,
 )
 
 # 64,000 dots would hide one another, so the Kiel diagrams of surveys have hexagonal cells
 CELLS = {"linewidths": 0.1, "mincnt": 1, "rasterized": True}
-
-
-@styled
-def pulls(fit, truth, labels):
-    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
-
-    Parameters
-    ----------
-    fit : Table
-        It has the columns ``<label>`` and ``<label>_error``.
-    truth : Table
-        True labels of the same stars in the same order.
-    labels : sequence of str
-
-    Returns
-    -------
-    Figure
-        If the model and the errors are right, the histograms follow the Gaussian.
-    """
-    figure, panels = panel_grid(len(labels), 1.9)
-    x = np.linspace(-5, 5, 201)
-    for name, axes in zip(labels, panels):
-        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
-        pull = pull[np.isfinite(pull)]
-        bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
-        # A density that counts stars beyond ±5, too
-        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))
-        axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
-        axes.plot(x, gaussian.pdf(x), color=BLACK)
-        beyond = np.sum(np.abs(pull) > 5)
-        text = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}"
-        note(axes, text + (f"\n{beyond} beyond ±5" if beyond else ""))
-        axes.set(xlabel=f"Pull of {symbol(name)}", xlim=(-5, 5), ylabel="Density")
-        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.4))
-    return figure
 
 
 @styled

@@ -1,5 +1,5 @@
 """Figures of what is left between spectra or labels and the truth: residuals of translated spectra
-and of fits (Fig. 3 of O'Briain et al. 2020), and biases of labels.
+and of fits (Fig. 3 of O'Briain et al. 2020), and pulls and biases of labels.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from specnb.core.wavelength import detectors
-from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution, histogram
+from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -22,9 +22,11 @@ from specnb.plots.style import (
     VERMILLION,
     WAVELENGTH,
     Figure,
+    column,
     curves,
     legend,
     name_ticks,
+    note,
     panel_grid,
     plain_ticks,
     styled,
@@ -35,6 +37,48 @@ PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 # Axes of residuals and biases are linear up to 3 and logarithmic beyond
 SYMLOG = SymmetricalLogScale(None, linthresh=3.0, linscale=1.3)
 TICKS = (-10_000, -1000, -100, -10, -3, -2, -1, 0, 1, 2, 3, 10, 100, 1000, 10_000)
+
+
+@styled
+def pulls(fit, truth, labels):
+    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
+
+    Parameters
+    ----------
+    fit : Table
+        It has the columns ``<label>`` and ``<label>_error``.
+    truth : Table
+        True labels of the same stars in the same order.
+    labels : sequence of str
+
+    Returns
+    -------
+    Figure
+        If the model and the errors are right, the histograms follow the Gaussian.
+    """
+    figure, panels = panel_grid(len(labels), 1.9)
+    for name, axes in zip(labels, panels):
+        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
+        pull = pull[np.isfinite(pull)]
+        _bell(axes, pull, int(np.clip(len(pull) // 8, 10, 40)), 1.365, color=BLACK)
+        beyond = np.sum(np.abs(pull) > REACH)
+        text = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}"
+        note(axes, text + (f"\n{beyond} beyond ±5" if beyond else ""))
+        axes.set_xlabel(f"Pull of {symbol(name)}")
+    return figure
+
+
+def _bell(axes, values, bins: int, room: float, **look):
+    """Draw a histogram of values in standard errors, and the unit normal distribution. The density
+    counts values beyond ±5, too. The axis is higher than the curves by the factor ``room``.
+    """
+    counts, edges = np.histogram(values, bins, (-REACH, REACH))
+    density = counts / (max(len(values), 1) * np.diff(edges))
+    axes.stairs(density, edges, fill=True, color=SKY, alpha=0.7)
+    x = np.linspace(-REACH, REACH, 201)
+    axes.plot(x, norm.pdf(x), **look)
+    top = max(norm.pdf(0), density.max())
+    axes.set(xlim=(-REACH, REACH), ylim=(0, room * top), ylabel="Density")
 
 
 @styled
@@ -123,7 +167,10 @@ def residual_bands(wavelength, fits):
             plain_ticks(axes.yaxis, TICKS)
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
-        _bell(side, histogram(fits[name]), summary)
+        _bell(side, fits[name][np.isfinite(fits[name])], 100, 1.5, **PERFECT)
+        text = "mean {mean:+.2f}\nσ {std:.2f}\n{percent:.2g}% beyond ±5"
+        note(side, text.format(percent=100 * summary["beyond"], **summary), x=0.07)
+        side.set_xticks((-REACH, 0, REACH))
     side.set_xlabel("Residual (σ)")
     side.tick_params(labelbottom=True)
     *panels, corner = rows[-1]
@@ -171,23 +218,6 @@ def _broken_axes(wavelength, rows: int):
         axes.plot([at, at], [0, 1], transform=axes.transAxes, **mark)
     grid[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     return figure, parts, grid
-
-
-def _bell(axes, table, summary):
-    """Draw a histogram of all residuals of a fit, and the unit normal distribution."""
-    edges = [*table["low"], table["high"][-1]]
-    axes.stairs(table["density"], edges, fill=True, color=SKY, alpha=0.7)
-    x = np.linspace(-REACH, REACH, 201)
-    axes.plot(x, norm.pdf(x), **PERFECT)
-    note = "mean {mean:+.2f}\nσ {std:.2f}\n{percent:.2g}% beyond ±5"
-    note = note.format(percent=100 * summary["beyond"], **summary).replace("-", "−")
-    axes.text(0.07, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
-    axes.set(
-        xlim=(-REACH, REACH),
-        xticks=(-REACH, 0, REACH),
-        ylabel="Density",
-        ylim=(0, 1.5 * max(norm.pdf(0), table["density"].max())),
-    )
 
 
 @styled

@@ -229,10 +229,10 @@ def legend(place, marks, **kwargs):
     place.legend(artists, list(marks), **look)
 
 
-def note(axes, text, **kwargs):
+def note(axes, text, x=0.04, **kwargs):
     """Write statistics into the upper left corner of a panel, with true minus signs."""
     text = text.replace("-", "−")
-    axes.text(0.04, 0.95, text, transform=axes.transAxes, va="top", fontsize=7, **kwargs)
+    axes.text(x, 0.95, text, transform=axes.transAxes, va="top", fontsize=7, **kwargs)
 
 
 def name_ticks(axis, names):

@@ -108,7 +108,6 @@ def disentangling_history(history, chance=None, linear=None, mlp=None, epochs=No
         middle.set_ylim(bottom=0)
     elif history:
         middle.text(0.5, 0.5, "none: all λ are 0", transform=middle.transAxes, ha="center")
-
     probes = [{"epoch": epoch} | r2 for epoch, r2 in (linear or {}).items()]
     colors = distinct_colors(dict.fromkeys(name for r2 in (linear or {}).values() for name in r2))
     for name, color in colors.items():
@@ -219,11 +218,15 @@ def ablation(table):
         plain_ticks(axes.xaxis, ticks)
         name_ticks(axes.yaxis, variants)
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
-    marks = {"one seed only": {"mec": BLUE, **SEED}}
-    if len(own) > 1:
-        marks = {f"one of {len(own)} seeds": {"mec": BLUE, **SEED}, "mean": {"color": BLUE, **MEAN}}
-    marks[f"range of {REFERENCE}"] = {"color": GREY, "linewidth": 3, "alpha": 0.5}
-    marks["perfect"] = {"color": VERMILLION, "linestyle": "--"}
+    seeds = f"one of {len(own)} seeds" if len(own) > 1 else "one seed only"
+    marks = {
+        seeds: {"mec": BLUE, **SEED},
+        "mean": {"color": BLUE, **MEAN},
+        f"range of {REFERENCE}": {"color": GREY, "linewidth": 3, "alpha": 0.5},
+        "perfect": {"color": VERMILLION, "linestyle": "--"},
+    }
+    if len(own) == 1:
+        del marks["mean"]
     legend(figure, marks)
     return figure
 
@@ -272,8 +275,7 @@ def results_against(table, x: str, y):
         if numeric:
             _set_scale(axes, values)
         else:
-            axes.set_xticks(places, values.astype(str))
-            axes.set_xlim(-0.5, len(values) - 0.5)
+            axes.set(xticks=places, xticklabels=values, xlim=(-0.5, len(values) - 0.5))
     figure.supxlabel(axis_title(x, str(table[x].unit or "")), fontsize=8)
     if len(table) > len(values):
         legend(figure, axes, loc="outside upper center")
@@ -287,9 +289,7 @@ def _wrapped(title):
 
 
 def _set_scale(axes, values):
-    """Make the x axis logarithmic if the values span a large range. If not all of them are
-    positive, the axis is linear around zero.
-    """
+    """Make the x axis logarithmic, if need be around zero, if the values span a large range."""
     sizes = np.abs(values[values != 0])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:
         return

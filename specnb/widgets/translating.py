@@ -34,8 +34,8 @@ class TranslatorPanel(TrainingPanel):
             "observed": observed.filled(np.nan),
             "synthetic": self._synthetic.mean(axis=0, dtype=float),
         }
-        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
         self._losses = ipywidgets.Image(layout={"max_width": "100%"})
+        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
         super().__init__(config.iterations, text=stars)
         self.children += (self._losses,)
 
