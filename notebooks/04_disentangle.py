@@ -70,7 +70,18 @@ def slug(setting):
     return setting.replace(", ", "_").replace(" ", "_")
 
 
+# %%
+caption = "Architecture 1, for synthetic spectra: the labels enter the encoder, too (Fig. 1)."
+study.drawing("drawings/gandalf_synthetic.svg", "fig1_synthetic", caption)
+
+# %%
+caption = "Architecture 2, for observed spectra: only the spectrum enters the encoder (Fig. 6)."
+study.drawing("drawings/gandalf_observed.svg", "fig6_observed", caption)
+
 # %% [markdown]
+# Both drawings show the numbers of neurons below the networks. We use the second architecture, because its encoder also works
+# for stars whose labels are not known.
+#
 # ## Train one
 #
 # Move the λ of a label, press *Train*, and watch the error of the reconstruction (left), the losses of the discriminators,

@@ -60,6 +60,10 @@ survey = RVS.mock(n_stars=n_stars, seed=seed)
 stars = reference_stars(survey)
 base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, device=device)
 
+# %%
+caption = "A new star: the trained encoder gives latents, from which a regressor predicts labels (Fig. 7)."
+study.drawing("drawings/gandalf_inference.svg", "fig7_inference", caption)
+
 # %% [markdown]
 # ## Four representations
 #

@@ -12,7 +12,7 @@ from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
-from specnb.missing.steps import LinearCorrection, Masked, masked_emulator
+from specnb.missing.steps import LinearChange, masked_emulator
 from specnb.surveys import RVS
 from specnb.translate import TranslateConfig, Translator, translated_emulator
 from specnb.translate.model import Translation
@@ -72,7 +72,8 @@ def masked(emulator, translator):
 
 def corrected(emulator, translator):
     random = np.random.default_rng(3)
-    step = LinearCorrection(1e-3 * random.normal(size=(6, 60)), 0.1 * random.normal(size=60))
+    slope = 1e-3 * random.normal(size=(6, 60))
+    step = LinearChange(np.ones(60), 0.1 * random.normal(size=60), slope)
     return emulator.then(step, stars=120)
 
 
@@ -97,12 +98,12 @@ def of_a_user(emulator, translator):
 
 
 KINDS = {
-    masked: [Masked],
-    corrected: [LinearCorrection],
+    masked: [LinearChange],
+    corrected: [LinearChange],
     translated: [Translation],
     star_by_star: [Translation],
-    masked_then_translated: [Masked, Translation],
-    translated_then_corrected: [Translation, LinearCorrection],
+    masked_then_translated: [LinearChange, Translation],
+    translated_then_corrected: [Translation, LinearChange],
     of_a_user: [Scaled, Scaled],
 }
 each_kind = pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)

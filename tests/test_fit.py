@@ -284,7 +284,7 @@ def test_other_pixels_are_refused(emulator):
         np.zeros((1, 799), bool),
         ["a"],
     )
-    with pytest.raises(ValueError, match=r"have 799 pixels, .* rebin them first"):
+    with pytest.raises(ValueError, match="not on this model's 800 pixels, .* rebin them first"):
         fit_labels(star, emulator)
 
 

@@ -16,9 +16,9 @@ import pytest
 import specnb
 from specnb.reproduce import cli
 from specnb.reproduce.freshness import is_fresh
-from specnb.reproduce.index import write_index
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
 from specnb.reproduce.provenance import PACKAGES, ROOT, checksum, checksums
+from specnb.reproduce.rendering import write_index
 from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
 from specnb.surveys import SURVEYS
 from specnb.surveys.apogee import archive
@@ -277,6 +277,18 @@ def test_a_notebook_ends_when_it_is_stopped(folder, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {".out.lock"}
 
 
+def test_a_disk_that_is_full_is_told(tmp_path):
+    """A limit on file sizes acts like a full disk for the process that saves the notebook."""
+    fill = "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_FSIZE, (1000, -1))"
+    notebook = write_notebook(
+        tmp_path / "full.ipynb", GOOD.replace('study.input("input.csv")', fill)
+    )
+    with pytest.raises(NotebookError) as error:
+        run_notebook(notebook, {}, tmp_path / "out")
+    assert str(error.value) == "full.ipynb: failed: OSError: [Errno 27] File too large"
+    assert not (tmp_path / "out").exists()
+
+
 def test_results_survive_a_kill_between_the_two_renames(folder, tmp_path):
     output = tmp_path / "01_good"
     old = tmp_path / ".01_good.old"
@@ -439,7 +451,12 @@ def test_command_line_errors_are_one_line(paper, capsys):
 
 
 def test_wrong_use_is_told_with_the_usage(capsys):
-    for arguments in (["paper", "--profil", "demo"], ["data", "translator", "sdss"], ["fly"]):
+    for arguments in (
+        ["paper", "--profil", "demo"],
+        ["data", "translator", "sdss"],
+        ["run", "01", "--minutes", "0"],
+        ["fly"],
+    ):
         assert cli.main(arguments) == 2
         printed = capsys.readouterr()
         assert printed.err.startswith("Usage: specnb") and not printed.out
@@ -454,6 +471,9 @@ def test_only_takes_several_notebooks(paper, capsys):
 def test_version_and_help_are_quick(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"specnb {specnb.__version__}\n"
+    command = [sys.executable, "-m", "specnb.reproduce.cli", "--version"]  # as `python -m specnb`
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == f"specnb {specnb.__version__}\n"
     command = [sys.executable, "-X", "importtime", "-m", "specnb", "--help"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert "sweep" in done.stdout

@@ -256,7 +256,7 @@ def test_bad_input(emulator, survey, trained, tmp_path):
         TranslateTraining(emulator, labels, shifted, TINY)
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         trained.encode(shifted)
-    with pytest.raises(ValueError, match="labels must be finite, one column each of teff"):
+    with pytest.raises(ValueError, match="give one row per star of teff, logg"):
         TranslateTraining(emulator, labels[:, :3], observed, TINY)
     with pytest.raises(
         ValueError, match="the synthetic domain has teff = .*check the order of the columns"
@@ -314,3 +314,15 @@ def test_configurations_are_checked(changes, words):
         TranslateConfig(**changes)
     with pytest.raises(TypeError, match="lamda"):
         TranslateConfig(lamda=1)
+
+
+def test_observed_stars_look_as_the_simulator_would_draw_them(emulator, survey, trained):
+    """The way back removes much of the mean difference between observed and synthetic spectra."""
+    _, observed, truth = survey
+    synthetic = emulator(np.column_stack([truth.labels[name] for name in emulator.labels]))
+    before, after = (
+        np.sqrt(np.mean(np.mean(flux - synthetic, axis=0) ** 2))
+        for flux in (observed.flux, trained.to_synthetic(observed))
+    )
+    assert trained.to_synthetic(observed).shape == observed.flux.shape
+    assert after < 0.6 * before, (before, after)

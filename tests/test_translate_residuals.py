@@ -186,7 +186,7 @@ def test_falling_biases_are_counted_by_their_size_and_judged_by_their_errors(tru
 def test_masked_truth_is_refused(truth):
     gappy = truth.copy()
     gappy["m_h"] = MaskedColumn(gappy["m_h"], mask=np.arange(N) == 3)
-    with pytest.raises(ValueError, match="star 3 of the catalogue has no m_h"):
+    with pytest.raises(ValueError, match="star 3 of the catalogue has m_h = nan"):
         label_errors({"fit": table(5000, 0)}, gappy, LABELS)
 
 

@@ -16,7 +16,7 @@ from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.rebinning import rebin
-from specnb.core.wavelength import same_pixels
+from specnb.core.wavelength import check_pixels
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 
@@ -101,13 +101,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     """
     if emulator.survey.is_native(spectra.wavelength):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
-    if not same_pixels(spectra.wavelength, emulator.wavelength):
-        raise ValueError(
-            f"the spectra have {len(spectra.wavelength)} pixels, "
-            f"{spectra.wavelength[0]:.2f}-{spectra.wavelength[-1]:.2f} Å, "
-            f"the emulator {len(emulator.wavelength)}, {emulator.wavelength[0]:.2f}-{emulator.wavelength[-1]:.2f} Å: "
-            "rebin them first, specnb.rebin(spectra, emulator.wavelength)"
-        )
+    check_pixels(spectra.wavelength, emulator.wavelength)
     for step in emulator.steps:
         step.check_stars(len(spectra))
     model = ForwardModel(emulator, config)

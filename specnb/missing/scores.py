@@ -282,6 +282,5 @@ def _largest(shares, names):
 def _overlap(table, inside):
     """Fraction of the features of a table with a pixel in ``inside``, or NaN without features."""
     spans = table["first", "last"].iterrows()
-    return (
-        np.mean([inside[first : last + 1].any() for first, last in spans]) if len(table) else np.nan
-    )
+    met = [inside[first : last + 1].any() for first, last in spans]
+    return np.mean(met) if met else np.nan

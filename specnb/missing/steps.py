@@ -18,24 +18,29 @@ from specnb.translate.domains import true_labels
 PENALTIES = 10.0 ** np.arange(-1, 6)
 
 
-class Masked(Step):
-    """A step that removes all lines in some pixels, where the flux becomes 1.
+class LinearChange(Step):
+    """A change of the flux that is linear in the flux and in the labels.
+
+    The changed flux is factor · flux + intercept + labels · slope.
 
     Parameters
     ----------
-    masked : array_like of bool, shape (n_pix,)
+    factor, intercept : array_like, shape (n_pix,)
+    slope : array_like, shape (n_labels, n_pix)
     """
 
-    def __init__(self, masked):
+    def __init__(self, factor, intercept, slope):
         super().__init__()
-        self.register_buffer("masked", torch.as_tensor(np.array(masked, dtype=bool)))
+        for name, values in {"factor": factor, "intercept": intercept, "slope": slope}.items():
+            self.register_buffer(name, torch.from_numpy(np.array(values, dtype=np.float32)))
 
     def forward(self, flux, labels):
-        return torch.where(self.masked, 1.0, flux)
+        return self.factor * flux + self.intercept + labels @ self.slope
 
     @classmethod
     def build(cls, settings, survey):
-        return cls(np.zeros(len(survey.pixels)))
+        zero = np.zeros(len(survey.pixels))
+        return cls(zero, zero, np.zeros((len(survey.labels), len(zero))))
 
 
 def masked_emulator(emulator, masked):
@@ -55,30 +60,9 @@ def masked_emulator(emulator, masked):
         raise ValueError(
             f"masked has shape {np.shape(masked)}: give one value for each of {len(emulator.wavelength)} pixels"
         )
-    return emulator.then(Masked(masked).to(emulator.network.low.device))
-
-
-class LinearCorrection(Step):
-    """A correction of spectra that is linear in the labels.
-
-    Parameters
-    ----------
-    slope : array_like, shape (n_labels, n_pix)
-    intercept : array_like, shape (n_pix,)
-    """
-
-    def __init__(self, slope, intercept):
-        super().__init__()
-        self.register_buffer("slope", torch.as_tensor(slope, dtype=torch.float32))
-        self.register_buffer("intercept", torch.as_tensor(intercept, dtype=torch.float32))
-
-    def forward(self, flux, labels):
-        return flux + self.intercept + labels @ self.slope
-
-    @classmethod
-    def build(cls, settings, survey):
-        n_pix = len(survey.pixels)
-        return cls(np.zeros((len(survey.labels), n_pix)), np.zeros(n_pix))
+    masked = np.asarray(masked, dtype=bool)
+    step = LinearChange(~masked, masked, np.zeros((len(emulator.labels), len(masked))))
+    return emulator.then(step.to(emulator.network.low))
 
 
 def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
@@ -113,5 +97,5 @@ def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
     mean, scale = labels.mean(axis=0), labels.std(axis=0) + 1e-9
     ridge = RidgeCV(PENALTIES, alpha_per_target=True).fit((labels - mean) / scale, residual)
     slope = ridge.coef_.T / scale[:, None]
-    correction = LinearCorrection(slope, ridge.intercept_ - mean @ slope)
-    return emulator.then(correction.to(emulator.network.low.device), stars=len(labels))
+    step = LinearChange(np.ones(len(flux[0])), ridge.intercept_ - mean @ slope, slope)
+    return emulator.then(step.to(emulator.network.low), stars=len(labels))

@@ -17,6 +17,7 @@ from specnb.reproduce.runner import NotebookError, check_pair, check_writable, r
 
 NOTEBOOKS = ROOT / "notebooks"
 FOLDER = click.Path(path_type=Path)
+MINUTES = click.FloatRange(min=0, min_open=True)
 SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
 
 
@@ -43,7 +44,7 @@ def commands():
 @click.option("--force", is_flag=True, help="Run even what is fresh.")
 def paper(profile, only, more, output, force):
     """Run the notebooks whose results are not fresh, and write the index."""
-    from specnb.reproduce.index import write_index
+    from specnb.reproduce.rendering import write_index
 
     notebooks = [find_notebook(name) for name in (*only, *more)] or all_notebooks()
     if not notebooks:
@@ -76,7 +77,7 @@ def paper(profile, only, more, output, force):
 @click.option(
     "--output", type=FOLDER, help="Folder of the results (default: data/artifacts/runs/NOTEBOOK)."
 )
-@click.option("--minutes", default=60.0, help="Time limit (default: 60).")
+@click.option("--minutes", type=MINUTES, default=60, help="Time limit (default: 60).")
 def run(notebook, given, output, minutes):
     """Run one notebook with parameters of your own. NOTEBOOK is a path, name or number."""
     from specnb.reproduce.tables import cells
@@ -104,7 +105,7 @@ def run(notebook, given, output, minutes):
 @click.option(
     "--output", type=FOLDER, help="Folder of the runs (default: data/artifacts/sweeps/NOTEBOOK)."
 )
-@click.option("--minutes", default=60.0, help="Time limit of each run (default: 60).")
+@click.option("--minutes", type=MINUTES, default=60, help="Time limit of each run (default: 60).")
 @click.option(
     "--x", metavar="NAME", help="Parameter to draw against (default: the first varied number)."
 )
@@ -113,7 +114,8 @@ def sweep(notebook, given, jobs, output, minutes, x, y):
     """Run one notebook over a grid of parameters. NOTEBOOK is a path, name or number.
 
     It runs at all combinations of the values of its parameters, skips runs whose results are fresh,
-    and writes sweep.csv, .md, .tex, .png and .pdf. After an interruption, the same command goes on.
+    and writes sweep.csv, .md, .tex, .png, .pdf and .npz. After an interruption, the same command
+    goes on.
     """
     from specnb.reproduce.sweep import sweep
 
@@ -158,7 +160,10 @@ def apogee(star, field, telescope, release, kind):
 @data.command()
 @click.argument("survey", type=SURVEY, default="rvs")
 def emulator(survey):
-    """Train a shipped emulator anew from its grid: rvs (the default) or apogee."""
+    """Train a shipped emulator again from its grid.
+
+    It is that of rvs (the default) or apogee.
+    """
     from specnb.reproduce.shipping import STATISTICS, ship_emulator
     from specnb.surveys import SURVEYS
 
@@ -169,7 +174,7 @@ def emulator(survey):
 @data.command()
 @click.argument("survey", type=SURVEY)
 def translator(survey):
-    """Train a shipped translator anew with its mock survey: rvs or apogee."""
+    """Train a shipped translator again with its mock survey."""
     from specnb.reproduce.shipping import ship_translator
 
     for name, value in ship_translator(survey).items():
@@ -178,7 +183,7 @@ def translator(survey):
 
 @data.command("list")
 def list_data():
-    """List data files."""
+    """List the data files and their sizes."""
     made_here, real = ARTIFACTS.rglob("*"), data_folder().rglob("*")
     groups = {"shipped": shipped_data(), "computed here": made_here, "real spectra": real}
     for title, files in groups.items():
@@ -207,15 +212,13 @@ def find_notebook(name: str) -> Path:
 
 def split_values(text: str) -> list[str]:
     """The values in ``2,5,10`` or, for a parameter that is a list, in ``[1,2],[3]``."""
-    commas_outside_brackets = r",(?![^\[]*\])"
-    return [value.strip() for value in re.split(commas_outside_brackets, text)]
+    return [value.strip() for value in re.split(r",(?![^\[]*\])", text)]  # not within brackets
 
 
 def pairs(texts) -> list[tuple[str, str]]:
     """Name and value of each ``-p name=value``."""
-    for text in texts:
-        if "=" not in text:
-            raise ValueError(f"-p {text}: write name=value")
+    if wrong := [text for text in texts if "=" not in text]:
+        raise ValueError(f"-p {wrong[0]}: write name=value")
     return [(name.strip(), value) for name, value in (text.split("=", 1) for text in texts)]
 
 
@@ -249,3 +252,7 @@ def main(arguments=None) -> int:
     except click.Abort:  # Ctrl-C
         click.echo("specnb: interrupted; earlier results are untouched", err=True)
         return 130
+
+
+if __name__ == "__main__":  # as `python -m specnb`
+    raise SystemExit(main())

@@ -32,7 +32,7 @@ from specnb.reproduce.provenance import (
     write_json,
 )
 
-EXECUTED, FAILED, RESULTS, TROUBLE = "executed.ipynb", "failed.ipynb", "results.json", ".trouble"
+EXECUTED, FAILED, RESULTS = "executed.ipynb", "failed.ipynb", "results.json"
 
 
 class NotebookError(RuntimeError):
@@ -173,21 +173,25 @@ def _execute(task, cores, stop):
     stop = stop or threading.Event()
     # The pipe is the notebook's lifeline: it ends when its other end is closed. That happens below,
     # or when this process is killed.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=env, start_new_session=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, **pipes, encoding="utf-8", env=env, start_new_session=True)
     try:
         while process.poll() is None and not stop.is_set():
             stop.wait(0.1)
     finally:
-        process.communicate()
-    return _find_trouble(task[1], failed=process.returncode != 0)
+        told, _ = process.communicate()
+    return _find_trouble(task[1], told or ("the kernel died" if process.returncode else ""))
 
 
-def _find_trouble(executed, failed):
+def _find_trouble(executed, told):
     """Name the last cell that was started, and what went wrong in it."""
     try:
         cells = json.loads(executed.read_text("utf-8"))["cells"]
-    except (FileNotFoundError, ValueError):  # not yet written, or killed while writing
+    except FileNotFoundError:  # not yet written
         cells = []
+    except ValueError:  # the disk was full, or the process was killed while it wrote
+        executed.unlink()
+        return f"failed: {told}"
     started = [
         cell
         for cell in cells
@@ -196,21 +200,22 @@ def _find_trouble(executed, failed):
         and cell["metadata"]["papermill"]["start_time"] is not None
     ]
     place = f"code cell {len(started)} failed" if started else "failed before its first cell"
-    outputs = [output for cell in started for output in cell["outputs"]]
-    errors = [output for output in outputs if output["output_type"] == "error"]
+    errors = [
+        output for cell in started for output in cell["outputs"] if output["output_type"] == "error"
+    ]
     if errors:  # a SystemExit too, which papermill lets pass
         return f"{place}: {errors[0]['ename']}: {errors[0]['evalue'].strip()}"
-    if failed:
-        trouble = executed.with_name(TROUBLE)
-        return f"{place}: {trouble.read_text('utf-8') if trouble.exists() else 'the kernel died'}"
+    if told:
+        return f"{place}: {told}"
     written = executed.with_name(RECORD).exists()
     return "" if written else "it wrote no figure, table or result: give Study(output) something"
 
 
 def _run_here(notebook, executed, parameters, timeout):
-    """What the process of one notebook does."""
-    trouble = Path(executed).with_name(TROUBLE)
-    threading.Thread(target=_end_in_time, args=(timeout, trouble), daemon=True).start()
+    """What the process of one notebook does. Its standard output tells the runner what failed."""
+    telling = os.dup(1)
+    os.dup2(2, 1)  # what anything else prints goes to standard error
+    threading.Thread(target=_end_in_time, args=(timeout, telling), daemon=True).start()
     import papermill
     from jupyter_client import AsyncKernelManager
 
@@ -234,15 +239,16 @@ def _run_here(notebook, executed, parameters, timeout):
             kernel_manager_class=KernelManager,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
-        trouble.write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        # It is read when this process has ended, and a pipe holds no more than 64 kB until then.
+        os.write(telling, f"{type(error).__name__}: {error}"[:9000].encode())
         sys.exit(1)
 
 
-def _end_in_time(timeout, trouble):
+def _end_in_time(timeout, telling):
     """Kill this process and its descendants at the time limit, or when the runner ends."""
     closed, _, _ = select.select([sys.stdin], [], [], timeout)
     if not closed:
-        trouble.write_text(f"stopped at the time limit of {timeout:g} s", encoding="utf-8")
+        os.write(telling, f"stopped at the time limit of {timeout:g} s".encode())
     for each in [*reversed(psutil.Process().children(recursive=True)), psutil.Process()]:
         with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
             os.killpg(os.getpgid(each.pid), signal.SIGKILL)  # a kernel has a group of its own

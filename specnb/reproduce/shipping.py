@@ -58,17 +58,17 @@ def ship_emulator(
     grid, config = load_grid(survey), config or EmulatorConfig.for_survey(survey)
     emulator = train_emulator(grid, config)
     labels, truth = held_out(grid, TEST_DRAWS)
-    measured = accuracy(emulator(labels), truth)
-    errors = {name: round(float(value), 6) for name, value in measured.items()}
-    card = emulator.card
-    card |= {"held_out_error": errors, "grid_sha256": checksum(survey.grid_path)}
+    errors = {
+        name: round(float(value), 6) for name, value in accuracy(emulator(labels), truth).items()
+    }
+    emulator.card.update(held_out_error=errors, grid_sha256=checksum(survey.grid_path))
     emulator.save(folder / f"{survey.name}.safetensors")
     render(
         "emulator.md",
         folder / f"{survey.name}.md",
         survey=survey,
         config=config,
-        card=card,
+        card=emulator.card,
         low=emulator.network.low.tolist(),
         high=emulator.network.high.tolist(),
         spectra=len(truth) // TEST_DRAWS,

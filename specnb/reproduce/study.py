@@ -6,6 +6,7 @@ everything is only shown; the runner sets it to a folder, and everything is show
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -55,18 +56,20 @@ class Study:
         matplotlib Figure
             ``fig``, so that a cell that ends with this call shows it.
         """
-        for kind, metadata in METADATA.items():
-            self._write(name, kind, fig.savefig, format=kind, dpi=200, metadata=metadata)
-        self._write(name, "npz", write_numbers, fig)
-        self._note("figures", name, caption, [*METADATA, "npz"])
+        writers = {
+            kind: partial(fig.savefig, format=kind, dpi=200, metadata=metadata)
+            for kind, metadata in METADATA.items()
+        }
+        self._keep("figures", name, caption, **writers, npz=partial(write_numbers, figure=fig))
         plt.close(fig)  # pyplot would show it a second time at the end of the cell
         return fig
 
     def drawing(self, path, name: str, caption: str) -> SVG:
         """Show an SVG file and write it as ``name.svg``; it is recorded as an input, too."""
         text = self.input(path).read_text("utf-8")
-        self._write(name, "svg", Path.write_text, text, encoding="utf-8")
-        self._note("figures", name, caption, ["svg"])
+        self._keep(
+            "figures", name, caption, svg=partial(Path.write_text, data=text, encoding="utf-8")
+        )
         return SVG(text)
 
     def table(self, table, name: str, caption: str, formats=None) -> Markdown:
@@ -92,10 +95,14 @@ class Study:
             )
         texts = [cells(column, formats.get(column.name)) for column in table.itercols()]
         shown = markdown(table, texts)
-        self._write(name, "csv", write_csv, table)
-        self._write(name, "tex", write_latex, table, texts, caption)
-        self._write(name, "md", Path.write_text, shown, encoding="utf-8")
-        self._note("tables", name, caption, ["csv", "tex", "md"])
+        self._keep(
+            "tables",
+            name,
+            caption,
+            csv=partial(write_csv, table=table),
+            tex=partial(write_latex, table=table, texts=texts, caption=caption),
+            md=partial(Path.write_text, data=shown, encoding="utf-8"),
+        )
         return Markdown(f"{caption}\n\n{shown}")
 
     def result(self, name: str, value, unit: str = ""):
@@ -118,19 +125,22 @@ class Study:
         self._record("inputs", portable_name(path), checksum(path))
         return path
 
-    def _write(self, name, ending, write, *arguments, **options):
-        """Write a whole file of this name by ``write(path, ...)``, if there is a folder for it."""
-        if self.folder is not None:
-            with replacing(self.folder / f"{_checked(name)}.{ending}") as temporary:
-                write(temporary, *arguments, **options)
-
-    def _note(self, kind, name, caption, endings):
-        files = [f"{name}.{ending}" for ending in endings]
-        self._record(kind, _checked(name), {"caption": caption, "files": files})
+    def _keep(self, kind, name, caption, **writers):
+        """Write files of one name, each by the function ``write(path)`` of its ending."""
+        files = {f"{_checked(name)}.{ending}": write for ending, write in writers.items()}
+        for file, write in files.items():
+            self._write(file, write)
+        self._record(kind, name, {"caption": caption, "files": list(files)})
 
     def _record(self, kind, name, value):
         self.record[kind][name] = value
-        self._write(*RECORD.split("."), write_json, self.record)
+        self._write(RECORD, partial(write_json, content=self.record))
+
+    def _write(self, file, write):
+        """Write a whole file, if there is a folder for it."""
+        if self.folder is not None:
+            with replacing(self.folder / file) as temporary:
+                write(temporary)
 
 
 def _checked(name):

@@ -197,10 +197,10 @@ def _axis(points, varied, grid, x):
             f"x is {x}, which is no parameter of this grid: choose one of {', '.join(grid)}"
         )
     first = next(iter(points.values()))
-    choice = [name for name in grid if name in varied]
     # A number rather than text, and the seed only if nothing else is varied.
     return x or min(
-        choice, key=lambda name: (name == "seed", type(first[name]) not in (int, float))
+        (name for name in grid if name in varied),
+        key=lambda name: (name == "seed", type(first[name]) not in (int, float)),
     )
 
 

@@ -6,11 +6,13 @@ masked pixels it is 0, which is the mean. If the configuration has no z_split, z
 without columns.
 """
 
-from itertools import pairwise
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from specnb.core.perceptron import perceptron
 
 # Ridge penalty of the regression in `Principal`, in numbers of stars. With a smaller one, 48
 # components of a few hundred stars fit the noise.
@@ -46,28 +48,11 @@ class Autoencoders(nn.Module):
         ]
 
 
-def perceptron(widths, activate_last: bool = False) -> nn.Sequential:
-    """Fully connected layers with a smooth activation between them.
-
-    With ``activate_last`` there is also one after the last layer.
-    """
-    layers = []
-    for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.SiLU()]
-    return nn.Sequential(*(layers if activate_last else layers[:-1]))
-
-
 class Critic(nn.Sequential):
     """A fully connected critic of spectra and latents of ``n_in`` numbers together."""
 
     def __init__(self, n_in: int, own: int, middle: int):
-        super().__init__(
-            nn.Linear(n_in, own),
-            nn.LeakyReLU(0.1),
-            nn.Linear(own, middle),
-            nn.LeakyReLU(0.1),
-            nn.Linear(middle, 1),
-        )
+        super().__init__(*perceptron((n_in, own, middle, 1), partial(nn.LeakyReLU, 0.1)))
 
     def forward(self, x, *latents):
         return super().forward(torch.cat([x, *latents], dim=1))[:, 0]

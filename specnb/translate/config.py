@@ -90,9 +90,8 @@ class TranslateConfig:
         check_fields(self)
         for name, what, suits in PAIRS:
             pair = getattr(self, name)
-            if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(suits, pair)):
+            if not isinstance(pair, tuple) or len(pair) != 2 or not all(map(suits, pair)):
                 raise ValueError(f"{name} is {pair!r}: give two {what}")
-            object.__setattr__(self, name, tuple(pair))  # JSON has lists instead of tuples
 
 
 # O'Briain et al. (2021), Sects. 2-3 and their code: they weight reconstructions and cycles by 3

@@ -10,7 +10,7 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
-from specnb.core.wavelength import same_pixels
+from specnb.core.wavelength import check_pixels
 from specnb.emulator.step import Step
 from specnb.translate.autoencoders import Perceptrons, Principal
 from specnb.translate.config import TranslateConfig
@@ -114,7 +114,7 @@ class Translator(nn.Module):
         ValueError
             If the spectra are on other pixels.
         """
-        self.check(spectra.wavelength)
+        check_pixels(spectra.wavelength, self.wavelength)
         pairs = zip(*map(_batches, (spectra.flux, self.unusable(spectra))))
         parts = [self.networks.encode_observed(self.scaled(*pair)) for pair in pairs]
         return tuple(map(_joined, zip(*parts)))
@@ -148,13 +148,11 @@ class Translator(nn.Module):
         splits = torch.as_tensor(split).to(self.mean)
         return _joined(map(self, _batches(flux), _batches(splits)))
 
-    def check(self, wavelength):
-        """Raise ValueError if wavelengths (Å) are not the model's, to 0.001 Å."""
-        if not same_pixels(wavelength, self.wavelength):
-            raise ValueError(
-                f"the spectra are not on this model's {len(self.wavelength)} pixels, "
-                f"{self.wavelength[0]:.2f}-{self.wavelength[-1]:.2f} Å: rebin them first"
-            )
+    @torch.no_grad()
+    def to_synthetic(self, spectra) -> np.ndarray:
+        """Observed spectra translated to the synthetic domain, shape (n, n_pix), float32."""
+        shared = torch.from_numpy(self.encode(spectra)[0]).to(self.mean)
+        return _joined([self.networks.decode_synthetic(shared) * self.std + self.mean])
 
     def save(self, path):
         """Write all but the critics to one safetensors file, also configuration and history."""
@@ -293,7 +291,7 @@ def translated_emulator(emulator, translator: Translator, split=None):
     ValueError
         If emulator and translator are on different pixels.
     """
-    translator.check(emulator.wavelength)
+    check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
         split = torch.as_tensor(np.asarray(split)).to(translator.mean)
     return emulator.then(Translation(translator, split))

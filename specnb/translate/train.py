@@ -1,12 +1,12 @@
 """Training of a translator on two unpaired sets of spectra, with the losses in `losses`."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 
 from specnb.core.device import pick_device
+from specnb.core.labels import label_array
 from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
+from specnb.core.wavelength import check_pixels
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
     adversarial_loss,
@@ -41,9 +41,9 @@ def train(
     ----------
     emulator : Emulator
         Emulator that makes the synthetic spectra of each step from labels.
-    labels : array_like, shape (n, n_labels)
-        Labels of synthetic stars, in the emulator's order. Their distribution should be about that
-        of the observed stars, but they should be other stars.
+    labels : Table, or array_like of shape (n, n_labels)
+        Labels of synthetic stars. The columns of an array are in the emulator's order. The
+        distribution should be about that of the observed stars, but they should be other stars.
     observed : Spectra
         Spectra on the emulator's pixels.
     config : TranslateConfig
@@ -66,8 +66,9 @@ def train(
     Raises
     ------
     ValueError
-        If a domain is empty, the pixels differ, or the checkpoint belongs to another configuration
-        or other data.
+        If a domain has fewer than 20 stars, a label is missing, not finite or outside the
+        emulator's training range, the pixels differ, a star has no usable pixel, or the checkpoint
+        belongs to another configuration or other data.
     FloatingPointError
         If the training diverges: a loss is not finite, or far worse than that of the mean spectrum.
     OSError
@@ -105,12 +106,19 @@ class TranslateTraining(Training):
             model = Translator(config, emulator.wavelength, sample.mean(0), sample.std())
         self.model = model.to(self.device)
         self.history = self.model.history
-        self.model.check(observed.wavelength)
+        check_pixels(observed.wavelength, emulator.wavelength)
         self.data = self._weighted(observed)
         self.inputs = (self.labels, *self.data, *self.emulator.network.state_dict().values())
         order = np.random.default_rng(config.seed)
         self.synthetic, self.watched_synthetic = self._divided(order.permutation(len(labels)))
         self.observed, self.watched_observed = self._divided(order.permutation(len(observed)))
+        # Losses if each reconstruction is replaced by the mean synthetic spectrum.
+        synthetic = self._emulated(self.watched_synthetic)
+        flux, weight = (values[self.watched_observed] for values in self.data)
+        self.of_mean = {
+            "reconstruction_synthetic": float(synthetic_chi2(self.model, 0.0, synthetic)),
+            "reconstruction_observed": float(chi2(0.0, flux, weight, self.model.std)),
+        }
         networks = self.model.networks
         networks.begin(self.model.scaled(sample), *self.data, self.observed, self.model.std)
         options = {"betas": config.betas, "fused": self.device.type != "mps"}
@@ -227,25 +235,13 @@ class TranslateTraining(Training):
     def check(self, losses):
         """Raise Diverged if a loss is not finite, or ten times worse than for the mean spectrum."""
         values = {name: float(value) for name, value in losses.items()}
-        worse = [name for name, mean in self._of_mean.items() if not values[name] <= 10 * mean]
+        worse = [name for name, mean in self.of_mean.items() if not values[name] <= 10 * mean]
         if bad := dict.fromkeys([*not_finite(values), *worse]):
             raise Diverged(
                 f"training diverged by iteration {self.done} ({', '.join(bad)}): lower "
                 f"learning_rate ({self.config.learning_rate:g}) or adversarial "
                 f"({self.config.adversarial:g})"
             )
-
-    @cached_property
-    @torch.no_grad()
-    def _of_mean(self):
-        """Losses if each reconstruction is replaced by the mean synthetic spectrum."""
-        flux, weight = (values[self.watched_observed] for values in self.data)
-        return {
-            "reconstruction_synthetic": float(
-                synthetic_chi2(self.model, 0.0, self._emulated(self.watched_synthetic))
-            ),
-            "reconstruction_observed": float(chi2(0.0, flux, weight, self.model.std)),
-        }
 
     def state(self) -> dict:
         """As `Training.state`. Raises Diverged if the training diverged since the last check."""
@@ -282,9 +278,7 @@ class TranslateTraining(Training):
 
 def _checked_labels(labels, emulator):
     """Labels of the synthetic stars as float32. They must be in the emulator's training range."""
-    labels = np.ascontiguousarray(labels, dtype=np.float32)
-    if labels.ndim != 2 or labels.shape[1] != len(emulator.labels) or not np.isfinite(labels).all():
-        raise ValueError(f"labels must be finite, one column each of {', '.join(emulator.labels)}")
+    labels = label_array(labels, emulator.labels).astype(np.float32)
     low, high = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
     if (outside := (labels < low) | (labels > high)).any():
         row, k = np.argwhere(outside)[0]
