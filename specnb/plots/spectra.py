@@ -103,7 +103,7 @@ def best_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
         for line in lines
         if line.species == lines[0].species
     ]
-    shades += [(*window, GREY, 0.35, "left out of the fit") for window in masked_windows]
+    shades += [(*window, ORANGE, 0.2, "left out of the fit") for window in masked_windows]
 
     both = [observed, model] if np.isfinite(model).any() else [0.0, 1.0]
     low, high = np.nanpercentile(both, [0.02, 99.98])
