@@ -47,8 +47,7 @@ from specnb.disentangle.regress import BEST, FAITHFUL, errors
 from specnb.disentangle.score import regress
 from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.evaluate.probes import information_ceiling
-from specnb.plots.disentangle import mae_bars
-from specnb.plots.labels import predicted_labels
+from specnb.plots.labels import mae_bars, predicted_labels
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra

@@ -8,8 +8,7 @@ from matplotlib.text import Text
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import errors
 from specnb.disentangle.table1 import PUBLISHED, compare
-from specnb.plots.disentangle import mae_bars
-from specnb.plots.labels import predicted_labels
+from specnb.plots.labels import mae_bars, predicted_labels
 from specnb.plots.style import COLUMN, PAGE
 
 SCATTER = {"spectra": 1.0, "plain": 1.2, "First": 0.5, "Second": 2.0, "bottleneck": 0.8}

@@ -3,7 +3,6 @@ and what their decoders make of edited labels.
 """
 
 import numpy as np
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from specnb.evaluate.spread import spread
@@ -25,7 +24,6 @@ from specnb.plots.style import (
     legend,
     name_ticks,
     panel_grid,
-    plain_ticks,
     styled,
     symbol,
 )
@@ -39,10 +37,6 @@ LIMITS = {"floor": GREEN, "ceiling": PURPLE}
 LEAST = -0.2  # the axis of R² starts here; a linear probe of saturated latents can reach −1000
 # Goals: a disentangled label has at most the first R², an entangled one at least the second
 BARS = (0.10, 0.95)
-SEEDS = {"color": GREY, "alpha": 0.35, "linewidth": 0}
-DIAMOND = {"marker": "D", "ms": 3.5, "mfc": "white", "mec": BLACK, "linestyle": ""}
-LIMIT = {"color": BLACK, "linestyle": "--"}
-RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 
 @styled
@@ -147,52 +141,6 @@ def probe_bars(table):
 
 
 @styled
-def mae_bars(table, floor):
-    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
-    next to the published ones.
-
-    Parameters
-    ----------
-    table : Table
-        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
-    floor : mapping of str to float
-        For each label, the smallest possible error, such as that of a perfect prediction against a
-        noisy catalogue.
-
-    Returns
-    -------
-    Figure
-    """
-    groups = {name: table[table["representation"] == name] for name in table["representation"]}
-    spectra = groups.pop("spectra")
-    base, x = np.asarray(spectra["mae"]), np.arange(len(spectra))
-    colors, width = distinct_colors(groups), 0.8 / len(groups)
-    figure, (axes,) = panel_grid(1, 3.0, columns=1, width=COLUMN)
-    axes.set_yscale("log")
-    for k, row in enumerate(spectra):
-        ends = [k - 0.45, k + 0.45]
-        axes.fill_between(ends, row["mae_min"] / row["mae"], row["mae_max"] / row["mae"], **SEEDS)
-        axes.plot(ends, [floor[row["label"]] / row["mae"]] * 2, **LIMIT)
-    for i, (name, rows) in enumerate(groups.items()):
-        at = x + (i - (len(groups) - 1) / 2) * width
-        mae, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
-        axes.bar(at, mae - 1, 0.9 * width, bottom=1, color=colors[name])
-        axes.errorbar(
-            at, mae, [mae - low, high - mae], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5
-        )
-        axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
-    axes.axhline(1, color=BLACK, linewidth=0.6)
-    plain_ticks(axes.yaxis, RATIOS)
-    errors = [f"{row['mae']:.{0 if row['mae'] > 5 else 3}f} {row['unit']}" for row in spectra]
-    name_ticks(axes.xaxis, [f"{symbol(row['label'])}\n{e}" for row, e in zip(spectra, errors)])
-    axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
-    marks = {name: Patch(color=color) for name, color in colors.items()}
-    marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
-    legend(figure, marks, loc="outside upper center", ncols=3)
-    return figure
-
-
-@styled
 def counterfactual_spectra(wavelength, changes, window):
     """Draw how the spectrum of one star changes with each label: the true change, the change by
     each model's decoder, and their difference.
@@ -216,9 +164,14 @@ def counterfactual_spectra(wavelength, changes, window):
     Raises
     ------
     ValueError
-        If there are more models than colours.
+        If there are more models than colours, or no pixels in the window.
     """
     shown = (wavelength >= window[0]) & (wavelength <= window[1])
+    if not shown.any():
+        low, high = wavelength[[0, -1]]
+        raise ValueError(
+            f"no pixels lie in the window {window[0]:g}-{window[1]:g} Å: choose one within {low:.0f}-{high:.0f} Å"
+        )
     x = wavelength[shown]
     n = len(changes)
     figure, panels = panel_grid(2 * n, 1.6, columns=n, sharex=True, sharey="col")

@@ -6,23 +6,33 @@ import numpy as np
 from astropy.stats import mad_std
 from matplotlib.artist import setp
 from matplotlib.colors import LogNorm
+from matplotlib.patches import Patch
 
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
+    GREY,
     SEQUENTIAL,
     axis_title,
     column,
+    distinct_colors,
     label_axes,
     legend,
+    name_ticks,
     note,
     panel_grid,
+    plain_ticks,
     styled,
+    symbol,
 )
 
 # 64,000 dots would hide one another, so the Kiel diagrams of surveys have hexagonal cells
 CELLS = {"linewidths": 0.1, "mincnt": 1, "rasterized": True}
+SEEDS = {"color": GREY, "alpha": 0.35, "linewidth": 0}
+DIAMOND = {"marker": "D", "ms": 3.5, "mfc": "white", "mec": BLACK, "linestyle": ""}
+LIMIT = {"color": BLACK, "linestyle": "--"}
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 
 @styled
@@ -201,4 +211,50 @@ def predicted_labels(predictions, reference, x: str, y: str):
         setp([panels[0].xaxis, panels[0].yaxis], inverted=True)
     setp(panels[:: panels[0].get_gridspec().ncols], ylabel=axis_title(y))
     figure.colorbar(cells, ax=figure.axes, label="Stars per cell", aspect=30)
+    return figure
+
+
+@styled
+def mae_bars(table, floor):
+    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
+    next to the published ones.
+
+    Parameters
+    ----------
+    table : Table
+        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
+    floor : mapping of str to float
+        For each label, the smallest possible error, such as that of a perfect prediction against a
+        noisy catalogue.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = {name: table[table["representation"] == name] for name in table["representation"]}
+    spectra = groups.pop("spectra")
+    base, x = np.asarray(spectra["mae"]), np.arange(len(spectra))
+    colors, width = distinct_colors(groups), 0.8 / len(groups)
+    figure, (axes,) = panel_grid(1, 3.0, columns=1, width=COLUMN)
+    axes.set_yscale("log")
+    for k, row in enumerate(spectra):
+        ends = [k - 0.45, k + 0.45]
+        axes.fill_between(ends, row["mae_min"] / row["mae"], row["mae_max"] / row["mae"], **SEEDS)
+        axes.plot(ends, [floor[row["label"]] / row["mae"]] * 2, **LIMIT)
+    for i, (name, rows) in enumerate(groups.items()):
+        at = x + (i - (len(groups) - 1) / 2) * width
+        mae, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
+        axes.bar(at, mae - 1, 0.9 * width, bottom=1, color=colors[name])
+        axes.errorbar(
+            at, mae, [mae - low, high - mae], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5
+        )
+        axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
+    axes.axhline(1, color=BLACK, linewidth=0.6)
+    plain_ticks(axes.yaxis, RATIOS)
+    errors = [f"{row['mae']:.{0 if row['mae'] > 5 else 3}f} {row['unit']}" for row in spectra]
+    name_ticks(axes.xaxis, [f"{symbol(row['label'])}\n{e}" for row, e in zip(spectra, errors)])
+    axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
+    marks = {name: Patch(color=color) for name, color in colors.items()}
+    marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
+    legend(figure, marks, loc="outside upper center", ncols=3)
     return figure
