@@ -47,8 +47,7 @@ from specnb.disentangle.regress import BEST, FAITHFUL, errors
 from specnb.disentangle.score import regress
 from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.evaluate.probes import information_ceiling
-from specnb.plots.disentangle import mae_bars
-from specnb.plots.labels import predicted_abundances, predicted_kiel
+from specnb.plots.labels import mae_bars, predicted_labels
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
@@ -154,11 +153,11 @@ study.table(times, "training_times", caption)
 first = {
     name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"
 }
-figure = predicted_kiel(first, stars.test.labels)
+figure = predicted_labels(first, stars.test.labels, "teff", "logg")
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
 # %%
-figure = predicted_abundances(first, stars.test.labels)
+figure = predicted_labels(first, stars.test.labels, "m_h", "alpha_fe")
 study.figure(
     figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10)."
 )
