@@ -1,7 +1,5 @@
 """Training of an autoencoder against its discriminators, with the losses in `losses`."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 
@@ -104,6 +102,9 @@ class DisentangleTraining(EpochTraining):
         # λ of each discriminator. A joint one has the λ that all labels have.
         lambdas = list(config.lambdas.values())[: len(config.discriminators)]
         self.lambdas = torch.tensor(lambdas, device=self.device)[:, None]
+        # L_DISC of discriminators that know only how the training labels are distributed
+        levels = chance(scales.targets(values[train], config))
+        self.chance = torch.from_numpy(levels).to(self.lambdas)
         self.optimise(networks, train)
         if config.discriminator_steps > 1 and config.adversarial:
             self.parts["extra"] = torch.optim.Adam(
@@ -183,8 +184,3 @@ class DisentangleTraining(EpochTraining):
             loss = autoencoder_loss(loss, cross_entropy, self._lambda_i(drawn), self.chance)
         loss = round(float(loss), self.digits)
         return {"loss": loss} | row, loss
-
-    @cached_property  # the stars stay the same
-    def chance(self):
-        """L_DISC of discriminators that know only how the training labels are distributed."""
-        return torch.from_numpy(chance(self.data[3][self.rows].cpu().numpy())).to(self.lambdas)
