@@ -43,9 +43,16 @@ import specnb
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
-from specnb.disentangle.regress import BEST, FAITHFUL, errors
-from specnb.disentangle.score import regress
-from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
+from specnb.disentangle.regress import (
+    BEST,
+    ENTANGLED_IN,
+    FAITHFUL,
+    IMPROVEMENT,
+    compare,
+    errors,
+    regress,
+    training_times,
+)
 from specnb.evaluate.probes import information_ceiling
 from specnb.plots.disentangle import mae_bars
 from specnb.plots.labels import predicted_abundances, predicted_kiel

@@ -21,8 +21,8 @@ from specnb.disentangle.experiment import (
     train_once,
     trained,
 )
-from specnb.disentangle.regress import RegressorConfig, fit_regressor
-from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
+from specnb.disentangle.regress import RegressorConfig, fit_regressor, regress
+from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe, reconstruction
 from specnb.evaluate.spread import spread
