@@ -62,11 +62,14 @@ def test_a_discriminator_worse_than_chance_counts_as_one_better_by_as_much():
     is 2.5."""
     lambdas = tensor([[0.5], [-0.2]])
     better, worse = (tensor([level, 0.1]) for level in (2.5, 1.7))
-    plain = disentangle.weighted_discriminators(ENTROPY, lambdas)
-    torch.testing.assert_close(plain, tensor([1.0, -1.0]))
-    torch.testing.assert_close(disentangle.weighted_discriminators(ENTROPY, lambdas, better), plain)
-    mirrored = disentangle.weighted_discriminators(ENTROPY, lambdas, worse)
-    torch.testing.assert_close(mirrored, tensor([0.5 * 1.4, -1.0]))
+    for chance, expected in ((None, [-1.0, 1.0]), (better, [-1.0, 1.0]), (worse, [-0.7, 1.0])):
+        found = [
+            disentangle.autoencoder_loss(
+                0.0, ENTROPY[[k]], lambdas[[k]], None if chance is None else chance[[k]]
+            )
+            for k in range(2)
+        ]
+        assert found == pytest.approx(expected)
     loss = disentangle.autoencoder_loss(10.0, ENTROPY, lambdas, worse)
     assert loss == pytest.approx(10 - 0.7 + 1)
 

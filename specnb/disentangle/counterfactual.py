@@ -9,7 +9,6 @@ T_eff = 7500 K in the paper's Fig. 2, differs from this by the error of the star
 """
 
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 from astropy.table import Table
@@ -92,14 +91,16 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
     if len(truth) != 1:
         raise ValueError(f"{len(truth)} stars: give one, as observed[i:i+1] and truth[i:i+1]")
     out = {}
-    for edit in _edited(models, observed, truth, emulator, config, edits.items()):
-        if not len(edit.change):
+    for edit, change, decoded, _ in _edited(
+        models, observed, truth, emulator, config, edits.items()
+    ):
+        if not len(change):
             raise ValueError(
-                f"{edit.label} {edit.step:+g} takes star {truth.ids[0]} out of the range of the emulator "
+                f"{edit['label']} {edit['step']:+g} takes star {truth.ids[0]} out of the range of the emulator "
                 "or of the models' training stars: choose another step or star"
             )
-        changes = out.setdefault(edit.label, {"truth": edit.change[0]})
-        changes[edit.model] = edit.decoded[0]
+        changes = out.setdefault(edit["label"], {"truth": change[0]})
+        changes[edit["model"]] = decoded[0]
     return out
 
 
@@ -152,29 +153,28 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
     edits = emulator.survey.edits if edits is None else edits
     steps = [(label, step) for label, size in edits.items() for step in (size, -size)]
     rows = []
-    for edit in _edited(models, observed, truth, emulator, config, steps):
-        what = {"model": edit.model, "label": edit.label, "step": edit.step}
-        counts = {"stars": len(edit.change), "left_out": len(truth) - len(edit.change)}
-        rows.append(what | counts | _errors(edit.change, edit.decoded, edit.error))
+    for edit, *spectra in _edited(models, observed, truth, emulator, config, steps):
+        n = len(spectra[0])
+        rows.append(edit | {"stars": n, "left_out": len(truth) - n} | _errors(*spectra))
     return Table(rows)
 
 
-class _Edit(NamedTuple):
-    """One edit as one model decodes it, for the stars that it leaves in range."""
-
-    model: str
-    label: str
-    step: float
-    change: np.ndarray  # of the true spectra
-    decoded: np.ndarray  # change of the decoded spectra
-    error: np.ndarray  # of the decoded spectra before the edit
-
-
 def _edited(models, observed, truth, emulator, config, steps):
-    """Yield an `_Edit` for each (label, step) and each model, after a check of the arguments.
+    """Edit each label by its step, and decode the edited stars with each model.
 
     Stars are left out if the edit takes them out of the emulator's hull or out of the range of any
     model's training labels.
+
+    Parameters
+    ----------
+    steps : iterable of (str, float)
+
+    Yields
+    ------
+    edit : dict
+        ``model``, ``label`` and ``step``.
+    change, decoded, error : ndarray, shape (n, n_pix)
+        As for `_errors`, for the n stars that are left.
     """
     if not np.array_equal(observed.ids, truth.ids):
         raise ValueError("observed and truth are not the same stars: cut both by the same index")
@@ -202,7 +202,8 @@ def _edited(models, observed, truth, emulator, config, steps):
                 model.decode(latents[name][possible], model.label_array(labels))
                 for labels in (catalogue, shifted(catalogue, label, step))
             )
-            yield _Edit(name, label, step, change, after - before, before - stars.flux)
+            edit = {"model": name, "label": label, "step": step}
+            yield edit, change, after - before, before - stars.flux
 
 
 def _errors(change, decoded, error):

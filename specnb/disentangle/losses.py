@@ -24,8 +24,7 @@ def reconstruction_loss(prediction, flux, weight):
     ----------
     prediction, flux : Tensor, shape (n, n_pix)
     weight : Tensor, shape (n, n_pix)
-        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels; with
-        an ``error_floor`` the weights are 1 / (σ² + floor²).
+        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels.
     """
     return (weight * (prediction - flux) ** 2).sum() / weight.sum()
 
@@ -56,11 +55,13 @@ def discriminator_loss(cross_entropy):
     return cross_entropy.mean(1).sum()
 
 
-def weighted_discriminators(cross_entropy, lambdas, chance=None):
-    """λ_i L_DISC,i of each discriminator, shape (n_discriminators,).
+def autoencoder_loss(reconstruction, cross_entropy, lambdas, chance=None):
+    """L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4), which encoder and decoder minimise.
 
     Parameters
     ----------
+    reconstruction : Tensor
+        L_rec; with a bottleneck, plus its weight times `bottleneck_loss`.
     cross_entropy : Tensor, shape (n_discriminators, n)
         Result of `bin_cross_entropy`.
     lambdas : Tensor, shape (n_discriminators, 1) or (n_discriminators, n)
@@ -72,24 +73,11 @@ def weighted_discriminators(cross_entropy, lambdas, chance=None):
         yet would pass for one in which the latents have lost the label.
     """
     if chance is None:
-        return (lambdas * cross_entropy).mean(1)
+        return reconstruction - (lambdas * cross_entropy).mean(1).sum()
     removed = (lambdas.clamp(min=0) * cross_entropy).mean(1)
     kept = (lambdas.clamp(max=0) * cross_entropy).mean(1)
     at_chance = lambdas.clamp(min=0).mean(1) * chance
-    return removed.minimum(2 * at_chance - removed) + kept
-
-
-def autoencoder_loss(reconstruction, cross_entropy, lambdas, chance=None):
-    """L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4), which encoder and decoder minimise.
-
-    Parameters
-    ----------
-    reconstruction : Tensor
-        L_rec; with a bottleneck, plus its weight times `bottleneck_loss`.
-    cross_entropy, lambdas, chance
-        As for `weighted_discriminators`.
-    """
-    return reconstruction - weighted_discriminators(cross_entropy, lambdas, chance).sum()
+    return reconstruction - (removed.minimum(2 * at_chance - removed) + kept).sum()
 
 
 def bottleneck_loss(mean, log_variance):

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.table import Table, vstack
 from sklearn.exceptions import ConvergenceWarning
 
+from specnb.core.labels import label_array
 from specnb.disentangle.scales import chance
 from specnb.evaluate.probes import probe, reconstruction
 
@@ -54,16 +55,17 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         true label, and ``discriminator``, the loss of the label's discriminator on validation stars
         minus that of blind guessing (nats), which is NaN without a discriminator.
     """
-    train = (stars.train[:n_train], stars.truth_train[:n_train])
-    test = (stars.test, stars.truth_test)
+    train, truth_train = stars.train[:n_train], stars.truth_train[:n_train]
 
     def one(setting, model):
         labels = model.labels
-        data = []  # latents and labels of training stars, then of test stars
-        for part in (train, test):
-            data.append(model.encode(part[0], lambdas))
-            data.append(np.column_stack([each.labels[k] for each in part for k in labels]))
-        found = probe(*data, [*labels, *(f"true {name}" for name in labels)], model.config.seed)
+        z_train, z_test = (model.encode(part, lambdas) for part in (train, stars.test))
+        y_train, y_test = (
+            np.hstack([label_array(part.labels, labels) for part in parts])
+            for parts in ((train, truth_train), (stars.test, stars.truth_test))
+        )
+        names = [*labels, *(f"true {name}" for name in labels)]
+        found = probe(z_train, y_train, z_test, y_test, names, model.config.seed)
         best = min(model.history, key=lambda row: row["loss"])
         levels = chance_levels(model, stars.train)
         table = found[: len(labels)]

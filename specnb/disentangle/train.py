@@ -97,7 +97,14 @@ class DisentangleTraining(EpochTraining):
             networks = Networks(config, len(spectra.wavelength)).to(self.device)
         self.model = Disentangler(config, spectra.wavelength, scales, networks)
         self.history = self.model.history
-        self.data = self.inputs = self._tensors(spectra, values)
+        # scaled flux, pixel weights, scaled labels and bins of all stars
+        arrays = (
+            self.model.scale_flux(spectra.flux, spectra.mask),
+            (~spectra.mask).astype(np.float32),
+            ((values - scales.label_mean) / scales.label_std).astype(np.float32),
+            np.ascontiguousarray(scales.targets(values, config)),
+        )
+        self.data = self.inputs = [torch.from_numpy(each).to(self.device) for each in arrays]
         self.validation = torch.from_numpy(validation).to(self.device)
         # λ of each discriminator. A joint one has the λ that all labels have.
         lambdas = list(config.lambdas.values())[: len(config.discriminators)]
@@ -111,19 +118,6 @@ class DisentangleTraining(EpochTraining):
                 networks.discriminators.parameters(), lr=config.learning_rate
             )
         self.random = torch.Generator(self.device).manual_seed(config.seed)
-
-    def _tensors(self, spectra, values):
-        """Scaled flux, pixel weights, scaled labels and bins of all stars, on the device."""
-        config, scales = self.config, self.model.scales
-        floor = config.error_floor
-        weight = 1 / (spectra.flux_error**2 + floor**2) if floor else np.float32(1)
-        arrays = (
-            self.model.scale_flux(spectra.flux, spectra.mask),
-            np.where(spectra.mask, np.float32(0), weight),
-            ((values - scales.label_mean) / scales.label_std).astype(np.float32),
-            scales.targets(values, config),
-        )
-        return [torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in arrays]
 
     def step(self, rows):
         """One step of all networks; returns L_rec."""

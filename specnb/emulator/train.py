@@ -122,12 +122,9 @@ class EmulatorTraining(EpochTraining):
         self.config, self.device = config, pick_device(config.device)
         self.grid, self.history = grid, []
         train, validation, _ = split(len(grid))
-        sets = (
-            observed(grid, train, config.copies, config.seed),
-            observed(grid, validation, 4, config.seed + 1),
-        )
         self.train, self.validation = (
-            [torch.from_numpy(array).to(self.device) for array in arrays] for arrays in sets
+            [torch.from_numpy(array).to(self.device) for array in observed(grid, *arguments)]
+            for arguments in ((train, config.copies, config.seed), (validation, 4, config.seed + 1))
         )
         self.inputs = (*self.train, *self.validation)
         with torch.random.fork_rng(devices=[]):
