@@ -86,7 +86,7 @@ def test_bottleneck_loss_is_the_divergence_from_a_standard_normal():
     ids=["fixed", "per spectrum"],
 )
 def test_one_backward_pass_gives_the_gradients_of_equation_4(lambdas):
-    """With `ScaleGradient`, encoder and decoder get the gradient of Eq. 4 and discriminators that
+    """With `scale_gradient`, encoder and decoder get the gradient of Eq. 4 and discriminators that
     of Σ L_DISC."""
     torch.manual_seed(1)
     draw = {"dtype": torch.float64, "requires_grad": True}
@@ -107,7 +107,7 @@ def test_one_backward_pass_gives_the_gradients_of_equation_4(lambdas):
     expected += torch.autograd.grad(disentangle.discriminator_loss(entropy), [judges])
 
     z = torch.tanh(flux @ encoder)
-    scaled = disentangle.ScaleGradient.apply(z, -lambdas.unsqueeze(-1))
+    scaled = disentangle.scale_gradient(z, -lambdas.unsqueeze(-1))
     entropy = disentangle.bin_cross_entropy(scaled @ judges, index)
     reconstruction = disentangle.reconstruction_loss(z @ decoder, flux, weight)
     found = torch.autograd.grad(

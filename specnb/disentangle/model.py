@@ -176,11 +176,12 @@ class Disentangler:
 
     def save(self, path):
         """Write networks, scales, configuration and history to one safetensors file."""
-        scales = {name: torch.from_numpy(np.asarray(x)) for name, x in vars(self.scales).items()}
         tensors = {
             "wavelength": torch.from_numpy(self.wavelength),
-            **{f"networks.{name}": value for name, value in self.networks.state_dict().items()},
-            **{f"scales.{name}": value for name, value in scales.items()},
+            **{f"networks.{k}": value for k, value in self.networks.state_dict().items()},
+            **{
+                f"scales.{k}": torch.from_numpy(np.asarray(x)) for k, x in vars(self.scales).items()
+            },
         }
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         write_tensors(path, tensors, about)

@@ -9,12 +9,12 @@ from specnb.core.spectra import Spectra
 from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.losses import (
-    ScaleGradient,
     autoencoder_loss,
     bin_cross_entropy,
     bottleneck_loss,
     discriminator_loss,
     reconstruction_loss,
+    scale_gradient,
 )
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.networks import Networks, drawn_latents
@@ -110,8 +110,7 @@ class DisentangleTraining(EpochTraining):
         lambdas = list(config.lambdas.values())[: len(config.discriminators)]
         self.lambdas = torch.tensor(lambdas, device=self.device)[:, None]
         # L_DISC of discriminators that know only how the training labels are distributed
-        levels = chance(scales.targets(values[train], config))
-        self.chance = torch.from_numpy(levels).to(self.lambdas)
+        self.chance = torch.from_numpy(chance(arrays[3][train])).to(self.lambdas)
         self.optimise(networks, train)
         if config.discriminator_steps > 1 and config.adversarial:
             self.parts["extra"] = torch.optim.Adam(
@@ -130,8 +129,8 @@ class DisentangleTraining(EpochTraining):
                 self.parts["extra"].zero_grad()
                 discriminator_loss(self._judged(z.detach(), rows, drawn)).backward()
                 self.parts["extra"].step()
-            # one backward pass for Eq. 4 and for the discriminators, see `ScaleGradient`
-            z = ScaleGradient.apply(z, -self._lambda_i(drawn).unsqueeze(-1))
+            # one backward pass for Eq. 4 and for the discriminators, see `scale_gradient`
+            z = scale_gradient(z, -self._lambda_i(drawn).unsqueeze(-1))
             loss = loss + discriminator_loss(self._judged(z, rows, drawn))
         self.descend(loss)
         return reconstruction.detach()
