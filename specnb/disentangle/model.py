@@ -15,7 +15,7 @@ from specnb.disentangle.config import DisentangleConfig, check_lambdas
 from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales
 
-BATCH = 8192  # number of spectra at a time, which need about 0.1 GB of memory
+BATCH = 8192  # spectra in one pass through the networks, whose layers need about 0.1 GB of memory
 
 
 class OutsideBinsWarning(UserWarning):

@@ -120,8 +120,7 @@ class DisentangleTraining(EpochTraining):
 
     def step(self, rows):
         """One step of all networks; returns L_rec."""
-        drawn = self._drawn_lambdas(len(rows), self.random)
-        reconstruction, rate, z = self._forward(rows, drawn, self.random)
+        reconstruction, rate, z, drawn = self._forward(rows, self.random)
         loss = reconstruction + self.config.bottleneck * rate
         if self.config.adversarial:
             # Steps of the discriminators alone, so that they follow the latents more closely
@@ -135,16 +134,17 @@ class DisentangleTraining(EpochTraining):
         self.descend(loss)
         return reconstruction.detach()
 
-    def _forward(self, rows, drawn, random):
-        """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), and the latents."""
+    def _forward(self, rows, random):
+        """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), latents, drawn λ."""
         networks = self.model.networks
+        drawn = self._drawn_lambdas(len(rows), random)
         flux, weight, labels = (each.index_select(0, rows) for each in self.data[:3])
         mean, log_variance = networks.encode(flux, labels, drawn)
         z = drawn_latents(mean, log_variance, random)
         rate = 0.0 if log_variance is None else bottleneck_loss(mean, log_variance)
         prediction = networks.decode(z, labels, drawn)
         reconstruction = reconstruction_loss(prediction, flux, weight)
-        return reconstruction * self.model.scales.flux_scale**2, rate, z
+        return reconstruction * self.model.scales.flux_scale**2, rate, z, drawn
 
     def _judged(self, z, rows, drawn):
         """Cross-entropy of each discriminator for each spectrum."""
@@ -164,8 +164,7 @@ class DisentangleTraining(EpochTraining):
         """Losses on the validation stars, with the same λ and noise in every epoch."""
         config, rows = self.config, self.validation
         random = torch.Generator(self.device).manual_seed(config.seed)
-        drawn = self._drawn_lambdas(len(rows), random)
-        reconstruction, rate, z = self._forward(rows, drawn, random)
+        reconstruction, rate, z, drawn = self._forward(rows, random)
         loss = reconstruction + config.bottleneck * rate
         row = {"reconstruction": reconstruction.item()}
         if config.bottleneck:

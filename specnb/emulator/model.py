@@ -230,8 +230,13 @@ class Emulator:
             wavelength = tensors.pop("wavelength").numpy()
             if not np.array_equal(wavelength, survey.pixels):
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
-            shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
-            network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
+            network = Network(
+                tensors["low"],
+                tensors["high"],
+                json.loads(about["branches"]),
+                len(wavelength),
+                json.loads(about["logarithmic"]),
+            )
             for kind, settings in json.loads(about.get("steps", "[]")):
                 network.steps.append(step_kind(kind).build(settings, survey))
             network.load_state_dict(tensors)
