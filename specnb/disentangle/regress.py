@@ -115,7 +115,7 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
     return best
 
 
-def regress(representations, catalogue: Table, config, jobs: int = -1):
+def fit_regressors(representations, catalogue: Table, config, jobs: int = -1):
     """Train a regressor of the labels on each representation and seed, several at a time.
 
     Parameters
