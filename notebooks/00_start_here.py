@@ -85,7 +85,7 @@ name = names[star]
 
 # %% [markdown]
 # Two lines of code are enough to fit its labels and to look at the fit. (`02_fitting_stars` explains which wavelengths,
-# shown in grey, are left out of the fit, and why the residual is not pure noise.)
+# shown in orange, are left out of the fit, and why the residual is not pure noise.)
 
 # %%
 config = specnb.FitConfig(windows_out=RVS.untrusted)

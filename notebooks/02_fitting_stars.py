@@ -33,7 +33,8 @@ from astropy.table import Table, vstack
 import specnb
 from specnb.core.device import pick_device
 from specnb.fitting.pulls import interior_stars, pull_statistics
-from specnb.plots.labels import abundance_plane, fit_comparison, kiel, pulls
+from specnb.plots.labels import abundance_plane, fit_comparison, kiel
+from specnb.plots.residuals import pulls
 from specnb.plots.spectra import best_fit
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS

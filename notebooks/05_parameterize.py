@@ -40,15 +40,11 @@ import numpy as np
 from astropy.table import Table
 
 import specnb
-from specnb.disentangle import DisentangleConfig
+from specnb.disentangle import DisentangleConfig, regress
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
-from specnb.disentangle.regress import BEST, FAITHFUL, errors
-from specnb.disentangle.score import regress
-from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare, training_times
 from specnb.evaluate.probes import information_ceiling
-from specnb.plots.disentangle import mae_bars
-from specnb.plots.labels import predicted_abundances, predicted_kiel
+from specnb.plots.labels import mae_bars, predicted_labels
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
@@ -89,13 +85,13 @@ for i, name in enumerate(configs):
 
 # %%
 regressors, predictions, tables = {}, {}, {}
-for setting, config in {"faithful": FAITHFUL, "best": BEST}.items():
+for setting, config in {"faithful": regress.FAITHFUL, "best": regress.BEST}.items():
     config = replace(config, max_iter=max_iter)
-    regressors[setting], predictions[setting] = regress(representations, stars.train.labels, config)
+    regressors[setting], predictions[setting] = regress.fit_regressors(representations, stars.train.labels, config)
     for against, reference in {"catalogue": stars.test.labels, "truth": stars.truth_test.labels}.items():
         reference = reference[list(LABELS)]
-        found = {name: [errors(p, reference) for p in group] for name, group in predictions[setting].items()}
-        tables[setting, against] = compare(found)
+        found = {name: [regress.errors(p, reference) for p in group] for name, group in predictions[setting].items()}
+        tables[setting, against] = regress.compare(found)
 
 # %%
 table1 = tables["faithful", "catalogue"]
@@ -121,11 +117,11 @@ study.figure(figure, "table1_mae", "MAE relative to that of spectra; line: the l
 # %%
 rows = []
 for label in LABELS:
-    row = {"label": label, "published": IMPROVEMENT[label]}
+    row = {"label": label, "published": regress.IMPROVEMENT[label]}
     for (setting, against), table in tables.items():
         mine = table[table["label"] == label]
         mae = dict(zip(mine["representation"], mine["mae"]))
-        row[f"{setting}_{against}"] = 100 * (1 - mae[ENTANGLED_IN[label]] / mae["spectra"])
+        row[f"{setting}_{against}"] = 100 * (1 - mae[regress.ENTANGLED_IN[label]] / mae["spectra"])
         if against == "catalogue":
             row[f"{setting}_possible"] = 100 * (1 - least[label] / mae["spectra"])
     rows.append(row)
@@ -139,7 +135,7 @@ caption = (
 study.table(gains, "gains", caption, dict.fromkeys(gains.colnames[1:], ".0f"))
 
 # %%
-times = training_times(regressors["faithful"])
+times = regress.training_times(regressors["faithful"])
 study.result("regressor_speedup", float(times[times["representation"] == "First"]["speedup"][0]))
 caption = "Training of the faithful regressors, one a core; speedup: time on spectra over time on this (published: 3)."
 study.table(times, "training_times", caption)
@@ -154,11 +150,11 @@ study.table(times, "training_times", caption)
 first = {
     name: dict(zip(LABELS, group[0].T)) for name, group in predictions["faithful"].items() if name != "all entangled"
 }
-figure = predicted_kiel(first, stars.test.labels)
+figure = predicted_labels(first, stars.test.labels, "teff", "logg")
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
 # %%
-figure = predicted_abundances(first, stars.test.labels)
+figure = predicted_labels(first, stars.test.labels, "m_h", "alpha_fe")
 study.figure(
     figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10)."
 )

@@ -44,7 +44,8 @@ from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.plots import spectra
 from specnb.plots.emulator import derivatives
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.labels import kiel, pulls
+from specnb.plots.labels import kiel
+from specnb.plots.residuals import pulls
 from specnb.reproduce.study import Study
 from specnb.simulator.grid import held_out, load_grid
 from specnb.simulator.responses import elements_at, features, load_responses, marked
@@ -239,7 +240,7 @@ real = specnb.fit_labels(stars, emulator)
 models = specnb.fitted_flux(real, emulator)
 for k, name in enumerate(stars.ids):
     panel = (stars.flux[k], stars.flux_error[k], stars.mask[k], models[k])
-    figure = spectra.best_fit(stars.wavelength, *panel, name=str(name), each_detector=True)
+    figure = spectra.best_fit(stars.wavelength, *panel, name=str(name))
     study.figure(figure, f"star_{k + 1}", f"{kind}: {name} and its best fit by physics alone.")
 figure
 

@@ -277,7 +277,7 @@ explorer
 
 # %%
 explorer.set("Fe", teff=4300.0, logg=1.6, fe_h=-0.5)
-study.figure(explorer.figure, "explorer", "The same for iron in a cooler giant that is poor in metals.")
+study.figure(explorer.figure(), "explorer", "The same for iron in a cooler giant that is poor in metals.")
 
 # %% [markdown]
 # ## Real lines

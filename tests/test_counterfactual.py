@@ -243,6 +243,8 @@ def test_figures_name_the_remedy(changes):
     window = (8530.0, 8560.0)
     with pytest.raises(KeyError, match="truth"):
         figures.counterfactual_spectra(RVS_PIXELS, {"teff": {"plain": np.zeros(800)}}, window)
+    with pytest.raises(ValueError, match=r"window 1-2 Å: choose one within 8460-8700 Å"):
+        figures.counterfactual_spectra(RVS_PIXELS, changes, (1.0, 2.0))
     with pytest.raises(ValueError, match="7 curves, but 6 distinct colours"):
         flat = dict.fromkeys(["truth", *"abcdefg"], np.zeros(800))
         figures.counterfactual_spectra(RVS_PIXELS, {"teff": flat}, window)

@@ -388,7 +388,8 @@ def test_labels_beyond_the_bins_warn_once(model, spectra):
     values[1, 0] = 40_000
     with pytest.warns(
         OutsideBinsWarning, match=r"1 of 3 stars .* the first teff = 40000 .* see inside\(\)"
-    ):
+    ) as caught:
         flux = model.decode(z, values)
+    assert caught[0].filename == __file__  # the line that a user should look at
     assert np.isfinite(flux).all()
     assert model.inside(values).tolist() == [True, False, True]

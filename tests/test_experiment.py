@@ -21,8 +21,8 @@ from specnb.disentangle.experiment import (
     train_once,
     trained,
 )
-from specnb.disentangle.regress import RegressorConfig, fit_regressor
-from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models, regress
+from specnb.disentangle.regress import RegressorConfig, fit_regressor, fit_regressors
+from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe, reconstruction
 from specnb.evaluate.spread import spread
@@ -307,8 +307,8 @@ def test_regressors_are_the_same_for_any_number_of_jobs(models, stars):
         name: [(model.encode(stars.train), model.encode(stars.test)) for model in group]
         for name, group in models.items()
     }
-    regressors, predictions = regress(latents, stars.train.labels, config, jobs=1)
-    _, parallel = regress(latents, stars.train.labels, config, jobs=2)
+    regressors, predictions = fit_regressors(latents, stars.train.labels, config, jobs=1)
+    _, parallel = fit_regressors(latents, stars.train.labels, config, jobs=2)
     assert {name: len(group) for name, group in predictions.items()} == {"plain": 2, "First": 1}
     assert list(regressors) == list(predictions) == list(parallel) == list(latents)
     assert [each.regressor_[-1].random_state for each in regressors["plain"]] == [1, 2]

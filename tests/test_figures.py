@@ -13,6 +13,7 @@ from specnb.plots import emulator as emulator_figures
 from specnb.plots import labels as label_figures
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.live import flux_limits, label_text
+from specnb.plots.residuals import pulls
 from specnb.plots.spectra import best_fit
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS
@@ -49,7 +50,7 @@ def all_figures(sample):
         ),
         "history": emulator_figures.training_history(history),
         "explorer": ExplorerFigure(EMULATOR).figure,
-        "pulls": label_figures.pulls(fit, truth, EMULATOR.labels),
+        "pulls": pulls(fit, truth, EMULATOR.labels),
         "comparison": label_figures.fit_comparison(
             fit, truth, EMULATOR.labels, np.linspace(20, 200, 300)
         ),
@@ -90,7 +91,7 @@ def test_all_figures_are_legible_at_column_width(sample):
 
 def test_pulls_states_mean_and_spread(sample):
     _, truth, fit = sample
-    text = texts(label_figures.pulls(fit, truth, ["teff"]))
+    text = texts(pulls(fit, truth, ["teff"]))
     pull = (fit["teff"] - truth["teff"]) / fit["teff_error"]
     assert abs(pull.mean() - 2) < 0.6  # 3/sqrt(300) = 0.17
     assert f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}" in "".join(text)
@@ -122,7 +123,7 @@ def test_best_fit_leaves_masked_pixels_out(sample):
     residual = next(line.get_ydata() for line in bottom.lines if len(line.get_ydata()) == 800)
     assert np.isnan(residual[mask]).all()
     assert residual[~mask] == pytest.approx(2.0)
-    assert any("rms 2.00 σ over the 760 pixels" in text for text in texts(figure))
+    assert any("rms 2.00 σ over 760 pixels" in text for text in texts(figure))
     everything = best_fit(
         EMULATOR.wavelength,
         observed,
@@ -137,7 +138,7 @@ def test_best_fit_leaves_masked_pixels_out(sample):
 def test_errors_name_the_remedy(sample):
     _, truth, fit = sample
     with pytest.raises(ValueError, match="299"):
-        label_figures.pulls(fit[:299], truth, ["teff"])
+        pulls(fit[:299], truth, ["teff"])
     with pytest.raises(KeyError, match="age"):
         label_figures.kiel(truth, color="age")
     with pytest.raises(ValueError, match="speed"):

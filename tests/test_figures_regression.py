@@ -6,10 +6,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.text import Text
 
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.regress import errors
-from specnb.disentangle.table1 import PUBLISHED, compare
-from specnb.plots.disentangle import mae_bars
-from specnb.plots.labels import predicted_abundances, predicted_kiel
+from specnb.disentangle.regress import PUBLISHED, compare, errors
+from specnb.plots.labels import mae_bars, predicted_labels
 from specnb.plots.style import COLUMN, PAGE
 
 SCATTER = {"spectra": 1.0, "plain": 1.2, "First": 0.5, "Second": 2.0, "bottleneck": 0.8}
@@ -42,9 +40,12 @@ def figures(stars):
     )
     floor = dict(zip(LABELS, 0.4 * SIGMA))
     return {
-        "kiel": predicted_kiel(first, reference),
-        "abundances": predicted_abundances(
-            {name: first[name] for name in ("spectra", "plain", "First")}, reference
+        "kiel": predicted_labels(first, reference, "teff", "logg"),
+        "abundances": predicted_labels(
+            {name: first[name] for name in ("spectra", "plain", "First")},
+            reference,
+            "m_h",
+            "alpha_fe",
         ),
         "bars": mae_bars(table, floor),
     }, table
@@ -83,12 +84,14 @@ def test_stars_beyond_the_axes_are_counted(stars):
     away[:, 0] = 5000.0
     away[:, 1] = 3.0
     away[:7, 0] = 20_000.0
-    figure = predicted_kiel({"spectra": tabled(away)}, reference)
+    figure = predicted_labels({"spectra": tabled(away)}, reference, "teff", "logg")
     shown = panels(figure)[1]
     assert shown.get_title() == "spectra (7 beyond)"
     assert shown.findobj(PolyCollection)[0].get_array().sum() == len(reference) - 7
     # An empty panel is not an error
-    predicted_kiel({"spectra": tabled(away + 1e6)}, reference).draw_without_rendering()
+    predicted_labels(
+        {"spectra": tabled(away + 1e6)}, reference, "teff", "logg"
+    ).draw_without_rendering()
 
 
 def test_bars_show_the_table(figures):

@@ -55,7 +55,7 @@ def test_figures_are_legible_at_page_width(found):
     pairs = derivative_pairs(EMULATOR, load_responses(APOGEE))
     figures = {
         "tour": tour(APOGEE, FLUX, found),
-        "fit": best_fit(APOGEE.pixels, *star(), FLUX, "a star", each_detector=True),
+        "fit": best_fit(APOGEE.pixels, *star(), FLUX, "a star"),
         "gap": gap_figure(APOGEE.pixels, gap, {"one cause": none | (APOGEE.pixels < 15_500)}),
         "derivatives": derivatives(
             APOGEE.pixels, {name: pairs[name] for name in ("c_fe", "mg_fe", "fe_only")}
@@ -93,7 +93,7 @@ def test_tour_colours_features_by_group(found):
 
 
 def test_best_fit_shows_residuals_of_good_pixels_only():
-    figure = best_fit(APOGEE.pixels, *star(), FLUX, "a star", each_detector=True)
+    figure = best_fit(APOGEE.pixels, *star(), FLUX, "a star")
     assert any("rms 2.00 σ over 7,114 pixels" in text for text in texts(figure))
     tops, bottoms = figure.axes[::2], figure.axes[1::2]
     for part, top, bottom in zip(PARTS, tops, bottoms):
@@ -108,7 +108,7 @@ def test_best_fit_shows_residuals_of_good_pixels_only():
         assert top.get_xlim() == bottom.get_xlim() == tuple(APOGEE.pixels[part][[0, -1]])
     nothing = np.ones(len(FLUX), dtype=bool)
     empty = APOGEE.pixels, np.ones(len(FLUX)), np.full(len(FLUX), np.inf), nothing, FLUX
-    best_fit(*empty, each_detector=True).draw_without_rendering()
+    best_fit(*empty).draw_without_rendering()
 
 
 def test_derivatives_state_the_correlation_over_all_pixels():

@@ -62,11 +62,14 @@ def test_a_discriminator_worse_than_chance_counts_as_one_better_by_as_much():
     is 2.5."""
     lambdas = tensor([[0.5], [-0.2]])
     better, worse = (tensor([level, 0.1]) for level in (2.5, 1.7))
-    plain = disentangle.weighted_discriminators(ENTROPY, lambdas)
-    torch.testing.assert_close(plain, tensor([1.0, -1.0]))
-    torch.testing.assert_close(disentangle.weighted_discriminators(ENTROPY, lambdas, better), plain)
-    mirrored = disentangle.weighted_discriminators(ENTROPY, lambdas, worse)
-    torch.testing.assert_close(mirrored, tensor([0.5 * 1.4, -1.0]))
+    for chance, expected in ((None, [-1.0, 1.0]), (better, [-1.0, 1.0]), (worse, [-0.7, 1.0])):
+        found = [
+            disentangle.autoencoder_loss(
+                0.0, ENTROPY[[k]], lambdas[[k]], None if chance is None else chance[[k]]
+            )
+            for k in range(2)
+        ]
+        assert found == pytest.approx(expected)
     loss = disentangle.autoencoder_loss(10.0, ENTROPY, lambdas, worse)
     assert loss == pytest.approx(10 - 0.7 + 1)
 
@@ -83,7 +86,7 @@ def test_bottleneck_loss_is_the_divergence_from_a_standard_normal():
     ids=["fixed", "per spectrum"],
 )
 def test_one_backward_pass_gives_the_gradients_of_equation_4(lambdas):
-    """With `ScaleGradient`, encoder and decoder get the gradient of Eq. 4 and discriminators that
+    """With `scale_gradient`, encoder and decoder get the gradient of Eq. 4 and discriminators that
     of Σ L_DISC."""
     torch.manual_seed(1)
     draw = {"dtype": torch.float64, "requires_grad": True}
@@ -104,7 +107,7 @@ def test_one_backward_pass_gives_the_gradients_of_equation_4(lambdas):
     expected += torch.autograd.grad(disentangle.discriminator_loss(entropy), [judges])
 
     z = torch.tanh(flux @ encoder)
-    scaled = disentangle.ScaleGradient.apply(z, -lambdas.unsqueeze(-1))
+    scaled = disentangle.scale_gradient(z, -lambdas.unsqueeze(-1))
     entropy = disentangle.bin_cross_entropy(scaled @ judges, index)
     reconstruction = disentangle.reconstruction_loss(z @ decoder, flux, weight)
     found = torch.autograd.grad(

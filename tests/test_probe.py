@@ -134,7 +134,7 @@ def test_floor_is_what_the_entangled_labels_tell():
     assert np.array_equal(floor["floor_r2"], again["floor_r2"])
     nothing = label_floor(y[:3000], y[3000:], [], ["teff", "logg", "m_h"])
     assert list(nothing["floor_r2"]) == [0, 0, 0]
-    with pytest.raises(ValueError, match="'tef' is not in list"):
+    with pytest.raises(ValueError, match="entangled names tef, but the labels are teff"):
         label_floor(y, y, ["tef"], ["teff", "logg", "m_h"])
 
 

@@ -6,8 +6,17 @@ import pytest
 from astropy.table import Table
 
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.regress import BEST, FAITHFUL, RegressorConfig, errors, fit_regressor
-from specnb.disentangle.table1 import IMPROVEMENT, PUBLISHED, compare, training_times
+from specnb.disentangle.regress import (
+    BEST,
+    FAITHFUL,
+    IMPROVEMENT,
+    PUBLISHED,
+    RegressorConfig,
+    compare,
+    errors,
+    fit_regressor,
+    training_times,
+)
 
 MIDDLE, WIDTH = np.array([5200.0, 3.5, -0.2, 0.1]), np.array([700.0, 1.2, 0.4, 0.1])
 

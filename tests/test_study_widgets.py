@@ -194,14 +194,14 @@ def test_a_slider_and_set_do_the_same(editor, model):
     pictures = pictures_of(editor)
     teff = editor.sliders["teff"].value + 300
     editor.sliders["teff"].value = teff
-    by_slider, labels = editor.edited, dict(editor.labels)
+    by_slider, labels = editor.flux["edited"], dict(editor.labels)
     # Drawing for print must not change the next redraw
     assert editor.figure()._repr_png_()[0].startswith(PNG)
     editor.reset()
     editor.set(teff=teff)
     assert len(pictures) == 3 and pictures[0] == pictures[2] != pictures[1]
-    assert editor.labels == labels and np.array_equal(editor.edited, by_slider)
-    assert editor.edited == pytest.approx(
+    assert editor.labels == labels and np.array_equal(editor.flux["edited"], by_slider)
+    assert editor.flux["edited"] == pytest.approx(
         model.decode(editor.latents[None], [list(labels.values())])[0]
     )
     editor.set(teff=teff + 3)  # between two steps: the slider, and so the browser, shows the lower
@@ -215,12 +215,12 @@ def test_latents_are_edited_and_reset(editor, model):
     pictures = pictures_of(editor)
     editor.set_latent(3, 0.9)
     assert (editor.entry.value, editor.latent.value, len(pictures)) == (3, 0.9, 1)
-    by_method = editor.edited
+    by_method = editor.flux["edited"]
     assert not np.allclose(by_method, editor.spectrum()["reconstruction"], atol=1e-6)
     editor.reset()
     assert np.array_equal(editor.latents, first)
     editor.latent.value = 0.9
-    assert np.array_equal(editor.edited, by_method)
+    assert np.array_equal(editor.flux["edited"], by_method)
     assert np.flatnonzero(editor.latents != first).tolist() == [3]
 
 
@@ -274,7 +274,7 @@ def test_export_comes_back(editor, tmp_path):
     editor.set(alpha_fe=0.1)
     back = Table.read(editor.export(tmp_path / "star.ecsv"))
     assert back.meta["edited_labels"] == editor.labels
-    assert back["edited"] == pytest.approx(editor.edited)
+    assert back["edited"] == pytest.approx(editor.flux["edited"])
     assert back["wavelength"].unit == "Angstrom"
 
 

@@ -142,7 +142,7 @@ def test_training_an_emulator_leaves_global_random_numbers_alone(grid):
 
 def test_an_emulator_that_diverges_says_so(grid, monkeypatch):
     infinite = lambda prediction, flux: (prediction - flux).abs().mean() * np.inf  # noqa: E731
-    monkeypatch.setattr("specnb.emulator.train.flux_loss", infinite)
+    monkeypatch.setattr("specnb.emulator.train.l1_loss", infinite)
     with pytest.raises(
         Diverged, match=r"diverged in epoch 1 \(train, validation\): lower learning_rate=0.01"
     ):

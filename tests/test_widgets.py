@@ -118,7 +118,7 @@ def test_wrong_input_is_refused_and_nothing_moves(stars):
         stars.mask[:, :9],
         stars.ids,
     )
-    with pytest.raises(ValueError, match="9 pixels"):
+    with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         explore_emulator(EMULATOR, reference_spectra=short)
 
 
@@ -138,8 +138,8 @@ def test_browse_fits_shows_the_chosen_star(stars):
     assert bytes(pictures[0]).startswith(PNG)
     for text in ("teff 4972 ± 25 K", "2.50", "not_converged"):
         assert text in browser.readout.value
-    assert browser.figure().axes[0].get_title(loc="left") == "halo dwarf"
+    assert browser.figure().axes[0].get_title(loc="left").startswith("halo dwarf ")
     with pytest.raises(ValueError, match="no star 'Vega'"):
         browser.show("Vega")
-    with pytest.raises(ValueError, match="2 spectra, 1 models"):
+    with pytest.raises(ValueError, match=r"models of shape \(1, "):
         browse_fits(stars, EMULATOR(SUN), fit)

@@ -65,9 +65,6 @@ class DisentangleConfig:
     lambda_range: float = within(0.0, 100.0, default=0.0)
     # steps of the discriminators for each step of the autoencoder (the paper's code: 1)
     discriminator_steps: int = within(1, 100, default=1)
-    # Flux error that is added in quadrature to those of the spectra when pixels are weighted. With
-    # 0 all pixels have the same weight.
-    error_floor: float = within(0.0, 1.0, default=0.0)
     batch: int = within(2, 1_000_000, default=64)  # spectra in a step (the paper's code: 64)
     # learning rate of Adam for all networks, which is the peak of a one-cycle schedule (the paper's
     # code: 1e-3)

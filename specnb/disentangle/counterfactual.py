@@ -8,9 +8,12 @@ T_eff = 7500 K in the paper's Fig. 2, differs from this by the error of the star
 `specnb.surveys.mock.remake` gives the truth for such edits.
 """
 
+from itertools import product
+
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.labels import label_array
 from specnb.surveys.mock import remake
 
 
@@ -59,26 +62,6 @@ def true_change(truth, emulator, config, label, step):
     return remake(emulator, config, truth.ids, shifted(truth.labels, label, step)) - truth.flux
 
 
-def decode_edited(model, z, values, label, step):
-    """Decode spectra with one label larger by a step and with unchanged latents.
-
-    Parameters
-    ----------
-    model : Disentangler
-    z : ndarray, shape (n, latent)
-        The result of ``model.encode``.
-    values : ndarray, shape (n, n_labels)
-        Catalogue labels, as from ``model.label_array``.
-    label : str
-    step : float
-
-    Returns
-    -------
-    ndarray, shape (n, n_pix), float32
-    """
-    return model.decode(z, values + step * (np.array(model.labels) == label))
-
-
 def counterfactual_changes(models, observed, truth, emulator, config, edits=None):
     """Changes of one star's spectrum when its labels are edited, for a figure.
 
@@ -105,20 +88,19 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
         model's training labels.
     """
     edits = emulator.survey.edits if edits is None else edits
-    _check(models, observed, truth, edits)
     if len(truth) != 1:
         raise ValueError(f"{len(truth)} stars: give one, as observed[i:i+1] and truth[i:i+1]")
     out = {}
-    for label, step in edits.items():
-        if not _possible(models, observed, truth, emulator, label, step)[0]:
-            raise ValueError(f"{label} {step:+g} takes star {truth.ids[0]} out of the range of the emulator or of the "
-                             "models' training stars: choose another step or star")  # fmt: skip
-        out[label] = {"truth": true_change(truth, emulator, config, label, step)[0]}
-        for name, model in models.items():
-            z, values = model.encode(observed), model.label_array(observed.labels)
-            out[label][name] = (
-                decode_edited(model, z, values, label, step) - model.decode(z, values)
-            )[0]
+    for edit, change, decoded, _ in _edited(
+        models, observed, truth, emulator, config, edits.items()
+    ):
+        if not len(change):
+            raise ValueError(
+                f"{edit['label']} {edit['step']:+g} takes star {truth.ids[0]} out of the range of the emulator "
+                "or of the models' training stars: choose another step or star"
+            )
+        changes = out.setdefault(edit["label"], {"truth": change[0]})
+        changes[edit["model"]] = decoded[0]
     return out
 
 
@@ -169,42 +151,59 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
         reasons given in `true_change`.
     """
     edits = emulator.survey.edits if edits is None else edits
-    _check(models, observed, truth, edits)
-    inputs = {
-        name: (model.encode(observed), model.label_array(observed.labels))
-        for name, model in models.items()
-    }
+    steps = [(label, step) for label, size in edits.items() for step in (size, -size)]
     rows = []
-    for label, size in edits.items():
-        for step in (size, -size):
-            possible = _possible(models, observed, truth, emulator, label, step)
-            stars = truth[possible]
-            change = true_change(stars, emulator, config, label, step)
-            counts = {"stars": len(stars), "left_out": len(truth) - len(stars)}
-            for name, model in models.items():
-                z, values = (each[possible] for each in inputs[name])
-                before = model.decode(z, values)
-                decoded = decode_edited(model, z, values, label, step) - before
-                errors = _errors(change, decoded, before - stars.flux)
-                rows.append({"model": name, "label": label, "step": step} | counts | errors)
+    for edit, *spectra in _edited(models, observed, truth, emulator, config, steps):
+        n = len(spectra[0])
+        rows.append(edit | {"stars": n, "left_out": len(truth) - n} | _errors(*spectra))
     return Table(rows)
 
 
-def _check(models, observed, truth, edits):
-    """Raise ValueError if models, stars and edits do not fit together."""
+def _edited(models, observed, truth, emulator, config, steps):
+    """Edit each label by its step, and decode the edited stars with each model.
+
+    Stars are left out if the edit takes them out of the emulator's hull or out of the range of any
+    model's training labels.
+
+    Parameters
+    ----------
+    steps : iterable of (str, float)
+
+    Yields
+    ------
+    edit : dict
+        ``model``, ``label`` and ``step``.
+    change, decoded, error : ndarray, shape (n, n_pix)
+        As for `_errors`, for the n stars that are left.
+    """
     if not np.array_equal(observed.ids, truth.ids):
         raise ValueError("observed and truth are not the same stars: cut both by the same index")
-    for name, model in models.items():
-        if missing := [label for label in edits if label not in model.labels]:
+    for (label, step), (name, model) in product(steps, models.items()):
+        if label not in model.labels:
             raise ValueError(
-                f"the decoder of model {name!r} does not take {', '.join(missing)}, "
-                f"which an edit changes: it takes {', '.join(model.labels)}"
+                f"the decoder of model {name!r} does not take {label}, which an edit changes: "
+                f"it takes {', '.join(model.labels)}"
             )
-    for label, step in edits.items():
         if not (np.isfinite(step) and step):
             raise ValueError(
                 f"the step of {label} is {step}: it must be a finite number other than 0"
             )
+    latents = {name: model.encode(observed) for name, model in models.items()}
+    for label, step in steps:
+        possible = emulator.in_hull(
+            label_array(shifted(truth.labels, label, step), emulator.labels)
+        )
+        for model in models.values():
+            possible &= model.inside(model.label_array(shifted(observed.labels, label, step)))
+        stars, catalogue = truth[possible], observed.labels[possible]
+        change = true_change(stars, emulator, config, label, step)
+        for name, model in models.items():
+            before, after = (
+                model.decode(latents[name][possible], model.label_array(labels))
+                for labels in (catalogue, shifted(catalogue, label, step))
+            )
+            edit = {"model": name, "label": label, "step": step}
+            yield edit, change, after - before, before - stars.flux
 
 
 def _errors(change, decoded, error):
@@ -217,15 +216,10 @@ def _errors(change, decoded, error):
     error : ndarray, shape (n, n_pix)
         Error of the decoded spectra before the edit.
     """
-    products = (
-        change**2,
-        change * decoded,
-        (decoded - change) ** 2,
-        error**2,
-        (error + decoded - change) ** 2,
-    )
-    sums = np.column_stack([product.sum(axis=1, dtype=float) for product in products])
-    size, product, wrong, before, after = sums.sum(axis=0)
+    wrong, after = decoded - change, error + decoded - change
+    pairs = ((change, change), (change, decoded), (wrong, wrong), (error, error), (after, after))
+    sums = np.column_stack([(a * b).sum(axis=1, dtype=float) for a, b in pairs])
+    size, agreement, wrong, before, after = sums.sum(axis=0)
     pixels = np.float64(change.size)
     with np.errstate(invalid="ignore"):
         return {
@@ -233,14 +227,5 @@ def _errors(change, decoded, error):
             "error": np.sqrt(after / pixels),
             "change": np.sqrt(size / pixels),
             "relative": np.sqrt(wrong / size),
-            "slope": product / size,
+            "slope": agreement / size,
         }
-
-
-def _possible(models, observed, truth, emulator, label, step):
-    """Which stars an edit leaves in the emulator's hull and in the training range of all models."""
-    edited = shifted(truth.labels, label, step)
-    possible = emulator.in_hull(np.column_stack([edited[name] for name in emulator.labels]))
-    for model in models.values():
-        possible &= model.inside(model.label_array(shifted(observed.labels, label, step)))
-    return possible

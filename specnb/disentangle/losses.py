@@ -13,7 +13,6 @@ reconstruction D(z, y):
 The discriminators minimise Σ_i L_DISC,i, whatever the sign of λ_i.
 """
 
-import torch
 from torch.nn import functional as F
 
 
@@ -24,8 +23,7 @@ def reconstruction_loss(prediction, flux, weight):
     ----------
     prediction, flux : Tensor, shape (n, n_pix)
     weight : Tensor, shape (n, n_pix)
-        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels; with
-        an ``error_floor`` the weights are 1 / (σ² + floor²).
+        0 for masked pixels. With equal weights elsewhere this is the paper's mean over pixels.
     """
     return (weight * (prediction - flux) ** 2).sum() / weight.sum()
 
@@ -56,11 +54,13 @@ def discriminator_loss(cross_entropy):
     return cross_entropy.mean(1).sum()
 
 
-def weighted_discriminators(cross_entropy, lambdas, chance=None):
-    """λ_i L_DISC,i of each discriminator, shape (n_discriminators,).
+def autoencoder_loss(reconstruction, cross_entropy, lambdas, chance=None):
+    """L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4), which encoder and decoder minimise.
 
     Parameters
     ----------
+    reconstruction : Tensor
+        L_rec; with a bottleneck, plus its weight times `bottleneck_loss`.
     cross_entropy : Tensor, shape (n_discriminators, n)
         Result of `bin_cross_entropy`.
     lambdas : Tensor, shape (n_discriminators, 1) or (n_discriminators, n)
@@ -72,24 +72,11 @@ def weighted_discriminators(cross_entropy, lambdas, chance=None):
         yet would pass for one in which the latents have lost the label.
     """
     if chance is None:
-        return (lambdas * cross_entropy).mean(1)
+        return reconstruction - (lambdas * cross_entropy).mean(1).sum()
     removed = (lambdas.clamp(min=0) * cross_entropy).mean(1)
     kept = (lambdas.clamp(max=0) * cross_entropy).mean(1)
     at_chance = lambdas.clamp(min=0).mean(1) * chance
-    return removed.minimum(2 * at_chance - removed) + kept
-
-
-def autoencoder_loss(reconstruction, cross_entropy, lambdas, chance=None):
-    """L_AE = L_rec − Σ_i λ_i L_DISC,i (Eq. 4), which encoder and decoder minimise.
-
-    Parameters
-    ----------
-    reconstruction : Tensor
-        L_rec; with a bottleneck, plus its weight times `bottleneck_loss`.
-    cross_entropy, lambdas, chance
-        As for `weighted_discriminators`.
-    """
-    return reconstruction - weighted_discriminators(cross_entropy, lambdas, chance).sum()
+    return reconstruction - (removed.minimum(2 * at_chance - removed) + kept).sum()
 
 
 def bottleneck_loss(mean, log_variance):
@@ -97,26 +84,24 @@ def bottleneck_loss(mean, log_variance):
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
 
 
-class ScaleGradient(torch.autograd.Function):
-    """Pass the latents to each discriminator, and multiply its gradient by a factor.
+def scale_gradient(z, factor):
+    """Repeat latents for each discriminator, and multiply the gradient of each copy by a factor.
 
     Encoder and discriminators minimise different losses: L_rec − Σ_i λ_i L_DISC,i (Eq. 4) and Σ_i
     L_DISC,i. With −λ_i as the factors, one backward pass of L_rec + Σ_i L_DISC,i gives both
     gradients. The gradient of discriminator i is that of L_DISC,i. What reaches the encoder is
     multiplied by −λ_i, so that the encoder has the gradient of Eq. 4. With λ_i = 1 this is the
     gradient reversal of Ganin & Lempitsky (2015).
+
+    Parameters
+    ----------
+    z : Tensor, shape (n, latent)
+    factor : Tensor, shape (n_discriminators, 1 or n, 1)
+
+    Returns
+    -------
+    Tensor, shape (n_discriminators, n, latent)
     """
-
-    @staticmethod
-    def forward(ctx, z, factor):
-        """Repeat z (n, latent) for each discriminator, shape (n_discriminators, n, latent).
-
-        ``factor`` has the shape (n_discriminators, 1 or n, 1) and is used on the way back.
-        """
-        ctx.save_for_backward(factor)
-        return z.expand(len(factor), *z.shape)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (factor,) = ctx.saved_tensors
-        return (factor * gradient).sum(dim=0), None
+    copies = z.expand(len(factor), *z.shape)
+    copies.register_hook(lambda gradient: factor * gradient)
+    return copies

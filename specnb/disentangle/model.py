@@ -15,7 +15,7 @@ from specnb.disentangle.config import DisentangleConfig, check_lambdas
 from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales
 
-BATCH = 8192  # number of spectra at a time, which need about 0.1 GB of memory
+BATCH = 8192  # spectra in one pass through the networks, whose layers need about 0.1 GB of memory
 
 
 class OutsideBinsWarning(UserWarning):
@@ -57,7 +57,6 @@ class Disentangler:
         """The model's labels as columns of an array, shape (n, n_labels), from a catalogue."""
         return label_array(table, self.labels)
 
-    @torch.no_grad()
     def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32.
 
@@ -86,16 +85,13 @@ class Disentangler:
         if self.config.labels_in_encoder:
             values = self.label_array(spectra.labels)
         random = None if seed is None else torch.Generator().manual_seed(seed)
-        parts = []
-        for rows in _batches(len(spectra)):
-            flux = torch.from_numpy(self.scale_flux(spectra.flux[rows], spectra.mask[rows]))
-            mean, log_variance = self.networks.encode(
-                flux.to(self.device), self._scaled(values[rows]), self._weights(lambdas, len(flux))
-            )
-            parts.append(drawn_latents(mean, log_variance, random).cpu().numpy())
-        return np.concatenate(parts)
+        return _in_batches(
+            lambda *inputs: drawn_latents(*self.networks.encode(*inputs), random),
+            torch.from_numpy(self.scale_flux(spectra.flux, spectra.mask)).to(self.device),
+            self._scaled(values),
+            self._weights(lambdas, len(spectra)),
+        )
 
-    @torch.no_grad()
     def decode(self, z, labels, lambdas=None) -> np.ndarray:
         """Spectra from latents and labels, shape (n, n_pix), float32.
 
@@ -119,14 +115,11 @@ class Disentangler:
         if len(z) != len(values):
             raise ValueError(f"{len(z)} rows of latents and {len(values)} of labels: give as many")
         self._warn_outside(values)
-        parts = []
-        for rows in _batches(len(z)):
-            latents = torch.from_numpy(z[rows]).to(self.device)
-            flux = self.networks.decode(
-                latents, self._scaled(values[rows]), self._weights(lambdas, len(latents))
-            )
-            parts.append(flux.cpu().numpy() * self.scales.flux_scale + self.scales.flux_mean)
-        return np.concatenate(parts)
+        latents = torch.from_numpy(z).to(self.device)
+        flux = _in_batches(
+            self.networks.decode, latents, self._scaled(values), self._weights(lambdas, len(z))
+        )
+        return flux * self.scales.flux_scale + self.scales.flux_mean
 
     def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
         """Encode spectra and decode them with their own labels, shape (n, n_pix)."""
@@ -183,10 +176,13 @@ class Disentangler:
 
     def save(self, path):
         """Write networks, scales, configuration and history to one safetensors file."""
-        tensors = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
-        tensors["wavelength"] = torch.from_numpy(self.wavelength)
-        for name, value in vars(self.scales).items():
-            tensors[f"scales.{name}"] = torch.from_numpy(np.asarray(value))
+        tensors = {
+            "wavelength": torch.from_numpy(self.wavelength),
+            **{f"networks.{k}": value for k, value in self.networks.state_dict().items()},
+            **{
+                f"scales.{k}": torch.from_numpy(np.asarray(x)) for k, x in vars(self.scales).items()
+            },
+        }
         about = {"config": json.dumps(asdict(self.config)), "history": json.dumps(self.history)}
         write_tensors(path, tensors, about)
 
@@ -221,6 +217,8 @@ class Disentangler:
         return cls(found, wavelength, Scales(**scales), networks, json.loads(about["history"]))
 
 
-def _batches(n):
-    """Slices of at most `BATCH` rows. There is one even if there are no rows."""
-    return (slice(start, start + BATCH) for start in range(0, max(n, 1), BATCH))
+@torch.no_grad()
+def _in_batches(function, *tensors):
+    """The array that a function gives for tensors, computed for at most `BATCH` rows at a time."""
+    batches = zip(*(each.split(BATCH) for each in tensors))
+    return torch.cat([function(*batch).cpu() for batch in batches]).numpy()

@@ -1,15 +1,13 @@
-"""Scores of many models: probes of their latents, reconstructions and regressions."""
+"""Scores of many models: probes of their latents, and reconstructions."""
 
 import warnings
-from dataclasses import replace
-from itertools import islice
 
 import joblib
 import numpy as np
 from astropy.table import Table, vstack
 from sklearn.exceptions import ConvergenceWarning
 
-from specnb.disentangle.regress import fit_regressor
+from specnb.core.labels import label_array
 from specnb.disentangle.scales import chance
 from specnb.evaluate.probes import probe, reconstruction
 
@@ -57,16 +55,17 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         true label, and ``discriminator``, the loss of the label's discriminator on validation stars
         minus that of blind guessing (nats), which is NaN without a discriminator.
     """
-    train = (stars.train[:n_train], stars.truth_train[:n_train])
-    test = (stars.test, stars.truth_test)
+    train, truth_train = stars.train[:n_train], stars.truth_train[:n_train]
 
     def one(setting, model):
         labels = model.labels
-        data = []  # latents and labels of training stars, then of test stars
-        for part in (train, test):
-            data.append(model.encode(part[0], lambdas))
-            data.append(np.column_stack([each.labels[k] for each in part for k in labels]))
-        found = probe(*data, [*labels, *(f"true {name}" for name in labels)], model.config.seed)
+        z_train, z_test = (model.encode(part, lambdas) for part in (train, stars.test))
+        y_train, y_test = (
+            np.hstack([label_array(part.labels, labels) for part in parts])
+            for parts in ((train, truth_train), (stars.test, stars.truth_test))
+        )
+        names = [*labels, *(f"true {name}" for name in labels)]
+        found = probe(z_train, y_train, z_test, y_test, names, model.config.seed)
         best = min(model.history, key=lambda row: row["loss"])
         levels = chance_levels(model, stars.train)
         table = found[: len(labels)]
@@ -77,11 +76,12 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         table.add_columns([setting, model.config.seed], [0, 0], names=["setting", "seed"])
         return table
 
-    work = [(setting, model) for setting, group in models.items() for model in group]
     # `probe` ignores this warning, too, but threads undo each other's filters.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
-            joblib.delayed(one)(*item) for item in work
+            joblib.delayed(one)(setting, model)
+            for setting, group in models.items()
+            for model in group
         )
     return vstack(tables)
 
@@ -121,38 +121,3 @@ def reconstruct_models(models, stars) -> Table:
     plain = table["mean_squared_error"][table["setting"] == "plain"]
     table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
     return table
-
-
-def regress(representations, catalogue: Table, config, jobs: int = -1):
-    """Train a regressor of the labels on each representation and seed, several at a time.
-
-    Parameters
-    ----------
-    representations : mapping of str to sequence of (ndarray, ndarray)
-        For each name and each seed 1, 2, ..., the training and the test stars in that
-        representation.
-    catalogue : Table
-        Labels of the training stars.
-    config : RegressorConfig
-        Its seed is replaced by 1, 2, ...
-    jobs : int
-        Number of trainings at a time. −1 means one per core.
-
-    Returns
-    -------
-    regressors : dict of str to list of TransformedTargetRegressor
-        For each name, one regressor per seed.
-    predictions : dict of str to list of ndarray, shape (n_test, n_labels)
-        Predictions of these regressors for the test stars.
-    """
-    fits = joblib.Parallel(n_jobs=jobs, return_as="generator")(
-        joblib.delayed(fit_regressor)(x_train, catalogue, config=replace(config, seed=k))
-        for group in representations.values()
-        for k, (x_train, _) in enumerate(group, start=1)
-    )
-    regressors = {name: list(islice(fits, len(group))) for name, group in representations.items()}
-    predictions = {
-        name: [fitted.predict(x_test) for fitted, (_, x_test) in zip(regressors[name], group)]
-        for name, group in representations.items()
-    }
-    return regressors, predictions

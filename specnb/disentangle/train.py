@@ -1,7 +1,5 @@
 """Training of an autoencoder against its discriminators, with the losses in `losses`."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 
@@ -11,12 +9,12 @@ from specnb.core.spectra import Spectra
 from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.losses import (
-    ScaleGradient,
     autoencoder_loss,
     bin_cross_entropy,
     bottleneck_loss,
     discriminator_loss,
     reconstruction_loss,
+    scale_gradient,
 )
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.networks import Networks, drawn_latents
@@ -99,11 +97,20 @@ class DisentangleTraining(EpochTraining):
             networks = Networks(config, len(spectra.wavelength)).to(self.device)
         self.model = Disentangler(config, spectra.wavelength, scales, networks)
         self.history = self.model.history
-        self.data = self.inputs = self._tensors(spectra, values)
+        # scaled flux, pixel weights, scaled labels and bins of all stars
+        arrays = (
+            self.model.scale_flux(spectra.flux, spectra.mask),
+            (~spectra.mask).astype(np.float32),
+            ((values - scales.label_mean) / scales.label_std).astype(np.float32),
+            np.ascontiguousarray(scales.targets(values, config)),
+        )
+        self.data = self.inputs = [torch.from_numpy(each).to(self.device) for each in arrays]
         self.validation = torch.from_numpy(validation).to(self.device)
         # λ of each discriminator. A joint one has the λ that all labels have.
         lambdas = list(config.lambdas.values())[: len(config.discriminators)]
         self.lambdas = torch.tensor(lambdas, device=self.device)[:, None]
+        # L_DISC of discriminators that know only how the training labels are distributed
+        self.chance = torch.from_numpy(chance(arrays[3][train])).to(self.lambdas)
         self.optimise(networks, train)
         if config.discriminator_steps > 1 and config.adversarial:
             self.parts["extra"] = torch.optim.Adam(
@@ -111,23 +118,9 @@ class DisentangleTraining(EpochTraining):
             )
         self.random = torch.Generator(self.device).manual_seed(config.seed)
 
-    def _tensors(self, spectra, values):
-        """Scaled flux, pixel weights, scaled labels and bins of all stars, on the device."""
-        config, scales = self.config, self.model.scales
-        floor = config.error_floor
-        weight = 1 / (spectra.flux_error**2 + floor**2) if floor else np.float32(1)
-        arrays = (
-            self.model.scale_flux(spectra.flux, spectra.mask),
-            np.where(spectra.mask, np.float32(0), weight),
-            ((values - scales.label_mean) / scales.label_std).astype(np.float32),
-            scales.targets(values, config),
-        )
-        return [torch.from_numpy(np.ascontiguousarray(a)).to(self.device) for a in arrays]
-
     def step(self, rows):
         """One step of all networks; returns L_rec."""
-        drawn = self._drawn_lambdas(len(rows), self.random)
-        reconstruction, rate, z = self._forward(rows, drawn, self.random)
+        reconstruction, rate, z, drawn = self._forward(rows, self.random)
         loss = reconstruction + self.config.bottleneck * rate
         if self.config.adversarial:
             # Steps of the discriminators alone, so that they follow the latents more closely
@@ -135,22 +128,23 @@ class DisentangleTraining(EpochTraining):
                 self.parts["extra"].zero_grad()
                 discriminator_loss(self._judged(z.detach(), rows, drawn)).backward()
                 self.parts["extra"].step()
-            # one backward pass for Eq. 4 and for the discriminators, see `ScaleGradient`
-            z = ScaleGradient.apply(z, -self._lambda_i(drawn).unsqueeze(-1))
+            # one backward pass for Eq. 4 and for the discriminators, see `scale_gradient`
+            z = scale_gradient(z, -self._lambda_i(drawn).unsqueeze(-1))
             loss = loss + discriminator_loss(self._judged(z, rows, drawn))
         self.descend(loss)
         return reconstruction.detach()
 
-    def _forward(self, rows, drawn, random):
-        """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), and the latents."""
+    def _forward(self, rows, random):
+        """L_rec in units of the squared flux, the bottleneck's loss (or 0.0), latents, drawn λ."""
         networks = self.model.networks
+        drawn = self._drawn_lambdas(len(rows), random)
         flux, weight, labels = (each.index_select(0, rows) for each in self.data[:3])
         mean, log_variance = networks.encode(flux, labels, drawn)
         z = drawn_latents(mean, log_variance, random)
         rate = 0.0 if log_variance is None else bottleneck_loss(mean, log_variance)
         prediction = networks.decode(z, labels, drawn)
         reconstruction = reconstruction_loss(prediction, flux, weight)
-        return reconstruction * self.model.scales.flux_scale**2, rate, z
+        return reconstruction * self.model.scales.flux_scale**2, rate, z, drawn
 
     def _judged(self, z, rows, drawn):
         """Cross-entropy of each discriminator for each spectrum."""
@@ -170,8 +164,7 @@ class DisentangleTraining(EpochTraining):
         """Losses on the validation stars, with the same λ and noise in every epoch."""
         config, rows = self.config, self.validation
         random = torch.Generator(self.device).manual_seed(config.seed)
-        drawn = self._drawn_lambdas(len(rows), random)
-        reconstruction, rate, z = self._forward(rows, drawn, random)
+        reconstruction, rate, z, drawn = self._forward(rows, random)
         loss = reconstruction + config.bottleneck * rate
         row = {"reconstruction": reconstruction.item()}
         if config.bottleneck:
@@ -183,8 +176,3 @@ class DisentangleTraining(EpochTraining):
             loss = autoencoder_loss(loss, cross_entropy, self._lambda_i(drawn), self.chance)
         loss = round(float(loss), self.digits)
         return {"loss": loss} | row, loss
-
-    @cached_property  # the stars stay the same
-    def chance(self):
-        """L_DISC of discriminators that know only how the training labels are distributed."""
-        return torch.from_numpy(chance(self.data[3][self.rows].cpu().numpy())).to(self.lambdas)

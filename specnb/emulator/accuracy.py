@@ -108,15 +108,15 @@ def jacobian_agreement(emulator, responses: Responses, vbroad: float = 6.0) -> T
         ``strongest``, the largest absolute value, and ``rms`` of the simulator's derivative, in
         flux per unit of the label.
     """
-    rows = []
-    for name, (truth, emulated) in derivative_pairs(emulator, responses, vbroad).items():
-        rows.append(
-            (
-                name,
-                np.corrcoef(truth, emulated)[0, 1],
-                truth @ emulated / (truth @ truth),
-                np.abs(truth).max(),
-                np.sqrt(np.mean(truth**2)),
-            )
+    pairs = derivative_pairs(emulator, responses, vbroad)
+    rows = [
+        (
+            name,
+            np.corrcoef(truth, emulated)[0, 1],
+            truth @ emulated / (truth @ truth),
+            np.abs(truth).max(),
+            np.sqrt(np.mean(truth**2)),
         )
+        for name, (truth, emulated) in pairs.items()
+    ]
     return Table(rows=rows, names=("label", "correlation", "slope", "strongest", "rms"))

@@ -84,9 +84,8 @@ class Emulator:
             raise TypeError(
                 f"{type(step).__name__} is not a Step: derive it from specnb.emulator.step.Step"
             )
-        origin = {name: value for name, value in self.card.items() if name != "history"}
         card = {
-            "made_from": deepcopy(origin),
+            "made_from": deepcopy({k: v for k, v in self.card.items() if k != "history"}),
             "step": step.kind(),
             "settings": step.settings(),
             **about,
@@ -202,8 +201,8 @@ class Emulator:
             "steps": json.dumps([[step.kind(), step.settings()] for step in self.steps]),
             "card": json.dumps(self.card),
         }
-        wavelength = {"wavelength": torch.from_numpy(self.wavelength)}
-        write_tensors(path, self.network.state_dict() | wavelength, about)
+        tensors = self.network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
+        write_tensors(path, tensors, about)
 
     @classmethod
     def load(cls, path, survey):
@@ -231,8 +230,13 @@ class Emulator:
             wavelength = tensors.pop("wavelength").numpy()
             if not np.array_equal(wavelength, survey.pixels):
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
-            shape, logarithmic = json.loads(about["branches"]), json.loads(about["logarithmic"])
-            network = Network(tensors["low"], tensors["high"], shape, len(wavelength), logarithmic)
+            network = Network(
+                tensors["low"],
+                tensors["high"],
+                json.loads(about["branches"]),
+                len(wavelength),
+                json.loads(about["logarithmic"]),
+            )
             for kind, settings in json.loads(about.get("steps", "[]")):
                 network.steps.append(step_kind(kind).build(settings, survey))
             network.load_state_dict(tensors)

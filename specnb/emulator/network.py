@@ -38,24 +38,14 @@ class Network(nn.Module):
         super().__init__()
         self.register_buffer("low", torch.as_tensor(low, dtype=torch.float32))
         self.register_buffer("high", torch.as_tensor(high, dtype=torch.float32))
-        self.columns = [list(columns) for columns, _ in branches]
+        self.shape = [(list(columns), list(widths)) for columns, widths in branches]
         self.logarithmic = list(logarithmic)
-        is_log = torch.zeros(len(self.low), dtype=torch.bool)
-        is_log[self.logarithmic] = True
+        is_log = torch.tensor([column in self.logarithmic for column in range(len(self.low))])
         self.register_buffer("is_log", is_log, persistent=False)
-        sizes = [[len(columns), *widths] for columns, widths in branches]
+        sizes = [[len(columns), *widths] for columns, widths in self.shape]
         self.branches = nn.ModuleList(perceptron(size, activate_last=True) for size in sizes)
         self.output = nn.Linear(sum(size[-1] for size in sizes), n_pix)
         self.steps = nn.ModuleList()
-
-    @property
-    def shape(self):
-        """The argument ``branches`` of the constructor."""
-        widths = [
-            [layer.out_features for layer in branch if isinstance(layer, nn.Linear)]
-            for branch in self.branches
-        ]
-        return list(zip(self.columns, widths))
 
     def of(self, rows):
         """The network with its steps for some of the stars, see `specnb.emulator.step.Step.of`."""
@@ -68,7 +58,8 @@ class Network(nn.Module):
     def forward(self, labels):
         logged, low, high = (self._logged(values) for values in (labels, self.low, self.high))
         scaled = 2.0 * (logged - low) / (high - low) - 1.0
-        parts = [branch(scaled[:, columns]) for branch, columns in zip(self.branches, self.columns)]
+        branches = zip(self.branches, self.shape)
+        parts = [branch(scaled[:, columns]) for branch, (columns, _) in branches]
         flux = self.output(torch.cat(parts, dim=1))
         for step in self.steps:
             flux = step(flux, labels)

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 import torch
+from torch.nn.functional import l1_loss
 
 from specnb.core.config import check_fields, within
 from specnb.core.device import pick_device
@@ -102,13 +103,11 @@ def train_emulator(
     return run(EmulatorTraining(grid, config), checkpoint, progress)
 
 
-def flux_loss(prediction, flux):
-    """Mean absolute flux error, as in The Payne. Line wings and line cores have the same weight."""
-    return (prediction - flux).abs().mean()
-
-
 class EmulatorTraining(EpochTraining):
     """One training of an emulator's network, an epoch at a time.
+
+    The loss is the mean absolute flux error, as in The Payne. Line wings and line cores have the
+    same weight.
 
     Parameters
     ----------
@@ -123,12 +122,9 @@ class EmulatorTraining(EpochTraining):
         self.config, self.device = config, pick_device(config.device)
         self.grid, self.history = grid, []
         train, validation, _ = split(len(grid))
-        sets = (
-            observed(grid, train, config.copies, config.seed),
-            observed(grid, validation, 4, config.seed + 1),
-        )
         self.train, self.validation = (
-            [torch.from_numpy(array).to(self.device) for array in arrays] for arrays in sets
+            [torch.from_numpy(array).to(self.device) for array in observed(grid, *arguments)]
+            for arguments in ((train, config.copies, config.seed), (validation, 4, config.seed + 1))
         )
         self.inputs = (*self.train, *self.validation)
         with torch.random.fork_rng(devices=[]):
@@ -158,14 +154,14 @@ class EmulatorTraining(EpochTraining):
 
     def step(self, rows):
         labels, flux = self.train
-        loss = flux_loss(self.model(labels[rows]), flux[rows])
+        loss = l1_loss(self.model(labels[rows]), flux[rows])
         self.descend(loss)
         return loss.item()
 
     @torch.no_grad()
     def validate(self):
         labels, flux = self.validation
-        error = flux_loss(self.model(labels), flux).item()
+        error = l1_loss(self.model(labels), flux).item()
         return {"validation": error}, error
 
     def finish(self) -> Emulator:

@@ -121,6 +121,10 @@ def label_floor(y_train, y_test, entangled, labels, seed: int = 0) -> Table:
         unknown.
     """
     labels = list(labels)
+    if unknown := [name for name in entangled if name not in labels]:
+        raise ValueError(
+            f"entangled names {', '.join(unknown)}, but the labels are {', '.join(labels)}: use those"
+        )
     y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
     known = [labels.index(name) for name in entangled]
     floors = {name: 0.0 for name in labels if name not in entangled}

@@ -32,8 +32,9 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
     ValueError
         If a value is not finite, or there are too few dimensions or stars.
     """
-    tsne = TSNE(init="pca", perplexity=perplexity, random_state=seed)
-    return tsne.fit_transform(np.asarray(values)[:n])
+    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(
+        np.asarray(values)[:n]
+    )
 
 
 def project_two(first, second, seed: int = 0, n: int = 1000):

@@ -28,6 +28,7 @@ def spread(table: Table, by, values) -> Table:
     out["seeds"] = [len(group) for group in groups.values()]
     for name in values:
         for suffix, function in {"": np.mean, "_min": np.min, "_max": np.max}.items():
-            column = [function(group[name]) for group in groups.values()]
-            out[name + suffix] = Column(column, unit=table[name].unit)
+            out[name + suffix] = Column(
+                [function(group[name]) for group in groups.values()], unit=table[name].unit
+            )
     return out

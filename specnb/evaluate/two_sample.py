@@ -124,11 +124,11 @@ def two_sample_auc(first, second, seeds=(0, 1, 2), folds: int = 5) -> Table:
         If a set has fewer than 10 stars per fold, the columns or pixels differ, or a value is not
         finite.
     """
+    if (fewest := min(len(first), len(second))) < 10 * folds:
+        raise ValueError(f"a set has {fewest} stars: give at least {10 * folds}, 10 per fold")
     scores = {"logistic": [], "mlp": []}
     for seed in seeds:
         values = alike(first, second, seed)
-        if (fewest := min(map(len, values))) < 10 * folds:
-            raise ValueError(f"a set has {fewest} stars: give at least {10 * folds}, 10 per fold")
         domain = np.repeat([0, 1], [len(x) for x in values])
         values = np.concatenate(values)
         parts = StratifiedKFold(folds, shuffle=True, random_state=seed)

@@ -109,17 +109,6 @@ def distribution(fits) -> Table:
     return formatted(Table(rows=rows), mean="+.3f", std=".3f", beyond=".2g")
 
 
-def histogram(z, bins: int = 100) -> Table:
-    """Histogram of the residuals between −5 and 5, with columns ``low``, ``high``, ``density``.
-
-    The density is normalised to all residuals, including those outside this range.
-    """
-    residuals = np.asarray(z)[np.isfinite(z)]
-    counts, edges = np.histogram(residuals, bins, (-REACH, REACH))
-    density = counts / (max(len(residuals), 1) * np.diff(edges))
-    return Table({"low": edges[:-1], "high": edges[1:], "density": density})
-
-
 def chi2_statistics(fits) -> Table:
     """Reduced χ² of each fit.
 

@@ -4,8 +4,7 @@
 
 import numpy as np
 
-from specnb.plots.live import LiveFigure, SpectrumFigure, label_text, round_limit
-from specnb.plots.panels import name_ticks
+from specnb.plots.live import LiveFigure, SpectrumFigure, round_limit
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -14,6 +13,7 @@ from specnb.plots.style import (
     SKY,
     VERMILLION,
     axis_title,
+    name_ticks,
     styled,
     symbol,
 )
@@ -22,20 +22,6 @@ PANELS = {
     "Flux / continuum": [(GREY, 1.6, "-"), (BLACK, 0.7, "-"), (BLUE, 0.9, "-"), (VERMILLION, 0.9, "--")],
     "Difference": [(GREY, 0.9, "-"), (BLUE, 0.9, "-"), (VERMILLION, 0.8, "--")],
 }  # fmt: skip
-
-
-def edit_title(star: str, labels, own, edited) -> str:
-    """The name and labels of a star; edited labels are written as "before → after".
-
-    Parameters
-    ----------
-    star : str
-    labels : sequence of Label
-    own, edited : mapping of str to float
-        Labels before and after the edit.
-    """
-    parts = [label_text(label, edited[label.name], own[label.name]) for label in labels]
-    return "   ".join([star, *parts])
 
 
 class EditorFigure(SpectrumFigure):

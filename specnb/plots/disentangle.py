@@ -3,11 +3,9 @@ and what their decoders make of edited labels.
 """
 
 import numpy as np
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from specnb.evaluate.spread import spread
-from specnb.plots.panels import WAVELENGTH, curves, legend, name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -18,10 +16,14 @@ from specnb.plots.style import (
     PURPLE,
     SEQUENTIAL,
     VERMILLION,
-    Figure,
+    WAVELENGTH,
     axis_title,
     column,
+    curves,
     distinct_colors,
+    legend,
+    name_ticks,
+    panel_grid,
     styled,
     symbol,
 )
@@ -35,10 +37,6 @@ LIMITS = {"floor": GREEN, "ceiling": PURPLE}
 LEAST = -0.2  # the axis of R² starts here; a linear probe of saturated latents can reach −1000
 # Goals: a disentangled label has at most the first R², an entangled one at least the second
 BARS = (0.10, 0.95)
-SEEDS = {"color": GREY, "alpha": 0.35, "linewidth": 0}
-DIAMOND = {"marker": "D", "ms": 3.5, "mfc": "white", "mec": BLACK, "linestyle": ""}
-LIMIT = {"color": BLACK, "linestyle": "--"}
-RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 
 @styled
@@ -59,9 +57,9 @@ def tsne_panels(projections, labels, names):
     -------
     Figure
     """
-    figure = Figure(PAGE, 0.75 + PAGE / len(names) * 0.95 * len(projections))
-    panels = figure.subplots(len(projections), len(names), squeeze=False)
-    for name, stack in zip(names, panels.T):
+    n = len(names)
+    figure, panels = panel_grid(len(projections) * n, PAGE / n * 0.95, 0.75, columns=n)
+    for name, stack in zip(names, panels.reshape(-1, n).T):
         values = column(labels, name)
         low, high = np.nanpercentile(values, [2, 98])
         for axes, points in zip(stack, projections.values()):
@@ -87,7 +85,7 @@ def tsne_panels(projections, labels, names):
             label=axis_title(name),
             ticks=MaxNLocator(4),
         )
-    for title, axes in zip(projections, panels[:, 0]):
+    for title, axes in zip(projections, panels[::n]):
         axes.set_ylabel(title)
     return figure
 
@@ -113,8 +111,8 @@ def probe_bars(table):
     limits = [name for name in LIMITS if name in table.colnames]
     rows = spread(table, ["setting", "label"], [*PROBES, *limits])
     settings, labels = (list(dict.fromkeys(rows[name])) for name in ("setting", "label"))
-    height, columns = 0.3 * len(settings), len(labels)
-    figure, panels = panel_grid(columns, height, 0.85, columns, sharex=True, sharey=True)
+    n = len(labels)
+    figure, panels = panel_grid(n, 0.3 * len(settings), 0.85, n, sharex=True, sharey=True)
     marks = {}
     for label, axes in zip(labels, panels):
         for bar in BARS:
@@ -122,8 +120,8 @@ def probe_bars(table):
         for row in rows[rows["label"] == label]:
             y = settings.index(row["setting"])
             for name, (title, shift, color, marker) in PROBES.items():
-                ends = row[f"{name}_min"], row[f"{name}_max"]
-                axes.hlines(y + shift, *ends, color=color, linewidth=1.2)
+                low, high = row[f"{name}_min"], row[f"{name}_max"]
+                axes.hlines(y + shift, low, high, color=color, linewidth=1.2)
                 style = {"color": color, "markersize": 3.5, "linestyle": ""}
                 marks[title] = style | {"marker": marker}
                 shown = marker if row[name] >= LEAST else "<"
@@ -140,56 +138,6 @@ def probe_bars(table):
     marks[f"bars {BARS[0]:.2f} and {BARS[1]:.2f}"] = line
     legend(figure, marks, loc="outside upper center")
     return figure
-
-
-@styled
-def mae_bars(table, floor):
-    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
-    next to the published ones.
-
-    Parameters
-    ----------
-    table : Table
-        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
-    floor : mapping of str to float
-        For each label, the smallest possible error, such as that of a perfect prediction against a
-        noisy catalogue.
-
-    Returns
-    -------
-    Figure
-    """
-    groups = {name: table[table["representation"] == name] for name in table["representation"]}
-    spectra = groups.pop("spectra")
-    base, x = np.asarray(spectra["mae"]), np.arange(len(spectra))
-    colors, width = distinct_colors(groups), 0.8 / len(groups)
-    figure, (axes,) = panel_grid(1, 3.0, columns=1, width=COLUMN)
-    axes.set_yscale("log")
-    for k, row in enumerate(spectra):
-        ends = [k - 0.45, k + 0.45]
-        axes.fill_between(ends, row["mae_min"] / row["mae"], row["mae_max"] / row["mae"], **SEEDS)
-        axes.plot(ends, [floor[row["label"]] / row["mae"]] * 2, **LIMIT)
-    for i, (name, rows) in enumerate(groups.items()):
-        at = x + (i - (len(groups) - 1) / 2) * width
-        mae, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
-        axes.bar(at, mae - 1, 0.9 * width, bottom=1, color=colors[name])
-        axes.errorbar(
-            at, mae, [mae - low, high - mae], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5
-        )
-        axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
-    axes.axhline(1, color=BLACK, linewidth=0.6)
-    plain_ticks(axes.yaxis, RATIOS)
-    name_ticks(axes.xaxis, [_spectra_error(row) for row in spectra])
-    axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
-    marks = {name: Patch(color=color) for name, color in colors.items()}
-    marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
-    legend(figure, marks, loc="outside upper center", ncols=3)
-    return figure
-
-
-def _spectra_error(row):
-    decimals = 0 if row["mae"] > 5 else 3
-    return f"{symbol(row['label'])}\n{row['mae']:.{decimals}f} {row['unit']}"
 
 
 @styled
@@ -216,13 +164,18 @@ def counterfactual_spectra(wavelength, changes, window):
     Raises
     ------
     ValueError
-        If there are more models than colours.
+        If there are more models than colours, or no pixels in the window.
     """
     shown = (wavelength >= window[0]) & (wavelength <= window[1])
+    if not shown.any():
+        low, high = wavelength[[0, -1]]
+        raise ValueError(
+            f"no pixels lie in the window {window[0]:g}-{window[1]:g} Å: choose one within {low:.0f}-{high:.0f} Å"
+        )
     x = wavelength[shown]
-    figure = Figure(PAGE, 3.2)
-    panels = figure.subplots(2, len(changes), sharex=True, sharey="col", squeeze=False)
-    for (top, bottom), (label, each) in zip(panels.T, changes.items()):
+    n = len(changes)
+    figure, panels = panel_grid(2 * n, 1.6, columns=n, sharex=True, sharey="col")
+    for (top, bottom), (label, each) in zip(panels.reshape(2, n).T, changes.items()):
         flux = {name: np.asarray(change, dtype=float)[shown] for name, change in each.items()}
         true = flux.pop("truth")
         curves(top, x, {"simulator": (true, BLACK, 1.6)}, alpha=0.45)
@@ -234,8 +187,8 @@ def counterfactual_spectra(wavelength, changes, window):
         top.set(title=axis_title(label), xlim=window)
         # Ticks at the ends have no numbers, because those of neighbours would overlap
         top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
-    panels[0, 0].set_ylabel("Change of flux")
-    panels[1, 0].set_ylabel("Decoded − true")
+    panels[0].set_ylabel("Change of flux")
+    panels[n].set_ylabel("Decoded − true")
     figure.supxlabel(WAVELENGTH, fontsize=8)
     legend(figure, top, loc="outside upper center", ncols=6)
     return figure
@@ -287,9 +240,9 @@ def counterfactual_errors(table):
             fontsize=7,
         )
         name_ticks(axes.xaxis, [_edit(label, step) for label, step in steps.items()])
-    kinds = [(name, "s", color) for name, color in colors.items()]
-    kinds += [("step up", "^", GREY), ("step down", "v", GREY)]
-    marks = {name: {"marker": mark, "color": color, "ls": ""} for name, mark, color in kinds}
+    marks = {name: {"marker": "s", "color": color, "ls": ""} for name, color in colors.items()}
+    for name, mark in (("step up", "^"), ("step down", "v")):
+        marks[name] = {"marker": mark, "color": GREY, "ls": ""}
     legend(figure, marks, loc="outside upper center", ncols=3, handlelength=1)
     return figure
 

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from specnb.core.wavelength import detectors
-from specnb.plots.panels import WAVELENGTH, curves, history_curve, legend, panel_grid
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -16,9 +15,14 @@ from specnb.plots.style import (
     SEQUENTIAL,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
     column,
+    curves,
+    history_curve,
     label_axes,
+    legend,
+    panel_grid,
     styled,
     symbol,
 )
@@ -52,10 +56,17 @@ def grid_coverage(survey, labels):
         ("m_h", "alpha_fe"): (ends["m_h"][[0, 1, 1, 0, 0]], ends["alpha_fe"][[0, 0, 1, 1, 0]]),
     }
     figure, panels = panel_grid(2, 2.7)
-    dots = {"s": 2.5, "color": BLUE, "alpha": 0.5, "linewidths": 0, "rasterized": True}
     for axes, ((x, y), region) in zip(panels, regions.items()):
         points = column(labels, x), column(labels, y)
-        axes.scatter(*points, label=f"{len(points[0]):,} spectra", **dots)
+        axes.scatter(
+            *points,
+            s=2.5,
+            color=BLUE,
+            alpha=0.5,
+            linewidths=0,
+            rasterized=True,
+            label=f"{len(points[0]):,} spectra",
+        )
         axes.plot(*region, color=VERMILLION, linewidth=1.2, label="trusted region")
         label_axes(axes, x, y)
     legend(figure, axes, markerscale=3)
@@ -85,14 +96,14 @@ def emulator_accuracy(wavelength, predicted, truth, labels):
     error = absolute.mean(axis=1)
     order = np.argsort(error)
     figure = Figure(PAGE, 5.8)
-    grid = figure.add_gridspec(3, 2, height_ratios=[1, 0.8, 1.1])
-    example, pixels = (figure.add_subplot(grid[row, :]) for row in (0, 1))
-    share, kiel = (figure.add_subplot(grid[2, side]) for side in (0, 1))
+    panels = figure.subplot_mosaic("EE;PP;SK", height_ratios=[1, 0.8, 1.1])
+    example, pixels, share, kiel = panels.values()
     _example(example, wavelength, predicted, truth, labels, order[len(order) // 2])
 
     percentile = np.percentile(absolute, 95, axis=0)
-    curves(pixels, wavelength, {"95th percentile": (percentile, VERMILLION, 0.7)})
-    curves(pixels, wavelength, {"mean": (absolute.mean(axis=0), BLUE, 0.7)})
+    mean = absolute.mean(axis=0)
+    both = {"95th percentile": (percentile, VERMILLION, 0.7), "mean": (mean, BLUE, 0.7)}
+    curves(pixels, wavelength, both)
     pixels.set(xlabel=WAVELENGTH, ylabel="|error| (flux)", yscale="log")
     pixels.sharex(example)
     pixels.legend(ncols=2, loc="upper left")
@@ -177,8 +188,11 @@ def derivatives(wavelength, pairs):
         low = np.clip(wavelength[deepest] - WINDOW / 2, x[0], x[-1] - WINDOW)
         shown = (wavelength >= low) & (wavelength <= low + WINDOW)
         axes.axhline(0, color=GREY, linewidth=0.5)
-        curves(axes, wavelength[shown], {"simulator": (simulator[shown], BLACK, 1.6)})
-        curves(axes, wavelength[shown], {"emulator": (emulator[shown], SKY, 0.8)})
+        looks = {
+            "simulator": (simulator[shown], BLACK, 1.6),
+            "emulator": (emulator[shown], SKY, 0.8),
+        }
+        curves(axes, wavelength[shown], looks)
         title = "[Fe/H], iron alone" if name == IRON else symbol(name)
         correlation = np.corrcoef(simulator, emulator)[0, 1]
         axes.set_title(f"{title}: correlation {correlation:.3f}", loc="left")

@@ -9,8 +9,16 @@ import numpy as np
 
 from specnb.emulator.model import OutsideHullWarning
 from specnb.plots.live import SpectrumFigure, label_text, start_labels
-from specnb.plots.panels import with_room
-from specnb.plots.style import BLACK, BLUE, DOMAINS, GREY, VERMILLION, element_color, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    DOMAINS,
+    GREY,
+    VERMILLION,
+    element_color,
+    styled,
+    with_room,
+)
 from specnb.simulator.responses import line_markers
 
 FLUX = "Flux / continuum"
@@ -40,23 +48,24 @@ class EmulatorFigure(SpectrumFigure):
         top = 0.87 if self.survey.elements else 0.925
         super().__init__(emulator.wavelength, panels, 4.9, bottom=0.085, top=top, room=0.15)
         axes = self._panels[0]
+        heights = axes.get_xaxis_transform()  # as fractions of the panel
         style = {"ha": "center", "va": "bottom", "fontsize": 7, "clip_on": True}
-        style["transform"] = axes.get_xaxis_transform()  # heights are fractions of the panel
         self._lines = line_markers(self.survey)
         self._at = [line.wavelength for line in self._lines]
         colors = [element_color(self.survey, line.species) for line in self._lines]
         self._ticks = axes.vlines(
-            self._at, 0.87, 0.9, color=colors, linewidth=0.6, transform=style["transform"]
+            self._at, 0.87, 0.9, color=colors, linewidth=0.6, transform=heights
         )
         self._names = [
-            axes.text(line.wavelength, 0.91, line.species, color=color, **style)
+            axes.text(line.wavelength, 0.91, line.species, color=color, transform=heights, **style)
             for line, color in zip(self._lines, colors)
         ]
 
     @property
-    def inside(self) -> bool:
-        """Whether the labels lie in the emulator's training hull."""
-        return bool(np.ravel(self.emulator.in_hull(np.array([list(self.labels.values())])))[0])
+    def outside(self) -> str:
+        """The region in which the labels should lie, but do not."""
+        inside = self.emulator.in_hull(np.array([list(self.labels.values())]))
+        return "" if np.all(inside) else "training hull"
 
     def _emulate(self, labels, *functions):
         """Set new values of some labels, and call functions with the labels of the star, an array
@@ -71,8 +80,7 @@ class EmulatorFigure(SpectrumFigure):
 
     def _show_star(self, values, window, element=None):
         """Show spectra of the star. The lines of an element are highlighted."""
-        outside = "" if self.inside else "training hull"
-        self._show(values, self._written(), outside, window, (element,))
+        self._show(values, self._written(), self.outside, window, (element,))
 
     def _written(self):
         """The labels as text. A second line has the abundances of single elements that are not

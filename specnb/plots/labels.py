@@ -6,59 +6,33 @@ import numpy as np
 from astropy.stats import mad_std
 from matplotlib.artist import setp
 from matplotlib.colors import LogNorm
-from scipy.stats import norm as gaussian
+from matplotlib.patches import Patch
 
-from specnb.plots.panels import legend, note, panel_grid
 from specnb.plots.style import (
     BLACK,
     COLUMN,
     DENSITY,
+    GREY,
     SEQUENTIAL,
-    SKY,
     axis_title,
     column,
+    distinct_colors,
     label_axes,
+    legend,
+    name_ticks,
+    note,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
 
 # 64,000 dots would hide one another, so the Kiel diagrams of surveys have hexagonal cells
 CELLS = {"linewidths": 0.1, "mincnt": 1, "rasterized": True}
-
-
-@styled
-def pulls(fit, truth, labels):
-    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
-
-    Parameters
-    ----------
-    fit : Table
-        It has the columns ``<label>`` and ``<label>_error``.
-    truth : Table
-        True labels of the same stars in the same order.
-    labels : sequence of str
-
-    Returns
-    -------
-    Figure
-        If the model and the errors are right, the histograms follow the Gaussian.
-    """
-    figure, panels = panel_grid(len(labels), 1.9)
-    x = np.linspace(-5, 5, 201)
-    for name, axes in zip(labels, panels):
-        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
-        pull = pull[np.isfinite(pull)]
-        bins = np.linspace(-5, 5, int(np.clip(len(pull) // 8, 10, 40)) + 1)
-        # A density that counts stars beyond ±5, too
-        weights = np.full(len(pull), 1 / (max(len(pull), 1) * (bins[1] - bins[0])))
-        axes.hist(pull, bins, weights=weights, color=SKY, alpha=0.7)
-        axes.plot(x, gaussian.pdf(x), color=BLACK)
-        beyond = np.sum(np.abs(pull) > 5)
-        text = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}"
-        note(axes, text + (f"\n{beyond} beyond ±5" if beyond else ""))
-        axes.set(xlabel=f"Pull of {symbol(name)}", xlim=(-5, 5), ylabel="Density")
-        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 0.4))
-    return figure
+SEEDS = {"color": GREY, "alpha": 0.35, "linewidth": 0}
+DIAMOND = {"marker": "D", "ms": 3.5, "mfc": "white", "mec": BLACK, "linestyle": ""}
+LIMIT = {"color": BLACK, "linestyle": "--"}
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 30, 50)  # ticks
 
 
 @styled
@@ -192,9 +166,9 @@ def label_histograms(labels, names):
 
 
 @styled
-def predicted_kiel(predictions, reference):
-    """Draw Kiel diagrams of the reference labels and of the labels that were predicted from each
-    representation (Fig. 9).
+def predicted_labels(predictions, reference, x: str, y: str):
+    """Draw two labels of stars: the reference, and those that were predicted from each representation
+    (Figs. 9 and 10).
 
     Parameters
     ----------
@@ -202,6 +176,8 @@ def predicted_kiel(predictions, reference):
         For each representation, by name, the predicted labels.
     reference : Table or mapping
         Reference labels of the same stars.
+    x, y : str
+        The labels on the axes, such as "teff" and "logg" for Kiel diagrams.
 
     Returns
     -------
@@ -209,19 +185,6 @@ def predicted_kiel(predictions, reference):
         All panels have the same axes, cells and colours. The axes are those of the reference; the
         number of predicted stars outside of them is given.
     """
-    return _planes(predictions, reference, "teff", "logg")
-
-
-@styled
-def predicted_abundances(predictions, reference):
-    """Draw [α/Fe] against [M/H] for the reference and the predictions (Fig. 10). Parameters and
-    result are the same as for `predicted_kiel`.
-    """
-    return _planes(predictions, reference, "m_h", "alpha_fe")
-
-
-def _planes(predictions, reference, x, y):
-    """Draw a panel for the reference and one for each representation, all with the same axes."""
     tables = {"reference": reference, **predictions}
     stars = {name: np.array([column(t, x), column(t, y)]) for name, t in tables.items()}
     low, high = (end(stars["reference"], axis=1) for end in (np.nanmin, np.nanmax))
@@ -248,4 +211,50 @@ def _planes(predictions, reference, x, y):
         setp([panels[0].xaxis, panels[0].yaxis], inverted=True)
     setp(panels[:: panels[0].get_gridspec().ncols], ylabel=axis_title(y))
     figure.colorbar(cells, ax=figure.axes, label="Stars per cell", aspect=30)
+    return figure
+
+
+@styled
+def mae_bars(table, floor):
+    """Draw mean absolute errors relative to those from spectra, with their range over the seeds,
+    next to the published ones.
+
+    Parameters
+    ----------
+    table : Table
+        As from `specnb.disentangle.regress.compare`; one representation must be "spectra".
+    floor : mapping of str to float
+        For each label, the smallest possible error, such as that of a perfect prediction against a
+        noisy catalogue.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = {name: table[table["representation"] == name] for name in table["representation"]}
+    spectra = groups.pop("spectra")
+    base, x = np.asarray(spectra["mae"]), np.arange(len(spectra))
+    colors, width = distinct_colors(groups), 0.8 / len(groups)
+    figure, (axes,) = panel_grid(1, 3.0, columns=1, width=COLUMN)
+    axes.set_yscale("log")
+    for k, row in enumerate(spectra):
+        ends = [k - 0.45, k + 0.45]
+        axes.fill_between(ends, row["mae_min"] / row["mae"], row["mae_max"] / row["mae"], **SEEDS)
+        axes.plot(ends, [floor[row["label"]] / row["mae"]] * 2, **LIMIT)
+    for i, (name, rows) in enumerate(groups.items()):
+        at = x + (i - (len(groups) - 1) / 2) * width
+        mae, low, high = (np.asarray(rows[key]) / base for key in ("mae", "mae_min", "mae_max"))
+        axes.bar(at, mae - 1, 0.9 * width, bottom=1, color=colors[name])
+        axes.errorbar(
+            at, mae, [mae - low, high - mae], fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5
+        )
+        axes.plot(at, 1 - column(rows, "published_gain") / 100, **DIAMOND)
+    axes.axhline(1, color=BLACK, linewidth=0.6)
+    plain_ticks(axes.yaxis, RATIOS)
+    errors = [f"{row['mae']:.{0 if row['mae'] > 5 else 3}f} {row['unit']}" for row in spectra]
+    name_ticks(axes.xaxis, [f"{symbol(row['label'])}\n{e}" for row, e in zip(spectra, errors)])
+    axes.set(ylabel="MAE / MAE from spectra", xlabel="Label, and its MAE from spectra")
+    marks = {name: Patch(color=color) for name, color in colors.items()}
+    marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
+    legend(figure, marks, loc="outside upper center", ncols=3)
     return figure

@@ -5,8 +5,7 @@ from itertools import zip_longest
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from specnb.plots.panels import WAVELENGTH, with_gaps
-from specnb.plots.style import BLACK, GREY, PAGE, VERMILLION, Figure
+from specnb.plots.style import BLACK, GREY, PAGE, VERMILLION, WAVELENGTH, Figure, with_gaps
 
 MARGINS = {"left": 0.105, "right": 0.975, "hspace": 0.09}  # as fractions of the figure
 LEGEND = {"loc": "lower left", "borderaxespad": 0.2, "ncols": 4, "fontsize": 7}

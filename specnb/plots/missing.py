@@ -5,12 +5,10 @@ al. 2021), and of the lines at which real stars and the physics disagree.
 from itertools import count, cycle
 
 import numpy as np
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from specnb.missing.scores import pixels as pixels_of
-from specnb.plots.panels import WAVELENGTH, draw_within
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -21,7 +19,10 @@ from specnb.plots.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
+    draw_within,
+    legend,
     styled,
 )
 from specnb.simulator.responses import find, runs
@@ -98,17 +99,18 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     # On one scale one can see in which element the flux falls most, which is the one that is named
     for axes in panels[4:]:
         axes.sharey(panels[3])
-    for axes, (text, model, right) in zip(panels, curves):
+    masked = truth.masked & inside
+    hidden = [masked] * 3 + [masked & ~lacking[k] for k in rows]
+    for axes, (text, model, right), mask in zip(panels, curves, hidden):
         draw_within(axes, wavelength, right, window, **TRUTH)
         draw_within(axes, wavelength, model, window, **MODEL)
         axes.set_ylabel(text)
-    hidden = [truth.masked & inside] * 3 + [truth.masked & inside & ~lacking[k] for k in rows]
-    for axes, mask in zip(panels, hidden):
         _shade(axes, wavelength, mask, color=HIDDEN, zorder=0)
     for axes, k, (name, color) in zip(panels[3:], rows, colors.items()):
         _shade(axes, wavelength, lacking[k], color=color, alpha=0.35, zorder=0)
-        bold = {"transform": axes.transAxes, "fontweight": "bold", "va": "top"}
-        axes.text(0.008, 0.95, name, color=color, **bold)
+        axes.text(
+            0.008, 0.95, name, color=color, transform=axes.transAxes, fontweight="bold", va="top"
+        )
     # Otherwise the ticks of neighbouring panels would overlap
     panels[3].yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     panels[3].set_ylabel("Added fall of flux" + (" " if len(rows) > 2 else "\n") + "per 0.05 dex")
@@ -117,17 +119,11 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     _name_missing(panels[0], panels[2], truth, lacking, difference, colors, window)
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
     panels[0].set_title(title, loc="left")
-    _legend(panels[0], colors)
-    return figure
-
-
-def _legend(axes, colors):
-    """Explain lines and colours above a panel, at the right."""
-    handles = [Line2D([], [], **TRUTH), Line2D([], [], **MODEL), Patch(facecolor=HIDDEN)]
-    handles += [Patch(facecolor=color, alpha=0.75) for color in colors.values()]
-    names = ["truth", "model", "hidden", *colors]
+    marks = {"truth": TRUTH, "model": MODEL, "hidden": Patch(facecolor=HIDDEN)}
+    marks |= {name: Patch(facecolor=color, alpha=0.75) for name, color in colors.items()}
     place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    axes.legend(handles, names, ncols=len(names), handlelength=1.2, columnspacing=1.0, **place)
+    legend(panels[0], marks, handlelength=1.2, columnspacing=1.0, **place)
+    return figure
 
 
 def _fixed_panels(heights):
@@ -137,8 +133,10 @@ def _fixed_panels(heights):
     bottom, top = 0.42, 0.34  # inches
     height = bottom + top + 0.98 * sum(heights)
     figure = Figure(PAGE, height, layout="none")
-    figure.subplots_adjust(0.1, bottom / height, 0.975, 1 - top / height, hspace=0.07)
-    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    place = {"left": 0.1, "bottom": bottom / height, "right": 0.975, "top": 1 - top / height}
+    panels = figure.subplots(
+        len(heights), sharex=True, height_ratios=heights, gridspec_kw=place | {"hspace": 0.07}
+    )
     for axes in panels:
         axes.yaxis.set_label_coords(-0.065, 0.5)
     return figure, panels
@@ -222,8 +220,12 @@ def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: 
     axes.plot(wavelength, mean, color=BLACK, linewidth=0.6)
     axes.axhline(0, color=GREY, linewidth=0.5)
     reach = 1.1 * np.max(np.abs(mean), initial=0.02)
-    axes.set(xlim=wavelength[[0, -1]], ylim=(-0.8 * reach, 1.45 * reach))
-    axes.set(xlabel=WAVELENGTH, ylabel="Observed − best fit")
+    axes.set(
+        xlim=wavelength[[0, -1]],
+        ylim=(-0.8 * reach, 1.45 * reach),
+        xlabel=WAVELENGTH,
+        ylabel="Observed − best fit",
+    )
     _label_runs(axes, table[:NAMED], reach)
     for centre in zooms:
         _zoom(panels[centre], centre, observed, flux, colors)
@@ -233,15 +235,15 @@ def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: 
         inside = (wavelength >= row["first"]) & (wavelength <= row["last"])
         for axes in panels.values():
             _shade(axes, wavelength, inside, color=GREY if known else VERMILLION, alpha=0.3)
-    handles = {
-        "mean over the stars": Line2D([], [], color=BLACK),
+    marks = {
+        "mean over the stars": {"color": BLACK},
         "its error": Patch(color=SKY, alpha=0.7),
         "significant": Patch(color=VERMILLION, alpha=0.3),
         f"significant, {expected}": Patch(color=GREY, alpha=0.3),
     }
     stars = names if few else [f"each of {len(names)} stars"]
-    handles |= {name: Line2D([], [], color=color, marker=".") for name, color in zip(stars, colors)}
-    figure.legend(handles.values(), handles, loc="outside upper left", ncols=4)
+    marks |= {name: {"color": color, "marker": "."} for name, color in zip(stars, colors)}
+    legend(figure, marks, loc="outside upper left", ncols=4)
     return figure
 
 
@@ -267,13 +269,11 @@ def _zoom(axes, centre, observed, flux, colors):
     some = np.abs(observed.wavelength - centre) < 3.2
     x = observed.wavelength[some]
     apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)
-    good = np.where(observed.mask, np.nan, 1.0)
     points = {"marker": ".", "markersize": 3, "linestyle": "", "elinewidth": 0.6}
     for k, color in enumerate(colors):
-        seen, error = (
-            each[k, some] * good[k, some] for each in (observed.flux, observed.flux_error)
-        )
-        axes.errorbar(x, seen + k * apart, error, color=color, **points)
+        good = some & ~observed.mask[k]
+        seen, error = observed.flux[k, good], observed.flux_error[k, good]
+        axes.errorbar(observed.wavelength[good], seen + k * apart, error, color=color, **points)
         axes.plot(x, flux[k, some] + k * apart, color=color, linewidth=0.9)
     axes.set(xlim=x[[0, -1]], xlabel=WAVELENGTH)
     axes.set_title("observed (points) and best fit (lines)", loc="left", fontsize=7)

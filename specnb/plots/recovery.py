@@ -4,8 +4,22 @@ import numpy as np
 
 from specnb.missing.scores import DEEP
 from specnb.plots.missing import COLORS, OTHER
-from specnb.plots.panels import name_ticks, plain_ticks
-from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, GREY, ORANGE, PAGE, SKY, Figure, styled
+from specnb.plots.style import (
+    BLACK,
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE,
+    SKY,
+    Figure,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
+    styled,
+)
 
 WITHIN = 0.15  # the goal: largest error of the median depth
 RIGHT = 0.9  # the goal: fraction of elements that are right
@@ -83,9 +97,9 @@ def score_figure(table, median_snr: float = 130.0):
         axes.set_ylabel(title)
     for axes in grid[1:, 0]:
         axes.set_ylim(-0.05, 1.05)
-    shown = [name for name in LOOKS if name in {*table["model"], "base rate", "goal"}]
-    handles = [grid[0, 0].plot([], [], **LOOKS[name])[0] for name in shown]
-    figure.legend(handles, shown, loc="outside upper center", ncols=len(shown))
+    shown = {*table["model"], "base rate", "goal"}
+    marks = {name: look for name, look in LOOKS.items() if name in shown}
+    legend(figure, marks, loc="outside upper center")
     return figure
 
 
@@ -115,15 +129,17 @@ def depth_figure(hidden):
     Figure
         The band is ±15%. Features to the left of the dotted line do not count in the median.
     """
-    figure = Figure(COLUMN, 4.2)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 1])
+    figure, (top, bottom) = panel_grid(
+        2, 2.1, columns=1, width=COLUMN, sharex=True, height_ratios=[1.7, 1]
+    )
     depth, recovered = (np.asarray(hidden[name], dtype=float) for name in ("depth", "recovered"))
     ratio = recovered / np.where(depth > 0, depth, np.nan)
     beyond = (ratio > SHOWN[1]) * 1 - (ratio < SHOWN[0])
     line = np.array([0.0, 1.06 * max(depth.max(initial=0.1), recovered.max(initial=0.1))])
     for axes, one in ((top, line), (bottom, np.ones(2))):
-        band = (1 - WITHIN) * one, (1 + WITHIN) * one
-        axes.fill_between(line, *band, color=SKY, alpha=0.3, linewidth=0)
+        axes.fill_between(
+            line, (1 - WITHIN) * one, (1 + WITHIN) * one, color=SKY, alpha=0.3, linewidth=0
+        )
         axes.plot(line, one, color=GREY, linewidth=0.6)
         axes.axvline(DEEP, color=GREY, linestyle=":", linewidth=0.8)
     kind = np.where(np.isin(hidden["element"], list(COLORS)), hidden["element"], "other")
@@ -138,8 +154,7 @@ def depth_figure(hidden):
             y = np.clip(ratio[some], *SHOWN)
             bottom.scatter(depth[some], y, marker=marker, clip_on=side == 0, **look)
     bottom.set(xlim=line, ylim=SHOWN, xlabel="True depth", ylabel="Recovered / true")
-    low = min(0.0, 1.06 * recovered.min(initial=0.0))
-    top.set(ylim=(low, line[1]), ylabel="Recovered depth")
+    top.set(ylim=(1.06 * recovered.min(initial=0.0), line[1]), ylabel="Recovered depth")
     top.legend(loc="upper left")
     return figure
 
@@ -162,13 +177,21 @@ def elements_figure(elements):
     """
     rows = elements[elements["missing"] > 0]
     rows = rows[np.argsort(-rows["missing"], kind="stable")]
-    figure = Figure(COLUMN, 0.9 + 0.19 * max(len(rows), 3))
-    axes = figure.subplots()
+    height = 0.9 + 0.19 * max(len(rows), 3)
+    figure, (axes,) = panel_grid(1, height, columns=1, width=COLUMN)
     places = np.arange(len(rows))
     axes.hlines(places, 0, 1, color=GREY, linewidth=0.3)
     for name, (marker, size, color, offset, title) in MARKS.items():
-        look = {"ms": size, "mfc": "none", "color": color, "label": title, "clip_on": False}
-        axes.plot(rows[name], places + offset, marker, **look)
+        axes.plot(
+            rows[name],
+            places + offset,
+            marker,
+            ms=size,
+            mfc="none",
+            color=color,
+            label=title,
+            clip_on=False,
+        )
     name_ticks(axes.yaxis, [f"{row['element']} ({row['missing']})" for row in rows])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.4, -0.6), xlabel="Score")
     figure.legend(loc="outside upper center", ncols=2)

@@ -1,14 +1,14 @@
 """Figures of what is left between spectra or labels and the truth: residuals of translated spectra
-and of fits (Fig. 3 of O'Briain et al. 2020), and biases of labels.
+and of fits (Fig. 3 of O'Briain et al. 2020), and pulls and biases of labels.
 """
 
 import numpy as np
+from matplotlib.scale import SymmetricalLogScale
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from specnb.core.wavelength import detectors
-from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution, histogram
-from specnb.plots.panels import WAVELENGTH, name_ticks, plain_ticks
+from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -20,15 +20,65 @@ from specnb.plots.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    WAVELENGTH,
     Figure,
+    column,
+    curves,
+    legend,
+    name_ticks,
+    note,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
 
 PERFECT = {"color": VERMILLION, "linestyle": "--", "linewidth": 0.8}
 # Axes of residuals and biases are linear up to 3 and logarithmic beyond
-SYMLOG = {"linthresh": 3.0, "linscale": 1.3}
-TICKS = (1, 2, 3, 10, 100, 1000, 10_000)
+SYMLOG = SymmetricalLogScale(None, linthresh=3.0, linscale=1.3)
+TICKS = (-10_000, -1000, -100, -10, -3, -2, -1, 0, 1, 2, 3, 10, 100, 1000, 10_000)
+
+
+@styled
+def pulls(fit, truth, labels):
+    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
+
+    Parameters
+    ----------
+    fit : Table
+        It has the columns ``<label>`` and ``<label>_error``.
+    truth : Table
+        True labels of the same stars in the same order.
+    labels : sequence of str
+
+    Returns
+    -------
+    Figure
+        If the model and the errors are right, the histograms follow the Gaussian.
+    """
+    figure, panels = panel_grid(len(labels), 1.9)
+    for name, axes in zip(labels, panels):
+        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
+        pull = pull[np.isfinite(pull)]
+        _bell(axes, pull, int(np.clip(len(pull) // 8, 10, 40)), 1.365, color=BLACK)
+        beyond = np.sum(np.abs(pull) > REACH)
+        text = f"mean {pull.mean():+.2f}\nstd {pull.std():.2f}"
+        note(axes, text + (f"\n{beyond} beyond ±5" if beyond else ""))
+        axes.set_xlabel(f"Pull of {symbol(name)}")
+    return figure
+
+
+def _bell(axes, values, bins: int, room: float, **look):
+    """Draw a histogram of values in standard errors, and the unit normal distribution. The density
+    counts values beyond ±5, too. The axis is higher than the curves by the factor ``room``.
+    """
+    counts, edges = np.histogram(values, bins, (-REACH, REACH))
+    density = counts / (max(len(values), 1) * np.diff(edges))
+    axes.stairs(density, edges, fill=True, color=SKY, alpha=0.7)
+    x = np.linspace(-REACH, REACH, 201)
+    axes.plot(x, norm.pdf(x), **look)
+    top = max(norm.pdf(0), density.max())
+    axes.set(xlim=(-REACH, REACH), ylim=(0, room * top), ylabel="Density")
 
 
 @styled
@@ -51,31 +101,27 @@ def mean_differences(wavelength, differences):
         axis.
     """
     tables = {name: by_pixel(wavelength, values) for name, values in differences.items()}
-    parts = detectors(wavelength)
-    figure = Figure(PAGE, 0.7 + 2.4 * len(parts))
-    panels = figure.subplots(2 * len(parts), 1)
-    _curves(panels[::2], parts, tables, "mean", DOMAINS)
-    _curves(panels[1::2], parts, tables, "std", DOMAINS)
+    n = len(detectors(wavelength))
+    figure, panels = panel_grid(2 * n, 1.2, 0.7, columns=1, xlabel=WAVELENGTH)
+    _curves(panels[::2], wavelength, tables, "mean", DOMAINS)
+    _curves(panels[1::2], wavelength, tables, "std", DOMAINS)
     for upper, lower in panels.reshape(-1, 2):
         upper.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         upper.set_ylabel("Mean of\nspectrum − truth")
         lower.set(ylabel="Scatter of\nspectrum − truth", yscale="log")
         plain_ticks(lower.yaxis, (0.001, 0.003, 0.01, 0.03, 0.1))
-    lower.set_xlabel(WAVELENGTH)
-    shown = lower.get_legend_handles_labels()
-    figure.legend(*shown, loc="outside upper center", ncols=len(tables))
+    legend(figure, lower, loc="outside upper center")
     return figure
 
 
-def _curves(panels, parts, tables, statistic, colors):
+def _curves(panels, wavelength, tables, statistic, colors):
     """Draw one column of the tables of `by_pixel`, in a panel for each detector, on one scale."""
     for axes in panels[1:]:
         axes.sharey(panels[0])
-    for axes, part in zip(panels, parts):
-        for name, table in tables.items():
-            x, y = table["wavelength"][part], table[statistic][part]
-            axes.plot(x, y, color=colors[name], linewidth=0.6, label=name)
-        axes.set_xlim(x[[0, -1]])
+    for axes, part in zip(panels, detectors(wavelength)):
+        shown = {name: (tables[name][statistic][part], colors[name], 0.6) for name in tables}
+        curves(axes, wavelength[part], shown)
+        axes.set_xlim(wavelength[part][[0, -1]])
 
 
 @styled
@@ -117,16 +163,18 @@ def residual_bands(wavelength, fits):
             for level in (-1, 1):
                 unit = axes.axhline(level, **PERFECT)
             axes.axhline(0, color=GREY, linewidth=0.5)
-            axes.set_yscale("symlog", **SYMLOG)
-            axes.set_ylim(-reach, reach)
-            _ticks_up_to(axes.yaxis, reach)
+            axes.set(yscale=SYMLOG, ylim=(-reach, reach))
+            plain_ticks(axes.yaxis, TICKS)
         panels[0].set_ylabel("Residual (σ)")
         panels[0].set_title(name, loc="left")
-        _bell(side, histogram(fits[name]), summary)
+        _bell(side, fits[name][np.isfinite(fits[name])], 100, 1.5, **PERFECT)
+        text = "mean {mean:+.2f}\nσ {std:.2f}\n{percent:.2g}% beyond ±5"
+        note(side, text.format(percent=100 * summary["beyond"], **summary), x=0.07)
+        side.set_xticks((-REACH, 0, REACH))
     side.set_xlabel("Residual (σ)")
     side.tick_params(labelbottom=True)
     *panels, corner = rows[-1]
-    _curves(panels, parts, tables, "std", dict(zip(tables, (BLACK, GREEN, PURPLE))))
+    _curves(panels, wavelength, tables, "std", dict(zip(tables, (BLACK, GREEN, PURPLE))))
     for axes in panels:
         axes.axhline(1, label="noise alone", **PERFECT)
         axes.set_yscale("log")
@@ -134,8 +182,8 @@ def residual_bands(wavelength, fits):
     panels[0].set_ylabel("Scatter (σ)")
     corner.set_axis_off()
     corner.legend(*axes.get_legend_handles_labels(), loc="center left")
-    names = (f"mean over {common.sum():,} stars", "mean ± scatter", "perfect model: ±1 and N(0, 1)")
-    figure.legend((line, band, unit), names, loc="outside upper right", ncols=3)
+    mean = f"mean over {common.sum():,} stars"
+    legend(figure, {mean: line, "mean ± scatter": band, "perfect model: ±1 and N(0, 1)": unit})
     return figure
 
 
@@ -154,39 +202,22 @@ def _broken_axes(wavelength, rows: int):
         # No tick near the ends, where its number would overlap with that of the next detector
         inner = (ticks > low + 0.08 * width) & (ticks < high - 0.08 * width)
         axes.set(xlim=(low, high), xticks=ticks[inner])
-    mark = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "markeredgewidth": 0.6}
-    mark |= {"color": BLACK, "linestyle": "", "clip_on": False}
-    ends = [("right", 1, axes) for axes in grid[:, :-2].flat]
-    starts = [("left", 0, axes) for axes in grid[:, 1:-1].flat]
-    for side, at, axes in ends + starts:
+    mark = {
+        "marker": [(-0.5, -1), (0.5, 1)],
+        "markersize": 5,
+        "markeredgewidth": 0.6,
+        "color": BLACK,
+        "linestyle": "",
+        "clip_on": False,
+    }
+    broken = [("right", 1, axes) for axes in grid[:, :-2].flat]
+    broken += [("left", 0, axes) for axes in grid[:, 1:-1].flat]
+    for side, at, axes in broken:
         axes.spines[side].set_visible(False)
         axes.tick_params(which="both", **{side: False, f"label{side}": False})
         axes.plot([at, at], [0, 1], transform=axes.transAxes, **mark)
     grid[-1, len(parts) // 2].set_xlabel(WAVELENGTH)
     return figure, parts, grid
-
-
-def _ticks_up_to(axis, reach):
-    """Set ticks as plain numbers on an axis with the scale `SYMLOG`."""
-    ticks = [tick for tick in TICKS if tick < reach]
-    plain_ticks(axis, [*(-tick for tick in ticks[::-1]), 0, *ticks])
-
-
-def _bell(axes, table, summary):
-    """Draw a histogram of all residuals of a fit, and the unit normal distribution."""
-    edges = [*table["low"], table["high"][-1]]
-    axes.stairs(table["density"], edges, fill=True, color=SKY, alpha=0.7)
-    x = np.linspace(-REACH, REACH, 201)
-    axes.plot(x, norm.pdf(x), **PERFECT)
-    note = "mean {mean:+.2f}\nσ {std:.2f}\n{percent:.2g}% beyond ±5"
-    note = note.format(percent=100 * summary["beyond"], **summary).replace("-", "−")
-    axes.text(0.07, 0.95, note, transform=axes.transAxes, va="top", fontsize=7)
-    axes.set(
-        xlim=(-REACH, REACH),
-        xticks=(-REACH, 0, REACH),
-        ylabel="Density",
-        ylim=(0, 1.5 * max(norm.pdf(0), table["density"].max())),
-    )
 
 
 @styled
@@ -213,29 +244,36 @@ def label_biases(table, fits=("physics only", "translated")):
     falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
     reach = max(2.0, 1.3 * np.nanmax(np.abs(bias)))
     place = np.arange(len(before))
-    figure = Figure(COLUMN, 1.1 + 0.17 * len(before))
-    axes = figure.subplots()
+    figure, (axes,) = panel_grid(1, 1.1 + 0.17 * len(before), columns=1, width=COLUMN)
     limits = axes.twinx()
     axes.axvline(0, color=BLACK, linewidth=0.6)
     axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
     axes.hlines(place, *bias, color=GREY, linewidth=0.8)
-    looks = ({"color": VERMILLION, "fmt": "d"}, {"color": BLUE, "fmt": "o"})
-    for name, x, shift, look in zip(fits, bias, (-0.1, 0.1), looks):
+    for name, x, shift, color, mark in zip(fits, bias, (-0.1, 0.1), (VERMILLION, BLUE), "do"):
         # the standard error of a median, for normally distributed errors
         error = 1.2533 * rows[name]["scatter"] / np.sqrt(rows[name]["stars"])
-        look |= {"xerr": error / before["median_error"], "markersize": 3.5, "elinewidth": 0.8}
-        axes.errorbar(x, place + shift, label=name, zorder=3, **look)
-    axes.set_xscale("symlog", **SYMLOG)
+        axes.errorbar(
+            x,
+            place + shift,
+            xerr=error / before["median_error"],
+            fmt=mark,
+            color=color,
+            markersize=3.5,
+            elinewidth=0.8,
+            label=name,
+            zorder=3,
+        )
     axes.set(
+        xscale=SYMLOG,
         xlim=(-reach, reach),
         ylim=(len(before) - 0.4, -0.6),
         xlabel="Median bias / median error of the fits",
     )
     limits.set_ylim(axes.get_ylim())
-    _ticks_up_to(axes.xaxis, reach)
+    plain_ticks(axes.xaxis, TICKS)
     name_ticks(axes.yaxis, [symbol(name) for name in before["label"]])
     name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
     axes.set_title(f"nearer to 0 in {falls} of {len(before)} labels", loc="left", fontsize=7)
     limits.set_title("at limit", loc="right", fontsize=7)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    legend(figure, axes, loc="outside upper center")
     return figure

@@ -3,31 +3,24 @@ several detectors, each has a panel.
 """
 
 import numpy as np
-from matplotlib.artist import setp
 
 from specnb.core.wavelength import detectors
-from specnb.plots.panels import (
-    WAVELENGTH,
-    curves,
-    detector_panels,
-    legend,
-    panel_grid,
-    strip,
-    with_room,
-)
 from specnb.plots.style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
-    PAGE,
     SKY,
     VERMILLION,
-    Figure,
+    WAVELENGTH,
+    curves,
     element_color,
     group_colors,
+    legend,
+    panel_grid,
     styled,
+    with_room,
 )
 from specnb.simulator.responses import strongest
 
@@ -72,24 +65,15 @@ def tour(survey, flux, features):
             )
             axes.vlines(x, top + step, top + 5 * step, color=color, linewidth=0.6)
         axes.set(ylim=(bottom - 5 * step, top + 19 * step), ylabel="Flux")
-    groups = group_colors(survey).items()
-    legend(figure, {name: {"color": color, "linewidth": 2} for name, color in groups})
+    colors = group_colors(survey)
+    legend(figure, {name: {"color": color, "linewidth": 2} for name, color in colors.items()})
     return figure
 
 
 @styled
-def best_fit(
-    wavelength,
-    flux,
-    flux_error,
-    mask,
-    model,
-    name="",
-    masked_windows=(),
-    survey=None,
-    each_detector=False,
-):
-    """Draw an observed spectrum with its best fit, and below it the residual in standard errors.
+def best_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=(), survey=None):
+    """Draw an observed spectrum with its best fit, and below it the residual in standard errors. Each
+    detector has panels of its own, in which masked pixels are shaded.
 
     Parameters
     ----------
@@ -102,9 +86,6 @@ def best_fit(
         Wavelength intervals that were left out of the fit, in Å.
     survey : Survey, optional
         Its most important lines are shaded: those of the first species in `Survey.lines`.
-    each_detector : bool
-        Whether each detector has panels of its own, in which masked pixels are shaded, instead of
-        one panel for a quick look.
 
     Returns
     -------
@@ -122,51 +103,40 @@ def best_fit(
         for line in lines
         if line.species == lines[0].species
     ]
-    shades += [(*window, GREY, 0.35, "left out of the fit") for window in masked_windows]
+    shades += [(*window, ORANGE, 0.2, "left out of the fit") for window in masked_windows]
 
-    parts = detectors(wavelength) if each_detector else [slice(None)]
-    figure = Figure(PAGE, 7.6 if each_detector else 3.6)
-    ratio, *widths = (2, 1.1, 0.7, 0.5) if each_detector else (2.2, 1.3, 0.8, 0.6)
-    pairs = figure.subplots(
-        2 * len(parts), 1, sharex=not each_detector, height_ratios=[ratio, 1] * len(parts)
-    ).reshape(-1, 2)
-    for part, (top, bottom) in zip(parts, pairs):
-        curves(
-            top,
-            wavelength[part],
-            {
-                "observed": (observed[part], BLACK, widths[0]),
-                "best fit": (model[part], VERMILLION, widths[1]),
-            },
-        )
+    both = [observed, model] if np.isfinite(model).any() else [0.0, 1.0]
+    low, high = np.nanpercentile(both, [0.02, 99.98])
+    limits = low - 0.05 * (high - low), high + 0.08 * (high - low)
+    sizes = np.abs(residual[used])
+    reach = 1.1 * max(1.0, np.nanpercentile(sizes, 99.8)) if used.any() else 5.0
+
+    parts = detectors(wavelength)
+    n = len(parts)
+    figure, panels = panel_grid(
+        2 * n, 1.0, 1.6, columns=1, xlabel=WAVELENGTH, height_ratios=[2, 1] * n
+    )
+    for part, (top, bottom) in zip(parts, panels.reshape(n, 2)):
+        x = wavelength[part]
+        bottom.sharex(top)
+        looks = {
+            "observed": (observed[part], BLACK, 1.1),
+            "best fit": (model[part], VERMILLION, 0.7),
+        }
+        curves(top, x, looks)
         bottom.axhline(0, color=GREY, linewidth=0.5)
-        bottom.plot(wavelength[part], residual[part], color=BLUE, linewidth=widths[2])
+        bottom.plot(x, residual[part], color=BLUE, linewidth=0.5)
         for axes in (top, bottom):
             for low, high, color, alpha, label in shades:
                 axes.axvspan(low, high, color=color, alpha=alpha, linewidth=0, label=label)
-            if each_detector:
-                strip(axes, wavelength[part], ~good[part], color=GREY, alpha=0.35, label="masked")
-            axes.set_xlim(wavelength[part][[0, -1]])
+            if not good.all():
+                strip(axes, x, ~good[part], color=GREY, alpha=0.35, label="masked")
         top.tick_params(labelbottom=False)
-    bottom.set_xlabel(WAVELENGTH)
-    top, bottom = pairs[0]
-    if each_detector:
-        both = [observed, model] if np.isfinite(model).any() else [0.0, 1.0]
-        low, high = np.nanpercentile(both, [0.02, 99.98])
-        low, high = low - 0.05 * (high - low), high + 0.08 * (high - low)
-        reach = 1.1 * np.nanpercentile(np.abs(residual[used]), 99.8) if used.any() else 5.0
-        setp(pairs[:, 0], ylabel="Flux", ylim=(low, high))
-        title = f"{name}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
-        legend(figure, top)
-    else:
-        reach = 1.05 * np.nanmax(np.abs(residual[used]), initial=5.0)
-        top.set_ylabel("Flux / continuum")
-        title = name
-        note = f"rms {rms:.2f} σ over the {used.sum()} pixels fitted"
-        bottom.set_title(note, loc="left", fontsize=7)
-        legend(top, top, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
-    top.set_title(title, loc="left")
-    setp(pairs[:, 1], ylabel="Residual (σ)", ylim=(-reach, reach))
+        top.set(ylabel="Flux", xlim=x[[0, -1]], ylim=limits)
+        bottom.set(ylabel="Residual (σ)", ylim=(-reach, reach))
+    title = f"{name}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
+    panels[0].set_title(title, loc="left")
+    legend(figure, top)
     return figure
 
 
@@ -225,8 +195,8 @@ def spectra_by_snr(spectra, truth, snr):
     figure, panels = panel_grid(len(spectra), 1.25, header=0.5, columns=1, sharex=True)
     for k, axes in enumerate(panels):
         good = ~spectra.mask[k]
-        observed = np.where(good, spectra.flux[k], np.nan), GREY, 0.6
-        curves(axes, spectra.wavelength, {"observed": observed})
+        observed = np.where(good, spectra.flux[k], np.nan)
+        curves(axes, spectra.wavelength, {"observed": (observed, GREY, 0.6)})
         if truth is not None:
             curves(axes, truth.wavelength, {"without noise": (truth.flux[k], VERMILLION, 0.7)})
         axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
@@ -236,3 +206,49 @@ def spectra_by_snr(spectra, truth, snr):
     if truth is not None:
         panels[0].legend(loc="lower left", ncols=2)
     return figure
+
+
+def detector_panels(wavelength, height: float):
+    """Make a page-wide figure with one panel for each detector.
+
+    In a single panel of this width a spectral line would be narrower than a pixel of the picture.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum wavelength in Å.
+    height : float
+        Height of the figure, in inches.
+
+    Returns
+    -------
+    figure : Figure
+    pairs : list of (slice, Axes)
+        The pixels of each detector, and its panel.
+    """
+    parts = detectors(wavelength)
+    figure, panels = panel_grid(len(parts), height / len(parts), columns=1, xlabel=WAVELENGTH)
+    for part, axes in zip(parts, panels):
+        axes.set_xlim(wavelength[part][[0, -1]])
+    return figure, list(zip(parts, panels))
+
+
+def strip(axes, x, where, foot=0.0, top=1.0, **style):
+    """Shade some pixels of a spectrum.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : ndarray, shape (n_pix,)
+        Wavelength of the pixels.
+    where : ndarray of bool, shape (n_pix,)
+        The pixels to shade.
+    foot, top : float
+        Lower and upper end of the shade, as fractions of the height of the panel.
+    **style
+        As for `matplotlib.axes.Axes.fill_between`.
+    """
+    heights = axes.get_xaxis_transform()
+    axes.fill_between(
+        x, foot, top, where=where, step="mid", transform=heights, linewidth=0, **style
+    )

@@ -1,6 +1,4 @@
-"""Figures of the training of autoencoders and translators: losses and other numbers against the epoch
-or iteration, and the results of several trainings.
-"""
+"""Figures of trainings: losses and other numbers while they run, and the results of several."""
 
 import textwrap
 
@@ -9,7 +7,6 @@ from matplotlib.artist import setp
 from matplotlib.scale import AsinhScale, SymmetricalLogScale
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from specnb.plots.panels import history_curve, legend, name_ticks, panel_grid, plain_ticks
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -22,6 +19,11 @@ from specnb.plots.style import (
     axis_title,
     column,
     distinct_colors,
+    history_curve,
+    legend,
+    name_ticks,
+    panel_grid,
+    plain_ticks,
     styled,
     symbol,
 )
@@ -93,21 +95,19 @@ def disentangling_history(history, chance=None, linear=None, mlp=None, epochs=No
     left.set_ylabel("Rms flux error of reconstruction")
     if history:
         left.legend()
-
     columns = dict.fromkeys(key for row in history for key in row)
     judges = distinct_colors(key for key in columns if key.startswith("discriminator_"))
     for key, color in judges.items():
         history_curve(middle, history, "epoch", key, color=color)
         if chance:
-            name = key.removeprefix("discriminator_")
-            middle.axhline(chance[name], color=color, linestyle="--", linewidth=0.7)
+            level = chance[key.removeprefix("discriminator_")]
+            middle.axhline(level, color=color, linestyle="--", linewidth=0.7)
     middle.set_ylabel("Loss of discriminators (nats)")
     if judges:
         middle.set_title("dashed: chance", loc="left", fontsize=7)
         middle.set_ylim(bottom=0)
     elif history:
         middle.text(0.5, 0.5, "none: all λ are 0", transform=middle.transAxes, ha="center")
-
     probes = [{"epoch": epoch} | r2 for epoch, r2 in (linear or {}).items()]
     colors = distinct_colors(dict.fromkeys(name for r2 in (linear or {}).values() for name in r2))
     for name, color in colors.items():
@@ -161,9 +161,11 @@ def translation_history(history, iterations=None):
         axes.set_ylabel(title)
         if kind in CHI2:
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.yaxis.set(
+                major_locator=LogLocator(subs=(1, 2, 3, 5)),
+                major_formatter="{x:g}",
+                minor_formatter=NullFormatter(),
+            )
         if chance is not None:
             axes.axhline(chance, color=GREY, linestyle="--", label="indistinguishable")
         if axes.get_legend_handles_labels()[0]:
@@ -216,11 +218,15 @@ def ablation(table):
         plain_ticks(axes.xaxis, ticks)
         name_ticks(axes.yaxis, variants)
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
-    marks = {"one seed only": {"mec": BLUE, **SEED}}
-    if len(own) > 1:
-        marks = {f"one of {len(own)} seeds": {"mec": BLUE, **SEED}, "mean": {"color": BLUE, **MEAN}}
-    marks[f"range of {REFERENCE}"] = {"color": GREY, "linewidth": 3, "alpha": 0.5}
-    marks["perfect"] = {"color": VERMILLION, "linestyle": "--"}
+    seeds = f"one of {len(own)} seeds" if len(own) > 1 else "one seed only"
+    marks = {
+        seeds: {"mec": BLUE, **SEED},
+        "mean": {"color": BLUE, **MEAN},
+        f"range of {REFERENCE}": {"color": GREY, "linewidth": 3, "alpha": 0.5},
+        "perfect": {"color": VERMILLION, "linestyle": "--"},
+    }
+    if len(own) == 1:
+        del marks["mean"]
     legend(figure, marks)
     return figure
 
@@ -252,10 +258,9 @@ def results_against(table, x: str, y):
     if missing := [name for name in [x, *y] if name not in table.colnames]:
         have = ", ".join(table.meta.get("results", table.colnames))
         raise ValueError(f"the runs have no numeric result {missing[0]!r}: they have {have}")
-    if len(y) == 1:
-        figure, panels = panel_grid(1, 2.6, columns=1, width=COLUMN)
-    else:
-        figure, panels = panel_grid(len(y), 1.8, header=0.5)
+    narrow = {"row_height": 2.6, "columns": 1, "width": COLUMN}
+    wide = {"row_height": 1.8, "header": 0.5}
+    figure, panels = panel_grid(len(y), **(narrow if len(y) == 1 else wide))
     values, position = np.unique(np.asarray(table[x]), return_inverse=True)
     numeric = values.dtype.kind in "if"
     places = values if numeric else np.arange(len(values))
@@ -270,8 +275,7 @@ def results_against(table, x: str, y):
         if numeric:
             _set_scale(axes, values)
         else:
-            axes.set_xticks(places, values.astype(str))
-            axes.set_xlim(-0.5, len(values) - 0.5)
+            axes.set(xticks=places, xticklabels=values, xlim=(-0.5, len(values) - 0.5))
     figure.supxlabel(axis_title(x, str(table[x].unit or "")), fontsize=8)
     if len(table) > len(values):
         legend(figure, axes, loc="outside upper center")
@@ -285,14 +289,12 @@ def _wrapped(title):
 
 
 def _set_scale(axes, values):
-    """Make the x axis logarithmic if the values span a large range. If not all of them are
-    positive, the axis is linear around zero.
-    """
+    """Make the x axis logarithmic, if need be around zero, if the values span a large range."""
     sizes = np.abs(values[values != 0])
     if len(sizes) < 3 or sizes.max() / sizes.min() < MANY_DECADES:
         return
-    symlog = SymmetricalLogScale(None, linthresh=sizes.min())
-    axes.set_xscale("log" if values.min() > 0 else symlog)
+    around_zero = SymmetricalLogScale(None, linthresh=sizes.min())
+    axes.set_xscale("log" if values.min() > 0 else around_zero)
     if len(values) <= FEW_VALUES:
         plain_ticks(axes.xaxis, values)
     axes.xaxis.set_minor_locator(NullLocator())

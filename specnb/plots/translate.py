@@ -5,10 +5,22 @@
 from itertools import cycle
 
 import numpy as np
-from matplotlib.lines import Line2D
 
-from specnb.plots.panels import WAVELENGTH, draw_within, with_room
-from specnb.plots.style import BLACK, DOMAINS, GREY, PAGE, PURPLE, SKY, VERMILLION, Figure, styled
+from specnb.plots.style import (
+    BLACK,
+    DOMAINS,
+    GREY,
+    PAGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WAVELENGTH,
+    draw_within,
+    legend,
+    panel_grid,
+    styled,
+    with_room,
+)
 
 KNOWN = DOMAINS | {"truth": BLACK}  # colours of spectra that have these names
 SPARE = (VERMILLION, PURPLE, SKY)  # colours of other spectra
@@ -39,12 +51,12 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
     -------
     Figure
     """
-    figure = Figure(PAGE, 3.6)
-    panels = figure.subplots(
-        2, len(windows), squeeze=False, sharex="col", sharey="row", height_ratios=[1.6, 1]
+    n = len(windows)
+    figure, panels = panel_grid(
+        2 * n, 1.8, columns=n, sharex="col", sharey="row", height_ratios=[1.6, 1]
     )
     colors, others = _colors(spectra), [name for name in spectra if name != reference]
-    for (top, below), window in zip(panels.T, windows):
+    for (top, below), window in zip(panels.reshape(2, n).T, windows):
         # Spectra that agree with the reference lie within its line
         wide = {"color": colors[reference], "linewidth": 1.6, "alpha": 0.5, "label": reference}
         draw_within(top, wavelength, spectra[reference], window, **wide)
@@ -54,11 +66,10 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
             draw_within(below, wavelength, spectra[name] - spectra[reference], window, **look)
         below.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         top.set_xlim(window)
-    panels[0, 0].set_ylabel("Flux / continuum")
-    panels[1, 0].set_ylabel(f"Difference\nto {reference}")
+    panels[0].set_ylabel("Flux / continuum")
+    panels[n].set_ylabel(f"Difference\nto {reference}")
     figure.supxlabel(WAVELENGTH, fontsize=8)
-    shown = panels[0, 0].get_legend_handles_labels()
-    figure.legend(*shown, loc="outside upper center", ncols=len(spectra))
+    legend(figure, top, loc="outside upper center")
     return figure
 
 
@@ -105,10 +116,9 @@ def mixing_maps(panels, auc=None):
     -------
     Figure
     """
-    figure = Figure(PAGE, PAGE / max(len(panels), 3) + 0.8)
+    figure, row = panel_grid(len(panels), PAGE / max(len(panels), 3) + 0.8, columns=len(panels))
     names = list(dict.fromkeys(name for sets in panels.values() for name in sets))
     colors = _colors(names)
-    row = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (title, sets) in zip(row, panels.items()):
         points = np.concatenate(list(sets.values()))
         color = np.repeat([colors[name] for name in sets], [len(each) for each in sets.values()])
@@ -117,9 +127,11 @@ def mixing_maps(panels, auc=None):
         look = {"s": np.clip(6000 / max(len(points), 1), 1, 10), "linewidths": 0, "alpha": 0.8}
         axes.scatter(*points[order].T, c=color[order], rasterized=True, **look)
         number = "" if auc is None else "\nAUC {:.2f} ± {:.2f}".format(*auc[title])
-        axes.set(title=title + number, box_aspect=1, xmargin=0.04, ymargin=0.04)
-        axes.set(xticks=[], yticks=[])  # t-SNE has no units
+        # t-SNE has no units
+        axes.set(
+            title=title + number, xticks=[], yticks=[], box_aspect=1, xmargin=0.04, ymargin=0.04
+        )
     dot = {"linestyle": "", "marker": "o", "markersize": 4}
-    dots = [Line2D([], [], color=colors[name], **dot) for name in names]
-    figure.legend(dots, names, loc="outside lower center", ncols=len(names))
+    marks = {name: dot | {"color": colors[name]} for name in names}
+    legend(figure, marks, loc="outside lower center")
     return figure

@@ -6,7 +6,8 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column
 
-from specnb.plots.autoencoder import EditorFigure, edit_title
+from specnb.plots.autoencoder import EditorFigure
+from specnb.plots.live import label_text
 from specnb.surveys.mock import remake
 from specnb.widgets.panel import Panel, button, check_moves, label_slider, row_of, windows
 
@@ -23,6 +24,9 @@ class LatentEditor(Panel):
         is between two steps of its slider.
     latents : ndarray, shape (latent,)
         The edited latents.
+    flux : dict of ndarray, shape (n_pix,)
+        The spectra that are shown: "original", "reconstruction", "edited", and possibly a fourth
+        with which the edited one is compared.
     sliders : dict of FloatSlider
     view : EditorFigure
     """
@@ -43,17 +47,20 @@ class LatentEditor(Panel):
             ipywidgets.BoundedIntText(value=0, min=0, max=count - 1, description=name)
             for name, count in (("star, row", len(spectra)), ("latent k", model.config.latent))
         )
-        latent = ipywidgets.FloatSlider(
-            min=limits[0], max=limits[1], step=step, description="z of k"
-        )
         options = ["nothing", "nearest star"] + ["simulator"] * (simulator is not None)
-        compare = ipywidgets.Dropdown(options=options, description="compare with")
         self._windows = windows(survey)
-        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        choices = {"star": star, "entry": entry, "latent": latent, "compare": compare}
+        choices = {
+            "star": star,
+            "entry": entry,
+            "latent": ipywidgets.FloatSlider(
+                min=limits[0], max=limits[1], step=step, description="z of k"
+            ),
+            "compare": ipywidgets.Dropdown(options=options, description="compare with"),
+            "window": ipywidgets.Dropdown(options=list(self._windows), description="window"),
+        }
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)
         nearest = button("nearest star", lambda: self.choose(self._nearest(self.labels)))
-        super().__init__(sliders, choices | {"window": window}, [nearest, *self._buttons()])
+        super().__init__(sliders, choices, [nearest, *self._buttons()])
 
     @property
     def row(self):
@@ -90,11 +97,6 @@ class LatentEditor(Panel):
             raise ValueError(f"no latent entry {k}: choose 0 to {len(self.latents) - 1}")
         check_moves({f"latent entry {k}": value}, {f"latent entry {k}": self.latent})
         self._change({"entry": k, "latent": value})
-
-    @property
-    def edited(self):
-        """Flux of the edited spectrum, shape (n_pix,)."""
-        return self.flux["edited"]
 
     @property
     def outside(self):
@@ -179,14 +181,18 @@ class LatentEditor(Panel):
         self.flux = {name: self.flux[name] for name in ("original", "reconstruction")}
         self.flux["edited"] = self._decode()
         if compare == "simulator":
-            edits = {k: v for k, v in self.labels.items() if v != self._own[k]}
-            self.flux["simulator"] = self._true(edits)
+            changed = {k: v for k, v in self.labels.items() if v != self._own[k]}
+            self.flux["simulator"] = self._true(changed)
         elif compare == "nearest star" and near is not None:
             self.flux[star] = self._observed(near)
+        edits = (
+            label_text(label, self.labels[label.name], self._own[label.name])
+            for label in self._labels
+        )
         self.view.update(
             self.flux,
             (self._z, self.latents),
-            edit_title(self._id, self._labels, self._own, self.labels),
+            "   ".join([self._id, *edits]),
             self.outside,
             self.values["entry"],
             self._windows[self.values["window"]],

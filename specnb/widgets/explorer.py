@@ -4,11 +4,11 @@ import ipywidgets
 import numpy as np
 from astropy.table import Column
 
+from specnb.core.wavelength import check_pixels
 from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
 from specnb.widgets.panel import (
     Panel,
     check_moves,
-    check_pixels,
     label_slider,
     place,
     row_of,
@@ -40,15 +40,15 @@ class LabelExplorer(Panel):
         }
         check_moves(view.labels, sliders)
         self._windows = windows(survey)
-        window = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        super().__init__(sliders, choices | {"window": window}, self._buttons(), survey.groups)
+        choices["window"] = ipywidgets.Dropdown(options=list(self._windows), description="window")
+        super().__init__(sliders, choices, self._buttons(), survey.groups)
 
     @property
     def outside(self):
-        return "" if self.view.inside else "training hull"
+        return self.view.outside
 
     def _meta(self):
-        return {"labels": self.labels, "inside_hull": self.view.inside}
+        return {"labels": self.labels, "inside_hull": not self.outside}
 
     def _redraw(self):
         self.view.update(self.labels, window=self._windows[self.values["window"]])
@@ -68,13 +68,13 @@ class EmulatorExplorer(LabelExplorer):
 
     def __init__(self, emulator, labels=None, reference_spectra=None):
         view = ExplorerFigure(emulator, labels)
-        stars, self._references = [], []
+        self._references = []
         if reference_spectra is not None:
-            stars = [str(name) for name in reference_spectra.ids]
             fluxes = np.where(reference_spectra.mask, np.nan, reference_spectra.flux)
-            self._references = list(zip(fluxes, stars))
+            self._references += zip(fluxes, map(str, reference_spectra.ids))
+        references = [("start labels", -1)]
+        references += [(name, row) for row, (_, name) in enumerate(self._references)]
         self._references.append((view.flux, "start"))
-        references = [("start labels", -1), *zip(stars, range(len(stars)))]
         choices = {
             "gradient": ipywidgets.Dropdown(options=emulator.labels, description="gradient"),
             "reference": ipywidgets.Dropdown(options=references, description="reference"),
@@ -118,12 +118,7 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
         If labels are unknown or the reference spectra are on other pixels.
     """
     if reference_spectra is not None:
-        check_pixels(
-            reference_spectra.flux.shape[1],
-            len(emulator.wavelength),
-            "reference spectra",
-            "emulator",
-        )
+        check_pixels(reference_spectra.wavelength, emulator.wavelength)
     return EmulatorExplorer(emulator.of(None), labels, reference_spectra)
 
 
@@ -159,8 +154,9 @@ class TranslatorExplorer(LabelExplorer):
             for k in range(len(self._typical) if few else 0)
         }
         self.split_sliders = list(self._hands.values())
-        options = [TYPICAL, BY_HAND, *self._splits]
-        choice = ipywidgets.Dropdown(options=options, description="z_split")
+        choice = ipywidgets.Dropdown(
+            options=[TYPICAL, BY_HAND, *self._splits], description="z_split"
+        )
         super().__init__(view, {"choice": choice} | self._hands if translator.config.split else {})
 
     @property

@@ -5,7 +5,7 @@ import numpy as np
 
 from specnb.core.labels import STEPS
 from specnb.plots.spectra import best_fit
-from specnb.widgets.panel import WARNING, Panel, check_pixels, figure_png, row_of
+from specnb.widgets.panel import WARNING, Panel, row_of
 
 
 class FitBrowser(Panel):
@@ -26,9 +26,6 @@ class FitBrowser(Panel):
         i, s = self.values["choice"], self.spectra
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
         return best_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
-
-    def _png(self):
-        return figure_png(self.figure())
 
     def _redraw(self):
         """Labels ± errors, reduced χ² and flags in one row of the fit, as HTML."""
@@ -72,9 +69,10 @@ def browse_fits(spectra, models, table, masked_windows=(), survey=None) -> FitBr
     ValueError
         If spectra, models and table do not belong together.
     """
-    if not len(spectra) == len(models) == len(table) > 0:
+    shapes = spectra.flux.shape, np.shape(models)
+    if not len(spectra) == len(table) > 0 or shapes[0] != shapes[1]:
         raise ValueError(
-            f"{len(spectra)} spectra, {len(models)} models and {len(table)} rows of fits: give the same stars"
+            f"spectra of shape {shapes[0]}, models of shape {shapes[1]} and {len(table)} rows of fits: "
+            "give the same stars on the same pixels, at least one"
         )
-    check_pixels(spectra.flux.shape[1], np.shape(models)[1], "spectra", "models")
     return FitBrowser(spectra, models, table, masked_windows, survey)

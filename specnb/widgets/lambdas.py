@@ -76,10 +76,11 @@ class LambdaSlider(Panel):
             )
             for name in model.labels
         }  # fmt: skip
-        options = {"colour": (model.labels, colour), "projection": (list(AXES), projection)}
         choices = {
-            name: ipywidgets.Dropdown(options=names, value=value, description=name)
-            for name, (names, value) in options.items()
+            "colour": ipywidgets.Dropdown(options=model.labels, value=colour, description="colour"),
+            "projection": ipywidgets.Dropdown(
+                options=list(AXES), value=projection, description="projection"
+            ),
         }
         super().__init__(sliders, choices, [button("reset", self.reset)])
 

@@ -3,12 +3,11 @@
 import ipywidgets
 import numpy as np
 
-from specnb.core.wavelength import detectors
+from specnb.core.wavelength import detectors, same_pixels
 from specnb.missing.experiment import falls
-from specnb.missing.scores import missing_lines
 from specnb.plots.missing import missing_lines_figure
 from specnb.simulator.responses import find
-from specnb.widgets.panel import Panel, check_moves, check_pixels, figure_png, label_slider, place
+from specnb.widgets.panel import Panel, check_moves, label_slider, place
 
 WIDTH = 75.0  # default width of the window, in Å
 
@@ -23,8 +22,6 @@ class MissingExplorer(Panel):
         strongest missing feature, if there is one.
     sliders : dict of FloatSlider
         Sliders by name: "wavelength", the middle of the window in Å, and labels of the star.
-    figure : Figure
-        The same picture in a form for print.
     """
 
     def __init__(self, experiment, model, names, window, title):
@@ -41,7 +38,6 @@ class MissingExplorer(Panel):
             name: find({name: fall}, self.survey.pixels) for name, fall in zip(elements, all_falls)
         }
         strongest = elements[int(np.argmax(all_falls.max(axis=1)))]
-        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         if window is None:
             window = self._strongest(strongest) + np.array([-0.5, 0.5]) * WIDTH
         # In Å, from the ends of a window to its middle
@@ -55,6 +51,7 @@ class MissingExplorer(Panel):
             label.name: label_slider(label, label.low, label.high, self._star_labels[label.name])
             for label in map(self.survey.label, names)
         }
+        element = ipywidgets.Dropdown(options=elements, value=strongest, description="element")
         super().__init__(sliders, {"element": element})
 
     @property
@@ -64,8 +61,8 @@ class MissingExplorer(Panel):
 
     @property
     def outside(self):
-        inside = np.all(self.experiment.full.in_hull(np.array([list(self.labels.values())])))
-        return "" if inside else "training hull"
+        inside = self.experiment.full.in_hull(np.array([list(self.labels.values())]))
+        return "" if np.all(inside) else "training hull"
 
     def set(self, element=None, **values):
         """Choose an element and move sliders by name, as in ``set("Fe", teff=4500,
@@ -84,14 +81,11 @@ class MissingExplorer(Panel):
         chosen = {} if element is None else {"element": element}
         self._change(chosen | values)
 
-    def lines(self):
-        """The table that would be published of this star, see
-        `specnb.missing.scores.missing_lines`.
-        """
-        flux, added = self._star
-        return missing_lines(
-            self.survey, flux["synthetic"] - flux["translated"], added["translated"]
-        )
+    def figure(self):
+        """The picture as a Figure."""
+        window, element = self.values["wavelength"] - self._half, self.values["element"]
+        title = self._title.format(**self.labels).replace("-", "−")
+        return missing_lines_figure(self.experiment.truth, *self._star, [element], window, title)
 
     def _strongest(self, element):
         """Wavelength of the element's strongest missing feature."""
@@ -100,7 +94,7 @@ class MissingExplorer(Panel):
 
     def _follow(self, changed):
         if "element" in changed and "wavelength" not in changed:
-            self._seek(self.values["element"])
+            self._seek()
         if self._star_labels.keys() & changed:
             row = np.array([list(self.labels.values())])
             flux = {name: model(row)[0] for name, model in self.models.items()}
@@ -108,28 +102,21 @@ class MissingExplorer(Panel):
             added = {name: slopes[name] - slopes["synthetic"] for name in ("translated", "truth")}
             self._star = flux, added
 
-    def _seek(self, element):
+    def _seek(self):
         """Move the window to the element's strongest missing feature, unless the element has one in
-        the window already.
+        the window already. The window does not cross a gap between detectors.
         """
-        features, middle = self._features[element]["wavelength"], self.values["wavelength"]
-        if len(features) and not (np.abs(features - middle) < self._half[0]).any():
-            at, pixels = self._strongest(element), self.survey.pixels
-            parts = [pixels[part][[0, -1]] for part in detectors(pixels)]
-            ends = next(ends for ends in parts if ends[0] <= at <= ends[1])
-            middle = float(np.clip(at, *(ends + self._half)))
-            self.values["wavelength"] = place(self.sliders["wavelength"], middle)
+        element, pixels = self.values["element"], self.survey.pixels
+        shift = np.abs(self._features[element]["wavelength"] - self.values["wavelength"])
+        if len(shift) and shift.min() >= self._half[0]:
+            at = self._strongest(element)
+            ends = [pixels[part][[0, -1]] + self._half for part in detectors(pixels)]
+            middle = min((np.clip(at, *pair) for pair in ends), key=lambda x: abs(x - at))
+            self.values["wavelength"] = place(self.sliders["wavelength"], float(middle))
 
     def _redraw(self):
-        window, name = self.values["wavelength"] - self._half, self.values["element"]
-        title = self._title.format(**self.labels).replace("-", "−")
-        self.figure = missing_lines_figure(
-            self.experiment.truth, *self._star, [name], window, title
-        )
+        name = self.values["element"]
         return "" if len(self._features[name]) else f"of {name} nothing is hidden · "
-
-    def _png(self):
-        return figure_png(self.figure)
 
 
 def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:
@@ -157,7 +144,7 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
     -------
     MissingExplorer
         It is shown as the last value of a cell. In code, use ``.set("Fe", teff=4500)``, ``.labels``
-        and ``.lines()``.
+        and ``.figure()``.
 
     Raises
     ------
@@ -165,10 +152,10 @@ def explore_missing(experiment, model, labels=None, window=None, title="") -> Mi
         If model and experiment are on different pixels or have different labels.
     """
     survey = experiment.truth.survey
-    check_pixels(len(model.wavelength), len(survey.pixels), "model's spectra", "experiment's")
-    if model.labels != survey.names:
+    if model.labels != survey.names or not same_pixels(model.wavelength, survey.pixels):
         raise ValueError(
-            f"the model takes {', '.join(model.labels)}: give one with the labels of the experiment"
+            f"the model takes {', '.join(model.labels)} and has {len(model.wavelength)} pixels: "
+            "give one with the labels and pixels of the experiment"
         )
     return MissingExplorer(
         experiment, model, survey.everywhere if labels is None else labels, window, title

@@ -91,16 +91,10 @@ def row_of(star, ids) -> int:
     return rows.get(star, star) % len(rows)
 
 
-def check_pixels(a: int, b: int, name_a: str, name_b: str):
-    """Raise ValueError unless two sets of spectra have the same number of pixels."""
-    if a != b:
-        raise ValueError(f"the {name_a} have {a} pixels, the {name_b} {b}: rebin them first")
-
-
 class Panel(ipywidgets.VBox):
     """Controls, a readout, and a picture that is drawn again when a control moves.
 
-    Subclasses define `_redraw`, and `view`, a figure, or `_png`.
+    Subclasses define `_redraw`, and `view`, a `LiveFigure`, or the method `figure`.
 
     Parameters
     ----------
@@ -122,6 +116,7 @@ class Panel(ipywidgets.VBox):
     image : Image
     """
 
+    view = None
     outside = ""  # the region that the labels have left; then the readout begins with a warning
 
     def __init__(self, sliders, choices, buttons=(), groups=None):
@@ -139,9 +134,8 @@ class Panel(ipywidgets.VBox):
             for names in (groups or {"": sliders}).values()
         ]
         top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
-        row = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
-        below = ipywidgets.HBox([*buttons, self.readout])
-        super().__init__([top, row, below, self.image])
+        middle = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([top, middle, ipywidgets.HBox([*buttons, self.readout]), self.image])
         self._change(dict(self.values))
 
     def __repr__(self):
@@ -173,10 +167,10 @@ class Panel(ipywidgets.VBox):
 
     def spectrum(self) -> Table:
         """What is shown, as a table of spectra, with labels and the like as metadata."""
-        table = Table(self._columns(), meta=self._meta())
-        wavelength = Column(self.view.wavelength, unit="Angstrom", description="vacuum")
-        table.add_column(wavelength, index=0, name="wavelength")
-        return table
+        wavelength = Column(
+            self.view.wavelength, "wavelength", unit="Angstrom", description="vacuum"
+        )
+        return Table([wavelength, *self._columns()], meta=self._meta())
 
     def export(self, path=None):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
@@ -188,8 +182,10 @@ class Panel(ipywidgets.VBox):
 
     def _buttons(self):
         """Buttons of a panel that can be exported."""
-        export = button("export", lambda: self._say(f"wrote {self.export()}"))
-        return [button("reset", self.reset), export]
+        return [
+            button("reset", self.reset),
+            button("export", lambda: self._say(f"wrote {self.export()}")),
+        ]
 
     def _moved(self, name, change):
         value = change["new"]
@@ -210,7 +206,7 @@ class Panel(ipywidgets.VBox):
         """Compute what is shown, and return a text for the readout."""
 
     def _png(self) -> bytes:
-        return encode_png(self.view.pixels())
+        return encode_png(self.view.pixels()) if self.view else figure_png(self.figure())
 
     def _draw(self, changed=()):
         start = time.perf_counter()

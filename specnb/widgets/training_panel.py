@@ -7,7 +7,7 @@ from contextlib import suppress
 import ipywidgets
 import traitlets
 
-from specnb.widgets.panel import WARNING, Panel, figure_png
+from specnb.widgets.panel import WARNING, Panel
 
 FAILURES = ArithmeticError, ValueError, OSError  # exceptions that the panel shows as text
 BETWEEN_PICTURES = 1.0  # seconds
@@ -15,7 +15,7 @@ BETWEEN_PICTURES = 1.0  # seconds
 
 class TrainingPanel(Panel):
     """A button that trains a model, the progress, and pictures of the training. Subclasses define
-    `figure` and `_begin`.
+    `figure`, and `_begin`, which returns a new `specnb.core.training.Training`.
 
     Attributes
     ----------
@@ -58,10 +58,6 @@ class TrainingPanel(Panel):
     def stop(self):
         """Stop the training after this step. ``model`` keeps what has been learnt."""
         self.running = False
-
-    def _begin(self):
-        """A new `specnb.core.training.Training`."""
-        raise NotImplementedError
 
     def _report(self, model):
         """Called whenever the history has a new row."""
@@ -109,8 +105,8 @@ class TrainingPanel(Panel):
     def _clicked(self, _):
         if self.running:
             self.stop()
-            return
-        self._task = asyncio.get_running_loop().create_task(self._in_background())
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._in_background())
 
     async def _in_background(self):
         with suppress(*FAILURES):  # the panel shows them
@@ -126,4 +122,4 @@ class TrainingPanel(Panel):
         """Settings have an effect when a training begins."""
 
     def _draw(self, changed=()):
-        self.image.value = figure_png(self.figure())
+        self.image.value = self._png()

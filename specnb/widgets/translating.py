@@ -3,11 +3,12 @@
 import ipywidgets
 import numpy as np
 
+from specnb.core.wavelength import check_pixels
 from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra
 from specnb.translate.config import TranslateConfig
 from specnb.translate.train import TranslateTraining
-from specnb.widgets.panel import check_pixels, figure_png
+from specnb.widgets.panel import figure_png
 from specnb.widgets.training_panel import TrainingPanel
 
 MEAN_STARS = 500  # number of stars of each domain for the mean spectra
@@ -33,11 +34,10 @@ class TranslatorPanel(TrainingPanel):
             "observed": observed.filled(np.nan),
             "synthetic": self._synthetic.mean(axis=0, dtype=float),
         }
-        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
         self._losses = ipywidgets.Image(layout={"max_width": "100%"})
+        stars = f"{len(domains.labels)} synthetic and {len(domains.observed)} observed stars"
         super().__init__(config.iterations, text=stars)
         self.children += (self._losses,)
-        self.images = [self.image, self._losses]
 
     def _begin(self):
         return TranslateTraining(
@@ -94,8 +94,6 @@ def train_translator(
     ValueError
         If the observed stars are on other pixels than the emulator.
     """
-    check_pixels(
-        domains.observed.flux.shape[1], len(emulator.wavelength), "observed spectra", "emulator"
-    )
+    check_pixels(domains.observed.wavelength, emulator.wavelength)
     window = tuple(emulator.wavelength[[0, -1]] if window is None else window)
     return TranslatorPanel(emulator, domains, config or TranslateConfig(), window)
