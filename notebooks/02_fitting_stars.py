@@ -41,7 +41,7 @@ from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.archive import literature
-from specnb.surveys.rvs.lines import CA_II_WINDOWS
+from specnb.surveys.rvs.survey import CA_II_WINDOWS
 from specnb.widgets import browse_fits, explore_emulator
 
 study = Study(output)

@@ -47,9 +47,8 @@ from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.labels import kiel
 from specnb.plots.residuals import pulls
 from specnb.reproduce.study import Study
-from specnb.simulator.features import elements_at, features, marked
 from specnb.simulator.grid import held_out, load_grid
-from specnb.simulator.responses import load_responses
+from specnb.simulator.responses import elements_at, features, load_responses, marked
 from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import domain_gap, known_causes
 from specnb.surveys.archive import real_spectra

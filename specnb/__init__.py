@@ -11,7 +11,7 @@ _HOME = {
     "FitConfig": "fitting.fit",
     "fit_labels": "fitting.fit",
     "fitted_flux": "fitting.fit",
-    "read_spectra": "surveys.reading",
+    "read_spectra": "surveys",
     "rebin": "core.rebinning",
     "Spectra": "core.spectra",
 }

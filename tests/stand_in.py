@@ -3,7 +3,7 @@
 import numpy as np
 
 from specnb.surveys import RVS
-from specnb.surveys.rvs.lines import LINES
+from specnb.surveys.rvs.survey import LINES
 
 SUN = np.array([5772.0, 4.44, 0.0, 0.0, 1.0, 2.0])
 _CENTRES = np.array([line.wavelength for line in LINES])

@@ -9,15 +9,16 @@ from astropy.table import Table
 from numpy.polynomial.chebyshev import Chebyshev
 
 from specnb.core.wavelength import detectors
-from specnb.surveys.apogee.continuum import (
+from specnb.surveys.apogee.pixels import (
+    APOGEE_NATIVE,
+    APOGEE_PIXELS,
     BATCH,
-    DETECTOR_EDGES,
+    DETECTORS,
     FILE,
     LEAST_PIXELS,
     continuum,
     continuum_pixels,
 )
-from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 
 N = len(APOGEE_PIXELS)
 
@@ -40,8 +41,8 @@ def test_the_shipped_pixels():
     np.testing.assert_allclose(table["wavelength"], APOGEE_NATIVE[table["pixel"]], atol=6e-4)
     assert continuum_pixels().shape == (N,) and continuum_pixels().sum() == len(table) == 529
     assert "Ness" in table.meta["citation"] and "The_Payne" in table.meta["source"]
-    edges = np.searchsorted(APOGEE_PIXELS, DETECTOR_EDGES)
-    assert [part.start for part in detectors(APOGEE_PIXELS)[1:]] == list(edges)
+    edges = np.searchsorted(APOGEE_PIXELS, (15_800.0, 16_420.0))
+    assert [part.start for part in DETECTORS[1:]] == list(edges)
 
 
 def test_a_polynomial_is_recovered_under_lines():
@@ -105,10 +106,10 @@ def test_a_detector_without_support_is_nan():
 
 
 def test_batches_join(monkeypatch):
-    monkeypatch.setattr("specnb.surveys.apogee.continuum.BATCH", 2)
+    monkeypatch.setattr("specnb.surveys.apogee.pixels.BATCH", 2)
     flux = np.stack([blaze(i) for i in range(5)])
     small = continuum(flux, np.ones_like(flux))
-    monkeypatch.setattr("specnb.surveys.apogee.continuum.BATCH", BATCH)
+    monkeypatch.setattr("specnb.surveys.apogee.pixels.BATCH", BATCH)
     np.testing.assert_allclose(continuum(flux, np.ones_like(flux)), small, rtol=1e-12)
 
 

@@ -8,17 +8,16 @@ from specnb.core.wavelength import C_KM_S
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
 from specnb.surveys import APOGEE
-from specnb.surveys.apogee.continuum import continuum
-from specnb.surveys.apogee.earth import (
+from specnb.surveys.apogee.lines import (
     SKY_LINES,
     WATER_LINES,
     carbon_dioxide_lines,
+    line_list,
     pattern,
     seen_at_rest,
 )
-from specnb.surveys.apogee.linelist import line_list
 from specnb.surveys.apogee.mock import DETECTORS, PERSISTENT, RESOLVING_POWER, ApogeeMockConfig
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
+from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER, continuum
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population, draw_stars
 

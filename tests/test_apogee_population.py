@@ -12,8 +12,14 @@ from specnb.surveys.apogee.stars import (
     scaled_metallicity,
 )
 from specnb.surveys.apogee.survey import ELEMENTS, LARGEST_C_O
-from specnb.surveys.kiel import lowest_logg
-from specnb.surveys.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
+from specnb.surveys.population import (
+    COMPONENTS,
+    STAGES,
+    Population,
+    draw_stars,
+    lowest_logg,
+    microturbulence,
+)
 
 ALPHA = ("O", "Mg", "Si", "S", "Ca", "Ti")
 N = 40_000

@@ -15,10 +15,9 @@ from numpy.polynomial.chebyshev import Chebyshev
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
-from specnb.surveys.apogee.continuum import continuum_pixels
+from specnb.surveys import read_spectra
 from specnb.surveys.apogee.files import ERROR_FLOOR, LABELS, is_apogee, read_apogee
-from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
-from specnb.surveys.reading import read_spectra
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum_pixels
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 ID = "2M17335483-2753043"
@@ -265,11 +264,11 @@ def test_sets_of_files(star, tmp_path):
     write_dr17(star, tmp_path / "a.fits")
     write_aspcap(star, tmp_path / "b.fits")
     with pytest.raises(ValueError, match=f"star {ID} is in both .*a.fits and .*b.fits"):
-        read_apogee([tmp_path / "a.fits", tmp_path / "b.fits"])
+        read_spectra([tmp_path / "a.fits", tmp_path / "b.fits"])
     with pytest.raises(FileNotFoundError, match="nothing.fits is not a file"):
-        read_apogee(tmp_path / "nothing.fits")
+        read_spectra(tmp_path / "nothing.fits")
     with pytest.raises(ValueError, match="no files"):
-        read_apogee([])
+        read_spectra([])
     rvs = Table(
         {"source_id": [7], "flux": np.ones((1, 2401)), "flux_error": np.full((1, 2401), 0.1)}
     )

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import specnb.core.artifacts
-from specnb.core.artifacts import artifact, artifact_path
-from specnb.core.sources import EVERYTHING, code_digest
+from specnb.core.artifacts import EVERYTHING, artifact, artifact_path, code_digest
 from specnb.disentangle.experiment import train_once
 from specnb.emulator.accuracy import accuracy, accuracy_by_label
 from specnb.emulator.train import train_emulator

@@ -17,9 +17,9 @@ from specnb.simulator.responses import IRON, load_responses
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
-from specnb.surveys.rvs.lines import CA_II_TRIPLET
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import RVS_PIXELS
+from specnb.surveys.rvs.survey import CA_II_TRIPLET
 
 SILICON, TITANIUM = (float(vacuum_from_air(air)) for air in (8556.78, 8682.98))  # vacuum Å
 MISSING = 8605.0  # vacuum Å; here spectra of FGK stars have no lines

@@ -4,16 +4,18 @@ from h_band import GIANT, VBROAD, linear_emulator
 
 from specnb.core.wavelength import detectors
 from specnb.emulator.accuracy import derivative_pairs
-from specnb.simulator.features import (
+from specnb.simulator.responses import (
+    IRON,
     LEAST,
     PEAK,
+    Responses,
     elements_at,
     features,
     line_markers,
+    load_responses,
     marked,
     strongest,
 )
-from specnb.simulator.responses import IRON, Responses, load_responses
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE, APOGEE_PIXELS
 

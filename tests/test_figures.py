@@ -17,8 +17,8 @@ from specnb.plots.residuals import pulls
 from specnb.plots.spectra import best_fit
 from specnb.plots.style import COLUMN, PAGE, column
 from specnb.surveys import RVS
-from specnb.surveys.kiel import sampled_in_kiel
-from specnb.surveys.rvs.lines import CA_II_TRIPLET, LINES
+from specnb.surveys.population import sampled_in_kiel
+from specnb.surveys.rvs.survey import CA_II_TRIPLET, LINES
 
 EMULATOR = StandIn()
 STAR = dict(zip(EMULATOR.labels, SUN))

@@ -12,8 +12,7 @@ from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.spectra import best_fit, tour
 from specnb.plots.spectra import domain_gap as gap_figure
 from specnb.plots.style import COLUMN, PAGE, group_colors
-from specnb.simulator.features import features, line_markers
-from specnb.simulator.responses import load_responses
+from specnb.simulator.responses import features, line_markers, load_responses
 from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import LEAST, domain_gap, known_causes
 from specnb.surveys.mock import make_mock

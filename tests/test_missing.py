@@ -32,8 +32,7 @@ from specnb.missing.scores import (
     summary,
 )
 from specnb.missing.steps import corrected_emulator, masked_emulator
-from specnb.simulator.features import LEAST, PEAK, features, find, runs
-from specnb.simulator.responses import IRON, load_responses
+from specnb.simulator.responses import IRON, LEAST, PEAK, features, find, load_responses, runs
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS

@@ -12,8 +12,7 @@ from specnb.missing.experiment import HiddenLines, MissingConfig
 from specnb.plots.missing import COLORS, OTHER, missing_lines_figure
 from specnb.plots.recovery import LOOKS, SHOWN, depth_figure, elements_figure, score_figure
 from specnb.plots.style import BLACK, PAGE, SKY
-from specnb.simulator.features import find
-from specnb.simulator.responses import load_responses
+from specnb.simulator.responses import find, load_responses
 from specnb.surveys import APOGEE
 from specnb.widgets import explore_missing
 

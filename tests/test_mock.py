@@ -206,14 +206,6 @@ def test_bad_pixels_are_masked_and_harmless():
         assert np.mean(length) == pytest.approx(3, abs=0.2)
 
 
-def test_cosmics_are_outliers_that_nobody_masked():
-    observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=500, cosmics=0.002))
-    pull = (observed.flux - truth.flux) / truth.flux_error
-    assert not observed.mask.any()
-    assert np.mean(pull > 10) == pytest.approx(0.002, rel=0.15)
-    assert pull.min() > -7
-
-
 def test_catalogue_labels_have_their_errors():
     observed, truth = make_mock(EMULATOR, RvsMockConfig.clean(n_stars=4000))
     names = ["teff", "logg", "m_h", "alpha_fe"]

@@ -14,7 +14,7 @@ from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edg
 from specnb.simulator.grid import load_grid
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
-from specnb.surveys.kiel import lowest_logg, sampled_in_kiel
+from specnb.surveys.population import lowest_logg, sampled_in_kiel
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"

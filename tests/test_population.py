@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 
 from specnb.surveys import RVS
-from specnb.surveys.kiel import lowest_logg
-from specnb.surveys.population import COMPONENTS, STAGES, Population, draw_stars, microturbulence
+from specnb.surveys.population import (
+    COMPONENTS,
+    STAGES,
+    Population,
+    draw_stars,
+    lowest_logg,
+    microturbulence,
+)
 
 N = 60_000
 

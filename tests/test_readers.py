@@ -13,7 +13,7 @@ from astropy.table import Column, Table
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import air_from_vacuum
-from specnb.surveys.reading import read_spectra
+from specnb.surveys import read_spectra
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 ID, OTHER = "2052747119115620352", "4268620287278693120"

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from specnb.core import sources as module
-from specnb.core.sources import EVERYTHING, code_digest, imported_modules, parse, read_sources
+from specnb.core import artifacts as module
+from specnb.core.artifacts import EVERYTHING, code_digest, imported_modules, parse, read_sources
 from specnb.reproduce import freshness
 
 # A package in which a and b import each other, c is imported inside a function, and d is opened by a lazy name.
@@ -45,7 +45,9 @@ SMALL = {
 )
 def test_imported_modules(text, found):
     names = found.split(" ") if found else []
-    assert imported_modules(text, SMALL) == {f"specnb.{name}".rstrip(".") for name in names}
+    assert imported_modules(parse(text).imports, SMALL) == {
+        f"specnb.{name}".rstrip(".") for name in names
+    }
 
 
 def test_a_relative_import_is_refused():
@@ -160,7 +162,9 @@ def test_cells_and_parameters_are_part_of_the_key(key):
 
 
 def test_a_notebook_depends_only_on_the_widgets_that_it_shows():
-    modules = imported_modules("from specnb.widgets import explore_emulator", read_sources())
+    modules = imported_modules(
+        parse("from specnb.widgets import explore_emulator").imports, read_sources()
+    )
     assert "specnb.widgets.explorer" in modules
     assert (
         not {"specnb.widgets.missing", "specnb.missing.scores", "specnb.translate.conv"} & modules

@@ -97,7 +97,7 @@ def test_files_of_a_survey_of_ones_own_are_read(tmp_path, monkeypatch):
     flux = np.full((1, 40), 0.5)
     mine = Spectra(MINE.pixels, flux, flux, np.zeros(flux.shape, bool), ["star"])
     survey = replace(
-        MINE, recognizes=lambda path, kind: path.suffix == ".mine", read=lambda paths: mine
+        MINE, recognizes=lambda path, kind: path.suffix == ".mine", read=lambda path: mine
     )
     path = tmp_path / "star.mine"
     path.write_text("wavelength,flux\n")

@@ -16,8 +16,8 @@ from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.evaluate.probes import information_ceiling, probe, reconstruction
 from specnb.evaluate.two_sample import as_observed, two_sample_auc
 from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
-from specnb.simulator.features import line_markers
 from specnb.simulator.grid import SyntheticGrid, held_out, observed
+from specnb.simulator.responses import line_markers
 from specnb.surveys import SURVEYS, Survey
 from specnb.surveys.mock import make_mock
 from specnb.translate import TranslateConfig

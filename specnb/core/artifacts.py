@@ -2,14 +2,119 @@
 
 Notebooks share these files, and a second run finds them again. The folder can be deleted at any
 time.
+
+The code is among what determines a file. Sources are read as text and never run. A module counts if
+it is imported anywhere, also inside a function, and if it is imported through other modules. The
+packages that contain a module count as well, because Python runs their ``__init__`` first. A change
+of comments, docstrings or formatting does not change the digest of the code.
 """
 
+import ast
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
-from specnb.core.paths import ARTIFACTS
-from specnb.core.sources import EVERYTHING, code_digest, read_sources
+from specnb.core.paths import ARTIFACTS, PACKAGE
 from specnb.core.writing import replacing
+
+EVERYTHING = "*"  # stands for all modules, where nobody can tell which ones a source imports
+
+
+def read_sources() -> dict[str, str]:
+    """The text of every module of specnb, as it is on disk now, by the module's name."""
+    sources = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        sources[name.removesuffix(".__init__")] = path.read_text("utf-8")
+    return sources
+
+
+def code_digest(modules, sources: dict[str, str]) -> str:
+    """SHA-256 of what modules of specnb, and all those that they import, mean.
+
+    Parameters
+    ----------
+    modules : collection of str
+        As for `imported_modules`.
+    sources : dict
+        As from `read_sources`.
+    """
+    used = sorted(imported_modules(modules, sources))
+    return _sha256("".join(f"{name} {parse(sources[name]).meaning}\n" for name in used))
+
+
+@cache
+def parse(text: str) -> SimpleNamespace:
+    """Read a source text.
+
+    Returns
+    -------
+    SimpleNamespace
+        ``imports``: a set of dotted names; ``import a.b`` gives ``a.b.*``, and ``from a import b``
+        gives ``a.b.*`` too, where the star stands for any name in ``a.b``. It is `EVERYTHING` if
+        the text is not plain Python, such as a cell with a ``%magic``. ``lazy``: names that a
+        package opens when they are first used, and their modules within it, which is its dictionary
+        ``_HOME``. ``meaning``: digest of the code without comments, docstrings and formatting.
+
+    Raises
+    ------
+    ValueError
+        For a relative import, whose module the text alone does not tell.
+    """
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return SimpleNamespace(imports={EVERYTHING}, lazy={}, meaning=_sha256(text))
+    imports, lazy = set(), {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                imports |= {f"{alias.name}.*" for alias in node.names}
+                # `import a.b` also gives the name a, from which all of a can be used.
+                imports |= {
+                    f"{alias.name.partition('.')[0]}.*" for alias in node.names if not alias.asname
+                }
+            case ast.ImportFrom(level=0):
+                imports |= {f"{node.module}.{alias.name}.*" for alias in node.names}
+            case ast.ImportFrom():
+                raise ValueError(f"a relative import in line {node.lineno}: give the whole name")
+            case ast.Assign(targets=[ast.Name("_HOME")]):
+                lazy = ast.literal_eval(node.value)
+            case ast.AST(body=[ast.Expr(ast.Constant(str())), *_]):  # a docstring
+                del node.body[0]
+    return SimpleNamespace(imports=imports, lazy=lazy, meaning=_sha256(ast.dump(tree)))
+
+
+def _sha256(text):
+    return sha256(text.encode()).hexdigest()
+
+
+def imported_modules(names, sources: dict[str, str]) -> set[str]:
+    """The modules of specnb among dotted names, and all that these import, also through others.
+
+    Parameters
+    ----------
+    names : collection of str
+        Such as the imports that `parse` finds; `EVERYTHING` among them stands for all.
+    sources : dict
+        As from `read_sources`.
+    """
+    seen, new = set(), set(sources if EVERYTHING in names else names)
+    while new:
+        seen |= new
+        new = {following for name in new for following in _next_names(name, sources)} - seen
+    return seen & set(sources)
+
+
+def _next_names(name, sources):
+    """What one dotted name leads to: its package, what it imports, where its lazy names live."""
+    package, _, last = name.rpartition(".")
+    lazy = parse(sources.get(package, "")).lazy
+    opened = lazy.values() if last == "*" else [lazy.get(last, "")]
+    homes = (f"{package}.{module}" for module in opened)
+    return {package, *homes, *parse(sources.get(name, "")).imports}
+
 
 # The code as this process imported it. Edits that are made during a long run do not count for that
 # run.

@@ -71,7 +71,6 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
             f"cannot sample {wavelength_out[0]:.2f}-{wavelength_out[-1]:.2f} Å: "
             f"the input covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å only"
         )
-    flux = np.asarray(flux)
     log_in = np.log(wavelength)
     n = len(wavelength)
     log_grid = np.linspace(log_in[0], log_in[-1], n)

@@ -37,8 +37,11 @@ def check_fields(config):
             raise ValueError(f"{entry.name} is {value!r}: it must be True or False")
         if "limits" in entry.metadata:
             low, high = entry.metadata["limits"]
-            whole = entry.type is int
-            kind, what = (numbers.Integral, "an integer") if whole else (numbers.Real, "a number")
+            kind, what = (
+                (numbers.Integral, "an integer")
+                if entry.type is int
+                else (numbers.Real, "a number")
+            )
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
                 raise ValueError(
                     f"{entry.name} is {value!r}: it must be {what} from {low:g} to {high:g}"

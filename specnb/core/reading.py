@@ -1,11 +1,25 @@
 """The sentence that all readers say of a file that is missing, damaged or of another kind."""
 
 from contextlib import contextmanager
+from pickle import UnpicklingError
+from zlib import error as ZlibError
+
+from astropy.io.fits import VerifyError
+from safetensors import SafetensorError
+
+# What libraries raise when they read a missing, damaged or unsuitable file: Python, h5py and torch;
+# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, safetensors.
+DAMAGE = (
+    OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError,
+    VerifyError, Warning, UnpicklingError, ZlibError, SafetensorError,
+)  # fmt: skip
 
 
 @contextmanager
 def whole_file(path, kind: str, advice: str, error_class=OSError):
-    """Turn any error of a missing, truncated or unsuitable file into one sentence.
+    """Turn the errors of a missing, damaged or unsuitable file into one sentence.
+
+    The block should hold little but the library's call, because `DAMAGE` is general.
 
     Parameters
     ----------
@@ -19,6 +33,6 @@ def whole_file(path, kind: str, advice: str, error_class=OSError):
     """
     try:
         yield
-    except Exception as error:  # libraries raise different errors for damaged files
+    except DAMAGE as error:
         reason = (str(error).splitlines() or [repr(error)])[0]  # torch lists tensors on more lines
         raise error_class(f"{path} is not a whole {kind} ({reason}): {advice}") from error

@@ -80,8 +80,7 @@ class SpectraWriter:
         for name in ARRAYS:
             _append(target, name, getattr(spectra, name))
         for name, column in labels.items():
-            dataset = _append(target["labels"], name, _plain(column))
-            dataset.attrs["unit"] = str(column.unit or "")
+            _append(target["labels"], name, _plain(column)).attrs["unit"] = str(column.unit or "")
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 
@@ -99,10 +98,9 @@ class SpectraWriter:
             raise self._failure(self._disk.error) from None
 
     def _failure(self, error):
-        folder = self.path.absolute().parent
-        reason = error.strerror or error
         return OSError(
-            f"cannot write {self.path.name} in {folder} ({reason}): free space there or choose another folder"
+            f"cannot write {self.path.name} in {self.path.absolute().parent} "
+            f"({error.strerror or error}): free space there or choose another folder"
         )
 
 

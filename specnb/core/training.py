@@ -202,9 +202,7 @@ class EpochTraining(Training):
         start = time.perf_counter()
         n = len(self.rows)
         order = self.rows[torch.randperm(n, generator=self.random, device=self.device)]
-        total = 0.0
-        for rows in order.split(self.config.batch):
-            total = total + self.step(rows) * len(rows)
+        total = sum(self.step(rows) * len(rows) for rows in order.split(self.config.batch))
         losses, loss = self.validate()
         losses = {"train": float(total) / n} | losses
         row = {name: round(value, self.digits) for name, value in losses.items()}

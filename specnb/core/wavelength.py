@@ -76,9 +76,7 @@ def pixel_edges(wavelength):
     ndarray, shape (n_pix + 1,)
     """
     middle = 0.5 * (wavelength[1:] + wavelength[:-1])
-    first = 2 * wavelength[0] - middle[0]
-    last = 2 * wavelength[-1] - middle[-1]
-    return np.concatenate([[first], middle, [last]])
+    return np.r_[2 * wavelength[0] - middle[0], middle, 2 * wavelength[-1] - middle[-1]]
 
 
 def detectors(wavelength):

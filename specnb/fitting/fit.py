@@ -16,7 +16,7 @@ from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.rebinning import rebin
-from specnb.core.wavelength import check_pixels
+from specnb.core.wavelength import check_pixels, same_pixels
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 
@@ -99,7 +99,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     ValueError
         If the spectra are on other pixels, or the emulator is for another number of stars.
     """
-    if emulator.survey.is_native(spectra.wavelength):
+    if same_pixels(spectra.wavelength, emulator.survey.native):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     check_pixels(spectra.wavelength, emulator.wavelength)
     for step in emulator.steps:

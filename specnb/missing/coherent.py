@@ -21,10 +21,9 @@ from scipy.stats import median_abs_deviation
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
 from specnb.missing.scores import named_shares
-from specnb.simulator.features import runs
-from specnb.simulator.responses import load_responses
+from specnb.simulator.responses import load_responses, runs
 from specnb.surveys import RVS
-from specnb.surveys.rvs.lines import CA_II_TRIPLET, CA_II_WINDOWS, LINES
+from specnb.surveys.rvs.survey import CA_II_TRIPLET, CA_II_WINDOWS, LINES
 
 STARS = ("sun", "giant")  # reference stars of the RVS responses
 # Limit of the significance. Noise alone exceeds it in one of 20 windows of 800 pixels.
@@ -39,7 +38,7 @@ NARROWEST = 3
 # normalisation is least certain.
 EDGE = 10
 # Half width in Å of the cores of Ca II and hydrogen lines, as in
-# `specnb.surveys.rvs.lines.UNTRUSTED_WINDOWS`.
+# `specnb.surveys.rvs.survey.UNTRUSTED_WINDOWS`.
 CORE = 3.0
 REACH = 7  # pixels on either side of a line (2 Å) that are used to measure its depth
 ROUNDS = 5  # largest number of fits

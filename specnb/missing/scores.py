@@ -13,7 +13,7 @@ from astropy.table import Table
 from sklearn.metrics import average_precision_score
 
 from specnb.fitting.residuals import formatted
-from specnb.simulator.features import find, taken
+from specnb.simulator.responses import find, taken
 from specnb.surveys.survey import Survey
 
 NOBODY = "none"
@@ -33,7 +33,7 @@ class Truth:
     ----------
     survey : Survey
     features : Table
-        All features, as from `specnb.simulator.features.features`.
+        All features, as from `specnb.simulator.responses.features`.
     hidden : ndarray of bool, shape (n_features,)
         True for the missing features.
     masked : ndarray of bool, shape (n_pix,)
@@ -71,7 +71,7 @@ def choose(table: Table, fraction: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     table : Table
-        The result of `specnb.simulator.features.features`.
+        The result of `specnb.simulator.responses.features`.
     fraction : float
         Fraction of each element's features. `specnb.missing.experiment.MissingConfig` limits it.
     seed : int
@@ -136,7 +136,7 @@ def hidden_features(truth: Truth, flux, recovered, added) -> Table:
 def by_element(truth: Truth, added) -> Table:
     """Score how well the derivatives find the missing features of each element.
 
-    Found features are those that `specnb.simulator.features.find` finds in the added falls, with
+    Found features are those that `specnb.simulator.responses.find` finds in the added falls, with
     the same limits as for the true features. A found feature is right if it shares a pixel with a
     missing feature of its element.
 

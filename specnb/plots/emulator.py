@@ -27,7 +27,7 @@ from specnb.plots.style import (
     symbol,
 )
 from specnb.simulator.responses import IRON
-from specnb.surveys.kiel import lowest_logg
+from specnb.surveys.population import lowest_logg
 
 ACCURACY_BAR = 1e-3  # the emulator counts as accurate if the mean |error| of the flux is smaller
 WINDOW = 60.0  # Å; part of a spectrum in which a derivative is drawn

@@ -19,7 +19,7 @@ from specnb.plots.style import (
     styled,
     with_room,
 )
-from specnb.simulator.features import line_markers
+from specnb.simulator.responses import line_markers
 
 FLUX = "Flux / continuum"
 

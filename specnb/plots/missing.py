@@ -25,7 +25,7 @@ from specnb.plots.style import (
     legend,
     styled,
 )
-from specnb.simulator.features import find, runs
+from specnb.simulator.responses import find, runs
 
 COLORS = {"Mg": BLUE, "Si": ORANGE, "Fe": VERMILLION, "C": GREEN}  # of elements
 SPARE = (PURPLE, "#7A4B00", "#5D3A9B", "#882255")  # of other elements that have a panel

@@ -22,7 +22,7 @@ from specnb.plots.style import (
     styled,
     with_room,
 )
-from specnb.simulator.features import strongest
+from specnb.simulator.responses import strongest
 
 NAMED = 12  # so many of the strongest features of each element are named, if there is room
 HALF_WIDTH = 4.0  # Å; so much is shaded on each side of a strong line: its core and inner wings
@@ -38,7 +38,7 @@ def tour(survey, flux, features):
     flux : ndarray, shape (n_pix,)
         Normalised flux on the pixels of the survey.
     features : Table
-        As from `specnb.simulator.features.features`. A pixel is coloured if one element causes
+        As from `specnb.simulator.responses.features`. A pixel is coloured if one element causes
         more than half of the absorption by all elements there.
 
     Returns

@@ -5,8 +5,8 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+from specnb.core.artifacts import code_digest, parse, read_sources
 from specnb.core.paths import ROOT
-from specnb.core.sources import code_digest, imported_modules, read_sources
 from specnb.reproduce.provenance import (
     checksum,
     checksums,
@@ -34,7 +34,7 @@ def results_key(notebook: Path, parameters: dict) -> str:
     parts = [
         [(cell["cell_type"], cell["source"]) for cell in cells],
         parameters,
-        code_digest(imported_modules(script, sources), sources),
+        code_digest(parse(script).imports, sources),
         {path.relative_to(ROOT).as_posix(): checksum(path) for path in shipped_data()},
         {path.name: checksum(path) for path in real_files(SURVEYS.values())},
         os.environ.get("SPECNB_OFFLINE", ""),

@@ -88,7 +88,10 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
         ),
         (
             wavelength[0] > first or wavelength[-1] < last,
-            f"covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, not the window {first:.0f}-{last:.0f} Å",
+            (
+                f"covers {wavelength[0]:.2f}-{wavelength[-1]:.2f} Å, "
+                f"not the window {first:.0f}-{last:.0f} Å: compute it there"
+            ),
         ),
         (
             flux.shape != (len(labels), len(wavelength))
@@ -152,10 +155,11 @@ def observed(grid: SyntheticGrid, index, copies: int, seed: int):
     intervals = [intervals, *(rng.permuted(intervals, axis=0) for _ in drawn[1:])]
     labels, flux = [], []
     for k in range(copies):
-        broadening = {}
-        for label, interval in zip(drawn, intervals):
-            part = (interval[k] + rng.uniform(size=len(index))) / copies
-            broadening[label.name] = label.low + (label.high - label.low) * part
+        broadening = {
+            label.name: label.low
+            + (label.high - label.low) * ((interval[k] + rng.uniform(size=len(index))) / copies)
+            for label, interval in zip(drawn, intervals)
+        }
         spectra = survey.observe(grid.wavelength, grid.flux[index], **broadening)
         if np.shape(spectra)[1:] != survey.pixels.shape:
             raise ValueError(

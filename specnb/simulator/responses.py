@@ -1,20 +1,32 @@
 """Simulated responses of the spectra of reference stars to each label or element.
 
-They are the truth for derivatives.
+They are the truth for derivatives. In the H band there is one K giant, with a response for each
+label and for iron alone. In the RVS there are the Sun and a K giant, with a response for each
+element alone.
 
-In the H band there is one K giant, with a response for each label and for iron alone. In the RVS
-there are the Sun and a K giant, with a response for each element alone.
+Where the spectrum responds to an element, it has a *feature* of that element. It need not be a line
+of its atom. Features of carbon, nitrogen and oxygen are mostly lines of CO, CN and OH. A line of CN
+is a feature of carbon and of nitrogen. Because CO binds most of the carbon, more carbon leaves less
+oxygen for OH.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import h5py
 import numpy as np
+from astropy.table import Table, vstack
 
+from specnb.core.labels import Line
+from specnb.core.wavelength import detectors
 from specnb.simulator.grid import computed
 from specnb.surveys.survey import Survey
 
 IRON = "fe_only"  # iron alone; with fe_h all elements and the atmosphere change, too
+# Limits for what counts as a feature, in flux for a step of 0.05 dex. They are choices of the order
+# of the noise at S/N 1000 and 200.
+LEAST = 0.001
+PEAK = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,3 +128,129 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
     pairs = {name: np.flatnonzero(changed == name) for name in dict.fromkeys(changed[1:])}
     steps = {name: (float(step[up]), flux[up], flux[down]) for name, (up, down) in pairs.items()}
     return Responses(survey, star, wavelength, flux[0], steps)
+
+
+def features(
+    responses: Responses, vbroad: float = 6.0, least: float = LEAST, peak: float = PEAK
+) -> Table:
+    """Find the pixels that get darker when the abundance of one element rises by a step.
+
+    A feature is a contiguous run of such pixels on one detector.
+
+    Parameters
+    ----------
+    responses : Responses
+    vbroad : float
+        Broadening of the star in km/s.
+    least, peak : float
+        See `find`.
+
+    Returns
+    -------
+    Table
+        The result of `find`.
+    """
+    return find(taken(responses, vbroad), responses.survey.pixels, least, peak)
+
+
+def taken(responses: Responses, vbroad: float = 6.0) -> dict[str, np.ndarray]:
+    """For each element the fall of the flux (n_pix,) when its abundance rises by a step.
+
+    The step is that of the responses.
+    """
+    return {
+        element: -responses.raised(step, vbroad) for element, step in responses.elements.items()
+    }
+
+
+def find(falls, wavelength, least: float = LEAST, peak: float = PEAK) -> Table:
+    """Find features in the amounts by which each element lowers the flux.
+
+    Parameters
+    ----------
+    falls : dict of ndarray, each of shape (n_pix,)
+        For each element, the fall of the flux when its abundance rises by a step, see `taken`.
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
+    least : float
+        A feature ends where the fall of the flux is not larger than this.
+    peak : float
+        A run whose largest fall is not larger than this is not a feature.
+
+    Returns
+    -------
+    Table
+        One row per feature: ``element``; ``first`` and ``last``, the indices of its first and last
+        pixel; ``wavelength`` of its deepest pixel, vacuum Å; ``depth``, the fall of the flux there;
+        ``share``, the fraction that this fall is of the sum of the falls of all elements there (an
+        element that brightens the pixel counts as zero).
+    """
+    total = sum(np.maximum(fall, 0.0) for fall in falls.values())
+    rows = []
+    for element, fall in falls.items():
+        for detector in detectors(wavelength):
+            for first, end in runs(fall[detector] > least) + detector.start:
+                deepest = first + int(np.argmax(fall[first:end]))
+                if fall[deepest] > peak:
+                    depth, share = fall[deepest], fall[deepest] / total[deepest]
+                    rows.append((element, first, end - 1, wavelength[deepest], depth, share))
+    return Table(
+        rows=rows or None,
+        names=("element", "first", "last", "wavelength", "depth", "share"),
+        dtype=("U2", int, int, float, float, float),
+        units={"wavelength": "Angstrom"},
+    )
+
+
+def runs(mask):
+    """First pixel of each run of True, and the pixel after its last one, shape (n, 2)."""
+    return np.flatnonzero(np.diff(np.r_[False, mask, False])).reshape(-1, 2)
+
+
+def strongest(table: Table, n: int) -> Table:
+    """The n deepest features of each element, in the order in which figures label them.
+
+    First comes the deepest feature of every element, then the second deepest of every element, and
+    so on. Among features of the same rank the deeper ones come first.
+    """
+    table = table[np.argsort(table["depth"])[::-1]]
+    rank = np.zeros(len(table), dtype=int)
+    for element in set(table["element"]):
+        rows = table["element"] == element
+        rank[rows] = np.arange(rows.sum())
+    table = table[np.argsort(rank, kind="stable")]
+    return table[np.sort(rank) < n]
+
+
+def elements_at(table: Table, pixels) -> list[str]:
+    """For each pixel, the elements that have a feature there, as text such as ``"C N"``.
+
+    The element with the largest share comes first.
+    """
+    table = table[np.argsort(table["share"])[::-1]]
+    inside = [(table["first"] <= pixel) & (pixel <= table["last"]) for pixel in pixels]
+    return [" ".join(dict.fromkeys(table["element"][rows])) for rows in inside]
+
+
+def marked(responses: Responses, vbroad: float = 6.0) -> Table:
+    """The features that figures mark.
+
+    These are `features`. For elements that have none, the thresholds are lowered to a tenth.
+    """
+    clear = features(responses, vbroad)
+    weak = features(responses, vbroad, LEAST / 10, PEAK / 10)
+    return vstack([clear, weak[~np.isin(weak["element"], clear["element"])]])
+
+
+@cache
+def line_markers(survey, n: int = 30) -> tuple[Line, ...]:
+    """The lines that figures mark.
+
+    These are the lines that the survey declares. If it declares none, they are the n strongest
+    features of each element in its shipped responses, see `marked`. Without responses there are
+    none.
+    """
+    if survey.lines or not survey.responses_path.is_file():
+        return survey.lines
+    table = strongest(marked(load_responses(survey)), n)
+    return tuple(Line(str(row["element"]), float(row["wavelength"])) for row in table)

@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
+from specnb.surveys.files import read_files
 
 # Why a download fails: no network, an archive that is down, an unreadable answer, a read-only
 # folder, or a missing astroquery. The remedy is the same for all of them.
-FAILURES = (
-    OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError, SubprocessError,
-)  # fmt: skip
+FAILURES = (OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError)
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def real_spectra(survey):
                 f"(offline? {error}). Connect and run again, or {archive.remedy}."
             )
         files, origin = archive.files(), f"downloaded from {archive.source} to {archive.path}"
-    spectra = rebin(survey.read(files), survey.pixels)
+    spectra = rebin(read_files(files, survey.read), survey.pixels)
     return spectra, f"{len(spectra)} {archive.what} {origin}."
 
 

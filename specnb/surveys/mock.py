@@ -9,7 +9,6 @@ whichever effects are switched on.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
-from typing import ClassVar
 
 import numpy as np
 from astropy.table import Column, Table
@@ -37,7 +36,8 @@ class MockConfig(ABC):
     label_errors : float
         Factor on `LABEL_ERRORS`. With 0 the catalogue has the true labels.
     PREFIX : str
-        Text with which the names of the stars begin.
+        Text with which the names of the stars begin. This and all that follows are attributes of
+        the subclass, not fields.
     STREAMS : tuple of str
         Names of the streams of random numbers. "stars" and "catalogue" are among them.
     BATCH : int
@@ -56,12 +56,7 @@ class MockConfig(ABC):
     population: Population = field(default_factory=Population)
     label_errors: float = within(0.0, 2.0, default=1.0)
 
-    PREFIX: ClassVar[str]
-    STREAMS: ClassVar[tuple[str, ...]]
-    BATCH: ClassVar[int]
-    LABEL_ERRORS: ClassVar[dict[str, tuple[float, float, float]]]
-    FAINT: ClassVar[float]
-    OBSERVED: ClassVar[tuple[str, ...]] = ()
+    OBSERVED = ()
 
     def __post_init__(self):
         if not isinstance(self.population, Population):
@@ -81,10 +76,8 @@ class MockConfig(ABC):
         }
         return cls(**(off | changes))
 
-    @staticmethod
-    def exist(stars) -> np.ndarray:
-        """Whether stars of given labels exist, bool of shape (n,). Others are drawn again."""
-        return all_inside(stars)
+    # Whether stars of given labels exist, bool of shape (n,). Others are drawn again.
+    exist = staticmethod(all_inside)
 
     @staticmethod
     @abstractmethod
@@ -103,9 +96,9 @@ class MockConfig(ABC):
         Each is an array of n_stars rows.
         """
 
-    @abstractmethod
     def signal_to_noise(self, stars) -> np.ndarray:
-        """S/N per pixel in the continuum."""
+        """S/N per pixel in the continuum. The default is the column snr of `draw_observation`."""
+        return stars["snr"]
 
     @abstractmethod
     def observe(self, emulator, stars, own, streams):
@@ -125,8 +118,7 @@ class MockConfig(ABC):
 
     def streams(self):
         """One generator of random numbers for each of `STREAMS`."""
-        spawned = np.random.default_rng(self.seed).spawn(len(self.STREAMS))
-        return dict(zip(self.STREAMS, spawned, strict=True))
+        return dict(zip(self.STREAMS, np.random.default_rng(self.seed).spawn(len(self.STREAMS))))
 
 
 def make_mock(emulator, config: MockConfig):

@@ -1,4 +1,4 @@
-"""Populations of stars: their fractions, formulas that all surveys use, and how stars are drawn.
+"""Populations of stars: where stars exist, their fractions and formulas, and how they are drawn.
 
 The formulas for the population of each survey are in `specnb.surveys.rvs.stars` and
 `specnb.surveys.apogee.stars`.
@@ -64,6 +64,49 @@ class Population:
     def stages(self):
         """Fractions of the disc stars in the order of `STAGES`."""
         return np.array([self.dwarf, self.subgiant, self.giant, self.red_clump])
+
+
+def lowest_logg(teff):
+    """Lowest log g at which stars of a given temperature exist.
+
+    Giants cooler than 4800 K reach log g = 0. Hotter stars do not exist below the line log g = 2 +
+    (T_eff - 4800) / 1200.
+
+    Parameters
+    ----------
+    teff : array_like
+        Effective temperature in K.
+
+    Returns
+    -------
+    ndarray
+        log g in dex, same shape.
+    """
+    teff = np.asarray(teff, dtype=float)
+    return np.where(teff > 4800.0, 2.0 + (teff - 4800.0) / 1200.0, 0.0)
+
+
+def stars_exist(stars):
+    """Whether stars exist at labels, as bool. Uses teff and logg of labels given by name."""
+    return np.asarray(stars["logg"]) >= lowest_logg(stars["teff"])
+
+
+def sampled_in_kiel(stars):
+    """Whether labels lie where the shipped grids were computed.
+
+    This is the region above `lowest_logg`, widened by a margin of 150 K and 0.3 dex, because an
+    emulator is worst at the edge of its training set.
+
+    Parameters
+    ----------
+    stars : mapping of str to array_like
+        Values of the labels by name. teff (K) and logg (dex) must be among them.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    return np.asarray(stars["logg"]) >= lowest_logg(np.asarray(stars["teff"]) - 150.0) - 0.3
 
 
 def main_sequence(teff, m_h):
@@ -181,8 +224,7 @@ def draw_stars(survey, n, rng, population=None):
         todo = todo[~(trusted & survey.inside(drawn) & survey.mock.exist(drawn))]
 
     stars = survey.table(values)
-    for column in survey.mock.draw_observation(component, population, rng):
-        stars[column.name] = column
+    stars.add_columns(survey.mock.draw_observation(component, population, rng))
     stars["component"] = np.array(COMPONENTS)[component]
     stars["stage"] = np.array(STAGES)[stage]
     return stars

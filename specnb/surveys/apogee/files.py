@@ -30,9 +30,8 @@ from astropy.table import MaskedColumn, Table
 
 from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
-from specnb.surveys.apogee.continuum import continuum
-from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS
-from specnb.surveys.files import REMEDY, read_files
+from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum
+from specnb.surveys.files import REMEDY
 
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
@@ -62,38 +61,6 @@ LABELS = {
     "m_h": ("dex", ("M_H",)),
     "alpha_m": ("dex", ("ALPHA_M",)),
 }
-TABLE = {"APOGEE_ID", *(keyword for _, keywords in LABELS.values() for keyword in keywords)}
-
-
-def read_apogee(paths):
-    """Read APOGEE spectra and divide them by their pseudo-continuum.
-
-    Parameters
-    ----------
-    paths : str, Path, or sequence of them
-        apStar, asStar or aspcapStar files, gzipped or not, one star each.
-
-    Returns
-    -------
-    Spectra
-        Spectra on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.continuum.continuum`.
-        aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
-        are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
-        error are not finite and positive, if the error is above `LARGEST_ERROR`, or if the detector
-        has no continuum. ids are the APOGEE ids. The labels are those in the files, and masked if a
-        file does not have them: snr (per pixel), n_visits, vhelio and vscatter (km/s), and rv_teff,
-        rv_logg and rv_fe_h, which are the coarse labels of the template for the radial velocity.
-        aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
-
-    Raises
-    ------
-    OSError
-        If a path is not a file.
-    ValueError
-        If a file is truncated, is of another kind, has other wavelengths or no good pixel, or if a
-        star appears twice.
-    """
-    return read_files(paths, _read)
 
 
 def is_apogee(path, kind="fits"):
@@ -124,8 +91,31 @@ def is_apogee(path, kind="fits"):
     return False
 
 
-def _read(path):
-    """The spectrum of one file."""
+def read_apogee(path):
+    """Read one APOGEE spectrum and divide it by its pseudo-continuum.
+
+    Parameters
+    ----------
+    path : Path
+        An apStar, asStar or aspcapStar file, gzipped or not.
+
+    Returns
+    -------
+    Spectra
+        One spectrum on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.pixels.continuum`.
+        aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
+        are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
+        error are not finite and positive, if the error is above `LARGEST_ERROR`, or if the detector
+        has no continuum. ids are the APOGEE ids. The labels are those in the files, and masked if a
+        file does not have them: snr (per pixel), n_visits, vhelio and vscatter (km/s), and rv_teff,
+        rv_logg and rv_fe_h, which are the coarse labels of the template for the radial velocity.
+        aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, is of another kind, or has other wavelengths or no good pixel.
+    """
     with whole_file(path, "FITS file", REMEDY, ValueError), warnings.catch_warnings():
         for sign in ("File may have been truncated", "Error validating header"):
             warnings.filterwarnings("error", sign)
@@ -134,8 +124,7 @@ def _read(path):
             data = [hdu.data for hdu in images]
             header = {**hdus[0].header, **(images[0].header if images else {})}
             if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
-                row = hdus[-1].data[0]
-                header |= {name: row[name] for name in TABLE & {*row.array.names}}
+                header |= dict(zip(hdus[-1].columns.names, hdus[-1].data[0]))
     if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
         raise ValueError(
             f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}"
@@ -183,10 +172,9 @@ def _labels(header):
     """Table of `LABELS` with one row from a header. Entries without a value are masked."""
     table = Table()
     for name, (unit, keywords) in LABELS.items():
-        value = next((header[key] for key in keywords if key in header), np.nan)
-        value = np.array(value, dtype=float)
+        value = float(next((header[key] for key in keywords if key in header), np.nan))
         missing = not value > MISSING
         if name == "n_visits":
-            value = np.array(0 if missing else value, dtype=int)
+            value = 0 if missing else int(value)
         table[name] = MaskedColumn([value], mask=[missing], unit=unit or None)
     return table

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
-from specnb.surveys.apogee.linelist import line_list
+from specnb.surveys.apogee.lines import SKY_SNR, line_list, pattern, seen_at_rest, sky_light
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 
 # A cause is marked in a pixel if it changes the flux by more than this. The values are choices. For
@@ -53,13 +52,11 @@ def domain_gap(observed, synthetic) -> Gap:
     -------
     Gap
     """
-    good = ~observed.mask
-    difference = np.where(good, observed.flux - synthetic, 0.0)
-    stars = good.sum(axis=0)
-    enough = np.where(stars > 1, stars, np.nan)
-    mean = difference.sum(axis=0) / enough
-    variance = np.where(good, (difference - mean) ** 2, 0.0).sum(axis=0) / (enough - 1)
-    return Gap(mean, np.sqrt(variance), stars)
+    difference = np.ma.masked_where(observed.mask, observed.flux - synthetic)
+    stars = difference.count(axis=0)
+    difference[:, stars < 2] = np.ma.masked
+    mean, spread = difference.mean(axis=0), difference.std(axis=0, ddof=1)
+    return Gap(mean.filled(np.nan), spread.filled(np.nan), stars)
 
 
 def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.ndarray]:

@@ -16,16 +16,20 @@ from scipy.fft import dct, idct
 
 from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.core.config import within
-from specnb.core.wavelength import C_KM_S, detectors
+from specnb.core.wavelength import C_KM_S
 from specnb.surveys.apogee import stars
-from specnb.surveys.apogee.earth import SKY_SNR, pattern, seen_at_rest, sky_light
-from specnb.surveys.apogee.linelist import line_list, missing_depth
-from specnb.surveys.apogee.pixels import APOGEE_PIXELS, APOGEE_RESOLVING_POWER
-from specnb.surveys.kiel import stars_exist
+from specnb.surveys.apogee.lines import (
+    SKY_SNR,
+    line_list,
+    missing_depth,
+    pattern,
+    seen_at_rest,
+    sky_light,
+)
+from specnb.surveys.apogee.pixels import APOGEE_RESOLVING_POWER, DETECTORS
 from specnb.surveys.mock import MockConfig, emulated, strengthened
-from specnb.surveys.population import Population
+from specnb.surveys.population import Population, stars_exist
 
-DETECTORS = detectors(APOGEE_PIXELS)
 PIXEL = C_KM_S * np.log(10.0) * 6e-6  # km/s
 
 # Resolving power at the blue and the red end of each detector. It varies by 10-20% (Nidever et al.
@@ -38,7 +42,7 @@ MACROTURBULENCE = {"dwarf": 0.5, "subgiant": 1.0, "giant": 2.5, "red clump": 2.0
 # Scatter of the airglow's brightness, in ln. The three visits in which it was measured differ by as
 # much.
 NIGHTS = 0.4
-# In units of `earth.SKY_LINES`. Residuals do not grow beyond this brightness, because brighter
+# In units of `lines.SKY_LINES`. Residuals do not grow beyond this brightness, because brighter
 # airglow is masked anyway.
 SATURATION = 3.0
 PERSISTENT = 0.15  # fraction of stars on fibres with persistence
@@ -87,7 +91,7 @@ class ApogeeMockConfig(MockConfig):
     continuum: float = within(0.0, 0.2, default=0.05, off=0.0)
     # Mean number of runs of bad pixels. Visits of DR17 have 17-19 of them on these pixels.
     bad_runs: float = within(0.0, 100.0, default=15.0, off=0.0)
-    # Airglow brighter than this, in units of `earth.SKY_LINES`, is masked. In DR17 it is masked
+    # Airglow brighter than this, in units of `lines.SKY_LINES`, is masked. In DR17 it is masked
     # from 1-3 on. With 1e9 none is masked.
     sky_limit: float = within(0.1, 1e9, default=2.0, off=1e9)
 
@@ -126,10 +130,6 @@ class ApogeeMockConfig(MockConfig):
             / order**2,
         }
 
-    def signal_to_noise(self, stars):
-        """S/N per pixel in the continuum."""
-        return stars["snr"]
-
     def changed_flux(self, emulator, stars, own, sky):
         """The flux that the emulator would have in the observed domain, without noise.
 
@@ -144,7 +144,7 @@ class ApogeeMockConfig(MockConfig):
         own : dict of ndarray
             The rows of `own_effects` for these stars.
         sky : ndarray, shape (n, 7214)
-            The result of `specnb.surveys.apogee.earth.sky_light`.
+            The result of `specnb.surveys.apogee.lines.sky_light`.
 
         Returns
         -------

@@ -14,11 +14,15 @@ import numpy as np
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
-from specnb.surveys.apogee.continuum import continuum
 from specnb.surveys.apogee.files import is_apogee, read_apogee
 from specnb.surveys.apogee.mock import ApogeeMockConfig
-from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_PIXELS, APOGEE_RESOLVING_POWER
-from specnb.surveys.kiel import sampled_in_kiel
+from specnb.surveys.apogee.pixels import (
+    APOGEE_CUT,
+    APOGEE_PIXELS,
+    APOGEE_RESOLVING_POWER,
+    continuum,
+)
+from specnb.surveys.population import sampled_in_kiel
 from specnb.surveys.survey import Survey
 
 # The elements with lines in the H band, without iron, in the order of the labels. This is the order
@@ -141,7 +145,7 @@ APOGEE = Survey(
         "notebook": "06_apogee_world",
         "wavelength": (
             "vacuum, APOGEE's pixels (6e-6 in log10 λ) on three detectors, 15,168-16,937 Å; R = 22,500;\n"
-            "  flux over the papers' pseudo-continuum (`specnb.surveys.apogee.continuum`)."
+            "  flux over the papers' pseudo-continuum (`specnb.surveys.apogee.pixels.continuum`)."
         ),
         "limits": (
             "LTE, plane-parallel, no TiO, no H2O; [C/O] ≤ 0.25; atmospheres follow [Fe/H] and [α/Fe] only; the\n"

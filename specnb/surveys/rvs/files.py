@@ -24,7 +24,7 @@ from astropy.utils.data import get_readable_fileobj
 from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import air_from_vacuum
-from specnb.surveys.files import REMEDY, kind_of, read_files
+from specnb.surveys.files import REMEDY, kind_of
 from specnb.surveys.rvs.pixels import CORRELATION_LENGTH, RVS_NATIVE
 
 AIR = (
@@ -33,13 +33,18 @@ AIR = (
 )
 
 
-def read_gaia(paths):
-    """Read Gaia RVS mean spectra.
+def is_gaia(path, kind):
+    """Whether a file may contain Gaia's spectra, which exist as tables of all kinds but HDF5."""
+    return kind != "hdf5"
+
+
+def read_gaia(path):
+    """Read the Gaia RVS mean spectra of one file.
 
     Parameters
     ----------
-    paths : str, Path, or sequence of them
-        CSV, ECSV, FITS or VOTable files, gzipped or not.
+    path : Path
+        A CSV, ECSV, FITS or VOTable file, gzipped or not.
 
     Returns
     -------
@@ -49,18 +54,9 @@ def read_gaia(paths):
 
     Raises
     ------
-    OSError, ValueError
+    ValueError
         For the reasons given in `specnb.read_spectra`.
     """
-    return read_files(paths, _read)
-
-
-def is_gaia(path, kind):
-    """Whether a file may contain Gaia's spectra, which exist as tables of all kinds but HDF5."""
-    return kind != "hdf5"
-
-
-def _read(path):
     kind = kind_of(path)
     with whole_file(path, f"{kind} file", REMEDY, ValueError):
         tables = _tables(path, kind)

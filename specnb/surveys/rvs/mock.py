@@ -14,8 +14,8 @@ from scipy.ndimage import fourier_gaussian
 
 from specnb.core.broadening import FWHM_PER_SIGMA
 from specnb.core.config import within
-from specnb.surveys.kiel import stars_exist
 from specnb.surveys.mock import MockConfig, emulated, strengthened
+from specnb.surveys.population import stars_exist
 from specnb.surveys.rvs import stars
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
@@ -79,16 +79,13 @@ class RvsMockConfig(MockConfig):
     bad_pixels: float = within(0.0, 0.5, default=0.002, off=0.0)
     # Longest run of masked pixels at either end. Real spectra lack up to 18 pixels of 0.1 Å.
     bad_ends: int = within(0, 100, default=6, off=0)
-    # Fraction of pixels that are hit by cosmic rays and not masked. It is 0 because the RVS
-    # combines many transits.
-    cosmics: float = within(0.0, 0.1, default=0.0, off=0.0)
     # Photon S/N per pixel of 0.3 Å at G = 14, where photons dominate the noise.
     snr_faint: float = within(1.0, 1e4, default=24.0)
     # Relative error that does not fall with brightness. It stands for the calibration.
     noise_floor: float = within(0.0, 0.1, default=0.002)
 
     PREFIX = "mock"
-    STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask", "cosmics")
+    STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask")
     BATCH = 4096  # they need about 0.4 GB of memory
     FAINT = 25.0
     # The largest errors are the limits of the papers' selection.
@@ -165,8 +162,6 @@ class RvsMockConfig(MockConfig):
         draw = streams["mask"].random((n, n_pix + 2))
         first, last = np.floor(draw[:, :2] * (self.bad_ends + 1)).T[:, :, None]
         mask = (draw[:, 2:] < self.bad_pixels) | (pixel < first) | (pixel >= n_pix - last)
-        hit = streams["cosmics"].random((n, n_pix)) < self.cosmics
-        noisy[hit] += 20.0 * error[hit]  # a clear outlier
         return flux, error, noisy, mask
 
     def _noise(self, g_mag, flux):
@@ -185,11 +180,11 @@ def _smooth(flux, wavelength, resolving_power):
     """
     # sigma over wavelength
     extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA
-    n_pix = len(wavelength)
     sigma = extra * wavelength.mean() / (wavelength[1] - wavelength[0])
     mirrored = np.concatenate([flux, flux[:, ::-1]], axis=1)
-    transform = fourier_gaussian(np.fft.rfft(mirrored, axis=1), (0.0, sigma), n=2 * n_pix, axis=1)
-    return np.fft.irfft(transform, n=2 * n_pix, axis=1)[:, :n_pix]
+    n = mirrored.shape[1]
+    transform = fourier_gaussian(np.fft.rfft(mirrored, axis=1), (0.0, sigma), n=n, axis=1)
+    return np.fft.irfft(transform, n=n, axis=1)[:, : n // 2]
 
 
 def _window(wavelength, centre, half_width):

@@ -25,14 +25,6 @@ def giant_branch(logg, m_h):
     return 4640.0 + 370.0 * g - 75.0 * g**2 - 340.0 * m_h - 55.0 * m_h**2
 
 
-def red_clump(m_h):
-    """Temperature of the red clump in K.
-
-    It is 150 K hotter than the giant branch at log g = 2.45 (compare Bovy et al. 2014).
-    """
-    return 4790.0 - 300.0 * m_h
-
-
 def _chemistry(component, rng):
     """Draw [M/H] and [α/Fe] of stars of given components (indices into `COMPONENTS`)."""
     mean = np.array([0.0, -0.5, -1.4])[component]
@@ -41,8 +33,7 @@ def _chemistry(component, rng):
     # thick disc: a plateau with a knee at [M/H] = -0.57
     high_alpha = np.minimum(0.29, 0.13 - 0.28 * m_h)
     sequence = np.choose(component, [low_alpha, high_alpha, np.full_like(m_h, 0.30)])
-    alpha_fe = rng.normal(sequence, np.array([0.025, 0.03, 0.05])[component])
-    return m_h, alpha_fe
+    return m_h, rng.normal(sequence, np.array([0.025, 0.03, 0.05])[component])
 
 
 def _kiel(component, stage, m_h, rng):
@@ -61,7 +52,8 @@ def _kiel(component, stage, m_h, rng):
     giant_teff = giant_branch(giant_logg, m_h) + rng.normal(0.0, 60.0, n)
 
     clump_logg = rng.normal(2.45, 0.08, n)
-    clump_teff = red_clump(m_h) + rng.normal(0.0, 55.0, n)
+    # 150 K hotter than the giant branch at log g = 2.45 (compare Bovy et al. 2014)
+    clump_teff = 4790.0 - 300.0 * m_h + rng.normal(0.0, 55.0, n)
 
     stages = zip(dwarf, subgiant, (giant_teff, giant_logg), (clump_teff, clump_logg))
     return [np.choose(stage, values) for values in stages]
@@ -78,17 +70,15 @@ def draw_labels(component, stage, rng):
     """
     m_h, alpha_fe = _chemistry(component, rng)
     teff, logg = _kiel(component, stage, m_h, rng)
-    # The scatter about such relations is 0.1-0.15 km/s.
-    vmicro = rng.normal(microturbulence(teff, logg), 0.12)
     median = np.where(stage <= 1, broadening_median(teff), 4.0)
-    vbroad = median * np.exp(rng.normal(0.0, 0.35, len(teff)))
     return {
         "teff": teff,
         "logg": logg,
         "m_h": m_h,
         "alpha_fe": alpha_fe,
-        "vmicro": vmicro,
-        "vbroad": vbroad,
+        # The scatter about such relations is 0.1-0.15 km/s.
+        "vmicro": rng.normal(microturbulence(teff, logg), 0.12),
+        "vbroad": median * np.exp(rng.normal(0.0, 0.35, len(teff))),
     }
 
 

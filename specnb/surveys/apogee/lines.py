@@ -1,18 +1,27 @@
-"""Telluric absorption and airglow, which the Earth's atmosphere adds to spectra of APOGEE.
+"""Lines that an emulator of APOGEE lacks or has wrong: those of the Earth, and stellar ones.
 
-Both have fixed wavelengths in the frame of the spectrograph. In the rest frame of the stars their
-wavelengths therefore differ from star to star. Positions and strengths were measured in the sky and
-telluric spectra of the three visits in the DR17 file apStar-dr17-2M17335483-2753043.fits (medians;
-the star has an S/N of 67-106 per visit, and of 154 in total). Those of CO2 are computed.
+Telluric absorption and airglow have fixed wavelengths in the frame of the spectrograph. In the rest
+frame of the stars their wavelengths therefore differ from star to star. Positions and strengths
+were measured in the sky and telluric spectra of the three visits in the DR17 file
+apStar-dr17-2M17335483-2753043.fits (medians; the star has an S/N of 67-106 per visit, and of 154 in
+total). Those of CO2 are computed.
+
+An imperfect list of stellar lines has lines of wrong strength, and others are missing. The values
+that describe it are choices.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
-from specnb.core.broadening import FWHM_PER_SIGMA
+from specnb.core.broadening import FWHM_PER_SIGMA, broaden
 from specnb.core.wavelength import C_KM_S
-from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_RESOLVING_POWER
+from specnb.surveys.apogee.pixels import (
+    APOGEE_CUT,
+    APOGEE_NATIVE,
+    APOGEE_PIXELS,
+    APOGEE_RESOLVING_POWER,
+)
 
 # Airglow, mostly of OH: vacuum Å, and height of the peak in units of that star's continuum.
 SKY_LINES = (
@@ -48,6 +57,19 @@ CARBON_DIOXIDE_BANDS = ((6347.85, -0.0039), (6227.92, -0.0035))
 
 _PER_PIXEL = 4  # samples of a pattern per pixel of APOGEE
 _STEP = 6e-6  # width of a pixel in log10 of wavelength
+
+# number of windows with a wrong line strength, which cover a third of the spectrum
+WRONG_LINES = 600
+WINDOW = 0.35  # Å, Gaussian sigma of a window, about that of a line as APOGEE resolves it
+MISSING_LINES = 150
+# Mean optical depth of a missing line at 4500 K and [Fe/H] = 0, before it is smoothed by the
+# spectrograph.
+MISSING_DEPTH = 0.07
+# Dependence of missing lines on [Fe/H] (per dex) and T_eff (K per dex) in log10 of optical depth,
+# for neutral metals, molecules and lines of high excitation.
+MISSING_KINDS = ((0.5, -3000.0), (0.8, -1500.0), (0.5, 4000.0))
+# km/s: missing lines are interpolated between these values
+_VBROAD_KNOTS = np.array([0.0, 2.0, 4.0, 7.0, 11.0, 16.0, 22.0, 30.0])
 
 
 def carbon_dioxide_lines():
@@ -139,3 +161,52 @@ def sky_light(stars, brightness):
     # The number of a star's photons is proportional to its S/N squared.
     ratio = brightness * (SKY_SNR / np.asarray(stars["snr"])) ** 2
     return ratio[:, None] * seen_at_rest(pattern("sky"), stars["rv"])
+
+
+@lru_cache(maxsize=4)
+def line_list(seed):
+    """Draw the errors of a line list, in each pixel.
+
+    Parameters
+    ----------
+    seed : int
+        Each seed is one line list, which all stars share.
+
+    Returns
+    -------
+    log_strength : ndarray, shape (7214,)
+        ln of (observed / emulated optical depth), for errors of the line strengths with an rms of 1
+        in ln. It is 0 in most pixels.
+    missing : ndarray, shape (8, 3, 7214)
+        Optical depth of missing lines at 4500 K and [Fe/H] = 0, for each v_broad of `_VBROAD_KNOTS`
+        and each of `MISSING_KINDS`.
+    """
+    rng = np.random.default_rng(seed)
+    ends = APOGEE_PIXELS[[0, -1]]
+    centres, errors = rng.uniform(*ends, WRONG_LINES), rng.normal(size=WRONG_LINES)
+    log_strength = np.zeros(len(APOGEE_PIXELS))
+    for centre, error in zip(centres, errors):
+        log_strength += error * np.exp(-0.5 * ((APOGEE_PIXELS - centre) / WINDOW) ** 2)
+    log_strength[np.abs(log_strength) < 1e-3] = 0.0
+
+    fine = np.geomspace(ends[0] - 10.0, ends[1] + 10.0, 40_000)  # steps of 0.9 km/s
+    lines = np.zeros((len(MISSING_KINDS), len(fine)))
+    for centre, depth in zip(
+        rng.uniform(*ends, MISSING_LINES), rng.exponential(MISSING_DEPTH, MISSING_LINES)
+    ):
+        sigma = centre * 4.0 / C_KM_S  # 4 km/s for thermal motion and microturbulence
+        lines[rng.integers(len(lines))] += depth * np.exp(-0.5 * ((fine - centre) / sigma) ** 2)
+    missing = [
+        broaden(fine, lines, APOGEE_PIXELS, vbroad, APOGEE_RESOLVING_POWER)
+        for vbroad in _VBROAD_KNOTS
+    ]
+    return log_strength, np.array(missing)
+
+
+def missing_depth(stars, missing):
+    """Optical depth (n, 7214) in stars of the missing lines of a `line_list`."""
+    teff, fe_h = np.asarray(stars["teff"]), np.asarray(stars["fe_h"])
+    strength = np.stack([10 ** (a * fe_h + (teff - 4500.0) / b) for a, b in MISSING_KINDS], axis=1)
+    knots = [np.interp(stars["vbroad"], _VBROAD_KNOTS, unit) for unit in np.eye(len(_VBROAD_KNOTS))]
+    weight = np.stack(knots, axis=1)[:, :, None] * strength[:, None, :]
+    return weight.reshape(len(stars), -1) @ missing.reshape(-1, missing.shape[-1])
