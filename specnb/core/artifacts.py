@@ -44,6 +44,13 @@ def code_digest(modules, sources: dict[str, str]) -> str:
     return _sha256("".join(f"{name} {parse(sources[name]).meaning}\n" for name in used))
 
 
+def _tree(text):
+    try:
+        return ast.parse(text)
+    except SystemError:  # early releases of 3.11 fail if two threads parse at once (gh-106905)
+        return ast.parse(text)
+
+
 @cache
 def parse(text: str) -> SimpleNamespace:
     """Read a source text.
@@ -63,7 +70,7 @@ def parse(text: str) -> SimpleNamespace:
         For a relative import, whose module the text alone does not tell.
     """
     try:
-        tree = ast.parse(text)
+        tree = _tree(text)
     except SyntaxError:
         return SimpleNamespace(imports={EVERYTHING}, lazy={}, meaning=_sha256(text))
     imports, lazy = set(), {}
