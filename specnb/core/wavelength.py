@@ -59,7 +59,7 @@ def check_pixels(wavelength, expected):
         low, high = expected[[0, -1]]
         raise ValueError(
             f"the spectra are not on this model's {len(expected)} pixels, {low:.2f}-{high:.2f} Å: "
-            "rebin them first"
+            "rebin them first (specnb.rebin)"
         )
 
 
