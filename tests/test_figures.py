@@ -15,7 +15,7 @@ from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.live import flux_limits, label_text
 from specnb.plots.residuals import pulls
 from specnb.plots.spectra import best_fit
-from specnb.plots.style import COLUMN, PAGE, column
+from specnb.plots.style import COLUMN, PAGE, column, styled
 from specnb.surveys import RVS
 from specnb.surveys.population import sampled_in_kiel
 from specnb.surveys.rvs.survey import CA_II_TRIPLET, LINES
@@ -193,6 +193,18 @@ def test_the_flux_fills_its_panel_and_limits_seldom_change():
     low, high = flux_limits(shallow, room=0.0)
     assert 0 < 0.97 - low < (high - low) / 3 and high < 1.02
     assert flux_limits([np.nan, -0.3, 0.5, 3.0], room=0.0) == pytest.approx((0.0, 1.2))
+
+
+@pytest.mark.parametrize("reach", [0.0, 0.0008, 0.0013, 0.004, 0.009, 0.04, 0.3])
+@styled
+def test_numbers_do_not_touch_the_title_of_their_axis(reach):
+    axes = ExplorerFigure(EMULATOR, STAR, reference=EMULATOR([SUN])[0] - reach).figure.axes[1]
+    axes.figure.canvas.draw()
+    title = axes.yaxis.label.get_window_extent()
+    low, high = axes.get_ylim()
+    for number in axes.get_yticklabels():
+        if low <= number.get_position()[1] <= high:
+            assert not title.overlaps(number.get_window_extent()), number.get_text()
 
 
 def test_labels_are_written_with_symbols_and_units():

@@ -222,6 +222,8 @@ def test_widget_has_a_tab_for_each_group_of_labels():
     explorer = explore_emulator(EMULATOR)
     tabs = explorer.children[0]
     assert tabs.titles == tuple(APOGEE.groups)
+    named = {name: explorer.sliders[name].description for name in ("si_fe", "c12_c13")}
+    assert named == {"si_fe": "si_fe (dex)", "c12_c13": "c12_c13"}
     for tab, labels in zip(tabs.children, APOGEE.groups.values()):
         assert list(tab.children) == [explorer.sliders[label] for label in labels]
     assert explorer.labels == GIANT

@@ -155,6 +155,20 @@ def test_a_training_can_be_stopped_and_keeps_its_model(survey):
     assert np.isfinite(panel.model.encode(survey[0][:3])).all()
 
 
+def test_the_button_rests_while_code_trains(survey):
+    panel = train_live(survey[0][:150], survey[0][150:], SMALL, epochs=1)
+    rests = []
+    panel.progress.observe(lambda _: rests.append(panel.button.disabled), "value")
+    panel.train()
+    assert rests and all(rests) and not panel.button.disabled
+
+
+def test_a_small_lambda_can_be_read(conditional, survey):
+    slider = slide_lambdas(conditional, survey[0]).sliders["teff"]
+    assert float(f"{slider.step:{slider.readout_format}}") == pytest.approx(slider.step)
+    assert f"{0.0005 / 20:{slider.readout_format}}" == "+2.5e-05"  # a browser writes +0.0000250
+
+
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
     levels = chance_levels(conditional, survey[0])
     index = torch.from_numpy(
@@ -187,6 +201,11 @@ def test_an_unedited_star_is_its_reconstruction(editor, model, survey):
     # It is the star's own value, not the slider's step
     assert editor.labels["teff"] == survey[0].labels["teff"][3]
     assert editor.sliders["teff"].value % 10 == 0
+
+
+def test_no_control_is_too_narrow_for_its_name(editor):
+    wide = [each for each in editor.controls.values() if len(each.description) > 11]
+    assert wide and all(each.style.description_width for each in wide)
 
 
 def test_a_slider_and_set_do_the_same(editor, model):

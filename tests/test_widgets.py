@@ -48,6 +48,21 @@ def test_a_slider_changes_picture_readout_and_labels():
     assert explorer.labels["m_h"] == 0
 
 
+def test_a_slider_that_is_dragged_is_not_sent_back():
+    explorer = explore_emulator(EMULATOR, STAR)
+    sent = []
+    explorer.sliders["m_h"].observe(lambda change: sent.append(change["new"]), "value")
+    explorer.sliders["m_h"].value = -0.15000000000000013  # as a browser sends it
+    assert explorer.labels["m_h"] == -0.15 and sent == [-0.15000000000000013]
+
+
+def test_a_long_readout_does_not_press_the_buttons_together():
+    explorer = explore_emulator(EMULATOR, STAR)
+    *_, buttons, readout, image = explorer.children
+    assert [each.description for each in buttons.children] == ["reset", "export"]
+    assert readout is explorer.readout and image is explorer.image
+
+
 def test_every_slider_is_in_sensible_steps_within_the_trusted_range():
     explorer = explore_emulator(EMULATOR)
     assert list(explorer.sliders) == list(EMULATOR.labels)

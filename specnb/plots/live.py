@@ -189,6 +189,8 @@ class SpectrumFigure(LiveFigure):
                 curve.set(ydata=with_gaps(self.wavelength, flux), label=name)
             inside = np.stack(list(fluxes.values()))[:, shown]
             limit = round_limit(max(1.05 * np.nanmax(np.abs(inside), initial=0.0), 1e-3))
+            # Numbers with four decimals would touch the title of the axis
+            limit = {0.001: 0.0015, 0.005: 0.007}.get(limit, limit)
             limits.append((-limit, limit) if limits else flux_limits(inside, self._room))
         self._title.set_text(title)
         self._warning.set_text(f"outside the {outside}" if outside else "")

@@ -55,7 +55,9 @@ class LatentEditor(Panel):
             "latent": ipywidgets.FloatSlider(
                 min=limits[0], max=limits[1], step=step, description="z of k"
             ),
-            "compare": ipywidgets.Dropdown(options=options, description="compare with"),
+            "compare": ipywidgets.Dropdown(
+                options=options, description="compare with", style={"description_width": "initial"}
+            ),
             "window": ipywidgets.Dropdown(options=list(self._windows), description="window"),
         }
         self.view = EditorFigure(model.wavelength, model.config.latent, limits)

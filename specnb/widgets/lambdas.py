@@ -71,7 +71,7 @@ class LambdaSlider(Panel):
         span = model.config.lambda_range
         sliders = {
             name: ipywidgets.FloatSlider(
-                value=0, min=-span, max=span, step=span / 20, readout_format="+.4f", description=f"λ {name}",
+                value=0, min=-span, max=span, step=span / 20, readout_format="+.3g", description=f"λ {name}",
                 style={"description_width": "7.5em"},
             )
             for name in model.labels

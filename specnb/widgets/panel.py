@@ -47,7 +47,8 @@ def label_slider(label: Label, low: float, high: float, value: float) -> ipywidg
     )
     return ipywidgets.FloatSlider(
         value=value, min=low, max=high, step=step, readout_format=f".{decimals}f",
-        description=f"{label.name} ({label.unit.replace(' ', '')})", style={"description_width": "7.5em"},
+        description=f"{label.name} ({label.unit.replace(' ', '')})".removesuffix(" ()"),
+        style={"description_width": "7.5em"},
     )  # fmt: skip
 
 
@@ -135,7 +136,8 @@ class Panel(ipywidgets.VBox):
         ]
         top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
         middle = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
-        super().__init__([top, middle, ipywidgets.HBox([*buttons, self.readout]), self.image])
+        # The readout has a line of its own: it is often long, and would press the buttons together
+        super().__init__([top, middle, ipywidgets.HBox(buttons), self.readout, self.image])
         self._change(dict(self.values))
 
     def __repr__(self):
@@ -188,9 +190,8 @@ class Panel(ipywidgets.VBox):
         ]
 
     def _moved(self, name, change):
-        value = change["new"]
-        if isinstance(value, float):  # the browser's steps have rounding errors
-            value = round(value, 9) + 0.0
+        # The browser's steps have rounding errors
+        value = round(new, 9) + 0.0 if isinstance(new := change["new"], float) else new
         if value != place(self.controls[name], self.values[name]):
             self._change({name: value})
 
@@ -216,7 +217,11 @@ class Panel(ipywidgets.VBox):
             self._follow(changed)
             text = self._redraw() or ""
         for name, control in self.controls.items():
-            control.value = place(control, self.values[name])
+            at = place(control, self.values[name])
+            # A slider that only differs by a rounding error may have been dragged on meanwhile: to
+            # send its value back would stop it
+            if not (isinstance(at, float) and abs(control.value - at) < 1e-9):
+                control.value = at
         self.image.value = self._png()
         self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
 

@@ -51,6 +51,8 @@ class TrainingPanel(Panel):
         """
         if self.running:
             raise ValueError("a training is running: stop it first")
+        # The kernel is busy meanwhile: it would see a click only afterwards, and train once more
+        self.button.disabled = True
         for _ in self._steps():
             pass
         return self.model
@@ -90,8 +92,9 @@ class TrainingPanel(Panel):
                         drawn = time.monotonic()
                 yield
             self.model = training.finish()
-            style, word = ("success", "trained") if training.finished else ("warning", "stopped")
-            self.progress.bar_style = style
+            self.progress.bar_style, word = (
+                ("success", "trained") if training.finished else ("warning", "stopped")
+            )
             result = self._result(self.model)
             self._say(f"{word} · {done}{result} · {time.monotonic() - start:.0f} s")
         except FAILURES as error:
@@ -99,7 +102,7 @@ class TrainingPanel(Panel):
             self._say(WARNING.format(error))
             raise
         finally:
-            self.running = False
+            self.running = self.button.disabled = False
             self._draw()
 
     def _clicked(self, _):
@@ -115,8 +118,9 @@ class TrainingPanel(Panel):
 
     @traitlets.observe("running")
     def _name_button(self, _=None):
-        self.button.description = "Stop" if self.running else "Train"
-        self.button.button_style = "" if self.running else "primary"
+        self.button.description, self.button.button_style = (
+            ("Stop", "") if self.running else ("Train", "primary")
+        )
 
     def _moved(self, name, change):
         """Settings have an effect when a training begins."""
