@@ -140,7 +140,7 @@ def test_wrong_choices_change_nothing(explorer, emulator, translator):
             explorer.set_split(choice)
     np.testing.assert_array_equal(explorer.split, before)
     assert explorer.choice.value == "typical"
-    with pytest.raises(ValueError, match="no star 0 among these 0"):
+    with pytest.raises(ValueError, match="no stars to take z_split from"):
         explore_translator(emulator, translator).set_split(0)
     with pytest.raises(ValueError, match="the emulator has 7214 pixels, the translator other 800"):
         explore_translator(linear_emulator(), translator)

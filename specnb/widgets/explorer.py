@@ -172,7 +172,10 @@ class TranslatorExplorer(LabelExplorer):
         ValueError
             If there is no such star, or the numbers are too few, too many or beyond the sliders.
         """
-        if not isinstance(choice, str | int):
+        if isinstance(choice, str | int):
+            if choice != TYPICAL and not self._splits:
+                raise ValueError("no stars to take z_split from: give explore_translator some")
+        else:
             check_moves(dict(zip(self._hands, np.atleast_1d(choice))), self._hands)
         self._use(choice)
         self._draw()

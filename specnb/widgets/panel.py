@@ -190,8 +190,9 @@ class Panel(ipywidgets.VBox):
         ]
 
     def _moved(self, name, change):
-        # The browser's steps have rounding errors
-        value = round(new, 9) + 0.0 if isinstance(new := change["new"], float) else new
+        value = change["new"]
+        if isinstance(value, float):  # the browser's steps have rounding errors
+            value = round(value, 9) + 0.0
         if value != place(self.controls[name], self.values[name]):
             self._change({name: value})
 

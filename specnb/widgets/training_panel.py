@@ -92,9 +92,8 @@ class TrainingPanel(Panel):
                         drawn = time.monotonic()
                 yield
             self.model = training.finish()
-            self.progress.bar_style, word = (
-                ("success", "trained") if training.finished else ("warning", "stopped")
-            )
+            style, word = ("success", "trained") if training.finished else ("warning", "stopped")
+            self.progress.bar_style = style
             result = self._result(self.model)
             self._say(f"{word} · {done}{result} · {time.monotonic() - start:.0f} s")
         except FAILURES as error:
@@ -118,9 +117,8 @@ class TrainingPanel(Panel):
 
     @traitlets.observe("running")
     def _name_button(self, _=None):
-        self.button.description, self.button.button_style = (
-            ("Stop", "") if self.running else ("Train", "primary")
-        )
+        self.button.description = "Stop" if self.running else "Train"
+        self.button.button_style = "" if self.running else "primary"
 
     def _moved(self, name, change):
         """Settings have an effect when a training begins."""
