@@ -86,8 +86,9 @@ def rebin(spectra, wavelength):
     covered, flux, flux_error = (np.concatenate(arrays) for arrays in zip(*batches))
     ratio = np.median(np.diff(spectra.wavelength)) / np.median(np.diff(wavelength))
     length = max(1.0, round(spectra.correlation_length * ratio, 6))
+    mask = covered < 0.5 - 1e-9
     return Spectra(
-        wavelength, flux, flux_error, covered < 0.5 - 1e-9, spectra.ids, spectra.labels, length
+        wavelength, flux, flux_error, mask, spectra.ids, spectra.labels, length, spectra.at_rest
     )
 
 

@@ -30,6 +30,9 @@ class Spectra:
         Correlation length of the noise, in pixels. The correlation of pixels k apart is max(0, 1 −
         k / length), as it is when the spectra of a detector with wider pixels are resampled. 1
         means independent pixels.
+    at_rest : bool
+        Whether the spectra are in the rest frame of their stars. If they are not, a fit also fits
+        their radial velocities.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Spectra:
     ids: np.ndarray
     labels: Table | None = None
     correlation_length: float = 1.0
+    at_rest: bool = True
 
     def __post_init__(self):
         wavelength = np.asarray(self.wavelength, dtype=float)
@@ -108,7 +112,7 @@ class Spectra:
         rows = np.atleast_1d(np.arange(len(self))[index])
         labels = None if self.labels is None else self.labels[rows]
         arrays = (getattr(self, name)[rows] for name in ARRAYS)
-        return Spectra(self.wavelength, *arrays, labels, self.correlation_length)
+        return Spectra(self.wavelength, *arrays, labels, self.correlation_length, self.at_rest)
 
     @property
     def ivar(self):
@@ -126,19 +130,23 @@ class Spectra:
         Raises
         ------
         ValueError
-            If there are no parts, or their wavelengths or the correlation lengths of their noise
-            differ.
+            If there are no parts, or their wavelengths, the correlation lengths of their noise or
+            their frames of rest differ.
         """
         parts = list(parts)
-        if len({(part.wavelength.tobytes(), part.correlation_length) for part in parts}) != 1:
+        kinds = {
+            (part.wavelength.tobytes(), part.correlation_length, part.at_rest) for part in parts
+        }
+        if len(kinds) != 1:
             raise ValueError(
-                "join takes one or more sets on the same wavelengths, whose noise correlates over as many pixels: "
-                "rebin them first"
+                "join takes one or more sets on the same wavelengths, all at rest or none, "
+                "whose noise correlates over as many pixels: rebin them first, or keep them apart"
             )
         arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
         labels = [part.labels for part in parts]
         table = None if any(t is None for t in labels) else vstack(labels)
-        return cls(parts[0].wavelength, *arrays, table, parts[0].correlation_length)
+        first = parts[0]
+        return cls(first.wavelength, *arrays, table, first.correlation_length, first.at_rest)
 
     def write(self, path, group="spectra"):
         """Write the spectra to a new HDF5 file. Only a complete file replaces an older one.
@@ -184,8 +192,9 @@ def _rows(source, rows):
             }
         )
     length = source.attrs.get("correlation_length", 1.0)
+    at_rest = bool(source.attrs.get("at_rest", True))
     try:
         arrays = (read_rows(source[name], rows) for name in ARRAYS)
-        return Spectra(source["wavelength"][:], *arrays, labels, length)
+        return Spectra(source["wavelength"][:], *arrays, labels, length, at_rest)
     except ValueError as error:
         raise ValueError(f"{source.file.filename}: {error}") from error

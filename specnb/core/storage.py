@@ -60,6 +60,7 @@ class SpectraWriter:
         layout = {
             "wavelengths": spectra.wavelength,
             "correlation length": spectra.correlation_length,
+            "frames of rest": spectra.at_rest,
             "label columns": list(labels),
         }
         first = self._layouts.setdefault(group, layout)
@@ -71,7 +72,9 @@ class SpectraWriter:
                 )
         if group not in self._file:
             target = self._file.create_group(group)
-            target.attrs["correlation_length"] = spectra.correlation_length
+            target.attrs.update(
+                correlation_length=spectra.correlation_length, at_rest=spectra.at_rest
+            )
             target["wavelength"] = spectra.wavelength
             target["wavelength"].attrs.update(unit="Angstrom", medium="vacuum")
             if labels:
