@@ -87,7 +87,7 @@ def read_images(path, hdus):
             unknown.append((hdu, row))
         else:
             known.setdefault(role, (hdu, row))
-    if next(iter(known), None) == "wavelength":
+    if "wavelength" in known and known["wavelength"][0] is images[0]:
         raise ValueError(
             f"{path} has wavelengths in front, where such files have the flux: move the image of wavelengths behind "
             "flux, error and mask"
