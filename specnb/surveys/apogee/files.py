@@ -72,7 +72,7 @@ READERS = {"images": read_images, "mwmStar": read_tables}
 def is_apogee(path, kind="fits"):
     """Whether a file looks like a product of APOGEE or of another spectrograph of SDSS.
 
-    Such files have images, or a table with columns as in `TABLES`. The reader says in one sentence
+    Such files have images in extensions, or a table with columns as in `TABLES`. The reader says in one sentence
     which of them have no APOGEE spectrum. Only the first `HEAD` bytes are read.
 
     Parameters
@@ -98,14 +98,11 @@ def is_apogee(path, kind="fits"):
 
 def _product(hdus):
     """What a file is: one of `READERS`, the end of a sentence about it, or None."""
-    found = None
-    with suppress(*DAMAGE):  # where the first bytes of a file end
-        for hdu in hdus:
-            if images_of([hdu]):
-                return "images"
-            columns = {name for _, names in tables_of([hdu]) for name in names}
-            found = found or next((what for needed, what in TABLES if needed <= columns), None)
-    return found
+    columns = [names for _, names in tables_of(hdus)]
+    if images_of(hdus[1:]):
+        return "images"
+    fitting = (what for needed, what in TABLES if any(needed <= names for names in columns))
+    return next(fitting, None)
 
 
 def read_apogee(path):
@@ -136,8 +133,7 @@ def read_apogee(path):
     ValueError
         If the file is damaged, is of another kind, or has other wavelengths or no good pixel.
     """
-    hdus = _opened(path)
-    product = _product(hdus)
+    hdus, product = _opened(path)
     if product not in READERS:
         raise ValueError(
             f"{path} {product or 'is no APOGEE spectrum, it has no such images'}: {GIVE}"
@@ -162,7 +158,7 @@ def read_apogee(path):
 
 
 def _opened(path):
-    """All HDUs of a file, which is read into memory.
+    """All HDUs of a file, which is read into memory, and what it is (see `_product`).
 
     Raises
     ------
@@ -185,8 +181,7 @@ def _opened(path):
         for sign in ("File may have been truncated", "Error validating header"):
             warnings.filterwarnings("error", sign)
         hdus = fits.open(BytesIO(content))
-        len(hdus)  # reads all headers
-    return hdus
+        return hdus, _product(hdus)
 
 
 def _star(path, values):

@@ -134,7 +134,7 @@ def images_of(hdus):
 def tables_of(hdus):
     """HDUs with a table, each with the names of its columns in small letters."""
     tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-    return [(hdu, {name.lower() for name in hdu.columns.names}) for hdu in tables]
+    return [(hdu, {str(name).lower() for name in hdu.columns.names}) for hdu in tables]
 
 
 def cards(header):
@@ -175,9 +175,9 @@ def grid(path, values, first, step, reference):
 
 
 def check_wavelengths(path, log_wavelength):
-    """Raise ValueError unless wavelengths are those of `APOGEE_NATIVE` to 1/60 of a pixel."""
+    """Raise ValueError unless wavelengths are those of `APOGEE_NATIVE` to 1/20 of a pixel."""
     expected = np.log10(APOGEE_NATIVE)
-    if not np.allclose(log_wavelength, expected, rtol=0, atol=1e-7):
+    if not np.allclose(log_wavelength, expected, rtol=0, atol=3e-7):
         step = (log_wavelength[-1] - log_wavelength[0]) / (len(expected) - 1)
         raise ValueError(
             f"{path} has its pixels at log λ = {log_wavelength[0]:.6f} + {step:.6e} i (λ in Å), not at "
@@ -220,4 +220,4 @@ def _aspcap(path, hdus):
 def first_row(path, hdu):
     """The first row of a table, by the names of its columns in capital letters."""
     with whole_file(path, "FITS file", ADVICE, ValueError):
-        return {name.upper(): hdu.data[name][0] for name in hdu.columns.names}
+        return {str(name).upper(): hdu.data[name][0] for name in hdu.columns.names}
