@@ -235,10 +235,14 @@ def image(**changes):
         ),
         (
             lambda s, p: write(p, images(s)[0], np.ones(5), np.ones(5)),
-            r"no image of error with 8575 pixels \(its images are \(5,\), \(8575,\)",
+            r"no image of error with 8575 pixels \(its images: \(5,\), \(8575,\)\)",
         ),
         (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel .*its flux is zero"),
         (lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8), "no good pixel"),
+        (
+            lambda s, p: write(p, images(s)[0] * np.nan, *images(s)[1:]),
+            "no good pixel .*missing",
+        ),
         (
             lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))),
             "no good pixel with a continuum",

@@ -72,8 +72,8 @@ READERS = {"images": read_images, "mwmStar": read_tables}
 def is_apogee(path, kind="fits"):
     """Whether a file looks like a product of APOGEE or of another spectrograph of SDSS.
 
-    Such files have images in extensions, or a table with columns as in `TABLES`. The reader says in one sentence
-    which of them have no APOGEE spectrum. Only the first `HEAD` bytes are read.
+    Such files have images in extensions, or a table with columns as in `TABLES`. The reader says in
+    one sentence which of them have no APOGEE spectrum. Only the first `HEAD` bytes are read.
 
     Parameters
     ----------

@@ -37,9 +37,9 @@ GIVE = (
 ROLES = {
     "other": r"sky|tellur|lsf|coef|contin|snr|(\b|_)var|inverse.?err",
     "wavelength": r"wave|lambda|loglam|^\W*(ang|angstroms?|nm)\W*$",
-    "mask": r"mask\b|flag|bitwise",
+    "mask": r"masks?\b|flag|bitwise|quality",
     "ivar": r"ivar|inverse.?var",
-    "error": r"(\b|_)err|uncert|sigma|st_?dev|noise|^e_flux",
+    "error": r"(\b|_)(err|std)|uncert|sigma|noise|^e_flux",
     "model": r"model|fit\b|synth",
     "flux": r"flux|spectrum",
 }
@@ -71,12 +71,12 @@ def read_images(path, hdus):
         If the file has no flux, error and mask (or model) on APOGEE's pixels.
     """
     images = images_of(hdus)
-    shapes = sorted({hdu.shape for hdu in images})
-    if (3, 4096) in shapes or (3, 2048) in shapes:
+    if any(hdu.shape in ((3, 4096), (3, 2048)) for hdu in images):
         raise ValueError(
             f"{path} is a single visit (apVisit), on the pixels of the three detectors and not at rest: give the "
             "apStar (asStar) file of the star, which has the sum of its visits at rest"
         )
+    found = ", ".join(sorted({f"{hdu.name} {hdu.shape}".strip() for hdu in images}))
     images = [hdu for hdu in images if hdu.shape[-1:] == APOGEE_NATIVE.shape]
     with whole_file(path, "FITS file", ADVICE, ValueError):
         rows = [hdu.section[(*[0] * (len(hdu.shape) - 1), slice(None))] for hdu in images]
@@ -97,7 +97,7 @@ def read_images(path, hdus):
             if not unknown:
                 raise ValueError(
                     f"{path} is no APOGEE spectrum, it has no image of {roles[0]} with {len(APOGEE_NATIVE)} pixels "
-                    f"(its images are {', '.join(map(str, shapes)) or 'none'}): {GIVE}"
+                    f"(its images: {found or 'none'}): {GIVE}"
                 )
             hdu, row = unknown.pop(0)
             known["model" if "mask" in roles and not _whole(row) else roles[0]] = hdu, row
