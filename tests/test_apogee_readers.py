@@ -299,6 +299,13 @@ def test_a_star_without_a_name_is_called_after_its_file(star, tmp_path, name):
     assert list(read_apogee(tmp_path / f"{name}.fits").ids) == [ID if ID in name else name]
 
 
+@pytest.mark.parametrize("key", ["OBJID", "OBJ"])  # OBJ in aspcapStar files of DR13
+def test_names_in_the_header(star, tmp_path, key):
+    header = {name: HEADER[name] for name in ONLY_LAMBDA} | {key: f" {ID} "}
+    write(tmp_path / "a.fits", *images(star), header)
+    assert list(read_apogee(tmp_path / "a.fits").ids) == [ID]
+
+
 @pytest.mark.skipif("SPECNB_DATA" not in os.environ, reason="real spectra: set SPECNB_DATA")
 def test_a_real_apstar():
     path = Path(os.environ["SPECNB_DATA"], "apogee", "apStar-dr17-2M17335483-2753043.fits")
@@ -674,6 +681,13 @@ def visit(star):
             r"is a single visit \(apVisit\)",
         ),
         (lambda s: [fits.ImageHDU(np.ones((300, 26)))], "no image of flux with 8575 pixels"),
+        (
+            lambda s: [
+                fits.table_to_hdu(Table({"APOGEE_ID": [ID], "ASPCAPFLAG": [0]})),
+                fits.ImageHDU(np.ones(360)),
+            ],
+            "is a catalogue",
+        ),
     ],
 )
 def test_other_products_of_sdss_are_refused_in_one_sentence(star, tmp_path, make, message):

@@ -99,10 +99,10 @@ def is_apogee(path, kind="fits"):
 def _product(hdus):
     """What a file is: one of `READERS`, the end of a sentence about it, or None."""
     columns = [names for _, names in tables_of(hdus)]
-    if images_of(hdus[1:]):
-        return "images"
     fitting = (what for needed, what in TABLES if any(needed <= names for names in columns))
-    return next(fitting, None)
+    found = next(fitting, None)
+    sizes = [hdu.shape[-1] for hdu in images_of(hdus[1:])]  # allStar also has an image
+    return "images" if sizes and (found is None or len(APOGEE_NATIVE) in sizes) else found
 
 
 def read_apogee(path):
@@ -172,7 +172,8 @@ def _opened(path):
         content = f.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError(
-            f"{path} holds more than {LARGEST_FILE >> 20} MB, more than any spectrum of APOGEE: {GIVE}"
+            f"{path} holds more than {LARGEST_FILE >> 20} MB, more than any spectrum of APOGEE (catalogues have "
+            f"none): {GIVE}"
         )
     with (
         whole_file(path, "FITS file", ADVICE, ValueError),

@@ -8,8 +8,8 @@ Content of the files (data model of SDSS; measured where it says so)
   visits. If there is only one visit, the image is one-dimensional (DR14), or has the visit in row 0
   and zeros in row 1 (DR17, measured). This reader takes row 0.
 - *aspcapStar*: HDU 1 is the flux over ASPCAP's continuum, HDU 2 its error and HDU 3 ASPCAP's best
-  fit. A table has ASPCAP's parameters: in columns, or in DR13 in the vector PARAM. There is no
-  mask, so that only errors and flux show bad pixels.
+  fit, all without names (from the pipeline's source). A table has ASPCAP's parameters: in columns,
+  or in DR13 in the vector PARAM. There is no mask, so that only errors and flux show bad pixels.
 - What an image is, its EXTNAME or BUNIT tells: "Flux (10^-17 erg/s/cm^2/Ang)", "Error (10^-17 ...)"
   (DR13) or "Err (10^-17 ...)" (DR17), "Flag Mask (bitwise)" (DR13) or "Pixel bitmask" (DR17; all
   measured). They are believed over the position. Images that do not tell follow one another as in
@@ -35,7 +35,7 @@ GIVE = (
 # What the name of an image (EXTNAME) or the text about its unit (BUNIT) says. The first that
 # matches is taken.
 ROLES = {
-    "other": r"sky|tellur|lsf|coef|contin|snr|(\b|_)var|inverse.?err",
+    "other": r"^sky|^tellur|lsf|coef|continuum$|snr|(\b|_)var|inverse.?err",
     "wavelength": r"wave|lambda|loglam|^\W*(ang|angstroms?|nm)\W*$",
     "mask": r"masks?\b|flag|bitwise|quality",
     "ivar": r"ivar|inverse.?var",
@@ -80,36 +80,31 @@ def read_images(path, hdus):
     images = [hdu for hdu in images if hdu.shape[-1:] == APOGEE_NATIVE.shape]
     with whole_file(path, "FITS file", ADVICE, ValueError):
         rows = [hdu.section[(*[0] * (len(hdu.shape) - 1), slice(None))] for hdu in images]
-    known, unknown = {}, []
-    for hdu, row in zip(images, rows):
-        role = _role(hdu, row)
-        if role is None:
-            unknown.append((hdu, row))
-        else:
-            known.setdefault(role, (hdu, row))
-    if "wavelength" in known and known["wavelength"][0] is images[0]:
+    roles = [_role(hdu, row) for hdu, row in zip(images, rows)]
+    if roles[:1] == ["wavelength"]:
         raise ValueError(
             f"{path} has wavelengths in front, where such files have the flux: move the image of wavelengths behind "
             "flux, error and mask"
         )
-    for roles in NEEDED:
-        if not known.keys() & set(roles):
-            if not unknown:
+    for needed in NEEDED:
+        if not set(needed) & set(roles):
+            if None not in roles:
                 raise ValueError(
-                    f"{path} is no APOGEE spectrum, it has no image of {roles[0]} with {len(APOGEE_NATIVE)} pixels "
+                    f"{path} is no APOGEE spectrum, it has no image of {needed[0]} with {len(APOGEE_NATIVE)} pixels "
                     f"(its images: {found or 'none'}): {GIVE}"
                 )
-            hdu, row = unknown.pop(0)
-            known["model" if "mask" in roles and not _whole(row) else roles[0]] = hdu, row
-    values = cards(hdus[0].header) | cards(known["flux"][0].header)
-    known = {role: row for role, (_, row) in known.items()}
-    check_wavelengths(path, grid(path, values, "CRVAL1", "CDELT1", "CRPIX1"))
-    if "wavelength" in known:
-        wavelength = known["wavelength"]
+            place = roles.index(None)
+            is_model = "model" in needed and not _whole(rows[place])
+            roles[place] = "model" if is_model else needed[0]
+    first = dict(zip(roles[::-1], rows[::-1]))  # the first image of each role
+    values = cards(hdus[0].header) | cards(images[roles.index("flux")].header)
+    check_wavelengths(path, grid(path, values, ("CRVAL1", "CDELT1", "CRPIX1")))
+    if "wavelength" in first:
+        wavelength = first["wavelength"]
         check_wavelengths(path, wavelength if wavelength[0] < 10 else np.log10(wavelength))
-    bits = as_bits(path, known["mask"]) if "mask" in known else 0
-    error = known["error"].astype(float) if "error" in known else as_error(known["ivar"])
-    return known["flux"].astype(float), error, bits, values | _aspcap(path, hdus)
+    bits = as_bits(path, first["mask"]) if "mask" in first else 0
+    error = first["error"].astype(float) if "error" in first else as_error(first["ivar"])
+    return first["flux"].astype(float), error, bits, values | _aspcap(path, hdus)
 
 
 def _role(hdu, row):
@@ -154,24 +149,24 @@ def number(value):
         return np.nan
 
 
-def grid(path, values, first, step, reference):
-    """log10 of the wavelengths that three header cards give. The third one may be missing.
+def grid(path, values, keys):
+    """log10 of the wavelengths that three header cards give: start, step and pixel of the start.
 
     Raises
     ------
     ValueError
-        If a card is missing or holds no number.
+        If a card holds no number. Only the third one may be missing.
     """
-    start, width, pixel = (number(values.get(key)) for key in (first, step, reference))
-    if reference not in values:
-        pixel = 1
-    for key, value in ((first, start), (step, width), (reference, pixel)):
+    start, step, pixel = (
+        number(values.get(key, default)) for key, default in zip(keys, ("", "", 1))
+    )
+    for key, value in zip(keys, (start, step, pixel)):
         if not np.isfinite(value):
             raise ValueError(
                 f"{path} has no number in its header card {key}, which gives its wavelengths: repair that card, "
                 "or download the file again"
             )
-    return start + (np.arange(len(APOGEE_NATIVE)) + 1 - pixel) * width
+    return start + (np.arange(len(APOGEE_NATIVE)) + 1 - pixel) * step
 
 
 def check_wavelengths(path, log_wavelength):
@@ -187,8 +182,8 @@ def check_wavelengths(path, log_wavelength):
 
 def as_error(ivar):
     """Errors from inverse variances, infinite where these are not positive."""
-    positive = ivar > 0
-    return np.where(positive, 1 / np.sqrt(np.where(positive, ivar, 1).astype(float)), np.inf)
+    with np.errstate(divide="ignore"):
+        return np.maximum(ivar, 0).astype(float) ** -0.5
 
 
 def _whole(values):

@@ -74,6 +74,6 @@ def read_tables(path, hdus):
     if "WAVELENGTH" in values:
         check_wavelengths(path, np.log10(np.ravel(values["WAVELENGTH"]).astype(float)))
     else:
-        check_wavelengths(path, grid(path, cards(hdu.header), "CRVAL", "CDELT", "CRPIX"))
+        check_wavelengths(path, grid(path, cards(hdu.header), ("CRVAL", "CDELT", "CRPIX")))
     flux, ivar, flags = (np.ravel(values[name]) for name in ("FLUX", "IVAR", "PIXEL_FLAGS"))
     return flux.astype(float), as_error(ivar), as_bits(path, flags), values
