@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import specnb.core.artifacts
-from specnb.core import shipped, writing
+from specnb.core import checksums, writing
 from specnb.core.artifacts import artifact
+from specnb.core.checksums import LIST, add_to_list, check_listed, listed
 from specnb.core.files import read_checkpoint, read_tensors, write_checkpoint, write_tensors
 from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table, whole_file
-from specnb.core.shipped import LIST, check_shipped, list_shipped, shipped_sums
 from specnb.core.spectra import Spectra
 from specnb.core.storage import SpectraWriter
 from specnb.core.writing import HOST, replacing, replacing_folder, sweep
@@ -55,7 +55,7 @@ def random_flips(path, n, seed=0):
 def test_the_list_of_shipped_files_is_complete_and_right():
     """Model cards and the list itself are for people, the package reads all others."""
     files = [path for path in shipped_data() if path.suffix != ".md" and path.name != LIST]
-    assert shipped_sums() == {path.relative_to(DATA).as_posix(): checksum(path) for path in files}
+    assert listed(DATA) == {path.relative_to(DATA).as_posix(): checksum(path) for path in files}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def data(monkeypatch, tmp_path):
     for name in (LIST, "stars.ecsv", "emulators/rvs.safetensors"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(DATA / name, tmp_path / name)
-    monkeypatch.setattr(shipped, "DATA", tmp_path)
+    monkeypatch.setattr(checksums, "DATA", tmp_path)
     return tmp_path
 
 
@@ -94,14 +94,14 @@ def test_a_changed_digit_in_a_shipped_table_is_told(data):
 
 
 def test_a_new_shipped_file_is_listed_and_others_keep_their_checksums(data):
-    before = shipped_sums()
+    before = listed(data)
     flip(data / "stars.ecsv", 100)
     path = data / "emulators" / "mine.safetensors"
     write_tensors(path, TENSORS, ABOUT)
-    list_shipped(path)
-    assert shipped_sums() == before | {"emulators/mine.safetensors": checksum(path)}
+    add_to_list(path, data)
+    assert listed(data) == before | {"emulators/mine.safetensors": checksum(path)}
     with pytest.raises(OSError, match="stars.ecsv is damaged"):
-        check_shipped(data / "stars.ecsv")
+        check_listed(data / "stars.ecsv")
     done = subprocess.run(["sha256sum", "-c", "--ignore-missing", LIST], cwd=data, check=False)
     assert done.returncode == 1
     shutil.copy(DATA / "stars.ecsv", data)
@@ -112,8 +112,8 @@ def test_files_elsewhere_are_not_listed(data, tmp_path_factory):
     before = (data / LIST).read_bytes()
     path = tmp_path_factory.mktemp("elsewhere") / "stars.ecsv"
     path.write_text("own")
-    list_shipped(path)
-    check_shipped(path)
+    add_to_list(path, data)
+    check_listed(path)
     assert (data / LIST).read_bytes() == before
     words = "own.csv is not a whole table .bad.: mend it"
     with (
@@ -125,10 +125,25 @@ def test_files_elsewhere_are_not_listed(data, tmp_path_factory):
 
 def test_a_shipped_file_is_hashed_once(data, monkeypatch):
     hashed = []
-    monkeypatch.setattr(shipped, "file_hash", lambda path: hashed.append(path) or checksum(path))
+    monkeypatch.setattr(checksums, "file_hash", lambda path: hashed.append(path) or checksum(path))
     for _ in range(3):
-        check_shipped(data / "stars.ecsv")
+        check_listed(data / "stars.ecsv")
     assert len(hashed) == 1
+
+
+def test_downloads_are_checked_if_their_folder_has_a_list(tmp_path, monkeypatch):
+    path = tmp_path / "star.csv"
+    path.write_text("wavelength,flux\n8500,0.71\n")
+    add_to_list(path, tmp_path)
+    check_listed(path)
+    path.write_text("wavelength,flux\n8500,0.31\n")
+    words = "star.csv is damaged, .*: get it again, or delete its line in .*SHA256SUMS if you"
+    with pytest.raises(ValueError, match=words), whole_file(path, "file", "mend it", ValueError):
+        pass
+    other = tmp_path / "other.csv"
+    other.write_text("1")
+    monkeypatch.setattr(checksums, "file_hash", lambda _: pytest.fail("it is not in the list"))
+    check_listed(other)
 
 
 # --- files of tensors
@@ -347,7 +362,12 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with replacing_folder(tmp_path / "out") as new:
+    with (
+        pytest.warns(
+            UserWarning, match="without file locks .No locks available.: do not start two"
+        ),
+        replacing_folder(tmp_path / "out") as new,
+    ):
         (new / "results.json").write_text("{}")
     assert names(tmp_path / "out") == ["results.json"]
 

@@ -23,7 +23,8 @@ import numpy as np
 from scipy.stats import qmc
 from tqdm import tqdm
 
-from specnb.core.shipped import list_shipped
+from specnb.core.checksums import add_to_list
+from specnb.core.paths import DATA
 from specnb.core.writing import replacing
 from specnb.simulator.grid import computed
 from specnb.surveys import Survey
@@ -173,7 +174,7 @@ class Recipe:
             own = dict(self.attributes)
             f.attrs["citations"] = json.dumps(CITATIONS | own.pop("citations"))
             f.attrs.update(own)
-        list_shipped(output)
+        add_to_list(output, DATA)
         return len(kept)
 
     def main(self):

@@ -19,8 +19,9 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
+from specnb.core.checksums import add_to_list
 from specnb.core.labels import Label
-from specnb.core.shipped import list_shipped
+from specnb.core.paths import DATA
 from specnb.core.writing import replacing
 
 DEX = 0.05  # by which abundances change
@@ -114,4 +115,4 @@ class Recipe:
                 flux = tqdm(spectra, total=len(todo), unit="spectrum")
                 self.write(f.require_group(where), todo, list(flux))
             f.attrs["recipe"] = f"data/recipes/{self.name}.py"
-        list_shipped(args.output)
+        add_to_list(args.output, DATA)

@@ -10,8 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from specnb.core.checksums import warn_unchecked
 from specnb.core.reading import whole_file
-from specnb.core.shipped import warn_unchecked
 from specnb.core.writing import replacing
 
 CHECKSUM = "sha256"  # its name among the texts of a file of tensors

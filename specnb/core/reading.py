@@ -8,7 +8,7 @@ from astropy.io.fits import VerifyError
 from astropy.table import Table
 from safetensors import SafetensorError
 
-from specnb.core.shipped import check_shipped
+from specnb.core.checksums import check_listed
 
 # What libraries raise when they read a missing, damaged or unsuitable file: Python, h5py and torch;
 # astropy, whose warnings about truncated files the readers make errors; pickle, gzip, safetensors.
@@ -22,8 +22,8 @@ DAMAGE = (
 def whole_file(path, kind: str, advice: str, error_class=OSError):
     """Turn the errors of a missing, damaged or unsuitable file into one sentence.
 
-    Files that the repository ships are compared with its list of checksums first. The block should
-    hold little but the library's call, because `DAMAGE` is general.
+    A file in a list of checksums, as those that the repository ships, is compared with it first.
+    The block should hold little but the library's call, because `DAMAGE` is general.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def whole_file(path, kind: str, advice: str, error_class=OSError):
     error_class : class
         The error to raise; the message is that sentence.
     """
-    check_shipped(path, error_class)
+    check_listed(path, error_class)
     try:
         yield
     except DAMAGE as error:
