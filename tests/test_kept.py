@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -28,6 +29,8 @@ from specnb.core.storage import SpectraWriter
 from specnb.core.writing import HOST, replacing, replacing_folder, sweep
 from specnb.emulator.model import Emulator
 from specnb.reproduce.provenance import checksum, shipped_data
+from specnb.simulator.grid import load_grid
+from specnb.simulator.responses import load_responses
 from specnb.surveys import RVS
 
 TENSORS = {"weight": torch.arange(600.0).reshape(20, 30), "counts": torch.arange(4)}
@@ -184,6 +187,28 @@ def test_files_without_a_checksum_are_named_but_not_copies_of_shipped_ones(tmp_p
     save_file(TENSORS, tmp_path / "old.safetensors", ABOUT)
     with pytest.warns(UserWarning, match="old.safetensors has no checksum"):
         assert read_tensors(tmp_path / "old.safetensors")[1] == ABOUT
+
+
+def test_grids_and_responses_without_checksums_are_named(tmp_path, recwarn):
+    grid, responses = tmp_path / "grid.h5", tmp_path / "responses.h5"
+    shutil.copy(RVS.grid_path, grid)
+    shutil.copy(RVS.responses_path, responses)
+    load_grid(RVS, grid)
+    load_responses(RVS, "sun", responses)
+    assert not recwarn
+    for path in (grid, responses):
+        with h5py.File(path, "r+") as f:
+            f.attrs["note"] = "own"
+    with pytest.warns(UserWarning, match="grid.h5 has no checksum"):
+        load_grid(RVS, grid)
+    with pytest.warns(UserWarning, match="responses.h5 has no checksum"):
+        load_responses(RVS, "sun", responses)
+    with h5py.File(responses, "r+") as f:
+        flux = f["sun/flux"][:]
+        del f["sun/flux"]
+        f.create_dataset("sun/flux", data=flux, fletcher32=True)
+    load_responses(RVS, "sun", responses)
+    assert not recwarn
 
 
 # --- checkpoints

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from astropy.table import Table, vstack
 
+from specnb.core.checksums import warn_unchecked
 from specnb.core.labels import Line
 from specnb.core.reading import whole_file
 from specnb.core.wavelength import detectors
@@ -109,13 +110,15 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
     path = survey.responses_path if path is None else path
     with (
         whole_file(path, "file of responses", "restore it with git or compute it anew"),
-        h5py.File(path, locking=False) as f,  # some disks have no locks
+        h5py.File(path, locking=False) as f,  # some network disks have no locks
     ):
         stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)] or [None]
         group = f[(star if star in stars else stars[0]) or "/"]
         flux, wavelength, step = group["flux"][:], group["wavelength"][:], group["step"][:]
         changed, names = group["changed"].asstr()[:], group["labels"].attrs["names"]
         labels = dict(zip(names, group["labels"][0]))
+        if not group["flux"].fletcher32:  # as in the shipped responses, which a list covers
+            warn_unchecked(path)
     if star not in stars:
         raise ValueError(f"{path} has no star {star!r}: give {' or '.join(map(repr, stars))}")
     if list(names) != (expected := [label.name for label in computed(survey)]):
