@@ -9,7 +9,8 @@ the Fisher matrix :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact J
 emulator.
 """
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Column, Table
@@ -29,10 +30,14 @@ class FitConfig:
     ----------
     continuum_order : int
         Order of the Legendre series that multiplies the model on each detector. -1 means none.
-    fit_rv : bool
-        Whether to fit a radial velocity, too, for spectra that are not at rest.
+    fit_rv : bool or None
+        Whether to fit a radial velocity, too. With None it is fitted if the spectra are not at rest
+        (`Spectra.at_rest`).
     rv_limit : float
-        Largest absolute radial velocity, km/s.
+        Largest absolute radial velocity, km/s. The fit starts at the velocity of a
+        cross-correlation with model spectra, and stays within 50 km/s of it.
+    x_h : bool
+        Whether to report each abundance [X/Fe] as [X/H] = [X/Fe] + [Fe/H], too.
     windows_out : tuple of (float, float)
         Wavelength intervals (Å, vacuum) that are left out of the fit.
     max_iterations : int
@@ -48,8 +53,10 @@ class FitConfig:
 
     # Gaia normalises its spectra. A slope and a curvature remain.
     continuum_order: int = within(-1, 100, default=2)
-    fit_rv: bool = False  # Gaia's mean spectra are at rest already
-    rv_limit: float = within(0.0, 3e4, default=50.0)
+    fit_rv: bool | None = None
+    # The escape speed from the Galaxy near the Sun is about 530 km/s.
+    rv_limit: float = within(1.0, 3000.0, default=600.0)
+    x_h: bool = False
     windows_out: tuple[tuple[float, float], ...] = ()
     max_iterations: int = within(1, 1_000_000, default=100)
     tolerance: float = within(0.0, 1e3, default=1e-2)  # far below the standard error itself
@@ -60,6 +67,8 @@ class FitConfig:
 
     def __post_init__(self):
         check_fields(self)
+        if not (self.fit_rv is None or isinstance(self.fit_rv, bool)):
+            raise ValueError(f"fit_rv is {self.fit_rv!r}: it must be True, False or None")
         if self.batch is not None and not self.batch >= 1:
             raise ValueError(f"batch is {self.batch!r}: give 1 or more")
         for low, high in self.windows_out:
@@ -88,7 +97,10 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     -------
     astropy.table.Table
         One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and
-        ``rv_error`` if they are fitted; ``chi2_reduced``; ``converged``; ``flags``; and
+        ``rv_error`` in km/s if they are fitted, where ``rv`` is positive for recession and in the
+        frame of the wavelengths (barycentric for Gaia DR4's epoch spectra); with ``x_h`` the
+        abundances [X/H] such as ``c_h`` and ``c_h_error``, whose errors take the covariance of
+        the labels into account; ``chi2_reduced``; ``converged``; ``flags``; and
         ``continuum`` (the coefficients). ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
@@ -97,13 +109,21 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Raises
     ------
     ValueError
-        If the spectra are on other pixels, or the emulator is for another number of stars.
+        If the spectra are on other pixels, or the emulator is for another number of stars; if a
+        radial velocity or [X/H] is asked for, and the pixels or the survey do not allow it.
     """
     if same_pixels(spectra.wavelength, emulator.survey.native):
         spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
     check_pixels(spectra.wavelength, emulator.wavelength)
     for step in emulator.steps:
         step.check_stars(len(spectra))
+    if config.fit_rv is None:
+        config = replace(config, fit_rv=not spectra.at_rest)
+    elif not config.fit_rv and not spectra.at_rest:
+        warnings.warn(
+            "the spectra are not at rest, and fit_rv=False fits them as if they were: leave fit_rv out",
+            stacklevel=2,
+        )
     model = ForwardModel(emulator, config)
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 
@@ -121,6 +141,8 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     ndarray, shape (n, n_pix), float32
         Flux of the models. It is NaN for stars that could not be fitted.
     """
+    if config.fit_rv is None:
+        config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
     if missing or table["continuum"].shape[1:] != (len(model.legendre),):
@@ -138,6 +160,9 @@ def _table(ids, fit, model):
             fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f"
         )
         table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".2g")
+    for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
+        table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".4g")
+        table[f"{name}_error"] = Column(error, unit="dex", format=".2g")
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
