@@ -13,9 +13,11 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
+from specnb.core.doppler import known_pixels
 from specnb.core.rebinning import rebin
 from specnb.core.wavelength import check_pixels, same_pixels
 from specnb.fitting.forward import ForwardModel
@@ -67,8 +69,6 @@ class FitConfig:
 
     def __post_init__(self):
         check_fields(self)
-        if not (self.fit_rv is None or isinstance(self.fit_rv, bool)):
-            raise ValueError(f"fit_rv is {self.fit_rv!r}: it must be True, False or None")
         if self.batch is not None and not self.batch >= 1:
             raise ValueError(f"batch is {self.batch!r}: give 1 or more")
         for low, high in self.windows_out:
@@ -104,7 +104,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         ``continuum`` (the coefficients). ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
-        labels and errors; ``not_converged``, ``at_limit:<label>`` and ``outside_hull``.
+        labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``, and
+        ``ambiguous:rv`` (a velocity that differs by more than 50 km/s is nearly as good).
 
     Raises
     ------
@@ -139,18 +140,27 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     Returns
     -------
     ndarray, shape (n, n_pix), float32
-        Flux of the models. It is NaN for stars that could not be fitted.
+        Flux of the models. It is NaN for stars that could not be fitted, and in pixels near the
+        ends of a detector whose light comes from beyond the model's pixels.
     """
     if config.fit_rv is None:
         config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
     missing = {*model.names, "continuum"} - set(table.colnames)
-    if missing or table["continuum"].shape[1:] != (len(model.legendre),):
+    if (
+        missing
+        or model.rv != ("rv" in table.colnames)
+        or table["continuum"].shape[1:] != (len(model.legendre),)
+    ):
         raise ValueError(
             "the table is from a fit with another configuration: give the one it was made with"
         )
     columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
-    return model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
+    flux = model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
+    if model.rv:
+        rv = torch.as_tensor(np.array(table["rv"]))
+        flux[~known_pixels(emulator.wavelength, rv, rv).numpy()] = np.nan
+    return flux
 
 
 def _table(ids, fit, model):
@@ -172,6 +182,7 @@ def _table(ids, fit, model):
         "no_pixels": ~informed & ~enough,
         "not_converged": informed & ~fit["converged"],
         **{f"at_limit:{name}": informed & at for name, at in zip(model.names, fit["at_limit"].T)},
+        "ambiguous:rv": informed & fit["ambiguous"],
         "outside_hull": informed & ~model.emulator.in_hull(labels),
     }
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]

@@ -14,11 +14,11 @@ from scipy.stats import qmc
 from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.wavelength import C_KM_S, detectors
 from specnb.emulator.network import flux_and_jacobian
-from specnb.fitting.velocity import TEMPLATES, CrossCorrelation
+from specnb.fitting.velocity import NEAR, CrossCorrelation
 
-# The velocity is fitted within this distance of that of the cross-correlation, km/s. Pixels that
-# the shifted model does not know at all these velocities have no weight.
-NEAR = 50.0
+TEMPLATES = 32  # number of models for the cross-correlation. This number is a choice.
+# A velocity is ambiguous if Δχ² of another one is less than this worse, which is 3 standard errors.
+LEAST_LEAD = 9.0
 
 
 class ForwardModel:
@@ -77,9 +77,9 @@ class ForwardModel:
             raise ValueError(
                 f"survey {emulator.survey.name} does not tell which labels add up to [X/H]: set x_h=False"
             )
-        self.x_h = np.zeros((len(x_h), len(self.low)), dtype=bool)
-        for row, added in zip(self.x_h, x_h.values()):
-            row[: len(emulator.labels)] = np.isin(emulator.labels, added)
+        named = np.array([*self.names, *[""] * len(self.legendre)])
+        rows = [np.isin(named, added) for added in x_h.values()]
+        self.x_h = np.reshape(rows, (len(rows), len(named))).astype(bool)
 
     def tensor(self, array):
         """Convert an array to a tensor with the emulator's precision, on its device."""
@@ -171,29 +171,32 @@ class ForwardModel:
 
         Returns
         -------
-        start, low, high : Tensor, shape (n, n_parameters), float64 on the CPU
-        ivar : Tensor, shape (n, n_pix)
-            It is 0 in pixels that do not count.
+        dict of Tensor
+            ``parameters``, ``low`` and ``high``, shape (n, n_parameters), float64 on the CPU;
+            ``ivar``, shape (n, n_pix), which is 0 in pixels that do not count; ``ambiguous``, shape
+            (n,), bool, whether a quite different velocity is nearly as good.
         """
         labels, models, squares, correlation = library
         n, ivar = labels.shape[1], ivar * self.kept
         start = torch.zeros(len(flux), len(self.low), dtype=torch.float64)
+        ambiguous = torch.zeros(len(flux), dtype=torch.bool)
         low, high = (
             torch.from_numpy(limit).repeat(len(flux), 1) for limit in (self.low, self.high)
         )
         rest, weight = flux, ivar
-        if self.rv:
-            velocity = correlation(flux, ivar)
+        if self.rv and len(flux):
+            velocity, lead = correlation(flux, ivar)
+            ambiguous = (lead < LEAST_LEAD).cpu()
             rest, weight = self._at_rest(flux, ivar, velocity)
             start[:, n] = velocity.cpu()
             low[:, n] = (start[:, n] - NEAR).clamp(min=-self.rv_limit)
             high[:, n] = (start[:, n] + NEAR).clamp(max=self.rv_limit)
-            known = known_pixels(self.emulator.wavelength, low[:, n], high[:, n])
-            ivar = ivar * known.to(ivar)
+            ivar = ivar * known_pixels(self.emulator.wavelength, low[:, n], high[:, n]).to(ivar)
         # This is Σ w (f - m)² without the constant Σ w f².
         distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
         start[:, :n] = labels[distance.argmin(dim=1)].cpu()
-        return start, low, high, ivar
+        limits = {"low": low, "high": high}
+        return {"parameters": start, "ivar": ivar, "ambiguous": ambiguous} | limits
 
     def _at_rest(self, flux, ivar, velocity):
         """Spectra and their weights, moved to rest by whole pixels."""

@@ -30,15 +30,13 @@ class _Stars(SimpleNamespace):
     def begin(cls, model, library, spectra, ivar, rows):
         """Stars whose fits start, each at the nearest model of the library."""
         flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows])
-        p, low, high, ivar = model.begin(flux, ivar, library)
+        begun = model.begin(flux, ivar, library)
+        p, ivar = begun["parameters"], begun["ivar"]
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
             flux=flux,
-            ivar=ivar,
-            parameters=p,
-            low=low,
-            high=high,
+            **begun,
             # infinite before the first trial, so that any χ² is an improvement
             chi2=p.new_full((n,), torch.inf),
             damping=p.new_full((n,), 1e-2),
@@ -84,8 +82,9 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     dict of ndarray
         ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool) have the shape (n,
         n_parameters). ``x_h_error`` (standard errors of [X/H]) has the shape (n, n_x_h).
-        ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than parameters) and
-        ``informed`` (the star could be fitted and all errors are finite) have the shape (n,).
+        ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than parameters),
+        ``informed`` (the star could be fitted and all errors are finite) and ``ambiguous`` (the
+        velocity may be quite different) have the shape (n,).
     """
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
@@ -100,6 +99,7 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         "converged": np.empty(n, bool),
         "enough": np.empty(n, bool),
         "informed": np.empty(n, bool),
+        "ambiguous": np.empty(n, bool),
     }
     stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
@@ -171,6 +171,7 @@ def _ending(model, stars):
         "converged": stars.converged & informed,
         "enough": n_free > 0,
         "informed": informed,
+        "ambiguous": stars.ambiguous,
     }
 
 

@@ -13,9 +13,8 @@ from scipy.fft import next_fast_len
 
 from specnb.core.wavelength import C_KM_S
 
-TEMPLATES = 32  # number of models that are tried. This number is a choice.
-# Numbers in the arrays of a batch of stars, which limits the memory.
-FLOATS = 2**21
+# Velocities that differ by less are the same maximum of a cross-correlation, km/s.
+NEAR = 50.0
 
 
 class CrossCorrelation:
@@ -36,48 +35,57 @@ class CrossCorrelation:
     def __init__(self, wavelength, models, basis, limit):
         scale = np.log(wavelength)
         step = np.median(np.diff(scale))
-        even = np.exp(np.arange(scale[0], scale[-1] + 0.5 * step, step))
-        pixel = np.searchsorted(0.5 * (wavelength[1:] + wavelength[:-1]), even)
-        inside = np.abs(wavelength[pixel] / even - 1.0) < step  # not in a gap
-        self.pixel, self.inside = (
-            torch.as_tensor(array, device=models.device) for array in (pixel, inside)
-        )
+        even = np.arange(scale[0], scale[-1] + 0.5 * step, step)
+        pixel = np.searchsorted(0.5 * (scale[1:] + scale[:-1]), even)
+        self.pixel = torch.as_tensor(pixel, device=models.device)
+        inside = np.abs(scale[pixel] - even) < step  # not in a gap
+        self.inside = torch.as_tensor(inside).to(models)
         reach = int(np.log1p(limit / C_KM_S) / step)
         self.lags = torch.arange(-reach, reach + 1, device=models.device)
-        self.velocities = torch.expm1(self.lags * step) * C_KM_S
+        self.velocities = (torch.expm1(self.lags * step) * C_KM_S).to(models)
         self.size = next_fast_len(len(even) + reach, real=True)
         self.basis = basis
         lines = self._lines(models, torch.ones_like(models))
-        self.lines, self.squares = (self._transform(t).conj() for t in (lines, lines**2))
+        self.models = [(self._transform(t), self._transform(t**2)) for t in lines]
 
     def __call__(self, flux, ivar):
-        """Velocity (n,) in km/s of spectra (n, n_pix)."""
-        batch = max(1, FLOATS // (len(self.lines) * self.size))
-        rows = zip(flux.split(batch), ivar.split(batch))
-        return torch.cat([self._best(*spectra) for spectra in rows]) if len(flux) else flux[:, 0]
+        """Velocities of spectra, and by how much they are better than others.
 
-    def _best(self, flux, ivar):
-        weighted = self._transform(ivar * self._lines(flux, ivar))
-        product = self._correlation(weighted, self.lines)
-        norm = self._correlation(self._transform(ivar), self.squares)
-        fall = product.clamp(min=0) ** 2 / norm.clamp(min=1e-30)
-        best = torch.nan_to_num(fall.amax(dim=1), posinf=0.0).argmax(dim=1)
-        return self.velocities.to(flux)[best]
+        Parameters
+        ----------
+        flux, ivar : Tensor, shape (n, n_pix)
+
+        Returns
+        -------
+        velocity : Tensor, shape (n,)
+            In km/s.
+        lead : Tensor, shape (n,)
+            Difference of Δχ² from the best velocity that is further away than `NEAR`.
+        """
+        weighted, ivar = self._transform(ivar * self._lines(flux, ivar)), self._transform(ivar)
+        fall = torch.zeros(len(flux), len(self.lags)).to(flux)
+        for lines, squares in self.models:
+            product = self._correlation(weighted, lines).clamp(min=0)
+            norm = self._correlation(ivar, squares)
+            # If there are hardly any lines at a velocity, rounding errors would matter.
+            norm = norm.clamp(min=1e-30).maximum(1e-3 * norm.amax(dim=1, keepdim=True))
+            fall = torch.maximum(fall, torch.nan_to_num(product**2 / norm, posinf=0.0))
+        velocity = self.velocities[fall.argmax(dim=1)]
+        near = (self.velocities - velocity[:, None]).abs() < NEAR
+        return velocity, fall.amax(dim=1) - torch.where(near, 0.0, fall).amax(dim=1)
 
     def _lines(self, flux, ivar):
         """The flux without the combination of the basis that fits it best."""
         products = (self.basis[:, None] * self.basis).flatten(0, 1)
-        matrix = (ivar @ products.T).unflatten(1, (len(self.basis), -1))
-        scale = ivar.sum(dim=1)[:, None, None].clamp(min=1e-30)
-        eye = torch.eye(len(self.basis)).to(flux)  # a detector may have no pixels
-        vector = ((ivar * flux) @ self.basis.T)[:, :, None] / scale
-        factors = torch.linalg.solve_ex(matrix / scale + 1e-6 * eye, vector).result[:, :, 0]
-        return flux - factors @ self.basis
+        scale = ivar.sum(dim=1, keepdim=True).clamp(min=1e-30)
+        matrix = (ivar / scale @ products.T).unflatten(1, (len(self.basis), -1))
+        vector = (ivar / scale * flux) @ self.basis.T
+        eye = 1e-6 * torch.eye(len(self.basis)).to(flux)  # for detectors without pixels
+        return flux - torch.linalg.solve_ex(matrix + eye, vector).result @ self.basis
 
     def _transform(self, spectra):
-        even = torch.where(self.inside, spectra[:, self.pixel], 0.0)
-        return torch.fft.rfft(even, n=self.size)
+        return torch.fft.rfft(spectra[..., self.pixel] * self.inside, n=self.size)
 
-    def _correlation(self, spectra, models):
-        """Cross-correlation of each star with each model at each velocity, (n, m, n_lags)."""
-        return torch.fft.irfft(spectra[:, None] * models, n=self.size)[..., self.lags]
+    def _correlation(self, spectra, model):
+        """Cross-correlation (n, n_lags) of spectra with a model, from their transforms."""
+        return torch.fft.irfft(spectra * model.conj(), n=self.size)[:, self.lags]
