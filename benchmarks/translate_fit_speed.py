@@ -108,7 +108,7 @@ class Problem:
         )
         self.n_free = (self.ivar > 0).sum(dim=1).numpy() - len(chain.labels)
         library = self.model.library(CONFIG.start_spectra)
-        nearest = self.model.tensor(self.model.begin(self.flux, self.ivar, library)[0])
+        nearest = self.model.tensor(self.model.begin(self.flux, self.ivar, library)["parameters"])
         self.starts = {"library": nearest, "middle": self.centre.expand_as(nearest)}
 
     @torch.no_grad()
