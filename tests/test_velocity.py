@@ -185,6 +185,27 @@ def test_velocity_beyond_the_limit_is_flagged(rvs):
     assert fit["rv"][0] == 100.0 and "at_limit:rv" in fit["flags"][0]
 
 
+def test_absurd_stars_harm_no_other(rvs):
+    good = rvs([[5000.0, 3.0, 0.0, 0.0, 1.0, 5.0]])[0]
+    flux = np.stack([good, np.zeros(800), -good, np.full(800, 1e25), good, good])
+    error, mask = np.full(flux.shape, 0.01), np.zeros(flux.shape, bool)
+    error[4], mask[5] = 1e-20, True
+    stars = Spectra(rvs.wavelength, flux, error, mask, list("abcdef"), at_rest=False)
+    fit = fit_labels(stars, rvs)
+    assert fit["rv"][0] == pytest.approx(0.0, abs=0.5) and fit["flags"][0] == ""
+    assert list(fit["flags"][1:]) == [*["no_information"] * 4, "no_pixels"]
+    assert np.isnan(fit["rv"][1:]).all() and np.isnan(fitted_flux(fit, rvs)[1:]).all()
+    assert len(fit_labels(stars[:0], rvs)) == 0
+
+
+def test_the_fit_does_not_depend_on_the_batch(rvs):
+    stars, _ = moving(rvs, STARS["rvs"], 5, 50.0, seed=3)
+    together, alone = (fit_labels(stars, rvs, FitConfig(batch=n)) for n in (None, 1))
+    for name in (*rvs.labels, "rv"):
+        difference = (together[name] - alone[name]) / alone[f"{name}_error"]
+        assert np.abs(difference).max() < 0.05, name
+
+
 def test_ambiguous_velocities_are_flagged(rvs):
     """In spectra with much noise, a wrong maximum is hardly better than others."""
     stars, velocity = moving(rvs, [{"teff": (6600.0, 7300.0), "m_h": (-2.3, -2.0)}], 150, 4.0, 5)

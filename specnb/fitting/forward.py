@@ -195,8 +195,13 @@ class ForwardModel:
         # This is Σ w (f - m)² without the constant Σ w f².
         distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
         start[:, :n] = labels[distance.argmin(dim=1)].cpu()
-        limits = {"low": low, "high": high}
-        return {"parameters": start, "ivar": ivar, "ambiguous": ambiguous} | limits
+        return {
+            "parameters": start,
+            "low": low,
+            "high": high,
+            "ivar": ivar,
+            "ambiguous": ambiguous,
+        }
 
     def _at_rest(self, flux, ivar, velocity):
         """Spectra and their weights, moved to rest by whole pixels."""
