@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +40,12 @@ def replacing_folder(path: Path):
             raise OSError(
                 f"another run is writing to {path}: wait for its end, or choose another --output"
             ) from None
+        except OSError as error:
+            warnings.warn(
+                f"{path.parent} is on a disk without file locks ({error.strerror}): do not start two "
+                "runs there with the same --output",
+                stacklevel=3,
+            )
         if old.exists() and not path.exists():  # killed between the two renames below
             old.rename(path)
         shutil.rmtree(new, ignore_errors=True)

@@ -1,10 +1,14 @@
 """Texts made from templates in the folder templates/: model cards, and the index of all results."""
 
 import json
+import sys
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
+from specnb.core.reading import DAMAGE
 from specnb.core.writing import replacing
 
 TEMPLATES = Environment(
@@ -26,13 +30,48 @@ def render(template: str, path: Path, **values):
 def write_index(folder) -> Path:
     """Write ``README.md`` in the folder of all results; the same bytes for the same results.
 
-    It shows figures and tables by notebook, how they were made, and from what data.
+    It shows figures and tables by notebook, how they were made, and from what data. Damaged results
+    are left out and named on the standard error. Other processes may replace results meanwhile:
+    then the index is written again.
     """
-    studies, index = [], Path(folder) / "README.md"
-    for path in sorted(index.parent.glob("[!.]*/results.json")):
-        study = {"folder": path.parent.name, **json.loads(path.read_text("utf-8"))}
-        for name, table in study["tables"].items():
-            table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
-        studies.append(study)
-    render("index.md", index, studies=studies)
+    index, written = Path(folder) / "README.md", None
+    while (found := _texts(index.parent)) != written:
+        studies, damaged = [], {}
+        for path, (_, text) in found.items():
+            try:
+                study = _study(path, text)
+                TEMPLATES.get_template("index.md").render(studies=[study])
+            except (*DAMAGE, AttributeError, TemplateError) as error:
+                damaged[path.parent] = error
+            else:
+                studies.append(study)
+        render("index.md", index, studies=studies)
+        written = found
+    for place, error in damaged.items():
+        _say_once(
+            f"specnb: the results in {place} are damaged ({error!r}): they are left out of the index "
+            "until `specnb paper` makes them again"
+        )
     return index
+
+
+@cache
+def _say_once(sentence):
+    print(sentence, file=sys.stderr)
+
+
+def _texts(folder):
+    """When each results.json below a folder was written, and its content, unless it is replaced now."""
+    texts = {}
+    for path in sorted(folder.glob("[!.]*/results.json")):
+        with suppress(FileNotFoundError):
+            texts[path] = path.stat().st_mtime_ns, path.read_bytes()
+    return texts
+
+
+def _study(path, text):
+    """What the template shows of a folder of results."""
+    study = {"folder": path.parent.name, **json.loads(text)}
+    for name, table in study["tables"].items():
+        table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
+    return study
