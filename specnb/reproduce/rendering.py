@@ -49,8 +49,8 @@ def write_index(folder) -> Path:
         written = found
     for place, error in damaged.items():
         _say_once(
-            f"specnb: the results in {place} are damaged ({error!r}): they are left out of the index "
-            "until `specnb paper` makes them again"
+            f"specnb: the results in {place} are damaged ({type(error).__name__}: {error}): they are "
+            "left out of the index until `specnb paper` makes them again"
         )
     return index
 
