@@ -642,7 +642,6 @@ def test_damaged_results_are_named_and_made_again(paper, capsys, damage):
         "no table": json.dumps(broken),
     }
     (study / "results.json").write_text(texts[damage])
-    rendering._say_once.cache_clear()
     write_index(paper.output)
     printed = capsys.readouterr()
     assert printed.err.startswith(f"specnb: the results in {study} are damaged (")

@@ -11,7 +11,6 @@ import tomllib
 from pathlib import Path
 
 PROFILES = ("quick", "demo", "paper")
-LONGEST = 10_000  # characters of a value
 TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list}
 
 
@@ -81,7 +80,7 @@ def convert(name: str, value, kind: str):
     base, _, item = kind.removesuffix("]").partition("[")
     plain = value
     try:
-        if isinstance(value, str) and base != "str" and len(value) <= LONGEST:
+        if isinstance(value, str) and base != "str":
             plain = ast.literal_eval(value.capitalize() if base == "bool" else value)
         if base == "float" and type(plain) is int:
             plain = float(plain)
@@ -90,8 +89,10 @@ def convert(name: str, value, kind: str):
     except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError):
         plain = None
     if not isinstance(plain, TYPES[base]) or (isinstance(plain, bool) and base != "bool"):
-        expected = kind.replace("float", "finite float")
-        raise ValueError(f"parameter {name} expects {expected}, not {reprlib.repr(value)}")
+        raise ValueError(
+            f"parameter {name} expects {kind.replace('float', 'finite float')}, "
+            f"not {reprlib.repr(value)}"
+        )
     return [convert(name, each, item) for each in plain] if item else plain
 
 

@@ -37,8 +37,11 @@ def checksums(folder) -> dict[str, str]:
 def shipped_data() -> list[Path]:
     """The data files that belong to the repository."""
     files = [path for path in sorted(DATA.rglob("*")) if path.is_file() and path.name[0] != "."]
-    files = [path for path in files if not path.is_relative_to(ARTIFACTS)]
-    return [path for path in files if path.relative_to(DATA).parts[0] not in NOT_SHIPPED]
+    return [
+        path
+        for path in files
+        if path.relative_to(DATA).parts[0] not in NOT_SHIPPED and not path.is_relative_to(ARTIFACTS)
+    ]
 
 
 def portable_name(path) -> str:

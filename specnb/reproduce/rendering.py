@@ -3,13 +3,13 @@
 import json
 import sys
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
 from specnb.core.reading import DAMAGE
 from specnb.core.writing import replacing
+from specnb.reproduce.tables import markdown_text
 
 TEMPLATES = Environment(
     loader=PackageLoader("specnb.reproduce"),
@@ -18,6 +18,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+TEMPLATES.filters["plain"] = markdown_text
 
 
 def render(template: str, path: Path, **values):
@@ -35,43 +36,32 @@ def write_index(folder) -> Path:
     then the index is written again.
     """
     index, written = Path(folder) / "README.md", None
-    while (found := _texts(index.parent)) != written:
+    while (found := _results(index.parent)) != written:
         studies, damaged = [], {}
         for path, (_, text) in found.items():
             try:
-                study = _study(path, text)
+                study = {"folder": path.parent.name, **json.loads(text)}
+                for name, table in study["tables"].items():
+                    table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
                 TEMPLATES.get_template("index.md").render(studies=[study])
+                studies.append(study)
             except (*DAMAGE, AttributeError, TemplateError) as error:
                 damaged[path.parent] = error
-            else:
-                studies.append(study)
         render("index.md", index, studies=studies)
         written = found
     for place, error in damaged.items():
-        _say_once(
+        print(
             f"specnb: the results in {place} are damaged ({type(error).__name__}: {error}): they are "
-            "left out of the index until `specnb paper` makes them again"
+            "left out of the index until `specnb paper` makes them again",
+            file=sys.stderr,
         )
     return index
 
 
-@cache
-def _say_once(sentence):
-    print(sentence, file=sys.stderr)
-
-
-def _texts(folder):
+def _results(folder) -> dict[Path, tuple[int, bytes]]:
     """When each results.json below a folder was written, and its content, unless it is replaced now."""
-    texts = {}
+    found = {}
     for path in sorted(folder.glob("[!.]*/results.json")):
         with suppress(FileNotFoundError):
-            texts[path] = path.stat().st_mtime_ns, path.read_bytes()
-    return texts
-
-
-def _study(path, text):
-    """What the template shows of a folder of results."""
-    study = {"folder": path.parent.name, **json.loads(text)}
-    for name, table in study["tables"].items():
-        table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
-    return study
+            found[path] = path.stat().st_mtime_ns, path.read_bytes()
+    return found

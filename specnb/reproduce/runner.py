@@ -38,13 +38,11 @@ SESSION = ".session"  # folder for what IPython and Jupyter write while a notebo
 # What users set for their own sessions stays outside, but for the places of packages and fonts.
 FOREIGN = "IPYTHON", "JUPYTER", "MATPLOTLIB", "MPL", "PYTHON"
 PLACES = "MPLCONFIGDIR", "PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE"
-DEFAULT_STYLE = (
-    "__import__('matplotlib').rcdefaults()"  # a matplotlibrc may lie beside the notebook
-)
 KERNEL_OPTIONS = (
     "--log-level=ERROR",
     "--HistoryManager.hist_file=:memory:",
-    f"--IPKernelApp.exec_lines=[{DEFAULT_STYLE!r}]",
+    # A matplotlibrc may lie beside the notebook.
+    "--IPKernelApp.exec_lines=[\"__import__('matplotlib').rcdefaults()\"]",
 )
 
 
