@@ -680,6 +680,21 @@ def test_the_index_has_what_other_processes_write_meanwhile(tmp_path, monkeypatc
     assert "## First" in write_index(tmp_path).read_text()
 
 
+def test_parameters_and_folders_are_plain_text_in_the_index(tmp_path):
+    text = "<img src=x onerror=alert(1)>|`a`"
+    results = {
+        "notebook": "a.ipynb", "title": "First", "profile": "quick", "changed": {"star": text}, "wall_time_s": 1.0,
+        "inputs": {"`<b>`": ""}, "tables": {}, "figures": {"a": {"caption": text, "files": ["a.png", "a.npz"]}},
+        "code": {"commit": None, "dirty": None},
+        "environment": {"python": "3.11.1", "versions": dict.fromkeys(PACKAGES, "1.0")},
+    }  # fmt: skip
+    (tmp_path / 'a"><b>`').mkdir()
+    (tmp_path / 'a"><b>`' / "results.json").write_text(json.dumps(results))
+    index = write_index(tmp_path).read_text()
+    assert "<img src=x" not in index and "star = &lt;img src=x onerror=alert(1)>\\|\\`a\\`" in index
+    assert 'src="a%22%3E%3Cb%3E%60/a.png"' in index and "- `'<b>'`" in index
+
+
 def test_index_is_the_same_for_the_same_results(tmp_path):
     tables = {
         name: {"caption": f"{name} > 0.", "files": [f"{name}.csv", f"{name}.tex", f"{name}.md"]}

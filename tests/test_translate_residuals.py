@@ -69,14 +69,6 @@ def test_residuals_of_a_perfect_model_are_a_unit_normal(survey):
     assert str(pixels["wavelength"].unit) == "Angstrom"
 
 
-def test_the_spread_of_few_stars_is_that_of_a_sample():
-    """Over n - 1 of n stars."""
-    z = np.array([[1.0, 0.0, np.nan], [3.0, 2.0, np.nan], [8.0, np.nan, 5.0]])
-    pixels = by_pixel([1.0, 2.0, 3.0], z)
-    assert list(pixels["mean"]) == [4, 1, 5]
-    np.testing.assert_allclose(pixels["std"], [13**0.5, 2**0.5, np.nan])
-
-
 def test_an_offset_and_a_wrong_error_are_read_off():
     random = np.random.default_rng(3)
     flux = np.ones((N, 50))
