@@ -24,7 +24,11 @@ SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="specnb", message="%(prog)s %(version)s")
 def commands():
-    """Reproduce the figures and run the notebooks of specnb."""
+    """Reproduce the figures and run the notebooks of specnb.
+
+    SPECNB_DATA names the folder of real spectra (default: data/real in the clone), SPECNB_ARTIFACTS
+    that of what is computed (default: data/artifacts).
+    """
 
 
 @commands.command()

@@ -184,7 +184,7 @@ class Panel(ipywidgets.VBox):
         the name is made from what is shown.
         """
         parts = [self._stem, *(f"{x:.5g}" for x in self.labels.values())]
-        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts))[:200] + ".ecsv"
+        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
 
