@@ -512,9 +512,20 @@ def test_profiles_name_notebooks_and_profiles(folder, tmp_path):
     assert profile_of(folder / "01_good.ipynb", "paper") == ({"n": 5}, 180.0)
     notebook = write_notebook(tmp_path / "01_good.ipynb")
     limits = "[time_limit_minutes]\nquick = 1\n"
-    for wrong in ("[02_typo.demo]\nn = 1\n", "[01_good.dmeo]\nn = 1\n"):
+    for wrong in ("[02_typo.demo]\nn = 1\n", "[01_good.dmeo]\nn = 1\n", "[a]\n"):
         (tmp_path / "profiles.toml").write_text(limits + wrong)
         with pytest.raises(ValueError, match="must name a notebook"):
+            profile_of(notebook, "quick")
+    for wrong in (
+        "",
+        "[time_limit_minutes",
+        "time_limit_minutes = 3",
+        "[time_limit_minutes]\ndemo = 1",
+    ):
+        (tmp_path / "profiles.toml").write_text(wrong)
+        with pytest.raises(
+            ValueError, match="profiles.toml does not hold time_limit_minutes of quick"
+        ):
             profile_of(notebook, "quick")
 
 

@@ -109,7 +109,8 @@ def profile_of(notebook, profile: str) -> tuple[dict, float]:
             "notebooks/profiles.toml is written"
         ) from error
     for stem, tables in content.items():
-        if not path.with_name(f"{stem}.ipynb").exists() or not set(tables) <= set(PROFILES[1:]):
+        known = isinstance(tables, dict) and set(tables) <= set(PROFILES[1:])
+        if not known or not path.with_name(f"{stem}.ipynb").exists():
             raise ValueError(
                 f"{path}: [{stem}] must name a notebook, and hold only {' and '.join(PROFILES[1:])}"
             )
