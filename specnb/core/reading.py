@@ -2,16 +2,19 @@
 
 from contextlib import contextmanager
 from pickle import UnpicklingError
+from xml.parsers.expat import ExpatError
+from zipfile import BadZipFile
 from zlib import error as ZlibError
 
 from astropy.io.fits import VerifyError
 from safetensors import SafetensorError
 
 # What libraries raise when they read a missing, damaged or unsuitable file: Python, h5py and torch;
-# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, safetensors.
+# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, ZIP, XML,
+# safetensors.
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError,
-    VerifyError, Warning, UnpicklingError, ZlibError, SafetensorError,
+    VerifyError, Warning, UnpicklingError, ZlibError, BadZipFile, ExpatError, SafetensorError,
 )  # fmt: skip
 
 
