@@ -94,12 +94,11 @@ def columns_of(lines):
     if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", x) for x in fields(rows[0], delimiter)):
         rows.insert(0, lines[first - 1].lstrip("# "))
     names = fields(rows[0], delimiter)
-    # Lines of prose have words, too, but not as many in the next line, with numbers among them.
-    if delimiter == " " and (
-        len(rows) == 1 or len(fields(rows[1], " ")) != len(names) or not re.search(r"\d", rows[1])
-    ):
-        return None
-    return (names, delimiter, rows) if len(names) > 1 else None
+    # Prose has words and commas, too, but no numbers in its second line, or other numbers of words.
+    prose = len(rows) > 1 and not re.search(r"\d", rows[1])
+    if delimiter == " ":
+        prose |= len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
+    return (names, delimiter, rows) if len(names) > 1 and not prose else None
 
 
 def fields(line, delimiter):

@@ -166,6 +166,8 @@ def _read(table, path, surveys):
         found.append((name, row, flux[chosen], error[chosen], bad[chosen]))
     ids, rows, flux, error, mask = (np.array(values) for values in zip(*found))
     if survey.normalize is None:
+        unit = _numbers(MaskedColumn([1.0], "flux", unit=find(sheet.table, "flux").unit), "")
+        flux, error = flux * unit, error * unit
         _check_continuum(ids, np.where(mask, np.nan, flux))
     else:
         flux, error, mask = _normalized(survey, flux, error, mask)
@@ -281,9 +283,8 @@ def _stars(sheet, path):
     else:
         error = [_error(values) for values in _arrays(ivar, groups, f"({unit})-2" if unit else "")]
     if wave is None:
-        wave = [_grid(sheet, each.size) for each in flux]
-        for size in sheet.doubts.keys() & {each.size for each in flux}:
-            warnings.warn(sheet.doubts[size], stacklevel=2)
+        grids = {size: _grid(sheet, size) for size in {each.size for each in flux}}
+        wave = [grids[each.size] for each in flux]
     else:
         _check_vacuum(wave, table)
         wave = [_angstrom(wave, values) for values in _arrays(wave, groups)]
@@ -407,6 +408,8 @@ def _grid(sheet, size):
             f"has spectra of {size} samples and no wavelengths, its columns are "
             f"{', '.join(sheet.table.colnames)}: add a column wavelength"
         )
+    if size in sheet.doubts:
+        warnings.warn(sheet.doubts[size], stacklevel=2)
     return sheet.grids[size]
 
 
