@@ -86,13 +86,13 @@ def test_descending_wavelengths_and_no_information():
 
 def test_what_is_refused():
     flux, error = np.ones(40) * u.one, StdDevUncertainty(np.ones(40))
-    axis = WAVELENGTH * u.AA
+    axis, jansky = WAVELENGTH * u.AA, StdDevUncertainty(np.ones(40), unit=u.Jy)
     air = {"CTYPE1": "AWAV", "CRVAL1": 8460.0, "CDELT1": 0.3, "CRPIX1": 1, "CUNIT1": "Angstrom"}
     for bad, message in (
         ({"flux": flux, "spectral_axis": axis}, "give one or two dimensions, and an uncertainty"),
         ({"flux": flux, "wcs": WCS(air), "uncertainty": error}, "in air"),
         ({"flux": flux, "spectral_axis": axis, "uncertainty": error, "meta": {"medium": "air"}}, "in air"),
-        ({"flux": np.ones(40) * u.Jy, "spectral_axis": axis, "uncertainty": StdDevUncertainty(np.ones(40), unit=u.Jy)}, "flux has the unit 'Jy'"),
+        ({"flux": np.ones(40) * u.Jy, "spectral_axis": axis, "uncertainty": jansky}, "flux has the unit 'Jy'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             Spectra.from_specutils(specutils.Spectrum(**bad))

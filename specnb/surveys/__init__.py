@@ -35,7 +35,7 @@ def read_spectra(paths, on_error=None):
           VOTable, parquet or a ZIP of these, see `specnb.surveys.rvs.files`;
         - APOGEE spectra, see `specnb.surveys.apogee.files`;
         - tables (of the same kinds) of wavelength, flux and error on the pixels of any of
-          `SURVEYS`, see `specnb.surveys.plain`;
+          `SURVEYS`, see `specnb.surveys.columns`;
         - HDF5 written by specnb.
 
         All but HDF5 may be compressed by gzip, bzip2 or xz. parquet needs ``specnb[parquet]``.

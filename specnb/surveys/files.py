@@ -3,6 +3,7 @@
 import csv
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import same_pixels
 
 REMEDY = "it may be truncated, download it again"
 # The kinds of files, each with the bytes that its content starts with (`re.match`). A text is a
@@ -28,6 +28,7 @@ HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**28, 2**31
+LARGEST_GRID = 10**6  # wavelengths in a file of wavelengths alone
 # Names of files that lie beside spectra and are none.
 BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
 
@@ -130,15 +131,14 @@ def is_known(path):
 
 def _only_wavelengths(path):
     """Whether a file is FITS with nothing but one row of increasing numbers."""
-    with path.open("rb") as f:
-        if f.read(9) != b"SIMPLE  =":
-            return False
-    try:
-        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as hdus:
-            alone = len(hdus) == 1 and hdus[0].header["NAXIS"] == 1
-            return alone and bool(np.all(np.diff(hdus[0].data) > 0))
-    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError):
-        return False  # the readers say what is wrong with it
+    with (
+        suppress(*DAMAGE),  # the readers say what is wrong with it
+        warnings.catch_warnings(action="ignore"),
+        fits.open(path, memmap=False) as hdus,
+    ):
+        one_row = hdus[0].header["NAXIS"] == 1 and hdus[0].header["NAXIS1"] < LARGEST_GRID
+        return one_row and len(hdus) == 1 and bool(np.all(np.diff(hdus[0].data) > 0))
+    return False
 
 
 def read_files(paths, read, on_error=None):
@@ -183,10 +183,16 @@ def read_good(paths, read, on_error=None):
     if on_error not in (None, "raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    if not paths:
-        raise ValueError("no files to read spectra from: give at least one path")
+    files = {}
+    for path in paths:
+        found = spectra_files(path) if path.is_dir() else [path]
+        skip = on_error == "skip" or (path.is_dir() and on_error is None)
+        files |= {each: skip and files.get(each, True) for each in found}
+    if not files:
+        raise ValueError(
+            f"no files of spectra in {', '.join(map(str, paths))}: give at least one path"
+        )
     parts, seen, left_out = [], {}, {}
-    files = _files(paths, on_error)
     for path, skip in files.items():
         try:
             part = _new(path, read, parts, seen, left_out if skip else None)
@@ -205,31 +211,17 @@ def read_good(paths, read, on_error=None):
     return Spectra.join(parts), left_out
 
 
-def _files(paths, on_error):
-    """All files of paths, which may be folders, each with whether it may be left out."""
-    files = {path: on_error == "skip" for path in paths if not path.is_dir()}
-    for folder in filter(Path.is_dir, paths):
-        found = spectra_files(folder)
-        if not found:
-            raise ValueError(f"{folder} holds no files of spectra: give another folder, or files")
-        files |= {path: on_error != "raise" for path in found if path not in files}
-    return files
-
-
 def _new(path, read, parts, seen, left_out):
     """The spectra of a file whose stars are not in `seen`, if they can be joined to the parts."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
     part, first = read(path), next(iter(seen.values()), None)
-    if parts and not same_pixels(part.wavelength, parts[0].wavelength):
+    try:
+        Spectra.join([*parts[:1], part[:1]])
+    except ValueError as error:
         raise ValueError(
-            f"{first} and {path} have different wavelengths: rebin one of them, or read them apart"
-        )
-    if parts:
-        try:
-            Spectra.join([parts[0][:1], part[:1]])
-        except ValueError as error:
-            raise ValueError(f"{first} and {path} cannot be one set, {error}") from error
+            f"{first} and {path} have different wavelengths or labels ({error})"
+        ) from error
     twice = np.array([star in seen for star in part.ids])
     if twice.any():
         star = part.ids[twice.argmax()]

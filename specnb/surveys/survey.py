@@ -96,12 +96,12 @@ class Survey:
         Settings that the survey's "emulator" and "translator" need instead of the defaults.
     read : callable, optional
         ``read(path)`` reads one file of the survey into `Spectra`.
-        The default reads tables with spectra on the survey's pixels, see `specnb.surveys.plain`.
+        The default reads tables with spectra on the survey's pixels, see `specnb.surveys.columns`.
     recognizes : callable, optional
         ``recognizes(path, kind)`` tells whether a file belongs to the survey. Tables need none.
     complete : callable, optional
         ``complete(sheet)`` adds what the survey's tables do not say, see
-        `specnb.surveys.plain.Sheet`.
+        `specnb.surveys.columns.Sheet`.
     archive : Archive, optional
         The source of real spectra of the survey.
     mock : type, optional

@@ -9,7 +9,7 @@ Layouts
 - *DR4 epoch spectra* have the columns source_id, transit_id, obs_time_rv (BJD in TCB − 2455197.5
   d), flux, flux_error and normalisation_method in the same draft. They are barycentric.
 
-`specnb.surveys.plain` reads the tables. Rows of spectra have no wavelengths, so that the number of
+`specnb.surveys.columns` reads the tables. Rows of spectra have no wavelengths, so that the number of
 samples tells the grid.
 """
 
@@ -19,8 +19,9 @@ import numpy as np
 from astropy.table import Column
 
 from specnb.core.values import numbers
+from specnb.surveys.columns import find, whole_numbers
 from specnb.surveys.files import LeftOutWarning
-from specnb.surveys.plain import find, read_table, whole_numbers
+from specnb.surveys.plain import read_table
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 
 # Values of normalisation_method in the draft of DR4. The others are continua.
@@ -67,7 +68,7 @@ def complete(sheet):
 
     Parameters
     ----------
-    sheet : specnb.surveys.plain.Sheet
+    sheet : specnb.surveys.columns.Sheet
 
     Raises
     ------
