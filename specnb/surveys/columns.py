@@ -178,7 +178,8 @@ def _arrays(column, rows, unit=None):
         values = _numbers(column, unit)
         return list(values) if rows is None else [values[each] for each in rows]
     if column.dtype.kind in "US":
-        cells = [re.split(r"[\s,]+", _text(cell).strip("()[] ")) for cell in column]
+        lists = [re.split(r"[\s,]+", _text(cell).strip("()[] ")) for cell in column]
+        cells = [_floats(each, column.name) for each in lists]
     else:
         cells = [np.ma.atleast_1d(cell) for cell in column]
     return [_numbers(MaskedColumn(cell, column.name, unit=column.unit), unit) for cell in cells]
@@ -196,19 +197,30 @@ def _numbers(column, unit=None):
     """Numbers of a column in one unit or in its own. Words for missing values become NaN."""
     unit = str(column.unit or "") if unit is None else unit
     if column.dtype.kind in "USO":
-        cells = [_number(cell, column.name, row) for row, cell in enumerate(column)]
-        column = MaskedColumn(cells, column.name, unit=column.unit)
+        values = _floats(column.tolist(), column.name)
+        column = MaskedColumn(values, column.name, unit=column.unit)
     return numbers(column, unit, column.name)
 
 
-def _number(cell, name, row):
-    text = _text(cell)
+def _floats(cells, name):
+    """Numbers from texts, or objects such as None."""
+    texts = [WORDS.get(text, text) for text in map(_text, cells)]
     try:
-        return float(WORDS.get(text, text))
+        return np.array(texts, float)
     except ValueError as error:
+        row = next(row for row, text in enumerate(texts) if not _is_number(text))
         raise ValueError(
-            f"{name} has the value {text!r} in row {row + 1}, which is no number: mend that cell, or leave it empty"
+            f"{name} has the value {texts[row]!r} in row {row + 1}, which is no number: mend that cell, or leave it "
+            "empty"
         ) from error
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(cell):

@@ -4,6 +4,7 @@ import csv
 import re
 import warnings
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**28, 2**31
-LARGEST_GRID = 10**6  # wavelengths in a file of wavelengths alone
+LARGEST_GRID = 2**23  # bytes of a file of wavelengths alone
 # Names of files that lie beside spectra and are none.
 BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
 
@@ -134,10 +135,11 @@ def _only_wavelengths(path):
     with (
         suppress(*DAMAGE),  # the readers say what is wrong with it
         warnings.catch_warnings(action="ignore"),
-        fits.open(path, memmap=False) as hdus,
+        get_readable_fileobj(path, encoding="binary") as f,
     ):
-        one_row = hdus[0].header["NAXIS"] == 1 and hdus[0].header["NAXIS1"] < LARGEST_GRID
-        return one_row and len(hdus) == 1 and bool(np.all(np.diff(hdus[0].data) > 0))
+        hdus = fits.open(BytesIO(f.read(LARGEST_GRID)))
+        data, alone = hdus[0].data, len(hdus) == 1 and not f.read(1)
+        return alone and np.ndim(data) == 1 and bool(np.all(np.diff(data) > 0))
     return False
 
 

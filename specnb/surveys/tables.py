@@ -92,8 +92,9 @@ def _text(content):
 
 def _fits(content):
     tables = []
-    with warnings.catch_warnings(), fits.open(BytesIO(content)) as hdus:
+    with warnings.catch_warnings(action="ignore"):
         warnings.filterwarnings("error", "File may have been truncated")
+        hdus = fits.open(BytesIO(content))
         for hdu in hdus:
             for card in list(hdu.header.cards):
                 try:
