@@ -13,7 +13,9 @@ from specnb.surveys.columns import AIR, Sheet, find, stars_of
 from specnb.surveys.files import REMEDY, kind_of
 from specnb.surveys.tables import tables_of
 
-# In units of the continuum. A pixel with a larger error has no information.
+# A pixel with a larger error than this, in units of the continuum, has no information and is
+# masked. This limit is a choice. The papers keep such pixels with a huge error, which has the same
+# effect.
 LARGEST_ERROR = 1.0
 USUAL_FLUX = (0.1, 10.0)  # where the median of a normalised spectrum lies
 
@@ -96,34 +98,51 @@ def _read(table, path, surveys):
             raise ValueError(f"star {star} has no pixel with both flux and error: leave it out")
         found.append((star, row, flux[chosen], error[chosen], mask[chosen]))
     ids, rows, flux, error, mask = (np.array(values) for values in zip(*found))
-    divide = _by_unit if survey.normalize is None else _by_continuum
-    flux, error, mask = divide(survey, find(sheet.table, "flux").unit, ids, flux, error, mask)
+    if survey.normalize is None:
+        scale = numbers(Column([1.0], unit=find(sheet.table, "flux").unit), "", "flux")
+        flux, error = flux * scale, error * scale
+        _check_normalised(ids, np.where(mask, np.nan, flux))
+    else:
+        mask |= ~((flux != 0) & (error > 0))
+        flux, error, mask = over_continuum(survey.normalize, flux, error, mask, survey.error_floor)
     labels = sheet.table[rows][list(sheet.labels)] if sheet.labels else None
     step = np.median(np.diff(survey.native)) / np.median(np.diff(grid))
     length = max(1.0, round(survey.correlation_length * step, 6))
     return Spectra(grid, flux, error, mask, ids, labels, length, sheet.at_rest)
 
 
-def _by_unit(survey, unit, ids, flux, error, mask):
-    """Flux and error without a unit. They must be normalised."""
-    scale = numbers(Column([1.0], unit=unit), "", "flux")
-    middle = np.nanmedian(np.where(mask, np.nan, flux * scale), axis=1)
-    for star, value in zip(ids, middle):
-        if not USUAL_FLUX[0] < value < USUAL_FLUX[1]:
+def _check_normalised(ids, flux):
+    """Raise ValueError if the median flux of a star is far from 1."""
+    for star, middle in zip(ids, np.nanmedian(flux, axis=1)):
+        if not USUAL_FLUX[0] < middle < USUAL_FLUX[1]:
             raise ValueError(
-                f"star {star} has a median flux of {value:.3g}, so that it is not normalised: "
+                f"star {star} has a median flux of {middle:.3g}, so that it is not normalised: "
                 "divide flux and error by the continuum"
             )
-    return flux * scale, error * scale, mask
 
 
-def _by_continuum(survey, unit, ids, flux, error, mask):
-    """Flux and error after division by the survey's pseudo-continuum."""
-    mask = mask | ~((flux > 0) & (error > 0))
-    scale = survey.normalize(flux, np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2))
-    mask |= ~(scale > 0)
-    scale = np.where(mask, 1, scale)
-    flux, error = flux / scale, np.maximum(error / scale, survey.error_floor)
+def over_continuum(normalize, flux, error, mask, error_floor):
+    """Flux, error and mask of spectra (n, n_pix) after division by their pseudo-continuum.
+
+    Parameters
+    ----------
+    normalize : callable
+        See `specnb.surveys.survey.Survey`.
+    flux, error, mask : ndarray, shape (n, n_pix)
+        The flux and the error of masked pixels may be anything.
+    error_floor : float
+        Smallest error, in units of the continuum.
+
+    Returns
+    -------
+    flux, error, mask : ndarray, shape (n, n_pix)
+        Pixels without a continuum are masked, and those whose error is above `LARGEST_ERROR`.
+    """
+    ivar = np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2)
+    scale = normalize(np.where(mask, 0, flux), ivar)
+    mask = mask | ~(scale > 0)
+    scale[mask] = 1
+    flux, error = flux / scale, np.maximum(error / scale, error_floor)
     return flux, error, mask | ~(error <= LARGEST_ERROR)
 
 
