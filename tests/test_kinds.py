@@ -407,6 +407,7 @@ def test_dr4_epoch_spectra(tmp_path, kind):
     assert list(labels["obs_time_rv"]) == [2100.5, 2101.5, 2102.5]
     assert labels["obs_time_rv"].unit == "d"
     # a set of epochs is written and read again
+    assert labels["normalisation_method"].dtype == np.int64
     read.write(tmp_path / "e.h5")
     again = read_spectra(tmp_path / "e.h5")
     assert not again.at_rest and again.labels["source_id"][0] == ID
@@ -491,6 +492,31 @@ def test_broken_zips_and_xml(tmp_path):
     with pytest.raises(ValueError, match="a.xml cannot be read as votable") as caught:
         read_spectra(tmp_path / "a.xml")
     assert "truncated" not in str(caught.value)
+
+
+def test_packed_hdf5_and_zips_that_grow_too_much(tmp_path):
+    flux, error = star(RVS_NATIVE)
+    Spectra(RVS_NATIVE, [flux], [error], np.zeros((1, 2401)), ["h"]).write(tmp_path / "a.h5")
+    (tmp_path / "a.h5.gz").write_bytes(gzip.compress((tmp_path / "a.h5").read_bytes()))
+    with pytest.raises(ValueError, match="a.h5.gz is compressed HDF5.*unpack it") as caught:
+        read_spectra(tmp_path / "a.h5.gz")
+    assert "truncated" not in str(caught.value)
+    with ZipFile(tmp_path / "a.zip", "w", 8) as file, file.open("a.csv", "w") as f:
+        for _ in range(300):
+            f.write(b"1,846.00,1,0.1\n" * 70_000)
+    with pytest.raises(ValueError, match="a.zip .*it grows too much"):
+        read_spectra(tmp_path / "a.zip")
+
+
+def test_epochs_of_several_files_keep_their_labels(tmp_path):
+    for k in range(2):
+        hdu = fits.table_to_hdu(epochs((1, 2))[k : k + 1])
+        hdu.header["DATE"] = f"2026-12-0{k + 2}"  # headers that differ are no reason to warn
+        hdu.writeto(tmp_path / f"{k}.fits")
+    with pytest.warns(UserWarning, match="draft") as caught:
+        read = read_spectra(tmp_path)
+    assert len(caught) <= 2 and all("draft" in str(each.message) for each in caught)
+    assert list(read.labels["normalisation_method"]) == [1, 2] and len(read) == 2
 
 
 def test_fits_headers_and_tables_that_do_not_matter(tmp_path):

@@ -23,7 +23,17 @@ from specnb.core.values import names, numbers
 from specnb.surveys.tables import MISSING
 
 NAMES = {
-    "id": ("id", "source_id", "sourceid", "object_id", "apogee_id", "sdss_id", "name", "object"),
+    "id": (
+        "id",
+        "source_id",
+        "sourceid",
+        "object_id",
+        "apogee_id",
+        "sdss_id",
+        "name",
+        "object",
+        "star",
+    ),
     "wavelength": ("wavelength", "wave", "lambda", "wl", "loglam", "log_wave", "log_lambda"),
     "flux": ("flux", "spec", "spectrum", "flam"),
     "error": ("flux_error", "error", "err", "sigma", "e_flux", "flux_err", "uncertainty"),
@@ -31,7 +41,7 @@ NAMES = {
     "mask": ("mask", "flag", "flags", "pix_bitmask"),
 }
 GAIA = ("source_id", "sourceid")  # FITS keywords have no underscore
-NO_ID = "999999"  # what astropy writes for a missing integer
+NO_ID = 999_999  # what astropy writes for a missing integer
 WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0", "false": "0"}
 # Units that astropy does not know, or takes for another: A is the ampere.
 ANGSTROM = dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms"), "Angstrom")
@@ -159,8 +169,11 @@ def whole_numbers(column):
             f"{column.name} is stored as floating point, which loses its last digits: write it as an integer"
         )
     ids = names(column, column.name)
-    wrong = [each == NO_ID or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
-    if any(wrong):
+    if column.dtype.kind in "iu":
+        wrong = (np.ma.getdata(column) <= 0) | (np.ma.getdata(column) == NO_ID)
+    else:
+        wrong = [each == f"{NO_ID}" or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
+    if np.any(wrong):
         row = np.argmax(wrong)
         raise ValueError(
             f"{column.name} is {ids[row]} in row {row + 1}, and no number of Gaia's: write all its digits as an "

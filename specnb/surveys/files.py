@@ -49,7 +49,7 @@ def kind_of(path):
         If the file is damaged, of none of these kinds, or grows too much when it is unpacked.
     """
     path = Path(path)
-    limit = min(max(LARGEST_GROWTH * path.stat().st_size, LEAST_LIMIT), LARGEST_SIZE)
+    limit = largest_size(path.stat().st_size)
     with (
         whole_file(path, "file of spectra", REMEDY, ValueError),
         get_readable_fileobj(path, encoding="binary") as f,
@@ -70,6 +70,11 @@ def kind_of(path):
             f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable, parquet, specnb's HDF5, or a ZIP of them"
         )
     return kind
+
+
+def largest_size(packed):
+    """How large, in bytes, files of spectra may become that are this large when they are packed."""
+    return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
 
 
 def kind_of_content(head):

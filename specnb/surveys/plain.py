@@ -4,7 +4,8 @@
 """
 
 import numpy as np
-from astropy.table import Column
+from astropy.table import Column, Table
+from h5py import is_hdf5
 
 from specnb.core.spectra import Spectra
 from specnb.core.values import numbers
@@ -28,6 +29,8 @@ def read_any(path, surveys):
     """
     kind, surveys = kind_of(path), list(surveys)
     if kind == "hdf5":
+        if not is_hdf5(path):
+            raise ValueError(f"{path} is compressed HDF5, which is read as a file only: unpack it")
         spectra = Spectra.read(path)
         for survey in surveys:
             spectra = survey.with_correlation(spectra)
@@ -105,10 +108,10 @@ def _read(table, path, surveys):
     else:
         mask |= ~((flux != 0) & (error > 0))
         flux, error, mask = over_continuum(survey.normalize, flux, error, mask, survey.error_floor)
-    labels = sheet.table[rows][list(sheet.labels)] if sheet.labels else None
+    labels = Table({name: sheet.table[name][rows] for name in sheet.labels})
     step = np.median(np.diff(survey.native)) / np.median(np.diff(grid))
     length = max(1.0, round(survey.correlation_length * step, 6))
-    return Spectra(grid, flux, error, mask, ids, labels, length, sheet.at_rest)
+    return Spectra(grid, flux, error, mask, ids, labels or None, length, sheet.at_rest)
 
 
 def _check_normalised(ids, flux):

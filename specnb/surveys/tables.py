@@ -10,7 +10,15 @@ from astropy.table import Table
 from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
-from specnb.surveys.files import HEAD, LARGEST_SIZE, REMEDY, columns_of, fields, kind_of_content
+from specnb.surveys.files import (
+    HEAD,
+    LARGEST_SIZE,
+    REMEDY,
+    columns_of,
+    fields,
+    kind_of_content,
+    largest_size,
+)
 
 # Cells of text with these words are missing values, and so are NaN and masked cells. Others, such
 # as the error "#N/A" of a spreadsheet, are refused.
@@ -53,8 +61,8 @@ def tables_of(path, kind):
 def _members(content):
     """The contents of the files in a ZIP, such as DataLink's, by their names."""
     with ZipFile(BytesIO(content)) as file:
-        if sum(each.file_size for each in file.infolist()) > LARGEST_SIZE:
-            raise ValueError(f"it unpacks to more than {LARGEST_SIZE / 1e9:.0f} GB")
+        if sum(each.file_size for each in file.infolist()) > largest_size(len(content)):
+            raise ValueError("it grows too much when it is unpacked")
         return {name: file.read(name) for name in file.namelist() if not name.endswith("/")}
 
 

@@ -35,6 +35,7 @@ DRAFT = (
     "spectra of 961 samples without wavelengths are taken to be at 8460 + 0.25 i Å (vacuum), as in the draft of "
     "Gaia DR4 of June 2026: check that against the data model that was published"
 )
+# transit_id and normalisation_method are whole numbers; −1 stands for an unknown method.
 EPOCH_LABELS = ("source_id", "transit_id", "obs_time_rv", "normalisation_method")
 
 
@@ -91,11 +92,12 @@ def complete(sheet):
     table = sheet.table
     table["id"] = [f"{a}-{b}" for a, b in zip(star, transit)]
     table["source_id"], table["transit_id"] = star.astype(np.int64), transit.astype(np.int64)
-    sheet.at_rest, method = False, find(table, "normalisation_method")
-    for name, unit in (("obs_time_rv", "d"), ("normalisation_method", "")):
-        if (column := find(table, name)) is not None:
-            table[name] = Column(numbers(column, unit, name), unit=unit or None)
-    if method is not None:
+    sheet.at_rest = False
+    if (time := find(table, "obs_time_rv")) is not None:
+        table["obs_time_rv"] = Column(numbers(time, "d", "obs_time_rv"), unit="d")
+    if (method := find(table, "normalisation_method")) is not None:
+        method = numbers(method, "", "normalisation_method")
+        table["normalisation_method"] = np.nan_to_num(method, nan=-1).astype(np.int64)
         sheet.table = _normalised(table)
     sheet.labels = [name for name in EPOCH_LABELS if name in table.colnames]
 
