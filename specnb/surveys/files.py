@@ -15,15 +15,16 @@ from specnb.core.reading import DAMAGE, whole_file
 from specnb.core.spectra import Spectra
 
 REMEDY = "it may be truncated, download it again"
-# The kinds of files, each with the bytes that its content starts with (`re.match`). A text is a
-# table if `columns_of` finds columns in it.
+# The kinds of files: what users call them, and what their content starts with (`re.match`). Tables
+# of text that do not start with "# %ECSV" are "csv", see `columns_of`.
 KINDS = {
-    "hdf5": rb"\x89HDF",
-    "fits": rb"SIMPLE  =",
-    "parquet": rb"PAR1",
-    "zip": rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)",  # .npz files of NumPy are ZIPs, too
-    "ecsv": rb"# %ECSV",
-    "votable": rb"\s*<[^\0]*<(\w+:)?VOTABLE|\s*<(\w+:)?VOTABLE",
+    "ecsv": ("ECSV", rb"# %ECSV"),
+    "fits": ("FITS", rb"SIMPLE  ="),
+    "votable": ("VOTable", rb"\s*<([^\0]*<)?(\w+:)?VOTABLE"),
+    "parquet": ("parquet", rb"PAR1"),
+    "hdf5": ("HDF5 of specnb", rb"\x89HDF"),
+    # .npz files of NumPy are ZIPs, too
+    "zip": ("ZIP of such files", rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)"),
 }
 HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
@@ -66,9 +67,8 @@ def kind_of(path):
         )
     kind = kind_of_content(head)
     if kind is None:
-        raise ValueError(
-            f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable, parquet, specnb's HDF5, or a ZIP of them"
-        )
+        names = ", ".join(name for name, _ in KINDS.values())
+        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
     return kind
 
 
@@ -80,7 +80,8 @@ def largest_size(packed):
 def kind_of_content(head):
     """The kind of a file by its first bytes, or None. See `kind_of`."""
     head = head.removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
-    if kind := next((kind for kind, start in KINDS.items() if re.match(start, head)), None):
+    kind = next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), None)
+    if kind is not None:
         return kind
     lines = head.decode("utf-8", "replace").splitlines()
     return "csv" if b"\0" not in head and columns_of(lines) else None
@@ -196,9 +197,8 @@ def read_good(paths, read, on_error=None):
         skip = on_error == "skip" or (path.is_dir() and on_error is None)
         files |= {each: skip and files.get(each, True) for each in found}
     if not files:
-        raise ValueError(
-            f"no files of spectra in {', '.join(map(str, paths))}: give at least one path"
-        )
+        where = "".join(f" in {path} (folders in it are not read)" for path in paths[:1])
+        raise ValueError(f"no files of spectra{where}: give at least one path")
     parts, seen, left_out = [], {}, {}
     for path, skip in files.items():
         try:

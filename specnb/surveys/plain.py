@@ -3,6 +3,8 @@
 `specnb.surveys.columns` says what the tables look like.
 """
 
+from pathlib import Path
+
 import numpy as np
 from astropy.table import Column, Table
 from h5py import is_hdf5
@@ -62,6 +64,7 @@ def read_table(path, surveys):
     ValueError
         For the reasons given in `specnb.read_spectra`.
     """
+    path = Path(path)
     tables = tables_of(path, kind_of(path))
     try:
         found = [table for table in tables if find(table, "flux") is not None]
