@@ -128,6 +128,15 @@ def test_columns_that_differ_in_case_only(tmp_path):
         read_spectra(tmp_path / "star.csv")
 
 
+def test_an_ecsv_that_is_cut_in_its_header(tmp_path):
+    pixels().write(tmp_path / "a.ecsv")
+    content = (tmp_path / "a.ecsv").read_text()
+    for size in (60, content.index("schema"), content.index("\n2052")):
+        (tmp_path / "a.ecsv").write_text(content[:size])
+        with pytest.raises(ValueError, match="a.ecsv"):
+            read_spectra(tmp_path / "a.ecsv")
+
+
 def test_a_row_that_is_cut_is_truncated_and_another_is_not(tmp_path):
     lines = text(pixels()).splitlines()
     path = tmp_path / "star.csv"
@@ -426,17 +435,45 @@ def test_epochs_with_one_row_per_pixel(tmp_path):
     assert list(read.labels["transit_id"]) == [12, 11]
 
 
+def test_epochs_described_by_metadata_only(tmp_path):
+    about = {"transit_id": 12, "obs_time_rv": 5.5, "normalisation_method": 1}
+    table = pixels(RVS_DR4)["wavelength", "flux", "flux_error"]
+    ecsv_table = table.copy()
+    ecsv_table.meta |= {"source_id": ID} | about
+    ecsv_table.write(tmp_path / "a.ecsv")
+    file = from_table(table)
+    params = file.get_first_table().params
+    for name, value in ({"source_id": ID} | about).items():
+        kind = "double" if name == "obs_time_rv" else "long"
+        params.append(Param(file, name=name, value=str(value), datatype=kind))
+    file.to_xml(str(tmp_path / "b.xml"))
+    hdu = fits.table_to_hdu(table)
+    hdu.header["SOURCEID"] = ID
+    with warnings.catch_warnings(action="ignore"):
+        hdu.header.update({f"HIERARCH {name}": value for name, value in about.items()})
+        hdu.writeto(tmp_path / "c.fits")
+    for name in ("a.ecsv", "b.xml", "c.fits"):
+        read = read_spectra(tmp_path / name)
+        assert list(read.ids) == [f"{ID}-12"] and not read.at_rest
+        assert read.labels["obs_time_rv"][0] == 5.5
+    # a time of observation is enough
+    del ecsv_table.meta["transit_id"]
+    ecsv_table.write(tmp_path / "d.ecsv")
+    read = read_spectra(tmp_path / "d.ecsv")
+    assert list(read.ids) == [str(ID)] and not read.at_rest
+
+
 def test_epochs_that_are_not_normalised_are_left_out(tmp_path):
     write(epochs((0, 1, 4, 3)), tmp_path / "e.fits")
     with pytest.warns() as caught:
         read = read_spectra(tmp_path / "e.fits")
     texts = {str(each.message): each.category for each in caught}
-    assert any(t.startswith("2 of 4 epoch spectra are not normalised") for t in texts)
+    assert any(t.startswith("2 of 4 spectra are not normalised") for t in texts)
     assert LeftOutWarning in texts.values()
-    assert any("1 epoch spectra are divided by their median" in t for t in texts)
+    assert any("1 spectra are divided by their median" in t for t in texts)
     assert list(read.labels["normalisation_method"]) == [1, 3]
     write(epochs((0, 4)), tmp_path / "bad.fits")
-    with pytest.raises(ValueError, match="bad.fits: 2 of 2 epoch spectra are not normalised"):
+    with pytest.raises(ValueError, match="bad.fits: 2 of 2 spectra are not normalised"):
         read_spectra(tmp_path / "bad.fits")
 
 

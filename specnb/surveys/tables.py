@@ -86,7 +86,10 @@ def _tables(path, kind, content):
 
 def _text(content):
     lines = [line for line in content.decode("utf-8-sig", "replace").splitlines() if line.strip()]
-    names, delimiter, rows = columns_of(lines)
+    found = columns_of(lines)
+    if found is None:
+        raise EOFError("it has a header only")
+    names, delimiter, rows = found
     # astropy's reader would accept a last row that is cut off
     if len(fields(rows[-1], delimiter)) < len(names) or rows[-1].count('"') % 2:
         raise EOFError("the last row is cut")

@@ -28,7 +28,7 @@ from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 NOT_NORMALISED = (0, 4)  # double-lined stars, and a negative median
 BY_MEDIAN = 3
 BY_THE_MEDIAN = (
-    "{} epoch spectra are divided by their median and not by a continuum: let the fit find their continuum "
+    "{} spectra are divided by their median and not by a continuum: let the fit find their continuum "
     "(specnb.FitConfig(continuum_order=2) or more)"
 )
 DRAFT = (
@@ -85,31 +85,36 @@ def complete(sheet):
     """
     sheet.grids = {len(grid): grid for grid in (RVS_NATIVE, RVS_DR4)}
     sheet.doubts = {len(RVS_DR4): DRAFT}
-    star, transit = (find(sheet.table, name) for name in ("source_id", "transit_id"))
-    if star is None or transit is None:
-        return
-    star, transit = whole_numbers(star), whole_numbers(transit)
-    table = sheet.table
-    table["id"] = [f"{a}-{b}" for a, b in zip(star, transit)]
-    table["source_id"], table["transit_id"] = star.astype(np.int64), transit.astype(np.int64)
-    sheet.at_rest = False
-    if (time := find(table, "obs_time_rv")) is not None:
+    table, about = sheet.table, {str(key).lower(): value for key, value in sheet.table.meta.items()}
+    for name in EPOCH_LABELS:  # FITS keywords have no underscore
+        value = about.get(name, about.get(name.replace("_", "")))
+        if find(table, name) is None and value is not None:
+            table[name] = [value] * len(table)
+    star, transit, time, method = (find(table, name) for name in EPOCH_LABELS)
+    sheet.at_rest = transit is None and time is None
+    if star is not None and transit is not None:
+        star, transit = whole_numbers(star), whole_numbers(transit)
+        table["id"] = [f"{a}-{b}" for a, b in zip(star, transit)]
+        table["source_id"], table["transit_id"] = star.astype(np.int64), transit.astype(np.int64)
+    if time is not None:
         table["obs_time_rv"] = Column(numbers(time, "d", "obs_time_rv"), unit="d")
-    if (method := find(table, "normalisation_method")) is not None:
+    if method is not None:
         method = numbers(method, "", "normalisation_method")
         table["normalisation_method"] = np.nan_to_num(method, nan=-1).astype(np.int64)
         sheet.table = _normalised(table)
-    sheet.labels = [name for name in EPOCH_LABELS if name in table.colnames]
+    if not sheet.at_rest:
+        sheet.labels = [name for name in EPOCH_LABELS if name in table.colnames]
 
 
 def _normalised(table):
-    """The rows of epoch spectra that are divided by something like a continuum."""
-    method, ids = np.asarray(table["normalisation_method"]), np.asarray(table["id"])
+    """The rows of spectra that are divided by something like a continuum."""
+    method, ids = np.asarray(table["normalisation_method"]), find(table, "id")
+    ids = np.arange(len(table)) if ids is None else np.asarray(ids)
     bad = np.isin(method, NOT_NORMALISED)
     total, wrong, median = (
         len(np.unique(ids[rows])) for rows in (slice(None), bad, method == BY_MEDIAN)
     )
-    text = f"{wrong} of {total} epoch spectra are not normalised (normalisation_method 0 or 4)"
+    text = f"{wrong} of {total} spectra are not normalised (normalisation_method 0 or 4)"
     if wrong == total:
         raise ValueError(f"{text}: divide them by their continuum, or leave them out")
     if wrong:
