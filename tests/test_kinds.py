@@ -119,6 +119,18 @@ def test_missing_cells_and_bad_cells(tmp_path):
         assert "truncated" not in str(caught.value)
 
 
+def test_a_star_whose_id_is_an_error_of_a_spreadsheet_is_not_lost(tmp_path):
+    table = mean_spectra()
+    write(table, tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_text().replace(f"3,{OTHER},", f"#N/A,{OTHER},")
+    (tmp_path / "a.csv").write_text(text + "# the end\n")
+    with pytest.warns(UserWarning, match="draft"):
+        assert len(read_spectra(tmp_path / "a.csv")) == 2
+    (tmp_path / "a.csv").write_text(text.replace(f"#N/A,{OTHER},", "3,#N/A,"))
+    with pytest.raises(ValueError, match="a.csv: source_id is #N/A in row 2"):
+        read_spectra(tmp_path / "a.csv")
+
+
 def test_columns_that_differ_in_case_only(tmp_path):
     table = pixels()
     table.rename_columns(["flux"], ["Flux"])
@@ -606,6 +618,8 @@ def fill(folder):
     (folder / "cut.csv").write_text(text(good)[:-30])
     (folder / "cut.fits.gz").write_bytes((folder / "b.fits.gz").read_bytes()[:9000])
     (folder / "letter.txt").write_text("Dear colleague,\nhere are the files.\n")
+    (folder / "error.csv").write_text("<html><h1>404, Not Found</h1>\n<p>1, 2</p></html>\n")
+    (folder / "data.csv").write_text('{"flux": 1, "b": [1, 2]}\n{"flux": 2}\n')
     (folder / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (folder / "empty.csv").write_bytes(b"")
     # what is no data at all
@@ -621,6 +635,8 @@ LEFT_OUT = {
     "cut.csv": "the last row is cut.*truncated",
     "cut.fits.gz": "truncated",
     "letter.txt": "flux|unknown kind",
+    "error.csv": "unknown kind",
+    "data.csv": "unknown kind",
     "photo.png": "unknown kind",
     "empty.csv": "unknown kind",
     "e.csv": "1 of its 2 spectra, star 2052747119115620352 is in both",

@@ -223,8 +223,8 @@ def _floats(cells, name):
     except ValueError as error:
         row = next(row for row, text in enumerate(texts) if not _is_number(text))
         raise ValueError(
-            f"{name} has the value {texts[row]!r} in row {row + 1}, which is no number: mend that cell, or leave it "
-            "empty"
+            f"{name} has the value {texts[row]!r} in row {row + 1}, which is no number: mend that cell (empty cells "
+            "of flux and error are missing pixels)"
         ) from error
 
 

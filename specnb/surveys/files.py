@@ -97,13 +97,22 @@ def columns_of(lines):
     first = next((i for i, line in enumerate(lines) if not line.startswith("#")), None)
     if first is None:
         return None
-    rows = [line for line in lines[first:] if not line.startswith("#")]
-    delimiter = next((each for each in ",;\t|" if each in rows[0]), " ")
-    if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", x) for x in fields(rows[0], delimiter)):
-        rows.insert(0, lines[first - 1].lstrip("# "))
-    names = fields(rows[0], delimiter)
-    # Prose has words and commas, too, but no numbers in its second line, or other numbers of words.
-    prose = len(rows) > 1 and not re.search(r"\d", rows[1])
+    delimiter = next((each for each in ",;\t|" if each in lines[first]), " ")
+    names = fields(lines[first], delimiter)
+    if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", name) for name in names):
+        first -= 1
+        lines[first] = lines[first].lstrip("# ")
+        names = fields(lines[first], delimiter)
+    # A row may start with "#N/A", the error of a spreadsheet, which is no comment.
+    rows = [
+        line
+        for line in lines[first:]
+        if not line.startswith("#") or len(fields(line, delimiter)) == len(names)
+    ]
+    # Prose has words and commas, too, but no numbers in its next lines, or other numbers of words;
+    # other formats have brackets.
+    prose = bool(re.search("[<>{}]", rows[0]))
+    prose |= len(rows) > 1 and not any(re.search(r"\d", row) for row in rows[1:4])
     if delimiter == " ":
         prose |= len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
     return (names, delimiter, rows) if len(names) > 1 and not prose else None

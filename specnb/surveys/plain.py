@@ -40,10 +40,10 @@ def read_any(path, surveys):
     for survey in reversed(surveys):
         if survey.recognizes is not None and survey.recognizes(path, kind):
             return survey.read(path)
-    return read_table(path, surveys)
+    return read_table(path, surveys, kind)
 
 
-def read_table(path, surveys):
+def read_table(path, surveys, kind=None):
     """Read spectra from the tables of a file.
 
     Parameters
@@ -52,6 +52,8 @@ def read_table(path, surveys):
         A text table, FITS, VOTable, parquet or ZIP file.
     surveys : sequence of Survey
         The surveys on whose pixels the spectra may be. The last is asked first.
+    kind : str, optional
+        The kind of the file, if it is known: see `specnb.surveys.files.kind_of`.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def read_table(path, surveys):
         For the reasons given in `specnb.read_spectra`.
     """
     path = Path(path)
-    tables = tables_of(path, kind_of(path))
+    tables = tables_of(path, kind or kind_of(path))
     try:
         found = [table for table in tables if find(table, "flux") is not None]
         if not found:
