@@ -131,6 +131,21 @@ def test_a_star_whose_id_is_an_error_of_a_spreadsheet_is_not_lost(tmp_path):
         read_spectra(tmp_path / "a.csv")
 
 
+def test_a_star_without_a_spectrum_and_a_list_with_a_word(tmp_path):
+    write(mean_spectra(), tmp_path / "a.csv")
+    head, first, second = (tmp_path / "a.csv").read_text().splitlines()
+    first = f"3,{ID},null," + first.split('"')[3].join('""')
+    (tmp_path / "a.csv").write_text("\n".join([head, second, first]))
+    with pytest.raises(ValueError, match="a.csv: has spectra of 1 samples and no wavelengths"):
+        read_spectra(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("\n".join([head, second.replace("[0.", "[hello,")]))
+    with pytest.raises(
+        ValueError, match="flux.* has the value 'hello' in row 1, which is no"
+    ) as caught:
+        read_spectra(tmp_path / "a.csv")
+    assert len(str(caught.value)) < 500
+
+
 def test_columns_that_differ_in_case_only(tmp_path):
     table = pixels()
     table.rename_columns(["flux"], ["Flux"])
@@ -527,6 +542,16 @@ def test_without_pyarrow(tmp_path, monkeypatch):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and so on PAR1")
     with pytest.raises(ValueError, match=r"a.parquet: .*pip install specnb\[parquet\]"):
         read_spectra(tmp_path / "a.parquet")
+
+
+def test_files_in_a_zip_that_are_left_out_are_named(tmp_path):
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("x/a.csv", text(pixels()))
+        file.writestr("x/empty.csv", "")
+        file.writestr("x/readme.txt", "about")
+    with pytest.warns(LeftOutWarning, match="a.zip/x/empty.csv was left out") as caught:
+        assert len(read_spectra(tmp_path / "a.zip")) == 1
+    assert len(caught) == 1
 
 
 def test_broken_zips_and_xml(tmp_path):

@@ -108,7 +108,9 @@ def stars_of(sheet, stem):
     flux, error, wave, mask = (
         find(table, *what) for what in (["flux"], ["error", "ivar"], ["wavelength"], ["mask"])
     )
-    row_a_star = flux.ndim > 1 or flux.dtype == object or _text(flux[0])[:1] in ("[", "(")
+    row_a_star = flux.ndim > 1 or any(
+        np.ndim(cell) > 0 or _text(cell)[:1] in ("[", "(") for cell in flux[:9]
+    )
     lacks = {"flux_error": error is None, "wavelength": wave is None and not row_a_star}
     if any(lacks.values()):
         lacks = ", ".join(name for name, lacking in lacks.items() if lacking)
@@ -124,7 +126,7 @@ def stars_of(sheet, stem):
     flux, error = _arrays(flux, rows, unit), _errors(error, rows, unit)
     flags = [np.zeros(each.size) for each in flux] if mask is None else _arrays(mask, rows)
     if wave is None:
-        grids = {size: _grid(sheet, size) for size in {each.size for each in flux}}
+        grids = {size: _grid(sheet, size) for size in sorted({each.size for each in flux})}
         wave = [grids[each.size] for each in flux]
     else:
         _check_vacuum(wave, table)
@@ -223,8 +225,8 @@ def _floats(cells, name):
     except ValueError as error:
         row = next(row for row, text in enumerate(texts) if not _is_number(text))
         raise ValueError(
-            f"{name} has the value {texts[row]!r} in row {row + 1}, which is no number: mend that cell (empty cells "
-            "of flux and error are missing pixels)"
+            f"{name} has the value {texts[row][:40]!r} in row {row + 1}, which is no number: mend that cell "
+            "(empty cells of flux and error are missing pixels)"
         ) from error
 
 

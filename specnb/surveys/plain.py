@@ -39,7 +39,7 @@ def read_any(path, surveys):
         return spectra
     for survey in reversed(surveys):
         if survey.recognizes is not None and survey.recognizes(path, kind):
-            return survey.read(path)
+            return survey.read(path) if survey.read else read_table(path, [survey], kind)
     return read_table(path, surveys, kind)
 
 

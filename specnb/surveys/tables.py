@@ -3,6 +3,7 @@
 import warnings
 from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 from zipfile import ZipFile
 
 from astropy.io import fits, votable
@@ -11,9 +12,11 @@ from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
 from specnb.surveys.files import (
+    BESIDE,
     HEAD,
     LARGEST_SIZE,
     REMEDY,
+    LeftOutWarning,
     columns_of,
     fields,
     kind_of_content,
@@ -55,6 +58,8 @@ def tables_of(path, kind):
         inner = kind_of_content(content[:HEAD])
         if inner in READERS:
             tables += _tables(f"{path}/{name}" if name else path, inner, content)
+        elif not BESIDE.match(Path(name).name):
+            warnings.warn(f"{path}/{name} was left out, it holds no tables", LeftOutWarning, 2)
     return tables
 
 
