@@ -47,7 +47,9 @@ def test_spectra_of_the_folder(folder):
     assert list(spectra.ids) == ["b", "a"]
     np.testing.assert_array_equal(spectra.wavelength, APOGEE_PIXELS)
     np.testing.assert_allclose(spectra.flux, 1, rtol=1e-6)
-    assert source == f"2 APOGEE spectra (SDSS) read from {folder}."
+    assert source.startswith(
+        f"2 APOGEE spectra (SDSS) read from {folder}. 1 files were left out: labels.npz (is of unknown"
+    )
 
 
 def test_offline_gives_a_sentence(folder, monkeypatch):

@@ -11,7 +11,8 @@ from zipfile import BadZipFile
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
-from specnb.surveys.files import read_files
+from specnb.surveys.files import is_known, read_good, spectra_files
+from specnb.surveys.plain import read_any
 
 # Why a download fails: no network, an archive that is down, an unreadable answer, a read-only
 # folder, or a missing astroquery. The remedy is the same for all of them.
@@ -26,8 +27,6 @@ class Archive:
     ----------
     folder : str
         Name of their folder in `data_folder()`.
-    endings : tuple of str
-        Endings of the names of files with spectra.
     what : str
         What the spectra are and who made them. This text is used in messages.
     source : str
@@ -40,7 +39,6 @@ class Archive:
     """
 
     folder: str
-    endings: tuple[str, ...]
     what: str
     source: str
     remedy: str
@@ -51,15 +49,8 @@ class Archive:
         return data_folder() / self.folder
 
     def files(self) -> list[Path]:
-        """Files with real spectra, sorted by name. Gaia's file of wavelengths is not among them."""
-        paths = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        return [
-            path
-            for path in paths
-            if path.name.endswith(self.endings)
-            and not path.name.startswith(".")
-            and "wavelength" not in path.name
-        ]
+        """Files that may hold real spectra, by their content, sorted by name."""
+        return [path for path in spectra_files(self.path) if is_known(path)]
 
 
 def real_spectra(survey):
@@ -77,16 +68,17 @@ def real_spectra(survey):
     spectra : Spectra or None
         The spectra on ``survey.pixels``, or None if there are none.
     source : str
-        A sentence that says where the spectra come from, or why there are none and what to do.
+        A sentence that says where the spectra come from, or why there are none and what to do. It
+        names the files that were left out because they cannot be read, and the reasons.
 
     Raises
     ------
     ValueError
-        If a file in the folder is not a good spectrum of the survey.
+        If no file in the folder holds a good spectrum of the survey.
     """
     archive = survey.archive
-    files, origin = archive.files(), f"read from {archive.path}"
-    if not files:
+    origin = f"read from {archive.path}"
+    if not archive.files():
         try:
             with downloads(archive.path) as folder:
                 archive.fetch(folder)
@@ -95,9 +87,15 @@ def real_spectra(survey):
                 f"No real spectra: {archive.path} holds none and {archive.source} gave none "
                 f"(offline? {error}). Connect and run again, or {archive.remedy}."
             )
-        files, origin = archive.files(), f"downloaded from {archive.source} to {archive.path}"
-    spectra = rebin(read_files(files, survey.read), survey.pixels)
-    return spectra, f"{len(spectra)} {archive.what} {origin}."
+        origin = f"downloaded from {archive.source} to {archive.path}"
+    spectra, left_out = read_good(
+        archive.path, lambda path: rebin(read_any(path, [survey]), survey.pixels)
+    )
+    source = f"{len(spectra)} {archive.what} {origin}."
+    if left_out:
+        reasons = "; ".join(f"{path.name} ({reason})" for path, reason in left_out.items())
+        source += f" {len(left_out)} files were left out: {reasons}."
+    return spectra, source
 
 
 def real_files(surveys) -> list[Path]:

