@@ -1,21 +1,13 @@
 """Real spectra of a survey: where they are on disk, and how they are downloaded from an archive."""
 
-import os
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from zipfile import BadZipFile
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
+from specnb.surveys.downloading import download
 from specnb.surveys.files import read_files
-
-# Why a download fails: no network, an archive that is down, an unreadable answer, a read-only
-# folder, or a missing astroquery. The remedy is the same for all of them.
-FAILURES = (OSError, HTTPException, ValueError, KeyError, BadZipFile, ImportError)
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,12 @@ class Archive:
     remedy : str
         What the user can do instead of a download. This text is used in messages.
     fetch : callable
-        ``fetch(folder)`` downloads the spectra into a folder, see `downloads`. It raises one of
-        `FAILURES` if there is no connection or no good answer.
+        ``fetch(folder, names)`` downloads files into a folder, see `download`.
+    names : callable
+        ``names()`` gives the names of the files that ``fetch`` can download, one star each.
+    partial : bool
+        Whether only downloads have such names, and may give some of the files. If so, a folder
+        that holds no other files is completed.
     """
 
     folder: str
@@ -45,6 +41,8 @@ class Archive:
     source: str
     remedy: str
     fetch: Callable
+    names: Callable
+    partial: bool = False
 
     @property
     def path(self) -> Path:
@@ -61,12 +59,30 @@ class Archive:
             and "wavelength" not in path.name
         ]
 
+    def missing(self, read) -> list[str]:
+        """Names of the files to download: those that are not there, and damaged ones.
+
+        If the user put other files there, none is added.
+        """
+        names, there = self.names(), {path.name for path in self.files()}
+        damaged = [name for name in names if name in there and not _is_good(self.path / name, read)]
+        complete = self.partial and there <= set(names)
+        return damaged + [name for name in names if name not in there and (complete or not there)]
+
+
+def _is_good(path, read) -> bool:
+    try:
+        read(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
 
 def real_spectra(survey):
-    """Read real spectra of a survey from its folder or, if it is empty, from its archive.
+    """Read real spectra of a survey from its folder. Those that are missing are downloaded first.
 
-    Downloaded spectra are kept in that folder. If the environment variable SPECNB_OFFLINE is 1,
-    nothing is downloaded.
+    See `Archive.missing`. Good downloads are kept in that folder. If the environment variable
+    SPECNB_OFFLINE is 1, nothing is downloaded.
 
     Parameters
     ----------
@@ -85,19 +101,22 @@ def real_spectra(survey):
         If a file in the folder is not a good spectrum of the survey.
     """
     archive = survey.archive
-    files, origin = archive.files(), f"read from {archive.path}"
+    origin, problem = f"read from {archive.path}", ""
+    missing = archive.missing(survey.read)
+    if missing:
+        kept, problem = download(archive.fetch, archive.path, missing, survey.read)
+        if kept:
+            origin = f"downloaded from {archive.source} to {archive.path}"
+    files = archive.files()
     if not files:
-        try:
-            with downloads(archive.path) as folder:
-                archive.fetch(folder)
-        except FAILURES as error:
-            return None, (
-                f"No real spectra: {archive.path} holds none and {archive.source} gave none "
-                f"(offline? {error}). Connect and run again, or {archive.remedy}."
-            )
-        files, origin = archive.files(), f"downloaded from {archive.source} to {archive.path}"
+        return None, (
+            f"No real spectra: {archive.path} holds none and {archive.source} gave none "
+            f"({problem}). Then run again, or {archive.remedy}."
+        )
     spectra = rebin(read_files(files, survey.read), survey.pixels)
-    return spectra, f"{len(spectra)} {archive.what} {origin}."
+    what = archive.what.replace("spectra", "spectrum") if len(spectra) == 1 else archive.what
+    more = f" More are missing ({problem})." if problem else ""
+    return spectra, f"{len(spectra)} {what} {origin}.{more}"
 
 
 def real_files(surveys) -> list[Path]:
@@ -105,24 +124,3 @@ def real_files(surveys) -> list[Path]:
     return [
         path for survey in surveys if survey.archive is not None for path in survey.archive.files()
     ]
-
-
-@contextmanager
-def downloads(folder: Path):
-    """A temporary folder for downloads. In the end its spectra are moved to another folder.
-
-    It is on the same disk, so that each file is there completely or not at all. If anything fails,
-    no file is moved.
-
-    Raises
-    ------
-    OSError
-        If the environment variable SPECNB_OFFLINE is 1.
-    """
-    if os.environ.get("SPECNB_OFFLINE") == "1":
-        raise OSError("SPECNB_OFFLINE=1 is set")
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".download-") as name:
-        yield Path(name)
-        for file in [*Path(name).glob("*.csv"), *Path(name).glob("*.fits")]:
-            file.replace(folder / file.name)
