@@ -13,6 +13,7 @@ from http.client import HTTPException, responses
 from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from socket import gaierror
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -163,7 +164,7 @@ def _explained(error, folder) -> str:
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         place = getattr(root, "filename", None) or folder
         return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
-    if number < 0 or number in UNREACHABLE:  # negative: the name of the host is not found
+    if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
         return f"offline? {words}: connect"
     if is_busy(error):
         return "the connection broke off or was too slow"
@@ -171,7 +172,7 @@ def _explained(error, folder) -> str:
 
 
 def _sweep(folder):
-    """Remove what killed processes left of their downloads."""
+    """Remove what killed processes of this machine left of their downloads."""
     for old in folder.glob(f"{PREFIX}*"):
         pid = re.match(rf"{PREFIX}(\d+)-", old.name)
         if pid is None or not psutil.pid_exists(int(pid[1])):
