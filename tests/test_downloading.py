@@ -165,6 +165,15 @@ def test_online(monkeypatch, tmp_path, value):
     assert download(writing(a="good"), tmp_path, ["a"], reading) == (["a"], "")
 
 
+def test_the_reason_names_the_folder_of_the_user(clock, tmp_path, monkeypatch):
+    def refuse(path, mode=0o777):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("tempfile._os.mkdir", refuse)
+    _, problem = download(writing(a="good"), tmp_path, ["a"], reading)
+    assert problem.startswith(f"cannot write to {tmp_path}, Read-only file system: name another")
+
+
 @pytest.mark.parametrize(
     ("number", "reason"),
     [

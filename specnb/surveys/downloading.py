@@ -162,7 +162,7 @@ def _explained(error, folder) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk of {folder} is full: free some space"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        place = getattr(root, "filename", None) or folder
+        place = str(getattr(root, "filename", None) or folder).partition(f"/{PREFIX}")[0]
         return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
     if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
         return f"offline? {words}: connect"
