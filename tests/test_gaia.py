@@ -111,12 +111,14 @@ def client(folder, monkeypatch):
     return Client
 
 
-def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, folder):
+def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, folder, capsys):
     """The archive returns one of three stars and one that nobody asked for, then the others."""
     asked, has = [], [KEPLER_93, "7"]
 
     def load_data(self, ids, **options):
         asked.append((list(ids), options))
+        Path("temp").touch()  # astroquery writes to the current folder and prints
+        print("status 200")
         return {f"RVS-Gaia DR3 {i}.csv": [star(i)] for i in has}
 
     client.load_data = load_data
@@ -129,7 +131,8 @@ def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, fol
     ((ids, options),) = asked
     assert ids == [KEPLER_93, HD_176650, THIRD]
     assert options["retrieval_type"] == "RVS" and options["data_structure"] == "INDIVIDUAL"
-    assert Path.cwd() == here and socket.getdefaulttimeout() is None
+    assert Path.cwd() == here and not Path("temp").exists()
+    assert socket.getdefaulttimeout() is None and capsys.readouterr().out == ""
 
     has[:] = []  # the star that is there is read even so
     again, source = real_spectra(RVS)
@@ -138,7 +141,7 @@ def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, fol
     has[:] = [HD_176650, THIRD]
     spectra, source = real_spectra(RVS)
     assert sorted(spectra.ids) == sorted([KEPLER_93, HD_176650, THIRD])
-    assert source.startswith("3 Gaia DR3 RVS mean spectra (") and "missing" not in source
+    assert source.startswith("3 Gaia DR3 RVS mean spectra (") and "issing" not in source
     assert [ids for ids, _ in asked[1:]] == [[HD_176650, THIRD]] * 2
     assert "read from" in real_spectra(RVS)[1] and len(asked) == 3
 
@@ -177,6 +180,21 @@ def test_a_damaged_download_is_replaced_and_files_of_the_user_are_left_alone(cli
     star(KEPLER_93, rows=1200).write(folder / f"GaiaDR3-{KEPLER_93}.csv", format="ascii.csv")
     assert sorted(real_spectra(RVS)[0].ids) == [KEPLER_93, "7"] and asked == [[KEPLER_93]]
     assert "read from" in real_spectra(RVS)[1] and len(asked) == 1
+
+
+def test_a_damaged_download_that_cannot_be_replaced_stops_nothing(client, folder, monkeypatch):
+    """Earlier versions kept such files unread."""
+    client.load_data = lambda self, **options: {"x": [star(KEPLER_93), star(HD_176650)]}
+    real_spectra(RVS)
+    name = f"GaiaDR3-{KEPLER_93}.csv"
+    star(KEPLER_93, rows=1200).write(folder / name, format="ascii.csv", overwrite=True)
+    monkeypatch.setenv("SPECNB_OFFLINE", "1")
+    spectra, source = real_spectra(RVS)
+    assert list(spectra.ids) == [HD_176650]
+    assert f"Missing or damaged: {name}, GaiaDR3-{THIRD}.csv (SPECNB_OFFLINE=1" in source
+    (folder / f"GaiaDR3-{HD_176650}.csv").unlink()
+    spectra, source = real_spectra(RVS)
+    assert spectra is None and "SPECNB_OFFLINE=1" in source and (folder / name).is_file()
 
 
 def votable(table):
@@ -283,16 +301,18 @@ def test_other_versions_of_the_client(client, load_data):
     assert list(real_spectra(RVS)[0].ids) == [KEPLER_93]
 
 
-def test_a_busy_archive_is_asked_again(client):
-    answers = [HTTPError("Error 503:\nbusy"), ConnectionResetError(104, "reset"), None]
+def test_a_busy_archive_is_asked_again_in_the_same_words(client):
+    answers, asked = [HTTPError("Error 503:\nbusy"), ConnectionResetError(104, "reset"), None], []
 
     def load_data(self, **options):
+        asked.append(options)
         if error := answers.pop(0):
             raise error
         return {"x": [star(KEPLER_93)]}
 
     client.load_data = load_data
-    assert list(real_spectra(RVS)[0].ids) == [KEPLER_93] and answers == []
+    assert list(real_spectra(RVS)[0].ids) == [KEPLER_93]
+    assert len(asked) == 3 and asked[0] == asked[1] == asked[2]
 
 
 def test_literature():

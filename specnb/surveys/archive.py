@@ -101,13 +101,13 @@ def real_spectra(survey):
         If a file in the folder is not a good spectrum of the survey.
     """
     archive = survey.archive
-    origin, problem = f"read from {archive.path}", ""
-    missing = archive.missing(survey.read)
-    if missing:
-        kept, problem = download(archive.fetch, archive.path, missing, survey.read)
+    origin, problem, lost = f"read from {archive.path}", "", archive.missing(survey.read)
+    if lost:
+        kept, problem = download(archive.fetch, archive.path, lost, survey.read)
+        lost = [name for name in lost if name not in kept]
         if kept:
             origin = f"downloaded from {archive.source} to {archive.path}"
-    files = archive.files()
+    files = [path for path in archive.files() if path.name not in lost]
     if not files:
         return None, (
             f"No real spectra: {archive.path} holds none and {archive.source} gave none "
@@ -115,7 +115,7 @@ def real_spectra(survey):
         )
     spectra = rebin(read_files(files, survey.read), survey.pixels)
     what = archive.what.replace("spectra", "spectrum") if len(spectra) == 1 else archive.what
-    more = f" More are missing ({problem})." if problem else ""
+    more = f" Missing or damaged: {', '.join(lost)} ({problem})." if lost else ""
     return spectra, f"{len(spectra)} {what} {origin}.{more}"
 
 
