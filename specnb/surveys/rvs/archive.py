@@ -4,6 +4,7 @@ import contextlib
 import io
 import socket
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
@@ -68,11 +69,7 @@ def _fetch(folder, names):
             contextlib.chdir(scratch),
             contextlib.redirect_stdout(io.StringIO()),
         ):
-            answer = patiently(
-                lambda: _ask(
-                    [star for star in Table.read(STARS)["source_id"] if FILE.format(star) in names]
-                )
-            )
+            answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
     finally:
         socket.setdefaulttimeout(timeout)
     for table in _tables(answer):
