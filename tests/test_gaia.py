@@ -19,6 +19,7 @@ from astropy.table import Table, vstack
 from requests import HTTPError
 
 from specnb.core.paths import data_folder
+from specnb.reproduce.cli import fetch_stars
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs import archive as gaia
@@ -209,6 +210,13 @@ def votable(table):
     return element
 
 
+def with_header(table):
+    """A table that has source_id in its metadata, as from a FITS file."""
+    table.meta["SOURCEID"] = int(table["source_id"][0])
+    table.remove_column("source_id")
+    return table
+
+
 STARS = KEPLER_93, HD_176650
 
 
@@ -221,9 +229,10 @@ STARS = KEPLER_93, HD_176650
         {"RVS_COMBINED.xml": [from_table(vstack([star(i) for i in STARS])).get_first_table()]},
         {"a": [None, "broken"], "b": [Table(star(i), names=[n.upper() for n in star(i).colnames]) for i in STARS]},
         {i: [votable(star(i))] for i in STARS},
+        {i: [with_header(star(i))] for i in STARS},
         {"a": [Table(star(i), masked=True) for i in STARS]},
     ],
-    ids=["tables", "list", "table", "combined VOTable", "upper case", "VOTables", "masked"],
+    ids=["tables", "list", "table", "combined VOTable", "upper case", "VOTables", "header", "masked"],
 )  # fmt: skip
 def test_other_shapes_of_the_answer(client, folder, answer):
     client.load_data = lambda self, **options: answer
@@ -313,6 +322,24 @@ def test_a_busy_archive_is_asked_again_in_the_same_words(client):
     client.load_data = load_data
     assert list(real_spectra(RVS)[0].ids) == [KEPLER_93]
     assert len(asked) == 3 and asked[0] == asked[1] == asked[2]
+
+
+def test_the_command_fetches_what_is_missing(client, folder, monkeypatch, capsys):
+    """`specnb paper` asks no archive for a survey whose folder has all, or files of the user."""
+    monkeypatch.setenv("SPECNB_OFFLINE", "1")
+
+    def told():
+        fetch_stars(only_missing=True)
+        return ["Gaia" in line for line in capsys.readouterr().out.splitlines()]
+
+    assert told() == [True, False]  # APOGEE's are missing, too
+    client.load_data = lambda self, **options: {"x": [star(KEPLER_93)]}
+    monkeypatch.delenv("SPECNB_OFFLINE")
+    real_spectra(RVS)
+    monkeypatch.setenv("SPECNB_OFFLINE", "1")
+    assert told() == [True, False]  # two stars of three are missing
+    star("7").write(folder / "mine.csv", format="ascii.csv")
+    assert told() == [False]
 
 
 def test_literature():

@@ -98,7 +98,7 @@ def _ask(stars):
 
 
 def _tables(answer) -> list:
-    """All tables in an answer of astroquery that have a column source_id.
+    """All tables in an answer of astroquery that say which star they are of.
 
     It is a dictionary of lists of tables, but was and may be different in other versions.
     """
@@ -109,9 +109,10 @@ def _tables(answer) -> list:
     if not isinstance(table, Table):
         return []
     table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
-    for param in getattr(answer, "params", ()):  # of a VOTable
-        if param.name.lower() == "source_id":
-            table["source_id"] = param.value
+    facts = table.meta | {param.name: param.value for param in getattr(answer, "params", ())}
+    for name, value in facts.items():  # of a FITS header, of ECSV, of a VOTable
+        if name.lower() in ("sourceid", "source_id"):
+            table["source_id"] = value
     return [table] if "source_id" in table.colnames else []
 
 
