@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 
+from specnb.core.writing import HOST
 from specnb.surveys import downloading
 from specnb.surveys.downloading import download, patiently
 
@@ -166,10 +167,11 @@ def test_online(monkeypatch, tmp_path, value):
 
 
 def test_the_reason_names_the_folder_of_the_user(clock, tmp_path, monkeypatch):
-    def refuse(path, mode=0o777):
-        raise OSError(errno.EROFS, "Read-only file system", str(path))
+    def refuse(path, mode=0o777, parents=False, exist_ok=False):
+        if path.name.startswith("."):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr("tempfile._os.mkdir", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     _, problem = download(writing(a="good"), tmp_path, ["a"], reading)
     assert problem.startswith(f"cannot write to {tmp_path}, Read-only file system: name another")
 
@@ -271,7 +273,7 @@ download(fetch, Path({str(tmp_path)!r}), ["a"], None)
     done = subprocess.run([sys.executable, "-c", code], check=False, env=environment)
     (left,) = tmp_path.iterdir()
     assert done.returncode == -9 and [path.name for path in left.iterdir()] == ["half"]
-    running = tmp_path / f".download-{os.getppid()}-x"
+    running = tmp_path / f".download.{HOST}-{os.getppid()}-01234567.tmp"
     running.mkdir()
     (tmp_path / ".download-abc").mkdir()  # as earlier versions called them
     download(writing(a="good"), tmp_path, ["a"], reading)

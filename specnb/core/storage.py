@@ -6,13 +6,14 @@ subgroup ``labels`` with one dataset for each column.
 """
 
 import io
-import os
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 from astropy.table import MaskedColumn
+
+from specnb.core.writing import put_in_place, temporary_name
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 
@@ -29,13 +30,13 @@ class SpectraWriter:
 
     def __init__(self, path):
         self.path = Path(path)
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         self._layouts = {}  # what all batches of a group have in common
 
     def __repr__(self):
         return f"<SpectraWriter of {self.path}>"
 
     def __enter__(self):
+        self._temporary = temporary_name(self.path)
         try:
             self._disk = _Disk(self._temporary, "w+")
         except OSError as error:
@@ -92,7 +93,7 @@ class SpectraWriter:
             self._file.close()
             self._disk.close()
             if kind is None and self._disk.error is None:
-                self._temporary.replace(self.path)
+                put_in_place(self._temporary, self.path)
         except OSError as failure:
             self._disk.error = failure
         finally:

@@ -14,16 +14,14 @@ from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from socket import gaierror
-from tempfile import TemporaryDirectory
 
-import psutil
+from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
 
 TIMEOUT = 20.0  # seconds without an answer
 LIMIT = 120.0  # seconds for a download with all its attempts
 RETRIES = 3  # after 1, 2 and 4 seconds, or more if the archive asks for more
 BUSY = (429, 500, 502, 503, 504)  # status of an archive that may answer a little later
 UNREACHABLE = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT)
-PREFIX = ".download-"
 
 
 def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
@@ -53,21 +51,23 @@ def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
         if offline.strip().lower() not in ("", "0", "false", "no", "off"):
             raise OSError(f"SPECNB_OFFLINE={offline} keeps specnb offline: unset it or set it to 0")
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        with TemporaryDirectory(
-            dir=folder, prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
-        ) as new:
-            fetch(Path(new), names)
+        for old in folder.glob(".download-*"):  # earlier versions left them when they were killed
+            shutil.rmtree(old, ignore_errors=True)
+        new = temporary_name(folder / "download")
+        new.mkdir()
+        try:
+            fetch(new, names)
             for name in names:
-                file = Path(new, name)
                 try:
-                    if not file.exists():
+                    if not (new / name).exists():
                         raise ValueError(f"{name} did not come")
-                    read(file)
-                    file.replace(folder / name)
+                    read(new / name)
+                    put_in_place(new / name, folder / name)
                     kept.append(name)
                 except (OSError, ValueError) as error:
                     problems.append(str(error).replace(f"{new}/", ""))
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     except Exception as error:  # noqa: BLE001 - the clients are foreign code and raise anything
         problems.append(_explained(error, folder))
     return kept, "; ".join(problems)
@@ -159,21 +159,13 @@ def _explained(error, folder) -> str:
     number, words = (int(found[1]), found[2]) if found else (0, "")
     if status := status_of(error):
         return f"HTTP {status} {responses.get(status, '')}".rstrip()
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number in NO_SPACE:
         return f"the disk of {folder} is full: free some space"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        place = str(getattr(root, "filename", None) or folder).partition(f"/{PREFIX}")[0]
+        place = str(getattr(root, "filename", None) or folder).partition("/.download.")[0]
         return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
     if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
         return f"offline? {words}: connect"
     if is_busy(error):
         return "the connection broke off or was too slow"
     return text[:300] if type(root) is OSError else f"{type(root).__name__}: {text[:300]}"
-
-
-def _sweep(folder):
-    """Remove what killed processes of this machine left of their downloads."""
-    for old in folder.glob(f"{PREFIX}*"):
-        pid = re.match(rf"{PREFIX}(\d+)-", old.name)
-        if pid is None or not psutil.pid_exists(int(pid[1])):
-            shutil.rmtree(old, ignore_errors=True)

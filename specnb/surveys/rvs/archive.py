@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.paths import DATA
+from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
 from specnb.surveys.downloading import is_busy, patiently, status_of
 
@@ -42,7 +43,7 @@ def literature(ids):
         One row per id, in the order of the ids. Columns: id; name, which is the id if no other name
         is known; teff (K), logg (dex), m_h (dex) and reference, masked where unknown.
     """
-    stars = Table(Table.read(STARS), masked=True)
+    stars = Table(read_shipped_table(STARS), masked=True)
     row = {star: i for i, star in enumerate(stars["source_id"])}
     stars.add_row({})  # the last row, all masked, is that of unknown stars
     rows = np.array([row.get(str(star), -1) for star in ids], dtype=int)
@@ -54,7 +55,7 @@ def literature(ids):
 
 def _names():
     """Names of the files of the stars of data/stars.ecsv."""
-    return [FILE.format(star) for star in Table.read(STARS)["source_id"]]
+    return [FILE.format(star) for star in read_shipped_table(STARS)["source_id"]]
 
 
 def _fetch(folder, names):
