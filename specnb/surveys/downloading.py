@@ -1,6 +1,6 @@
 """The downloader of all archives. What comes is read before it is kept.
 
-The clients (requests, astroquery, pip) know no limit on the total time, and don't try again.
+The clients (requests, astroquery, pip) know no limit on the total time, and only pip tries again.
 """
 
 import errno
