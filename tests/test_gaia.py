@@ -128,7 +128,7 @@ def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, fol
     assert list(spectra.ids) == [KEPLER_93]
     assert source.startswith("1 Gaia DR3 RVS mean spectrum (")
     assert "downloaded from the Gaia archive" in source and HD_176650 in source
-    assert [f.name for f in folder.iterdir()] == [f"GaiaDR3-{KEPLER_93}.csv"]
+    assert {f.name for f in folder.iterdir()} == {f"GaiaDR3-{KEPLER_93}.csv", "SHA256SUMS"}
     ((ids, options),) = asked
     assert ids == [KEPLER_93, HD_176650, THIRD]
     assert options["retrieval_type"] == "RVS" and options["data_structure"] == "INDIVIDUAL"
@@ -145,6 +145,12 @@ def test_downloads_are_kept_and_the_missing_ones_are_asked_for_again(client, fol
     assert source.startswith("3 Gaia DR3 RVS mean spectra (") and "issing" not in source
     assert [ids for ids, _ in asked[1:]] == [[HD_176650, THIRD]] * 2
     assert "read from" in real_spectra(RVS)[1] and len(asked) == 3
+
+    kept = folder / f"GaiaDR3-{THIRD}.csv"  # one digit changes, which only the checksum shows
+    kept.write_text(kept.read_text().replace("0.0", "0.1", 1))
+    again, source = real_spectra(RVS)
+    assert asked[3:] and asked[3][0] == [THIRD] and "downloaded" in source
+    np.testing.assert_array_equal(again.flux, spectra.flux)
 
 
 @pytest.mark.parametrize(
