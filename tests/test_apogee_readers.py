@@ -17,8 +17,7 @@ from numpy.polynomial.chebyshev import Chebyshev
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
-from specnb.surveys import read_spectra
-from specnb.surveys.apogee import files
+from specnb.surveys import files, read_spectra
 from specnb.surveys.apogee.files import ERROR_FLOOR, LABELS, is_apogee, read_apogee
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum_pixels
 from specnb.surveys.rvs.pixels import RVS_NATIVE
@@ -237,15 +236,21 @@ def image(**changes):
             lambda s, p: write(p, images(s)[0], np.ones(5), np.ones(5)),
             r"no image of error with 8575 pixels \(its images: \(5,\), \(8575,\)\)",
         ),
-        (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel .*its flux is zero"),
-        (lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8), "no good pixel"),
+        (
+            lambda s, p: write(p, *(0 * i for i in images(s))),
+            "has no pixel with both flux and error .*not zero",
+        ),
+        (
+            lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8),
+            "has no pixel with both flux and error .*not flagged",
+        ),
         (
             lambda s, p: write(p, images(s)[0] * np.nan, *images(s)[1:]),
-            "no good pixel .*missing",
+            "has no pixel with both",
         ),
         (
             lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))),
-            "no good pixel with a continuum",
+            "has no pixel with both .* and a continuum",
         ),
         (
             lambda s, p: fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(images(s)[0])]).writeto(p),
@@ -655,7 +660,10 @@ def visit(star):
             lambda s: [combined(s, wavelength=APOGEE_NATIVE * 1.0001)],
             "not at 4.179",
         ),
-        (lambda s: [combined(s, flux=np.zeros(8575))], "no good pixel"),
+        (
+            lambda s: [combined(s, flux=np.zeros(8575))],
+            "has no pixel with both flux and error .*not flagged",
+        ),
         (
             lambda s: [combined(s, model_flux=np.ones(8575), flux=None)],
             r"model spectra of SDSS-V \(astraStar\)",
@@ -721,6 +729,6 @@ def test_declared_sizes_are_checked_before_memory_is_taken(star, tmp_path, monke
     with pytest.raises(ValueError, match=r"a.fits is not a whole FITS file .*truncated"):
         read_apogee(path)
     write_gz(star, tmp_path / "b.fits.gz")
-    monkeypatch.setattr(files, "LARGEST_FILE", 2**18)
-    with pytest.raises(ValueError, match="more than any spectrum of APOGEE"):
+    monkeypatch.setattr(files, "LARGEST_SIZE", 2**18)
+    with pytest.raises(ValueError, match="b.fits.gz grows to more than"):
         read_apogee(tmp_path / "b.fits.gz")

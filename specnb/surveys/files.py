@@ -29,7 +29,7 @@ KINDS = {
 HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
-LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**28, 2**31
+LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
 LARGEST_GRID = 2**23  # bytes of a file of wavelengths alone
 # Names of files that lie beside spectra and are none.
 BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
@@ -39,37 +39,27 @@ class LeftOutWarning(UserWarning):
     """Some files, or some of their spectra, were left out. The text gives the reasons."""
 
 
-def kind_of(path):
-    """The kind of a file by its content: one of `KINDS`, or "csv" for other tables of text.
-
-    It may be compressed by gzip, bzip2 or xz. Then it is unpacked once, to see that it is whole.
+def content_of(path):
+    """The content of a file, which may be compressed by gzip, bzip2 or xz.
 
     Raises
     ------
     ValueError
-        If the file is damaged, of none of these kinds, or grows too much when it is unpacked.
+        If the file is damaged, or grows too much when it is unpacked.
     """
     path = Path(path)
-    limit = largest_size(path.stat().st_size)
     with (
         whole_file(path, "file of spectra", REMEDY, ValueError),
         get_readable_fileobj(path, encoding="binary") as f,
     ):
-        head = f.read(HEAD)
-        with path.open("rb") as packed:
-            size = 0 if packed.read(4) == head[:4] else len(head)
-        while 0 < size <= limit and (chunk := f.read(2**20)):
-            size += len(chunk)
-    if size > limit:
+        limit = largest_size(path.stat().st_size)
+        content = f.read(limit + 1)
+    if len(content) > limit:
         raise ValueError(
             f"{path} grows to more than {limit / 1e6:.0f} MB when it is unpacked, which spectra do not: "
-            "unpack it yourself if that is right"
+            f"unpack it yourself if that is right, and divide what is larger than {LARGEST_SIZE / 1e6:.0f} MB"
         )
-    kind = kind_of_content(head)
-    if kind is None:
-        names = ", ".join(name for name, _ in KINDS.values())
-        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
-    return kind
+    return content
 
 
 def largest_size(packed):
@@ -77,9 +67,24 @@ def largest_size(packed):
     return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
 
 
-def kind_of_content(head):
+def kind_of(path):
+    """The kind of a file by its content: one of `KINDS`, or "csv" for other tables of text.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged (see `content_of`), or of none of these kinds.
+    """
+    kind = kind_of_content(content_of(path))
+    if kind is None:
+        names = ", ".join(name for name, _ in KINDS.values())
+        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
+    return kind
+
+
+def kind_of_content(content):
     """The kind of a file by its first bytes, or None. See `kind_of`."""
-    head = head.removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
+    head = content[:HEAD].removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
     kind = next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), None)
     if kind is not None:
         return kind

@@ -12,23 +12,16 @@ mwmVisit files have the same HDUs, a row a visit and a column ``mjd``.
 import warnings
 
 import numpy as np
+from astropy.table import Table
 
-from specnb.surveys.apogee.images import (
-    as_bits,
-    as_error,
-    cards,
-    check_wavelengths,
-    first_row,
-    grid,
-    number,
-    tables_of,
-)
+from specnb.surveys.apogee.images import check_wavelengths, first_row, tables_in
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
+from specnb.surveys.columns import header_grid, number
 
 SPECTRUM = {"flux", "ivar", "pixel_flags"}
 
 
-def read_tables(path, hdus):
+def read_tables(hdus):
     """The APOGEE spectrum of an mwmStar file.
 
     If there are spectra of both observatories, it is the one with the higher S/N, so that a star has
@@ -36,13 +29,11 @@ def read_tables(path, hdus):
 
     Parameters
     ----------
-    path : Path
-        For error messages.
     hdus : HDUList
 
     Returns
     -------
-    flux, error, bits, values
+    table, values
         See `specnb.surveys.apogee.images.read_images`.
 
     Raises
@@ -50,30 +41,27 @@ def read_tables(path, hdus):
     ValueError
         If it is an mwmVisit file, or has no APOGEE spectrum.
     """
-    tables = [(hdu, names) for hdu, names in tables_of(hdus) if SPECTRUM <= names]
+    tables = [(hdu, names) for hdu, names in tables_in(hdus) if SPECTRUM <= names]
     if any("mjd" in names for _, names in tables):
         raise ValueError(
-            f"{path} is an mwmVisit file, with single visits: give the mwmStar file of the star"
+            "is an mwmVisit file, with single visits: give the mwmStar file of the star"
         )
-    stars = [(hdu, first_row(path, hdu)) for hdu, _ in tables if hdu.header["NAXIS2"] > 0]
-    stars = [star for star in stars if np.size(star[1]["FLUX"]) == len(APOGEE_NATIVE)]
+    filled = [(hdu, first_row(hdu)) for hdu, _ in tables if hdu.header["NAXIS2"] > 0]
+    stars = [star for star in filled if np.size(star[1]["FLUX"]) == len(APOGEE_NATIVE)]
     if not stars:
-        filled = [hdu.name for hdu, _ in tables if hdu.header["NAXIS2"] > 0]
+        names = ", ".join(hdu.name for hdu, _ in filled) or "all empty"
         raise ValueError(
-            f"{path} has no APOGEE spectrum, its HDUs with spectra are {', '.join(filled) or 'all empty'}: "
-            "leave it out, or give a star that APOGEE observed"
+            f"has no APOGEE spectrum, its HDUs with spectra are {names}: leave it out, or give a star that "
+            "APOGEE observed"
         )
     stars.sort(key=lambda star: np.nan_to_num(number(star[1].get("SNR"))))
-    hdu, values = stars[-1]
-    for other, row in stars[:-1]:
-        warnings.warn(
-            f"{path}: {hdu.name} (S/N {number(values.get('SNR')):.0f}) is read, {other.name} "
-            f"(S/N {number(row.get('SNR')):.0f}) is not",
-            stacklevel=2,
-        )
-    if "WAVELENGTH" in values:
-        check_wavelengths(path, np.log10(np.ravel(values["WAVELENGTH"]).astype(float)))
+    *others, best = (f"{hdu.name} (S/N {number(row.get('SNR')):.0f})" for hdu, row in stars)
+    hdu, row = stars[-1]
+    if others:
+        text = f"star {row.get('SDSS_ID')}: {best} is read, {', '.join(others)} is not"
+        warnings.warn(text, stacklevel=2)
+    if "WAVELENGTH" in row:
+        check_wavelengths(np.log10(np.ravel(row["WAVELENGTH"]).astype(float)))
     else:
-        check_wavelengths(path, grid(path, cards(hdu.header), ("CRVAL", "CDELT", "CRPIX")))
-    flux, ivar, flags = (np.ravel(values[name]) for name in ("FLUX", "IVAR", "PIXEL_FLAGS"))
-    return flux.astype(float), as_error(ivar), as_bits(path, flags), values
+        check_wavelengths(header_grid(hdu.header, len(APOGEE_NATIVE)))
+    return Table({name: [np.ravel(row[name.upper()])] for name in SPECTRUM}), row
