@@ -3,12 +3,9 @@
 import csv
 import re
 import warnings
-from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
@@ -30,9 +27,10 @@ HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
-LARGEST_GRID = 2**23  # bytes of a file of wavelengths alone
 # Names of files that lie beside spectra and are none.
-BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
+BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelength)", re.IGNORECASE)
+# A line of text that is none of a table. A row may start with an error of a spreadsheet, as "#N/A".
+COMMENT = re.compile(r"#(?!N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!)")
 
 
 class LeftOutWarning(UserWarning):
@@ -99,28 +97,20 @@ def columns_of(lines):
     only numbers, they are in the "#" line before it.
     """
     lines = [line.strip(" ") for line in lines if line.strip()]
-    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), None)
-    if first is None:
+    rows = [line for line in lines if not COMMENT.match(line)]
+    if not rows:
         return None
-    delimiter = next((each for each in ",;\t|" if each in lines[first]), " ")
-    names = fields(lines[first], delimiter)
+    delimiter = next((each for each in ",;\t|" if each in rows[0]), " ")
+    names, first = fields(rows[0], delimiter), lines.index(rows[0])
     if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", name) for name in names):
-        first -= 1
-        lines[first] = lines[first].lstrip("# ")
-        names = fields(lines[first], delimiter)
-    # A row may start with "#N/A", the error of a spreadsheet, which is no comment.
-    rows = [
-        line
-        for line in lines[first:]
-        if not line.startswith("#") or len(fields(line, delimiter)) == len(names)
-    ]
+        rows.insert(0, lines[first - 1].lstrip("# "))
+        names = fields(rows[0], delimiter)
     # Prose has words and commas, too, but no numbers in its next lines, or other numbers of words;
     # other formats have brackets.
-    prose = bool(re.search("[<>{}]", rows[0]))
-    prose |= len(rows) > 1 and not any(re.search(r"\d", row) for row in rows[1:4])
+    prose = re.search("[<>{}]", rows[0]) or (rows[1:] and not re.search(r"\d", str(rows[1:4])))
     if delimiter == " ":
-        prose |= len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
-    return (names, delimiter, rows) if len(names) > 1 and not prose else None
+        prose = prose or len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
+    return None if prose or len(names) < 2 else (names, delimiter, rows)
 
 
 def fields(line, delimiter):
@@ -131,14 +121,10 @@ def fields(line, delimiter):
 def spectra_files(folder):
     """Files of a folder that may hold spectra, sorted by name.
 
-    Hidden files and those that only explain others are none (`BESIDE`), nor are wavelengths alone.
+    Hidden files and those that only explain others are none, see `BESIDE`.
     """
     paths = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
-    return [
-        path
-        for path in paths
-        if path.is_file() and not BESIDE.match(path.name) and not _only_wavelengths(path)
-    ]
+    return [path for path in paths if path.is_file() and not BESIDE.match(path.name)]
 
 
 def is_known(path):
@@ -148,19 +134,6 @@ def is_known(path):
             return kind_of_content(f.read(HEAD)) is not None
     except DAMAGE:
         return True
-
-
-def _only_wavelengths(path):
-    """Whether a file is FITS with nothing but one row of increasing numbers."""
-    with (
-        suppress(*DAMAGE),  # the readers say what is wrong with it
-        warnings.catch_warnings(action="ignore"),
-        get_readable_fileobj(path, encoding="binary") as f,
-    ):
-        hdus = fits.open(BytesIO(f.read(LARGEST_GRID)))
-        data, alone = hdus[0].data, len(hdus) == 1 and not f.read(1)
-        return alone and np.ndim(data) == 1 and bool(np.all(np.diff(data) > 0))
-    return False
 
 
 def read_files(paths, read, on_error=None):
