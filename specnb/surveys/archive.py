@@ -1,13 +1,14 @@
 """Real spectra of a survey: where they are on disk, and how they are downloaded from an archive."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
 from specnb.surveys.downloading import download
-from specnb.surveys.files import is_known, read_good, spectra_files
+from specnb.surveys.files import is_known, read_files, spectra_files
 from specnb.surveys.plain import read_any
 
 
@@ -55,18 +56,14 @@ class Archive:
 
         If the user put other files there, none is added.
         """
-        names, there = self.names(), {path.name for path in self.files()}
-        damaged = [name for name in names if name in there and not _is_good(self.path / name, read)]
-        complete = self.partial and there <= set(names)
-        return damaged + [name for name in names if name not in there and (complete or not there)]
-
-
-def _is_good(path, read) -> bool:
-    try:
-        read(path)
-    except (OSError, ValueError):
-        return False
-    return True
+        missing, there = self.names(), {path.name for path in self.files()}
+        if there and not (self.partial and there <= set(missing)):
+            missing = [name for name in missing if name in there]
+        for name in tuple(missing):
+            with suppress(OSError, ValueError):
+                read(self.path / name)
+                missing.remove(name)
+        return missing
 
 
 def real_spectra(survey):
@@ -100,7 +97,7 @@ def real_spectra(survey):
             f"({problem}). Then run again, or {archive.remedy}."
         )
     try:
-        spectra, left_out = read_good(
+        spectra, left_out = read_files(
             [path for path in spectra_files(archive.path) if path.name not in lost],
             lambda path: rebin(read_any(path, [survey]), survey.pixels),
             on_error="skip",

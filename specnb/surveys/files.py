@@ -2,7 +2,6 @@
 
 import csv
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -65,29 +64,12 @@ def largest_size(packed):
     return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
 
 
-def kind_of(path):
-    """The kind of a file by its content: one of `KINDS`, or "csv" for other tables of text.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged (see `content_of`), or of none of these kinds.
-    """
-    kind = kind_of_content(content_of(path))
-    if kind is None:
-        names = ", ".join(name for name, _ in KINDS.values())
-        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
-    return kind
-
-
-def kind_of_content(content):
-    """The kind of a file by its first bytes, or None. See `kind_of`."""
+def kind_of(content):
+    """The kind of a file by its content: one of `KINDS`, "csv" for other tables of text, or None."""
     head = content[:HEAD].removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
-    kind = next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), None)
-    if kind is not None:
-        return kind
     lines = head.decode("utf-8", "replace").splitlines()
-    return "csv" if b"\0" not in head and columns_of(lines) else None
+    text = "csv" if b"\0" not in head and columns_of(lines) else None
+    return next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), text)
 
 
 def columns_of(lines):
@@ -131,9 +113,15 @@ def is_known(path):
     """Whether a file is of a kind with spectra, or so damaged that this cannot be told."""
     try:
         with get_readable_fileobj(path, encoding="binary") as f:
-            return kind_of_content(f.read(HEAD)) is not None
+            return kind_of(f.read(HEAD)) is not None
     except DAMAGE:
         return True
+
+
+def left_out_text(reasons):
+    """How many files were left out, and on one line each which and why."""
+    lines = [f"  {path.name}: {reason}" for path, reason in reasons.items()]
+    return "\n".join([f"Left out ({len(reasons)} files):", *lines])
 
 
 def read_files(paths, read, on_error=None):
@@ -149,32 +137,19 @@ def read_files(paths, read, on_error=None):
         Whether a file that cannot be read is an error or is left out. The default is "raise" for
         files that are named here, and "skip" for those of a folder.
 
+    Returns
+    -------
+    spectra : Spectra
+    left_out : dict of Path to str
+        A reason for each file that was left out.
+
     Raises
     ------
     OSError
         If a path is neither a file nor a folder.
     ValueError
         If there is nothing to read, or for the reasons given in `specnb.read_spectra`.
-
-    Warns
-    -----
-    LeftOutWarning
-        If files were left out.
     """
-    spectra, left_out = read_good(paths, read, on_error)
-    if left_out:
-        warnings.warn(reasons(left_out), LeftOutWarning, stacklevel=3)
-    return spectra
-
-
-def reasons(left_out):
-    """A text that says how many files were left out, and on one line each which and why."""
-    lines = [f"  {path.name}: {reason}" for path, reason in left_out.items()]
-    return "\n".join([f"Left out ({len(left_out)} files):", *lines])
-
-
-def read_good(paths, read, on_error=None):
-    """The spectra of files as in `read_files`, and a reason for each file that was left out."""
     if on_error not in (None, "raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
@@ -201,7 +176,7 @@ def read_good(paths, read, on_error=None):
             parts.append(part)
             seen |= dict.fromkeys(part.ids, path)
     if not parts:
-        raise ValueError(f"no file holds good spectra. {reasons(left_out)}")
+        raise ValueError(f"no file holds good spectra. {left_out_text(left_out)}")
     return Spectra.join(parts), left_out
 
 

@@ -12,13 +12,14 @@ from astropy.table import Table
 from specnb.core.reading import DAMAGE, whole_file
 from specnb.surveys.files import (
     BESIDE,
+    KINDS,
     LARGEST_SIZE,
     REMEDY,
     LeftOutWarning,
     columns_of,
     content_of,
     fields,
-    kind_of_content,
+    kind_of,
     largest_size,
 )
 
@@ -46,7 +47,13 @@ def tables_of(path):
         If files in a ZIP hold no tables.
     """
     content = content_of(path)
-    if kind_of_content(content) != "zip":
+    kind = kind_of(content)
+    if kind == "hdf5":
+        raise ValueError(f"{path} is compressed HDF5, which is read as a file only: unpack it")
+    if kind is None:
+        names = ", ".join(name for name, _ in KINDS.values())
+        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
+    if kind != "zip":
         return _tables(path, content)
     with whole_file(path, "ZIP file", REMEDY, ValueError), ZipFile(BytesIO(content)) as file:
         size = sum(each.file_size for each in file.infolist())
@@ -60,7 +67,7 @@ def tables_of(path):
 
 def _tables(path, content):
     """The tables of the content of a file that is no ZIP."""
-    kind = kind_of_content(content)
+    kind = kind_of(content)
     if kind not in READERS:
         warnings.warn(f"{path} was left out, it holds no tables", LeftOutWarning, stacklevel=2)
         return []

@@ -70,7 +70,7 @@ def is_apogee(path, kind="fits"):
     ----------
     path : str or Path
     kind : str
-        See `specnb.surveys.files.kind_of`.
+        See `specnb.surveys.files.KINDS`.
 
     Returns
     -------
