@@ -91,11 +91,6 @@ def real_spectra(survey):
         lost = [name for name in lost if name not in kept]
         if kept:
             origin = f"downloaded from {archive.source} to {archive.path}"
-    if not any(path.name not in lost for path in archive.files()):
-        return None, (
-            f"No real spectra: {archive.path} holds none and {archive.source} gave none "
-            f"({problem}). Then run again, or {archive.remedy}."
-        )
     try:
         spectra, left_out = read_files(
             [path for path in spectra_files(archive.path) if path.name not in lost],
@@ -103,7 +98,12 @@ def real_spectra(survey):
             on_error="skip",
         )
     except ValueError as error:
-        return None, f"No real spectra in {archive.path}: {error}"
+        asked = f", and {archive.source} gave none" if problem else " that are good"
+        problem = problem or " ".join(str(error).split())
+        return None, (
+            f"No real spectra: {archive.path} holds none{asked} ({problem}). Then run again, or "
+            f"{archive.remedy}."
+        )
     what = archive.what.replace("spectra", "spectrum") if len(spectra) == 1 else archive.what
     source = f"{len(spectra)} {what} {origin}."
     if lost:

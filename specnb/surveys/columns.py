@@ -116,7 +116,7 @@ def stars_of(sheet, stem):
         raise ValueError(
             f"lacks {lacks}, its columns are {', '.join(table.colnames)}: rename or add them"
         )
-    ids = _ids(table, stem, row_a_star)
+    ids = ids_of(table, stem, row_a_star)
     rows = np.arange(len(table))[:, None]  # of each star
     if not row_a_star:  # the stars stay in the order of the file
         _, first, star = np.unique(ids, return_index=True, return_inverse=True)
@@ -143,7 +143,7 @@ def stars_of(sheet, stem):
         yield ids[row], row, *(each[order] for each in values)
 
 
-def _ids(table, stem, row_a_star):
+def ids_of(table, stem, row_a_star=False):
     """The id of the star of each row, from a column, the metadata, or the name of the file."""
     column = find(table, "id")
     if column is None:

@@ -8,12 +8,10 @@ import os
 import re
 import shutil
 import time
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException, responses
 from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from socket import gaierror
 
 from specnb.core.checksums import add_to_list
 from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
@@ -106,15 +104,13 @@ def patiently(work, limit=LIMIT):
 
 
 def fetch_url(url: str, path: Path):
-    """Download one file by HTTP, see `patiently`. It must fit on the disk."""
+    """Download one file by HTTP, see `patiently`."""
     import requests  # not with every import of specnb
 
     def get():
         end = time.monotonic() + LIMIT
         with requests.get(url, stream=True, timeout=TIMEOUT) as answer, path.open("wb") as f:
             answer.raise_for_status()
-            if int(answer.headers.get("Content-Length", 0)) > shutil.disk_usage(path.parent).free:
-                raise OSError(errno.ENOSPC, "the file does not fit on the disk")
             for chunk in answer.iter_content(2**14):
                 f.write(chunk)
                 if time.monotonic() > end:  # `patiently` has left this thread behind
@@ -136,15 +132,10 @@ def is_busy(error) -> bool:
 
 
 def _asked_pause(error) -> float:
-    """Seconds that the archive asks to wait by its header Retry-After, a number or a date."""
+    """Seconds that the archive asks to wait by its header Retry-After, or 0."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     text = headers.get("Retry-After", "")
-    try:
-        return (
-            float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
-        )
-    except ValueError:
-        return 0.0
+    return float(text) if text.isdigit() else 0.0  # it may be a date
 
 
 def _chain(error):
@@ -156,20 +147,19 @@ def _chain(error):
 
 def _explained(error, folder) -> str:
     """Why a download failed, and what helps where that is known."""
-    root = list(_chain(error))[-1]
-    text = " ".join(str(root).split())
-    # of the system, perhaps by way of pip
-    found = re.search(r"\[Errno (-?\d+)\] ([^:'\"]+)", text)
-    number, words = (int(found[1]), found[2]) if found else (0, "")
     if status := status_of(error):
         return f"HTTP {status} {responses.get(status, '')}".rstrip()
+    text = " ".join(str(error).split())
+    # of the system, perhaps by way of requests or pip
+    found = re.search(r"\[Errno (-?\d+)\] ([^:'\")]+)", text)
+    number, words = (int(found[1]), found[2]) if found else (0, "")
     if number in NO_SPACE:
         return f"the disk of {folder} is full: free some space"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        place = str(getattr(root, "filename", None) or folder).partition("/.download.")[0]
+        place = str(getattr(error, "filename", None) or folder).partition("/.download.")[0]
         return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
-    if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
+    if number < 0 or number in UNREACHABLE:  # < 0: no such host
         return f"offline? {words}: connect"
     if is_busy(error):
         return "the connection broke off or was too slow"
-    return text[:300] if type(root) is OSError else f"{type(root).__name__}: {text[:300]}"
+    return text[:300] if type(error) is OSError else f"{type(error).__name__}: {text[:300]}"

@@ -128,11 +128,14 @@ def _fits(content):
 
 
 def _votable(content):
-    elements = list(votable.parse(BytesIO(content)).iter_tables())
-    tables = [element.to_table(use_names_over_ids=True) for element in elements]
-    for table, element in zip(tables, elements):
-        table.meta.update({param.name: param.value for param in element.params})
-    return tables
+    return [table_of(element) for element in votable.parse(BytesIO(content)).iter_tables()]
+
+
+def table_of(element):
+    """A table of a VOTable, with the values of its PARAMs as metadata."""
+    table = element.to_table(use_names_over_ids=True)
+    table.meta.update({param.name: param.value for param in element.params})
+    return table
 
 
 def _parquet(content):

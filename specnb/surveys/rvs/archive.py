@@ -12,7 +12,9 @@ from astropy.table import Table
 from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
+from specnb.surveys.columns import ids_of
 from specnb.surveys.downloading import is_busy, patiently, status_of
+from specnb.surveys.tables import table_of
 
 STARS = DATA / "stars.ecsv"
 HOST = "gea.esac.esa.int"
@@ -74,10 +76,12 @@ def _fetch(folder, names):
     finally:
         socket.setdefaulttimeout(timeout)
     for table in _tables(answer):
-        for rows in table.group_by("source_id").groups:
-            name = FILE.format(rows["source_id"][0])
-            if name in names:
-                rows.write(folder / name, format="ascii.csv", overwrite=True)
+        stars = ids_of(table, "unknown")
+        for star in set(stars):
+            rows = table[stars == star]
+            rows["source_id"] = star
+            if FILE.format(star) in names:
+                rows.write(folder / FILE.format(star), format="ascii.csv", overwrite=True)
 
 
 def _ask(stars):
@@ -99,22 +103,15 @@ def _ask(stars):
 
 
 def _tables(answer) -> list:
-    """All tables in an answer of astroquery that say which star they are of.
+    """All tables with rows in an answer of astroquery.
 
     It is a dictionary of lists of tables, but was and may be different in other versions.
     """
     if isinstance(answer, (dict, list, tuple)):
         parts = answer.values() if isinstance(answer, dict) else answer
         return [table for part in parts for table in _tables(part)]
-    table = answer.to_table() if hasattr(answer, "to_table") else answer
-    if not isinstance(table, Table):
-        return []
-    table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
-    facts = table.meta | {param.name: param.value for param in getattr(answer, "params", ())}
-    for name, value in facts.items():  # of a FITS header, of ECSV, of a VOTable
-        if name.lower() in ("sourceid", "source_id"):
-            table["source_id"] = value
-    return [table] if "source_id" in table.colnames else []
+    table = table_of(answer) if hasattr(answer, "to_table") else answer
+    return [table] if isinstance(table, Table) and len(table) else []
 
 
 ARCHIVE = Archive(
