@@ -68,13 +68,12 @@ def read_table(path, surveys):
     tables = tables_of(path)
     try:
         found = [table for table in tables if find(table, "flux") is not None]
-        if not found:
-            columns = [f", its columns are {', '.join(table.colnames)}" for table in tables[:1]]
-            raise ValueError(f"holds no table with a column flux{''.join(columns)}")
         stem = path.name.partition(".")[0]
         parts = [spectra_of(Sheet(table), stem, surveys) for table in found if len(table)]
         if not parts:
-            raise ValueError("holds no table with a spectrum, the table is empty")
+            lacking = "spectrum, the table is empty" if found else "column flux"
+            columns = [f", its columns are {', '.join(table.colnames)}" for table in tables[:1]]
+            raise ValueError(f"holds no table with a {lacking}{''.join(columns)}")
         spectra = Spectra.join(parts)
         stars, counts = np.unique(spectra.ids, return_counts=True)
         if counts.max() > 1:

@@ -1,7 +1,7 @@
 """Read APOGEE spectra on the papers' 7,214 pixels.
 
-The files are apStar (asStar) and aspcapStar files of SDSS DR13 to DR17
-(`specnb.surveys.apogee.images`) and mwmStar files of SDSS-V (`specnb.surveys.apogee.mwm`).
+The files are apStar (asStar) and aspcapStar files of SDSS DR13 to DR17, and mwmStar files of SDSS-V,
+see `specnb.surveys.apogee.hdus`.
 
 The reader was tested with real apStar files of DR13 and DR17. The tests make one-row files of DR14,
 aspcapStar and mwmStar files from these, following the data model.
@@ -15,8 +15,14 @@ import numpy as np
 from astropy.table import MaskedColumn
 
 from specnb.core.reading import DAMAGE, whole_file
-from specnb.surveys.apogee.images import GIVE, images_of, read_images, tables_in
-from specnb.surveys.apogee.mwm import SPECTRUM, read_tables
+from specnb.surveys.apogee.hdus import (
+    GIVE,
+    SPECTRUM,
+    images_of,
+    read_images,
+    read_tables,
+    tables_in,
+)
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
 from specnb.surveys.columns import Sheet, number
 from specnb.surveys.files import REMEDY, content_of

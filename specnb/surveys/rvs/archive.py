@@ -63,18 +63,13 @@ def _names():
 def _fetch(folder, names):
     """Fetch stars from the Gaia archive, one CSV file per star. It may return fewer or others."""
     socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        # astroquery unpacks files into the current folder, and prints the errors of the archive
-        with (
-            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
-            contextlib.chdir(scratch),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
-    finally:
-        socket.setdefaulttimeout(timeout)
+    # astroquery unpacks files into the current folder, and prints the errors of the archive
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        contextlib.chdir(scratch),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
     for table in _tables(answer):
         stars = ids_of(table, "unknown")
         for star in set(stars):

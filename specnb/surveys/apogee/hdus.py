@@ -1,4 +1,4 @@
-"""Flux, error and pixel mask in the images of apStar, asStar and aspcapStar files.
+"""Flux, error and pixel mask in the HDUs of apStar, asStar, aspcapStar and mwmStar files.
 
 Content of the files (data model of SDSS; measured where it says so)
 -------------------------------------------------------------------
@@ -14,18 +14,26 @@ Content of the files (data model of SDSS; measured where it says so)
   (DR13) or "Err (10^-17 ...)" (DR17), "Flag Mask (bitwise)" (DR13) or "Pixel bitmask" (DR17; all
   measured). They are believed over the position. Images that do not tell follow one another as in
   the data model, and the third one is a mask if it holds only integers, in whatever data type.
+- *mwmStar* of SDSS-V (DR19 and later; from the source of sdss-astra, which writes them, and the
+  loader of specutils): HDUs 1 and 2 are tables with the BOSS spectra of Apache Point and Las
+  Campanas, HDUs 3 and 4 with the APOGEE spectra. Each has one row, the sum of the visits at rest in
+  vacuum, or none. Columns of pixels are all float32: ``wavelength`` (also as CRVAL and CDELT in the
+  header), ``flux`` (1e-17 erg/s/cm²/Å), ``ivar`` and ``pixel_flags``, which are the bits of
+  APOGEE_PIXMASK as in apStar files. mwmVisit files have the same HDUs, a row a visit and a column
+  ``mjd``.
 - Between and beyond the detectors the flux is 0 or NaN. Errors of bad pixels are 1e10 (DR13) or
   reach 1e14 (DR17, both measured). Missing header values are −9999.99.
 """
 
 import re
+import warnings
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
-from specnb.surveys.columns import header_grid
+from specnb.surveys.columns import header_grid, number
 
 GIVE = (
     "give apStar, asStar or aspcapStar files of SDSS DR13 to DR17, or mwmStar files of SDSS-V, which "
@@ -44,6 +52,7 @@ ROLES = {
 }
 # The data model: what is needed, in this order.
 NEEDED = (("flux",), ("error", "ivar"), ("mask", "model"))
+SPECTRUM = {"flux", "ivar", "pixel_flags"}  # columns of mwmStar files
 
 
 def read_images(hdus):
@@ -99,6 +108,52 @@ def read_images(hdus):
         check_wavelengths(wavelength if wavelength[0] < 10 else np.log10(wavelength))
     columns = {name: [first[name]] for name in ("flux", "error", "ivar", "mask") if name in first}
     return Table(columns), values | _aspcap(hdus)
+
+
+def read_tables(hdus):
+    """The APOGEE spectrum of an mwmStar file.
+
+    If there are spectra of both observatories, it is the one with the higher S/N, so that a star has
+    one spectrum, and a warning tells about the other.
+
+    Parameters
+    ----------
+    hdus : HDUList
+
+    Returns
+    -------
+    table, values
+        See `read_images`.
+
+    Raises
+    ------
+    ValueError
+        If it is an mwmVisit file, or has no APOGEE spectrum.
+    """
+    tables = [(hdu, names) for hdu, names in tables_in(hdus) if SPECTRUM <= names]
+    if any("mjd" in names for _, names in tables):
+        raise ValueError(
+            "is an mwmVisit file, with single visits: give the mwmStar file of the star"
+        )
+    filled = [(hdu, first_row(hdu)) for hdu, _ in tables if hdu.header["NAXIS2"] > 0]
+    stars = [star for star in filled if np.size(star[1]["FLUX"]) == len(APOGEE_NATIVE)]
+    if not stars:
+        names = ", ".join(hdu.name for hdu, _ in filled) or "all empty"
+        raise ValueError(
+            f"has no APOGEE spectrum, its HDUs with spectra are {names}: leave it out, or give a star that "
+            "APOGEE observed"
+        )
+    stars.sort(key=lambda star: np.nan_to_num(number(star[1].get("SNR"))))
+    *others, best = (f"{hdu.name} (S/N {number(row.get('SNR')):.0f})" for hdu, row in stars)
+    hdu, row = stars[-1]
+    if others:
+        text = f"star {row.get('SDSS_ID')}: {best} is read, {', '.join(others)} is not"
+        warnings.warn(text, stacklevel=2)
+    if "WAVELENGTH" in row:
+        check_wavelengths(np.log10(np.ravel(row["WAVELENGTH"]).astype(float)))
+    else:
+        check_wavelengths(header_grid(hdu.header, len(APOGEE_NATIVE)))
+    return Table({name: [np.ravel(row[name.upper()])] for name in SPECTRUM}), row
 
 
 def _role(hdu, row):
