@@ -212,41 +212,6 @@ def test_no_connection_is_offline(clock, tmp_path):
     assert clock.slept == []
 
 
-class Answer:
-    """An answer of requests in chunks."""
-
-    def __init__(self, chunks, **headers):
-        self.headers, self.chunks = headers, chunks
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def raise_for_status(self):
-        pass
-
-    def iter_content(self, size):
-        yield from self.chunks
-
-
-def test_a_slow_download_ends(clock, tmp_path, monkeypatch):
-    """Its thread ends too: the work is done here without `patiently`."""
-
-    def trickle():
-        while True:
-            clock.now += 2.0
-            yield b"2 kB"
-
-    monkeypatch.setattr(requests, "get", lambda url, **options: Answer(trickle()))
-    monkeypatch.setattr(downloading, "patiently", lambda work: work())
-    start = clock.now
-    assert download(get("http://x/a"), tmp_path, ["a"], reading) == ([], "too slow")
-    assert start + downloading.LIMIT < clock.now <= start + downloading.LIMIT + 2
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_a_killed_download_left_is_swept(clock, tmp_path):
     """A real process is killed in its download; that of a process that runs is left alone."""
     code = f"""

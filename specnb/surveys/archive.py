@@ -51,8 +51,8 @@ class Archive:
         """Files that may hold real spectra, by their content, sorted by name."""
         return [path for path in spectra_files(self.path) if is_known(path)]
 
-    def missing(self, read) -> list[str]:
-        """Names of the files to download: those that are not there, and damaged ones.
+    def missing(self, survey) -> list[str]:
+        """Names of the survey's files to download: those that are not there, and damaged ones.
 
         If the user put other files there, none is added.
         """
@@ -61,7 +61,7 @@ class Archive:
             missing = [name for name in missing if name in there]
         for name in tuple(missing):
             with suppress(OSError, ValueError):
-                read(self.path / name)
+                read_any(self.path / name, [survey])
                 missing.remove(name)
         return missing
 
@@ -85,9 +85,11 @@ def real_spectra(survey):
         names the files that were left out because they cannot be read, and the reasons.
     """
     archive = survey.archive
-    origin, problem, lost = f"read from {archive.path}", "", archive.missing(survey.read)
+    origin, problem, lost = f"read from {archive.path}", "", archive.missing(survey)
     if lost:
-        kept, problem = download(archive.fetch, archive.path, lost, survey.read)
+        kept, problem = download(
+            archive.fetch, archive.path, lost, lambda path: read_any(path, [survey])
+        )
         lost = [name for name in lost if name not in kept]
         if kept:
             origin = f"downloaded from {archive.source} to {archive.path}"

@@ -13,6 +13,8 @@ from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+from pooch import HTTPDownloader
+
 from specnb.core.checksums import add_to_list
 from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
 
@@ -105,18 +107,7 @@ def patiently(work, limit=LIMIT):
 
 def fetch_url(url: str, path: Path):
     """Download one file by HTTP, see `patiently`."""
-    import requests  # not with every import of specnb
-
-    def get():
-        end = time.monotonic() + LIMIT
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer, path.open("wb") as f:
-            answer.raise_for_status()
-            for chunk in answer.iter_content(2**14):
-                f.write(chunk)
-                if time.monotonic() > end:  # `patiently` has left this thread behind
-                    raise OSError("too slow")
-
-    patiently(get)
+    patiently(lambda: HTTPDownloader(timeout=TIMEOUT)(url, str(path), None))
 
 
 def status_of(error) -> int:
