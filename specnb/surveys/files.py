@@ -27,7 +27,7 @@ HEAD = 2**16  # bytes that tell the kind
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
 # Names of files that lie beside spectra and are none.
-BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelength)", re.IGNORECASE)
+BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelengths?\.)", re.IGNORECASE)
 # A line of text that is none of a table. A row may start with an error of a spreadsheet, as "#N/A".
 COMMENT = re.compile(r"#(?!N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!)")
 

@@ -121,10 +121,13 @@ def open_fits(content):
 
 
 def _fits(content):
-    hdus = open_fits(content)
-    tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
-    with warnings.catch_warnings(action="ignore"):
-        return [Table(Table.read(hdu), meta={**hdus[0].header, **hdu.header}) for hdu in tables]
+    hdus, tables = open_fits(content), []
+    for hdu in hdus:
+        if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU)):
+            with warnings.catch_warnings(action="ignore"):
+                tables.append(Table.read(hdu))
+            tables[-1].meta = {**hdus[0].header, **tables[-1].meta}
+    return tables
 
 
 def _votable(content):
