@@ -69,7 +69,7 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
     path = survey.grid_path if path is None else path
     with (
         whole_file(path, "grid of synthetic spectra", "restore it with git"),
-        h5py.File(path) as f,
+        h5py.File(path, locking=False) as f,  # some network disks have no locks
     ):
         flux = f["flux"][:].astype(np.float32) * np.float32(f["flux"].attrs["scale"])
         labels, wavelength = f["labels"][:], f["wavelength"][:]

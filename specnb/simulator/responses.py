@@ -107,7 +107,7 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
     """
     path = survey.responses_path if path is None else path
     try:
-        with h5py.File(path) as f:
+        with h5py.File(path, locking=False) as f:  # some network disks have no locks
             stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)]
             if star not in (stars or [None]):
                 raise ValueError(

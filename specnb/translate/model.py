@@ -10,6 +10,7 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
+from specnb.core.values import numbers
 from specnb.core.wavelength import check_pixels
 from specnb.emulator.step import Step
 from specnb.translate.autoencoders import Perceptrons, Principal
@@ -45,7 +46,7 @@ class Translator(nn.Module):
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
         super().__init__()
         self.config, self.history = config, list(history)
-        self.wavelength = np.asarray(wavelength, dtype=float)
+        self.wavelength = numbers(wavelength, "Angstrom", "wavelength")
         n_pix = len(self.wavelength)
         self.networks = NETWORKS[config.kind](config, n_pix)
         with torch.no_grad():
@@ -122,7 +123,9 @@ class Translator(nn.Module):
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return _joined(self.networks.encode_synthetic(self.scaled(x)) for x in _batches(flux))
+        return _joined(
+            self.networks.encode_synthetic(self.scaled(x)) for x in _batches(_flux(flux))
+        )
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -140,13 +143,13 @@ class Translator(nn.Module):
                 f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
             )
         if split is None:
-            split = self.mean_split.expand(len(flux), *self.mean_split.shape)
+            split = self.mean_split.expand(len(flux), *self.mean_split.shape).cpu()
         if np.shape(split) != (expected := (len(flux), *self.mean_split.shape)):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        splits = torch.as_tensor(split).to(self.mean)
-        return _joined(map(self, _batches(flux), _batches(splits)))
+        splits = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(self.mean)
+        return _joined(map(self, _batches(_flux(flux)), _batches(splits)))
 
     @torch.no_grad()
     def to_synthetic(self, spectra) -> np.ndarray:
@@ -196,6 +199,10 @@ class Translator(nn.Module):
             model.load_state_dict(tensors)
         check_same(path, asdict(found), config)
         return model.eval().requires_grad_(False)
+
+
+def _flux(values):
+    return numbers(values, "", "flux", np.float32)
 
 
 def _batches(rows):
@@ -293,5 +300,5 @@ def translated_emulator(emulator, translator: Translator, split=None):
     """
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
-        split = torch.as_tensor(np.asarray(split)).to(translator.mean)
+        split = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(translator.mean)
     return emulator.then(Translation(translator, split))
