@@ -24,8 +24,8 @@ def check_ids(table: Table, ids):
     for name, column in table.items():
         kind = column.dtype.kind if isinstance(column, Column) and column.ndim == 1 else ""
         if ID_COLUMN.fullmatch(name) and kind in tuple("USOiu"):
-            own = texts(np.ma.getdata(column))
-            wrong = (own != np.char.strip(ids)) & np.isin(own, ids) & ~masked(column)
+            own, stars = np.char.strip(texts(np.ma.getdata(column))), np.char.strip(ids)
+            wrong = (own != stars) & np.isin(own, stars) & ~masked(column)
             if wrong.any():
                 row = wrong.argmax()
                 raise ValueError(
@@ -43,13 +43,12 @@ def joined(tables) -> Table:
         If a column has different units, or integers in one table and other numbers in another,
         which would lose the last digits of long integers.
     """
-    for name in tables[0].colnames:
+    for name in dict.fromkeys(name for table in tables for name in table.colnames):
         columns = [table[name] for table in tables if name in table.colnames]
         found = {str(getattr(column, "unit", None) or "") for column in columns}
         if len(found) > 1 and not found <= set(SAME_UNIT):
-            raise ValueError(
-                f"{name} is in different units ({', '.join(sorted(found))}): convert it first"
-            )
+            units = ", ".join(unit or "none" for unit in sorted(found))
+            raise ValueError(f"{name} is in different units ({units}): convert it first")
         if len({column.dtype.kind for column in columns if column.dtype.kind in "iuf"}) > 1:
             raise ValueError(f"{name} has different types of numbers: convert it first")
     return vstack(tables)

@@ -86,14 +86,14 @@ class Spectra:
         mask |= masked(self.flux) | masked(self.flux_error)
         if labels is not None:
             check_ids(labels, ids)
-        if not 1 <= self.correlation_length < np.inf:
+        length = numbers(self.correlation_length, "", "correlation_length")
+        if length.ndim or not 1 <= length < np.inf:
             raise ValueError(
                 f"correlation_length is {self.correlation_length} pixels: give 1 (independent pixels) or more"
             )
-        for name, array, above in (("flux", flux, -np.inf), ("flux_error", flux_error, 0)):
-            bad = ~(mask | (np.isfinite(array) & (array > above)))
-            if name == "flux":
-                bad |= ~mask & placeholders(flux)
+        kinds = (("flux", flux, ~placeholders(flux)), ("flux_error", flux_error, flux_error > 0))
+        for name, array, good in kinds:
+            bad = ~(mask | (np.isfinite(array) & good))
             if bad.any():
                 star, pixel = np.unravel_index(np.argmax(bad), bad.shape)
                 raise ValueError(
@@ -108,7 +108,7 @@ class Spectra:
             mask=mask,
             ids=ids,
             labels=labels,
-            correlation_length=float(self.correlation_length),
+            correlation_length=float(length),
         )
 
     def __len__(self):

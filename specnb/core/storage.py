@@ -3,13 +3,12 @@
 A file has one or more *groups* (for example "spectra" and "truth"), each with the datasets
 ``wavelength`` (vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a
 subgroup ``labels`` with one dataset for each column. For columns with masked values the subgroup
-``missing`` tells where. HDF5 checks its own structure and the numbers (fletcher32) of these files;
-the attribute ``sha256`` of a group does so for its text.
+``missing`` tells where. HDF5 checks its own structure and the numbers (fletcher32) of these files
+when they are read. The SHA-256 of the whole file follows its end, and is checked first.
 """
 
 import hashlib
 import io
-import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from specnb.core.values import masked
 from specnb.core.wavelength import same_pixels
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
+SEAL = 32  # bytes of a SHA-256
 
 
 class SpectraWriter:
@@ -95,17 +95,19 @@ class SpectraWriter:
     def _compare(self, spectra, columns, group):
         """Raise ValueError if a batch does not fit the first one of its group."""
         parts = {
-            "wavelengths": spectra.wavelength,
             "correlation length": spectra.correlation_length,
             "frames of rest": spectra.at_rest,
             "label columns": list(columns),
             "units of labels": [unit for _, _, unit in columns.values()],
-            "types of labels": [_type(values) for values, _, _ in columns.values()],
+            "types of labels": [
+                (values.dtype.kind, values.dtype.kind == "U" or values.itemsize, values.shape[1:])
+                for values, _, _ in columns.values()
+            ],
         }
-        first = self._layouts.setdefault(group, parts)
-        differing = [what for what in parts if what != "wavelengths" and parts[what] != first[what]]
-        if not same_pixels(parts["wavelengths"], first["wavelengths"]):
-            differing.append("wavelengths")
+        pixels, first = self._layouts.setdefault(group, (spectra.wavelength, parts))
+        differing = [what for what, value in parts.items() if value != first[what]]
+        if not same_pixels(spectra.wavelength, pixels):
+            differing.insert(0, "wavelengths")
         if differing:
             raise ValueError(
                 f"{self.path}: {', '.join(differing)} differ from the first batch of '{group}': "
@@ -114,9 +116,10 @@ class SpectraWriter:
 
     def __exit__(self, kind, error, traceback):
         try:
-            for group in self._layouts if kind is None else ():
-                self._file[group].attrs["sha256"] = _digest(self._file[group])
             self._file.close()
+            if kind is None:
+                self._disk.seek(0)
+                self._disk.write(hashlib.file_digest(self._disk, "sha256").digest())
             self._disk.close()
             if kind is None and self._disk.error is None:
                 self._temporary.replace(self.path)
@@ -182,12 +185,6 @@ def _plain(name, column):
     return values, missing, str(getattr(column, "unit", None) or "")
 
 
-def _type(values):
-    """Type and shape of a label, which all batches share. Text may have any length."""
-    size = None if values.dtype.kind == "U" else values.dtype.itemsize
-    return values.dtype.kind, size, values.shape[1:]
-
-
 def _append(target, name, values):
     """Append rows to a dataset, and return it. A new one has compressed chunks of about 256 kB."""
     text, row = values.dtype.kind == "U", values.shape[1:]
@@ -199,7 +196,7 @@ def _append(target, name, values):
             chunks=(int(np.clip(2**16 // max(1, np.prod(row)), 1, 4096)), *row),
             dtype=h5py.string_dtype() if text else values.dtype,
             compression="lzf",
-            fletcher32=not text,  # HDF5 has none for text, see `_digest`
+            fletcher32=not text,  # HDF5 has none for text
         )
     dataset = target[name]
     start = len(dataset)
@@ -208,29 +205,26 @@ def _append(target, name, values):
     return dataset
 
 
-def _datasets(group):
-    """The datasets of a group and its subgroups, by name."""
-    found = {}
-    group.visititems(
-        lambda name, entry: found.update({name: entry}) if isinstance(entry, h5py.Dataset) else None
-    )
-    return found
+def _check_seal(path):
+    """Raise OSError if the SHA-256 that follows the end of our HDF5 files is not that of the file.
 
-
-def _digest(group):
-    """SHA-256 of the text of a group, of which HDF5 has no checksum: ids, names and units."""
-    digest = hashlib.sha256()
-    for name, dataset in sorted(_datasets(group).items()):
-        attributes = {key: str(value) for key, value in sorted(dataset.attrs.items())}
-        digest.update(json.dumps([name, dataset.shape, attributes]).encode())
-        if h5py.check_string_dtype(dataset.dtype):
-            digest.update(json.dumps(dataset.asstr()[:].tolist()).encode())
-    return digest.hexdigest()
+    Files of others have none. HDF5 itself takes it away if it changes a file.
+    """
+    content = np.memmap(path, np.uint8, "r")
+    end = int.from_bytes(content[28:36].tobytes(), "little")  # as version 2 and 3 of HDF5 tell it
+    if content[8] in (2, 3) and end < len(content):
+        if len(content) < end + SEAL:
+            raise OSError("truncated: the last bytes are missing")
+        if hashlib.sha256(content[:end]).digest() != content[end:].tobytes():
+            raise OSError("its content is not what was written")
 
 
 def _check(group):
     """Raise ValueError if a group lacks a dataset, or OSError if its content is not whole."""
-    path, datasets = group.file.filename, _datasets(group)
+    path, datasets = group.file.filename, {}
+    group.visititems(
+        lambda name, item: datasets.update({name: item}) if isinstance(item, h5py.Dataset) else None
+    )
     if missing := {"wavelength", *ARRAYS} - set(datasets):
         raise ValueError(
             f"{path} lacks {sorted(missing)} in group '{group.name[1:]}': write it with Spectra.write"
@@ -252,8 +246,6 @@ def _check(group):
             f"{path} has its wavelengths in {medium}, specnb works in vacuum: "
             "convert them with specnb.core.wavelength.vacuum_from_air and write the file again"
         )
-    if "sha256" in group.attrs and group.attrs["sha256"] != _digest(group):
-        raise OSError("its ids, names or units have changed since it was written")
 
 
 @contextmanager
@@ -265,6 +257,8 @@ def opened(path, group):
     try:
         # No lock is needed, because files of spectra get their names when they are complete. Some
         # network disks have none.
+        if path.stat().st_size > 36:
+            _check_seal(path)
         with h5py.File(path, "r", locking=False) as f:
             if group not in f:
                 raise ValueError(

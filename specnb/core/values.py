@@ -58,7 +58,9 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
     if given is None or str(given) == unit or {str(given), unit} <= set(SAME_UNIT):
         return array
     try:
-        return (array * units.Unit(given).to(units.Unit(unit))).astype(dtype)
+        # 15 digits, so that nm to Å is 10 and not 9.999999999999998
+        factor = float(f"{units.Unit(given).to(units.Unit(unit)):.15g}")
+        return (array * factor).astype(dtype)
     except (units.UnitConversionError, AttributeError, ValueError, TypeError) as error:
         raise ValueError(
             f"{what} has the unit '{given}', which cannot be converted to '{unit or 'no unit'}': convert it first"
@@ -113,7 +115,7 @@ def names(values, what: str = "ids") -> np.ndarray:
             "give integers or text"
         )
     text = texts(array)
-    missing |= text == ""
+    missing |= np.char.strip(text) == ""
     if missing.any():
         raise ValueError(
             f"{what}: star {missing.argmax()} has none: leave that star out or name it"
@@ -122,7 +124,7 @@ def names(values, what: str = "ids") -> np.ndarray:
 
 
 def texts(array) -> np.ndarray:
-    """An array of text, bytes, integers or objects as an array of str, without outer blanks."""
+    """An array of text, bytes, integers or objects as an array of str."""
     if array.dtype.kind in "SO":
         array = [each.decode() if isinstance(each, bytes) else str(each) for each in array]
-    return np.char.strip(np.asarray(array).astype(str))
+    return np.asarray(array).astype(str)

@@ -67,7 +67,9 @@ class Translator(nn.Module):
 
     def scaled(self, flux, mask=None):
         """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
-        x = (torch.as_tensor(flux).to(self.mean) - self.mean) / self.std
+        if not isinstance(flux, torch.Tensor):
+            flux = torch.from_numpy(numbers(flux, "", "flux", np.float32))
+        x = (flux.to(self.mean) - self.mean) / self.std
         return x if mask is None else torch.where(torch.as_tensor(mask).to(x.device), 0.0, x)
 
     def forward(self, flux, split=None):
@@ -123,9 +125,7 @@ class Translator(nn.Module):
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
-        return _joined(
-            self.networks.encode_synthetic(self.scaled(x)) for x in _batches(_flux(flux))
-        )
+        return _joined(self.networks.encode_synthetic(self.scaled(x)) for x in _batches(flux))
 
     @torch.no_grad()
     def translate(self, flux, split=None) -> np.ndarray:
@@ -149,7 +149,7 @@ class Translator(nn.Module):
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
         splits = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(self.mean)
-        return _joined(map(self, _batches(_flux(flux)), _batches(splits)))
+        return _joined(map(self, _batches(flux), _batches(splits)))
 
     @torch.no_grad()
     def to_synthetic(self, spectra) -> np.ndarray:
@@ -201,12 +201,8 @@ class Translator(nn.Module):
         return model.eval().requires_grad_(False)
 
 
-def _flux(values):
-    return numbers(values, "", "flux", np.float32)
-
-
 def _batches(rows):
-    return torch.as_tensor(rows).split(BATCH)
+    return [rows[start : start + BATCH] for start in range(0, len(rows) or 1, BATCH)]
 
 
 def _joined(batches) -> np.ndarray:
