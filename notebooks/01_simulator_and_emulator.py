@@ -70,15 +70,15 @@ study.figure(coverage, "grid_coverage", "The grid's spectra in the Kiel and abun
 
 # %%
 config = EmulatorConfig(epochs=epochs, seed=seed, device=device)
-path = artifact(
+trained = artifact(
     "emulator",
     config,
     ".safetensors",
     make=lambda path: train_emulator(grid, config).save(path),
     data=[RVS.grid_path],
     code=train_emulator,
+    read=lambda path: Emulator.load(path, RVS),
 )
-trained = Emulator.load(path, RVS)
 study.result("live_training_seconds", trained.card["seconds"], "s")
 study.figure(training_history(trained.card["history"]), "training_history", "Training of the network in this notebook.")
 

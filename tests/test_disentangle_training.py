@@ -415,18 +415,17 @@ def test_full_disk_leaves_the_last_whole_checkpoint(spectra, eager, tmp_path, mo
     interrupted(spectra, setup, path)
     data = path.read_bytes()
 
-    def full(state, target):
-        target.write_bytes(b"half")
+    def full(target, content):
+        with target.open("wb") as f:
+            f.write(content[:100])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(
-        OSError, match="cannot write the checkpoint .*run.pt .*No space left on device.*: make room"
-    ):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="cannot write .*run.pt .No space left on device.: make room"):
         fit(spectra, setup, checkpoint=path)
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
     assert path.read_bytes() == data
-    with pytest.raises(OSError, match="cannot write the checkpoint"):
+    with pytest.raises(OSError, match="cannot write .*other.pt "):
         fit(spectra, setup, checkpoint=tmp_path / "other.pt")
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
     monkeypatch.undo()

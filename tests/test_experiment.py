@@ -150,6 +150,24 @@ def test_a_second_run_does_not_train(stars, folder, epochs):
     assert len(list(folder.iterdir())) == 3
 
 
+def test_damaged_models_and_checkpoints_are_named_and_trained_anew(stars, folder, epochs):
+    path = train_once(stars.train, SURVEY, SMALL)
+    whole = Disentangler.load(path, SMALL)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+    path.with_suffix(".checkpoint").write_bytes(b"half")
+    with pytest.warns(UserWarning, match="made again") as warned:
+        (model,) = trained(stars, SURVEY, [SMALL])
+    told = [str(warning.message) for warning in warned if "made again" in str(warning.message)]
+    assert [name in text for name, text in zip((path.name, f"{path.stem}.checkpoint"), told)] == [
+        True,
+        True,
+    ]
+    assert len(epochs) == 2 * SMALL.epochs and list(folder.iterdir()) == [path]
+    assert_same(model, whole)
+
+
 def test_a_killed_training_goes_on(stars, folder, monkeypatch):
     config = replace(SMALL, epochs=4)
     whole = train(stars.train, config, progress=False)

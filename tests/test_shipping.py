@@ -3,18 +3,22 @@
 import pytest
 from third_survey import THIRD
 
+from specnb.core.checksums import LIST, listed
 from specnb.emulator.model import Emulator
 from specnb.emulator.train import EmulatorConfig
 from specnb.reproduce import shipping
+from specnb.reproduce.provenance import checksum
 from specnb.surveys import RVS
 
 
 @pytest.mark.parametrize("branches", [(), ((("teff", "logg"), (8,)), (RVS.names, (8, 4)))])
-def test_an_emulator_is_shipped_with_its_card(tmp_path, branches):
+def test_an_emulator_is_shipped_with_its_card(tmp_path, branches, monkeypatch):
+    monkeypatch.setattr(shipping, "DATA", tmp_path)
     config = EmulatorConfig(hidden=(8,), branches=branches, copies=1, epochs=1, device="cpu")
     errors = shipping.ship_emulator(RVS, config, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"rvs.safetensors", "rvs.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"rvs.safetensors", "rvs.md", LIST}
     assert Emulator.load(tmp_path / "rvs.safetensors", RVS).card["held_out_error"] == errors
+    assert listed(tmp_path) == {"rvs.safetensors": checksum(tmp_path / "rvs.safetensors")}
     card = (tmp_path / "rvs.md").read_text("utf-8")
     assert f"| worst pixel, mean over spectra | {errors['worst_pixel']:.1e} |\n" in card
     assert "| `teff` | K | " in card and "{" not in card

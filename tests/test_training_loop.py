@@ -1,5 +1,6 @@
 """The common parts of all trainings: the schedule, and exact continuation after an interruption."""
 
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from test_disentangle_model import SMALL, toy
 import specnb
 from specnb.core import training
 from specnb.core.training import Diverged, one_cycle, run
+from specnb.core.writing import HOST
 from specnb.disentangle import DisentangleConfig
 from specnb.disentangle import train as train_autoencoder
 from specnb.emulator.train import EmulatorConfig, EmulatorTraining, train_emulator
@@ -103,7 +105,9 @@ def checkpoint(grid, tmp_path, monkeypatch):
 
 def test_a_killed_training_of_an_emulator_continues_exactly(grid, checkpoint):
     whole, continued = train_emulator(grid, FEW, progress=False), EmulatorTraining(grid, FEW)
-    epochs = []
+    epochs, ended = [], subprocess.Popen(["true"])
+    ended.wait()
+    checkpoint.with_name(f".run.pt.{HOST}-{ended.pid}-01234567.tmp").touch()  # killed, too
     emulator = run(
         continued, checkpoint, progress=False, on_report=lambda _: epochs.append(continued.done)
     )
@@ -112,7 +116,7 @@ def test_a_killed_training_of_an_emulator_continues_exactly(grid, checkpoint):
     assert emulator.card["validation_error"] == whole.card["validation_error"]
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, emulator.network.state_dict()[name]), name
-    assert not checkpoint.exists()
+    assert not list(checkpoint.parent.iterdir())
 
 
 def test_checkpoints_of_another_emulator_are_refused(grid, checkpoint):

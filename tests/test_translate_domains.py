@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import specnb
+from specnb.core.checksums import LIST, listed
 from specnb.emulator.model import Emulator
 from specnb.reproduce import shipping
 from specnb.surveys import RVS
@@ -101,8 +102,11 @@ def test_without_split_there_are_two_chains(emulator, domains):
 def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
     monkeypatch.setattr(shipping, "STARS", 100)
     monkeypatch.setattr(shipping, "TEST_STARS", 50)
+    monkeypatch.setattr(shipping, "DATA", tmp_path)
     errors = shipping.ship_translator("rvs", TINY, tmp_path)
+    assert list(listed(tmp_path)) == ["rvs-mock.safetensors"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        LIST,
         "rvs-mock.md",
         "rvs-mock.safetensors",
     ]

@@ -23,6 +23,9 @@ import numpy as np
 from scipy.stats import qmc
 from tqdm import tqdm
 
+from specnb.core.checksums import add_to_list
+from specnb.core.paths import DATA
+from specnb.core.writing import replacing
 from specnb.simulator.grid import computed
 from specnb.surveys import Survey
 
@@ -116,12 +119,10 @@ class Recipe:
             flux = self.simulate(work, labels)
         except (RuntimeError, ValueError) as error:
             return index, str(error)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        with temporary.open("wb") as f:
+        with replacing(path) as temporary, temporary.open("wb") as f:
             np.savez(
                 f, labels=labels, flux=flux.astype(np.float32), seconds=time.perf_counter() - start
             )
-        temporary.rename(path)
         return index, None
 
     def assemble(self, work: Path, output: Path, labels: np.ndarray, seed: int) -> int:
@@ -139,9 +140,9 @@ class Recipe:
                 flux.append(np.round(star["flux"] / FLUX_QUANTUM).astype(np.uint16))
                 seconds += float(star["seconds"])
             kept.append(index)
-        temporary = output.with_suffix(".tmp")
-        with h5py.File(temporary, "w") as f:
-            table = f.create_dataset("labels", data=labels[kept])
+        # libver gives checksums to attributes, fletcher32 gives them to arrays.
+        with replacing(output) as temporary, h5py.File(temporary, "w", libver="latest") as f:
+            table = f.create_dataset("labels", data=labels[kept], fletcher32=True)
             table.attrs["names"] = [label.name for label in self.labels]
             table.attrs["units"] = [label.unit for label in self.labels]
             table.attrs["low"], table.attrs["high"] = self.drawn_range()
@@ -153,12 +154,13 @@ class Recipe:
                 compression="gzip",
                 compression_opts=9,
                 shuffle=True,
+                fletcher32=True,
             )
             stored.attrs["scale"] = FLUX_QUANTUM
             stored.attrs["unit"] = (
                 "flux over continuum, dimensionless, after multiplication by scale"
             )
-            axis = f.create_dataset("wavelength", data=self.wavelength)
+            axis = f.create_dataset("wavelength", data=self.wavelength, fletcher32=True)
             axis.attrs["unit"] = "Angstrom"
             axis.attrs["medium"] = "vacuum"
             f.attrs.update(
@@ -172,7 +174,7 @@ class Recipe:
             own = dict(self.attributes)
             f.attrs["citations"] = json.dumps(CITATIONS | own.pop("citations"))
             f.attrs.update(own)
-        temporary.rename(output)
+        add_to_list(output, DATA)
         return len(kept)
 
     def main(self):

@@ -19,7 +19,10 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
+from specnb.core.checksums import add_to_list
 from specnb.core.labels import Label
+from specnb.core.paths import DATA
+from specnb.core.writing import replacing
 
 DEX = 0.05  # by which abundances change
 
@@ -71,14 +74,22 @@ class Recipe:
     def write(self, group, todo, flux):
         """Fill one star's group of the file."""
         group.create_dataset(
-            "flux", data=np.array(flux, dtype=np.float32), compression="gzip", shuffle=True
+            "flux",
+            data=np.array(flux, dtype=np.float32),
+            compression="gzip",
+            shuffle=True,
+            fletcher32=True,
         )
-        group["changed"], group["step"] = [name for name, *_ in todo], [step for _, step, _ in todo]
         names = [label.name for label in self.labels]
-        group["labels"] = [[star[name] for name in names] for *_, star in todo]
+        for name, values in {
+            "changed": np.array([name.encode() for name, *_ in todo]),
+            "step": [step for _, step, _ in todo],
+            "labels": [[star[name] for name in names] for *_, star in todo],
+            "wavelength": self.wavelength,
+        }.items():
+            group.create_dataset(name, data=values, fletcher32=True)
         units = [label.unit for label in self.labels]
         group["labels"].attrs.update(names=names, units=units)
-        group["wavelength"] = self.wavelength
         group["wavelength"].attrs.update(unit="Angstrom", medium="vacuum")
 
     def main(self):
@@ -92,12 +103,16 @@ class Recipe:
             "--output", type=Path, default=Path(__file__).parents[1] / f"{self.name}.h5"
         )
         args = parser.parse_args()
-        temporary = args.output.with_suffix(".tmp")
-        with multiprocessing.Pool(args.processes) as pool, h5py.File(temporary, "w") as f:
+        # libver gives checksums to attributes, fletcher32 gives them to arrays.
+        with (
+            multiprocessing.Pool(args.processes) as pool,
+            replacing(args.output) as temporary,
+            h5py.File(temporary, "w", libver="latest") as f,
+        ):
             for where, star in self.stars.items():
                 todo = list(self.tasks(star))
                 spectra = pool.imap(partial(self.compute, args.work), todo)
                 flux = tqdm(spectra, total=len(todo), unit="spectrum")
                 self.write(f.require_group(where), todo, list(flux))
             f.attrs["recipe"] = f"data/recipes/{self.name}.py"
-        temporary.rename(args.output)
+        add_to_list(args.output, DATA)

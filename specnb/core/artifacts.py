@@ -10,6 +10,8 @@ of comments, docstrings or formatting does not change the digest of the code.
 """
 
 import ast
+import warnings
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -148,8 +150,21 @@ def artifact_path(kind: str, config, suffix: str, data=(), code=None) -> Path:
     return ARTIFACTS / f"{kind}-{digest.hexdigest()[:16]}{suffix}"
 
 
-def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
-    """Path of an artifact, which is made if it does not exist.
+@contextmanager
+def dropped_if_damaged(path: Path):
+    """Delete a file that the block cannot read, and name it in a warning instead of an error."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        path.unlink(missing_ok=True)
+        warnings.warn(
+            f"the stored file {path.name} is damaged: it is deleted and made again ({error})",
+            stacklevel=3,
+        )
+
+
+def artifact(kind: str, config, suffix: str, make, data=(), code=None, read=Path):
+    """An artifact, which is made if it does not exist, or if its file is damaged.
 
     Parameters
     ----------
@@ -167,13 +182,19 @@ def artifact(kind: str, config, suffix: str, make, data=(), code=None) -> Path:
     code : function or class, optional
         The code that makes the artifact, see `artifact_path`. The default is ``make``. A notebook
         passes the function of specnb that its own ``make`` calls.
+    read : callable, optional
+        Called as ``read(path)`` to read the file. If it raises OSError or ValueError for a file
+        that was made before, that file is deleted, which a warning tells, and made again.
 
     Returns
     -------
-    Path
+    object
+        What ``read`` returns. Without it, the path of the file, which is not read.
     """
     path = artifact_path(kind, config, suffix, data, code or make)
-    if not path.exists():
-        with replacing(path) as temporary:
-            make(temporary)
-    return path
+    if path.exists():
+        with dropped_if_damaged(path):
+            return read(path)
+    with replacing(path) as temporary:
+        make(temporary)
+    return read(path)

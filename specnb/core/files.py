@@ -1,30 +1,61 @@
 """Files of networks and trainings, which are written as a whole and checked when they are read."""
 
+import io
+import json
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from specnb.core.checksums import warn_unchecked
 from specnb.core.reading import whole_file
 from specnb.core.writing import replacing
 
+CHECKSUM = "sha256"  # its name among the texts of a file of tensors
+DAMAGED = "its checksum is not that of its contents"
+
 
 def write_tensors(path, tensors: dict, about: dict):
-    """Write tensors and the texts that describe them to one safetensors file."""
+    """Write tensors, the texts that describe them and a checksum to one safetensors file.
+
+    Raises
+    ------
+    OSError
+        If the disk is full.
+    """
+    tensors = {name: value.contiguous().cpu() for name, value in tensors.items()}
+    content = save(tensors, about | {CHECKSUM: _checksum(tensors, about)})
     with replacing(Path(path)) as temporary:
-        save_file(
-            {name: value.contiguous().cpu() for name, value in tensors.items()},
-            temporary,
-            metadata=about,
-        )
+        temporary.write_bytes(content)
 
 
 def read_tensors(path) -> tuple[dict, dict]:
-    """The tensors and the texts of a file written by `write_tensors`, each by name."""
+    """The tensors and the texts of a file written by `write_tensors`, each by name.
+
+    Raises
+    ------
+    OSError
+        If the checksum in the file is not that of its contents.
+    """
     with safe_open(path, framework="pt") as f:
-        return {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
+        tensors, about = {name: f.get_tensor(name) for name in f.keys()}, f.metadata() or {}  # noqa: SIM118
+    checksum = about.pop(CHECKSUM, None)
+    if checksum is None:  # as in the shipped files, which a list covers
+        warn_unchecked(path)
+    elif checksum != _checksum(tensors, about):
+        raise OSError(DAMAGED)
+    return tensors, about
+
+
+def _checksum(tensors, about):
+    """SHA-256 of tensors and texts."""
+    digest = sha256(json.dumps(about, sort_keys=True).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def tensors_of(tensors: dict, prefix: str) -> dict:
@@ -37,20 +68,17 @@ def tensors_of(tensors: dict, prefix: str) -> dict:
 
 
 def write_checkpoint(state: dict, path: Path):
-    """Write the state of a training. A complete new checkpoint replaces an older one.
+    """Write the state of a training and its checksum. It replaces an older checkpoint as a whole.
 
     Raises
     ------
     OSError
         If the checkpoint cannot be written.
     """
-    try:
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
-    except (OSError, RuntimeError) as error:
-        raise OSError(
-            f"cannot write the checkpoint {path} ({error}): make room, or choose another folder"
-        ) from error
+    content = io.BytesIO()
+    torch.save(state, content)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getvalue() + sha256(content.getbuffer()).digest())
 
 
 def read_checkpoint(path: Path, device, names) -> dict:
@@ -62,7 +90,11 @@ def read_checkpoint(path: Path, device, names) -> dict:
         If the file is damaged, is not a checkpoint or lacks one of the parts.
     """
     with whole_file(path, "checkpoint", "delete it to start anew"):
-        state = torch.load(path, map_location=device, weights_only=True)
+        data = path.read_bytes()
+        content, checksum = data[:-32], data[-32:]
+        if sha256(content).digest() != checksum:
+            raise OSError(DAMAGED)
+        state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         return {name: state[name] for name in names}
 
 

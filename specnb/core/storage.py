@@ -9,7 +9,6 @@ when they are read. The SHA-256 of the whole file follows its end, and is checke
 
 import hashlib
 import io
-import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from astropy.table import Column, MaskedColumn
 
 from specnb.core.values import masked
 from specnb.core.wavelength import same_pixels
+
+from specnb.core.writing import put_in_place, temporary_name
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 SEAL = 32  # bytes of a SHA-256
@@ -36,13 +37,13 @@ class SpectraWriter:
 
     def __init__(self, path):
         self.path = Path(path)
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         self._layouts = {}  # what all batches of a group have in common
 
     def __repr__(self):
         return f"<SpectraWriter of {self.path}>"
 
     def __enter__(self):
+        self._temporary = temporary_name(self.path)
         try:
             self._disk = _Disk(self._temporary, "w+")
         except OSError as error:
@@ -122,7 +123,7 @@ class SpectraWriter:
                 self._disk.write(hashlib.file_digest(self._disk, "sha256").digest())
             self._disk.close()
             if kind is None and self._disk.error is None:
-                self._temporary.replace(self.path)
+                put_in_place(self._temporary, self.path)
         except OSError as failure:
             self._disk.error = failure
         finally:

@@ -16,6 +16,7 @@ import torch
 from tqdm.auto import tqdm
 
 from specnb.core.files import check_same, read_checkpoint, write_checkpoint
+from specnb.core.writing import sweep
 
 CHECKPOINT_SECONDS = 30.0
 RISE = 0.1  # fraction of the steps during which the learning rate rises
@@ -280,4 +281,5 @@ def run(training: Training, checkpoint=None, progress: bool = True, on_report=No
     model = training.finish()
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
+        sweep(checkpoint.parent)  # of processes that were killed while they wrote one
     return model

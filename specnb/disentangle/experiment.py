@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from tqdm.auto import tqdm
 
-from specnb.core.artifacts import artifact, artifact_path
+from specnb.core.artifacts import artifact, artifact_path, dropped_if_damaged
 from specnb.core.device import pick_device
+from specnb.core.files import read_checkpoint
 from specnb.core.spectra import Spectra
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
@@ -119,6 +120,8 @@ REMOVAL = replace(BOTTLENECK, bottleneck=1e-4)
 def train_once(spectra: Spectra, survey: MockConfig, config: DisentangleConfig, progress=False):
     """Train a model, unless it exists. An interrupted training continues from its checkpoint.
 
+    A damaged model or checkpoint is deleted, which a warning tells, and made again.
+
     Parameters
     ----------
     spectra : Spectra
@@ -137,9 +140,16 @@ def train_once(spectra: Spectra, survey: MockConfig, config: DisentangleConfig, 
     checkpoint = artifact_path("disentangle", case, ".checkpoint", [EMULATOR], code=train_once)
 
     def make(path):
+        if checkpoint.exists():
+            with dropped_if_damaged(checkpoint):
+                read_checkpoint(checkpoint, "cpu", ())
         train(spectra, config, checkpoint, progress).save(path)
 
-    return artifact("disentangle", case, ".safetensors", make, [EMULATOR])
+    def read(path):
+        Disentangler.load(path, config)
+        return path
+
+    return artifact("disentangle", case, ".safetensors", make, [EMULATOR], read=read)
 
 
 def trained(

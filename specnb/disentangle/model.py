@@ -200,7 +200,7 @@ class Disentangler:
         Raises
         ------
         OSError
-            If the file is missing or truncated, or is not an autoencoder.
+            If the file is missing or damaged, or is not an autoencoder.
         ValueError
             If it was trained with another configuration.
         """

@@ -221,7 +221,7 @@ class Emulator:
         Raises
         ------
         OSError
-            If the file is missing or truncated, if its emulator has other labels or pixels, or if
+            If the file is missing or damaged, if its emulator has other labels or pixels, or if
             it has a step of an unknown class.
         """
         with whole_file(path, "emulator file", "restore it with git or train it anew"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specnb.core.checksums import add_to_list
 from specnb.core.paths import DATA
 from specnb.emulator.accuracy import accuracy
 from specnb.emulator.model import load_emulator
@@ -63,6 +64,7 @@ def ship_emulator(
     }
     emulator.card.update(held_out_error=errors, grid_sha256=checksum(survey.grid_path))
     emulator.save(folder / f"{survey.name}.safetensors")
+    add_to_list(folder / f"{survey.name}.safetensors", DATA)
     render(
         "emulator.md",
         folder / f"{survey.name}.md",
@@ -107,6 +109,7 @@ def ship_translator(
     model = train(emulator, domains.labels, domains.observed, config, folder / checkpoint)
     seconds = time.monotonic() - start
     model.save(folder / f"{name}-mock.safetensors")
+    add_to_list(folder / f"{name}-mock.safetensors", DATA)
     observed, truth = unseen_stars(emulator, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))
     spectra = {

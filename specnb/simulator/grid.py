@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import h5py
 import numpy as np
 
+from specnb.core.checksums import warn_unchecked
 from specnb.core.reading import whole_file
 from specnb.core.wavelength import pixel_edges
 from specnb.surveys.survey import Survey
@@ -61,16 +62,18 @@ def load_grid(survey: Survey, path=None) -> SyntheticGrid:
     Raises
     ------
     OSError
-        If the file is missing or truncated.
+        If the file is missing or damaged.
     ValueError
         If the grid has other labels, is in air, does not cover the survey's pixels, or has values
         that cannot be a flux.
     """
     path = survey.grid_path if path is None else path
     with (
-        whole_file(path, "grid of synthetic spectra", "restore it with git"),
+        whole_file(path, "grid of synthetic spectra", "restore it with git or compute it anew"),
         h5py.File(path, locking=False) as f,  # some network disks have no locks
     ):
+        if not f["flux"].fletcher32:  # as in the shipped grids, which a list covers
+            warn_unchecked(path)
         flux = f["flux"][:].astype(np.float32) * np.float32(f["flux"].attrs["scale"])
         labels, wavelength = f["labels"][:], f["wavelength"][:]
         names, low, high = (f["labels"].attrs[name] for name in ("names", "low", "high"))

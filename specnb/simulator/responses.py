@@ -17,7 +17,9 @@ import h5py
 import numpy as np
 from astropy.table import Table, vstack
 
+from specnb.core.checksums import warn_unchecked
 from specnb.core.labels import Line
+from specnb.core.reading import whole_file
 from specnb.core.wavelength import detectors
 from specnb.simulator.grid import computed
 from specnb.surveys.survey import Survey
@@ -101,33 +103,31 @@ def load_responses(survey: Survey, star: str | None = None, path=None) -> Respon
     Raises
     ------
     OSError
-        If the file is missing or truncated.
+        If the file is missing or damaged.
     ValueError
         If the file does not have that star, or belongs to another survey.
     """
     path = survey.responses_path if path is None else path
-    try:
-        with h5py.File(path, locking=False) as f:  # some network disks have no locks
-            stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)]
-            if star not in (stars or [None]):
-                raise ValueError(
-                    f"{path} has no star {star!r}: give {' or '.join(map(repr, stars or [None]))}"
-                )
-            group = f[star or "/"]
-            flux, wavelength, step = group["flux"][:], group["wavelength"][:], group["step"][:]
-            changed, names = group["changed"].asstr()[:], group["labels"].attrs["names"]
-            star = dict(zip(names, group["labels"][0]))
-    except (OSError, KeyError) as error:
-        raise OSError(
-            f"{path} is not a whole file of responses ({error}): restore it with git"
-        ) from error
+    with (
+        whole_file(path, "file of responses", "restore it with git or compute it anew"),
+        h5py.File(path, locking=False) as f,  # some network disks have no locks
+    ):
+        stars = [name for name, entry in f.items() if isinstance(entry, h5py.Group)] or [None]
+        group = f[(star if star in stars else stars[0]) or "/"]
+        flux, wavelength, step = group["flux"][:], group["wavelength"][:], group["step"][:]
+        changed, names = group["changed"].asstr()[:], group["labels"].attrs["names"]
+        labels = dict(zip(names, group["labels"][0]))
+        if not group["flux"].fletcher32:  # as in the shipped responses, which a list covers
+            warn_unchecked(path)
+    if star not in stars:
+        raise ValueError(f"{path} has no star {star!r}: give {' or '.join(map(repr, stars))}")
     if list(names) != (expected := [label.name for label in computed(survey)]):
         raise ValueError(
             f"{path} has the labels {', '.join(names)}: {survey.name} has {', '.join(expected)}"
         )
     pairs = {name: np.flatnonzero(changed == name) for name in dict.fromkeys(changed[1:])}
     steps = {name: (float(step[up]), flux[up], flux[down]) for name, (up, down) in pairs.items()}
-    return Responses(survey, star, wavelength, flux[0], steps)
+    return Responses(survey, labels, wavelength, flux[0], steps)
 
 
 def features(

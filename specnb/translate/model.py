@@ -181,7 +181,7 @@ class Translator(nn.Module):
         Raises
         ------
         OSError
-            If the file is missing or truncated, or is not a translator.
+            If the file is missing or damaged, or is not a translator.
         ValueError
             If it was trained with another configuration.
         """

@@ -1,37 +1,28 @@
 """Read APOGEE spectra on the papers' 7,214 pixels.
 
-The files are apStar (asStar) and aspcapStar files of SDSS DR14 and DR17.
+The files are apStar (asStar) and aspcapStar files of SDSS DR13 to DR17
+(`specnb.surveys.apogee.images`) and mwmStar files of SDSS-V (`specnb.surveys.apogee.mwm`).
 
-Content of the files (data model of SDSS; measured where it says so)
--------------------------------------------------------------------
-- *apStar* (from Las Campanas: asStar): images of 8,575 pixels in the rest frame, vacuum. HDU 1 is
-  the flux in 1e-17 erg/s/cm²/Å, HDU 2 its error and HDU 3 the pixel mask. Row 0 is the sum of the
-  visits with a weight for each pixel, row 1 the sum with one weight per visit, and then follow the
-  visits. If there is only one visit, the image is one-dimensional (DR14), or has the visit in row 0
-  and zeros in row 1 (DR17, measured). This reader takes row 0.
-- *aspcapStar*: HDU 1 is the flux over ASPCAP's continuum, HDU 2 its error and HDU 3 ASPCAP's best
-  fit. The last HDU is a table with ASPCAP's parameters. There is no mask, so that only errors and
-  flux show bad pixels. The reader recognises these files because HDU 3 holds floating-point
-  numbers. It takes row 0 if there are rows.
-- Between and beyond the detectors the flux is 0 or NaN. Errors of bad pixels reach 1e14 (measured).
-  Missing header values are −9999.99.
-
-The reader was tested with real apStar files of DR17 only. The tests make one-row files of DR14 and
-aspcapStar files from these, following the data model.
+The reader was tested with real apStar files of DR13 and DR17. The tests make one-row files of DR14,
+aspcapStar and mwmStar files from these, following the data model.
 """
 
 import re
 import warnings
 from contextlib import suppress
+from io import BytesIO
 
 import numpy as np
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
+from astropy.utils.data import get_readable_fileobj
+from astropy.utils.exceptions import AstropyWarning
 
-from specnb.core.reading import whole_file
+from specnb.core.reading import DAMAGE, whole_file
 from specnb.core.spectra import Spectra
+from specnb.surveys.apogee.images import ADVICE, GIVE, images_of, number, read_images, tables_of
+from specnb.surveys.apogee.mwm import SPECTRUM, read_tables
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum
-from specnb.surveys.files import REMEDY
 
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
@@ -44,29 +35,45 @@ ERROR_FLOOR = 0.005
 # masked. This limit is a choice. The papers keep such pixels with a huge error, which has the same
 # effect.
 LARGEST_ERROR = 1.0
-MISSING = -9999.0  # header values at or below this number are missing
-KINDS = "apStar, asStar or aspcapStar files of SDSS DR14 or DR17"
-# Columns of the labels: their units, and the header keywords or table columns that may contain
-# them.
+MISSING_ERROR = 1e10  # pipelines give such errors, in the unit of the file, to missing pixels
+# Bytes that tell what a file is, and the size of the largest file, gzipped or not. A real apStar
+# file has 0.5 MB a visit.
+HEAD, LARGEST_FILE = 2**20, 2**29
+# Bits of ASPCAPFLAG with which all of ASPCAP's labels are bad, and its labels with their own.
+STAR_BAD, TEFF_BAD, LOGG_BAD, M_H_BAD, ALPHA_M_BAD = (1 << bit for bit in (23, 16, 17, 19, 20))
+# Columns of the labels: unit and type, the least and largest value that can be true, bits of
+# ASPCAPFLAG with which they are bad, and the header keywords or table columns that may contain them.
 LABELS = {
-    "snr": ("", ("SNR",)),
-    "n_visits": ("", ("NVISITS",)),
-    "vhelio": ("km / s", ("VHELIO",)),
-    "vscatter": ("km / s", ("VSCATTER",)),
-    "rv_teff": ("K", ("RV_TEFF", "RVTEFF")),
-    "rv_logg": ("dex", ("RV_LOGG", "RVLOGG")),
-    "rv_fe_h": ("dex", ("RV_FEH", "RVFEH")),
-    "teff": ("K", ("TEFF",)),
-    "logg": ("dex", ("LOGG",)),
-    "m_h": ("dex", ("M_H",)),
-    "alpha_m": ("dex", ("ALPHA_M",)),
+    "snr": ("", float, 0, 9998, 0, ("SNR",)),
+    "n_visits": ("", int, 1, 9998, 0, ("NVISITS", "N_VISITS")),
+    "vhelio": ("km / s", float, -2000, 2000, 0, ("VHELIO", "VHELIO_AVG", "V_RAD")),
+    "vscatter": ("km / s", float, 0, 2000, 0, ("VSCATTER", "STD_V_RAD")),
+    "rv_teff": ("K", float, 1000, 2e5, 0, ("RV_TEFF", "RVTEFF", "DOPPLER_TEFF")),
+    "rv_logg": ("dex", float, -2, 10, 0, ("RV_LOGG", "RVLOGG", "DOPPLER_LOGG")),
+    "rv_fe_h": ("dex", float, -6, 3, 0, ("RV_FEH", "RVFEH", "DOPPLER_FE_H")),
+    "teff": ("K", float, 1000, 2e5, STAR_BAD | TEFF_BAD, ("TEFF",)),
+    "logg": ("dex", float, -2, 10, STAR_BAD | LOGG_BAD, ("LOGG",)),
+    "m_h": ("dex", float, -6, 3, STAR_BAD | M_H_BAD, ("M_H",)),
+    "alpha_m": ("dex", float, -3, 3, STAR_BAD | ALPHA_M_BAD, ("ALPHA_M",)),
+    "aspcap_flag": ("", int, -(2**53), 2**53, 0, ("ASPCAPFLAG",)),
 }
+PARAM = ("TEFF", "LOGG", "LOG_VMICRO", "M_H", "C_M", "N_M", "ALPHA_M")  # order of the vector PARAM
+# Columns of tables, and what a file with them is. The first that fits is taken.
+TABLES = (
+    ({"model_flux"}, "has model spectra of SDSS-V (astraStar)"),
+    (SPECTRUM, "mwmStar"),
+    ({"mangaid", "flux", "ivar"}, "has optical spectra of MaStar or MaNGA"),
+    ({"loglam", "flux", "ivar"}, "is an optical spectrum of SDSS (spec)"),
+    ({"apogee_id", "aspcapflag"}, "is a catalogue (such as allStar), it has no spectra"),
+)
+READERS = {"images": read_images, "mwmStar": read_tables}
 
 
 def is_apogee(path, kind="fits"):
-    """Whether a file looks like an APOGEE spectrum.
+    """Whether a file looks like a product of APOGEE or of another spectrograph of SDSS.
 
-    APOGEE files have a FITS image in HDU 1, where Gaia's files have a table.
+    Such files have images in extensions, or a table with columns as in `TABLES`. The reader says in
+    one sentence which of them have no APOGEE spectrum. Only the first `HEAD` bytes are read.
 
     Parameters
     ----------
@@ -79,16 +86,23 @@ def is_apogee(path, kind="fits"):
     bool
         It is also False for a file that cannot be read.
     """
-    if kind != "fits":
-        return False
     # The readers say in one sentence what is wrong with a file that cannot be opened.
     with (
-        suppress(OSError, ValueError, TypeError, fits.VerifyError),
+        suppress(*DAMAGE),
         warnings.catch_warnings(action="ignore"),
-        fits.open(path, memmap=False) as hdus,
+        get_readable_fileobj(path, encoding="binary") as f,
     ):
-        return len(hdus) > 1 and hdus[1].is_image
+        return kind == "fits" and _product(fits.open(BytesIO(f.read(HEAD)))) is not None
     return False
+
+
+def _product(hdus):
+    """What a file is: one of `READERS`, the end of a sentence about it, or None."""
+    columns = [names for _, names in tables_of(hdus)]
+    fitting = (what for needed, what in TABLES if any(needed <= names for names in columns))
+    found = next(fitting, None)
+    sizes = [hdu.shape[-1] for hdu in images_of(hdus[1:])]  # allStar also has an image
+    return "images" if sizes and (found is None or len(APOGEE_NATIVE) in sizes) else found
 
 
 def read_apogee(path):
@@ -97,7 +111,7 @@ def read_apogee(path):
     Parameters
     ----------
     path : Path
-        An apStar, asStar or aspcapStar file, gzipped or not.
+        An apStar, asStar, aspcapStar or mwmStar file, gzipped or not.
 
     Returns
     -------
@@ -105,37 +119,33 @@ def read_apogee(path):
         One spectrum on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.pixels.continuum`.
         aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
         are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
-        error are not finite and positive, if the error is above `LARGEST_ERROR`, or if the detector
-        has no continuum. ids are the APOGEE ids. The labels are those in the files, and masked if a
-        file does not have them: snr (per pixel), n_visits, vhelio and vscatter (km/s), and rv_teff,
-        rv_logg and rv_fe_h, which are the coarse labels of the template for the radial velocity.
-        aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of ASPCAP.
+        error are not finite or 0, if the error is negative, `MISSING_ERROR` or above
+        `LARGEST_ERROR`, or if the detector has no continuum. Negative flux is kept: without it the
+        cores of deep lines would be too bright in noisy spectra. ids are the APOGEE ids, for mwmStar
+        files the sdss_id. The labels are those in the files, and masked if a file does not have
+        them or they lie outside the ranges of `LABELS`: snr (per pixel), n_visits, vhelio and
+        vscatter (km/s), and rv_teff, rv_logg and rv_fe_h, which are the coarse labels of the template
+        for the radial velocity. aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of
+        ASPCAP, which are masked if aspcap_flag (ASPCAPFLAG) calls them bad.
 
     Raises
     ------
     ValueError
-        If the file is truncated, is of another kind, or has other wavelengths or no good pixel.
+        If the file is damaged, is of another kind, or has other wavelengths or no good pixel.
     """
-    with whole_file(path, "FITS file", REMEDY, ValueError), warnings.catch_warnings():
-        for sign in ("File may have been truncated", "Error validating header"):
-            warnings.filterwarnings("error", sign)
-        with fits.open(path, memmap=False) as hdus:
-            images = [hdu for hdu in hdus[1:4] if hdu.is_image]
-            data = [hdu.data for hdu in images]
-            header = {**hdus[0].header, **(images[0].header if images else {})}
-            if isinstance(hdus[-1], fits.BinTableHDU) and "ASPCAPFLAG" in hdus[-1].columns.names:
-                header |= dict(zip(hdus[-1].columns.names, hdus[-1].data[0]))
-    if len(data) < 3 or any(array is None or array.ndim not in (1, 2) for array in data):
+    hdus, product = _opened(path)
+    if product not in READERS:
         raise ValueError(
-            f"{path} is no APOGEE spectrum, its HDUs 1-3 are not flux, error and mask: give {KINDS}"
+            f"{path} {product or 'is no APOGEE spectrum, it has no such images'}: {GIVE}"
         )
-    _check_wavelengths(path, header, data)
-    flux, error, third = (np.atleast_2d(array)[:1, APOGEE_CUT] for array in data)
-    flux, error = flux.astype(float), error.astype(float)
-    mask = ~(np.isfinite(flux) & np.isfinite(error) & (flux > 0) & (error > 0))
-    if third.dtype.kind in "iu":
-        mask |= (third & BAD_BITS) > 0
-    scale = continuum(flux, np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", AstropyWarning)  # about cards that are not needed
+        flux, error, bits, values = READERS[product](path, hdus)
+    flux, error = flux[None, APOGEE_CUT], error[None, APOGEE_CUT]
+    mask = ~(np.isfinite(flux) & (flux != 0) & (error > 0) & (error < MISSING_ERROR))
+    mask |= (np.broadcast_to(bits, APOGEE_NATIVE.shape)[APOGEE_CUT] & BAD_BITS) > 0
+    ivar = np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2)
+    scale = continuum(np.where(mask, 0, flux), ivar)
     mask |= ~(scale > 0)
     scale[mask] = 1
     flux, error = flux / scale, np.maximum(error / scale, ERROR_FLOOR)
@@ -144,37 +154,54 @@ def read_apogee(path):
         raise ValueError(
             f"{path} has no good pixel with a continuum, its flux is zero, missing or masked: leave it out"
         )
+    return Spectra(APOGEE_PIXELS, flux, error, mask, [_star(path, values)], _labels(values))
+
+
+def _opened(path):
+    """All HDUs of a file, which is read into memory, and what it is (see `_product`).
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or too large.
+    """
+    with (
+        whole_file(path, "FITS file", ADVICE, ValueError),
+        get_readable_fileobj(path, encoding="binary") as f,
+    ):
+        content = f.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(
+            f"{path} holds more than {LARGEST_FILE >> 20} MB, more than any spectrum of APOGEE (catalogues have "
+            f"none): {GIVE}"
+        )
+    with (
+        whole_file(path, "FITS file", ADVICE, ValueError),
+        warnings.catch_warnings(action="ignore"),
+    ):
+        for sign in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", sign)
+        hdus = fits.open(BytesIO(content))
+        return hdus, _product(hdus)
+
+
+def _star(path, values):
+    """Name of the star: in the file, or in the name of the file."""
+    for key in ("OBJID", "APOGEE_ID", "SDSS_ID", "OBJ"):
+        if text := str(values.get(key, "")).strip():
+            return text
     in_name = re.search(r"2M\d{8}[+-]\d{7}", path.name)  # the name in the catalogue of 2MASS
-    name = in_name[0] if in_name else path.name.partition(".fits")[0]
-    star = str(header.get("OBJID") or header.get("APOGEE_ID") or name).strip()
-    return Spectra(APOGEE_PIXELS, flux, error, mask, [star], _labels(header))
+    return in_name[0] if in_name else path.name.partition(".fits")[0]
 
 
-def _check_wavelengths(path, header, data):
-    """Raise ValueError unless an image has the 8,575 pixels of `APOGEE_NATIVE`."""
-    sizes = {array.shape[-1] for array in data}
-    expected = np.log10(APOGEE_NATIVE)
-    if sizes != {len(expected)}:
-        raise ValueError(
-            f"{path} has {' and '.join(map(str, sorted(sizes)))} pixels, not the {len(expected)} of co-added APOGEE "
-            f"spectra (single exposures such as apVisit have others): give {KINDS}"
-        )
-    step = header.get("CDELT1", np.nan)
-    first = header.get("CRVAL1", np.nan) - (header.get("CRPIX1", 1) - 1) * step
-    if not np.allclose(first + step * np.arange(len(expected)), expected, rtol=0, atol=1e-7):
-        raise ValueError(
-            f"{path} has its pixels at log λ = {first:.6f} + {step:.6e} i (CRVAL1, CDELT1), not at "
-            f"4.179 + 6e-06 i: give {KINDS}, which are in the rest frame on these pixels"
-        )
-
-
-def _labels(header):
-    """Table of `LABELS` with one row from a header. Entries without a value are masked."""
+def _labels(values):
+    """Table of `LABELS` with one row. Entries that are missing, impossible or bad are masked."""
+    values = dict(zip(PARAM, np.ravel(values.get("PARAM", ())))) | values
+    flag = int(np.nan_to_num(number(values.get("ASPCAPFLAG"))))
     table = Table()
-    for name, (unit, keywords) in LABELS.items():
-        value = float(next((header[key] for key in keywords if key in header), np.nan))
-        missing = not value > MISSING
-        if name == "n_visits":
-            value = 0 if missing else int(value)
-        table[name] = MaskedColumn([value], mask=[missing], unit=unit or None)
+    for name, (unit, dtype, low, high, bad_bits, keywords) in LABELS.items():
+        value = number(next((values[key] for key in keywords if key in values), None))
+        bad = not low <= value <= high or bool(flag & bad_bits)
+        value = 0 if bad else value
+        table[name] = MaskedColumn([value], mask=[bad], dtype=dtype, unit=unit or None)
     return table

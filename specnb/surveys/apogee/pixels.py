@@ -12,9 +12,9 @@ functional of the spectrum.
 from functools import cache
 
 import numpy as np
-from astropy.table import Table
 
 from specnb.core.paths import DATA
+from specnb.core.reading import read_shipped_table
 from specnb.core.values import masked, numbers
 from specnb.core.wavelength import detectors
 
@@ -49,7 +49,7 @@ def continuum_pixels():
     ndarray of bool, shape (7214,)
         True at the 529 continuum pixels of `APOGEE_PIXELS`. The array is read-only.
     """
-    pixels = np.isin(APOGEE_CUT, Table.read(FILE)["pixel"])
+    pixels = np.isin(APOGEE_CUT, read_shipped_table(FILE)["pixel"])
     pixels.flags.writeable = False
     return pixels
 

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.paths import DATA
+from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
 
 STARS = DATA / "stars.ecsv"
@@ -29,7 +30,7 @@ def literature(ids):
         One row per id, in the order of the ids. Columns: id; name, which is the id if no other name
         is known; teff (K), logg (dex), m_h (dex) and reference, masked where unknown.
     """
-    stars = Table(Table.read(STARS), masked=True)
+    stars = Table(read_shipped_table(STARS), masked=True)
     row = {star: i for i, star in enumerate(stars["source_id"])}
     stars.add_row({})  # the last row, all masked, is that of unknown stars
     rows = np.array([row.get(str(star), -1) for star in ids], dtype=int)
@@ -42,7 +43,7 @@ def literature(ids):
 def _fetch(folder):
     """Fetch the stars of data/stars.ecsv from the Gaia archive, one CSV file per star."""
     socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
-    wanted = list(Table.read(STARS)["source_id"])
+    wanted = list(read_shipped_table(STARS)["source_id"])
     timeout = socket.getdefaulttimeout()
     # astroquery unpacks files into the current folder
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
