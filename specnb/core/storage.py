@@ -18,7 +18,6 @@ from astropy.table import Column, MaskedColumn
 
 from specnb.core.values import masked
 from specnb.core.wavelength import same_pixels
-
 from specnb.core.writing import put_in_place, temporary_name
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
@@ -215,7 +214,7 @@ def _check_seal(path):
     end = int.from_bytes(content[28:36].tobytes(), "little")  # as version 2 and 3 of HDF5 tell it
     if content[8] in (2, 3) and end < len(content):
         if len(content) < end + SEAL:
-            raise OSError("truncated: the last bytes are missing")
+            raise OSError("truncated file: its last bytes are missing")
         if hashlib.sha256(content[:end]).digest() != content[end:].tobytes():
             raise OSError("its content is not what was written")
 
@@ -269,7 +268,7 @@ def opened(path, group):
             yield f[group]
     except (OSError, LookupError, TypeError, RuntimeError, UnicodeError) as error:
         advice = "it may be damaged: download or write it again"
-        if "truncated" in str(error) or not path.stat().st_size:
+        if "truncated file" in str(error) or not path.stat().st_size:
             advice = "it may be truncated: download or write it again"
         elif "unable to lock" in str(error):
             advice = "its disk has no file locks: set HDF5_USE_FILE_LOCKING=FALSE"
