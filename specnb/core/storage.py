@@ -2,9 +2,9 @@
 
 A file has one or more *groups* (for example "spectra" and "truth"), each with the datasets
 ``wavelength`` (vacuum Å), ``flux``, ``flux_error``, ``mask``, ``ids`` and, if there are labels, a
-subgroup ``labels`` with one dataset for each column. For columns with masked values the subgroup
-``missing`` tells where. HDF5 checks its own structure and the numbers (fletcher32) of these files
-when they are read. The SHA-256 of the whole file follows its end, and is checked first.
+subgroup ``labels`` with one dataset for each column and a subgroup ``missing`` with their masks.
+When a file is read, HDF5 checks its own structure and the numbers (fletcher32). The SHA-256 of the
+whole file follows its end, and is checked first.
 """
 
 import hashlib
@@ -80,15 +80,11 @@ class SpectraWriter:
                 target.create_group("labels", track_order=True)  # keeps the order of the columns
                 target.create_group("missing")
         target = self._file[group]
-        start = len(target["ids"]) if "ids" in target else 0
         for name in ARRAYS:
             _append(target, name, getattr(spectra, name))
         for name, (values, missing, unit) in columns.items():
             _append(target["labels"], name, values).attrs["unit"] = unit
-            if missing.any() and name not in target["missing"]:
-                _append(target["missing"], name, np.zeros((start, *missing.shape[1:]), bool))
-            if name in target["missing"]:
-                _append(target["missing"], name, missing)
+            _append(target["missing"], name, missing)
         if self._disk.error:
             raise self._disk.error  # __exit__ turns it into one sentence
 
@@ -230,12 +226,14 @@ def _check(group):
             f"{path} lacks {sorted(missing)} in group '{group.name[1:]}': write it with Spectra.write"
         )
     for name, dataset in datasets.items():
-        size = dataset.size * dataset.id.get_type().get_size()
-        stored, needed = dataset.id.get_storage_size(), size
+        held, needed = (
+            dataset.id.get_storage_size(),
+            dataset.size * dataset.id.get_type().get_size(),
+        )
         if dataset.chunks:
-            stored = dataset.id.get_num_chunks()
             needed = np.prod([-(-n // k) for n, k in zip(dataset.shape, dataset.chunks)])
-        if stored < needed:
+            held = dataset.id.get_num_chunks()
+        if held < needed:
             raise OSError(f"{name} declares {dataset.shape} values, but most are not in the file")
     rows = {name: data.shape[:1] for name, data in datasets.items() if name != "wavelength"}
     if len(set(rows.values())) > 1:
@@ -279,7 +277,6 @@ def read_rows(dataset, rows, missing=None):
     """Some rows of a dataset as a column with its unit, masked where ``missing`` is true."""
     text = h5py.check_string_dtype(dataset.dtype)
     values = dataset.asstr()[rows].astype(str) if text else dataset[rows]
-    unit = dataset.attrs.get("unit") or None
-    if missing is None:
-        return Column(values, unit=unit)
-    return MaskedColumn(values, mask=missing[rows], unit=unit)
+    column = Column(values, unit=dataset.attrs.get("unit") or None)
+    mask = False if missing is None else missing[rows]
+    return MaskedColumn(column, mask=mask) if np.any(mask) else column
