@@ -17,9 +17,7 @@ from specnb.fitting.pulls import interior_stars
 def main(band="rvs", sizes=(1, 256, 10_000)):
     emulator = specnb.load_emulator(band)
     stars = interior_stars(emulator, max(sizes), snr=100.0, seed=1)
-    modes = {False: "   labels only"}
-    if band == "rvs":  # radial velocities need evenly spaced pixels
-        modes[True] = "   with velocity"
+    modes = {False: "   labels only", True: "   with velocity"}
     print("threads   stars" + "".join(modes.values()) + "   (stars a second)")
     for threads in sorted({1, os.cpu_count()}):
         torch.set_num_threads(threads)

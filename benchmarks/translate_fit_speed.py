@@ -107,7 +107,8 @@ class Problem:
             self.model.tensor, ((chain.high + chain.low) / 2, (chain.high - chain.low) / 2)
         )
         self.n_free = (self.ivar > 0).sum(dim=1).numpy() - len(chain.labels)
-        nearest = self.model.nearest(self.flux, self.ivar, self.model.library(CONFIG.start_spectra))
+        library = self.model.library(CONFIG.start_spectra)
+        nearest = self.model.tensor(self.model.begin(self.flux, self.ivar, library)["parameters"])
         self.starts = {"library": nearest, "middle": self.centre.expand_as(nearest)}
 
     @torch.no_grad()

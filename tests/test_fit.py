@@ -14,6 +14,7 @@ from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.pulls import interior_stars, pull_statistics
+from specnb.plots.spectra import best_fit
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
@@ -85,6 +86,18 @@ def test_masked_pixels_carry_no_weight(ideal, emulator):
         assert fit_labels(masked, emulator)[name][0] == pytest.approx(
             left_out[name][0], rel=1e-4
         ), name
+
+
+def test_windows_hold_the_pixels_at_their_ends(emulator):
+    """In the fit, and in the figure of the fit."""
+    wavelength = emulator.wavelength
+    window = tuple(wavelength[[100, 299]].tolist())
+    kept = ForwardModel(emulator, FitConfig(windows_out=(window,))).kept
+    assert np.flatnonzero(np.asarray(kept) == 0).tolist() == list(range(100, 300))
+    flux = emulator([[5200.0, 3.5, -0.2, 0.1, 1.2, 10.0]])[0]
+    star = wavelength, flux, np.full(800, 0.01), np.zeros(800, dtype=bool), flux
+    figure = best_fit(*star, masked_windows=[window])
+    assert "over 600 pixels" in figure.axes[0].get_title(loc="left")
 
 
 def test_continuum_is_absorbed(emulator):

@@ -125,6 +125,22 @@ def test_literature():
     assert len(gaia.literature([])) == 0
 
 
+def test_literature_gives_each_star_its_own_labels():
+    """In any order, also with unknown stars between them."""
+    known = Table.read(gaia.STARS)
+    ids = [*reversed(known["source_id"]), "7", *known["source_id"][1:]]
+    table, row = gaia.literature(ids), {star: row for row, star in enumerate(known["source_id"])}
+    assert len(known) > 2
+    for star, found in zip(ids, table):
+        for name in ("teff", "logg", "m_h") if star in row else ():
+            expected = known[name][row[star]]
+            assert (
+                found[name] is np.ma.masked
+                if np.ma.is_masked(expected)
+                else found[name] == expected
+            )
+
+
 @pytest.mark.skipif("SPECNB_DATA" not in os.environ, reason="real spectra: set SPECNB_DATA")
 def test_real_stars():
     spectra, source = real_spectra(RVS)

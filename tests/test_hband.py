@@ -42,6 +42,17 @@ def texts(figure):
     return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
 
 
+def test_the_spread_of_a_gap_is_that_of_a_sample():
+    """Over n - 1 of n stars; a pixel that only one star has got has none."""
+    mask = np.zeros((3, 3), dtype=bool)
+    mask[2, 1] = mask[1:, 2] = True
+    flux = 1 + 0.01 * np.array([[1.0, 0.0, 5.0], [3.0, 2.0, 0.0], [8.0, 0.0, 0.0]])
+    stars = Spectra([1.0, 2.0, 3.0], flux, np.full((3, 3), 0.01), mask, ["a", "b", "c"])
+    gap = domain_gap(stars, np.ones((3, 3)))
+    np.testing.assert_allclose(gap.mean, [0.04, 0.01, np.nan], rtol=1e-5)
+    np.testing.assert_allclose(gap.spread, [0.01 * 13**0.5, 0.01 * 2**0.5, np.nan], rtol=1e-5)
+
+
 def test_figures_are_legible_at_page_width(found):
     none = np.zeros(len(FLUX), dtype=bool)
     spectra = Spectra(

@@ -138,6 +138,14 @@ def test_floor_is_what_the_entangled_labels_tell():
         label_floor(y, y, ["tef"], ["teff", "logg", "m_h"])
 
 
+def test_the_floor_is_scored_on_the_test_stars():
+    """Where their labels are unrelated, training stars do not hide it."""
+    teff, noise = np.random.default_rng(4).normal(size=(2, 4000))
+    y = np.column_stack([teff, np.where(np.arange(4000) < 3000, teff, noise)])
+    assert label_floor(y[:3000], y[:3000], ["teff"], ["teff", "logg"])["floor_r2"][0] > 0.95
+    assert label_floor(y[:3000], y[3000:], ["teff"], ["teff", "logg"])["floor_r2"][0] < -0.5
+
+
 NOISE = 0.05
 # All pixels of all stars have the same noise
 CLEAN = RvsMockConfig.clean(n_stars=4000, snr_faint=1e4, noise_floor=NOISE)

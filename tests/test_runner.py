@@ -1,6 +1,9 @@
 """The runner on tiny notebooks. Runs take seconds, so tests share them; some are parallel."""
 
+import errno
 import json
+import os
+import platform
 import resource
 import signal
 import subprocess
@@ -8,13 +11,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
 
 import specnb
-from specnb.reproduce import cli
+from specnb.reproduce import cli, rendering, runner
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
 from specnb.reproduce.provenance import PACKAGES, ROOT, checksum, checksums
@@ -197,8 +201,9 @@ def test_freshness_follows_code_parameters_data_and_files(
     assert not is_fresh(notebook, values, study)
     (study / "moved.pdf").rename(study / "line.pdf")
     stamp = (study / ".fresh").read_text()
-    (study / ".fresh").write_text(stamp[:50])
-    assert not is_fresh(notebook, values, study)
+    for damaged in (stamp[:50], "null", "[]", '{"files": 1}', '{"files": {}}', 9_000 * "["):
+        (study / ".fresh").write_text(damaged)
+        assert not is_fresh(notebook, values, study)
     (study / ".fresh").write_text(stamp)
     assert is_fresh(notebook, values, study)
 
@@ -327,6 +332,123 @@ study.result("x", scale / 7, "K")"""
     assert printed.out.startswith("n = 4\nx = 0.1429 K\nfigures 0, tables 0, numbers 2 after ")
 
 
+def hostile(home, monkeypatch):
+    """A home that breaks or changes every figure, the variables that lead there, and stand in it."""
+    style = "figure.facecolor: black\nsavefig.bbox: tight\ntext.usetex: True\naxes.grid: True\n"
+    kernel = home / ".local/share/jupyter/kernels/python3"
+    profile, config = home / ".ipython/profile_default", home / ".config/matplotlib"
+    for each in (kernel, profile / "startup", config):
+        each.mkdir(parents=True)
+    spec = {"argv": ["false", "{connection_file}"], "display_name": "x", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    (profile / "startup/00.py").write_text("raise SystemExit('a startup file')")
+    (profile / "ipython_kernel_config.py").write_text("raise SystemExit('a profile')")
+    (config / "matplotlibrc").write_bytes(style.encode() + b"# \xe9\n")  # no UTF-8
+    (home / "matplotlibrc").write_text(style)
+    (home / "begin.py").write_text("n = scale = 1 / 0")
+    for module in ("random", "json", "select"):
+        (home / f"{module}.py").write_text("raise SystemExit('the wrong module')")
+    for name, value in {
+        "XDG_CACHE_HOME": Path.home() / ".cache",  # fonts are not searched again
+        "HOME": home,
+        "MATPLOTLIBRC": config,
+        "MPLBACKEND": "TkAgg",
+        "IPYTHONDIR": home / ".ipython",
+        "JUPYTER_PATH": kernel.parents[1],
+        "JUPYTER_RUNTIME_DIR": "/proc/none",
+        "PYTHONSTARTUP": home / "begin.py",
+        "PYTHONWARNINGS": "error",
+        "PYTHONIOENCODING": "latin-1",
+        "PYTHONPATH": os.pathsep + os.environ.get("PYTHONPATH", ""),
+        "LC_ALL": "C",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.chdir(home)
+
+
+def test_a_run_is_the_same_in_every_session(folder, tmp_path, monkeypatch):
+    """What users set for matplotlib, IPython, Jupyter and Python, and where they stand."""
+    plain, other = tmp_path / "plain", tmp_path / "other"
+    run_notebook(folder / "01_good.ipynb", {}, plain)
+    (tmp_path / "session").mkdir()
+    hostile(tmp_path / "session", monkeypatch)
+    notebook = write_notebook(tmp_path / "session" / "01_good.ipynb", GOOD)
+    (tmp_path / "session" / "input.csv").write_text("x\n1\n")
+    results = run_notebook(notebook, {}, other)
+    assert results["environment"]["python"] == platform.python_version()
+    assert {name: checksum(other / name) for name in results["outputs"]} == {
+        name: checksum(plain / name) for name in ("line.npz", "line.pdf", "line.png")
+    }
+    assert {path.name for path in other.iterdir()} == {path.name for path in plain.iterdir()}
+    assert is_fresh(notebook, results["parameters"], other)
+
+
+def test_a_path_is_never_taken_for_another_notebook(paper, tmp_path, monkeypatch):
+    """Names and numbers find the project's notebooks, and paths only what is there."""
+    monkeypatch.chdir(tmp_path)
+    assert (
+        cli.find_notebook("01") == cli.find_notebook("01_good") == cli.NOTEBOOKS / "01_good.ipynb"
+    )
+    assert cli.find_notebook("01_good.py") == cli.find_notebook("01_good.ipynb")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "01_good.py").write_text("# %%\nprint('mine')\n")
+    (tmp_path / "results.csv").write_text("x")
+    for name in ("/no/such/01_good.ipynb", "mine/01_good.py", "mine/01", "mine/", "results.csv"):
+        with pytest.raises(FileNotFoundError, match="there is no notebook .*give the path"):
+            cli.find_notebook(name)
+    own = write_notebook(tmp_path / "mine" / "01_good.ipynb")
+    assert cli.find_notebook("mine/01_good.py").samefile(own)
+    assert cli.find_notebook("mine/01_good.ipynb").samefile(own)
+    monkeypatch.chdir(tmp_path / "mine")
+    assert cli.find_notebook("01_good.py").samefile(own)
+
+
+def test_artifacts_have_a_folder_of_ones_own(tmp_path):
+    """The command, and the notebook that it runs in another folder, use SPECNB_ARTIFACTS."""
+    told = "from specnb.core.paths import ARTIFACTS\nprint(ARTIFACTS)"
+    environ = os.environ | {"SPECNB_ARTIFACTS": "own", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", told], cwd=tmp_path, env=environ, check=True, capture_output=True, text=True
+    )  # fmt: skip
+    assert done.stdout.strip() == str(tmp_path / "own")
+
+
+def test_artifacts_that_cannot_be_kept_are_told_before_anything_runs(
+    paper, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(runner, "ARTIFACTS", Path("/proc/none"))
+    run = ["run", str(folder / "01_good.ipynb"), "--output", str(paper.output.parent / "new")]
+    sweep = ["sweep", "01", "-p", "n=1", "--output", str(paper.output.parent / "new")]
+    for arguments in (run, sweep, ["paper", "--force", "--output", str(paper.output)]):
+        assert cli.main(arguments) == 1
+        printed = capsys.readouterr()
+        assert printed.err.startswith("specnb: cannot write to /proc/none (")
+        assert "SPECNB_ARTIFACTS" in printed.err and printed.err.count("\n") == 1
+        assert "running" not in printed.out
+
+
+def test_a_notebook_that_is_damaged_is_named(tmp_path):
+    path = tmp_path / "half.ipynb"
+    whole = write_notebook(tmp_path / "whole.ipynb").read_text()
+    for text in ("", whole[:300], "{bad"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="half.ipynb is not a whole notebook"):
+            check_parameters(path, {})
+
+
+def test_a_disk_without_locks_is_told(folder, tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with (
+        pytest.raises(NotebookError, match="time limit"),
+        pytest.warns(UserWarning, match="a disk without file locks .*two runs"),
+    ):
+        run_notebook(folder / "01_good.ipynb", {}, tmp_path / "out", timeout=0.1)
+
+
 def test_parameters_cell_is_the_schema(folder):
     schema = read_parameters(folder / "01_good.ipynb")
     assert schema["n"] == {"type": "int", "default": 3, "help": "points"}
@@ -341,13 +463,19 @@ def test_unknown_parameter_gets_the_nearest_name(folder):
         check_parameters(folder / "01_good.ipynb", {"output": "x"})
 
 
-WRONG = [("n", "2.5"), ("n", True), ("n", "many"), ("scale", "x"), ("names", "[1]"), ("seed", [1])]
+WRONG = [
+    ("n", "2.5"), ("n", True), ("n", "many"), ("scale", "x"), ("names", "[1]"), ("seed", [1]),
+    ("scale", "1e999"), ("scale", "nan"), ("scale", float("nan")), ("scale", "1" + 400 * "0"),
+    ("seed", 100_000 * "-" + "1"), ("seed", 9_000 * "-" + "1"), ("seed", 9_000 * "["),
+    ("seed", 5_000 * "9"), ("names", "{[]: 1}"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_wrong_type_is_refused(folder, name, value):
-    with pytest.raises(ValueError, match=f"parameter {name} expects "):
+    with pytest.raises(ValueError, match=f"parameter {name} expects ") as error:
         check_parameters(folder / "01_good.ipynb", {name: value})
+    assert len(str(error.value)) < 200
 
 
 @pytest.mark.parametrize(
@@ -384,9 +512,20 @@ def test_profiles_name_notebooks_and_profiles(folder, tmp_path):
     assert profile_of(folder / "01_good.ipynb", "paper") == ({"n": 5}, 180.0)
     notebook = write_notebook(tmp_path / "01_good.ipynb")
     limits = "[time_limit_minutes]\nquick = 1\n"
-    for wrong in ("[02_typo.demo]\nn = 1\n", "[01_good.dmeo]\nn = 1\n"):
+    for wrong in ("[02_typo.demo]\nn = 1\n", "[01_good.dmeo]\nn = 1\n", "[a]\n"):
         (tmp_path / "profiles.toml").write_text(limits + wrong)
         with pytest.raises(ValueError, match="must name a notebook"):
+            profile_of(notebook, "quick")
+    for wrong in (
+        "",
+        "[time_limit_minutes",
+        "time_limit_minutes = 3",
+        "[time_limit_minutes]\ndemo = 1",
+    ):
+        (tmp_path / "profiles.toml").write_text(wrong)
+        with pytest.raises(
+            ValueError, match="profiles.toml does not hold time_limit_minutes of quick"
+        ):
             profile_of(notebook, "quick")
 
 
@@ -496,6 +635,75 @@ def test_one_star_of_apogee_is_fetched(monkeypatch, capsys):
     arguments = ["data", "apogee", "2M03174068-7748459", "293-37-C", "--telescope", "lco25m"]
     assert cli.main(arguments) == 0
     assert capsys.readouterr().out == "2M03174068-7748459/293-37-C/lco25m/dr17/apStar\n"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "empty", "no table"])
+def test_damaged_results_are_named_and_made_again(paper, capsys, damage):
+    """They stop neither the index nor the run that mends them."""
+    assert paper(capsys)[0] == 0
+    study = paper.output / "01_good"
+    whole, index = (study / "results.json").read_text(), (paper.output / "README.md").read_text()
+    broken = json.loads(whole)
+    broken["tables"]["gone"] = {"caption": "Gone.", "files": ["gone.csv"]}
+    texts = {
+        "truncated": whole[:200],
+        "foreign": '{"accuracy": 0.9}',
+        "list": "[1]",
+        "empty": "",
+        "no table": json.dumps(broken),
+    }
+    (study / "results.json").write_text(texts[damage])
+    write_index(paper.output)
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"specnb: the results in {study} are damaged (")
+    assert printed.err.count("\n") == 1 and ("gone.md" in printed.err) == (damage == "no table")
+    assert "Title" not in (paper.output / "README.md").read_text()
+    if damage == "truncated":
+        code, printed = paper(capsys)
+        assert code == 0 and "ran: 01_good" in printed.out
+        assert (paper.output / "README.md").read_text().split("`01_good`")[0] == index.split(
+            "`01_good`"
+        )[0]
+    else:
+        (study / "results.json").write_text(whole)
+
+
+def test_the_index_has_what_other_processes_write_meanwhile(tmp_path, monkeypatch):
+    """A folder that is being replaced while the index is written is in the index in the end."""
+    results = {
+        "notebook": "a.ipynb", "title": "First", "profile": "quick", "changed": {}, "wall_time_s": 1.0, "inputs": {},
+        "tables": {"t": {"caption": "T.", "files": ["t.csv"]}}, "figures": {}, "code": {"commit": None, "dirty": None},
+        "environment": {"python": "3.11.1", "versions": dict.fromkeys(PACKAGES, "1.0")},
+    }  # fmt: skip
+    folder = tmp_path / "01_a"
+    folder.mkdir()
+    (folder / "results.json").write_text(json.dumps(results))
+    (folder / "t.md").write_text("| x |\n| --- |\n| 1 |\n")
+    folder.rename(tmp_path / ".01_a.new")
+    render = rendering.render
+
+    def and_meanwhile(*arguments, **values):
+        render(*arguments, **values)
+        if not folder.exists():
+            (tmp_path / ".01_a.new").rename(folder)
+
+    monkeypatch.setattr(rendering, "render", and_meanwhile)
+    assert "## First" in write_index(tmp_path).read_text()
+
+
+def test_parameters_and_folders_are_plain_text_in_the_index(tmp_path):
+    text = "<img src=x onerror=alert(1)>|`a`"
+    results = {
+        "notebook": "a.ipynb", "title": "First", "profile": "quick", "changed": {"star": text}, "wall_time_s": 1.0,
+        "inputs": {"`<b>`": ""}, "tables": {}, "figures": {"a": {"caption": text, "files": ["a.png", "a.npz"]}},
+        "code": {"commit": None, "dirty": None},
+        "environment": {"python": "3.11.1", "versions": dict.fromkeys(PACKAGES, "1.0")},
+    }  # fmt: skip
+    (tmp_path / 'a"><b>`').mkdir()
+    (tmp_path / 'a"><b>`' / "results.json").write_text(json.dumps(results))
+    index = write_index(tmp_path).read_text()
+    assert "<img src=x" not in index and "star = &lt;img src=x onerror=alert(1)>\\|\\`a\\`" in index
+    assert 'src="a%22%3E%3Cb%3E%60/a.png"' in index and "- `'<b>'`" in index
 
 
 def test_index_is_the_same_for_the_same_results(tmp_path):

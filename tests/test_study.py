@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 
@@ -123,6 +124,43 @@ def test_table_keeps_units_and_numbers(tmp_path, table):
     assert r"5777 & 0.0123 & 3 & a\_1 \\" in tex
     assert r"teff & m\_h & n & id \\" in tex
     assert r"$\mathrm{K}$ & $\mathrm{dex}$ &  &  \\" in tex
+
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>", r"$\frac$", r"\input{/etc/passwd}", r"a\|b|c", "a\n\nb", "`x`", "__a__", "*a*",
+    "[x](javascript:1)", r"\(x\)", "a & 50% #1_{x}^2~", "&lt;", "=1+1", "+A1", "@x", "-cmd|' /C calc'!A0", "-2+3|x",
+]  # fmt: skip
+HARMLESS = ["2M00000000+0000000", "T_eff of HD_1", "-2.6 to -2", "-1e+05", "[M/H]", "1 > 0"]
+
+
+def test_texts_of_users_are_no_commands(tmp_path):
+    """They are escaped in Markdown, LaTeX and CSV, and harmless ones stay as they are."""
+    texts = HOSTILE + HARMLESS
+    table = Table({"star": texts, "x": np.arange(len(texts)) - 5.5, "k": np.arange(len(texts)) - 5})
+    shown = Study(tmp_path).table(table, "stars", "Stars.").data.splitlines()[2:]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in shown]
+    assert {len(row) for row in rows} == {3} and len(rows) == len(texts) + 2
+    cells = [row[0].strip() for row in rows[2:]]
+    assert cells[len(HOSTILE) :] == HARMLESS
+    joined = " ".join(cells)
+    assert "<" not in joined and "](" not in joined and "&lt;img" in joined
+    assert not re.search(r"(?<!\\)[`*$~]|\\[^|`*$~_(]|\b__", joined.replace(r"\_\_a", ""))
+
+    tex = (tmp_path / "stars.tex").read_text().splitlines()
+    body = [line.split(" & ")[0].strip() for line in tex if line.endswith(r" \\")][1:]
+    assert len(body) == len(texts)
+    for text, cell in zip(texts, body):
+        plain = cell.replace(r"\textbackslash{}", "").replace(r"\textasciitilde{}", "")
+        plain = plain.replace(r"\textasciicircum{}", "")
+        assert not re.search(r"(?<!\\)[&%#_{}$~^]|\\[a-z]", plain), text
+
+    with (tmp_path / "stars.csv").open(newline="") as f:
+        found = list(csv.reader(f))[1:]
+    assert [row[0] for row in found[len(HOSTILE) :]] == HARMLESS
+    for text, row in zip(HOSTILE, found):
+        assert row[0] == (f"'{text}" if text[0] in "=+@-" else text)
+    assert [float(row[1]) for row in found] == list(table["x"])
+    assert [int(row[2]) for row in found] == list(table["k"])
 
 
 def test_numbers_that_are_missing_are_shown_as_missing(tmp_path):

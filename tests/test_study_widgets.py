@@ -115,6 +115,10 @@ def test_errors_are_one_sentence_in_the_panel(survey):
     panel = train_live(survey[0][:150], survey[0][150:], SMALL)
     with pytest.raises(ValueError, match="age"):
         panel.train(age=0.1)
+    for value in (99999, float("nan"), "0.1"):
+        with pytest.raises(ValueError, match="λ of teff is .*from -100 to 100"):
+            panel.train(m_h=0.01, teff=value)
+    assert panel.sliders["m_h"].value == 0
     panel.train_spectra = survey[0][:5]
     click(panel)
     assert "give at least 20" in panel.readout.value
@@ -256,6 +260,21 @@ def test_nearest_star_and_none_here(editor, survey):
     low, high = editor.sliders["m_h"].min, editor.sliders["teff"].max
     editor.set(m_h=low, teff=high, alpha_fe=editor.sliders["alpha_fe"].min)
     assert editor.nearest() is None and "none here" in editor.readout.value
+
+
+def test_names_of_stars_run_nothing(model, survey, tmp_path, monkeypatch):
+    """Not in the readout, the title, the legend, and the name of a file."""
+    monkeypatch.chdir(tmp_path)
+    name = r"../<img src=x onerror=alert(1)>$\frac$"
+    stars = replace(survey[0], ids=np.array([f"{name}{k}" for k in range(len(survey[0]))]))
+    editor = edit_star(model, stars, RVS)
+    catalogue = stars.labels
+    editor.set(**{label: catalogue[label][9] for label in editor.labels})
+    assert "&lt;img" in editor.readout.value and "<img" not in editor.readout.value
+    editor.compare.value = "nearest star"
+    editor.figure().draw_without_rendering()
+    path = editor.export()
+    assert [file.name for file in tmp_path.iterdir()] == [path] and "/" not in path
 
 
 def test_it_warns_outside_the_training_range_only(editor, model):

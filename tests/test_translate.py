@@ -63,6 +63,20 @@ def test_training_learns_and_repeats(emulator, survey, trained):
     assert trained.mean_split.abs().sum() > 0
 
 
+def test_the_typical_split_is_the_mean_of_the_training_stars(emulator, survey):
+    """Not of the stars that are only watched."""
+    training = TranslateTraining(emulator, *survey[:2], replace(TINY, iterations=3))
+    while not training.finished:
+        training.advance()
+    model = training.finish()
+    splits = model.encode(survey[1])[1]
+    trained, watched = training.observed.numpy(), training.watched_observed.numpy()
+    assert sorted([*trained, *watched]) == list(range(len(splits)))
+    found, mean = model.mean_split.numpy(), splits[trained].mean(axis=0)
+    np.testing.assert_allclose(found, mean, atol=1e-5)
+    assert np.abs(found - splits[watched].mean(axis=0)).max() > 1e-3
+
+
 def test_a_resumed_training_is_the_same(emulator, survey, trained):
     trainer = TranslateTraining(emulator, *survey[:2], TINY)
     for _ in range(17):

@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from astropy import units
 from astropy.table import Table
+from matplotlib.text import Text
 from stand_in import SUN, StandIn
 
 from specnb.core.spectra import Spectra
+from specnb.plots.spectra import spectra_by_snr
 from specnb.surveys import RVS
 from specnb.widgets import browse_fits, explore_emulator
 
@@ -135,6 +140,40 @@ def test_wrong_input_is_refused_and_nothing_moves(stars):
     )
     with pytest.raises(ValueError, match="not on this model's 800 pixels"):
         explore_emulator(EMULATOR, reference_spectra=short)
+
+
+HOSTILE = ["<img src=x onerror=alert(1)>", r"../$\frac$"]
+
+
+def test_names_of_stars_are_plain_text(stars):
+    """They run nothing in the browser and in mathtext."""
+    stars = replace(stars, ids=np.array(HOSTILE))
+    fit = Table({"teff": [5000.0, 6000.0], "teff_error": [1.0, 2.0], "flags": [HOSTILE[0], "none"]})
+    browser = browse_fits(stars, stars.flux, fit)
+    assert "<img" not in browser.readout.value and "&lt;img" in browser.readout.value
+    browser.show(1)
+    shown = Text(text=browser.figure().axes[0].get_title(loc="left")).get_text()
+    assert shown.startswith(r"../\$\frac\$ ")
+    explorer = explore_emulator(EMULATOR, STAR, stars)
+    explorer.reference.value = 1
+    explorer.figure().draw_without_rendering()
+    figure = spectra_by_snr(stars, None, [10.0, 20.0])
+    figure.draw_without_rendering()
+
+
+def test_a_message_is_plain_text_with_a_warning_in_bold():
+    explorer = explore_emulator(EMULATOR, STAR)
+    explorer._say("a < b & c", "<b>")
+    bold = "<b style='color: #D55E00'>&lt;b&gt;</b>"
+    assert explorer.readout.value == f"<span>{bold} · a &lt; b &amp; c</span>"
+
+
+@pytest.mark.parametrize("value", ["5000", None, 5000 * units.K, float("nan"), [5000.0]])
+def test_a_value_that_is_no_number_is_refused(value):
+    explorer = explore_emulator(EMULATOR, STAR)
+    with pytest.raises(ValueError, match="teff"):
+        explorer.set(teff=value)
+    assert explorer.labels["teff"] == STAR["teff"]
 
 
 def test_browse_fits_shows_the_chosen_star(stars):

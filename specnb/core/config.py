@@ -26,15 +26,16 @@ def within(lowest: float, highest: float, default, off=None):
 def check_fields(config):
     """Raise ValueError unless the fields of a frozen dataclass have their types and limits.
 
-    Fields of type bool must be True or False. Fields made by `within` must be numbers within their
-    limits, and integers if their type is int. Numbers of numpy are converted to plain Python
-    numbers, because JSON has no others, and lists to the tuples that JSON does not have. Other
-    fields are not checked.
+    Fields of type bool must be True or False, and those of type ``bool | None`` may also be None.
+    Fields made by `within` must be numbers within their limits, and integers if their type is int.
+    Numbers of numpy are converted to plain Python numbers, because JSON has no others, and lists to
+    the tuples that JSON does not have. Other fields are not checked.
     """
     for entry in fields(config):
         value = getattr(config, entry.name)
-        if entry.type is bool and not isinstance(value, bool):
-            raise ValueError(f"{entry.name} is {value!r}: it must be True or False")
+        if entry.type in (bool, bool | None) and not isinstance(value, entry.type):
+            choices = "True or False" if entry.type is bool else "True, False or None"
+            raise ValueError(f"{entry.name} is {value!r}: it must be {choices}")
         if "limits" in entry.metadata:
             low, high = entry.metadata["limits"]
             kind, what = (

@@ -1,4 +1,4 @@
-"""Paths of the repository, of the data that it ships, and of the folder with real spectra."""
+"""Paths of the repository, of the data that it ships, of real spectra, and of computed results."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "specnb"
 DATA = ROOT / "data"
-ARTIFACTS = DATA / "artifacts"  # results that were computed here; they can be deleted at any time
+# Results that were computed here, in the folder SPECNB_ARTIFACTS or in the repository. They can be
+# deleted at any time.
+ARTIFACTS = Path(os.environ.get("SPECNB_ARTIFACTS") or DATA / "artifacts").absolute()
 
 
 def data_folder() -> Path:

@@ -9,13 +9,16 @@ the Fisher matrix :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact J
 emulator.
 """
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
+import torch
 from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
+from specnb.core.doppler import known_pixels
 from specnb.core.labels import check_limits, label_columns
 from specnb.core.values import numbers
 from specnb.core.wavelength import check_windows
@@ -31,10 +34,14 @@ class FitConfig:
     ----------
     continuum_order : int
         Order of the Legendre series that multiplies the model on each detector. -1 means none.
-    fit_rv : bool
-        Whether to fit a radial velocity, too, for spectra that are not at rest.
+    fit_rv : bool or None
+        Whether to fit a radial velocity, too. With None it is fitted if the spectra are not at rest
+        (`Spectra.at_rest`).
     rv_limit : float
-        Largest absolute radial velocity, km/s.
+        Largest absolute radial velocity, km/s. The fit starts at the velocity of a
+        cross-correlation with model spectra, and stays within 50 km/s of it.
+    x_h : bool
+        Whether to report each abundance [X/Fe] as [X/H] = [X/Fe] + [Fe/H], too.
     windows_out : tuple of (float, float)
         Wavelength intervals (Å, vacuum) that are left out of the fit.
     max_iterations : int
@@ -50,8 +57,10 @@ class FitConfig:
 
     # Gaia normalises its spectra. A slope and a curvature remain.
     continuum_order: int = within(-1, 100, default=2)
-    fit_rv: bool = False  # Gaia's mean spectra are at rest already
-    rv_limit: float = within(0.0, 3e4, default=50.0)
+    fit_rv: bool | None = None
+    # The escape speed from the Galaxy near the Sun is about 530 km/s.
+    rv_limit: float = within(1.0, 3000.0, default=600.0)
+    x_h: bool = False
     windows_out: tuple[tuple[float, float], ...] = ()
     max_iterations: int = within(1, 1_000_000, default=100)
     tolerance: float = within(0.0, 1e3, default=1e-2)  # far below the standard error itself
@@ -96,22 +105,34 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     -------
     astropy.table.Table
         One row per star: ``id``; each label and ``<label>_error`` with units; ``rv`` and
-        ``rv_error`` if they are fitted; ``chi2_reduced``; ``converged``; ``flags``; and
-        ``continuum_0``, ``continuum_1``, ... (the coefficients). ``flags`` is a comma-separated text with any of:
+        ``rv_error`` in km/s if they are fitted, where ``rv`` is positive for recession and in the
+        frame of the wavelengths (barycentric for Gaia DR4's epoch spectra); with ``x_h`` the
+        abundances [X/H] such as ``c_h`` and ``c_h_error``, whose errors take the covariance of
+        the labels into account; ``chi2_reduced``; ``converged``; ``flags``; and ``continuum_0``,
+        ``continuum_1``, ... (the coefficients). ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
-        labels and errors; ``not_converged``, ``at_limit:<label>`` and ``outside_hull``.
+        labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``, and
+        ``ambiguous:rv`` (a velocity that differs by more than 50 km/s is nearly as good).
 
     Raises
     ------
     ValueError
         If the spectra are on other pixels, the emulator is for another number of stars, or a window
-        of ``windows_out`` holds no pixel.
+        of ``windows_out`` holds no pixel; if a radial velocity or [X/H] is asked for, and the
+        pixels or the survey do not allow it.
     """
     spectra = emulator.survey.on_pixels(spectra)
     check_windows(config.windows_out, emulator.wavelength, "windows_out")
     for step in emulator.steps:
         step.check_stars(len(spectra))
+    if config.fit_rv is None:
+        config = replace(config, fit_rv=not spectra.at_rest)
+    elif not config.fit_rv and not spectra.at_rest:
+        warnings.warn(
+            "the spectra are not at rest, and fit_rv=False fits them as if they were: leave fit_rv out",
+            stacklevel=2,
+        )
     model = ForwardModel(emulator, config)
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 
@@ -128,18 +149,26 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     Returns
     -------
     ndarray, shape (n, n_pix), float32
-        Flux of the models. It is NaN for stars that could not be fitted.
+        Flux of the models. It is NaN for stars that could not be fitted, and in pixels near the
+        ends of a detector whose light comes from beyond the model's pixels.
     """
+    if config.fit_rv is None:
+        config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
     continuum = [f"continuum_{k}" for k in range(len(model.legendre))]
     found = [name for name in table.colnames if name.startswith("continuum_")]
-    if not set(model.names) <= set(table.colnames) or found != continuum:
+    missing = set(model.names) - set(table.colnames)
+    if missing or model.rv != ("rv" in table.colnames) or found != continuum:
         raise ValueError(
             "the table is from a fit with another configuration: give the one it was made with"
         )
     names = [*emulator.survey.labels, *model.names[len(emulator.labels) :], *continuum]
     parameters = check_limits(label_columns(table, names), "fit", names)
-    return model.flux(model.tensor(parameters)).cpu().numpy()
+    flux = model.flux(model.tensor(parameters)).cpu().numpy()
+    if model.rv:
+        rv = torch.as_tensor(parameters[:, len(emulator.labels)])
+        flux[~known_pixels(emulator.wavelength, rv, rv).numpy()] = np.nan
+    return flux
 
 
 def _table(ids, fit, model):
@@ -149,6 +178,9 @@ def _table(ids, fit, model):
             fit["parameters"][:, k], unit=unit, format=".6g" if unit != "K" else ".2f"
         )
         table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".3g")
+    for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
+        table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
+        table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
@@ -158,6 +190,7 @@ def _table(ids, fit, model):
         "no_pixels": ~informed & ~enough,
         "not_converged": informed & ~fit["converged"],
         **{f"at_limit:{name}": informed & at for name, at in zip(model.names, fit["at_limit"].T)},
+        "ambiguous:rv": informed & fit["ambiguous"],
         "outside_hull": informed & ~model.emulator.in_hull(labels),
     }
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]

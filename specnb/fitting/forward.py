@@ -11,9 +11,14 @@ from numpy.polynomial.legendre import legvander
 from scipy.linalg import block_diag
 from scipy.stats import qmc
 
-from specnb.core.doppler import STENCIL, doppler_shift
+from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.wavelength import C_KM_S, detectors
 from specnb.emulator.network import flux_and_jacobian
+from specnb.fitting.velocity import NEAR, CrossCorrelation
+
+TEMPLATES = 32  # number of models for the cross-correlation. This number is a choice.
+# A velocity is ambiguous if Δχ² of another one is less than this worse, which is 3 standard errors.
+LEAST_LEAD = 9.0
 
 
 class ForwardModel:
@@ -36,35 +41,45 @@ class ForwardModel:
         Limits of all parameters. They are infinite for the continuum.
     kept : Tensor, shape (n_pix,)
         1 for pixels that count, else 0.
+    x_h : ndarray of bool, shape (n_x_h, n_parameters)
+        The labels whose sum is each [X/H] that is reported, too.
+
+    Raises
+    ------
+    ValueError
+        If a radial velocity or [X/H] is asked for, and the pixels or the survey do not allow it.
     """
 
     def __init__(self, emulator, config):
         self.emulator = emulator
-        self.rv = config.fit_rv
+        self.rv = bool(config.fit_rv)
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        series = [
-            _legendre(wavelength[part], config.continuum_order) for part in detectors(wavelength)
-        ]
-        self.legendre = self.tensor(block_diag(*series))
+        self.legendre = self.tensor(_legendre(wavelength, config.continuum_order))
         limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
         self.low = np.concatenate([emulator.low, np.negative(limit), -free])
         self.high = np.concatenate([emulator.high, limit, free])
-        self.wavelength = self.tensor(wavelength)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in config.windows_out:
             out |= (wavelength >= low) & (wavelength <= high)
-        if self.rv:  # a shifted model is not known near the ends of the window
-            if np.ptp(np.diff(wavelength)) > 1e-6:
+        self.rv_limit = config.rv_limit
+        if self.rv:
+            extremes = torch.tensor([-config.rv_limit, config.rv_limit])
+            if not known_pixels(wavelength, extremes, extremes).any(dim=1).all():
                 raise ValueError(
-                    "a radial velocity needs evenly spaced pixels: shift the spectra to rest, and fit_rv=False"
+                    f"rv_limit is {config.rv_limit:g} km/s, which shifts the spectra beyond their pixels: give less"
                 )
-            reach = config.rv_limit / C_KM_S * wavelength[-1] / (wavelength[-1] - wavelength[-2])
-            edge = int(np.ceil(reach)) + len(STENCIL) // 2
-            out[:edge] = out[len(out) - edge :] = True
         self.kept = self.tensor(~out)
+        x_h = emulator.survey.x_h if config.x_h else {}
+        if config.x_h and not x_h:
+            raise ValueError(
+                f"survey {emulator.survey.name} does not tell which labels add up to [X/H]: set x_h=False"
+            )
+        named = np.array([*self.names, *[""] * len(self.legendre)])
+        rows = [np.isin(named, added) for added in x_h.values()]
+        self.x_h = np.reshape(rows, (len(rows), len(named))).astype(bool)
 
     def tensor(self, array):
         """Convert an array to a tensor with the emulator's precision, on its device."""
@@ -85,7 +100,7 @@ class ForwardModel:
         n = len(self.emulator.labels)
         flux = self.emulator.network(p[:, :n])
         if self.rv:
-            flux = doppler_shift(flux, self.wavelength, p[:, n])
+            flux = doppler_shift(flux, self.emulator.wavelength, p[:, n])
         return flux * self.continuum(p)
 
     def flux_and_jacobian(self, p):
@@ -95,9 +110,9 @@ class ForwardModel:
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
             # The shift is linear in the flux, so that it applies to the Jacobian, too.
-            jacobian = doppler_shift(jacobian, self.wavelength, velocity)
+            jacobian = doppler_shift(jacobian, self.emulator.wavelength, velocity)
             flux, by_rv = flux_and_jacobian(
-                lambda v: doppler_shift(rest, self.wavelength, v[:, 0]), velocity
+                lambda v: doppler_shift(rest, self.emulator.wavelength, v[:, 0]), velocity
             )
             jacobian = torch.cat([jacobian, by_rv], dim=1)
         continuum = self.continuum(p)
@@ -126,6 +141,9 @@ class ForwardModel:
     def library(self, n_spectra):
         """Models from which fits can start: labels (m, n_labels), flux (m, n_pix) and its square.
 
+        The fourth and last element is the `CrossCorrelation` with some of them, or None without a
+        velocity.
+
         Up to `n_spectra` models are spread over the labels that change the spectrum everywhere.
 
         The other labels are halfway between their limits, because no feasible number of spectra
@@ -137,23 +155,65 @@ class ForwardModel:
         labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
         labels = self.tensor(labels[self.emulator.in_hull(labels)])
         models = self.emulator.of(None)(labels)
-        return labels, models, models**2
+        correlation = None
+        if self.rv:
+            basis = self.tensor(_legendre(self.emulator.wavelength, 2))
+            correlation = CrossCorrelation(
+                self.emulator.wavelength, models[:TEMPLATES], basis, self.rv_limit
+            )
+        return labels, models, models**2, correlation
 
-    def nearest(self, flux, ivar, library):
-        """Parameters (n, n_parameters) at which the fits start.
+    def begin(self, flux, ivar, library):
+        """Where the fits of some stars start, between which limits, and with which weights.
 
-        For each star they are those of the model in a library with the lowest χ², at rest and with
-        a flat continuum.
+        A fit starts at the model in a library with the lowest χ², with a flat continuum. If the
+        velocity is fitted, too, it starts at that of the cross-correlation.
+
+        Returns
+        -------
+        dict of Tensor
+            ``parameters``, ``low`` and ``high``, shape (n, n_parameters), float64 on the CPU;
+            ``ivar``, shape (n, n_pix), which is 0 in pixels that do not count; ``ambiguous``, shape
+            (n,), bool, whether a quite different velocity is nearly as good.
         """
-        labels, models, squares = library
+        labels, models, squares, correlation = library
+        n, ivar = labels.shape[1], ivar * self.kept
+        start = torch.zeros(len(flux), len(self.low), dtype=torch.float64)
+        ambiguous = torch.zeros(len(flux), dtype=torch.bool)
+        low, high = (
+            torch.from_numpy(limit).repeat(len(flux), 1) for limit in (self.low, self.high)
+        )
+        rest, weight = flux, ivar
+        if self.rv and len(flux):
+            velocity, lead = correlation(flux, ivar)
+            ambiguous = (lead < LEAST_LEAD).cpu()
+            rest, weight = self._at_rest(flux, ivar, velocity)
+            start[:, n] = velocity.cpu()
+            low[:, n] = (start[:, n] - NEAR).clamp(min=-self.rv_limit)
+            high[:, n] = (start[:, n] + NEAR).clamp(max=self.rv_limit)
+            ivar = ivar * known_pixels(self.emulator.wavelength, low[:, n], high[:, n]).to(ivar)
         # This is Σ w (f - m)² without the constant Σ w f².
-        distance = ivar @ squares.T - 2.0 * (ivar * flux) @ models.T
-        start = torch.zeros(len(flux), len(self.low), dtype=flux.dtype, device=flux.device)
-        start[:, : labels.shape[1]] = labels[distance.argmin(dim=1)]
-        return start
+        distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
+        start[:, :n] = labels[distance.argmin(dim=1)].cpu()
+        return {
+            "parameters": start,
+            "low": low,
+            "high": high,
+            "ivar": ivar,
+            "ambiguous": ambiguous,
+        }
+
+    def _at_rest(self, flux, ivar, velocity):
+        """Spectra and their weights, moved to rest by whole pixels."""
+        wavelength = self.tensor(self.emulator.wavelength)
+        observed = wavelength * (1.0 + velocity[:, None] / C_KM_S)
+        pixel = torch.searchsorted(0.5 * (wavelength[1:] + wavelength[:-1]), observed)
+        known = known_pixels(self.emulator.wavelength, -velocity, -velocity)
+        return flux.gather(1, pixel), ivar.gather(1, pixel) * known
 
 
 def _legendre(wavelength, order):
-    """Legendre polynomials of order 0 to `order` on one detector, shape (order + 1, n_pix)."""
-    x = np.interp(wavelength, wavelength[[0, -1]], [-1.0, 1.0])
-    return legvander(x, max(order, 0)).T[: order + 1]
+    """Legendre polynomials of order 0 to `order` on each detector, (n_polynomials, n_pix)."""
+    pixels = [wavelength[part] for part in detectors(wavelength)]
+    scaled = (np.interp(part, part[[0, -1]], [-1.0, 1.0]) for part in pixels)
+    return block_diag(*(legvander(x, max(order, 0)).T[: order + 1] for x in scaled))

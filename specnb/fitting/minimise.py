@@ -29,14 +29,14 @@ class _Stars(SimpleNamespace):
     @classmethod
     def begin(cls, model, library, spectra, ivar, rows):
         """Stars whose fits start, each at the nearest model of the library."""
-        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows]) * model.kept
-        p = model.nearest(flux, ivar, library).cpu().double()
+        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows])
+        begun = model.begin(flux, ivar, library)
+        p, ivar = begun["parameters"], begun["ivar"]
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
             flux=flux,
-            ivar=ivar,
-            parameters=p,
+            **begun,
             # infinite before the first trial, so that any χ² is an improvement
             chi2=p.new_full((n,), torch.inf),
             damping=p.new_full((n,), 1e-2),
@@ -81,9 +81,10 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool) have the shape (n,
-        n_parameters). ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than
-        parameters) and ``informed`` (the star could be fitted and all errors are finite) have the
-        shape (n,).
+        n_parameters). ``x_h_error`` (standard errors of [X/H]) has the shape (n, n_x_h).
+        ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than parameters),
+        ``informed`` (the star could be fitted and all errors are finite) and ``ambiguous`` (the
+        velocity may be quite different) have the shape (n,).
     """
     n, k = len(spectra), len(model.low)
     batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
@@ -92,11 +93,13 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     result = {
         "parameters": np.empty((n, k)),
         "error": np.empty((n, k)),
+        "x_h_error": np.empty((n, len(model.x_h))),
         "at_limit": np.empty((n, k), bool),
         "chi2_reduced": np.empty(n),
         "converged": np.empty(n, bool),
         "enough": np.empty(n, bool),
         "informed": np.empty(n, bool),
+        "ambiguous": np.empty(n, bool),
     }
     stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
@@ -118,7 +121,7 @@ def _iterate(model, stars, tolerance):
 
     The Jacobian is computed only for stars whose step is accepted because χ² is not higher.
     """
-    low, high = torch.from_numpy(model.low), torch.from_numpy(model.high)
+    low, high = stars.low, stars.high
     p, old, damping = stars.parameters.clone(), stars.gradient.clone(), stars.damping
     step, distance = _step(p, old, stars.fisher, stars.secant, damping, low, high)
     # The last step of a star needs no further Jacobian.
@@ -149,22 +152,26 @@ def _iterate(model, stars, tolerance):
 def _ending(model, stars):
     """The results for stars that are finished, a dict of tensors."""
     p, n_free = stars.parameters, stars.n_free
-    error = _errors(stars.fisher)
+    error, x_h_error = _errors(stars.fisher, torch.from_numpy(model.x_h).double())
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
     informed = (
         (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
     )
-    at_limit = (p <= torch.from_numpy(model.low)) | (p >= torch.from_numpy(model.high))
-    p, error = (torch.where(informed[:, None], a, torch.nan) for a in (p, error))
+    at_limit = (p <= stars.low) | (p >= stars.high)
+    p, error, x_h_error = (
+        torch.where(informed[:, None], a, torch.nan) for a in (p, error, x_h_error)
+    )
     chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
     return {
         "parameters": p,
         "error": error,
+        "x_h_error": x_h_error,
         "at_limit": at_limit,
         "chi2_reduced": chi2_reduced,
         "converged": stars.converged & informed,
         "enough": n_free > 0,
         "informed": informed,
+        "ambiguous": stars.ambiguous,
     }
 
 
@@ -200,8 +207,11 @@ def _scale(fisher):
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
 
 
-def _errors(fisher):
-    """Standard errors from the inverse of the Fisher matrix. NaN where there is no inverse."""
+def _errors(fisher, sums):
+    """Standard errors from the inverse of the Fisher matrix. NaN where there is no inverse.
+
+    They are those of the parameters (n, k) and of their sums (n, m) with weights (m, k).
+    """
     scale = _scale(fisher)
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
     sound = torch.isfinite(matrix).all(dim=(1, 2)) & (fisher.diagonal(dim1=1, dim2=2) > 0).all(
@@ -211,7 +221,9 @@ def _errors(fisher):
     covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
     # The root of a negative variance, which a singular matrix may have, is NaN.
-    return torch.sqrt(variance) * scale
+    weights = sums * scale[:, None, :]
+    of_sums = ((weights @ covariance) * weights).sum(dim=2)
+    return torch.sqrt(variance) * scale, torch.sqrt(of_sums)
 
 
 def _step(p, gradient, fisher, secant, damping, low, high):

@@ -5,7 +5,16 @@ from itertools import zip_longest
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from specnb.plots.style import BLACK, GREY, PAGE, VERMILLION, WAVELENGTH, Figure, with_gaps
+from specnb.plots.style import (
+    BLACK,
+    GREY,
+    PAGE,
+    VERMILLION,
+    WAVELENGTH,
+    Figure,
+    plain_text,
+    with_gaps,
+)
 
 MARGINS = {"left": 0.105, "right": 0.975, "hspace": 0.09}  # as fractions of the figure
 LEGEND = {"loc": "lower left", "borderaxespad": 0.2, "ncols": 4, "fontsize": 7}
@@ -186,7 +195,7 @@ class SpectrumFigure(LiveFigure):
         for curves, fluxes in zip(self._curves, values):
             for curve, name in zip_longest(curves, fluxes, fillvalue="_"):
                 flux = fluxes.get(name, np.full(len(shown), np.nan))
-                curve.set(ydata=with_gaps(self.wavelength, flux), label=name)
+                curve.set(ydata=with_gaps(self.wavelength, flux), label=plain_text(name))
             inside = np.stack(list(fluxes.values()))[:, shown]
             limit = round_limit(max(1.05 * np.nanmax(np.abs(inside), initial=0.0), 1e-3))
             # Numbers with four decimals would touch the title of the axis

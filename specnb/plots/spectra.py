@@ -19,6 +19,7 @@ from specnb.plots.style import (
     group_colors,
     legend,
     panel_grid,
+    plain_text,
     styled,
     with_room,
 )
@@ -134,7 +135,7 @@ def best_fit(wavelength, flux, flux_error, mask, model, name="", masked_windows=
         top.tick_params(labelbottom=False)
         top.set(ylabel="Flux", xlim=x[[0, -1]], ylim=limits)
         bottom.set(ylabel="Residual (σ)", ylim=(-reach, reach))
-    title = f"{name}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
+    title = f"{plain_text(name)}     residual: rms {rms:.2f} σ over {used.sum():,} pixels".strip()
     panels[0].set_title(title, loc="left")
     legend(figure, top)
     return figure
@@ -199,7 +200,7 @@ def spectra_by_snr(spectra, truth, snr):
         curves(axes, spectra.wavelength, {"observed": (observed, GREY, 0.6)})
         if truth is not None:
             curves(axes, truth.wavelength, {"without noise": (truth.flux[k], VERMILLION, 0.7)})
-        axes.set_title(f"{spectra.ids[k]}, S/N {snr[k]:.0f}", loc="left")
+        axes.set_title(f"{plain_text(spectra.ids[k])}, S/N {snr[k]:.0f}", loc="left")
         top = max(1.2, 1.02 * np.quantile(spectra.flux[k][good], 0.999))
         axes.set(ylabel="Flux", ylim=(0, top))
     panels[-1].set(xlabel=WAVELENGTH, xlim=spectra.wavelength[[0, -1]])

@@ -95,6 +95,11 @@ def symbol(name: str) -> str:
     return label.symbol if label else name
 
 
+def plain_text(text) -> str:
+    """A name that users give, such as a star's, which must not be read as mathematics."""
+    return str(text).replace("$", r"\$")
+
+
 def group_colors(survey) -> dict[str, str]:
     """A colour for each of a survey's groups of elements, in the order of the groups."""
     return dict(zip(survey.element_groups, cycle(GROUPS)))
@@ -116,14 +121,7 @@ def distinct_colors(names) -> dict[str, str]:
 
 
 def column(table, name: str) -> np.ndarray:
-    """One column of a table as floats, with NaN in place of masked entries.
-
-    Parameters
-    ----------
-    table : Table or mapping of str to array_like
-        `specnb.surveys.survey.Survey.table` turns an array of labels into a table.
-    name : str
-    """
+    """One column of a table, or of a mapping of arrays, as floats; NaN where it is masked."""
     return np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan)
 
 

@@ -23,19 +23,18 @@ from specnb.plots.style import (
     legend,
     name_ticks,
     panel_grid,
+    plain_text,
     plain_ticks,
     styled,
     symbol,
 )
 
-# Numbers in the history of a translator that need a title: the title, and the value at which the two
-# domains cannot be distinguished. Those of χ² have logarithmic axes.
-CHI2 = ("reconstruction", "cycle")
+CHI2 = ("reconstruction", "cycle")  # numbers with logarithmic axes
+# Titles of numbers in a translator's history, and their values where the domains are alike
 NUMBERS = {
     "reconstruction": ("Reconstruction (χ²/pixel)", None),
     "cycle": ("Cycle (χ²/pixel)", None),
-    # The loss is summed over both domains
-    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),
+    "adversarial": ("Adversarial loss (nats)", 2 * np.log(2)),  # the sum of both domains
     "critics": ("Loss of the critics (nats)", np.log(2)),
     "critics_right": ("Right verdicts of the critics", 0.5),
     "latents": ("Distance² of mean latents", 0.0),
@@ -233,8 +232,7 @@ def ablation(table):
 
 @styled
 def results_against(table, x: str, y):
-    """Draw results against a parameter, with one panel for each result. Runs are points, and a line
-    connects their medians.
+    """Draw runs as points, with one panel for each result, and their medians as a line.
 
     Parameters
     ----------
@@ -275,7 +273,8 @@ def results_against(table, x: str, y):
         if numeric:
             _set_scale(axes, values)
         else:
-            axes.set(xticks=places, xticklabels=values, xlim=(-0.5, len(values) - 0.5))
+            names = [plain_text(value) for value in values]
+            axes.set(xticks=places, xticklabels=names, xlim=(-0.5, len(values) - 0.5))
     figure.supxlabel(axis_title(x, str(table[x].unit or "")), fontsize=8)
     if len(table) > len(values):
         legend(figure, axes, loc="outside upper center")

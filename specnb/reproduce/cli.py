@@ -13,7 +13,7 @@ from specnb.core.paths import ARTIFACTS, ROOT, data_folder
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import PROFILES, check_parameters, hint, profile_of
 from specnb.reproduce.provenance import shipped_data
-from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
+from specnb.reproduce.runner import NotebookError, check_pair, check_places, run_notebook
 
 NOTEBOOKS = ROOT / "notebooks"
 FOLDER = click.Path(path_type=Path)
@@ -24,7 +24,11 @@ SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="specnb", message="%(prog)s %(version)s")
 def commands():
-    """Reproduce the figures and run the notebooks of specnb."""
+    """Reproduce the figures and run the notebooks of specnb.
+
+    SPECNB_DATA names the folder of real spectra (default: data/real in the clone), SPECNB_ARTIFACTS
+    that of what is computed (default: data/artifacts).
+    """
 
 
 @commands.command()
@@ -51,13 +55,14 @@ def paper(profile, only, more, output, force):
         raise FileNotFoundError(
             f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository"
         )
-    check_writable(output)
+    check_places(output)
     plan, ran, unchanged = {}, [], []
     for notebook in notebooks:  # every one is checked before the first one runs
         check_pair(notebook)
         overrides, limit = profile_of(notebook, profile)
         plan[notebook] = check_parameters(notebook, overrides), limit
     fetch_stars(only_missing=True)
+    write_index(output)  # names what is damaged
     for notebook, (values, limit) in plan.items():
         folder = output / notebook.stem
         fresh = not force and is_fresh(notebook, values, folder)
@@ -198,9 +203,19 @@ def all_notebooks() -> list[Path]:
 
 
 def find_notebook(name: str) -> Path:
-    """A notebook from its path, stem or leading number. Raises ValueError with the nearest name."""
-    if Path(name).is_file() and name.endswith(".ipynb"):
-        return Path(name)
+    """A notebook from its path, stem or leading number. A .py file stands for its own notebook.
+
+    Raises ValueError with the nearest name, and OSError for a path without a notebook.
+    """
+    path = Path(name)
+    if path.is_file() or path.name != name:  # a path is never taken for the name of another file
+        notebook = path.with_suffix(".ipynb") if path.suffix == ".py" else path
+        if path.is_file() and notebook.suffix == ".ipynb" and notebook.is_file():
+            return notebook
+        raise FileNotFoundError(
+            f"there is no notebook {notebook}: give the path of an .ipynb file, or make it from a "
+            ".py file with `jupytext --to ipynb`"
+        )
     known = {path.stem: path for path in all_notebooks()}
     for stem, path in known.items():
         if Path(name).stem in (stem, stem.partition("_")[0]):

@@ -52,7 +52,8 @@ def is_fresh(notebook, parameters: dict, output) -> bool:
     """Whether a folder holds, untouched, what the notebook computes with (checked) parameters."""
     try:
         kept = json.loads((Path(output) / FRESH).read_text("utf-8"))
-        untouched = kept["files"].items() <= checksums(output).items()
-    except (OSError, ValueError, KeyError):  # never run, or something is damaged
+        untouched, key = kept["files"].items() <= checksums(output).items(), kept["key"]
+    # It was never run, or something is damaged.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
-    return untouched and kept.get("key") == results_key(Path(notebook), parameters)
+    return untouched and key == results_key(Path(notebook), parameters)

@@ -35,7 +35,7 @@ def drawn_numbers(figure) -> dict[str, np.ndarray]:
         panel = f"panel {place} ({title})" if title else f"panel {place}"
         for label, artist in _labelled(axes):
             for key, values in _numbers_of(artist).items():
-                name = " ".join(f"{panel}/{label}/{key}".split())
+                name = " ".join(f"{panel}/{label}/{key}".split()).replace("..", ".")
                 numbers[name] = np.ma.array(values, dtype=np.float32).filled(np.nan)
     return numbers
 

@@ -4,8 +4,9 @@ The cell tagged ``parameters`` is the schema. Each line reads ``name: type = def
 """
 
 import ast
-import contextlib
 import difflib
+import json
+import reprlib
 import tomllib
 from pathlib import Path
 
@@ -21,8 +22,12 @@ def read_parameters(notebook) -> dict[str, dict]:
     """
     from papermill import inspect_notebook  # takes a second
 
+    from specnb.core.reading import whole_file
+
     file, schema = Path(notebook).name, {}
-    for name, found in inspect_notebook(str(notebook)).items():
+    with whole_file(notebook, "notebook", "save it again in JupyterLab", ValueError):
+        parameters = inspect_notebook(str(notebook))
+    for name, found in parameters.items():
         kind, default = found["inferred_type_name"], found["default"]
         if kind.partition("[")[0] not in TYPES:
             raise ValueError(
@@ -68,27 +73,45 @@ def hint(name: str, known) -> str:
 
 
 def convert(name: str, value, kind: str):
-    """A parameter's value as its type: one of `TYPES`, or a list such as ``list[float]``."""
+    """A parameter's value as its type: one of `TYPES`, or a list such as ``list[float]``.
+
+    Raises ValueError where it has another type, or where a number is not finite.
+    """
     base, _, item = kind.removesuffix("]").partition("[")
     plain = value
-    if isinstance(value, str) and base != "str":
-        with contextlib.suppress(ValueError, SyntaxError):
+    try:
+        if isinstance(value, str) and base != "str":
             plain = ast.literal_eval(value.capitalize() if base == "bool" else value)
-    if base == "float" and type(plain) is int:
-        plain = float(plain)
+        if base == "float" and type(plain) is int:
+            plain = float(plain)
+        json.dumps(plain, allow_nan=False)  # raises for infinity and NaN, also in lists
+    # The text is no plain value, or nested too deeply, or a number is too large.
+    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError):
+        plain = None
     if not isinstance(plain, TYPES[base]) or (isinstance(plain, bool) and base != "bool"):
-        raise ValueError(f"parameter {name} expects {kind}, not {value!r}")
+        raise ValueError(
+            f"parameter {name} expects {kind.replace('float', 'finite float')}, "
+            f"not {reprlib.repr(value)}"
+        )
     return [convert(name, each, item) for each in plain] if item else plain
 
 
 def profile_of(notebook, profile: str) -> tuple[dict, float]:
     """What profiles.toml beside a notebook sets: its parameters, and its time limit in seconds."""
     path = Path(notebook).with_name("profiles.toml")
-    content = tomllib.loads(path.read_text("utf-8"))
-    minutes = content.pop("time_limit_minutes")
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+        minutes = content.pop("time_limit_minutes")
+        limit = 60.0 * minutes[profile]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{path} does not hold time_limit_minutes of {profile} ({error!r}): write it as "
+            "notebooks/profiles.toml is written"
+        ) from error
     for stem, tables in content.items():
-        if not path.with_name(f"{stem}.ipynb").exists() or not set(tables) <= set(PROFILES[1:]):
+        known = isinstance(tables, dict) and set(tables) <= set(PROFILES[1:])
+        if not known or not path.with_name(f"{stem}.ipynb").exists():
             raise ValueError(
                 f"{path}: [{stem}] must name a notebook, and hold only {' and '.join(PROFILES[1:])}"
             )
-    return content.get(Path(notebook).stem, {}).get(profile, {}), 60.0 * minutes[profile]
+    return content.get(Path(notebook).stem, {}).get(profile, {}), limit

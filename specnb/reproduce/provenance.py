@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
-from specnb.core.paths import DATA, ROOT, data_folder
+from specnb.core.paths import ARTIFACTS, DATA, ROOT, data_folder
 
 # What decides the figures besides the code and the data.
 PACKAGES = (
@@ -37,7 +37,11 @@ def checksums(folder) -> dict[str, str]:
 def shipped_data() -> list[Path]:
     """The data files that belong to the repository."""
     files = [path for path in sorted(DATA.rglob("*")) if path.is_file() and path.name[0] != "."]
-    return [path for path in files if path.relative_to(DATA).parts[0] not in NOT_SHIPPED]
+    return [
+        path
+        for path in files
+        if path.relative_to(DATA).parts[0] not in NOT_SHIPPED and not path.is_relative_to(ARTIFACTS)
+    ]
 
 
 def portable_name(path) -> str:

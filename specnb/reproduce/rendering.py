@@ -1,11 +1,15 @@
 """Texts made from templates in the folder templates/: model cards, and the index of all results."""
 
 import json
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
+from specnb.core.reading import DAMAGE
 from specnb.core.writing import replacing
+from specnb.reproduce.tables import markdown_text
 
 TEMPLATES = Environment(
     loader=PackageLoader("specnb.reproduce"),
@@ -14,6 +18,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
+TEMPLATES.filters["plain"] = markdown_text
 
 
 def render(template: str, path: Path, **values):
@@ -26,13 +31,37 @@ def render(template: str, path: Path, **values):
 def write_index(folder) -> Path:
     """Write ``README.md`` in the folder of all results; the same bytes for the same results.
 
-    It shows figures and tables by notebook, how they were made, and from what data.
+    It shows figures and tables by notebook, how they were made, and from what data. Damaged results
+    are left out and named on the standard error. Other processes may replace results meanwhile:
+    then the index is written again.
     """
-    studies, index = [], Path(folder) / "README.md"
-    for path in sorted(index.parent.glob("[!.]*/results.json")):
-        study = {"folder": path.parent.name, **json.loads(path.read_text("utf-8"))}
-        for name, table in study["tables"].items():
-            table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
-        studies.append(study)
-    render("index.md", index, studies=studies)
+    index, written = Path(folder) / "README.md", None
+    while (found := _results(index.parent)) != written:
+        studies, damaged = [], {}
+        for path, (_, text) in found.items():
+            try:
+                study = {"folder": path.parent.name, **json.loads(text)}
+                for name, table in study["tables"].items():
+                    table["lines"] = (path.parent / f"{name}.md").read_text("utf-8").splitlines()
+                TEMPLATES.get_template("index.md").render(studies=[study])
+                studies.append(study)
+            except (*DAMAGE, AttributeError, TemplateError) as error:
+                damaged[path.parent] = error
+        render("index.md", index, studies=studies)
+        written = found
+    for place, error in damaged.items():
+        print(
+            f"specnb: the results in {place} are damaged ({type(error).__name__}: {error}): they are "
+            "left out of the index until `specnb paper` makes them again",
+            file=sys.stderr,
+        )
     return index
+
+
+def _results(folder) -> dict[Path, tuple[int, bytes]]:
+    """When each results.json below a folder was written, and its content, unless it is replaced now."""
+    found = {}
+    for path in sorted(folder.glob("[!.]*/results.json")):
+        with suppress(FileNotFoundError):
+            found[path] = path.stat().st_mtime_ns, path.read_bytes()
+    return found

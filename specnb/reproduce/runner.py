@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from specnb.core.paths import ROOT, data_folder
+from specnb.core.paths import ARTIFACTS, ROOT, data_folder
 from specnb.core.writing import replacing_folder
 from specnb.reproduce.freshness import mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
@@ -33,13 +34,23 @@ from specnb.reproduce.provenance import (
 )
 
 EXECUTED, FAILED, RESULTS = "executed.ipynb", "failed.ipynb", "results.json"
+SESSION = ".session"  # folder for what IPython and Jupyter write while a notebook runs
+# What users set for their own sessions stays outside, but for the places of packages and fonts.
+FOREIGN = "IPYTHON", "JUPYTER", "MATPLOTLIB", "MPL", "PYTHON"
+PLACES = "MPLCONFIGDIR", "PYTHONHOME", "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONUSERBASE"
+KERNEL_OPTIONS = (
+    "--log-level=ERROR",
+    "--HistoryManager.hist_file=:memory:",
+    # A matplotlibrc may lie beside the notebook.
+    "--IPKernelApp.exec_lines=[\"__import__('matplotlib').rcdefaults()\"]",
+)
 
 
 class NotebookError(RuntimeError):
     """A notebook did not run to its end, or left nothing behind."""
 
 
-def check_writable(folder):
+def check_writable(folder, remedy="choose another --output"):
     """Make a folder. Raises OSError, with the remedy, where 4 MB cannot be written into it."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -47,8 +58,14 @@ def check_writable(folder):
             f.write(bytes(4_000_000))
     except OSError as error:
         raise OSError(
-            f"cannot write to {folder} ({error.strerror}): make room, or choose another --output"
+            f"cannot write to {folder} ({error.strerror}): make room, or {remedy}"
         ) from error
+
+
+def check_places(output):
+    """Raise OSError unless results can be written to ``output``, and what notebooks keep, too."""
+    check_writable(output)
+    check_writable(ARTIFACTS, "set SPECNB_ARTIFACTS to a folder for what notebooks keep")
 
 
 def check_pair(notebook):
@@ -112,12 +129,13 @@ def run_notebook(
     ValueError
         For a wrong parameter, and where the notebook and its paired .py differ.
     OSError
-        Where ``output`` cannot be written or holds something that is not results.
+        Where ``output`` or the folder of artifacts cannot be written, or ``output`` holds something
+        that is not results.
     """
     notebook, output = Path(notebook).resolve(), Path(output).resolve()
     values, defaults = check_parameters(notebook, parameters), check_parameters(notebook, {})
     check_pair(notebook)
-    check_writable(output.parent)
+    check_places(output.parent)
     held = {path.name for path in output.iterdir()} if output.exists() else set()
     if held and not held & {RESULTS, FAILED}:
         raise OSError(
@@ -151,6 +169,7 @@ def run_notebook(
             **json.loads((new / RECORD).read_text("utf-8")),
         }
         (new / RECORD).unlink()
+        shutil.rmtree(new / SESSION, ignore_errors=True)
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
         write_json(new / RESULTS, results)
         mark_fresh(new, key)
@@ -159,13 +178,25 @@ def run_notebook(
 
 def _execute(task, cores, stop):
     """Run a notebook in a process of its own. Returns "", or where and why it stopped."""
+    session = task[1].with_name(SESSION)
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PLACES or not name.startswith(FOREIGN)
+    }
+    path = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     env = {
         "OMP_NUM_THREADS": "1",
-        **os.environ,
-        "JUPYTER_PREFER_ENV_PATH": "1",
+        **given,
+        "IPYTHONDIR": str(session),
+        "JUPYTER_RUNTIME_DIR": str(session),
+        "MATPLOTLIBRC": os.devnull,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "SPECNB_DATA": str(data_folder().resolve()),  # the notebook runs in another folder
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),  # an empty part is the current folder
+        "PYTHONSAFEPATH": "1",  # modules in the current folder do not hide those of Python
+        "PYTHONUTF8": "1",
+        "SPECNB_ARTIFACTS": str(ARTIFACTS),  # the notebook runs in another folder
+        "SPECNB_DATA": str(data_folder().resolve()),
     }
     if cores:
         env["LOKY_MAX_CPU_COUNT"] = str(cores)  # what joblib obeys
@@ -217,9 +248,14 @@ def _run_here(notebook, executed, parameters, timeout):
     os.dup2(2, 1)  # what anything else prints goes to standard error
     threading.Thread(target=_end_in_time, args=(timeout, telling), daemon=True).start()
     import papermill
+    from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
 
     class KernelManager(AsyncKernelManager):
+        # This Python is the kernel, whatever kernels are installed.
+        kernel_spec = KernelSpec(**get_kernel_dict())
+
         async def _async_interrupt_kernel(self):
             """Do nothing: a kernel is interrupted only before it is shut down. Where it has not
             quite ended the last message, it would report an error although all went well.
@@ -235,7 +271,7 @@ def _run_here(notebook, executed, parameters, timeout):
             cwd=Path(notebook).parent,
             progress_bar=sys.stderr.isatty(),
             start_timeout=300,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=list(KERNEL_OPTIONS),
             kernel_manager_class=KernelManager,
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it

@@ -23,7 +23,7 @@ from specnb.reproduce.runner import (
     RESULTS,
     NotebookError,
     check_pair,
-    check_writable,
+    check_places,
     run_notebook,
 )
 from specnb.reproduce.study import Study
@@ -69,7 +69,7 @@ def sweep(
         Before anything runs: for a wrong parameter or ``x``, and where the notebook and its paired
         .py differ. At the end: where no run has a result ``y``.
     OSError
-        Before anything runs, where ``output`` cannot be written.
+        Before anything runs, where ``output`` or the folder of artifacts cannot be written.
     NotebookError
         At the end, where points failed; the others have run.
     """
@@ -79,7 +79,7 @@ def sweep(
     points, varied = grid_points(notebook, grid)
     x = _axis(points, varied, grid, x)
     check_pair(notebook)
-    check_writable(output)
+    check_places(output)
 
     fresh = {name for name, values in points.items() if is_fresh(notebook, values, output / name)}
     waiting = [name for name in points if name not in fresh]

@@ -8,6 +8,20 @@ from astropy.io.ascii.latex import latexdicts
 from astropy.table import Table
 
 MISSING = "–"
+# How LaTeX and Markdown print a text as it is, in one line. Jupyter would take a doubled backslash
+# for the beginning of mathematics.
+LATEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {each: f"\\{each}" for each in "&%#_{}$"}
+    | dict.fromkeys("\n\r", " ")
+)
+MARKDOWN = str.maketrans(
+    {"\\": "&#92;", "&": "&amp;", "<": "&lt;"}
+    | {each: f"\\{each}" for each in "`*|$~"}
+    | dict.fromkeys("\n\r", " ")
+)
+EMPHASIS = r"(?<=\])\(|(?<![^\W_])_|_(?![^\W_])"  # and links; a _ within a word is none
+FORMULA = r"[=@\t\r]|[-+](?![\d.][\w .+-]*$)"  # what a spreadsheet may run; not -1e+5 or -2 to -1
 
 
 def cells(column, form=None, missing=MISSING) -> list[str]:
@@ -43,9 +57,17 @@ def headers(table) -> list[str]:
 
 
 def write_csv(path, table):
-    """Write all columns; floats have seven significant digits."""
+    """Write all columns; floats have seven significant digits.
+
+    A text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
     texts = [cells(c, ".7g" if c.dtype.kind == "f" else "", missing="") for c in table.itercols()]
-    Table(texts, names=headers(table)).write(path, format="ascii.csv")
+    texts = [[_inert(text) for text in each] for each in texts]
+    Table(texts, names=[_inert(name) for name in headers(table)]).write(path, format="ascii.csv")
+
+
+def _inert(text):
+    return f"'{text}" if re.match(FORMULA, text) else text
 
 
 def write_latex(path, table, texts, caption):
@@ -53,7 +75,7 @@ def write_latex(path, table, texts, caption):
     columns = list(table.itercols())
     align = "".join("l" if column.dtype.kind in "OSU" else "r" for column in columns)
     shown = Table(
-        [list(map(_escaped, each)) for each in texts],
+        [[text.translate(LATEX) for text in each] for each in texts],
         names=[_escaped(column.name) for column in columns],
         units=[column.unit for column in columns],
     )
@@ -63,8 +85,14 @@ def write_latex(path, table, texts, caption):
 
 def markdown(table, texts) -> str:
     """The texts of all cells as a table in Markdown, which astropy does not write."""
-    rows = [headers(table), ["---"] * len(texts), *zip(*texts)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = [headers(table), *zip(*texts)]
+    lines = [f"| {' | '.join(map(markdown_text, row))} |\n" for row in rows]
+    return "".join([lines[0], f"| {' | '.join(['---'] * len(texts))} |\n", *lines[1:]])
+
+
+def markdown_text(text) -> str:
+    """Any text as Markdown that shows it as it is, in one line."""
+    return re.sub(EMPHASIS, r"\\\g<0>", str(text).translate(MARKDOWN))
 
 
 def _escaped(text):

@@ -83,6 +83,9 @@ class Survey:
     compensated : mapping of str to tuple of str
         For a label, the other labels that must fall as it rises so that only its own element
         changes.
+    x_h : mapping of str to tuple of str
+        For the name of each abundance relative to hydrogen, the labels whose sum it is, such as
+        ``"c_h": ("c_fe", "fe_h")``.
     everywhere : tuple of str
         Labels that change the spectrum at all wavelengths. The default is all labels.
     ideal_above : mapping of str to float
@@ -123,6 +126,7 @@ class Survey:
     elements: Mapping[str, str] = field(default_factory=dict)
     element_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compensated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    x_h: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     everywhere: tuple[str, ...] = ()
     ideal_above: Mapping[str, float] = field(default_factory=dict)
     edits: Mapping[str, float] = field(default_factory=dict)
@@ -144,6 +148,11 @@ class Survey:
             if unknown := sorted(set(getattr(self, field_name)) - set(middle)):
                 raise ValueError(
                     f"{field_name} of survey {self.name!r} names {', '.join(unknown)}, no labels"
+                )
+        for name, added in self.x_h.items():
+            if name in middle or not set(added) <= set(middle):
+                raise ValueError(
+                    f"x_h of survey {self.name!r} has {name!r}: {added!r}: give a new name and a tuple of labels"
                 )
         grouped = [name for group in self.groups.values() for name in group]
         if self.groups and sorted(grouped) != sorted(self.names):

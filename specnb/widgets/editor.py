@@ -8,6 +8,7 @@ from astropy.table import Column
 
 from specnb.plots.autoencoder import EditorFigure
 from specnb.plots.live import label_text
+from specnb.plots.style import plain_text
 from specnb.surveys.mock import remake
 from specnb.widgets.panel import Panel, button, check_moves, label_slider, row_of, windows
 
@@ -194,7 +195,7 @@ class LatentEditor(Panel):
         self.view.update(
             self.flux,
             (self._z, self.latents),
-            "   ".join([self._id, *edits]),
+            "   ".join([plain_text(self._id), *edits]),
             self.outside,
             self.values["entry"],
             self._windows[self.values["window"]],

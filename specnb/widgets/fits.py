@@ -5,7 +5,7 @@ import numpy as np
 
 from specnb.core.labels import STEPS
 from specnb.plots.spectra import best_fit
-from specnb.widgets.panel import WARNING, Panel, row_of
+from specnb.widgets.panel import Panel, row_of
 
 
 class FitBrowser(Panel):
@@ -27,8 +27,14 @@ class FitBrowser(Panel):
         panel = s.flux[i], s.flux_error[i], s.mask[i], self.models[i]
         return best_fit(s.wavelength, *panel, name=str(s.ids[i]), **self._marked)
 
+    @property
+    def warning(self):
+        """The flags of the fit."""
+        row = self.table[self.values["choice"]]
+        return str(row["flags"]) if "flags" in row.colnames else ""
+
     def _redraw(self):
-        """Labels ± errors, reduced χ² and flags in one row of the fit, as HTML."""
+        """Labels ± errors and reduced χ² in one row of the fit."""
         row, cells = self.table[self.values["choice"]], []
         for name in row.colnames:
             if f"{name}_error" in row.colnames:
@@ -38,8 +44,6 @@ class FitBrowser(Panel):
                 cells.append(f"{name} {pair} {unit}")
         if "chi2_reduced" in row.colnames:
             cells.append(f"χ²/ν {row['chi2_reduced']:.2f}")
-        if "flags" in row.colnames and str(row["flags"]):
-            cells.append(WARNING.format(row["flags"]))
         return "".join(f"{cell} · " for cell in cells)
 
 

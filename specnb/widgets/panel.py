@@ -4,10 +4,13 @@ A widget shows all its pictures in an `ipywidgets.Image`. The alternative, which
 to redraw into Output widgets, but this sometimes stalls runs of a notebook without a browser.
 """
 
+import re
 import time
 import warnings
 from functools import partial
+from html import escape
 from io import BytesIO
+from numbers import Real
 
 import ipywidgets
 import numpy as np
@@ -73,8 +76,10 @@ def place(control, value):
 
 
 def check_moves(values, sliders):
-    """Raise ValueError unless each value has a slider of the same name and is within its range."""
+    """Raise ValueError unless each value is a number within the range of the slider of its name."""
     for name, value in values.items():
+        if not isinstance(value, Real):
+            raise ValueError(f"{name} is {value!r}: give a number without a unit")
         if name not in sliders:
             raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
         low, high = sliders[name].min, sliders[name].max
@@ -178,7 +183,8 @@ class Panel(ipywidgets.VBox):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
         the name is made from what is shown.
         """
-        path = path or "_".join([self._stem, *(f"{x:.5g}" for x in self.labels.values())]) + ".ecsv"
+        parts = [self._stem, *(f"{x:.5g}" for x in self.labels.values())]
+        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
 
@@ -205,7 +211,7 @@ class Panel(ipywidgets.VBox):
         """Adapt other values to those that have changed, before the picture is drawn."""
 
     def _redraw(self) -> str | None:
-        """Compute what is shown, and return a text for the readout."""
+        """Compute what is shown, and return a plain text for the readout."""
 
     def _png(self) -> bytes:
         return encode_png(self.view.pixels()) if self.view else figure_png(self.figure())
@@ -226,6 +232,13 @@ class Panel(ipywidgets.VBox):
         self.image.value = self._png()
         self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
 
-    def _say(self, text):
-        warning = WARNING.format(f"outside the {self.outside}: extrapolated") + " · "
-        self.readout.value = f"<span>{warning if self.outside else ''}{text}</span>"
+    @property
+    def warning(self):
+        """A text with which the readout begins in bold."""
+        return f"outside the {self.outside}: extrapolated" if self.outside else ""
+
+    def _say(self, text, warning=""):
+        """Show a text, and before it a warning. Both are plain text, not HTML."""
+        parts = [WARNING.format(escape(each)) for each in (warning or self.warning,) if each]
+        parts += [escape(text)] if text else []
+        self.readout.value = f"<span>{' · '.join(parts)}</span>"

@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from specnb.core.labels import label_array
-from specnb.disentangle.config import DisentangleConfig
+from specnb.disentangle.config import DisentangleConfig, check_lambdas
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import DisentangleTraining
@@ -19,6 +19,7 @@ from specnb.widgets.training_panel import TrainingPanel
 # Values of λ, of both signs, in steps of about a factor of 2 to 3. In long trainings a λ of 0.0001
 # is enough to remove or keep a label; in short ones it must be 0.01.
 LAMBDAS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.03, 0.1)
+LARGEST = 100.0  # size of a λ, as for λ that is an input of the model
 PROBE_EVERY = 5  # number of epochs between linear probes
 # Largest number of stars with which a probe is fitted, and with which it is scored
 PROBE_STARS = 2000
@@ -64,7 +65,7 @@ class AutoencoderPanel(TrainingPanel):
             ),
             "epochs": ipywidgets.IntSlider(epochs, 1, max(100, epochs), description="epochs"),
         }
-        about = "λ &gt; 0 removes a label from the latents, λ &lt; 0 reinforces it"
+        about = "λ > 0 removes a label from the latents, λ < 0 reinforces it"
         super().__init__(epochs, sliders, choices, about)
 
     @property
@@ -85,9 +86,9 @@ class AutoencoderPanel(TrainingPanel):
         Raises
         ------
         ValueError
-            If a name is not a label of the model.
+            If a name is not a label of the model, or a value is no number from -100 to 100.
         """
-        replace(self._config, lambdas=lambdas)  # raises for unknown names before a slider moves
+        check_lambdas(lambdas, self._config.labels, LARGEST)  # before a slider moves
         for name, value in lambdas.items():
             self.sliders[name].options = _options(value)
             self.sliders[name].value = value

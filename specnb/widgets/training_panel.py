@@ -7,7 +7,7 @@ from contextlib import suppress
 import ipywidgets
 import traitlets
 
-from specnb.widgets.panel import WARNING, Panel
+from specnb.widgets.panel import Panel
 
 FAILURES = ArithmeticError, ValueError, OSError  # exceptions that the panel shows as text
 BETWEEN_PICTURES = 1.0  # seconds
@@ -37,7 +37,7 @@ class TrainingPanel(Panel):
         self.progress = ipywidgets.IntProgress(max=steps)
         self._name_button()
         super().__init__(dict(sliders), dict(choices), [self.button, self.progress])
-        self.readout.value = text
+        self._say(text)
 
     def train(self):
         """Train to the end, and return the model.
@@ -98,7 +98,7 @@ class TrainingPanel(Panel):
             self._say(f"{word} · {done}{result} · {time.monotonic() - start:.0f} s")
         except FAILURES as error:
             self.progress.bar_style = "danger"
-            self._say(WARNING.format(error))
+            self._say("", str(error))
             raise
         finally:
             self.running = self.button.disabled = False

@@ -128,6 +128,7 @@ APOGEE = Survey(
         "iron peak": ("V", "Cr", "Mn", "Co", "Ni", "Cu", "Ge", "Fe"),
     },
     compensated={"fe_h": ABUNDANCES},
+    x_h={f"{element.lower()}_h": (name, "fe_h") for element, name in zip(ELEMENTS, ABUNDANCES)},
     everywhere=ATMOSPHERE,
     ideal_above={"fe_h": -0.7},
     training={

@@ -116,6 +116,7 @@ RVS = Survey(
         "Fe I, Ti I 8675–8697": (8673.0, 8697.0),
     },
     untrusted=UNTRUSTED_WINDOWS,
+    x_h={"alpha_h": ("alpha_fe", "m_h")},
     ideal_above={"m_h": -1.2},
     # These are several times the errors of catalogue labels, so that a decoder can notice them, and
     # less than the spread of the population, so that it has seen such stars. 0.15 is about the
