@@ -40,15 +40,17 @@ def joined(tables) -> Table:
     Raises
     ------
     ValueError
-        If a column has different units, or integers in one table and other numbers in another,
-        which would lose the last digits of long integers.
+        If a column has different units, or long integers would become floating-point numbers.
     """
-    for name in dict.fromkeys(name for table in tables for name in table.colnames):
+    result = vstack(tables)
+    for name in result.colnames:
         columns = [table[name] for table in tables if name in table.colnames]
         found = {str(getattr(column, "unit", None) or "") for column in columns}
         if len(found) > 1 and not found <= set(SAME_UNIT):
             units = ", ".join(unit or "none" for unit in sorted(found))
             raise ValueError(f"{name} is in different units ({units}): convert it first")
-        if len({column.dtype.kind for column in columns if column.dtype.kind in "iuf"}) > 1:
-            raise ValueError(f"{name} has different types of numbers: convert it first")
-    return vstack(tables)
+        whole = [each for each in columns if isinstance(each, Column) and each.dtype.kind in "iu"]
+        lost = whole and result[name].dtype.kind == "f"
+        if lost and any(np.any(np.abs(each) > 2**53) for each in whole):
+            raise ValueError(f"{name} has long integers that would lose digits: give one type")
+    return result
