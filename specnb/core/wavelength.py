@@ -69,7 +69,8 @@ def check_pixels(wavelength, expected):
         low, high = expected[[0, -1]]
         raise ValueError(
             f"the spectra are not on this model's {len(expected)} pixels, {low:.2f}-{high:.2f} Å: "
-            "rebin them first (specnb.rebin)"
+            "rebin them first (native spectra with on_pixels of their survey, which knows how their "
+            "noise correlates, others with specnb.rebin)"
         )
 
 
