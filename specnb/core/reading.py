@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 from pickle import UnpicklingError
+from xml.parsers.expat import ExpatError
+from zipfile import BadZipFile
 from zlib import error as ZlibError
 
 from astropy.io.fits import VerifyError
@@ -11,10 +13,11 @@ from safetensors import SafetensorError
 from specnb.core.checksums import check_listed
 
 # What libraries raise when they read a missing, damaged or unsuitable file: Python, h5py and torch;
-# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, safetensors.
+# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, ZIP, XML,
+# safetensors.
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError,
-    VerifyError, Warning, UnpicklingError, ZlibError, SafetensorError,
+    VerifyError, Warning, UnpicklingError, ZlibError, BadZipFile, ExpatError, SafetensorError,
 )  # fmt: skip
 
 

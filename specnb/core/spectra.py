@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.catalogues import check_ids, joined
+from specnb.core.specutils import from_specutils, to_specutils
 from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
 from specnb.core.values import masked, names, numbers, placeholders
 from specnb.core.wavelength import same_pixels
@@ -192,6 +193,35 @@ class Spectra:
         with opened(path, group) as source:
             for start in range(0, len(source["ids"]), batch):
                 yield _rows(source, slice(start, start + batch))
+
+    def to_specutils(self):
+        """The spectra as one `specutils.Spectrum`, which jdaviz and others open.
+
+        The spectral axis is in vacuum Å, the flux has no unit. In masked pixels, flux and
+        uncertainty are NaN. ``meta`` holds the ids, the labels and the other fields. It needs the
+        optional packages of ``specnb[specutils]``.
+
+        Raises
+        ------
+        ImportError
+            If specutils is missing.
+        """
+        return to_specutils(self)
+
+    @classmethod
+    def from_specutils(cls, spectrum):
+        """Spectra from a `specutils.Spectrum` of one or two dimensions.
+
+        Units and kinds of uncertainty are converted. Pixels that are masked or not finite are
+        masked. ids come from ``meta["ids"]``, or OBJECT in ``meta["header"]``.
+
+        Raises
+        ------
+        ValueError
+            If the spectral axis is in air, or cannot be converted to Å; if the flux has a unit or
+            there is no uncertainty; or for the reasons given in `Spectra`.
+        """
+        return cls(**from_specutils(spectrum))
 
 
 def _rows(source, rows):

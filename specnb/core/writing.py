@@ -30,7 +30,7 @@ def temporary_name(path: Path) -> Path:
 
 
 def sweep(folder: Path):
-    """Delete temporary files in a folder whose writers have ended.
+    """Delete temporary files and folders in a folder whose writers have ended.
 
     Whether a process of another computer has ended cannot be seen on a shared disk. Its files are
     deleted when nothing has been written to them for a day.
@@ -41,7 +41,7 @@ def sweep(folder: Path):
                 ended = not psutil.pid_exists(int(owner["pid"]))
                 old = time.time() - path.stat().st_mtime > DAY
                 if ended if owner["host"] == HOST else old:
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def put_in_place(temporary: Path, path: Path):

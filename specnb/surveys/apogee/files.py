@@ -23,6 +23,7 @@ from specnb.core.spectra import Spectra
 from specnb.surveys.apogee.images import ADVICE, GIVE, images_of, number, read_images, tables_of
 from specnb.surveys.apogee.mwm import SPECTRUM, read_tables
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum
+from specnb.surveys.plain import over_continuum
 
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
@@ -31,10 +32,6 @@ BAD_BITS = 0b1_0000_1111_1111
 # Smallest error, in units of the continuum, as in The Payne and Cycle-StarNet. Flat fields and
 # telluric corrections are not more accurate than this.
 ERROR_FLOOR = 0.005
-# A pixel with a larger error than this, in units of the continuum, has no information and is
-# masked. This limit is a choice. The papers keep such pixels with a huge error, which has the same
-# effect.
-LARGEST_ERROR = 1.0
 MISSING_ERROR = 1e10  # pipelines give such errors, in the unit of the file, to missing pixels
 # Bytes that tell what a file is, and the size of the largest file, gzipped or not. A real apStar
 # file has 0.5 MB a visit.
@@ -63,7 +60,7 @@ TABLES = (
     ({"model_flux"}, "has model spectra of SDSS-V (astraStar)"),
     (SPECTRUM, "mwmStar"),
     ({"mangaid", "flux", "ivar"}, "has optical spectra of MaStar or MaNGA"),
-    ({"loglam", "flux", "ivar"}, "is an optical spectrum of SDSS (spec)"),
+    ({"loglam", "flux", "ivar", "and_mask"}, "is an optical spectrum of SDSS (spec)"),
     ({"apogee_id", "aspcapflag"}, "is a catalogue (such as allStar), it has no spectra"),
 )
 READERS = {"images": read_images, "mwmStar": read_tables}
@@ -120,9 +117,9 @@ def read_apogee(path):
         aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
         are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
         error are not finite or 0, if the error is negative, `MISSING_ERROR` or above
-        `LARGEST_ERROR`, or if the detector has no continuum. Negative flux is kept: without it the
-        cores of deep lines would be too bright in noisy spectra. ids are the APOGEE ids, for mwmStar
-        files the sdss_id. The labels are those in the files, and masked if a file does not have
+        `specnb.surveys.plain.LARGEST_ERROR`, or if the detector has no continuum. Negative flux is
+        kept: without it the cores of deep lines would be too bright in noisy spectra. ids are the
+        APOGEE ids, for mwmStar files the sdss_id. The labels are those in the files, and masked if a file does not have
         them or they lie outside the ranges of `LABELS`: snr (per pixel), n_visits, vhelio and
         vscatter (km/s), and rv_teff, rv_logg and rv_fe_h, which are the coarse labels of the template
         for the radial velocity. aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of
@@ -144,12 +141,7 @@ def read_apogee(path):
     flux, error = flux[None, APOGEE_CUT], error[None, APOGEE_CUT]
     mask = ~(np.isfinite(flux) & (flux != 0) & (error > 0) & (error < MISSING_ERROR))
     mask |= (np.broadcast_to(bits, APOGEE_NATIVE.shape)[APOGEE_CUT] & BAD_BITS) > 0
-    ivar = np.where(mask, 0, 1 / np.where(mask, 1, error) ** 2)
-    scale = continuum(np.where(mask, 0, flux), ivar)
-    mask |= ~(scale > 0)
-    scale[mask] = 1
-    flux, error = flux / scale, np.maximum(error / scale, ERROR_FLOOR)
-    mask |= ~(error <= LARGEST_ERROR)
+    flux, error, mask = over_continuum(continuum, flux, error, mask, ERROR_FLOOR)
     if mask.all():
         raise ValueError(
             f"{path} has no good pixel with a continuum, its flux is zero, missing or masked: leave it out"

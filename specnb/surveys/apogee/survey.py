@@ -14,7 +14,7 @@ import numpy as np
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
-from specnb.surveys.apogee.files import is_apogee, read_apogee
+from specnb.surveys.apogee.files import BAD_BITS, ERROR_FLOOR, is_apogee, read_apogee
 from specnb.surveys.apogee.mock import ApogeeMockConfig
 from specnb.surveys.apogee.pixels import (
     APOGEE_CUT,
@@ -95,6 +95,8 @@ APOGEE = Survey(
     resolving_power=APOGEE_RESOLVING_POWER,
     observe=observe,
     normalize=continuum,
+    error_floor=ERROR_FLOOR,
+    bad_bits=BAD_BITS,
     inside=inside,
     # Most stars are giants. This is the star of the second paper's study of missing lines, with all
     # [X/Fe] zero.

@@ -1,8 +1,10 @@
 """Real Gaia RVS spectra from the Gaia archive, and labels of their stars from the literature."""
 
 import contextlib
+import io
 import socket
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
@@ -10,10 +12,21 @@ from astropy.table import Table
 from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
+from specnb.surveys.downloading import is_busy, patiently, status_of
 
 STARS = DATA / "stars.ecsv"
 HOST = "gea.esac.esa.int"
 TIMEOUT = 10.0  # seconds without an answer from the archive
+FILE = "GaiaDR3-{}.csv"  # only files of `ARCHIVE` are called so
+# Some versions of astroquery don't know RVS or some of these words, and the archive knows one of
+# the two names of the structure with one row per pixel.
+CSV = {"data_structure": "INDIVIDUAL", "format": "csv"}
+OPTIONS = (
+    CSV,
+    CSV | {"avoid_datatype_check": True},
+    CSV | {"data_structure": "DATAMODEL_STANDARD"},
+    {},
+)
 
 
 def literature(ids):
@@ -40,39 +53,76 @@ def literature(ids):
     return table
 
 
-def _fetch(folder):
-    """Fetch the stars of data/stars.ecsv from the Gaia archive, one CSV file per star."""
-    socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
-    wanted = list(read_shipped_table(STARS)["source_id"])
-    timeout = socket.getdefaulttimeout()
-    # astroquery unpacks files into the current folder
-    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        socket.setdefaulttimeout(TIMEOUT)
-        try:
-            # imported here, because the import is slow and connects to the archive
-            from astroquery.gaia import GaiaClass
+def _names():
+    """Names of the files of the stars of data/stars.ecsv."""
+    return [FILE.format(star) for star in read_shipped_table(STARS)["source_id"]]
 
-            products = GaiaClass(show_server_messages=False).load_data(
-                ids=wanted,
-                retrieval_type="RVS",
-                data_release="Gaia DR3",
-                data_structure="INDIVIDUAL",
-                format="csv",
+
+def _fetch(folder, names):
+    """Fetch stars from the Gaia archive, one CSV file per star. It may return fewer or others."""
+    socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)
+    try:
+        # astroquery unpacks files into the current folder, and prints the errors of the archive
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+            contextlib.chdir(scratch),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
+    finally:
+        socket.setdefaulttimeout(timeout)
+    for table in _tables(answer):
+        for rows in table.group_by("source_id").groups:
+            name = FILE.format(rows["source_id"][0])
+            if name in names:
+                rows.write(folder / name, format="ascii.csv", overwrite=True)
+
+
+def _ask(stars):
+    """The answer of the archive, whichever options this version of astroquery accepts."""
+    # imported here, because the import is slow and connects to the archive
+    from astroquery.gaia import GaiaClass
+
+    client = GaiaClass(show_server_messages=False)
+    for options in OPTIONS:
+        try:
+            return client.load_data(
+                ids=stars, retrieval_type="RVS", data_release="Gaia DR3", **options
             )
-        finally:
-            socket.setdefaulttimeout(timeout)
-    tables = {str(table["source_id"][0]): table for tables in products.values() for table in tables}
-    if not tables:
-        raise OSError("the archive returned no spectra")
-    for star in tables.keys() & set(wanted):  # the archive may return fewer than asked for
-        tables[star].write(folder / f"GaiaDR3-{star}.csv", format="ascii.csv")
+        except (OSError, TypeError, ValueError) as error:
+            if is_busy(error) and status_of(error) != 500:  # 500 may be said of an option
+                raise
+            refusal = error
+    raise refusal
+
+
+def _tables(answer) -> list:
+    """All tables in an answer of astroquery that say which star they are of.
+
+    It is a dictionary of lists of tables, but was and may be different in other versions.
+    """
+    if isinstance(answer, (dict, list, tuple)):
+        parts = answer.values() if isinstance(answer, dict) else answer
+        return [table for part in parts for table in _tables(part)]
+    table = answer.to_table() if hasattr(answer, "to_table") else answer
+    if not isinstance(table, Table):
+        return []
+    table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
+    facts = table.meta | {param.name: param.value for param in getattr(answer, "params", ())}
+    for name, value in facts.items():  # of a FITS header, of ECSV, of a VOTable
+        if name.lower() in ("sourceid", "source_id"):
+            table["source_id"] = value
+    return [table] if "source_id" in table.colnames else []
 
 
 ARCHIVE = Archive(
     folder="gaia_rvs",
-    endings=(".csv", ".csv.gz", ".ecsv", ".fits", ".xml", ".vot"),
     what="Gaia DR3 RVS mean spectra (ESA/Gaia/DPAC)",
     source="the Gaia archive",
     remedy=f"put RVS spectra there, such as DataLink CSV files of the stars in {STARS}",
     fetch=_fetch,
+    names=_names,
+    partial=True,
 )

@@ -21,10 +21,11 @@ from specnb.core.rebinning import overlap_matrix
 from specnb.core.wavelength import vacuum_from_air
 from specnb.surveys.population import sampled_in_kiel
 from specnb.surveys.rvs.archive import ARCHIVE
-from specnb.surveys.rvs.files import is_gaia, read_gaia
+from specnb.surveys.rvs.files import complete, read_gaia
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import (
     CORRELATION_LENGTH,
+    RVS_DR4,
     RVS_NATIVE,
     RVS_PIXELS,
     RVS_RESOLVING_POWER,
@@ -99,6 +100,7 @@ RVS = Survey(
     labels=LABELS,
     pixels=RVS_PIXELS,
     native=RVS_NATIVE,
+    grids=(RVS_DR4,),
     correlation_length=CORRELATION_LENGTH,
     resolving_power=RVS_RESOLVING_POWER,
     observe=observe,
@@ -124,7 +126,7 @@ RVS = Survey(
     edits={"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15},
     training={"translator": {"iterations": 2500}},
     read=read_gaia,
-    recognizes=is_gaia,
+    complete=complete,
     archive=ARCHIVE,
     mock=RvsMockConfig,
     card={

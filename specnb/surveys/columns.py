@@ -1,0 +1,277 @@
+"""Spectra in the columns of tables.
+
+Layouts
+-------
+- *One row per pixel*: columns of wavelength, flux and error. A column or the metadata name the
+  star; several stars may follow each other in one table.
+- *One row per star*: each cell of flux and error holds an array, or text such as "[0.98, NaN]".
+
+`NAMES` lists the names of the columns, in any case. Wavelengths may be logarithmic (log10), and
+without a unit they are in Å, in nm below 1000, and in µm below 10. Cells that are empty, NaN, null,
+or one of `specnb.surveys.tables.MISSING` are missing pixels.
+"""
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from astropy.table import MaskedColumn, Table
+
+from specnb.core.values import names, numbers
+from specnb.surveys.tables import MISSING
+
+NAMES = {
+    "id": (
+        "id",
+        "source_id",
+        "sourceid",
+        "object_id",
+        "apogee_id",
+        "sdss_id",
+        "name",
+        "object",
+        "star",
+    ),
+    "wavelength": ("wavelength", "wave", "lambda", "wl", "loglam", "log_wave", "log_lambda"),
+    "flux": ("flux", "spec", "spectrum", "flam"),
+    "error": ("flux_error", "error", "err", "sigma", "e_flux", "flux_err", "uncertainty"),
+    "ivar": ("ivar", "flux_ivar"),
+    "mask": ("mask", "flag", "flags", "pix_bitmask"),
+}
+GAIA = ("source_id", "sourceid")  # FITS keywords have no underscore
+NO_ID = 999_999  # what astropy writes for a missing integer
+WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0", "false": "0"}
+# Units that astropy does not know, or takes for another: A is the ampere.
+ANGSTROM = dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms"), "Angstrom")
+REMARKS = ("COMMENT", "HISTORY", "comments", "", "description")  # texts about anything
+AIR = (
+    "its wavelengths are in air, specnb works in vacuum: convert them with specnb.core.wavelength.vacuum_from_air and "
+    "interpolate to the vacuum grid, or download the file again, as the archives give vacuum"
+)
+
+
+@dataclass
+class Sheet:
+    """A table with spectra, and what a survey knows of it beyond its columns.
+
+    Attributes
+    ----------
+    table : astropy.table.Table
+    grids : mapping of int to ndarray
+        Wavelengths (vacuum Å) of spectra without wavelengths, by their numbers of samples.
+    doubts : mapping of int to str
+        What to warn of if one of these grids is used.
+    labels : sequence of str
+        Columns that become labels.
+    at_rest : bool
+        Whether the spectra are at rest.
+    """
+
+    table: Table
+    grids: Mapping = field(default_factory=dict)
+    doubts: Mapping = field(default_factory=dict)
+    labels: Sequence = ()
+    at_rest: bool = True
+
+
+def find(table, *what):
+    """The first column of some names, or None. The names are keys of `NAMES`, or those of columns.
+
+    If the case of the letters is all that differs, the lower-case name counts.
+    """
+    for name in [name for key in what for name in NAMES.get(key, (key,))]:
+        same = [column for column in table.colnames if column.lower() == name]
+        if len(same) > 1 and name not in same:
+            raise ValueError(f"has the columns {' and '.join(same)}: rename one of them {name}")
+        if same:
+            return table[name if name in same else same[0]]
+    return None
+
+
+def stars_of(sheet, stem):
+    """Yield id, row, wavelength, flux, error and flags of each star of a table.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    stem : str
+        The id of a star whose table does not name it.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, has no numbers, or has not as many as another.
+    """
+    table = sheet.table
+    flux, error, wave, mask = (
+        find(table, *what) for what in (["flux"], ["error", "ivar"], ["wavelength"], ["mask"])
+    )
+    row_a_star = flux.ndim > 1 or any(
+        np.ndim(cell) > 0 or _text(cell)[:1] in ("[", "(") for cell in flux[:9]
+    )
+    lacks = {"flux_error": error is None, "wavelength": wave is None and not row_a_star}
+    if any(lacks.values()):
+        lacks = ", ".join(name for name, lacking in lacks.items() if lacking)
+        raise ValueError(
+            f"lacks {lacks}, its columns are {', '.join(table.colnames)}: rename or add them"
+        )
+    ids, rows = _ids(table, stem, row_a_star), None
+    if not row_a_star:  # the rows of each star, and the stars in the order of the file
+        _, first, star = np.unique(ids, return_index=True, return_inverse=True)
+        rows = np.split(np.argsort(star, kind="stable"), np.cumsum(np.bincount(star))[:-1])
+        rows = [rows[k] for k in np.argsort(first)]
+    unit = str(flux.unit or "")
+    flux, error = _arrays(flux, rows, unit), _errors(error, rows, unit)
+    flags = [np.zeros(each.size) for each in flux] if mask is None else _arrays(mask, rows)
+    if wave is None:
+        grids = {size: _grid(sheet, size) for size in sorted({each.size for each in flux})}
+        wave = [grids[each.size] for each in flux]
+    else:
+        _check_vacuum(wave, table)
+        wave = [_angstrom(wave, values) for values in _arrays(wave, rows)]
+    for k, values in enumerate(zip(wave, flux, error, flags)):
+        row, sizes = k if rows is None else rows[k][0], [each.size for each in values]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"star {ids[row]} has {sizes} wavelengths, fluxes, errors and flags")
+        order = np.argsort(values[0])
+        if not np.all(np.diff(values[0][order]) > 0):
+            raise ValueError(
+                f"star {ids[row]} appears more than once, or with a missing wavelength: keep one spectrum per star"
+            )
+        yield ids[row], row, *(each[order] for each in values)
+
+
+def _ids(table, stem, row_a_star):
+    """The id of the star of each row, from a column, the metadata, or the name of the file."""
+    column = find(table, "id")
+    if column is None:
+        about = {str(key).lower(): value for key, value in table.meta.items()}
+        key = next((key for key in NAMES["id"] if about.get(key) not in (None, "")), None)
+        if key is None and row_a_star and len(table) > 1:
+            raise ValueError(
+                f"lacks the ids of its {len(table)} stars, its columns are {', '.join(table.colnames)}: "
+                "add a column id"
+            )
+        column = MaskedColumn([about.get(key, stem)] * len(table), name=key or "id")
+    return whole_numbers(column) if column.name.lower() in GAIA else names(column, column.name)
+
+
+def whole_numbers(column):
+    """Gaia's numbers of stars or transits in a column, as an array of str.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or is no whole number above 0.
+    """
+    if column.dtype.kind == "f" and not np.all(np.ma.getmaskarray(column)):
+        raise ValueError(
+            f"{column.name} is stored as floating point, which loses its last digits: write it as an integer"
+        )
+    ids = names(column, column.name)
+    if column.dtype.kind in "iu":
+        wrong = (np.ma.getdata(column) <= 0) | (np.ma.getdata(column) == NO_ID)
+    else:
+        wrong = [each == f"{NO_ID}" or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
+    if np.any(wrong):
+        row = np.argmax(wrong)
+        raise ValueError(
+            f"{column.name} is {ids[row]} in row {row + 1}, and no number of Gaia's: write all its digits as an "
+            "integer (floating point loses the last ones), or leave that row out"
+        )
+    return ids
+
+
+def _arrays(column, rows, unit=None):
+    """Numbers of a column, an array for each star, in one unit or in the column's own.
+
+    ``rows`` are those of each star, or None if there is one row per star.
+    """
+    if rows is not None or column.ndim > 1:
+        values = _numbers(column, unit)
+        return list(values) if rows is None else [values[each] for each in rows]
+    if column.dtype.kind in "US":
+        lists = [re.split(r"[\s,]+", _text(cell).strip("()[] ")) for cell in column]
+        cells = [_floats(each, column.name) for each in lists]
+    else:
+        cells = [np.ma.atleast_1d(cell) for cell in column]
+    return [_numbers(MaskedColumn(cell, column.name, unit=column.unit), unit) for cell in cells]
+
+
+def _errors(column, rows, unit):
+    """Standard deviations from a column of them or of inverse variances, in one unit."""
+    if column.name.lower() not in NAMES["ivar"]:
+        return _arrays(column, rows, unit)
+    ivar = _arrays(column, rows, f"({unit})-2" if unit else "")
+    return [np.where(each > 0, each, np.nan) ** -0.5 for each in ivar]
+
+
+def _numbers(column, unit=None):
+    """Numbers of a column in one unit or in its own. Words for missing values become NaN."""
+    unit = str(column.unit or "") if unit is None else unit
+    if column.dtype.kind in "USO":
+        values = _floats(column.tolist(), column.name)
+        column = MaskedColumn(values, column.name, unit=column.unit)
+    return numbers(column, unit, column.name)
+
+
+def _floats(cells, name):
+    """Numbers from texts, or objects such as None."""
+    texts = [WORDS.get(text, text) for text in map(_text, cells)]
+    try:
+        return np.array(texts, float)
+    except ValueError as error:
+        row = next(row for row, text in enumerate(texts) if not _is_number(text))
+        raise ValueError(
+            f"{name} has the value {texts[row][:40]!r} in row {row + 1}, which is no number: mend that cell "
+            "(empty cells of flux and error are missing pixels)"
+        ) from error
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(cell):
+    return (cell.decode() if isinstance(cell, bytes) else str(cell)).strip()
+
+
+def _grid(sheet, size):
+    """Wavelengths of a spectrum whose table gives none: those of its survey, or of the header."""
+    about = {str(key).lower(): value for key, value in sheet.table.meta.items()}
+    if {"crval1", "cdelt1"} <= set(about):
+        first, step, pixel = (about.get(key, 1.0) for key in ("crval1", "cdelt1", "crpix1"))
+        column = MaskedColumn([], "loglam" if first < 10 else "wavelength")
+        return _angstrom(column, first + step * (np.arange(size) + 1.0 - pixel))
+    if size not in sheet.grids:
+        raise ValueError(
+            f"has spectra of {size} samples and no wavelengths, its columns are "
+            f"{', '.join(sheet.table.colnames)}: add a column wavelength"
+        )
+    if size in sheet.doubts:
+        warnings.warn(sheet.doubts[size], stacklevel=2)
+    return sheet.grids[size]
+
+
+def _angstrom(column, values):
+    """Wavelengths of a column in Å. Without a unit, numbers below 10 are µm, and below 1000 nm."""
+    if column.name.lower().startswith("log"):
+        return 10**values
+    largest = np.nanmax(values, initial=0)
+    guess = "um" if largest < 10 else "nm" if largest < 1000 else "Angstrom"
+    unit = ANGSTROM.get(str(column.unit), column.unit or guess)
+    return numbers(MaskedColumn(values, unit=unit), "Angstrom", column.name)
+
+
+def _check_vacuum(column, table):
+    """Raise ValueError if a table says that its wavelengths are in air."""
+    about = f"{column.unit} {column.description} {column.meta}".lower()
+    about += " ".join(f"{k} {v}" for k, v in table.meta.items() if k not in REMARKS).lower()
+    if re.search(r"\bair\b|awav", about) and not re.search(r"\bvac", about):
+        raise ValueError(AIR)

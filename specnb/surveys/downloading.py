@@ -1,0 +1,175 @@
+"""The downloader of all archives. What comes is read before it is kept.
+
+The clients (requests, astroquery, pip) know no limit on the total time, and only pip tries again.
+"""
+
+import errno
+import os
+import re
+import shutil
+import time
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, responses
+from multiprocessing import TimeoutError as NoResultError
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from socket import gaierror
+
+from specnb.core.checksums import add_to_list
+from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
+
+TIMEOUT = 20.0  # seconds without an answer
+LIMIT = 120.0  # seconds for a download with all its attempts
+RETRIES = 3  # after 1, 2 and 4 seconds, or more if the archive asks for more
+BUSY = (429, 500, 502, 503, 504)  # status of an archive that may answer a little later
+UNREACHABLE = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT)
+
+
+def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
+    """Download files into a folder. Each one is read before it is kept; bad ones are not kept.
+
+    The list SHA256SUMS of the folder gets their checksums, so that later damage is found.
+
+    Parameters
+    ----------
+    fetch : callable
+        ``fetch(new, names)`` downloads the files into the folder ``new``. It may raise anything.
+    folder : Path
+        Where good files are moved. A file of the same name is replaced.
+    names : sequence of str
+        Names of the files. Any other file that comes is dropped.
+    read : callable
+        ``read(path)`` raises ValueError or OSError if the file is bad.
+
+    Returns
+    -------
+    kept : list of str
+        Names of the good files.
+    problem : str
+        Why the others did not come, and what helps. It is empty if all came.
+    """
+    kept, problems = [], []
+    try:
+        offline = os.environ.get("SPECNB_OFFLINE", "")
+        if offline.strip().lower() not in ("", "0", "false", "no", "off"):
+            raise OSError(f"SPECNB_OFFLINE={offline} keeps specnb offline: unset it or set it to 0")
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(".download-*"):  # earlier versions left them when they were killed
+            shutil.rmtree(old, ignore_errors=True)
+        new = temporary_name(folder / "download")
+        new.mkdir()
+        try:
+            fetch(new, names)
+            for name in names:
+                try:
+                    if not (new / name).exists():
+                        raise ValueError(f"{name} did not come")
+                    read(new / name)
+                    put_in_place(new / name, folder / name)
+                    add_to_list(folder / name, folder)
+                    kept.append(name)
+                except (OSError, ValueError) as error:
+                    problems.append(str(error).replace(f"{new}/", ""))
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    except Exception as error:  # noqa: BLE001 - the clients are foreign code and raise anything
+        problems.append(_explained(error, folder))
+    return kept, "; ".join(problems)
+
+
+def patiently(work, limit=LIMIT):
+    """The result of ``work()``, which asks an archive. It is tried again where that may help.
+
+    Each attempt runs in a thread of its own, which is left behind when the time is over.
+
+    Raises
+    ------
+    OSError
+        If there is no result after ``limit`` seconds.
+    Exception
+        What the last attempt raised.
+    """
+    end = time.monotonic() + limit
+    attempt = 0
+    while True:
+        try:
+            with ThreadPool(1) as pool:  # its threads are daemons, so that Python can always exit
+                return pool.apply_async(work).get(max(0.0, end - time.monotonic()))
+        except NoResultError:
+            raise OSError(f"the answer was not complete after {limit:.0f} s") from None
+        except Exception as error:
+            pause = max(2.0**attempt, _asked_pause(error))
+            if attempt == RETRIES or not is_busy(error) or time.monotonic() + pause > end:
+                raise
+        time.sleep(pause)
+        attempt += 1
+
+
+def fetch_url(url: str, path: Path):
+    """Download one file by HTTP, see `patiently`. It must fit on the disk."""
+    import requests  # not with every import of specnb
+
+    def get():
+        end = time.monotonic() + LIMIT
+        with requests.get(url, stream=True, timeout=TIMEOUT) as answer, path.open("wb") as f:
+            answer.raise_for_status()
+            if int(answer.headers.get("Content-Length", 0)) > shutil.disk_usage(path.parent).free:
+                raise OSError(errno.ENOSPC, "the file does not fit on the disk")
+            for chunk in answer.iter_content(2**14):
+                f.write(chunk)
+                if time.monotonic() > end:  # `patiently` has left this thread behind
+                    raise OSError("too slow")
+
+    patiently(get)
+
+
+def status_of(error) -> int:
+    """Status of an HTTP error, else 0. astroquery gives it only in the text: "Error 503: ..."."""
+    found = re.search(r"\b[45]\d\d\b", str(error))
+    return int(found[0]) if found and type(error).__name__ == "HTTPError" else 0
+
+
+def is_busy(error) -> bool:
+    """Whether another attempt may help: the archive is busy, or the connection was cut."""
+    cut = HTTPException, ConnectionAbortedError, ConnectionResetError, TimeoutError
+    return status_of(error) in BUSY or any(isinstance(link, cut) for link in _chain(error))
+
+
+def _asked_pause(error) -> float:
+    """Seconds that the archive asks to wait by its header Retry-After, a number or a date."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    text = headers.get("Retry-After", "")
+    try:
+        return (
+            float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
+        )
+    except ValueError:
+        return 0.0
+
+
+def _chain(error):
+    """An error and its causes, as requests and urllib3 wrap the errors of the system."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _explained(error, folder) -> str:
+    """Why a download failed, and what helps where that is known."""
+    root = list(_chain(error))[-1]
+    text = " ".join(str(root).split())
+    # of the system, perhaps by way of pip
+    found = re.search(r"\[Errno (-?\d+)\] ([^:'\"]+)", text)
+    number, words = (int(found[1]), found[2]) if found else (0, "")
+    if status := status_of(error):
+        return f"HTTP {status} {responses.get(status, '')}".rstrip()
+    if number in NO_SPACE:
+        return f"the disk of {folder} is full: free some space"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        place = str(getattr(root, "filename", None) or folder).partition("/.download.")[0]
+        return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
+    if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
+        return f"offline? {words}: connect"
+    if is_busy(error):
+        return "the connection broke off or was too slow"
+    return text[:300] if type(root) is OSError else f"{type(root).__name__}: {text[:300]}"
