@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from astropy import units
 from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
@@ -100,6 +101,9 @@ def test_wavelengths_are_converted(unit):
         ({"wavelength": np.ma.array(8500.0 + np.arange(N), mask=BAD[0])}, "wavelength must be"),
         ({"correlation_length": "long"}, "correlation_length must be numbers"),
         ({"labels": 5}, "not allowed to init Table"),
+        ({"at_rest": "no"}, "at_rest is 'no': it must be True or False"),
+        ({"flux": torch.ones(2, N, requires_grad=True)}, "flux, .* must be numbers"),
+        ({"flux": [[10**400] * N] * 2}, "flux, .* must be numbers"),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_one_sentence(changed, message):

@@ -92,6 +92,8 @@ class Spectra:
             raise ValueError(
                 f"correlation_length is {self.correlation_length} pixels: give 1 (independent pixels) or more"
             )
+        if not isinstance(self.at_rest, (bool, np.bool_)):
+            raise ValueError(f"at_rest is {self.at_rest!r}: it must be True or False")
         kinds = (("flux", flux, ~placeholders(flux)), ("flux_error", flux_error, flux_error > 0))
         for name, array, good in kinds:
             bad = ~(mask | (np.isfinite(array) & good))
@@ -110,6 +112,7 @@ class Spectra:
             ids=ids,
             labels=labels,
             correlation_length=float(length),
+            at_rest=bool(self.at_rest),
         )
 
     def __len__(self):

@@ -52,7 +52,7 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
         # A value that is too large for float32 becomes infinite, which callers refuse.
         with np.errstate(over="ignore"):
             array = np.array(array, dtype=dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{what} must be numbers ({error}): give an array of numbers") from error
     array[masked(values)] = np.nan
     if given is None or str(given) == unit or {str(given), unit} <= set(SAME_UNIT):
