@@ -1,10 +1,13 @@
 """Flux-conserving rebinning of spectra to other pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import pixel_edges
+from specnb.core.values import numbers
+from specnb.core.wavelength import pixel_edges, same_pixels
 
 BATCH = 4096  # number of stars that are rebinned at a time, which limits the memory
 
@@ -47,19 +50,20 @@ def rebin(spectra, wavelength):
     ----------
     spectra : Spectra
         Spectra on n_in pixels.
-    wavelength : ndarray, shape (n_out,)
+    wavelength : ndarray or Quantity, shape (n_out,)
         Centres of the new pixels, vacuum Å, increasing. Their edges are those of `pixel_edges`.
 
     Returns
     -------
     Spectra
         The spectra on the new pixels, with the same ids and labels. If the spectra are on these
-        pixels already, they are returned unchanged, so that rebinning twice does no harm.
+        pixels already, to rounding, their flux stays as it is, so that rebinning twice does no harm.
 
     Raises
     ------
     ValueError
-        If more than 5% of the new pixels lie outside the input.
+        If more than 5% of the new pixels lie outside the input, or if there are fewer than two
+        increasing pixels.
 
     Notes
     -----
@@ -71,10 +75,13 @@ def rebin(spectra, wavelength):
     small. Spectra that were made by hand must tell the correlation of their noise;
     `Survey.with_correlation` gives native spectra that of their survey.
     """
-    wavelength = np.asarray(wavelength, dtype=float)
+    wavelength = numbers(wavelength, "Angstrom", "wavelength")
     if np.array_equal(wavelength, spectra.wavelength):
         return spectra
+    if same_pixels(wavelength, spectra.wavelength):
+        return replace(spectra, wavelength=wavelength)
     edges = pixel_edges(spectra.wavelength)
+    pixel_edges(wavelength)  # checks the new pixels
     outside = np.mean((wavelength < edges[0]) | (wavelength > edges[-1]))
     if outside > 0.05:
         raise ValueError(

@@ -18,6 +18,7 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing
 from scipy.stats import median_abs_deviation
 
+from specnb.core.values import numbers
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
 from specnb.missing.scores import named_shares
@@ -124,7 +125,7 @@ def coherence(observed, flux) -> Table:
     ValueError
         If the shapes differ or fewer than two stars have a fit.
     """
-    flux = np.asarray(flux, dtype=float)
+    flux = numbers(flux, "", "flux")
     if flux.shape != observed.flux.shape:
         raise ValueError(
             f"fits have shape {flux.shape}, spectra {observed.flux.shape}: give the fits of these stars"

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
+from specnb.core.values import numbers
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.translate.domains import true_labels
@@ -60,7 +61,7 @@ def masked_emulator(emulator, masked):
         raise ValueError(
             f"masked has shape {np.shape(masked)}: give one value for each of {len(emulator.wavelength)} pixels"
         )
-    masked = np.asarray(masked, dtype=bool)
+    masked = numbers(masked, "", "masked") != 0
     step = LinearChange(~masked, masked, np.zeros((len(emulator.labels), len(masked))))
     return emulator.then(step.to(emulator.network.low))
 
