@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from specnb.core.spectra import Spectra
 from specnb.core.values import numbers
-from specnb.core.wavelength import pixel_edges, same_pixels
+from specnb.core.wavelength import C_KM_S, pixel_edges, same_pixels
 
 BATCH = 4096  # number of stars that are rebinned at a time, which limits the memory
 
@@ -97,6 +97,41 @@ def rebin(spectra, wavelength):
     return Spectra(
         wavelength, flux, flux_error, mask, spectra.ids, spectra.labels, length, spectra.at_rest
     )
+
+
+def to_rest(spectra, velocity, wavelength):
+    """Shift spectra to rest and average them into pixels, as `rebin` does.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    velocity : array_like, shape (n,)
+        Radial velocity of each star in km/s, positive for recession, such as the column ``rv`` of
+        `specnb.fit_labels`.
+    wavelength : ndarray, shape (n_out,)
+        Centres of the new pixels, vacuum Å.
+
+    Returns
+    -------
+    Spectra
+        Pixels whose light would come from beyond the input are masked.
+
+    Raises
+    ------
+    ValueError
+        If a velocity is missing, or for the reasons given in `rebin`.
+    """
+    velocity = numbers(velocity, "km / s", "velocity")
+    if velocity.shape != (len(spectra),) or not np.all(np.abs(velocity) < C_KM_S):
+        raise ValueError(
+            f"velocity has shape {velocity.shape} for {len(spectra)} stars, or one is missing: "
+            "give one finite number of km/s per star"
+        )
+    shifted = (
+        replace(spectra[i], wavelength=spectra.wavelength / (1 + v / C_KM_S), at_rest=True)
+        for i, v in enumerate(velocity)
+    )
+    return Spectra.join(rebin(star, wavelength) for star in shifted)
 
 
 def _rebin(spectra, weights):

@@ -9,7 +9,7 @@ from specnb.core.catalogues import check_ids, joined
 from specnb.core.specutils import from_specutils, to_specutils
 from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
 from specnb.core.values import masked, names, numbers, placeholders
-from specnb.core.wavelength import same_pixels
+from specnb.core.wavelength import check_pixels, same_pixels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,6 +225,16 @@ class Spectra:
             there is no uncertainty; or for the reasons given in `Spectra`.
         """
         return cls(**from_specutils(spectrum))
+
+
+def check_at_rest(spectra, wavelength):
+    """Raise ValueError unless spectra are in their stars' rest frame and on these pixels (Å)."""
+    if not spectra.at_rest:
+        raise ValueError(
+            "the spectra are not at rest: fit their velocities with specnb.fit_labels, and shift them with "
+            "specnb.core.rebinning.to_rest"
+        )
+    check_pixels(spectra.wavelength, wavelength)
 
 
 def _rows(source, rows):

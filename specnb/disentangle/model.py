@@ -9,9 +9,8 @@ import torch
 
 from specnb.core.files import check_same, read_tensors, tensors_of, whole_file, write_tensors
 from specnb.core.labels import finite_rows, label_array, label_columns
-from specnb.core.spectra import Spectra
+from specnb.core.spectra import Spectra, check_at_rest
 from specnb.core.values import numbers
-from specnb.core.wavelength import check_pixels
 from specnb.disentangle.config import DisentangleConfig, check_lambdas
 from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales
@@ -78,10 +77,10 @@ class Disentangler:
         Raises
         ------
         ValueError
-            If the pixels differ, labels are missing, or λ is given to a model that does not take
-            it.
+            If the pixels differ, the spectra are not at rest, labels are missing, or λ is given to
+            a model that does not take it.
         """
-        check_pixels(spectra.wavelength, self.wavelength)
+        check_at_rest(spectra, self.wavelength)
         values = np.zeros((len(spectra), len(self.labels)))
         if self.config.labels_in_encoder:
             values = self.label_array(spectra.labels)

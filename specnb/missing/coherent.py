@@ -18,6 +18,7 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing
 from scipy.stats import median_abs_deviation
 
+from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
@@ -123,8 +124,9 @@ def coherence(observed, flux) -> Table:
     Raises
     ------
     ValueError
-        If the shapes differ or fewer than two stars have a fit.
+        If the shapes differ, the spectra are not at rest, or fewer than two stars have a fit.
     """
+    check_at_rest(observed, observed.wavelength)
     flux = numbers(flux, "", "flux")
     if flux.shape != observed.flux.shape:
         raise ValueError(

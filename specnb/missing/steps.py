@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
+from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
@@ -82,8 +83,9 @@ def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
     Raises
     ------
     ValueError
-        If fewer than 100 stars could be fitted.
+        If fewer than 100 stars could be fitted, or the spectra are on other pixels or not at rest.
     """
+    check_at_rest(observed, emulator.wavelength)
     fits = fit_labels(observed, emulator, config)
     good = np.asarray(fits["converged"])
     if good.sum() < 100:

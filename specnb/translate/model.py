@@ -10,6 +10,7 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
+from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
 from specnb.core.wavelength import check_pixels
 from specnb.emulator.step import Step
@@ -40,7 +41,7 @@ class Translator(nn.Module):
     offset : Tensor, shape (n_pix,)
         Offset that is added to scaled translations, see ``config.match_means``.
     mean_split : Tensor, shape of one z_split
-        Mean z_split of the observed training stars, which is that of a typical spectrum.
+        Mean z_split of the observed training stars.
     """
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
@@ -115,9 +116,9 @@ class Translator(nn.Module):
         Raises
         ------
         ValueError
-            If the spectra are on other pixels.
+            If the spectra are on other pixels or not at rest.
         """
-        check_pixels(spectra.wavelength, self.wavelength)
+        check_at_rest(spectra, self.wavelength)
         pairs = zip(*map(_batches, (spectra.flux, self.unusable(spectra))))
         parts = [self.networks.encode_observed(self.scaled(*pair)) for pair in pairs]
         return tuple(map(_joined, zip(*parts)))
@@ -286,8 +287,7 @@ def translated_emulator(emulator, translator: Translator, split=None):
     emulator : Emulator
     translator : Translator
     split : array_like, shape (n, ...), optional
-        z_split of each star, if these n stars are then fitted with `specnb.fit_labels`. The default
-        is the typical z_split for all stars.
+        z_split of each star, if these n stars are fitted; by default the typical one for all.
 
     Raises
     ------

@@ -5,6 +5,7 @@ import torch
 
 from specnb.core.device import pick_device
 from specnb.core.labels import finite_rows, label_columns
+from specnb.core.spectra import check_at_rest
 from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
@@ -106,6 +107,7 @@ class TranslateTraining(Training):
         self.model = model.to(self.device)
         self.history = self.model.history
         observed = emulator.survey.on_pixels(observed)
+        check_at_rest(observed, emulator.wavelength)
         self.data = self._weighted(observed)
         self.inputs = (self.labels, *self.data, *self.emulator.network.state_dict().values())
         order = np.random.default_rng(config.seed)
