@@ -306,11 +306,12 @@ def test_a_real_star_of_apogee_is_at_rest():
 
 
 def test_what_compares_pixels_at_rest_refuses_moving_spectra(rvs):
-    moving = replace(make_mock(rvs, RVS.mock(n_stars=120))[0], at_rest=False)
+    observed, truth = make_mock(rvs, RVS.mock(n_stars=120))
+    moving = replace(observed, at_rest=False)
     translator = load_translator("rvs-mock")
     uses = {
         "disentangle": lambda: disentangle.train(moving, progress=False),
-        "translate": lambda: translate.train(rvs, moving.labels, moving, progress=False),
+        "translate": lambda: translate.train(rvs, truth.labels, moving, progress=False),
         "encode": lambda: translator.encode(moving),
         "coherence": lambda: coherence(moving, moving.flux),
         "corrected": lambda: corrected_emulator(rvs, moving),
