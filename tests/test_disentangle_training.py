@@ -15,6 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 import specnb
 from specnb.core import training
+from specnb.core.files import write_checkpoint
 from specnb.core.training import Diverged
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.train import DisentangleTraining
@@ -401,10 +402,10 @@ def test_damaged_checkpoint(spectra, eager, tmp_path):
 
 def test_checkpoint_without_the_right_parts(spectra, tmp_path):
     path = tmp_path / "run.pt"
-    torch.save({"weights": torch.zeros(3)}, path)
+    write_checkpoint({"weights": torch.zeros(3)}, path)
     with pytest.raises(OSError, match="run.pt is not a whole checkpoint"):
         fit(spectra, config(), checkpoint=path)
-    torch.save([1, 2], path)
+    write_checkpoint([1, 2], path)
     with pytest.raises(OSError, match="run.pt is not a whole checkpoint"):
         fit(spectra, config(), checkpoint=path)
 

@@ -231,8 +231,7 @@ download(fetch, Path({str(tmp_path)!r}), ["a"], None)
     running.mkdir()
     (tmp_path / ".download-abc").mkdir()  # as earlier versions called them
     download(writing(a="good"), tmp_path, ["a"], reading)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {running.name, "a", "SHA256SUMS"}
+    assert {path.name for path in tmp_path.iterdir()} == {running.name, "a", "SHA256SUMS"}
 
 
 def test_an_interrupted_download_leaves_nothing(clock, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import specnb
+from specnb.core.files import write_checkpoint
 from specnb.core.spectra import Spectra
 from specnb.surveys import RVS
 from specnb.surveys.population import draw_stars
@@ -218,7 +219,7 @@ def test_a_resumed_training_is_the_same(emulator, survey, trained, tmp_path):
     for _ in range(7):
         trainer.step()
         trainer.report()
-    torch.save(trainer.state(), tmp_path / "state")
+    write_checkpoint(trainer.state(), tmp_path / "state")
     resumed = train(emulator, *survey, CONFIG, checkpoint=tmp_path / "state", progress=False)
     assert resumed.history == trained.history and not (tmp_path / "state").exists()
     for name, value in trained.state_dict().items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from specnb.core.rebinning import overlap_matrix, rebin
+from specnb.core.rebinning import overlap_matrix, rebin, to_rest
 from specnb.core.spectra import Spectra
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
@@ -169,3 +169,28 @@ def test_rebinning_twice_does_no_harm(length):
     once = rebin(native, RVS_PIXELS)
     assert rebin(once, RVS_PIXELS) is once
     assert rebin(once, RVS_PIXELS.copy()).flux_error is once.flux_error
+
+
+def test_spectra_are_shifted_to_rest():
+    """A Gaussian line comes back to its place, and pixels from beyond the spectrum are masked."""
+    wavelength = 8460.0 + 0.25 * np.arange(961)
+    velocity = np.array([-300.0, 0.0, 150.0])
+    centre = 8580.0 * (1 + velocity / 299_792.458)
+    flux = 1 - 0.5 * np.exp(-0.5 * ((wavelength - centre[:, None]) / 1.5) ** 2)
+    error, mask = np.full(flux.shape, 0.01), np.zeros(flux.shape, bool)
+    moving = Spectra(wavelength, flux, error, mask, ["a", "b", "c"], at_rest=False)
+    rest = to_rest(moving, velocity, RVS_PIXELS)
+    expected = 1 - 0.5 * np.exp(-0.5 * ((RVS_PIXELS - 8580.0) / 1.5) ** 2)
+    assert rest.at_rest and list(rest.ids) == ["a", "b", "c"]
+    assert np.abs(rest.flux - expected)[~rest.mask].max() < 0.004
+    # 300 km/s are 8.5 Å, which are 28 pixels, at one end; 150 km/s are 14 pixels at the other
+    assert rest.mask.sum(axis=1).tolist() == [28, 0, 14]
+    assert rest.mask[0, :28].all() != rest.mask[0, -28:].all()
+
+
+@pytest.mark.parametrize("velocity", [[1.0], [1.0, np.nan], 5.0, [1.0, 4e5]])
+def test_velocities_must_be_one_per_star(velocity):
+    ones = np.ones((2, 961))
+    moving = Spectra(8460.0 + 0.25 * np.arange(961), ones, ones, ones < 0, ["a", "b"])
+    with pytest.raises(ValueError, match="velocity has shape .*: give one finite number"):
+        to_rest(moving, velocity, RVS_PIXELS)

@@ -13,6 +13,7 @@ from scipy.interpolate import make_interp_spline
 from third_survey import THIRD
 
 import specnb
+from specnb import disentangle, translate
 from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import C_KM_S
@@ -21,8 +22,12 @@ from specnb.emulator.network import Network
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.pulls import interior_stars, pull_statistics
 from specnb.fitting.residuals import z_scores
+from specnb.missing.coherent import coherence
+from specnb.missing.steps import corrected_emulator
 from specnb.surveys import APOGEE, RVS
+from specnb.surveys.mock import make_mock
 from specnb.surveys.survey import Survey
+from specnb.translate import load_translator
 
 REAL = Path(os.environ.get("SPECNB_DATA", "/none"))
 KEPLER_93 = REAL / "gaia_rvs" / "Kepler-93.csv"
@@ -298,3 +303,19 @@ def test_a_real_star_of_apogee_is_at_rest():
     star = specnb.read_spectra(APOGEE_STAR)
     fit = fit_labels(star, specnb.load_emulator("apogee"), FitConfig(fit_rv=True))
     assert abs(fit["rv"][0]) < 2.0 and fit["flags"][0].count("rv") == 0
+
+
+def test_what_compares_pixels_at_rest_refuses_moving_spectra(rvs):
+    observed, truth = make_mock(rvs, RVS.mock(n_stars=120))
+    moving = replace(observed, at_rest=False)
+    translator = load_translator("rvs-mock")
+    uses = {
+        "disentangle": lambda: disentangle.train(moving, progress=False),
+        "translate": lambda: translate.train(rvs, truth.labels, moving, progress=False),
+        "encode": lambda: translator.encode(moving),
+        "coherence": lambda: coherence(moving, moving.flux),
+        "corrected": lambda: corrected_emulator(rvs, moving),
+    }
+    for use in uses.values():
+        with pytest.raises(ValueError, match="are not at rest: fit their velocities"):
+            use()

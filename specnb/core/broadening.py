@@ -9,6 +9,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.special import j1
 
+from specnb.core.values import numbers
 from specnb.core.wavelength import C_KM_S
 
 # linear limb-darkening coefficient of the rotational profile, as in Gray (2005)
@@ -66,6 +67,10 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     ValueError
         If the output wavelengths reach beyond the input wavelengths.
     """
+    wavelength, wavelength_out = (
+        numbers(each, "Angstrom", "wavelength") for each in (wavelength, wavelength_out)
+    )
+    flux, vbroad = numbers(flux, "", "flux"), numbers(vbroad, "km / s", "vbroad")
     if wavelength_out[0] < wavelength[0] or wavelength_out[-1] > wavelength[-1]:
         raise ValueError(
             f"cannot sample {wavelength_out[0]:.2f}-{wavelength_out[-1]:.2f} Å: "
@@ -79,7 +84,7 @@ def broaden(wavelength, flux, wavelength_out, vbroad=0.0, resolving_power=np.inf
     # The mirror image is appended, so that the spectrum is periodic without a jump.
     padded = np.concatenate([uniform, uniform[..., ::-1]], axis=-1)
     k = np.fft.rfftfreq(2 * n, d=(log_grid[1] - log_grid[0]) * C_KM_S)  # cycles per km/s
-    transfer = rotation_transform(2 * np.pi * k * np.asarray(vbroad, dtype=float)[..., None])
+    transfer = rotation_transform(2 * np.pi * k * vbroad[..., None])
     sigma = C_KM_S / resolving_power / FWHM_PER_SIGMA  # 0 without a line-spread function
     transfer = transfer * np.exp(-2.0 * (np.pi * k * sigma) ** 2)
     smooth = np.fft.irfft(np.fft.rfft(padded, axis=-1) * transfer, n=2 * n, axis=-1)[..., :n]

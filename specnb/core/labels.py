@@ -6,11 +6,15 @@ labels there are, their order and their conventions depend on the survey: see
 columns in the order of the survey's tuple of `Label` objects.
 """
 
+import re
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
+
+from specnb.core.values import SAME_UNIT, numbers, placeholders
 
 
 class Steps(NamedTuple):
@@ -103,32 +107,119 @@ class Line:
     wavelength: float
 
 
+class Limits(NamedTuple):
+    """The unit of a label, and the range outside which its values are wrong or missing."""
+
+    unit: str | None
+    low: float = -np.inf
+    high: float = np.inf
+
+
+# Limits of the usual labels, by regular expressions of their names. They are far wider than the
+# range of any survey: they find placeholders such as -9999 and 99.9, and temperatures in kK.
+LIMITS = {
+    r"teff(_\w+)?": Limits("K", 500, 2e5),
+    r"log_?g(_\w+)?": Limits("dex", -2, 10),
+    r"feh|mh|\w+_(h|fe|m)": Limits("dex", -10, 5),
+    r"v(_?micro|_?macro|broad|sini)": Limits("km / s", 0, 1000),
+    r"rv|radial_velocity": Limits("km / s", -5000, 5000),
+}
+
+
+def limits(label) -> Limits:
+    """The limits of a label, given by its name or as a `Label`.
+
+    A label that nobody knows has none, and neither has a `Label` that is in another unit.
+    """
+    name, unit = (label.name, label.unit) if isinstance(label, Label) else (label, None)
+    quantity = name.removesuffix("_error")
+    patterns = (key for key in LIMITS if re.fullmatch(key, quantity, re.IGNORECASE))
+    known = LIMITS.get(next(patterns, None), Limits(unit))
+    if quantity != name:
+        return Limits(known.unit, 0)
+    alike = unit in (None, known.unit) or {unit, known.unit} <= set(SAME_UNIT)
+    return known if alike else Limits(unit)
+
+
+def label_columns(table, labels) -> np.ndarray:
+    """Labels as columns of an array (n, n_labels), float64, each in its unit. Missing ones are NaN.
+
+    It takes what `label_array` takes, but checks no value. It warns if it converts units.
+    """
+    names = [_name(label) for label in labels]
+    if table is None:
+        raise ValueError(
+            f"the spectra have no labels: this needs a catalogue with {', '.join(names)}"
+        )
+    found = _columns(table)
+    if found is None:
+        return _rows(np.atleast_2d(numbers(table, "", "labels")), "labels", names)
+    if missing := [name for name in names if name not in found]:
+        raise ValueError(
+            f"the catalogue has no column {', '.join(missing)}: it has {', '.join(found)}"
+        )
+    table = Table(table) if isinstance(table, Row) else table  # a row alone has no units
+    columns = []
+    for name, label in zip(names, labels):
+        given, unit = str(getattr(table[name], "unit", None) or ""), limits(label).unit
+        unit = given if unit is None else unit
+        columns.append(np.atleast_1d(numbers(table[name], unit, name)))
+        if given and given != unit and not {given, unit} <= set(SAME_UNIT):
+            warnings.warn(f"{name} is converted from {given} to {unit}", stacklevel=3)
+    return _rows(np.column_stack(columns), "catalogue", names)
+
+
 def label_array(table, labels) -> np.ndarray:
     """The labels that a model uses, shape (n, n_labels), float64.
 
     Parameters
     ----------
-    table : Table, or array_like of shape (n, n_labels)
-        A catalogue. The columns of an array must be the labels in their order.
-    labels : sequence of str
+    table : Table, mapping, DataFrame or structured array, or array_like of shape (n, n_labels)
+        A catalogue, whose units are converted. The columns of an array must be the labels in their
+        order and units.
+    labels : sequence of str or Label
 
     Raises
     ------
     ValueError
-        If there is no table, a column is missing, or a star lacks a value.
+        If there is no table, a column is missing, a unit cannot be converted, or a star lacks a
+        value or has one that is impossible.
     """
-    if table is None:
-        raise ValueError(
-            f"the spectra have no labels: this needs a catalogue with {', '.join(labels)}"
-        )
-    if not isinstance(table, Table):
-        return finite_rows(table, "labels", labels)
-    if missing := [name for name in labels if name not in table.colnames]:
-        raise ValueError(
-            f"the catalogue has no column {', '.join(missing)}: it has {', '.join(table.colnames)}"
-        )
-    columns = [np.ma.filled(np.ma.asarray(table[name]).astype(float), np.nan) for name in labels]
-    return finite_rows(np.column_stack(columns), "catalogue", labels)
+    values = label_columns(table, labels)
+    what = "labels" if _columns(table) is None else "catalogue"
+    return check_limits(finite_rows(values, what, [_name(label) for label in labels]), what, labels)
+
+
+def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
+    """Raise ValueError if a label of a star is impossible or a placeholder. NaN is left alone.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, n_labels)
+    what : str
+        What the values are, for the error message.
+    labels : sequence of str or Label
+    ranges : bool
+        Whether the values are in the labels' own units, so that `LIMITS` hold.
+
+    Returns
+    -------
+    ndarray
+        The same values.
+    """
+    for label, column in zip(labels, values.T):
+        unit, low, high = limits(label)
+        impossible = ((column < low) | (column > high)) & ranges
+        if (wrong := impossible | _far_placeholders(column)).any():
+            row = wrong.argmax()
+            reason = "which stands for a missing value"
+            if impossible[row]:
+                reason = f"not {low:g} to {high:g} {unit}".rstrip()
+            raise ValueError(
+                f"star {row} of the {what} has {_name(label)} = {column[row]:.10g}, {reason}: "
+                "leave out such stars or correct their values and units"
+            )
+    return values
 
 
 def finite_rows(values, what: str, columns=None, dtype=float) -> np.ndarray:
@@ -146,12 +237,9 @@ def finite_rows(values, what: str, columns=None, dtype=float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is wrong or a number is not finite.
+        If the shape is wrong, or a number is masked or not finite.
     """
-    values = np.asarray(values, dtype=dtype)
-    if values.ndim != 2 or (columns is not None and values.shape[1] != len(columns)):
-        expected = "numbers" if columns is None else ", ".join(columns)
-        raise ValueError(f"{what} of shape {values.shape}: give one row per star of {expected}")
+    values = _rows(numbers(values, "", what, dtype), what, columns)
     if (bad := ~np.isfinite(values)).any():
         row, column = np.argwhere(bad)[0]
         name = f"column {column}" if columns is None else columns[column]
@@ -159,3 +247,32 @@ def finite_rows(values, what: str, columns=None, dtype=float) -> np.ndarray:
             f"star {row} of the {what} has {name} = {values[row, column]}: leave out such stars"
         )
     return values
+
+
+def _rows(values, what, columns):
+    """The same values, if they are rows of these columns."""
+    if values.ndim != 2 or (columns is not None and values.shape[1] != len(columns)):
+        expected = "numbers" if columns is None else ", ".join(columns)
+        raise ValueError(f"{what} of shape {values.shape}: give one row per star of {expected}")
+    return values
+
+
+def _columns(table):
+    """Names of the columns of a table, mapping, DataFrame or structured array, or None."""
+    if hasattr(table, "keys"):
+        return list(map(str, table.keys()))
+    return getattr(getattr(table, "dtype", None), "names", None)
+
+
+def _name(label):
+    return label.name if isinstance(label, Label) else label
+
+
+def _far_placeholders(column):
+    """Which values of a label look like placeholders and lie far from those of all other stars."""
+    found = placeholders(column)
+    others = column[np.isfinite(column) & ~found]
+    if not others.size:
+        return found & False
+    reach = 5 * np.abs(others).max()
+    return found & ((column > others.max() + reach) | (column < others.min() - reach))

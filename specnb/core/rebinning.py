@@ -1,10 +1,13 @@
 """Flux-conserving rebinning of spectra to other pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import pixel_edges
+from specnb.core.values import numbers
+from specnb.core.wavelength import C_KM_S, pixel_edges, same_pixels
 
 BATCH = 4096  # number of stars that are rebinned at a time, which limits the memory
 
@@ -47,19 +50,20 @@ def rebin(spectra, wavelength):
     ----------
     spectra : Spectra
         Spectra on n_in pixels.
-    wavelength : ndarray, shape (n_out,)
+    wavelength : ndarray or Quantity, shape (n_out,)
         Centres of the new pixels, vacuum Å, increasing. Their edges are those of `pixel_edges`.
 
     Returns
     -------
     Spectra
         The spectra on the new pixels, with the same ids and labels. If the spectra are on these
-        pixels already, they are returned unchanged, so that rebinning twice does no harm.
+        pixels already, to rounding, their flux stays as it is, so that rebinning twice does no harm.
 
     Raises
     ------
     ValueError
-        If more than 5% of the new pixels lie outside the input.
+        If more than 5% of the new pixels lie outside the input, or if there are fewer than two
+        increasing pixels.
 
     Notes
     -----
@@ -71,10 +75,13 @@ def rebin(spectra, wavelength):
     small. Spectra that were made by hand must tell the correlation of their noise;
     `Survey.with_correlation` gives native spectra that of their survey.
     """
-    wavelength = np.asarray(wavelength, dtype=float)
+    wavelength = numbers(wavelength, "Angstrom", "wavelength")
     if np.array_equal(wavelength, spectra.wavelength):
         return spectra
+    if same_pixels(wavelength, spectra.wavelength):
+        return replace(spectra, wavelength=wavelength)
     edges = pixel_edges(spectra.wavelength)
+    pixel_edges(wavelength)  # checks the new pixels
     outside = np.mean((wavelength < edges[0]) | (wavelength > edges[-1]))
     if outside > 0.05:
         raise ValueError(
@@ -90,6 +97,41 @@ def rebin(spectra, wavelength):
     return Spectra(
         wavelength, flux, flux_error, mask, spectra.ids, spectra.labels, length, spectra.at_rest
     )
+
+
+def to_rest(spectra, velocity, wavelength):
+    """Shift spectra to rest and average them into pixels, as `rebin` does.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    velocity : array_like, shape (n,)
+        Radial velocity of each star in km/s, positive for recession, such as the column ``rv`` of
+        `specnb.fit_labels`.
+    wavelength : ndarray, shape (n_out,)
+        Centres of the new pixels, vacuum Å.
+
+    Returns
+    -------
+    Spectra
+        Pixels whose light would come from beyond the input are masked.
+
+    Raises
+    ------
+    ValueError
+        If a velocity is missing, or for the reasons given in `rebin`.
+    """
+    velocity = numbers(velocity, "km / s", "velocity")
+    if velocity.shape != (len(spectra),) or not np.all(np.abs(velocity) < C_KM_S):
+        raise ValueError(
+            f"velocity has shape {velocity.shape} for {len(spectra)} stars, or one is missing: "
+            "give one finite number of km/s per star"
+        )
+    shifted = (
+        replace(spectra[i], wavelength=spectra.wavelength / (1 + v / C_KM_S), at_rest=True)
+        for i, v in enumerate(velocity)
+    )
+    return Spectra.join(rebin(star, wavelength) for star in shifted)
 
 
 def _rebin(spectra, weights):

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Column, Table, vstack
+from astropy.table import Table
 
+from specnb.core.catalogues import check_ids, joined
 from specnb.core.specutils import from_specutils, to_specutils
 from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
+from specnb.core.values import masked, names, numbers, placeholders
+from specnb.core.wavelength import check_pixels, same_pixels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +42,13 @@ class Spectra:
     ------
     ValueError
         If shapes disagree, the wavelengths do not increase, an unmasked pixel has no finite flux or
-        no finite positive error, or the correlation length is below 1.
+        no finite positive error, the correlation length is below 1, a unit cannot be converted, an
+        id is missing or a float, or the labels have a column of ids in another order.
+
+    Notes
+    -----
+    All arrays and the labels are copied. Units of Quantities and columns are converted, and pixels
+    that are masked in masked arrays are masked.
     """
 
     wavelength: np.ndarray
@@ -52,16 +61,17 @@ class Spectra:
     at_rest: bool = True
 
     def __post_init__(self):
-        wavelength = np.asarray(self.wavelength, dtype=float)
-        # A value that is too large for float32 becomes infinite and is refused below.
-        with np.errstate(over="ignore"):
-            flux = np.asarray(self.flux, dtype=np.float32)
-            flux_error = np.asarray(self.flux_error, dtype=np.float32)
-        mask = np.asarray(self.mask, dtype=bool)
-        ids = np.ravel(self.ids).astype(str)
+        wavelength = numbers(self.wavelength, "Angstrom", "wavelength")
+        flux = numbers(self.flux, "", "flux, which must be divided by the continuum,", np.float32)
+        flux_error = numbers(self.flux_error, "", "flux_error", np.float32)
+        # NaN is not 0, so that a masked value of the mask itself is a bad pixel, too.
+        mask = numbers(self.mask, "", "mask", np.float16) != 0
+        ids = names(self.ids)
+        labels = self.labels if self.labels is None else Table(self.labels, copy=True)
 
         if (
             wavelength.ndim != 1
+            or not wavelength.size
             or not np.all(np.isfinite(wavelength))
             or np.any(np.diff(wavelength) <= 0)
         ):
@@ -74,29 +84,35 @@ class Spectra:
                 raise ValueError(
                     f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
                 )
-        if self.labels is not None and len(self.labels) != len(ids):
-            raise ValueError(
-                f"labels has {len(self.labels)} rows for {len(ids)} stars: give one row per star"
-            )
-        if not 1 <= self.correlation_length < np.inf:
+        mask |= masked(self.flux) | masked(self.flux_error)
+        if labels is not None:
+            check_ids(labels, ids)
+        length = numbers(self.correlation_length, "", "correlation_length")
+        if length.ndim or not 1 <= length < np.inf:
             raise ValueError(
                 f"correlation_length is {self.correlation_length} pixels: give 1 (independent pixels) or more"
             )
-        for name, array, above in (("flux", flux, -np.inf), ("flux_error", flux_error, 0)):
-            bad = ~(mask | (np.isfinite(array) & (array > above)))
+        if not isinstance(self.at_rest, (bool, np.bool_)):
+            raise ValueError(f"at_rest is {self.at_rest!r}: it must be True or False")
+        kinds = (("flux", flux, ~placeholders(flux)), ("flux_error", flux_error, flux_error > 0))
+        for name, array, good in kinds:
+            bad = ~(mask | (np.isfinite(array) & good))
             if bad.any():
                 star, pixel = np.unravel_index(np.argmax(bad), bad.shape)
                 raise ValueError(
                     f"star {ids[star]} has {name} {array[star, pixel]:g} at {wavelength[pixel]:.2f} Å: "
                     "mask that pixel (mask = True) or repair it"
                 )
+        flux[mask], flux_error[mask] = 1, np.inf
         self.__dict__.update(  # a frozen dataclass allows no assignment
             wavelength=wavelength,
-            flux=np.where(mask, np.float32(1), flux),
-            flux_error=np.where(mask, np.float32(np.inf), flux_error),
+            flux=flux,
+            flux_error=flux_error,
             mask=mask,
             ids=ids,
-            correlation_length=float(self.correlation_length),
+            labels=labels,
+            correlation_length=float(length),
+            at_rest=bool(self.at_rest),
         )
 
     def __len__(self):
@@ -126,33 +142,33 @@ class Spectra:
 
     @classmethod
     def join(cls, parts):
-        """Join several sets on the same wavelengths. Labels are kept if every part has them.
+        """Join several sets on the same wavelengths, to rounding. Labels are kept if all have them.
 
         Raises
         ------
         ValueError
             If there are no parts, or their wavelengths, the correlation lengths of their noise or
-            their frames of rest differ.
+            their frames of rest differ, or if their labels have other units or types.
         """
         parts = list(parts)
-        kinds = {
-            (part.wavelength.tobytes(), part.correlation_length, part.at_rest) for part in parts
-        }
-        if len(kinds) != 1:
+        kinds = {(part.correlation_length, part.at_rest) for part in parts}
+        if len(kinds) != 1 or not all(
+            same_pixels(part.wavelength, parts[0].wavelength) for part in parts
+        ):
             raise ValueError(
                 "join takes one or more sets on the same wavelengths, all at rest or none, "
                 "whose noise correlates over as many pixels: rebin them first, or keep them apart"
             )
         arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS)
         labels = [part.labels for part in parts]
-        table = None if any(t is None for t in labels) else vstack(labels)
+        table = None if any(t is None for t in labels) else joined(labels)
         first = parts[0]
         return cls(first.wavelength, *arrays, table, first.correlation_length, first.at_rest)
 
     def write(self, path, group="spectra"):
         """Write the spectra to a new HDF5 file. Only a complete file replaces an older one.
 
-        Masked values in label columns are stored as NaN (numbers) or as empty strings.
+        Label columns may hold numbers, booleans and text. Masked values stay masked.
         """
         with SpectraWriter(path) as writer:
             writer.append(self, group)
@@ -211,13 +227,24 @@ class Spectra:
         return cls(**from_specutils(spectrum))
 
 
+def check_at_rest(spectra, wavelength):
+    """Raise ValueError unless spectra are in their stars' rest frame and on these pixels (Å)."""
+    if not spectra.at_rest:
+        raise ValueError(
+            "the spectra are not at rest: fit their velocities with specnb.fit_labels, and shift them with "
+            "specnb.core.rebinning.to_rest"
+        )
+    check_pixels(spectra.wavelength, wavelength)
+
+
 def _rows(source, rows):
     """Some rows of an open group as `Spectra`."""
     labels = None
     if "labels" in source:
+        missing = source.get("missing", {})
         labels = Table(
             {
-                name: Column(read_rows(data, rows), unit=data.attrs["unit"] or None)
+                name: read_rows(data, rows, missing.get(name))
                 for name, data in source["labels"].items()
             }
         )
@@ -225,6 +252,7 @@ def _rows(source, rows):
     at_rest = bool(source.attrs.get("at_rest", True))
     try:
         arrays = (read_rows(source[name], rows) for name in ARRAYS)
-        return Spectra(source["wavelength"][:], *arrays, labels, length, at_rest)
+        wavelength = read_rows(source["wavelength"], slice(None))
+        return Spectra(wavelength, *arrays, labels, length, at_rest)
     except ValueError as error:
         raise ValueError(f"{source.file.filename}: {error}") from error

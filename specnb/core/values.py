@@ -8,7 +8,12 @@ import numpy as np
 from astropy import units
 
 # Abundances and log g are logarithms, which tables give as dex or without a unit.
-SAME_UNIT = ("", "dex")
+SAME_UNIT = ("", "dex", "dex(cm / s2)")
+
+# What catalogues and archives write for missing numbers: 99, 99.9, 9999.99, 999999, 1e20.
+PLACEHOLDERS = np.float32(
+    [1e20, 1e30, *(10.0**k - 10.0**-d for k in range(2, 8) for d in range(min(4, 8 - k)))]
+)
 
 
 def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
@@ -16,7 +21,7 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
 
     Parameters
     ----------
-    values : array_like, masked array, astropy Column or Quantity
+    values : array_like, masked array, astropy Column or Quantity, pandas Series, or lists of them
         Numbers without a unit are taken to be in ``unit``. None counts as missing.
     unit : str
         The unit of the result, as astropy writes it. "" stands for no unit.
@@ -32,27 +37,62 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the values are not numbers, or their unit cannot be converted.
+        If the values are not real numbers, or their unit cannot be converted.
     """
+    if _nested(values):
+        return np.array([numbers(each, unit, what, dtype) for each in values], dtype)
+    values = _without_pandas(values)
     given = getattr(values, "unit", None)
-    mask = getattr(values, "mask", False)  # of numpy's and of astropy's masked arrays
     plain = getattr(values, "unmasked", values)
     plain = plain.value if isinstance(plain, units.Quantity) else plain
     try:
+        array = np.asarray(np.ma.getdata(plain))
+        if array.dtype.kind in "cmMV":
+            raise TypeError(f"they are of type {array.dtype}")
         # A value that is too large for float32 becomes infinite, which callers refuse.
         with np.errstate(over="ignore"):
-            array = np.array(np.ma.getdata(plain), dtype=dtype)
-    except (TypeError, ValueError) as error:
+            array = np.array(array, dtype=dtype)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{what} must be numbers ({error}): give an array of numbers") from error
-    array[np.broadcast_to(mask, array.shape)] = np.nan
+    array[masked(values)] = np.nan
     if given is None or str(given) == unit or {str(given), unit} <= set(SAME_UNIT):
         return array
     try:
-        return (array * units.Unit(given).to(units.Unit(unit))).astype(dtype)
+        # 15 digits, so that nm to Å is 10 and not 9.999999999999998
+        factor = float(f"{units.Unit(given).to(units.Unit(unit)):.15g}")
+        return (array * factor).astype(dtype)
     except (units.UnitConversionError, AttributeError, ValueError, TypeError) as error:
         raise ValueError(
             f"{what} has the unit '{given}', which cannot be converted to '{unit or 'no unit'}': convert it first"
         ) from error
+
+
+def masked(values) -> np.ndarray:
+    """Where a masked array of numpy or astropy has no value, bool. NaN and None do not count."""
+    if _nested(values):
+        return np.array([masked(each) for each in values], dtype=bool)
+    values = _without_pandas(values)
+    return np.array(np.broadcast_to(getattr(values, "mask", False), np.shape(values)), dtype=bool)
+
+
+def _nested(values):
+    """Whether values are a list of arrays or lists, of which each may have a mask or a unit."""
+    return isinstance(values, (list, tuple)) and any(
+        isinstance(each, (list, tuple)) or hasattr(each, "mask") or hasattr(each, "unit")
+        for each in values
+    )
+
+
+def _without_pandas(values):
+    """Columns of pandas and polars as arrays: their ``mask`` is a method, not a mask."""
+    return values.to_numpy() if hasattr(values, "to_numpy") else values
+
+
+def placeholders(values) -> np.ndarray:
+    """Which numbers of an array look like what catalogues write for missing ones, bool."""
+    found = np.abs(values) > 98
+    found[found] = np.isin(np.abs(values[found]).astype(np.float32), PLACEHOLDERS)
+    return found
 
 
 def names(values, what: str = "ids") -> np.ndarray:
@@ -64,19 +104,27 @@ def names(values, what: str = "ids") -> np.ndarray:
         If a name is missing, or if the names are floating-point numbers, which lose the last digits
         of long ids.
     """
-    array = np.ravel(np.ma.getdata(values))
-    if array.dtype.kind in "fc" or any(isinstance(each, float) for each in array):
+    values = _without_pandas(values)
+    array = np.ravel(np.ma.getdata(getattr(values, "unmasked", values)))
+    objects = array.tolist() if array.dtype.kind in "fcO" else []
+    missing = np.ravel(masked(values))
+    missing[: len(objects)] |= np.array([each is None or each != each for each in objects], bool)
+    if any(isinstance(each, (float, complex)) for each in objects if each == each):
         raise ValueError(
             f"{what} are floating-point numbers, which lose the last digits of long ids: "
             "give integers or text"
         )
-    if array.dtype.kind == "S" or any(isinstance(each, bytes) for each in array):
-        array = np.array([bytes(each).decode() for each in array])
-    text = array.astype(str)
-    missing = np.ravel(np.ma.getmaskarray(np.ma.asarray(values))) | (np.char.strip(text) == "")
-    missing |= np.array([each is None for each in array], dtype=bool)
+    text = texts(array)
+    missing |= np.char.strip(text) == ""
     if missing.any():
         raise ValueError(
             f"{what}: star {missing.argmax()} has none: leave that star out or name it"
         )
     return text
+
+
+def texts(array) -> np.ndarray:
+    """An array of text, bytes, integers or objects as an array of str."""
+    if array.dtype.kind in "SO":
+        array = [each.decode() if isinstance(each, bytes) else str(each) for each in array]
+    return np.asarray(array).astype(str)

@@ -5,6 +5,8 @@ specnb uses vacuum wavelengths throughout. Line lists and Turbospectrum use air 
 
 import numpy as np
 
+from specnb.core.values import numbers
+
 C_KM_S = 299_792.458  # speed of light, km/s
 
 
@@ -21,7 +23,7 @@ def air_from_vacuum(wavelength):
     ndarray
         Air wavelength in Å.
     """
-    wavelength = np.asarray(wavelength, dtype=float)
+    wavelength = numbers(wavelength, "Angstrom", "wavelength")
     s2 = (1e4 / wavelength) ** 2
     n = 1.0 + 5.792105e-2 / (238.0185 - s2) + 1.67917e-3 / (57.362 - s2)
     return wavelength / n
@@ -40,7 +42,7 @@ def vacuum_from_air(wavelength):
     ndarray
         Vacuum wavelength in Å.
     """
-    air = np.asarray(wavelength, dtype=float)
+    air = numbers(wavelength, "Angstrom", "wavelength")
     vacuum = air
     # The refractive index hardly changes over the shift of 2 Å, so that this converges at once.
     for _ in range(3):
@@ -49,8 +51,16 @@ def vacuum_from_air(wavelength):
 
 
 def same_pixels(first, second) -> bool:
-    """Whether two sets of pixels are the same: as many pixels, and centres (Å) equal to 0.001 Å."""
-    return np.shape(first) == np.shape(second) and np.allclose(first, second, rtol=0, atol=1e-3)
+    """Whether two sets of pixels (Å) are the same to rounding: to 1% of the median pixel.
+
+    Wavelengths that were stored as float32 differ by up to 0.001 Å, which is 0.5% of a pixel of
+    APOGEE.
+    """
+    first, second = (numbers(each, "Angstrom", "wavelength") for each in (first, second))
+    if first.shape != second.shape:
+        return False
+    step = np.median(np.abs(np.diff(second))) if second.size > 1 else 0.1
+    return np.allclose(first, second, rtol=0, atol=0.01 * step)
 
 
 def check_pixels(wavelength, expected):
@@ -59,8 +69,19 @@ def check_pixels(wavelength, expected):
         low, high = expected[[0, -1]]
         raise ValueError(
             f"the spectra are not on this model's {len(expected)} pixels, {low:.2f}-{high:.2f} Å: "
-            "rebin them first (specnb.rebin)"
+            "rebin them first (native spectra with on_pixels of their survey, which knows how their "
+            "noise correlates, others with specnb.rebin)"
         )
+
+
+def check_windows(windows, wavelength, what: str):
+    """Raise ValueError if a window (low, high) holds none of the wavelengths (Å)."""
+    for low, high in windows:
+        if not np.any((wavelength >= low) & (wavelength <= high)):
+            raise ValueError(
+                f"{what} has ({low:g}, {high:g}), where there is no pixel: give windows in Å within "
+                f"{wavelength[0]:.2f}-{wavelength[-1]:.2f} Å"
+            )
 
 
 def pixel_edges(wavelength):
@@ -74,7 +95,14 @@ def pixel_edges(wavelength):
     Returns
     -------
     ndarray, shape (n_pix + 1,)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two pixels, or they do not increase.
     """
+    if np.ndim(wavelength) != 1 or len(wavelength) < 2 or not np.all(np.diff(wavelength) > 0):
+        raise ValueError("pixels must be two or more increasing wavelengths in Å: give such ones")
     middle = 0.5 * (wavelength[1:] + wavelength[:-1])
     return np.r_[2 * wavelength[0] - middle[0], middle, 2 * wavelength[-1] - middle[-1]]
 

@@ -13,14 +13,17 @@ from itertools import product
 import numpy as np
 from astropy.table import Table
 
-from specnb.core.labels import label_array
+from specnb.core.labels import label_columns
 from specnb.surveys.mock import remake
 
 
 def shifted(labels, label, step):
-    """A copy of a table of labels, in which one label is larger by a step for all stars."""
+    """A copy of a table of labels, in which one label is larger by a step for all stars.
+
+    That label is in its usual unit, whatever unit it had before.
+    """
     labels = labels.copy()
-    labels[label] = labels[label] + step
+    labels[label] = label_columns(labels, [label])[:, 0] + step
     return labels
 
 
@@ -191,10 +194,11 @@ def _edited(models, observed, truth, emulator, config, steps):
     latents = {name: model.encode(observed) for name, model in models.items()}
     for label, step in steps:
         possible = emulator.in_hull(
-            label_array(shifted(truth.labels, label, step), emulator.labels)
+            label_columns(shifted(truth.labels, label, step), emulator.survey.labels)
         )
         for model in models.values():
-            possible &= model.inside(model.label_array(shifted(observed.labels, label, step)))
+            catalogue = label_columns(shifted(observed.labels, label, step), model.labels)
+            possible &= model.inside(catalogue)
         stars, catalogue = truth[possible], observed.labels[possible]
         change = true_change(stars, emulator, config, label, step)
         for name, model in models.items():

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from specnb.core.files import check_same, read_tensors, tensors_of, whole_file, write_tensors
-from specnb.core.labels import finite_rows, label_array
-from specnb.core.spectra import Spectra
-from specnb.core.wavelength import check_pixels
+from specnb.core.labels import finite_rows, label_array, label_columns
+from specnb.core.spectra import Spectra, check_at_rest
+from specnb.core.values import numbers
 from specnb.disentangle.config import DisentangleConfig, check_lambdas
 from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales
@@ -42,7 +42,7 @@ class Disentangler:
         self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()
     ):
         self.config, self.labels = config, config.labels
-        self.wavelength = np.asarray(wavelength, dtype=float)
+        self.wavelength = numbers(wavelength, "Angstrom", "wavelength")
         self.scales, self.networks, self.history = scales, networks, list(history)
 
     def __repr__(self):
@@ -77,10 +77,10 @@ class Disentangler:
         Raises
         ------
         ValueError
-            If the pixels differ, labels are missing, or λ is given to a model that does not take
-            it.
+            If the pixels differ, the spectra are not at rest, labels are missing, or λ is given to
+            a model that does not take it.
         """
-        check_pixels(spectra.wavelength, self.wavelength)
+        check_at_rest(spectra, self.wavelength)
         values = np.zeros((len(spectra), len(self.labels)))
         if self.config.labels_in_encoder:
             values = self.label_array(spectra.labels)
@@ -108,7 +108,7 @@ class Disentangler:
         Raises
         ------
         ValueError
-            If shapes disagree or a label is not finite.
+            If shapes disagree, or a label is missing, not finite or impossible.
         """
         values = self.label_array(labels)
         z = finite_rows(z, "latents", [f"z{k}" for k in range(self.config.latent)], np.float32)
@@ -129,7 +129,7 @@ class Disentangler:
 
     def inside(self, labels) -> np.ndarray:
         """Whether labels (n, n_labels) are in the range of the training stars, bool (n,)."""
-        labels = np.atleast_2d(labels)
+        labels = label_columns(labels, self.labels)
         return np.all(
             (labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1
         )

@@ -5,7 +5,7 @@ import torch
 
 from specnb.core.device import pick_device
 from specnb.core.labels import label_array
-from specnb.core.spectra import Spectra
+from specnb.core.spectra import Spectra, check_at_rest
 from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.losses import (
@@ -86,6 +86,7 @@ class DisentangleTraining(EpochTraining):
     def __init__(self, spectra: Spectra, config: DisentangleConfig):
         if len(spectra) < 20:
             raise ValueError(f"{len(spectra)} training spectra: give at least 20")
+        check_at_rest(spectra, spectra.wavelength)
         self.config, self.device = config, pick_device(config.device)
         values = label_array(spectra.labels, config.labels)
         order = np.random.default_rng(config.seed).permutation(len(spectra))

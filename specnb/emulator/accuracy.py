@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.values import numbers
 from specnb.simulator.responses import IRON, Responses
 
 
@@ -23,7 +24,7 @@ def accuracy(predicted, truth) -> dict[str, float]:
         of the mean errors of single spectra; ``pixels_95``, the 95th percentile of the mean errors
         of single pixels; ``worst_spectrum`` and ``worst_pixel``, the largest of these mean errors.
     """
-    error = np.abs(np.asarray(predicted, dtype=float) - truth)
+    error = np.abs(numbers(predicted, "", "predicted") - numbers(truth, "", "truth"))
     by_spectrum, by_pixel = error.mean(axis=1), error.mean(axis=0)
     return {
         "mean": error.mean(),
@@ -54,7 +55,7 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
         Columns ``<name>`` (the bin as text), ``spectra`` (their number) and ``mean_error``, which
         is NaN in empty bins.
     """
-    error = np.abs(np.asarray(predicted, dtype=float) - truth).mean(axis=1)
+    error = np.abs(numbers(predicted, "", "predicted") - numbers(truth, "", "truth")).mean(axis=1)
     rows = [(low, high, error[(labels >= low) & (labels < high)]) for low, high in pairwise(edges)]
     return Table(
         {

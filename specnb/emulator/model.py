@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from specnb.core.files import read_tensors, whole_file, write_tensors
-from specnb.core.labels import finite_rows
+from specnb.core.labels import label_array, label_columns
+from specnb.core.wavelength import same_pixels
 from specnb.emulator.network import Network, flux_and_jacobian
 from specnb.emulator.step import Step, check_readable, step_kind
 from specnb.surveys import SURVEYS
@@ -110,9 +111,9 @@ class Emulator:
 
         Parameters
         ----------
-        labels : array_like or Tensor, shape (n, n_labels)
-            In the order of `labels` and in the units of `units`. Tensors must have the network's
-            precision and device. They are not checked.
+        labels : Table, array_like or Tensor, shape (n, n_labels)
+            Arrays are in the order of `labels` and in the units of `units`. Units of a table are
+            converted. Tensors must have the network's precision and device. They are not checked.
 
         Returns
         -------
@@ -123,7 +124,7 @@ class Emulator:
         Raises
         ------
         ValueError
-            If the number of columns is wrong or a label is not finite.
+            If the number of columns is wrong, or a label is missing, not finite or impossible.
         """
         if isinstance(labels, torch.Tensor):
             return self.network(labels)
@@ -161,7 +162,7 @@ class Emulator:
         -------
         ndarray of bool, shape (n,)
         """
-        labels = np.atleast_2d(np.asarray(labels, dtype=float))
+        labels = label_columns(labels, self.survey.labels)
         low, high = self.network.low.cpu().numpy(), self.network.high.cpu().numpy()
         inside = np.all((labels >= low) & (labels <= high), axis=1)
         return inside & self.survey.inside(dict(zip(self.labels, labels.T)))
@@ -172,7 +173,7 @@ class Emulator:
         return Emulator(network.to(device=device, dtype=dtype), self.survey, self.card)
 
     def _checked(self, labels):
-        labels = finite_rows(np.atleast_2d(labels), "labels", self.labels)
+        labels = label_array(labels, self.survey.labels)
         outside = ~self.in_hull(labels)
         if outside.any():
             first = dict(zip(self.labels, labels[outside][0].round(3).tolist()))
@@ -228,7 +229,7 @@ class Emulator:
             if about["labels"] != (expected := ",".join(survey.names)):
                 raise OSError(f"its labels are {about['labels']}, not {expected}")
             wavelength = tensors.pop("wavelength").numpy()
-            if not np.array_equal(wavelength, survey.pixels):
+            if not same_pixels(wavelength, survey.pixels):
                 raise OSError(f"its {len(wavelength)} pixels are not those of {survey.name}")
             network = Network(
                 tensors["low"],

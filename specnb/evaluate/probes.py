@@ -18,8 +18,8 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import finite_rows, label_array
-from specnb.core.wavelength import check_pixels
+from specnb.core.labels import check_limits, finite_rows, label_array
+from specnb.core.values import numbers
 
 CEILING_STARS = 2000  # the ceiling from this number of stars is accurate to 0.003
 
@@ -58,7 +58,7 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
         If shapes disagree, a value is not finite, or a label is constant.
     """
     y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
-    z_train, z_test = (np.asarray(z, dtype=float) for z in (z_train, z_test))
+    z_train, z_test = (numbers(z, "", "latents") for z in (z_train, z_test))
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
     # float32 is twice as fast
     z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))
@@ -176,12 +176,12 @@ def information_ceiling(emulator, truth, labels, catalogue_error=None) -> dict[s
     ValueError
         If pixels differ, a label is constant, missing or unknown, or an error is missing.
     """
-    check_pixels(truth.wavelength, emulator.wavelength)
+    truth = emulator.survey.on_pixels(truth)
     if not set(labels) <= set(emulator.labels):
         raise ValueError(
             f"labels are {', '.join(labels)}: choose among the emulator's, {', '.join(emulator.labels)}"
         )
-    values = _labels("true", label_array(truth.labels, emulator.labels), emulator.labels)
+    values = _labels("true", label_array(truth.labels, emulator.survey.labels), emulator.labels)
     # Labels are used in units of their scatter.
     scale, covariance = values.std(axis=0), np.corrcoef(values.T)
     rows = np.unique(np.linspace(0, len(values) - 1, CEILING_STARS).round().astype(int))
@@ -228,7 +228,7 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
         If no pixel is good, or the reconstruction is not finite.
     """
     good = ~observed.mask
-    flux = np.asarray(flux, dtype=float)[good]
+    flux = numbers(flux, "", "flux")[good]
     if not flux.size or not np.isfinite(flux).all():
         raise ValueError(
             "no pixel is good, or a reconstructed flux is not finite: look at the masks and the model"
@@ -248,6 +248,7 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 def _labels(which, y, labels):
     """Labels of some stars as an array. No label may be the same for all stars."""
     y = finite_rows(y, f"{which} labels", labels)
+    check_limits(y, f"{which} labels", labels, ranges=False)
     if len(y) < 10:
         raise ValueError(f"{len(y)} {which} stars: give at least 10")
     if (constant := np.ptp(y, axis=0) == 0).any():

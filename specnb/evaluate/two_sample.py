@@ -18,6 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from specnb.core.spectra import Spectra
+from specnb.core.values import numbers
+from specnb.core.wavelength import same_pixels
 
 # Number of principal components for the network. On mock RVS spectra it is as good as 20, and the
 # AUC is 0.03 better than with 200.
@@ -60,7 +62,7 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
     ValueError
         If there are no observed stars, the pixels differ, or a flux is not finite.
     """
-    flux = np.asarray(flux, dtype=np.float32)
+    flux = numbers(flux, "", "flux", np.float32)
     if flux.ndim != 2 or flux.shape[1] != len(observed.wavelength) or not len(observed):
         raise ValueError(f"flux of shape {flux.shape} cannot be measured like {len(observed)} observed stars of "
                          f"{len(observed.wavelength)} pixels: give one or more stars and the same pixels")  # fmt: skip
@@ -187,7 +189,7 @@ def alike(first, second, seed):
     Masked pixels are filled such that the masks do not help to separate the sets.
     """
     wavelengths = [each.wavelength for each in (first, second) if isinstance(each, Spectra)]
-    if len(wavelengths) == 2 and not np.array_equal(*wavelengths):
+    if len(wavelengths) == 2 and not same_pixels(*wavelengths):
         raise ValueError(
             "the two sets of spectra are on different pixels: rebin one to the wavelengths of the other"
         )
@@ -213,6 +215,6 @@ def _rows(data):
     """Values and mask of a set, with one row per star."""
     if isinstance(data, Spectra):
         return data.flux, data.mask
-    values = np.asarray(data, dtype=np.float32)
+    values = numbers(data, "", "latents", np.float32)
     values = values.reshape(len(values), int(np.prod(values.shape[1:])))
     return values, np.zeros(values.shape, dtype=bool)

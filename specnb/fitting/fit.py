@@ -11,6 +11,7 @@ emulator.
 
 import warnings
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
 from specnb.core.doppler import known_pixels
-from specnb.core.rebinning import rebin
-from specnb.core.wavelength import check_pixels, same_pixels
+from specnb.core.labels import check_limits, label_columns
+from specnb.core.values import numbers
+from specnb.core.wavelength import check_windows
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
 
@@ -69,13 +71,19 @@ class FitConfig:
 
     def __post_init__(self):
         check_fields(self)
-        if self.batch is not None and not self.batch >= 1:
-            raise ValueError(f"batch is {self.batch!r}: give 1 or more")
-        for low, high in self.windows_out:
+        if self.batch is not None and not (isinstance(self.batch, Integral) and self.batch >= 1):
+            raise ValueError(f"batch is {self.batch!r}: give 1 or more, as an integer, or None")
+        windows = numbers(self.windows_out, "Angstrom", "windows_out")
+        if windows.size and (windows.ndim != 2 or windows.shape[1] != 2):
+            raise ValueError(
+                f"windows_out is {self.windows_out}: give pairs, such as ((8490.0, 8511.0),)"
+            )
+        for low, high in windows.reshape(-1, 2):
             if not low < high:
                 raise ValueError(
-                    f"windows_out has ({low}, {high}): each window is (low, high) in Å, low < high"
+                    f"windows_out has ({low:g}, {high:g}): each window is (low, high) in Å, low < high"
                 )
+        object.__setattr__(self, "windows_out", tuple(map(tuple, windows.tolist())))
 
 
 def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
@@ -100,8 +108,8 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         ``rv_error`` in km/s if they are fitted, where ``rv`` is positive for recession and in the
         frame of the wavelengths (barycentric for Gaia DR4's epoch spectra); with ``x_h`` the
         abundances [X/H] such as ``c_h`` and ``c_h_error``, whose errors take the covariance of
-        the labels into account; ``chi2_reduced``; ``converged``; ``flags``; and
-        ``continuum`` (the coefficients). ``flags`` is a comma-separated text with any of:
+        the labels into account; ``chi2_reduced``; ``converged``; ``flags``; and ``continuum_0``,
+        ``continuum_1``, ... (the coefficients). ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
         labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``, and
@@ -110,12 +118,12 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     Raises
     ------
     ValueError
-        If the spectra are on other pixels, or the emulator is for another number of stars; if a
-        radial velocity or [X/H] is asked for, and the pixels or the survey do not allow it.
+        If the spectra are on other pixels, the emulator is for another number of stars, or a window
+        of ``windows_out`` holds no pixel; if a radial velocity or [X/H] is asked for, and the
+        pixels or the survey do not allow it.
     """
-    if same_pixels(spectra.wavelength, emulator.survey.native):
-        spectra = rebin(emulator.survey.with_correlation(spectra), emulator.wavelength)
-    check_pixels(spectra.wavelength, emulator.wavelength)
+    spectra = emulator.survey.on_pixels(spectra)
+    check_windows(config.windows_out, emulator.wavelength, "windows_out")
     for step in emulator.steps:
         step.check_stars(len(spectra))
     if config.fit_rv is None:
@@ -135,7 +143,8 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     Parameters
     ----------
     table : Table
-        The result of `fit_labels` with the same emulator and configuration.
+        The result of `fit_labels` with the same emulator and configuration. It may have been
+        written to a file and read again.
 
     Returns
     -------
@@ -146,19 +155,18 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     if config.fit_rv is None:
         config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
-    missing = {*model.names, "continuum"} - set(table.colnames)
-    if (
-        missing
-        or model.rv != ("rv" in table.colnames)
-        or table["continuum"].shape[1:] != (len(model.legendre),)
-    ):
+    continuum = [f"continuum_{k}" for k in range(len(model.legendre))]
+    found = [name for name in table.colnames if name.startswith("continuum_")]
+    missing = set(model.names) - set(table.colnames)
+    if missing or model.rv != ("rv" in table.colnames) or found != continuum:
         raise ValueError(
             "the table is from a fit with another configuration: give the one it was made with"
         )
-    columns = [table[name] for name in model.names] + [*np.asarray(table["continuum"]).T]
-    flux = model.flux(model.tensor(np.column_stack(columns))).cpu().numpy()
+    names = [*emulator.survey.labels, *model.names[len(emulator.labels) :], *continuum]
+    parameters = check_limits(label_columns(table, names), "fit", names)
+    flux = model.flux(model.tensor(parameters)).cpu().numpy()
     if model.rv:
-        rv = torch.as_tensor(np.array(table["rv"]))
+        rv = torch.as_tensor(parameters[:, len(emulator.labels)])
         flux[~known_pixels(emulator.wavelength, rv, rv).numpy()] = np.nan
     return flux
 
@@ -167,12 +175,12 @@ def _table(ids, fit, model):
     table = Table({"id": np.asarray(ids)})
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
         table[name] = Column(
-            fit["parameters"][:, k], unit=unit, format=".4g" if unit != "K" else ".0f"
+            fit["parameters"][:, k], unit=unit, format=".6g" if unit != "K" else ".2f"
         )
-        table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".2g")
+        table[f"{name}_error"] = Column(fit["error"][:, k], unit=unit, format=".3g")
     for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
-        table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".4g")
-        table[f"{name}_error"] = Column(error, unit="dex", format=".2g")
+        table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
+        table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
@@ -187,5 +195,6 @@ def _table(ids, fit, model):
     }
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]
     table["flags"] = np.array(flags, dtype=str)
-    table["continuum"] = fit["parameters"][:, len(model.names) :]
+    for k, values in enumerate(fit["parameters"][:, len(model.names) :].T):
+        table[f"continuum_{k}"] = values
     return table

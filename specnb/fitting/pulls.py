@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
 
 MARGIN = 0.2  # fraction of a label's range at either end in which there are no ideal stars
@@ -71,7 +72,8 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     """
     rows = []
     for name in labels:
-        pull = np.asarray((fit[name] - truth[name]) / fit[f"{name}_error"])
+        value, error = label_columns(fit, [name, f"{name}_error"]).T
+        pull = (value - label_columns(truth, [name])[:, 0]) / error
         pull = pull[np.isfinite(pull)]
         rows.append(
             {
@@ -79,7 +81,7 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
                 "mean": pull.mean(),
                 "std": pull.std(),
                 "largest": np.abs(pull).max(),
-                "median_error": np.nanmedian(fit[f"{name}_error"]),
+                "median_error": np.nanmedian(error),
                 "at_limit": sum(f"at_limit:{name}" in flags for flags in fit["flags"]),
                 "stars": len(pull),
             }

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.labels import label_array
+from specnb.core.values import numbers
 
 REACH = 5.0  # largest residual in histograms, in standard errors
 RESAMPLES = 200  # number of bootstrap samples of the stars, which give the error of a bias to 5%
@@ -34,7 +35,7 @@ def z_scores(observed, flux) -> np.ndarray:
     ValueError
         If the shapes differ.
     """
-    flux = np.asarray(flux, dtype=np.float32)
+    flux = numbers(flux, "", "flux", np.float32)
     if flux.shape != observed.flux.shape:
         raise ValueError(f"the fits have shape {flux.shape} and the spectra {observed.flux.shape}: give the fits of "
                          "these stars on these pixels")  # fmt: skip
@@ -58,7 +59,7 @@ def by_pixel(wavelength, z) -> Table:
         with a residual there. The mean is NaN without any star, and the standard deviation with
         fewer than two.
     """
-    z = np.ma.masked_invalid(np.asarray(z, dtype=float))
+    z = np.ma.masked_invalid(numbers(z, "", "residuals"))
     mean, std = (values.filled(np.nan) for values in (z.mean(axis=0), z.std(axis=0, ddof=1)))
     columns = {"wavelength": wavelength, "mean": mean, "std": std, "stars": z.count(axis=0)}
     return Table(columns, units={"wavelength": "Angstrom"})
@@ -89,7 +90,7 @@ def distribution(fits) -> Table:
     ValueError
         If the fits differ in shape, or no star has a residual in all of them.
     """
-    z = {name: np.asarray(values) for name, values in fits.items()}
+    z = {name: numbers(values, "", name) for name, values in fits.items()}
     fitted = {name: np.isfinite(values).any(axis=1) for name, values in z.items()}
     common = common_stars(fitted)
     rows = []

@@ -18,6 +18,8 @@ from astropy.table import Table
 from scipy.ndimage import binary_closing
 from scipy.stats import median_abs_deviation
 
+from specnb.core.spectra import check_at_rest
+from specnb.core.values import numbers
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
 from specnb.missing.scores import named_shares
@@ -122,9 +124,10 @@ def coherence(observed, flux) -> Table:
     Raises
     ------
     ValueError
-        If the shapes differ or fewer than two stars have a fit.
+        If the shapes differ, the spectra are not at rest, or fewer than two stars have a fit.
     """
-    flux = np.asarray(flux, dtype=float)
+    check_at_rest(observed, observed.wavelength)
+    flux = numbers(flux, "", "flux")
     if flux.shape != observed.flux.shape:
         raise ValueError(
             f"fits have shape {flux.shape}, spectra {observed.flux.shape}: give the fits of these stars"

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 
+from specnb.core.spectra import check_at_rest
+from specnb.core.values import numbers
 from specnb.emulator.step import Step
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.translate.domains import true_labels
@@ -60,7 +62,7 @@ def masked_emulator(emulator, masked):
         raise ValueError(
             f"masked has shape {np.shape(masked)}: give one value for each of {len(emulator.wavelength)} pixels"
         )
-    masked = np.asarray(masked, dtype=bool)
+    masked = numbers(masked, "", "masked") != 0
     step = LinearChange(~masked, masked, np.zeros((len(emulator.labels), len(masked))))
     return emulator.then(step.to(emulator.network.low))
 
@@ -81,8 +83,9 @@ def corrected_emulator(emulator, observed, config: FitConfig = FitConfig()):
     Raises
     ------
     ValueError
-        If fewer than 100 stars could be fitted.
+        If fewer than 100 stars could be fitted, or the spectra are on other pixels or not at rest.
     """
+    check_at_rest(observed, emulator.wavelength)
     fits = fit_labels(observed, emulator, config)
     good = np.asarray(fits["converged"])
     if good.sum() < 100:

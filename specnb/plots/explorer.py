@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from specnb.core.wavelength import same_pixels
 from specnb.emulator.model import OutsideHullWarning
 from specnb.plots.live import SpectrumFigure, label_text, start_labels
 from specnb.plots.style import (
@@ -227,7 +228,7 @@ class TranslatedFigure(EmulatorFigure):
 
     @styled
     def __init__(self, emulator, translator, labels=None, split=None):
-        if not np.array_equal(emulator.wavelength, translator.wavelength):
+        if not same_pixels(emulator.wavelength, translator.wavelength):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
         self.translator = translator

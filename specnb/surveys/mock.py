@@ -14,6 +14,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from specnb.core.config import check_fields, within
+from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
 from specnb.surveys.population import Population, draw_stars
 from specnb.surveys.survey import all_inside
@@ -195,7 +196,7 @@ def remake(emulator, config, ids, labels):
 
 def emulated(emulator, stars):
     """The emulator's flux for stars of a mock survey, float64, shape (n, n_pix)."""
-    return emulator(np.column_stack([stars[name] for name in emulator.labels])).astype(float)
+    return emulator(label_array(stars, emulator.survey.labels)).astype(float)
 
 
 def strengthened(flux, factor):

@@ -9,7 +9,9 @@ from astropy.table import Table
 
 from specnb.core.labels import Label, Line
 from specnb.core.paths import DATA
-from specnb.core.wavelength import same_pixels
+from specnb.core.rebinning import rebin
+from specnb.core.values import numbers
+from specnb.core.wavelength import check_pixels, same_pixels
 
 
 def all_inside(stars: Mapping) -> np.ndarray:
@@ -147,7 +149,7 @@ class Survey:
     card: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
-        pixels = np.asarray(self.pixels, dtype=float)
+        pixels = numbers(self.pixels, "Angstrom", f"pixels of survey {self.name!r}")
         if pixels.ndim != 1 or len(pixels) < 2 or not np.all(np.diff(pixels) > 0):
             raise ValueError(f"pixels of survey {self.name!r} must increase: sort them")
         if len(set(self.names)) < len(self.labels) or not self.labels:
@@ -168,7 +170,7 @@ class Survey:
             raise ValueError(f"groups of survey {self.name!r} must have each of its labels once")
         self.__dict__.update(  # a frozen dataclass allows no assignment
             pixels=pixels,
-            native=pixels if self.native is None else np.asarray(self.native, dtype=float),
+            native=pixels if self.native is None else numbers(self.native, "Angstrom", "native"),
             start=middle | dict(self.start),
             everywhere=tuple(self.everywhere or self.names),
         )
@@ -216,16 +218,28 @@ class Survey:
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
         pixels: those made by hand or read from older files do not tell. Others stay as they are.
         """
-        if not same_pixels(spectra.wavelength, self.native):
+        known = spectra.correlation_length >= self.correlation_length
+        if known or not same_pixels(spectra.wavelength, self.native):
             return spectra
-        return replace(
-            spectra, correlation_length=max(spectra.correlation_length, self.correlation_length)
-        )
+        return replace(spectra, correlation_length=self.correlation_length)
+
+    def on_pixels(self, spectra):
+        """Spectra of the survey on its `pixels`, rebinned if they are on `native` or in `grids`.
+
+        Raises
+        ------
+        ValueError
+            If the spectra are on other pixels.
+        """
+        if any(same_pixels(spectra.wavelength, grid) for grid in (self.native, *self.grids)):
+            spectra = rebin(self.with_correlation(spectra), self.pixels)
+        check_pixels(spectra.wavelength, self.pixels)
+        return rebin(spectra, self.pixels)  # exactly these pixels
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""
         return Table(
-            np.asarray(values),
+            numbers(values, "", "labels"),
             names=self.names,
             units=[label.unit or None for label in self.labels],
         )

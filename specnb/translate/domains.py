@@ -84,7 +84,7 @@ def unseen_stars(emulator, n: int, **settings):
 
 def true_labels(stars, emulator) -> np.ndarray:
     """Columns of a table in the emulator's order, shape (n, n_labels), float32."""
-    return label_array(stars, emulator.labels).astype(np.float32)
+    return label_array(stars, emulator.survey.labels).astype(np.float32)
 
 
 def _config(survey, n, seed, settings):

@@ -10,6 +10,8 @@ from torch import nn
 
 from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
 from specnb.core.paths import DATA
+from specnb.core.spectra import check_at_rest
+from specnb.core.values import numbers
 from specnb.core.wavelength import check_pixels
 from specnb.emulator.step import Step
 from specnb.translate.autoencoders import Perceptrons, Principal
@@ -39,13 +41,13 @@ class Translator(nn.Module):
     offset : Tensor, shape (n_pix,)
         Offset that is added to scaled translations, see ``config.match_means``.
     mean_split : Tensor, shape of one z_split
-        Mean z_split of the observed training stars, which is that of a typical spectrum.
+        Mean z_split of the observed training stars.
     """
 
     def __init__(self, config: TranslateConfig, wavelength, mean, std, history=()):
         super().__init__()
         self.config, self.history = config, list(history)
-        self.wavelength = np.asarray(wavelength, dtype=float)
+        self.wavelength = numbers(wavelength, "Angstrom", "wavelength")
         n_pix = len(self.wavelength)
         self.networks = NETWORKS[config.kind](config, n_pix)
         with torch.no_grad():
@@ -66,7 +68,9 @@ class Translator(nn.Module):
 
     def scaled(self, flux, mask=None):
         """Flux (array or tensor) as the networks take it. It is 0, the mean, in masked pixels."""
-        x = (torch.as_tensor(flux).to(self.mean) - self.mean) / self.std
+        if not isinstance(flux, torch.Tensor):
+            flux = torch.from_numpy(numbers(flux, "", "flux", np.float32))
+        x = (flux.to(self.mean) - self.mean) / self.std
         return x if mask is None else torch.where(torch.as_tensor(mask).to(x.device), 0.0, x)
 
     def forward(self, flux, split=None):
@@ -112,9 +116,9 @@ class Translator(nn.Module):
         Raises
         ------
         ValueError
-            If the spectra are on other pixels.
+            If the spectra are on other pixels or not at rest.
         """
-        check_pixels(spectra.wavelength, self.wavelength)
+        check_at_rest(spectra, self.wavelength)
         pairs = zip(*map(_batches, (spectra.flux, self.unusable(spectra))))
         parts = [self.networks.encode_observed(self.scaled(*pair)) for pair in pairs]
         return tuple(map(_joined, zip(*parts)))
@@ -140,12 +144,12 @@ class Translator(nn.Module):
                 f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
             )
         if split is None:
-            split = self.mean_split.expand(len(flux), *self.mean_split.shape)
+            split = self.mean_split.expand(len(flux), *self.mean_split.shape).cpu()
         if np.shape(split) != (expected := (len(flux), *self.mean_split.shape)):
             raise ValueError(
                 f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
             )
-        splits = torch.as_tensor(split).to(self.mean)
+        splits = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(self.mean)
         return _joined(map(self, _batches(flux), _batches(splits)))
 
     @torch.no_grad()
@@ -199,7 +203,7 @@ class Translator(nn.Module):
 
 
 def _batches(rows):
-    return torch.as_tensor(rows).split(BATCH)
+    return [rows[start : start + BATCH] for start in range(0, len(rows) or 1, BATCH)]
 
 
 def _joined(batches) -> np.ndarray:
@@ -283,8 +287,7 @@ def translated_emulator(emulator, translator: Translator, split=None):
     emulator : Emulator
     translator : Translator
     split : array_like, shape (n, ...), optional
-        z_split of each star, if these n stars are then fitted with `specnb.fit_labels`. The default
-        is the typical z_split for all stars.
+        z_split of each star, if these n stars are fitted; by default the typical one for all.
 
     Raises
     ------
@@ -293,5 +296,5 @@ def translated_emulator(emulator, translator: Translator, split=None):
     """
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
-        split = torch.as_tensor(np.asarray(split)).to(translator.mean)
+        split = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(translator.mean)
     return emulator.then(Translation(translator, split))

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from specnb.core.device import pick_device
-from specnb.core.labels import label_array
+from specnb.core.labels import finite_rows, label_columns
+from specnb.core.spectra import check_at_rest
 from specnb.core.training import Diverged, Training, not_finite, one_cycle, run
-from specnb.core.wavelength import check_pixels
 from specnb.translate.config import TranslateConfig
 from specnb.translate.losses import (
     adversarial_loss,
@@ -106,7 +106,8 @@ class TranslateTraining(Training):
             model = Translator(config, emulator.wavelength, sample.mean(0), sample.std())
         self.model = model.to(self.device)
         self.history = self.model.history
-        check_pixels(observed.wavelength, emulator.wavelength)
+        observed = emulator.survey.on_pixels(observed)
+        check_at_rest(observed, emulator.wavelength)
         self.data = self._weighted(observed)
         self.inputs = (self.labels, *self.data, *self.emulator.network.state_dict().values())
         order = np.random.default_rng(config.seed)
@@ -278,7 +279,8 @@ class TranslateTraining(Training):
 
 def _checked_labels(labels, emulator):
     """Labels of the synthetic stars as float32. They must be in the emulator's training range."""
-    labels = label_array(labels, emulator.labels).astype(np.float32)
+    labels = label_columns(labels, emulator.survey.labels)
+    labels = finite_rows(labels, "labels", emulator.labels, np.float32)
     low, high = emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy()
     if (outside := (labels < low) | (labels > high)).any():
         row, k = np.argwhere(outside)[0]

@@ -15,6 +15,7 @@ import numpy as np
 
 from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
+from specnb.core.values import masked, numbers
 from specnb.core.wavelength import detectors
 
 APOGEE_RESOLVING_POWER = 22_500.0
@@ -62,10 +63,10 @@ def continuum(flux, ivar=None):
     Parameters
     ----------
     flux : array_like, shape (n, 7214)
-        Flux on `APOGEE_PIXELS`, in any unit.
+        Flux on `APOGEE_PIXELS`, as plain numbers in any unit.
     ivar : array_like, shape (n, 7214), optional
-        Inverse variance, in the unit of flux to the power −2. Where it is 0, the flux has no weight
-        and may be NaN. Without it all pixels have equal weights, as for synthetic spectra.
+        Inverse variance, in the unit of flux to the power −2. Where it is 0 or a value is masked, the flux
+        has no weight and may be NaN. Without it all pixels have equal weights, as for synthetic spectra.
 
     Returns
     -------
@@ -80,21 +81,24 @@ def continuum(flux, ivar=None):
         If shapes disagree, an ivar is negative, NaN or infinite, or a flux is not finite where ivar
         is above 0.
     """
-    flux = np.asarray(flux)
-    ivar = np.broadcast_to(np.float32(1), flux.shape) if ivar is None else np.asarray(ivar)
-    if flux.ndim != 2 or flux.shape[1] != len(APOGEE_PIXELS) or ivar.shape != flux.shape:
+    dtype = np.float32 if getattr(flux, "dtype", None) == np.float32 else float
+    shape = np.shape(flux)
+    ivar = np.broadcast_to(np.float32(1), shape) if ivar is None else ivar
+    if len(shape) != 2 or shape[1] != len(APOGEE_PIXELS) or np.shape(ivar) != shape:
         raise ValueError(
-            f"flux has shape {flux.shape} and ivar {ivar.shape}: give one row per star and "
+            f"flux has shape {shape} and ivar {np.shape(ivar)}: give one row per star and "
             f"the {len(APOGEE_PIXELS)} pixels of specnb.surveys.apogee.pixels.APOGEE_PIXELS for both"
         )
-    result = np.empty(flux.shape, np.float32 if flux.dtype == np.float32 else float)
+    result = np.empty(shape, dtype)
     for start in range(0, len(flux), BATCH):
         rows = slice(start, start + BATCH)
+        values, weight = numbers(flux[rows], "", "flux"), numbers(ivar[rows], "", "ivar")
+        weight[masked(flux[rows]) | masked(ivar[rows])] = 0
         for columns in DETECTORS:
             result[rows, columns] = _polynomial(
                 APOGEE_PIXELS[columns],
-                flux[rows, columns],
-                ivar[rows, columns],
+                values[:, columns],
+                weight[:, columns],
                 continuum_pixels()[columns],
             )
     return result
@@ -108,7 +112,7 @@ def _polynomial(wavelength, flux, ivar, chosen):
     # The range is −1 to 1, so that the equations are well conditioned.
     x = 2 * (wavelength - wavelength[0]) / (wavelength[-1] - wavelength[0]) - 1
     basis = np.polynomial.chebyshev.chebvander(x, ORDER)
-    points, flux, ivar = basis[chosen], flux[:, chosen].astype(float), ivar[:, chosen].astype(float)
+    points, flux, ivar = basis[chosen], flux[:, chosen], ivar[:, chosen]
     if not np.all((ivar >= 0) & (ivar < np.inf)):
         raise ValueError("ivar has negative, NaN or infinite values: give 0 where a pixel is bad")
     if not np.all(np.isfinite(flux) | (ivar == 0)):

@@ -1,0 +1,56 @@
+"""Tables of labels beside spectra: whose rows they are, and how they are joined."""
+
+import re
+
+import numpy as np
+from astropy.table import Column, Table, vstack
+
+from specnb.core.values import SAME_UNIT, masked, texts
+
+# Names of columns that tell which star a row is of.
+ID_COLUMN = r"(\w*(source|apogee|sdss|gaia|kepler|tmass|obj|object|star|target)_?)?(ids?|names?)"
+ID_COLUMN = re.compile(ID_COLUMN + "|star|object|target|designation", re.IGNORECASE)
+
+
+def check_ids(table: Table, ids):
+    """Raise ValueError if the rows of a table are not of the stars of these ids.
+
+    A column of ids may have other names of the stars, but not the same ones in other rows.
+    """
+    if len(table) != len(ids):
+        raise ValueError(
+            f"labels has {len(table)} rows for {len(ids)} stars: give one row per star"
+        )
+    for name, column in table.items():
+        kind = column.dtype.kind if isinstance(column, Column) and column.ndim == 1 else ""
+        if ID_COLUMN.fullmatch(name) and kind in tuple("USOiu"):
+            own, stars = np.char.strip(texts(np.ma.getdata(column))), np.char.strip(ids)
+            wrong = (own != stars) & np.isin(own, stars) & ~masked(column)
+            if wrong.any():
+                row = wrong.argmax()
+                raise ValueError(
+                    f"row {row} of the labels is of star {own[row]} (column {name}), but ids has "
+                    f"{ids[row]} there: sort the labels like the spectra"
+                )
+
+
+def joined(tables) -> Table:
+    """Tables of labels, one below the other.
+
+    Raises
+    ------
+    ValueError
+        If a column has different units, or long integers would become floating-point numbers.
+    """
+    result = vstack(tables)
+    for name in result.colnames:
+        columns = [table[name] for table in tables if name in table.colnames]
+        found = {str(getattr(column, "unit", None) or "") for column in columns}
+        if len(found) > 1 and not found <= set(SAME_UNIT):
+            units = ", ".join(unit or "none" for unit in sorted(found))
+            raise ValueError(f"{name} is in different units ({units}): convert it first")
+        whole = [each for each in columns if isinstance(each, Column) and each.dtype.kind in "iu"]
+        lost = whole and result[name].dtype.kind == "f"
+        if lost and any(np.any(np.abs(each) > 2**53) for each in whole):
+            raise ValueError(f"{name} has long integers that would lose digits: give one type")
+    return result
