@@ -315,6 +315,7 @@ def test_apogee_tables_are_normalised(tmp_path, cut):
         (np.linspace(4000, 5000, 500), "500 samples at 4000.00-5000.00"),
         (air_from_vacuum(RVS_PIXELS), "wavelengths are in air"),
         (air_from_vacuum(APOGEE_NATIVE), "wavelengths are in air"),
+        (APOGEE_NATIVE * 1.0001007, "8575 samples at"),  # not at rest
         (RVS_NATIVE[:2000], "only the first 2000 of the 2401 pixels .*truncated"),
     ],
 )

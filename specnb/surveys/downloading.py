@@ -117,9 +117,14 @@ def status_of(error) -> int:
 
 
 def is_busy(error) -> bool:
-    """Whether another attempt may help: the archive is busy, or the connection was cut."""
+    """Whether another attempt may help: the archive is busy, or the connection was cut.
+
+    requests and urllib3 wrap the errors of the system.
+    """
     cut = HTTPException, ConnectionAbortedError, ConnectionResetError, TimeoutError
-    return status_of(error) in BUSY or any(isinstance(link, cut) for link in _chain(error))
+    cause = error.__cause__ or error.__context__
+    busy = status_of(error) in BUSY or isinstance(error, cut)
+    return busy or (cause is not None and is_busy(cause))
 
 
 def _asked_pause(error) -> float:
@@ -127,13 +132,6 @@ def _asked_pause(error) -> float:
     headers = getattr(getattr(error, "response", None), "headers", {})
     text = headers.get("Retry-After", "")
     return float(text) if text.isdigit() else 0.0  # it may be a date
-
-
-def _chain(error):
-    """An error and its causes, as requests and urllib3 wrap the errors of the system."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _explained(error, folder) -> str:

@@ -13,12 +13,11 @@ from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
 from specnb.surveys.columns import ids_of
-from specnb.surveys.downloading import is_busy, patiently, status_of
+from specnb.surveys.downloading import TIMEOUT, is_busy, patiently, status_of
 from specnb.surveys.tables import table_of
 
 STARS = DATA / "stars.ecsv"
 HOST = "gea.esac.esa.int"
-TIMEOUT = 10.0  # seconds without an answer from the archive
 FILE = "GaiaDR3-{}.csv"  # only files of `ARCHIVE` are called so
 # Some versions of astroquery don't know RVS or some of these words, and the archive knows one of
 # the two names of the structure with one row per pixel.
