@@ -17,7 +17,8 @@ from numpy.polynomial.chebyshev import Chebyshev
 
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
-from specnb.surveys import files, read_spectra
+from specnb.surveys import read_spectra
+from specnb.surveys.apogee import files
 from specnb.surveys.apogee.files import ERROR_FLOOR, LABELS, is_apogee, read_apogee
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum_pixels
 from specnb.surveys.rvs.pixels import RVS_NATIVE
@@ -729,6 +730,6 @@ def test_declared_sizes_are_checked_before_memory_is_taken(star, tmp_path, monke
     with pytest.raises(ValueError, match=r"a.fits is not a whole FITS file .*truncated"):
         read_apogee(path)
     write_gz(star, tmp_path / "b.fits.gz")
-    monkeypatch.setattr(files, "LARGEST_SIZE", 2**18)
-    with pytest.raises(ValueError, match="b.fits.gz grows to more than"):
+    monkeypatch.setattr(files, "LARGEST_FILE", 2**18)
+    with pytest.raises(ValueError, match="more than any spectrum of APOGEE"):
         read_apogee(tmp_path / "b.fits.gz")

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,14 @@ class LeftOutWarning(UserWarning):
     """Some files, or some of their spectra, were left out. The text gives the reasons."""
 
 
-def content_of(path):
+def content_of(path, size=sys.maxsize):
     """The content of a file, which may be compressed by gzip, bzip2 or xz.
+
+    Parameters
+    ----------
+    path : path
+    size : int, optional
+        Give no more than its first bytes.
 
     Raises
     ------
@@ -50,18 +57,18 @@ def content_of(path):
         get_readable_fileobj(path, encoding="binary") as f,
     ):
         limit = largest_size(path.stat().st_size)
-        content = f.read(limit + 1)
+        content = f.read(min(size, limit + 1))
     if len(content) > limit:
         raise ValueError(
             f"{path} grows to more than {limit / 1e6:.0f} MB when it is unpacked, which spectra do not: "
-            f"unpack it yourself if that is right, and divide what is larger than {LARGEST_SIZE / 1e6:.0f} MB"
+            "unpack it yourself if that is right"
         )
     return content
 
 
 def largest_size(packed):
     """How large, in bytes, files of spectra may become that are this large when they are packed."""
-    return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
+    return max(packed, min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE))
 
 
 def kind_of(content):
@@ -112,9 +119,8 @@ def spectra_files(folder):
 def is_known(path):
     """Whether a file is of a kind with spectra, or so damaged that this cannot be told."""
     try:
-        with get_readable_fileobj(path, encoding="binary") as f:
-            return kind_of(f.read(HEAD)) is not None
-    except DAMAGE:
+        return kind_of(content_of(path, HEAD)) is not None
+    except (OSError, ValueError):
         return True
 
 

@@ -13,7 +13,7 @@ from specnb.core.spectra import Spectra
 from specnb.core.values import numbers
 from specnb.core.wavelength import air_from_vacuum, detectors, vacuum_from_air
 from specnb.surveys.columns import AIR, Sheet, find, stars_of
-from specnb.surveys.files import REMEDY, content_of, kind_of
+from specnb.surveys.files import HEAD, REMEDY, content_of, kind_of
 from specnb.surveys.tables import tables_of
 
 # A pixel with a larger error than this, in units of the continuum, has no information and is
@@ -36,7 +36,7 @@ def read_any(path, surveys):
         for survey in surveys:
             spectra = survey.with_correlation(spectra)
         return spectra
-    kind = kind_of(content_of(path))
+    kind = kind_of(content_of(path, HEAD))
     for survey in reversed(surveys):
         if survey.recognizes is not None and survey.recognizes(path, kind):
             return survey.read(path) if survey.read else read_table(path, [survey])

@@ -8,10 +8,13 @@ aspcapStar and mwmStar files from these, following the data model.
 """
 
 import re
+import warnings
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import MaskedColumn
 
 from specnb.core.reading import DAMAGE, whole_file
@@ -36,6 +39,9 @@ BAD_BITS = 0b1_0000_1111_1111
 # Smallest error, in units of the continuum, as in The Payne and Cycle-StarNet. Flat fields and
 # telluric corrections are not more accurate than this.
 ERROR_FLOOR = 0.005
+# Bytes that tell what a file is, and the size of the largest file, gzipped or not. A real apStar
+# file has 0.5 MB a visit.
+HEAD, LARGEST_FILE = 2**20, 2**29
 # Bits of ASPCAPFLAG with which all of ASPCAP's labels are bad, and its labels with their own.
 STAR_BAD, TEFF_BAD, LOGG_BAD, M_H_BAD, ALPHA_M_BAD = (1 << bit for bit in (23, 16, 17, 19, 20))
 # Columns of the labels: unit and type, the least and largest value that can be true, bits of
@@ -67,10 +73,10 @@ READERS = {"images": read_images, "mwmStar": read_tables}
 
 
 def is_apogee(path, kind="fits"):
-    """Whether a file is a whole product of APOGEE or of another spectrograph of SDSS.
+    """Whether a file looks like a product of APOGEE or of another spectrograph of SDSS.
 
     Such files have images in extensions, or a table with columns as in `TABLES`. The reader says in
-    one sentence which of them have no APOGEE spectrum.
+    one sentence which of them have no APOGEE spectrum. Only the first `HEAD` bytes are read.
 
     Parameters
     ----------
@@ -83,8 +89,9 @@ def is_apogee(path, kind="fits"):
     bool
         It is also False for a file that cannot be read.
     """
-    with suppress(*DAMAGE):  # the reader of tables says in one sentence what is wrong
-        return kind == "fits" and _product(open_fits(content_of(path))) is not None
+    # The readers say in one sentence what is wrong with a file that cannot be opened.
+    with suppress(*DAMAGE), warnings.catch_warnings(action="ignore"):
+        return kind == "fits" and _product(fits.open(BytesIO(content_of(path, HEAD)))) is not None
     return False
 
 
@@ -127,7 +134,12 @@ def read_apogee(path):
     from specnb.surveys.apogee.survey import APOGEE  # which knows this reader
 
     path = Path(path)
-    content = content_of(path)
+    content = content_of(path, LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise ValueError(
+            f"{path} holds more than {LARGEST_FILE >> 20} MB, more than any spectrum of APOGEE (catalogues have "
+            f"none): {GIVE}"
+        )
     with whole_file(path, "FITS file", REMEDY, ValueError):
         hdus = open_fits(content)
         product = _product(hdus)
