@@ -23,6 +23,16 @@ LIMIT = 120.0  # seconds for a download with all its attempts
 RETRIES = 3  # after 1, 2 and 4 seconds, or more if the archive asks for more
 BUSY = (429, 500, 502, 503, 504)  # status of an archive that may answer a little later
 UNREACHABLE = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT)
+# What the numbers of the system's errors mean to the user.
+REASONS = (
+    (NO_SPACE, "the disk of {folder} is full: free some space"),
+    (
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "cannot write to {place}, {words}: name another folder in SPECNB_DATA",
+    ),
+    # Numbers below 0 say that the host is unknown.
+    ((*UNREACHABLE, *range(-20, 0)), "offline? {words}: connect"),
+)
 
 
 def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
@@ -142,13 +152,10 @@ def _explained(error, folder) -> str:
     # of the system, perhaps by way of requests or pip
     found = re.search(r"\[Errno (-?\d+)\] ([^:'\")]+)", text)
     number, words = (int(found[1]), found[2]) if found else (0, "")
-    if number in NO_SPACE:
-        return f"the disk of {folder} is full: free some space"
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        place = str(getattr(error, "filename", None) or folder).partition("/.download.")[0]
-        return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
-    if number < 0 or number in UNREACHABLE:  # < 0: no such host
-        return f"offline? {words}: connect"
+    place = str(getattr(error, "filename", None) or folder).partition("/.download.")[0]
+    for numbers, reason in REASONS:
+        if number in numbers:
+            return reason.format(folder=folder, place=place, words=words)
     if is_busy(error):
         return "the connection broke off or was too slow"
     return text[:300] if type(error) is OSError else f"{type(error).__name__}: {text[:300]}"

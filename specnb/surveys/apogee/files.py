@@ -117,14 +117,16 @@ def read_apogee(path):
     Spectra
         One spectrum on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.pixels.continuum`.
         aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
-        are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, or as
-        `specnb.surveys.plain` says of surveys with a continuum. Negative flux is kept: without it the cores of
-        deep lines would be too bright in noisy spectra. ids are the APOGEE ids, for mwmStar files
-        the sdss_id. The labels are those in the files, and masked if a file does not have them or
-        they lie outside the ranges of `LABELS`: snr (per pixel), n_visits, vhelio and vscatter
-        (km/s), and rv_teff, rv_logg and rv_fe_h, which are the coarse labels of the template for
-        the radial velocity. aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of
-        ASPCAP, which are masked if aspcap_flag (ASPCAPFLAG) calls them bad.
+        are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
+        error are not finite or 0, if the error is negative, `specnb.surveys.plain.MISSING_ERROR` or
+        above `specnb.surveys.plain.LARGEST_ERROR`, or if the detector has no continuum. Negative
+        flux is kept: without it the cores of deep lines would be too bright in noisy spectra. ids
+        are the APOGEE ids, for mwmStar files the sdss_id. The labels are those in the files, and
+        masked if a file does not have them or they lie outside the ranges of `LABELS`: snr (per
+        pixel), n_visits, vhelio and vscatter (km/s), and rv_teff, rv_logg and rv_fe_h, which are
+        the coarse labels of the template for the radial velocity. aspcapStar files also have teff
+        (K), logg, m_h and alpha_m (dex) of ASPCAP, which are masked if aspcap_flag (ASPCAPFLAG)
+        calls them bad.
 
     Raises
     ------
