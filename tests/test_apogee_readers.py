@@ -237,15 +237,21 @@ def image(**changes):
             lambda s, p: write(p, images(s)[0], np.ones(5), np.ones(5)),
             r"no image of error with 8575 pixels \(its images: \(5,\), \(8575,\)\)",
         ),
-        (lambda s, p: write(p, *(0 * i for i in images(s))), "no good pixel .*its flux is zero"),
-        (lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8), "no good pixel"),
+        (
+            lambda s, p: write(p, *(0 * i for i in images(s))),
+            "has no pixel with both flux and error .*not zero",
+        ),
+        (
+            lambda s, p: write(p, *images(s)[:2], images(s)[2] | 8),
+            "has no pixel with both flux and error .*not flagged",
+        ),
         (
             lambda s, p: write(p, images(s)[0] * np.nan, *images(s)[1:]),
-            "no good pixel .*missing",
+            "has no pixel with both",
         ),
         (
             lambda s, p: write(p, *images((s[0], s[1], 0 * s[2] + 5, s[3]))),
-            "no good pixel with a continuum",
+            "has no pixel with both .* and a continuum",
         ),
         (
             lambda s, p: fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(images(s)[0])]).writeto(p),
@@ -655,7 +661,10 @@ def visit(star):
             lambda s: [combined(s, wavelength=APOGEE_NATIVE * 1.0001)],
             "not at 4.179",
         ),
-        (lambda s: [combined(s, flux=np.zeros(8575))], "no good pixel"),
+        (
+            lambda s: [combined(s, flux=np.zeros(8575))],
+            "has no pixel with both flux and error .*not flagged",
+        ),
         (
             lambda s: [combined(s, model_flux=np.ones(8575), flux=None)],
             r"model spectra of SDSS-V \(astraStar\)",

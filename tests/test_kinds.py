@@ -315,6 +315,7 @@ def test_apogee_tables_are_normalised(tmp_path, cut):
         (np.linspace(4000, 5000, 500), "500 samples at 4000.00-5000.00"),
         (air_from_vacuum(RVS_PIXELS), "wavelengths are in air"),
         (air_from_vacuum(APOGEE_NATIVE), "wavelengths are in air"),
+        (APOGEE_NATIVE * 1.0001007, "8575 samples at"),  # not at rest
         (RVS_NATIVE[:2000], "only the first 2000 of the 2401 pixels .*truncated"),
     ],
 )
@@ -651,7 +652,7 @@ def fill(folder):
     (folder / "README.md").write_text("spectra")
     (folder / "_MD5SUM.txt").write_text("0, 1\n")
     (folder / ".hidden.csv").write_text("half")
-    fits.PrimaryHDU(RVS_NATIVE).writeto(folder / "grid.fits")
+    fits.PrimaryHDU(RVS_NATIVE).writeto(folder / "gaia_rvs_wavelength.fits")
     return [str(ID), str(OTHER), "7", "h", "8"]
 
 
@@ -689,7 +690,13 @@ def test_notebooks_go_on_with_the_good_files_of_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
     names = [path.name for path in RVS.archive.files()]
     assert {"a.CSV", "b.fits.gz", "c.votable", "d.h5", "e.csv"} <= set(names)
-    assert not {"README.md", "_MD5SUM.txt", ".hidden.csv", "grid.fits", "photo.png"} & set(names)
+    assert not {
+        "README.md",
+        "_MD5SUM.txt",
+        ".hidden.csv",
+        "gaia_rvs_wavelength.fits",
+        "photo.png",
+    } & set(names)
     with pytest.warns(UserWarning, match="draft"):
         stars, source = real_spectra(RVS)
     # mean spectra of DR3 and DR4 are both on the pixels of the fit; epochs are not at rest

@@ -250,7 +250,7 @@ def fetch_stars(only_missing=False):
     from specnb.surveys.archive import real_spectra
 
     for survey in SURVEYS.values():
-        missing = survey.archive.missing(survey.read) if survey.archive else []
+        missing = survey.archive.missing(survey) if survey.archive else []
         if missing:
             click.echo(f"looking for {len(missing)} files in {survey.archive.source}", err=True)
         if missing or (survey.archive and not only_missing):

@@ -1,8 +1,10 @@
 """Surveys of stellar spectra: the class `Survey`, the two shipped ones, and the reader of files."""
 
+import warnings
+
 from specnb.core.labels import Label
 from specnb.surveys.apogee.survey import APOGEE
-from specnb.surveys.files import LeftOutWarning, read_files
+from specnb.surveys.files import LeftOutWarning, left_out_text, read_files
 from specnb.surveys.plain import read_any
 from specnb.surveys.rvs.survey import RVS
 from specnb.surveys.survey import Survey
@@ -66,4 +68,7 @@ def read_spectra(paths, on_error=None):
     LeftOutWarning
         If files were left out, with one line and a reason for each.
     """
-    return read_files(paths, lambda path: read_any(path, SURVEYS.values()), on_error)
+    spectra, left_out = read_files(paths, lambda path: read_any(path, SURVEYS.values()), on_error)
+    if left_out:
+        warnings.warn(left_out_text(left_out), LeftOutWarning, stacklevel=2)
+    return spectra

@@ -1,13 +1,14 @@
 """Real spectra of a survey: where they are on disk, and how they are downloaded from an archive."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from specnb.core.paths import data_folder
 from specnb.core.rebinning import rebin
 from specnb.surveys.downloading import download
-from specnb.surveys.files import is_known, read_good, spectra_files
+from specnb.surveys.files import is_known, read_files, spectra_files
 from specnb.surveys.plain import read_any
 
 
@@ -50,23 +51,19 @@ class Archive:
         """Files that may hold real spectra, by their content, sorted by name."""
         return [path for path in spectra_files(self.path) if is_known(path)]
 
-    def missing(self, read) -> list[str]:
-        """Names of the files to download: those that are not there, and damaged ones.
+    def missing(self, survey) -> list[str]:
+        """Names of the survey's files to download: those that are not there, and damaged ones.
 
         If the user put other files there, none is added.
         """
-        names, there = self.names(), {path.name for path in self.files()}
-        damaged = [name for name in names if name in there and not _is_good(self.path / name, read)]
-        complete = self.partial and there <= set(names)
-        return damaged + [name for name in names if name not in there and (complete or not there)]
-
-
-def _is_good(path, read) -> bool:
-    try:
-        read(path)
-    except (OSError, ValueError):
-        return False
-    return True
+        missing, there = self.names(), {path.name for path in self.files()}
+        if there and not (self.partial and there <= set(missing)):
+            missing = [name for name in missing if name in there]
+        for name in tuple(missing):
+            with suppress(OSError, ValueError):
+                read_any(self.path / name, [survey])
+                missing.remove(name)
+        return missing
 
 
 def real_spectra(survey):
@@ -88,25 +85,27 @@ def real_spectra(survey):
         names the files that were left out because they cannot be read, and the reasons.
     """
     archive = survey.archive
-    origin, problem, lost = f"read from {archive.path}", "", archive.missing(survey.read)
+    origin, problem, lost = f"read from {archive.path}", "", archive.missing(survey)
     if lost:
-        kept, problem = download(archive.fetch, archive.path, lost, survey.read)
+        kept, problem = download(
+            archive.fetch, archive.path, lost, lambda path: read_any(path, [survey])
+        )
         lost = [name for name in lost if name not in kept]
         if kept:
             origin = f"downloaded from {archive.source} to {archive.path}"
-    if not any(path.name not in lost for path in archive.files()):
-        return None, (
-            f"No real spectra: {archive.path} holds none and {archive.source} gave none "
-            f"({problem}). Then run again, or {archive.remedy}."
-        )
     try:
-        spectra, left_out = read_good(
+        spectra, left_out = read_files(
             [path for path in spectra_files(archive.path) if path.name not in lost],
             lambda path: rebin(read_any(path, [survey]), survey.pixels),
             on_error="skip",
         )
     except ValueError as error:
-        return None, f"No real spectra in {archive.path}: {error}"
+        asked = f", and {archive.source} gave none" if problem else " that are good"
+        problem = problem or " ".join(str(error).split())
+        return None, (
+            f"No real spectra: {archive.path} holds none{asked} ({problem}). Then run again, or "
+            f"{archive.remedy}."
+        )
     what = archive.what.replace("spectra", "spectrum") if len(spectra) == 1 else archive.what
     source = f"{len(spectra)} {what} {origin}."
     if lost:

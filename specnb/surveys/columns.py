@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from astropy.table import MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, Table
 
 from specnb.core.values import names, numbers
 from specnb.surveys.tables import MISSING
@@ -38,11 +38,12 @@ NAMES = {
     "flux": ("flux", "spec", "spectrum", "flam"),
     "error": ("flux_error", "error", "err", "sigma", "e_flux", "flux_err", "uncertainty"),
     "ivar": ("ivar", "flux_ivar"),
-    "mask": ("mask", "flag", "flags", "pix_bitmask"),
+    "mask": ("mask", "flag", "flags", "pix_bitmask", "pixel_flags"),
 }
 GAIA = ("source_id", "sourceid")  # FITS keywords have no underscore
 NO_ID = 999_999  # what astropy writes for a missing integer
 WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0", "false": "0"}
+LISTS = ("[", "(")  # how text begins that is a list of numbers
 # Units that astropy does not know, or takes for another: A is the ampere.
 ANGSTROM = dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms"), "Angstrom")
 REMARKS = ("COMMENT", "HISTORY", "comments", "", "description")  # texts about anything
@@ -108,17 +109,16 @@ def stars_of(sheet, stem):
     flux, error, wave, mask = (
         find(table, *what) for what in (["flux"], ["error", "ivar"], ["wavelength"], ["mask"])
     )
-    row_a_star = flux.ndim > 1 or any(
-        np.ndim(cell) > 0 or _text(cell)[:1] in ("[", "(") for cell in flux[:9]
-    )
+    row_a_star = any(np.ndim(cell) > 0 or _text(cell).startswith(LISTS) for cell in flux[:9])
     lacks = {"flux_error": error is None, "wavelength": wave is None and not row_a_star}
     if any(lacks.values()):
         lacks = ", ".join(name for name, lacking in lacks.items() if lacking)
         raise ValueError(
             f"lacks {lacks}, its columns are {', '.join(table.colnames)}: rename or add them"
         )
-    ids, rows = _ids(table, stem, row_a_star), None
-    if not row_a_star:  # the rows of each star, and the stars in the order of the file
+    ids = ids_of(table, stem, row_a_star)
+    rows = np.arange(len(table))[:, None]  # of each star
+    if not row_a_star:  # the stars stay in the order of the file
         _, first, star = np.unique(ids, return_index=True, return_inverse=True)
         rows = np.split(np.argsort(star, kind="stable"), np.cumsum(np.bincount(star))[:-1])
         rows = [rows[k] for k in np.argsort(first)]
@@ -132,7 +132,7 @@ def stars_of(sheet, stem):
         _check_vacuum(wave, table)
         wave = [_angstrom(wave, values) for values in _arrays(wave, rows)]
     for k, values in enumerate(zip(wave, flux, error, flags)):
-        row, sizes = k if rows is None else rows[k][0], [each.size for each in values]
+        row, sizes = rows[k][0], [each.size for each in values]
         if len(set(sizes)) > 1:
             raise ValueError(f"star {ids[row]} has {sizes} wavelengths, fluxes, errors and flags")
         order = np.argsort(values[0])
@@ -143,7 +143,7 @@ def stars_of(sheet, stem):
         yield ids[row], row, *(each[order] for each in values)
 
 
-def _ids(table, stem, row_a_star):
+def ids_of(table, stem, row_a_star=False):
     """The id of the star of each row, from a column, the metadata, or the name of the file."""
     column = find(table, "id")
     if column is None:
@@ -166,17 +166,14 @@ def whole_numbers(column):
     ValueError
         If one is missing, or is no whole number above 0.
     """
-    if column.dtype.kind == "f" and not np.all(np.ma.getmaskarray(column)):
+    if column.dtype.kind == "f":
         raise ValueError(
             f"{column.name} is stored as floating point, which loses its last digits: write it as an integer"
         )
     ids = names(column, column.name)
-    if column.dtype.kind in "iu":
-        wrong = (np.ma.getdata(column) <= 0) | (np.ma.getdata(column) == NO_ID)
-    else:
-        wrong = [each == f"{NO_ID}" or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
-    if np.any(wrong):
-        row = np.argmax(wrong)
+    wrong = [each == f"{NO_ID}" or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
+    if any(wrong):
+        row = wrong.index(True)
         raise ValueError(
             f"{column.name} is {ids[row]} in row {row + 1}, and no number of Gaia's: write all its digits as an "
             "integer (floating point loses the last ones), or leave that row out"
@@ -185,19 +182,15 @@ def whole_numbers(column):
 
 
 def _arrays(column, rows, unit=None):
-    """Numbers of a column, an array for each star, in one unit or in the column's own.
-
-    ``rows`` are those of each star, or None if there is one row per star.
-    """
-    if rows is not None or column.ndim > 1:
-        values = _numbers(column, unit)
-        return list(values) if rows is None else [values[each] for each in rows]
-    if column.dtype.kind in "US":
-        lists = [re.split(r"[\s,]+", _text(cell).strip("()[] ")) for cell in column]
-        cells = [_floats(each, column.name) for each in lists]
-    else:
-        cells = [np.ma.atleast_1d(cell) for cell in column]
-    return [_numbers(MaskedColumn(cell, column.name, unit=column.unit), unit) for cell in cells]
+    """Numbers of a column, an array for the rows of each star, in one unit or in the column's."""
+    unit = str(column.unit or "") if unit is None else unit
+    if column.dtype.kind not in "USO":
+        values = numbers(column, unit, column.name)
+        return [values[each].ravel() for each in rows]
+    cells = [_cell(cell, column.name, row) for row, cell in enumerate(column, 1)]
+    arrays = (np.ma.concatenate([cells[k] for k in each]) for each in rows)
+    columns = (MaskedColumn(array, column.name, unit=column.unit) for array in arrays)
+    return [numbers(each, unit, column.name) for each in columns]
 
 
 def _errors(column, rows, unit):
@@ -208,34 +201,20 @@ def _errors(column, rows, unit):
     return [np.where(each > 0, each, np.nan) ** -0.5 for each in ivar]
 
 
-def _numbers(column, unit=None):
-    """Numbers of a column in one unit or in its own. Words for missing values become NaN."""
-    unit = str(column.unit or "") if unit is None else unit
-    if column.dtype.kind in "USO":
-        values = _floats(column.tolist(), column.name)
-        column = MaskedColumn(values, column.name, unit=column.unit)
-    return numbers(column, unit, column.name)
-
-
-def _floats(cells, name):
-    """Numbers from texts, or objects such as None."""
-    texts = [WORDS.get(text, text) for text in map(_text, cells)]
-    try:
-        return np.array(texts, float)
-    except ValueError as error:
-        row = next(row for row, text in enumerate(texts) if not _is_number(text))
-        raise ValueError(
-            f"{name} has the value {texts[row][:40]!r} in row {row + 1}, which is no number: mend that cell "
-            "(empty cells of flux and error are missing pixels)"
-        ) from error
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _cell(cell, name, row):
+    """The numbers in a cell, which may be text. Words for missing values become NaN."""
+    if np.ndim(cell) > 0:
+        return cell
+    text, values = _text(cell), []
+    for word in re.split(r"[\s,]+", text.strip("()[] ")) if text.startswith(LISTS) else [text]:
+        try:
+            values.append(float(WORDS.get(word, word)))
+        except ValueError as error:
+            raise ValueError(
+                f"{name} has the value {word[:40]!r} in row {row}, which is no number: mend that cell "
+                "(empty cells of flux and error are missing pixels)"
+            ) from error
+    return values
 
 
 def _text(cell):
@@ -244,11 +223,9 @@ def _text(cell):
 
 def _grid(sheet, size):
     """Wavelengths of a spectrum whose table gives none: those of its survey, or of the header."""
-    about = {str(key).lower(): value for key, value in sheet.table.meta.items()}
-    if {"crval1", "cdelt1"} <= set(about):
-        first, step, pixel = (about.get(key, 1.0) for key in ("crval1", "cdelt1", "crpix1"))
-        column = MaskedColumn([], "loglam" if first < 10 else "wavelength")
-        return _angstrom(column, first + step * (np.arange(size) + 1.0 - pixel))
+    if {"CRVAL1", "CRVAL"} & set(sheet.table.meta):
+        values = header_grid(sheet.table.meta, size)
+        return _angstrom(Column(name="loglam" if values[0] < 10 else "wavelength"), values)
     if size not in sheet.grids:
         raise ValueError(
             f"has spectra of {size} samples and no wavelengths, its columns are "
@@ -257,6 +234,33 @@ def _grid(sheet, size):
     if size in sheet.doubts:
         warnings.warn(sheet.doubts[size], stacklevel=2)
     return sheet.grids[size]
+
+
+def header_grid(header, size):
+    """Wavelengths, or their logarithm, that header cards give: start, step, pixel of the start.
+
+    Raises
+    ------
+    ValueError
+        If a card holds no number. Only the third one may be missing.
+    """
+    names = ("CRVAL", "CDELT", "CRPIX") if "CRVAL" in header else ("CRVAL1", "CDELT1", "CRPIX1")
+    start, step, pixel = (number(header.get(key, 1 if key[2:4] == "PI" else "")) for key in names)
+    for name, value in zip(names, (start, step, pixel)):
+        if not np.isfinite(value):
+            raise ValueError(
+                f"has no number in its header card {name}, which gives its wavelengths: repair that card, "
+                "or download the file again"
+            )
+    return start + (np.arange(size) + 1 - pixel) * step
+
+
+def number(value):
+    """A value of a card or cell as float, NaN if it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def _angstrom(column, values):

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 import time
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException, responses
 from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from socket import gaierror
+
+from pooch import HTTPDownloader
 
 from specnb.core.checksums import add_to_list
 from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
@@ -23,6 +23,16 @@ LIMIT = 120.0  # seconds for a download with all its attempts
 RETRIES = 3  # after 1, 2 and 4 seconds, or more if the archive asks for more
 BUSY = (429, 500, 502, 503, 504)  # status of an archive that may answer a little later
 UNREACHABLE = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT)
+# What the numbers of the system's errors mean to the user.
+REASONS = (
+    (NO_SPACE, "the disk of {folder} is full: free some space"),
+    (
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "cannot write to {place}, {words}: name another folder in SPECNB_DATA",
+    ),
+    # Numbers below 0 say that the host is unknown.
+    ((*UNREACHABLE, *range(-20, 0)), "offline? {words}: connect"),
+)
 
 
 def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
@@ -106,21 +116,8 @@ def patiently(work, limit=LIMIT):
 
 
 def fetch_url(url: str, path: Path):
-    """Download one file by HTTP, see `patiently`. It must fit on the disk."""
-    import requests  # not with every import of specnb
-
-    def get():
-        end = time.monotonic() + LIMIT
-        with requests.get(url, stream=True, timeout=TIMEOUT) as answer, path.open("wb") as f:
-            answer.raise_for_status()
-            if int(answer.headers.get("Content-Length", 0)) > shutil.disk_usage(path.parent).free:
-                raise OSError(errno.ENOSPC, "the file does not fit on the disk")
-            for chunk in answer.iter_content(2**14):
-                f.write(chunk)
-                if time.monotonic() > end:  # `patiently` has left this thread behind
-                    raise OSError("too slow")
-
-    patiently(get)
+    """Download one file by HTTP, see `patiently`."""
+    patiently(lambda: HTTPDownloader(timeout=TIMEOUT)(url, str(path), None))
 
 
 def status_of(error) -> int:
@@ -130,46 +127,35 @@ def status_of(error) -> int:
 
 
 def is_busy(error) -> bool:
-    """Whether another attempt may help: the archive is busy, or the connection was cut."""
+    """Whether another attempt may help: the archive is busy, or the connection was cut.
+
+    requests and urllib3 wrap the errors of the system.
+    """
     cut = HTTPException, ConnectionAbortedError, ConnectionResetError, TimeoutError
-    return status_of(error) in BUSY or any(isinstance(link, cut) for link in _chain(error))
+    cause = error.__cause__ or error.__context__
+    busy = status_of(error) in BUSY or isinstance(error, cut)
+    return busy or (cause is not None and is_busy(cause))
 
 
 def _asked_pause(error) -> float:
-    """Seconds that the archive asks to wait by its header Retry-After, a number or a date."""
+    """Seconds that the archive asks to wait by its header Retry-After, or 0."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     text = headers.get("Retry-After", "")
-    try:
-        return (
-            float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
-        )
-    except ValueError:
-        return 0.0
-
-
-def _chain(error):
-    """An error and its causes, as requests and urllib3 wrap the errors of the system."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return float(text) if text.isdigit() else 0.0  # it may be a date
 
 
 def _explained(error, folder) -> str:
     """Why a download failed, and what helps where that is known."""
-    root = list(_chain(error))[-1]
-    text = " ".join(str(root).split())
-    # of the system, perhaps by way of pip
-    found = re.search(r"\[Errno (-?\d+)\] ([^:'\"]+)", text)
-    number, words = (int(found[1]), found[2]) if found else (0, "")
     if status := status_of(error):
         return f"HTTP {status} {responses.get(status, '')}".rstrip()
-    if number in NO_SPACE:
-        return f"the disk of {folder} is full: free some space"
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        place = str(getattr(root, "filename", None) or folder).partition("/.download.")[0]
-        return f"cannot write to {place}, {words}: name another folder in SPECNB_DATA"
-    if isinstance(root, gaierror) or number < 0 or number in UNREACHABLE:  # < 0: no such host
-        return f"offline? {words}: connect"
+    text = " ".join(str(error).split())
+    # of the system, perhaps by way of requests or pip
+    found = re.search(r"\[Errno (-?\d+)\] ([^:'\")]+)", text)
+    number, words = (int(found[1]), found[2]) if found else (0, "")
+    place = str(getattr(error, "filename", None) or folder).partition("/.download.")[0]
+    for numbers, reason in REASONS:
+        if number in numbers:
+            return reason.format(folder=folder, place=place, words=words)
     if is_busy(error):
         return "the connection broke off or was too slow"
-    return text[:300] if type(root) is OSError else f"{type(root).__name__}: {text[:300]}"
+    return text[:300] if type(error) is OSError else f"{type(error).__name__}: {text[:300]}"

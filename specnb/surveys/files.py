@@ -2,13 +2,10 @@
 
 import csv
 import re
-import warnings
-from contextlib import suppress
-from io import BytesIO
+import sys
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
@@ -29,62 +26,57 @@ KINDS = {
 HEAD = 2**16  # bytes that tell the kind
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
-LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**28, 2**31
-LARGEST_GRID = 2**23  # bytes of a file of wavelengths alone
+LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
 # Names of files that lie beside spectra and are none.
-BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum)", re.IGNORECASE)
+BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelengths?\.)", re.IGNORECASE)
+# A line of text that is none of a table. A row may start with an error of a spreadsheet, as "#N/A".
+COMMENT = re.compile(r"#(?!N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!)")
 
 
 class LeftOutWarning(UserWarning):
     """Some files, or some of their spectra, were left out. The text gives the reasons."""
 
 
-def kind_of(path):
-    """The kind of a file by its content: one of `KINDS`, or "csv" for other tables of text.
+def content_of(path, size=sys.maxsize):
+    """The content of a file, which may be compressed by gzip, bzip2 or xz.
 
-    It may be compressed by gzip, bzip2 or xz. Then it is unpacked once, to see that it is whole.
+    Parameters
+    ----------
+    path : path
+    size : int, optional
+        Give no more than its first bytes.
 
     Raises
     ------
     ValueError
-        If the file is damaged, of none of these kinds, or grows too much when it is unpacked.
+        If the file is damaged, or grows too much when it is unpacked.
     """
     path = Path(path)
-    limit = largest_size(path.stat().st_size)
     with (
         whole_file(path, "file of spectra", REMEDY, ValueError),
         get_readable_fileobj(path, encoding="binary") as f,
     ):
-        head = f.read(HEAD)
-        with path.open("rb") as packed:
-            size = 0 if packed.read(4) == head[:4] else len(head)
-        while 0 < size <= limit and (chunk := f.read(2**20)):
-            size += len(chunk)
-    if size > limit:
+        limit = largest_size(path.stat().st_size)
+        content = f.read(min(size, limit + 1))
+    if len(content) > limit:
         raise ValueError(
             f"{path} grows to more than {limit / 1e6:.0f} MB when it is unpacked, which spectra do not: "
             "unpack it yourself if that is right"
         )
-    kind = kind_of_content(head)
-    if kind is None:
-        names = ", ".join(name for name, _ in KINDS.values())
-        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
-    return kind
+    return content
 
 
 def largest_size(packed):
     """How large, in bytes, files of spectra may become that are this large when they are packed."""
-    return min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE)
+    return max(packed, min(max(LARGEST_GROWTH * packed, LEAST_LIMIT), LARGEST_SIZE))
 
 
-def kind_of_content(head):
-    """The kind of a file by its first bytes, or None. See `kind_of`."""
-    head = head.removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
-    kind = next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), None)
-    if kind is not None:
-        return kind
+def kind_of(content):
+    """The kind of a file by its content: one of `KINDS`, "csv" for other tables of text, or None."""
+    head = content[:HEAD].removeprefix(b"\xef\xbb\xbf")  # the mark of UTF-8 that Windows writes
     lines = head.decode("utf-8", "replace").splitlines()
-    return "csv" if b"\0" not in head and columns_of(lines) else None
+    text = "csv" if b"\0" not in head and columns_of(lines) else None
+    return next((kind for kind, (_, start) in KINDS.items() if re.match(start, head)), text)
 
 
 def columns_of(lines):
@@ -94,28 +86,20 @@ def columns_of(lines):
     only numbers, they are in the "#" line before it.
     """
     lines = [line.strip(" ") for line in lines if line.strip()]
-    first = next((i for i, line in enumerate(lines) if not line.startswith("#")), None)
-    if first is None:
+    rows = [line for line in lines if not COMMENT.match(line)]
+    if not rows:
         return None
-    delimiter = next((each for each in ",;\t|" if each in lines[first]), " ")
-    names = fields(lines[first], delimiter)
+    delimiter = next((each for each in ",;\t|" if each in rows[0]), " ")
+    names, first = fields(rows[0], delimiter), lines.index(rows[0])
     if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", name) for name in names):
-        first -= 1
-        lines[first] = lines[first].lstrip("# ")
-        names = fields(lines[first], delimiter)
-    # A row may start with "#N/A", the error of a spreadsheet, which is no comment.
-    rows = [
-        line
-        for line in lines[first:]
-        if not line.startswith("#") or len(fields(line, delimiter)) == len(names)
-    ]
+        rows.insert(0, lines[first - 1].lstrip("# "))
+        names = fields(rows[0], delimiter)
     # Prose has words and commas, too, but no numbers in its next lines, or other numbers of words;
     # other formats have brackets.
-    prose = bool(re.search("[<>{}]", rows[0]))
-    prose |= len(rows) > 1 and not any(re.search(r"\d", row) for row in rows[1:4])
+    prose = re.search("[<>{}]", rows[0]) or (rows[1:] and not re.search(r"\d", str(rows[1:4])))
     if delimiter == " ":
-        prose |= len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
-    return (names, delimiter, rows) if len(names) > 1 and not prose else None
+        prose = prose or len(rows) == 1 or len(fields(rows[1], " ")) != len(names)
+    return None if prose or len(names) < 2 else (names, delimiter, rows)
 
 
 def fields(line, delimiter):
@@ -126,36 +110,24 @@ def fields(line, delimiter):
 def spectra_files(folder):
     """Files of a folder that may hold spectra, sorted by name.
 
-    Hidden files and those that only explain others are none (`BESIDE`), nor are wavelengths alone.
+    Hidden files and those that only explain others are none, see `BESIDE`.
     """
     paths = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
-    return [
-        path
-        for path in paths
-        if path.is_file() and not BESIDE.match(path.name) and not _only_wavelengths(path)
-    ]
+    return [path for path in paths if path.is_file() and not BESIDE.match(path.name)]
 
 
 def is_known(path):
     """Whether a file is of a kind with spectra, or so damaged that this cannot be told."""
     try:
-        with get_readable_fileobj(path, encoding="binary") as f:
-            return kind_of_content(f.read(HEAD)) is not None
-    except DAMAGE:
+        return kind_of(content_of(path, HEAD)) is not None
+    except (OSError, ValueError):
         return True
 
 
-def _only_wavelengths(path):
-    """Whether a file is FITS with nothing but one row of increasing numbers."""
-    with (
-        suppress(*DAMAGE),  # the readers say what is wrong with it
-        warnings.catch_warnings(action="ignore"),
-        get_readable_fileobj(path, encoding="binary") as f,
-    ):
-        hdus = fits.open(BytesIO(f.read(LARGEST_GRID)))
-        data, alone = hdus[0].data, len(hdus) == 1 and not f.read(1)
-        return alone and np.ndim(data) == 1 and bool(np.all(np.diff(data) > 0))
-    return False
+def left_out_text(reasons):
+    """How many files were left out, and on one line each which and why."""
+    lines = [f"  {path.name}: {reason}" for path, reason in reasons.items()]
+    return "\n".join([f"Left out ({len(reasons)} files):", *lines])
 
 
 def read_files(paths, read, on_error=None):
@@ -171,32 +143,19 @@ def read_files(paths, read, on_error=None):
         Whether a file that cannot be read is an error or is left out. The default is "raise" for
         files that are named here, and "skip" for those of a folder.
 
+    Returns
+    -------
+    spectra : Spectra
+    left_out : dict of Path to str
+        A reason for each file that was left out.
+
     Raises
     ------
     OSError
         If a path is neither a file nor a folder.
     ValueError
         If there is nothing to read, or for the reasons given in `specnb.read_spectra`.
-
-    Warns
-    -----
-    LeftOutWarning
-        If files were left out.
     """
-    spectra, left_out = read_good(paths, read, on_error)
-    if left_out:
-        warnings.warn(reasons(left_out), LeftOutWarning, stacklevel=3)
-    return spectra
-
-
-def reasons(left_out):
-    """A text that says how many files were left out, and on one line each which and why."""
-    lines = [f"  {path.name}: {reason}" for path, reason in left_out.items()]
-    return "\n".join([f"Left out ({len(left_out)} files):", *lines])
-
-
-def read_good(paths, read, on_error=None):
-    """The spectra of files as in `read_files`, and a reason for each file that was left out."""
     if on_error not in (None, "raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
@@ -223,7 +182,7 @@ def read_good(paths, read, on_error=None):
             parts.append(part)
             seen |= dict.fromkeys(part.ids, path)
     if not parts:
-        raise ValueError(f"no file holds good spectra. {reasons(left_out)}")
+        raise ValueError(f"no file holds good spectra. {left_out_text(left_out)}")
     return Spectra.join(parts), left_out
 
 

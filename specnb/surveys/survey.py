@@ -100,8 +100,8 @@ class Survey:
     training : mapping of str to mapping
         Settings that the survey's "emulator" and "translator" need instead of the defaults.
     read : callable, optional
-        ``read(path)`` reads one file of the survey into `Spectra`.
-        The default reads tables with spectra on the survey's pixels, see `specnb.surveys.columns`.
+        ``read(path)`` reads a file that the survey recognizes into `Spectra`. The default reads
+        tables with spectra on the survey's pixels, see `specnb.surveys.columns`.
     recognizes : callable, optional
         ``recognizes(path, kind)`` tells whether a file belongs to the survey. Tables need none.
     complete : callable, optional

@@ -8,18 +8,18 @@ from zipfile import ZipFile
 
 from astropy.io import fits, votable
 from astropy.table import Table
-from astropy.utils.data import get_readable_fileobj
 
 from specnb.core.reading import DAMAGE, whole_file
 from specnb.surveys.files import (
     BESIDE,
-    HEAD,
+    KINDS,
     LARGEST_SIZE,
     REMEDY,
     LeftOutWarning,
     columns_of,
+    content_of,
     fields,
-    kind_of_content,
+    kind_of,
     largest_size,
 )
 
@@ -28,14 +28,8 @@ from specnb.surveys.files import (
 MISSING = ("", "null", "NULL", "None", "none", "N/A", "n/a", "NA", "--")
 
 
-def tables_of(path, kind):
+def tables_of(path):
     """The tables of a file.
-
-    Parameters
-    ----------
-    path : path
-    kind : str
-        See `specnb.surveys.files.kind_of`.
 
     Returns
     -------
@@ -46,33 +40,37 @@ def tables_of(path, kind):
     ------
     ValueError
         If the file is damaged, or pyarrow is missing.
+
+    Warns
+    -----
+    LeftOutWarning
+        If files in a ZIP hold no tables.
     """
-    with (
-        whole_file(path, f"{kind} file", REMEDY, ValueError),
-        get_readable_fileobj(path, encoding="binary") as f,
-    ):
-        content = f.read()
-        contents = _members(content) if kind == "zip" else {"": content}
-    tables = []
-    for name, content in contents.items():
-        inner = kind_of_content(content[:HEAD])
-        if inner in READERS:
-            tables += _tables(f"{path}/{name}" if name else path, inner, content)
-        elif not BESIDE.match(Path(name).name):
-            warnings.warn(f"{path}/{name} was left out, it holds no tables", LeftOutWarning, 2)
-    return tables
+    content = content_of(path)
+    kind = kind_of(content)
+    if kind == "hdf5":
+        raise ValueError(f"{path} is compressed HDF5, which is read as a file only: unpack it")
+    if kind is None:
+        names = ", ".join(name for name, _ in KINDS.values())
+        raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
+    if kind != "zip":
+        return _tables(path, content)
+    with whole_file(path, "ZIP file", REMEDY, ValueError), ZipFile(BytesIO(content)) as file:
+        size = sum(each.file_size for each in file.infolist())
+        names = [name for name in file.namelist() if not BESIDE.match(Path(name).name or ".")]
+        fits_in = size <= largest_size(len(content))
+        members = {name: file.read(name) for name in names if fits_in}
+    if not fits_in:
+        raise ValueError(f"{path} holds files of {size / 1e6:.0f} MB, it grows too much: unpack it")
+    return [table for name in members for table in _tables(f"{path}/{name}", members[name])]
 
 
-def _members(content):
-    """The contents of the files in a ZIP, such as DataLink's, by their names."""
-    with ZipFile(BytesIO(content)) as file:
-        if sum(each.file_size for each in file.infolist()) > largest_size(len(content)):
-            raise ValueError("it grows too much when it is unpacked")
-        return {name: file.read(name) for name in file.namelist() if not name.endswith("/")}
-
-
-def _tables(path, kind, content):
+def _tables(path, content):
     """The tables of the content of a file that is no ZIP."""
+    kind = kind_of(content)
+    if kind not in READERS:
+        warnings.warn(f"{path} was left out, it holds no tables", LeftOutWarning, stacklevel=2)
+        return []
     if kind == "parquet" and find_spec("pyarrow") is None:
         raise ValueError(f"{path}: parquet is read by pyarrow, pip install specnb[parquet]")
     try:
@@ -106,10 +104,11 @@ def _text(content):
     return [Table.read(rows, format=f"ascii.{kind}", **options)]
 
 
-def _fits(content):
-    tables = []
+def open_fits(content):
+    """The HDUs of the content of a file, with their data, and without cards that are no FITS."""
     with warnings.catch_warnings(action="ignore"):
-        warnings.filterwarnings("error", "File may have been truncated")
+        for sign in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", sign)
         hdus = fits.open(BytesIO(content))
         for hdu in hdus:
             for card in list(hdu.header.cards):
@@ -117,21 +116,29 @@ def _fits(content):
                     _ = card.value
                 except (fits.VerifyError, ValueError):
                     hdu.header.remove(card.keyword)  # such as an NaN without quotes
-            if hdu.header.get("ZTABLE"):
-                raise ValueError("its tables are compressed by fpack, which funpack undoes")
-            if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU)):
-                table = Table.read(hdu)
-                table.meta = {**hdus[0].header, **table.meta}
-                tables.append(table)
+            _ = hdu.data
+    return hdus
+
+
+def _fits(content):
+    hdus, tables = open_fits(content), []
+    for hdu in hdus:
+        if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU)):
+            with warnings.catch_warnings(action="ignore"):
+                tables.append(Table.read(hdu))
+            tables[-1].meta = {**hdus[0].header, **tables[-1].meta}
     return tables
 
 
 def _votable(content):
-    elements = list(votable.parse(BytesIO(content)).iter_tables())
-    tables = [element.to_table(use_names_over_ids=True) for element in elements]
-    for table, element in zip(tables, elements):
-        table.meta.update({param.name: param.value for param in element.params})
-    return tables
+    return [table_of(element) for element in votable.parse(BytesIO(content)).iter_tables()]
+
+
+def table_of(element):
+    """A table of a VOTable, with the values of its PARAMs as metadata."""
+    table = element.to_table(use_names_over_ids=True)
+    table.meta.update({param.name: param.value for param in element.params})
+    return table
 
 
 def _parquet(content):

@@ -1,7 +1,7 @@
 """Read APOGEE spectra on the papers' 7,214 pixels.
 
-The files are apStar (asStar) and aspcapStar files of SDSS DR13 to DR17
-(`specnb.surveys.apogee.images`) and mwmStar files of SDSS-V (`specnb.surveys.apogee.mwm`).
+The files are apStar (asStar) and aspcapStar files of SDSS DR13 to DR17, and mwmStar files of SDSS-V,
+see `specnb.surveys.apogee.hdus`.
 
 The reader was tested with real apStar files of DR13 and DR17. The tests make one-row files of DR14,
 aspcapStar and mwmStar files from these, following the data model.
@@ -11,19 +11,26 @@ import re
 import warnings
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import MaskedColumn, Table
-from astropy.utils.data import get_readable_fileobj
-from astropy.utils.exceptions import AstropyWarning
+from astropy.table import MaskedColumn
 
 from specnb.core.reading import DAMAGE, whole_file
-from specnb.core.spectra import Spectra
-from specnb.surveys.apogee.images import ADVICE, GIVE, images_of, number, read_images, tables_of
-from specnb.surveys.apogee.mwm import SPECTRUM, read_tables
-from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE, APOGEE_PIXELS, continuum
-from specnb.surveys.plain import over_continuum
+from specnb.surveys.apogee.hdus import (
+    GIVE,
+    SPECTRUM,
+    images_of,
+    read_images,
+    read_tables,
+    tables_in,
+)
+from specnb.surveys.apogee.pixels import APOGEE_NATIVE
+from specnb.surveys.columns import Sheet, number
+from specnb.surveys.files import REMEDY, content_of
+from specnb.surveys.plain import spectra_of
+from specnb.surveys.tables import open_fits
 
 # Bits of APOGEE_PIXMASK that make a pixel bad, as in the papers: 0-7 (bad pixel, cosmic ray,
 # saturated, not fixable, bad dark, bad flat, bad error, no sky information) and 12 (significant sky
@@ -32,7 +39,6 @@ BAD_BITS = 0b1_0000_1111_1111
 # Smallest error, in units of the continuum, as in The Payne and Cycle-StarNet. Flat fields and
 # telluric corrections are not more accurate than this.
 ERROR_FLOOR = 0.005
-MISSING_ERROR = 1e10  # pipelines give such errors, in the unit of the file, to missing pixels
 # Bytes that tell what a file is, and the size of the largest file, gzipped or not. A real apStar
 # file has 0.5 MB a visit.
 HEAD, LARGEST_FILE = 2**20, 2**29
@@ -76,7 +82,7 @@ def is_apogee(path, kind="fits"):
     ----------
     path : str or Path
     kind : str
-        See `specnb.surveys.files.kind_of`.
+        See `specnb.surveys.files.KINDS`.
 
     Returns
     -------
@@ -84,18 +90,14 @@ def is_apogee(path, kind="fits"):
         It is also False for a file that cannot be read.
     """
     # The readers say in one sentence what is wrong with a file that cannot be opened.
-    with (
-        suppress(*DAMAGE),
-        warnings.catch_warnings(action="ignore"),
-        get_readable_fileobj(path, encoding="binary") as f,
-    ):
-        return kind == "fits" and _product(fits.open(BytesIO(f.read(HEAD)))) is not None
+    with suppress(*DAMAGE), warnings.catch_warnings(action="ignore"):
+        return kind == "fits" and _product(fits.open(BytesIO(content_of(path, HEAD)))) is not None
     return False
 
 
 def _product(hdus):
     """What a file is: one of `READERS`, the end of a sentence about it, or None."""
-    columns = [names for _, names in tables_of(hdus)]
+    columns = [names for _, names in tables_in(hdus)]
     fitting = (what for needed, what in TABLES if any(needed <= names for names in columns))
     found = next(fitting, None)
     sizes = [hdu.shape[-1] for hdu in images_of(hdus[1:])]  # allStar also has an image
@@ -116,65 +118,43 @@ def read_apogee(path):
         One spectrum on `APOGEE_PIXELS`, divided by `specnb.surveys.apogee.pixels.continuum`.
         aspcapStar flux is divided by it, too, so that all spectra have the same continuum. Errors
         are at least `ERROR_FLOOR`. Pixels are masked if they have one of `BAD_BITS`, if flux or
-        error are not finite or 0, if the error is negative, `MISSING_ERROR` or above
-        `specnb.surveys.plain.LARGEST_ERROR`, or if the detector has no continuum. Negative flux is
-        kept: without it the cores of deep lines would be too bright in noisy spectra. ids are the
-        APOGEE ids, for mwmStar files the sdss_id. The labels are those in the files, and masked if a file does not have
-        them or they lie outside the ranges of `LABELS`: snr (per pixel), n_visits, vhelio and
-        vscatter (km/s), and rv_teff, rv_logg and rv_fe_h, which are the coarse labels of the template
-        for the radial velocity. aspcapStar files also have teff (K), logg, m_h and alpha_m (dex) of
-        ASPCAP, which are masked if aspcap_flag (ASPCAPFLAG) calls them bad.
+        error are not finite or 0, if the error is negative, `specnb.surveys.plain.MISSING_ERROR` or
+        above `specnb.surveys.plain.LARGEST_ERROR`, or if the detector has no continuum. Negative
+        flux is kept: without it the cores of deep lines would be too bright in noisy spectra. ids
+        are the APOGEE ids, for mwmStar files the sdss_id. The labels are those in the files, and
+        masked if a file does not have them or they lie outside the ranges of `LABELS`: snr (per
+        pixel), n_visits, vhelio and vscatter (km/s), and rv_teff, rv_logg and rv_fe_h, which are
+        the coarse labels of the template for the radial velocity. aspcapStar files also have teff
+        (K), logg, m_h and alpha_m (dex) of ASPCAP, which are masked if aspcap_flag (ASPCAPFLAG)
+        calls them bad.
 
     Raises
     ------
     ValueError
         If the file is damaged, is of another kind, or has other wavelengths or no good pixel.
     """
-    hdus, product = _opened(path)
-    if product not in READERS:
-        raise ValueError(
-            f"{path} {product or 'is no APOGEE spectrum, it has no such images'}: {GIVE}"
-        )
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", AstropyWarning)  # about cards that are not needed
-        flux, error, bits, values = READERS[product](path, hdus)
-    flux, error = flux[None, APOGEE_CUT], error[None, APOGEE_CUT]
-    mask = ~(np.isfinite(flux) & (flux != 0) & (error > 0) & (error < MISSING_ERROR))
-    mask |= (np.broadcast_to(bits, APOGEE_NATIVE.shape)[APOGEE_CUT] & BAD_BITS) > 0
-    flux, error, mask = over_continuum(continuum, flux, error, mask, ERROR_FLOOR)
-    if mask.all():
-        raise ValueError(
-            f"{path} has no good pixel with a continuum, its flux is zero, missing or masked: leave it out"
-        )
-    return Spectra(APOGEE_PIXELS, flux, error, mask, [_star(path, values)], _labels(values))
+    from specnb.surveys.apogee.survey import APOGEE  # which knows this reader
 
-
-def _opened(path):
-    """All HDUs of a file, which is read into memory, and what it is (see `_product`).
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged or too large.
-    """
-    with (
-        whole_file(path, "FITS file", ADVICE, ValueError),
-        get_readable_fileobj(path, encoding="binary") as f,
-    ):
-        content = f.read(LARGEST_FILE + 1)
+    path = Path(path)
+    content = content_of(path, LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise ValueError(
             f"{path} holds more than {LARGEST_FILE >> 20} MB, more than any spectrum of APOGEE (catalogues have "
             f"none): {GIVE}"
         )
-    with (
-        whole_file(path, "FITS file", ADVICE, ValueError),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        for sign in ("File may have been truncated", "Error validating header"):
-            warnings.filterwarnings("error", sign)
-        hdus = fits.open(BytesIO(content))
-        return hdus, _product(hdus)
+    with whole_file(path, "FITS file", REMEDY, ValueError):
+        hdus = open_fits(content)
+        product = _product(hdus)
+    try:
+        if product not in READERS:
+            raise ValueError(f"{product or 'is no APOGEE spectrum, it has no such images'}: {GIVE}")
+        table, values = READERS[product](hdus)
+        table["id"], table["wavelength"] = [_star(path, values)], [APOGEE_NATIVE]
+        for name, label in _labels(values).items():
+            table[name] = label
+        return spectra_of(Sheet(table, labels=list(LABELS)), "", [APOGEE])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _star(path, values):
@@ -187,13 +167,13 @@ def _star(path, values):
 
 
 def _labels(values):
-    """Table of `LABELS` with one row. Entries that are missing, impossible or bad are masked."""
+    """Columns of `LABELS` with one row. Entries that are missing, impossible or bad are masked."""
     values = dict(zip(PARAM, np.ravel(values.get("PARAM", ())))) | values
     flag = int(np.nan_to_num(number(values.get("ASPCAPFLAG"))))
-    table = Table()
+    labels = {}
     for name, (unit, dtype, low, high, bad_bits, keywords) in LABELS.items():
         value = number(next((values[key] for key in keywords if key in values), None))
         bad = not low <= value <= high or bool(flag & bad_bits)
         value = 0 if bad else value
-        table[name] = MaskedColumn([value], mask=[bad], dtype=dtype, unit=unit or None)
-    return table
+        labels[name] = MaskedColumn([value], mask=[bad], dtype=dtype, unit=unit or None)
+    return labels

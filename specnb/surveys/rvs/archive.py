@@ -12,11 +12,12 @@ from astropy.table import Table
 from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
-from specnb.surveys.downloading import is_busy, patiently, status_of
+from specnb.surveys.columns import ids_of
+from specnb.surveys.downloading import TIMEOUT, is_busy, patiently, status_of
+from specnb.surveys.tables import table_of
 
 STARS = DATA / "stars.ecsv"
 HOST = "gea.esac.esa.int"
-TIMEOUT = 10.0  # seconds without an answer from the archive
 FILE = "GaiaDR3-{}.csv"  # only files of `ARCHIVE` are called so
 # Some versions of astroquery don't know RVS or some of these words, and the archive knows one of
 # the two names of the structure with one row per pixel.
@@ -61,23 +62,20 @@ def _names():
 def _fetch(folder, names):
     """Fetch stars from the Gaia archive, one CSV file per star. It may return fewer or others."""
     socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)
-    try:
-        # astroquery unpacks files into the current folder, and prints the errors of the archive
-        with (
-            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
-            contextlib.chdir(scratch),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
-    finally:
-        socket.setdefaulttimeout(timeout)
+    # astroquery unpacks files into the current folder, and prints the errors of the archive
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        contextlib.chdir(scratch),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
     for table in _tables(answer):
-        for rows in table.group_by("source_id").groups:
-            name = FILE.format(rows["source_id"][0])
-            if name in names:
-                rows.write(folder / name, format="ascii.csv", overwrite=True)
+        stars = ids_of(table, "unknown")
+        for star in set(stars):
+            rows = table[stars == star]
+            rows["source_id"] = star
+            if FILE.format(star) in names:
+                rows.write(folder / FILE.format(star), format="ascii.csv", overwrite=True)
 
 
 def _ask(stars):
@@ -99,22 +97,15 @@ def _ask(stars):
 
 
 def _tables(answer) -> list:
-    """All tables in an answer of astroquery that say which star they are of.
+    """All tables with rows in an answer of astroquery.
 
     It is a dictionary of lists of tables, but was and may be different in other versions.
     """
     if isinstance(answer, (dict, list, tuple)):
         parts = answer.values() if isinstance(answer, dict) else answer
         return [table for part in parts for table in _tables(part)]
-    table = answer.to_table() if hasattr(answer, "to_table") else answer
-    if not isinstance(table, Table):
-        return []
-    table.rename_columns(table.colnames, [name.lower() for name in table.colnames])
-    facts = table.meta | {param.name: param.value for param in getattr(answer, "params", ())}
-    for name, value in facts.items():  # of a FITS header, of ECSV, of a VOTable
-        if name.lower() in ("sourceid", "source_id"):
-            table["source_id"] = value
-    return [table] if "source_id" in table.colnames else []
+    table = table_of(answer) if hasattr(answer, "to_table") else answer
+    return [table] if isinstance(table, Table) and len(table) else []
 
 
 ARCHIVE = Archive(

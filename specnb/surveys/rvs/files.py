@@ -1,4 +1,4 @@
-"""Read Gaia RVS spectra from all kinds of tables that the archive provides.
+"""What the tables of Gaia RVS spectra mean that the archive provides.
 
 Layouts
 -------
@@ -10,7 +10,8 @@ Layouts
   d), flux, flux_error and normalisation_method in the same draft. They are barycentric.
 
 `specnb.surveys.columns` reads the tables. Rows of spectra have no wavelengths, so that the number of
-samples tells the grid.
+samples tells the grid. Mean spectra have source_id as ids and no labels. Epoch spectra have the ids
+"<source_id>-<transit_id>" and the labels `EPOCH_LABELS`, and are not at rest.
 """
 
 import warnings
@@ -21,7 +22,6 @@ from astropy.table import Column
 from specnb.core.values import numbers
 from specnb.surveys.columns import find, whole_numbers
 from specnb.surveys.files import LeftOutWarning
-from specnb.surveys.plain import read_table
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 
 # Values of normalisation_method in the draft of DR4. The others are continua.
@@ -37,31 +37,6 @@ DRAFT = (
 )
 # transit_id and normalisation_method are whole numbers; −1 stands for an unknown method.
 EPOCH_LABELS = ("source_id", "transit_id", "obs_time_rv", "normalisation_method")
-
-
-def read_gaia(path):
-    """Read the Gaia RVS spectra of one file.
-
-    Parameters
-    ----------
-    path : Path
-        A CSV, ECSV, FITS, VOTable, parquet or ZIP file, compressed or not.
-
-    Returns
-    -------
-    Spectra
-        Mean spectra are on `RVS_NATIVE` (DR3) or `RVS_DR4`, with source_id as ids and without
-        labels. Epoch spectra have the ids "<source_id>-<transit_id>" and the labels `EPOCH_LABELS`,
-        and are not at rest.
-
-    Raises
-    ------
-    ValueError
-        For the reasons given in `specnb.read_spectra`.
-    """
-    from specnb.surveys.rvs.survey import RVS  # which knows this reader
-
-    return read_table(path, [RVS])
 
 
 def complete(sheet):

@@ -21,7 +21,7 @@ from specnb.core.rebinning import overlap_matrix
 from specnb.core.wavelength import vacuum_from_air
 from specnb.surveys.population import sampled_in_kiel
 from specnb.surveys.rvs.archive import ARCHIVE
-from specnb.surveys.rvs.files import complete, read_gaia
+from specnb.surveys.rvs.files import complete
 from specnb.surveys.rvs.mock import RvsMockConfig
 from specnb.surveys.rvs.pixels import (
     CORRELATION_LENGTH,
@@ -125,7 +125,6 @@ RVS = Survey(
     # difference of the thin and the thick disc in [α/Fe].
     edits={"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15},
     training={"translator": {"iterations": 2500}},
-    read=read_gaia,
     complete=complete,
     archive=ARCHIVE,
     mock=RvsMockConfig,
