@@ -8,8 +8,11 @@ from astropy.table import Column, Table, vstack
 from specnb.core.values import SAME_UNIT, masked, texts
 
 # Names of columns that tell which star a row is of.
-ID_COLUMN = r"(\w*(source|apogee|sdss|gaia|kepler|tmass|obj|object|star|target)_?)?(ids?|names?)"
-ID_COLUMN = re.compile(ID_COLUMN + "|star|object|target|designation", re.IGNORECASE)
+SURVEYS = (
+    r"(source|apogee|sdss|gaia|kepler|tmass|2mass|main|hip|tic|kic|epic|obj|object|star|target)"
+)
+ID_COLUMN = rf"(\w*{SURVEYS}_?)?(ids?|names?)|star|object|target|designation|2mass|hip|tic|kic|epic"
+ID_COLUMN = re.compile(ID_COLUMN, re.IGNORECASE)
 
 
 def check_ids(table: Table, ids):
@@ -50,7 +53,8 @@ def joined(tables) -> Table:
             units = ", ".join(unit or "none" for unit in sorted(found))
             raise ValueError(f"{name} is in different units ({units}): convert it first")
         whole = [each for each in columns if isinstance(each, Column) and each.dtype.kind in "iu"]
-        lost = whole and result[name].dtype.kind == "f"
-        if lost and any(np.any(np.abs(each) > 2**53) for each in whole):
+        lost = whole and result[name].dtype.kind in "fc"
+        long = any(np.any(np.abs(each) > 2**53) for each in whole)
+        if lost and (long or len(whole) == len(columns)):
             raise ValueError(f"{name} has long integers that would lose digits: give one type")
     return result
