@@ -158,7 +158,7 @@ def test_what_cannot_be_compared_is_said(clean, emulator):
         *(a[:, :400] for a in (clean.flux, clean.flux_error, clean.mask)),
         clean.ids,
     )
-    with pytest.raises(ValueError, match="800 pixels, spectra 400"):
+    with pytest.raises(ValueError, match="not on this model.s 800 pixels"):
         disagreements(half, np.ones((30, 400)))
 
 

@@ -37,6 +37,13 @@ def check_ids(table: Table, ids):
                 )
 
 
+def check_same_stars(first: Table, *others: Table):
+    """Raise ValueError if tables are not of the stars of the first one, where that has ``id``."""
+    if "id" in first.colnames:
+        for table in others:
+            check_ids(table, texts(np.ma.getdata(first["id"])))
+
+
 def joined(tables) -> Table:
     """Tables of labels, one below the other.
 
