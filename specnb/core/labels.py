@@ -135,8 +135,8 @@ def limits(label) -> Limits:
     """
     name, unit = (label.name, label.unit) if isinstance(label, Label) else (label, None)
     quantity = re.sub("_err(or)?$", "", name, flags=re.IGNORECASE)
-    patterns = (key for key in LIMITS if re.fullmatch(key, quantity, re.IGNORECASE))
-    known = LIMITS.get(next(patterns, None), Limits(unit))
+    found = (value for key, value in LIMITS.items() if re.fullmatch(key, quantity, re.IGNORECASE))
+    known = next(found, Limits(unit))
     if quantity != name:
         return Limits(known.unit, 0)
     alike = unit in (None, known.unit) or {unit, known.unit} <= set(SAME_UNIT)
@@ -214,9 +214,8 @@ def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
         impossible = ((column < low) | (column > high)) & ranges
         if (wrong := impossible | _far_placeholders(column)).any():
             row = wrong.argmax()
-            reason = "which stands for a missing value"
-            if impossible[row]:
-                reason = f"not {low:g} to {high:g} {unit}".rstrip()
+            allowed = f"not {low:g} to {high:g} {unit}".rstrip()
+            reason = allowed if impossible[row] else "which stands for a missing value"
             raise ValueError(
                 f"star {row} of the {what} has {_name(label)} = {column[row]:.10g}, {reason}: "
                 "leave out such stars or correct their values and units"

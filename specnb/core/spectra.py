@@ -134,8 +134,8 @@ class Spectra:
             raise ValueError("the index has masked values: fill them, as with index.filled(False)")
         rows = np.ravel(np.arange(len(self))[index])
         some = copy(self)  # nothing needs to be checked again
-        some.__dict__.update({name: getattr(self, name)[rows] for name in ARRAYS})
-        some.__dict__["labels"] = None if self.labels is None else self.labels[rows]
+        names = ARRAYS if self.labels is None else (*ARRAYS, "labels")
+        some.__dict__.update({name: getattr(self, name)[rows] for name in names})
         return some
 
     @property
@@ -243,13 +243,12 @@ def _parts(source, batch=None):
     for start in [0] if batch is None else range(0, len(source["ids"]), batch):
         rows = slice(start, None if batch is None else start + batch)
         arrays = [read_rows(source[name], rows) for name in ARRAYS]
-        labels = None
-        if "labels" in source:
-            labels = Table()
-            for name, data in source["labels"].items():
-                labels[name.replace(SLASH, "/")] = read_rows(data, rows, missing.get(name))
+        columns = {
+            name.replace(SLASH, "/"): read_rows(data, rows, missing.get(name))
+            for name, data in source.get("labels", {}).items()
+        }
         try:
-            part = Spectra(wavelength, *arrays, labels, *about)
+            part = Spectra(wavelength, *arrays, columns or None, *about)
         except ValueError as error:
             raise ValueError(f"{source.file.filename}: {error}") from error
         yield part

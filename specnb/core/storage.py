@@ -176,8 +176,8 @@ def _plain(name, column):
         missing |= np.equal(values, None).astype(bool)
         if all(isinstance(each, str) for each in values[~missing]):
             values = np.where(missing, "", values).astype(str)
-    if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8", "backslashreplace")
+    decode = values.dtype.kind == "S"
+    values = np.char.decode(values, "utf-8", "backslashreplace") if decode else values
     if values.dtype.kind not in "biufcU" or not values.ndim:
         raise ValueError(
             f"label column {name} is of type {values.dtype}, which a file of spectra cannot hold: "

@@ -46,7 +46,6 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
     values = _without_pandas(values)
     given = getattr(values, "unit", None)
     plain = getattr(values, "unmasked", values)
-    plain = plain.value if isinstance(plain, units.Quantity) else plain
     try:
         if _nested(values):
             return np.array([numbers(each, unit, what, dtype) for each in values], dtype)

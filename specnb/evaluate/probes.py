@@ -226,8 +226,8 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
         If shapes or stars disagree, no pixel is good, or the reconstruction is not finite.
     """
     good, flux = ~observed.mask, numbers(flux, "", "flux")
-    same = truth is None or np.array_equal(truth.ids, observed.ids)
-    if flux.shape != good.shape or not same:
+    others = truth is not None and not np.array_equal(truth.ids, observed.ids)
+    if flux.shape != good.shape or others:
         raise ValueError(
             f"flux of shape {flux.shape} for {good.shape}, or a truth of other stars: give the "
             "same stars in the same order"

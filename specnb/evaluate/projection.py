@@ -33,10 +33,9 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
     ValueError
         If a value is not finite, or there are too few dimensions or stars.
     """
-    values = values[:n]
     dtype = np.result_type(np.float32, getattr(values, "dtype", float))
-    kept = finite_rows(values, "values", dtype=dtype)
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(kept)
+    values = finite_rows(values[:n], "values", dtype=dtype)
+    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
 
 
 def project_two(first, second, seed: int = 0, n: int = 1000):

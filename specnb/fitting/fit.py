@@ -158,8 +158,8 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     model = ForwardModel(emulator, config)
     continuum = [f"continuum_{k}" for k in range(len(model.legendre))]
     found = {name for name in table.colnames if name.startswith("continuum_")}
-    missing = set(model.names) - set(table.colnames)
-    if missing or model.rv != ("rv" in table.colnames) or found != set(continuum):
+    lacks = not set(model.names) <= set(table.colnames)
+    if lacks or model.rv != ("rv" in table.colnames) or found != set(continuum):
         raise ValueError(
             "the table is from a fit with another configuration: give the one it was made with"
         )

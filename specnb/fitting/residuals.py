@@ -254,19 +254,20 @@ def _differences(fits, truth, labels):
 
     Also returns which stars each fit could fit, and which stars all fits could fit.
     """
-    fitted, common = _fitted(fits, truth)
+    fitted, common = _fitted(fits, truth=truth)
     true = label_array(truth[common], labels)
     differences = {name: label_array(fit[common], labels) - true for name, fit in fits.items()}
     return differences, fitted, common
 
 
-def _fitted(fits, truth=None):
+def _fitted(fits, **truth):
     """Which stars each fit could fit, and which stars all fits could fit."""
-    found = {name: label_columns(fit, ["chi2_reduced"])[:, 0] for name, fit in fits.items()}
-    fitted = {name: np.isfinite(chi2) for name, chi2 in found.items()}
-    known = {} if truth is None else {"truth": np.ones(len(truth), dtype=bool)}
+    fitted = {
+        name: np.isfinite(label_columns(fit, ["chi2_reduced"])[:, 0]) for name, fit in fits.items()
+    }
+    known = {name: np.ones(len(table), dtype=bool) for name, table in truth.items()}
     common = common_stars(fitted | known)
-    check_same_stars(*fits.values(), *([] if truth is None else [truth]))
+    check_same_stars(*fits.values(), *truth.values())
     return fitted, common
 
 

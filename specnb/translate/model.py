@@ -295,6 +295,6 @@ def translated_emulator(emulator, translator: Translator, split=None):
     """
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
-        split = translator.given(split, "z_split", len(split), translator.mean_split.shape)
-        split = split.to(translator.mean)
+        shape = translator.mean_split.shape
+        split = translator.given(split, "z_split", len(split), shape).to(translator.mean)
     return emulator.then(Translation(translator, split))
