@@ -142,6 +142,16 @@ def test_rows_near_the_ends_are_flagged():
     ]
 
 
+def test_fits_with_a_velocity_know_the_stars_though_not_all_pixels(clean, emulator):
+    flux = robust_fit(clean, emulator, specnb.FitConfig(fit_rv=True))[1]
+    table = coherence(clean, flux)
+    assert np.isnan(flux).any() and (table["stars"][[5, -6]] > 20).all()
+    assert np.isfinite(table["significance"]).all() and np.isfinite(table["model"]).all()
+    assert not len(disagreements(clean, flux))
+    with pytest.raises(ValueError, match="the spectra are not at rest"):
+        coherence(replace(clean, at_rest=False), flux)
+
+
 def test_what_cannot_be_compared_is_said(clean, emulator):
     with pytest.raises(ValueError, match="1 of 1 stars have a fit"):
         robust_fit(clean[:1], emulator)
@@ -158,7 +168,7 @@ def test_what_cannot_be_compared_is_said(clean, emulator):
         *(a[:, :400] for a in (clean.flux, clean.flux_error, clean.mask)),
         clean.ids,
     )
-    with pytest.raises(ValueError, match="800 pixels, spectra 400"):
+    with pytest.raises(ValueError, match="not on this model.s 800 pixels"):
         disagreements(half, np.ones((30, 400)))
 
 

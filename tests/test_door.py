@@ -17,9 +17,16 @@ from specnb.core.values import names, numbers
 from specnb.core.wavelength import air_from_vacuum, same_pixels, vacuum_from_air
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.counterfactual import shifted
+from specnb.emulator.accuracy import accuracy_by_label
+from specnb.evaluate.probes import probe
+from specnb.evaluate.projection import project
+from specnb.evaluate.two_sample import as_observed
+from specnb.fitting.pulls import pull_statistics
+from specnb.fitting.residuals import chi2_statistics, label_errors
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS, continuum
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
+from specnb.translate import load_translator, translated_emulator
 
 STAR = [5200.0, 3.4, -0.3, 0.1, 1.2, 6.0]
 N = 8
@@ -459,3 +466,109 @@ def test_columns_of_pandas_are_read_by_their_values():
     np.testing.assert_array_equal(
         label_array({"teff": Series(5000.0, 6000.0)}, ["teff"])[:, 0], [5000.0, 6000.0]
     )
+
+
+def test_stars_are_chosen_by_what_is_known():
+    made = spectra(labels=Table({"snr": MaskedColumn([50.0, 120.0], mask=[False, True])}))
+    chosen = made.labels["snr"] > 40
+    with pytest.raises(ValueError, match=r"the index has masked values: fill them"):
+        made[chosen]
+    some = made[chosen.filled(False)]
+    assert list(some.ids) == ["a"] and some.labels["snr"][0] == 50
+    some.flux[:], some.labels["snr"] = 0, -1.0
+    assert made.flux.min() > 0 and made.labels["snr"][0] == 50
+    assert list(made[[1, 0]].ids) == ["b", "a"] and len(made[1]) == 1
+
+
+@pytest.mark.parametrize("ids", [[2**64 - 1, 5], [2**63 + 5, -1], (2052747119115620353, "b")])
+def test_lists_of_long_integers_keep_all_digits(ids):
+    assert list(spectra(ids=ids).ids) == list(map(str, ids))
+
+
+def test_odd_masks_and_rows():
+    assert spectra(mask=BAD * 1e-300).mask[0, 3]
+    with pytest.raises(ValueError, match="flux, .* must be numbers"):
+        spectra(flux=[np.ma.ones(N), np.ma.ones(N - 1)])
+    with pytest.raises(ValueError, match="ids are floating-point numbers"):
+        spectra(ids=[1, 2] * units.one)
+    assert list(names([b"\xe9", b"b"])) == ["\\xe9", "b"]
+    for name in ("HIP", "tic_id", "MAIN_ID"):
+        with pytest.raises(ValueError, match=f"row 0 of the labels is of star 22 .column {name}"):
+            spectra(ids=["11", "22"], labels=Table({name: ["22", "11"]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("logg", "log(cm.s**-2)"), ("logg", "[cm/s2]"), ("m_h", "dex(Sun)"), ("m_h", "[-]")],
+)
+def test_logarithms_of_vizier_and_gaia_have_no_other_unit(emulator, name, unit):
+    table = Table({label: [value] for label, value in zip(emulator.labels, STAR)})
+    table[name].unit = units.Unit(unit, parse_strict="silent")
+    np.testing.assert_array_equal(emulator(table), emulator([STAR]))
+
+
+def test_a_table_of_labels_in_another_order_or_container(fit, emulator):
+    expected = fitted_flux(fit, emulator)
+    for given in (fit[fit.colnames[::-1]], dict(fit), fit.as_array(), QTable(fit)):
+        np.testing.assert_array_equal(fitted_flux(given, emulator), expected)
+
+
+def test_statistics_of_a_table_that_was_read_again(fit, emulator, tmp_path):
+    fit = fit.copy()
+    fit["chi2_reduced"][0] = np.nan
+    fit["converged"][0] = False
+    truth = emulator.survey.table([STAR, STAR])
+    fit.write(tmp_path / "labels.csv")
+    in_kk = Table.read(tmp_path / "labels.csv")
+    for name in ("teff", "teff_error"):
+        in_kk[name] = Column(fit[name] / 1000, unit="kK")
+    for given in (in_kk, Table(fit, masked=True)):
+        table = chi2_statistics({"a": given})
+        assert (table["stars"][0], table["not_fitted"][0], table["not_converged"][0]) == (1, 1, 0)
+        with warnings.catch_warnings(action="ignore"):  # that teff is converted
+            (row,) = label_errors({"a": given}, truth, ["teff"])
+        assert row["unit"] == "K"
+        assert row["median_error"] == pytest.approx(fit["teff_error"][1])
+
+
+def test_truth_of_other_rows_is_refused(fit, emulator):
+    truth = emulator.survey.table([STAR, STAR])
+    truth["id"] = fit["id"][::-1]
+    for compare in (
+        lambda: pull_statistics(fit, truth, ["teff"]),
+        lambda: label_errors({"a": fit}, truth, ["teff"]),
+        lambda: chi2_statistics({"a": fit, "b": fit[::-1]}),
+    ):
+        with pytest.raises(ValueError, match="row 0 .* is of star b .column id"):
+            compare()
+
+
+def test_stars_of_two_unsigned_kinds_are_not_joined_as_floats():
+    columns = np.array([1, 2], np.uint64), np.array([3, 4])
+    with pytest.raises(ValueError, match="x has .*integers"):
+        Spectra.join([spectra(labels=Table({"x": column})) for column in columns])
+
+
+def test_masked_values_are_refused_where_latents_and_flux_are_taken(emulator):
+    values = np.random.default_rng(0).normal(size=(60, 4))
+    spoiled = np.ma.array(values, mask=np.eye(60, 4))
+    observed = catalogue()
+    for function in (
+        lambda: project(spoiled, perplexity=5),
+        lambda: probe(spoiled, values, values, values, list("abcd")),
+    ):
+        with pytest.raises(ValueError, match="star 0 of the .* has column 0 = nan"):
+            function()
+    for donors in (np.ma.array([0, 1], mask=[0, 1]), [0], [0, 99]):
+        with pytest.raises(ValueError, match="donors are .*: give the index of an observed star"):
+            as_observed(np.ones((2, N)), observed, donors=donors)
+    translator = load_translator("rvs-mock")
+    flux = np.ma.array(emulator([STAR]), mask=np.eye(1, 800))
+    for function in (translator.translate, translator.encode_synthetic):
+        with pytest.raises(ValueError, match="flux has shape .* or NaN: give .1, 800., all finite"):
+            function(flux)
+    with pytest.raises(ValueError, match="z_split has shape .1, 3. or NaN: give .1, 8."):
+        translated_emulator(emulator, translator, np.zeros((1, 3)))
+    labels = Column([5.0, 6.0], unit="kK")
+    table = accuracy_by_label(values[:2], values[2:4], labels, "teff", [4000, 5500, 7000])
+    assert table["spectra"].tolist() == [1, 1]

@@ -322,3 +322,22 @@ def test_each_detector_has_a_continuum_of_its_own():
         constant, slope, _ = model.legendre[3 * k : 3 * k + 3].numpy()
         np.testing.assert_array_equal(constant, own)
         assert slope[part][[0, -1]] == pytest.approx([-1.0, 1.0]) and not slope[~own].any()
+
+
+@pytest.mark.parametrize("fit_rv", [False, True])
+def test_stars_are_fitted_without_one_of_their_detectors(fit_rv):
+    emulator = linear_emulator()
+    star = interior_stars(emulator, 1, 200.0, seed=1)
+    dead = detectors(emulator.wavelength)[0]
+    mask = star.mask.copy()
+    mask[:, dead] = True
+    low, high = emulator.wavelength[[dead.start, dead.stop - 1]]
+    out = FitConfig(windows_out=((low, high),), fit_rv=fit_rv)
+    whole = fit_labels(star, emulator, FitConfig(fit_rv=fit_rv))
+    for stars, config in ((replace(star, mask=mask), replace(out, windows_out=())), (star, out)):
+        fit = fit_labels(stars, emulator, config)
+        assert "no_" not in fit["flags"][0] and fit["chi2_reduced"][0] == pytest.approx(1, abs=0.1)
+        for name in ("teff", "fe_h"):
+            assert whole[f"{name}_error"][0] < fit[f"{name}_error"][0] < np.inf
+            assert abs(fit[name][0] - star.labels[name][0]) < 5 * fit[f"{name}_error"][0]
+        assert np.isfinite(fitted_flux(fit, emulator, config)[0, dead.stop + 300])

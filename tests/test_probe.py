@@ -111,12 +111,12 @@ def test_bad_input_of_probes(codes):
         probe(z, y, z, constant, names)
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[100, 3000\]"):
         probe(z[:100], y, z, y, names)
-    with pytest.raises(ValueError, match="contains infinity"):
+    with pytest.raises(ValueError, match="has column 0 = inf"):
         probe(z, y, z * np.inf, y, names)
     with pytest.raises(ValueError, match="X has 4 features"):
         probe(z, y, z[:, :4], y, names)
     with pytest.raises(
-        ValueError, match=r"training labels of shape \(3000, 4\): give one row per star of a, b"
+        ValueError, match=r"labels of shape \(3000, 4\): give one row per star of a, b"
     ):
         probe(z, y, z, y, ("a", "b"))
 
@@ -272,10 +272,11 @@ def test_reconstruction_leaves_masked_pixels_out(mock):
 
 def test_bad_input_of_reconstructions(mock):
     _, observed, truth = mock
-    with pytest.raises(IndexError, match="size of axis is 3999 but size of .* axis is 4000"):
+    with pytest.raises(ValueError, match=r"flux of shape \(3999, 24\) for \(4000, 24\)"):
         reconstruction(truth.flux[1:], observed)
-    with pytest.raises(IndexError, match="size of axis is 10 but size of .* axis is 4000"):
-        reconstruction(truth.flux, observed, truth[:10])
+    for others in (truth[:10], truth[::-1]):
+        with pytest.raises(ValueError, match="or a truth of other stars: give the same stars"):
+            reconstruction(truth.flux, observed, others)
     with pytest.raises(ValueError, match="not finite"):
         reconstruction(np.full(truth.flux.shape, np.nan), observed)
 
@@ -297,5 +298,5 @@ def test_bad_input_of_projections():
         project(np.random.default_rng(1).normal(size=(100, 3)), n=30)
     with pytest.raises(ValueError, match="n_components=2 must be between"):
         project(np.ones((100, 1)))
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="= nan"):
         project(np.full((100, 3), np.nan))

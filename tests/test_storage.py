@@ -218,3 +218,38 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
     monkeypatch.setattr(h5py, "File", lambda name, mode, locking: without_locks(name, mode))
     with pytest.raises(OSError, match="no file locks: set HDF5_USE_FILE_LOCKING=FALSE"):
         Spectra.read(path)
+
+
+def test_names_of_columns_with_a_slash(tmp_path):
+    made = with_label([1.0, 2.0])
+    made.labels["[Fe/H]"], made.labels["a"], made.labels["a/b"] = [0.1, 0.2], [1, 2], ["x", "y"]
+    made.write(tmp_path / "a.h5")
+    read = Spectra.read(tmp_path / "a.h5").labels
+    assert read.colnames == ["x", "[Fe/H]", "a", "a/b"] and read["[Fe/H]"].tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize("batch", [0, -1, 1.5, None])
+def test_batches_that_cannot_be_read_are_not_called_damage(batch, tmp_path):
+    with_label([1.0, 2.0]).write(tmp_path / "a.h5")
+    with pytest.raises(ValueError, match=f"batch is {batch}: give 1 or more, as an integer"):
+        next(Spectra.stream(tmp_path / "a.h5", batch))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f["spectra/labels"].create_group("z"), "cannot be read as HDF5"),
+        (lambda f: f["spectra"].attrs.__setitem__("at_rest", "False"), "at_rest is 'False'"),
+        (lambda f: f.move("spectra/flux", "other"), "lacks .'flux'."),
+    ],
+)
+def test_odd_files_are_refused_in_one_sentence(change, message, tmp_path):
+    path = tmp_path / "a.h5"
+    with_label([1.0, 2.0]).write(path)
+    with h5py.File(path, "r+") as f:
+        f["spectra/wavelength"].attrs["medium"] = "Vacuum"
+    assert len(Spectra.read(path)) == 2
+    with h5py.File(path, "r+") as f:
+        change(f)
+    with pytest.raises((OSError, ValueError), match=message):
+        Spectra.read(path)

@@ -8,8 +8,11 @@ from astropy.table import Column, Table, vstack
 from specnb.core.values import SAME_UNIT, masked, texts
 
 # Names of columns that tell which star a row is of.
-ID_COLUMN = r"(\w*(source|apogee|sdss|gaia|kepler|tmass|obj|object|star|target)_?)?(ids?|names?)"
-ID_COLUMN = re.compile(ID_COLUMN + "|star|object|target|designation", re.IGNORECASE)
+SURVEYS = (
+    r"(source|apogee|sdss|gaia|kepler|tmass|2mass|main|hip|tic|kic|epic|obj|object|star|target)"
+)
+ID_COLUMN = rf"(\w*{SURVEYS}_?)?(ids?|names?)|star|object|target|designation|2mass|hip|tic|kic|epic"
+ID_COLUMN = re.compile(ID_COLUMN, re.IGNORECASE)
 
 
 def check_ids(table: Table, ids):
@@ -34,6 +37,12 @@ def check_ids(table: Table, ids):
                 )
 
 
+def check_same_stars(first: Table, *others: Table):
+    """Raise ValueError if tables are not of the stars of the first one, where that has ``id``."""
+    for table in others if "id" in first.colnames else ():
+        check_ids(table, texts(np.ma.getdata(first["id"])))
+
+
 def joined(tables) -> Table:
     """Tables of labels, one below the other.
 
@@ -45,12 +54,12 @@ def joined(tables) -> Table:
     result = vstack(tables)
     for name in result.colnames:
         columns = [table[name] for table in tables if name in table.colnames]
-        found = {str(getattr(column, "unit", None) or "") for column in columns}
-        if len(found) > 1 and not found <= set(SAME_UNIT):
-            units = ", ".join(unit or "none" for unit in sorted(found))
-            raise ValueError(f"{name} is in different units ({units}): convert it first")
+        units = {str(getattr(column, "unit", None) or "") for column in columns}
+        if len(units) > 1 and not units <= set(SAME_UNIT):
+            found = ", ".join(unit or "none" for unit in sorted(units))
+            raise ValueError(f"{name} is in different units ({found}): convert it first")
         whole = [each for each in columns if isinstance(each, Column) and each.dtype.kind in "iu"]
-        lost = whole and result[name].dtype.kind == "f"
-        if lost and any(np.any(np.abs(each) > 2**53) for each in whole):
+        long = any(np.any(np.abs(each) > 2**53) for each in whole)
+        if (long or len(whole) == len(columns)) and result[name].dtype.kind in "fc":
             raise ValueError(f"{name} has long integers that would lose digits: give one type")
     return result

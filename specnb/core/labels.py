@@ -9,6 +9,7 @@ columns in the order of the survey's tuple of `Label` objects.
 import re
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -120,21 +121,22 @@ class Limits(NamedTuple):
 LIMITS = {
     r"teff(_\w+)?": Limits("K", 500, 2e5),
     r"log_?g(_\w+)?": Limits("dex", -2, 10),
-    r"feh|mh|\w+_(h|fe|m)": Limits("dex", -10, 5),
+    r"(feh|mh)(_\w+)?|\w+_(h|fe|m)": Limits("dex", -10, 5),
     r"v(_?micro|_?macro|broad|sini)": Limits("km / s", 0, 1000),
     r"rv|radial_velocity": Limits("km / s", -5000, 5000),
 }
 
 
+@cache
 def limits(label) -> Limits:
     """The limits of a label, given by its name or as a `Label`.
 
     A label that nobody knows has none, and neither has a `Label` that is in another unit.
     """
     name, unit = (label.name, label.unit) if isinstance(label, Label) else (label, None)
-    quantity = name.removesuffix("_error")
-    patterns = (key for key in LIMITS if re.fullmatch(key, quantity, re.IGNORECASE))
-    known = LIMITS.get(next(patterns, None), Limits(unit))
+    quantity = re.sub("_err(or)?$", "", name, flags=re.IGNORECASE)
+    found = (value for key, value in LIMITS.items() if re.fullmatch(key, quantity, re.IGNORECASE))
+    known = next(found, Limits(unit))
     if quantity != name:
         return Limits(known.unit, 0)
     alike = unit in (None, known.unit) or {unit, known.unit} <= set(SAME_UNIT)
@@ -212,9 +214,8 @@ def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
         impossible = ((column < low) | (column > high)) & ranges
         if (wrong := impossible | _far_placeholders(column)).any():
             row = wrong.argmax()
-            reason = "which stands for a missing value"
-            if impossible[row]:
-                reason = f"not {low:g} to {high:g} {unit}".rstrip()
+            allowed = f"not {low:g} to {high:g} {unit}".rstrip()
+            reason = allowed if impossible[row] else "which stands for a missing value"
             raise ValueError(
                 f"star {row} of the {what} has {_name(label)} = {column[row]:.10g}, {reason}: "
                 "leave out such stars or correct their values and units"
@@ -275,4 +276,5 @@ def _far_placeholders(column):
     if not others.size:
         return found & False
     reach = 5 * np.abs(others).max()
-    return found & ((column > others.max() + reach) | (column < others.min() - reach))
+    low = -998 if others.min() >= 0 else others.min() - reach
+    return found & ((column > others.max() + reach) | (column < low))

@@ -1,13 +1,15 @@
 """Sets of spectra on one common grid, in memory, on disk (HDF5), or read batch by batch."""
 
+from copy import copy
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.core.catalogues import check_ids, joined
 from specnb.core.specutils import from_specutils, to_specutils
-from specnb.core.storage import ARRAYS, SpectraWriter, opened, read_rows
+from specnb.core.storage import ARRAYS, SLASH, SpectraWriter, opened, read_rows
 from specnb.core.values import masked, names, numbers, placeholders
 from specnb.core.wavelength import check_pixels, same_pixels
 
@@ -64,8 +66,8 @@ class Spectra:
         wavelength = numbers(self.wavelength, "Angstrom", "wavelength")
         flux = numbers(self.flux, "", "flux, which must be divided by the continuum,", np.float32)
         flux_error = numbers(self.flux_error, "", "flux_error", np.float32)
-        # NaN is not 0, so that a masked value of the mask itself is a bad pixel, too.
-        mask = numbers(self.mask, "", "mask", np.float16) != 0
+        plain = isinstance(self.mask, np.ndarray) and self.mask.dtype.kind == "b"
+        mask = np.array(self.mask) if plain else numbers(self.mask, "", "mask") != 0
         ids = names(self.ids)
         labels = self.labels if self.labels is None else Table(self.labels, copy=True)
 
@@ -84,7 +86,8 @@ class Spectra:
                 raise ValueError(
                     f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
                 )
-        mask |= masked(self.flux) | masked(self.flux_error)
+        for given in (self.flux, self.flux_error, self.mask):
+            mask |= masked(given)
         if labels is not None:
             check_ids(labels, ids)
         length = numbers(self.correlation_length, "", "correlation_length")
@@ -94,9 +97,10 @@ class Spectra:
             )
         if not isinstance(self.at_rest, (bool, np.bool_)):
             raise ValueError(f"at_rest is {self.at_rest!r}: it must be True or False")
-        kinds = (("flux", flux, ~placeholders(flux)), ("flux_error", flux_error, flux_error > 0))
-        for name, array, good in kinds:
-            bad = ~(mask | (np.isfinite(array) & good))
+        strange = ~(mask | (np.abs(flux) < 98))
+        strange[strange] = ~np.isfinite(flux[strange]) | placeholders(flux[strange])
+        unknown = ~(mask | ((flux_error > 0) & (flux_error < np.inf)))
+        for name, array, bad in (("flux", flux, strange), ("flux_error", flux_error, unknown)):
             if bad.any():
                 star, pixel = np.unravel_index(np.argmax(bad), bad.shape)
                 raise ValueError(
@@ -126,10 +130,13 @@ class Spectra:
 
     def __getitem__(self, index):
         """Some of the stars, chosen by a slice, index array, bool mask or integer, as `Spectra`."""
-        rows = np.atleast_1d(np.arange(len(self))[index])
-        labels = None if self.labels is None else self.labels[rows]
-        arrays = (getattr(self, name)[rows] for name in ARRAYS)
-        return Spectra(self.wavelength, *arrays, labels, self.correlation_length, self.at_rest)
+        if masked(index).any():
+            raise ValueError("the index has masked values: fill them, as with index.filled(False)")
+        rows = np.ravel(np.arange(len(self))[index])
+        some = copy(self)  # nothing needs to be checked again
+        names = ARRAYS if self.labels is None else (*ARRAYS, "labels")
+        some.__dict__.update({name: getattr(self, name)[rows] for name in names})
+        return some
 
     @property
     def ivar(self):
@@ -185,17 +192,18 @@ class Spectra:
             If the group or a dataset is missing, or the wavelengths are in air.
         """
         with opened(path, group) as source:
-            return _rows(source, slice(None))
+            return next(_parts(source))
 
     @classmethod
     def stream(cls, path, batch=1024, group="spectra"):
         """Read a group batch by batch: an iterator of `Spectra` of up to `batch` stars.
 
-        It raises the same errors as `read`.
+        It raises the same errors as `read`, and ValueError if `batch` is no positive integer.
         """
+        if not isinstance(batch, Integral) or batch < 1:
+            raise ValueError(f"batch is {batch!r}: give 1 or more, as an integer")
         with opened(path, group) as source:
-            for start in range(0, len(source["ids"]), batch):
-                yield _rows(source, slice(start, start + batch))
+            yield from _parts(source, batch)
 
     def to_specutils(self):
         """The spectra as one `specutils.Spectrum`, which jdaviz and others open.
@@ -237,22 +245,20 @@ def check_at_rest(spectra, wavelength):
     check_pixels(spectra.wavelength, wavelength)
 
 
-def _rows(source, rows):
-    """Some rows of an open group as `Spectra`."""
-    labels = None
-    if "labels" in source:
-        missing = source.get("missing", {})
-        labels = Table(
-            {
-                name: read_rows(data, rows, missing.get(name))
-                for name, data in source["labels"].items()
-            }
-        )
-    length = source.attrs.get("correlation_length", 1.0)
-    at_rest = bool(source.attrs.get("at_rest", True))
-    try:
-        arrays = (read_rows(source[name], rows) for name in ARRAYS)
-        wavelength = read_rows(source["wavelength"], slice(None))
-        return Spectra(wavelength, *arrays, labels, length, at_rest)
-    except ValueError as error:
-        raise ValueError(f"{source.file.filename}: {error}") from error
+def _parts(source, batch=None):
+    """Yield the spectra of an open group, up to `batch` stars at a time or all at once."""
+    about = (source.attrs.get("correlation_length", 1.0), source.attrs.get("at_rest", True))
+    wavelength = read_rows(source["wavelength"], slice(None))
+    missing = {name: data[:] for name, data in source.get("missing", {}).items()}
+    for start in [0] if batch is None else range(0, len(source["ids"]), batch):
+        rows = slice(start, None if batch is None else start + batch)
+        arrays = [read_rows(source[name], rows) for name in ARRAYS]
+        columns = {
+            name.replace(SLASH, "/"): read_rows(data, rows, missing.get(name))
+            for name, data in source.get("labels", {}).items()
+        }
+        try:
+            part = Spectra(wavelength, *arrays, columns or None, *about)
+        except ValueError as error:
+            raise ValueError(f"{source.file.filename}: {error}") from error
+        yield part

@@ -22,6 +22,9 @@ from specnb.core.writing import put_in_place, temporary_name
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 SEAL = 32  # bytes of a SHA-256
+SLASH = (
+    "%2F"  # stands for / in names of label columns, such as [Fe/H], which HDF5 would divide there
+)
 
 
 class SpectraWriter:
@@ -67,7 +70,10 @@ class SpectraWriter:
         """
         columns = {}
         if spectra.labels is not None:
-            columns = {name: _plain(name, column) for name, column in spectra.labels.items()}
+            columns = {
+                name.replace("/", SLASH): _plain(name, column)
+                for name, column in spectra.labels.items()
+            }
         self._compare(spectra, columns, group)
         if group not in self._file:
             target = self._file.create_group(group)
@@ -164,13 +170,14 @@ def _plain(name, column):
 
     Masked values become NaN, 0, False or empty. Text is in unicode.
     """
-    missing = masked(column)
+    missing = np.zeros(np.shape(column), bool) | masked(column)
     values = np.array(np.ma.getdata(getattr(column, "unmasked", column)))
     if values.dtype.kind == "O":
         missing |= np.equal(values, None).astype(bool)
         if all(isinstance(each, str) for each in values[~missing]):
             values = np.where(missing, "", values).astype(str)
-    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    decode = values.dtype.kind == "S"
+    values = np.char.decode(values, "utf-8", "backslashreplace") if decode else values
     if values.dtype.kind not in "biufcU" or not values.ndim:
         raise ValueError(
             f"label column {name} is of type {values.dtype}, which a file of spectra cannot hold: "
@@ -239,7 +246,7 @@ def _check(group):
     if len(set(rows.values())) > 1:
         raise OSError(f"its datasets have different numbers of rows: {rows}")
     medium = group["wavelength"].attrs.get("medium", "vacuum")
-    if medium != "vacuum":
+    if str(medium).lower() != "vacuum":
         raise ValueError(
             f"{path} has its wavelengths in {medium}, specnb works in vacuum: "
             "convert them with specnb.core.wavelength.vacuum_from_air and write the file again"
@@ -264,7 +271,7 @@ def opened(path, group):
                 )
             _check(f[group])
             yield f[group]
-    except (OSError, LookupError, TypeError, RuntimeError, UnicodeError) as error:
+    except (OSError, LookupError, TypeError, AttributeError, RuntimeError, UnicodeError) as error:
         advice = "it may be damaged: download or write it again"
         if "truncated file" in str(error) or not path.stat().st_size:
             advice = "it may be truncated: download or write it again"
@@ -277,6 +284,7 @@ def read_rows(dataset, rows, missing=None):
     """Some rows of a dataset as a column with its unit, masked where ``missing`` is true."""
     text = h5py.check_string_dtype(dataset.dtype)
     values = dataset.asstr()[rows].astype(str) if text else dataset[rows]
-    column = Column(values, unit=dataset.attrs.get("unit") or None)
-    mask = False if missing is None else missing[rows]
-    return MaskedColumn(column, mask=mask) if np.any(mask) else column
+    unit = dataset.attrs.get("unit") or None
+    if missing is not None and missing[rows].any():
+        return MaskedColumn(values, mask=missing[rows], unit=unit)
+    return values if unit is None else Column(values, unit=unit)

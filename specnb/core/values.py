@@ -7,8 +7,12 @@ or columns pass them through here.
 import numpy as np
 from astropy import units
 
-# Abundances and log g are logarithms, which tables give as dex or without a unit.
-SAME_UNIT = ("", "dex", "dex(cm / s2)")
+# Abundances and log g are logarithms, which tables give as dex or without a unit. VizieR writes
+# [Sun], [-] and [cm/s2], and Gaia log(cm.s**-2).
+SAME_UNIT = (
+    *("", "dex", "dex(cm / s2)", "[cm/s2]", "log(cm.s**-2)", "log(cgs)"),
+    *("dex(Sun)", "[Sun]", "dex(---)", "[-]", "-", "---"),
+)
 
 # What catalogues and archives write for missing numbers: 99, 99.9, 9999.99, 999999, 1e20.
 PLACEHOLDERS = np.float32(
@@ -39,13 +43,12 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
     ValueError
         If the values are not real numbers, or their unit cannot be converted.
     """
-    if _nested(values):
-        return np.array([numbers(each, unit, what, dtype) for each in values], dtype)
     values = _without_pandas(values)
     given = getattr(values, "unit", None)
     plain = getattr(values, "unmasked", values)
-    plain = plain.value if isinstance(plain, units.Quantity) else plain
     try:
+        if _nested(values):
+            return np.array([numbers(each, unit, what, dtype) for each in values], dtype)
         array = np.asarray(np.ma.getdata(plain))
         if array.dtype.kind in "cmMV":
             raise TypeError(f"they are of type {array.dtype}")
@@ -68,11 +71,13 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
 
 
 def masked(values) -> np.ndarray:
-    """Where a masked array of numpy or astropy has no value, bool. NaN and None do not count."""
+    """Where a masked array of numpy or astropy has no value, bool. NaN and None do not count.
+
+    The result has the shape of the values, or none if no value can be masked.
+    """
     if _nested(values):
-        return np.array([masked(each) for each in values], dtype=bool)
-    values = _without_pandas(values)
-    return np.array(np.broadcast_to(getattr(values, "mask", False), np.shape(values)), dtype=bool)
+        return np.array([np.broadcast_to(masked(each), np.shape(each)) for each in values], bool)
+    return np.asarray(getattr(_without_pandas(values), "mask", False), dtype=bool)
 
 
 def _nested(values):
@@ -90,7 +95,7 @@ def _without_pandas(values):
 
 def placeholders(values) -> np.ndarray:
     """Which numbers of an array look like what catalogues write for missing ones, bool."""
-    found = np.abs(values) > 98
+    found = (values > 98) | (values < -98)
     found[found] = np.isin(np.abs(values[found]).astype(np.float32), PLACEHOLDERS)
     return found
 
@@ -105,10 +110,13 @@ def names(values, what: str = "ids") -> np.ndarray:
         of long ids.
     """
     values = _without_pandas(values)
-    array = np.ravel(np.ma.getdata(getattr(values, "unmasked", values)))
+    if isinstance(values, (list, tuple)):
+        values = np.array(values, object)  # numpy makes floats of some lists of integers
+    array = np.ravel(np.ma.getdata(getattr(values, "unmasked", values))).view(np.ndarray)
     objects = array.tolist() if array.dtype.kind in "fcO" else []
-    missing = np.ravel(masked(values))
-    missing[: len(objects)] |= np.array([each is None or each != each for each in objects], bool)
+    missing = np.zeros(array.size, bool) | np.ravel(masked(values))
+    none = [each is None or each is np.ma.masked or each != each for each in objects]
+    missing[: len(objects)] |= np.array(none, bool)
     if any(isinstance(each, (float, complex)) for each in objects if each == each):
         raise ValueError(
             f"{what} are floating-point numbers, which lose the last digits of long ids: "
@@ -126,5 +134,8 @@ def names(values, what: str = "ids") -> np.ndarray:
 def texts(array) -> np.ndarray:
     """An array of text, bytes, integers or objects as an array of str."""
     if array.dtype.kind in "SO":
-        array = [each.decode() if isinstance(each, bytes) else str(each) for each in array]
+        array = [
+            each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each)
+            for each in array
+        ]
     return np.asarray(array).astype(str)

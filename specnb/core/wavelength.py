@@ -70,7 +70,7 @@ def check_pixels(wavelength, expected):
         raise ValueError(
             f"the spectra are not on this model's {len(expected)} pixels, {low:.2f}-{high:.2f} Å: "
             "rebin them first (native spectra with on_pixels of their survey, which knows how their "
-            "noise correlates, others with specnb.rebin)"
+            "noise correlates, others with specnb.rebin and the correlation_length of their noise)"
         )
 
 

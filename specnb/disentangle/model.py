@@ -154,9 +154,10 @@ class Disentangler:
         The mean spectrum is subtracted, and the scatter is 1. Masked pixels are 0, which is the
         mean spectrum.
         """
-        return np.where(mask, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
-            np.float32
-        )
+        flux = numbers(flux, "", "flux", np.float32)
+        bad = (numbers(mask, "", "mask") != 0) | np.isnan(flux)
+        scaled = (flux - self.scales.flux_mean) / self.scales.flux_scale
+        return np.where(bad, 0, scaled).astype(np.float32)
 
     def _scaled(self, values):
         scaled = (values - self.scales.label_mean) / self.scales.label_std

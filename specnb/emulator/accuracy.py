@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.labels import label_columns
 from specnb.core.values import numbers
 from specnb.simulator.responses import IRON, Responses
 
@@ -56,6 +57,7 @@ def accuracy_by_label(predicted, truth, labels, name: str, edges) -> Table:
         is NaN in empty bins.
     """
     error = np.abs(numbers(predicted, "", "predicted") - numbers(truth, "", "truth")).mean(axis=1)
+    labels = label_columns({name: labels}, [name])[:, 0]
     rows = [(low, high, error[(labels >= low) & (labels < high)]) for low, high in pairwise(edges)]
     return Table(
         {

@@ -18,7 +18,7 @@ from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import check_limits, finite_rows, label_array
+from specnb.core.labels import check_limits, finite_rows, label_array, label_columns
 from specnb.core.values import numbers
 
 CEILING_STARS = 2000  # the ceiling from this number of stars is accurate to 0.003
@@ -58,7 +58,7 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
         If shapes disagree, a value is not finite, or a label is constant.
     """
     y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
-    z_train, z_test = (numbers(z, "", "latents") for z in (z_train, z_test))
+    z_train, z_test = (finite_rows(z, "latents") for z in (z_train, z_test))
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
     # float32 is twice as fast
     z_train, z_test = (z_scaler.transform(z).astype(np.float32) for z in (z_train, z_test))
@@ -222,13 +222,17 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 
     Raises
     ------
-    IndexError
-        If shapes disagree.
     ValueError
-        If no pixel is good, or the reconstruction is not finite.
+        If shapes or stars disagree, no pixel is good, or the reconstruction is not finite.
     """
-    good = ~observed.mask
-    flux = numbers(flux, "", "flux")[good]
+    good, flux = ~observed.mask, numbers(flux, "", "flux")
+    others = truth is not None and not np.array_equal(truth.ids, observed.ids)
+    if flux.shape != good.shape or others:
+        raise ValueError(
+            f"flux of shape {flux.shape} for {good.shape}, or a truth of other stars: give the "
+            "same stars in the same order"
+        )
+    flux = flux[good]
     if not flux.size or not np.isfinite(flux).all():
         raise ValueError(
             "no pixel is good, or a reconstructed flux is not finite: look at the masks and the model"
@@ -247,7 +251,7 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
 
 def _labels(which, y, labels):
     """Labels of some stars as an array. No label may be the same for all stars."""
-    y = finite_rows(y, f"{which} labels", labels)
+    y = finite_rows(label_columns(y, labels), f"{which} labels", labels)
     check_limits(y, f"{which} labels", labels, ranges=False)
     if len(y) < 10:
         raise ValueError(f"{len(y)} {which} stars: give at least 10")

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.manifold import TSNE
 
+from specnb.core.labels import finite_rows
 from specnb.evaluate.two_sample import alike
 
 PERPLEXITY = 80.0  # that of the maps in O'Briain et al. (2020)
@@ -32,9 +33,9 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
     ValueError
         If a value is not finite, or there are too few dimensions or stars.
     """
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(
-        np.asarray(values)[:n]
-    )
+    dtype = np.result_type(np.float32, getattr(values, "dtype", float))
+    values = finite_rows(values[:n], "values", dtype=dtype)
+    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
 
 
 def project_two(first, second, seed: int = 0, n: int = 1000):

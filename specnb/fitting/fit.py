@@ -152,13 +152,14 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
         Flux of the models. It is NaN for stars that could not be fitted, and in pixels near the
         ends of a detector whose light comes from beyond the model's pixels.
     """
+    table = Table(table, copy=False)
     if config.fit_rv is None:
         config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
     continuum = [f"continuum_{k}" for k in range(len(model.legendre))]
-    found = [name for name in table.colnames if name.startswith("continuum_")]
-    missing = set(model.names) - set(table.colnames)
-    if missing or model.rv != ("rv" in table.colnames) or found != continuum:
+    found = {name for name in table.colnames if name.startswith("continuum_")}
+    lacks = not set(model.names) <= set(table.colnames)
+    if lacks or model.rv != ("rv" in table.colnames) or found != set(continuum):
         raise ValueError(
             "the table is from a fit with another configuration: give the one it was made with"
         )

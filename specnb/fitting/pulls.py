@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.table import Table
 
+from specnb.core.catalogues import check_same_stars
 from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
 
@@ -70,6 +71,7 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
         ``median_error`` (in the label's unit), ``at_limit`` (number of stars whose fit ended at a
         limit of the label), ``stars`` (number of stars with a finite pull).
     """
+    check_same_stars(fit, truth)
     rows = []
     for name in labels:
         value, error = label_columns(fit, [name, f"{name}_error"]).T
@@ -82,7 +84,9 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
                 "std": pull.std(),
                 "largest": np.abs(pull).max(),
                 "median_error": np.nanmedian(error),
-                "at_limit": sum(f"at_limit:{name}" in flags for flags in fit["flags"]),
+                "at_limit": sum(
+                    f"at_limit:{name}" in str(flags).split(",") for flags in fit["flags"]
+                ),
                 "stars": len(pull),
             }
         )

@@ -8,7 +8,8 @@ at a limit or did not converge are included and counted.
 import numpy as np
 from astropy.table import Table
 
-from specnb.core.labels import label_array
+from specnb.core.catalogues import check_same_stars
+from specnb.core.labels import label_array, label_columns, limits
 from specnb.core.values import numbers
 
 REACH = 5.0  # largest residual in histograms, in standard errors
@@ -132,8 +133,7 @@ def chi2_statistics(fits) -> Table:
     ValueError
         If the fits differ in length, or if no star was fitted in all fits.
     """
-    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    common = common_stars(fitted)
+    fitted, common = _fitted(fits)
     rows = []
     for name, fit in fits.items():
         compared = fit[common]
@@ -142,8 +142,9 @@ def chi2_statistics(fits) -> Table:
                 "fit": name,
                 "stars": common.sum(),
                 "not_fitted": (~fitted[name]).sum(),
-                "not_converged": (~compared["converged"]).sum(),
-                "at_limit": sum("at_limit:" in flags for flags in compared["flags"]),
+                # A table that was written as text and read again has "True" and "False".
+                "not_converged": (compared["converged"].astype(str) != "True").sum(),
+                "at_limit": sum("at_limit:" in str(flags) for flags in compared["flags"]),
                 "mean": np.mean(compared["chi2_reduced"]),
                 "median": np.median(compared["chi2_reduced"]),
             }
@@ -185,17 +186,18 @@ def label_errors(fits, truth: Table, labels) -> Table:
         compared = fit[common]
         for label, difference in zip(labels, differences[name].T):
             low, median, high = np.percentile(difference, [16, 50, 84])
-            at_limit = [f"at_limit:{label}" in flags.split(",") for flags in compared["flags"]]
+            at_limit = [f"at_limit:{label}" in str(flags).split(",") for flags in compared["flags"]]
+            errors = label_columns(compared, [f"{label}_error"])
             rows.append(
                 {
                     "fit": name,
                     "label": label,
-                    "unit": str(fit[label].unit or ""),
+                    "unit": str(limits(label).unit or fit[label].unit or ""),
                     "median": median,
                     "mean": difference.mean(),
                     "scatter": (high - low) / 2,
                     "rms": np.sqrt(np.mean(difference**2)),
-                    "median_error": np.nanmedian(compared[f"{label}_error"]),
+                    "median_error": np.nanmedian(errors),
                     "at_limit": sum(at_limit),
                     "stars": common.sum(),
                     "not_fitted": (~fitted[name]).sum(),
@@ -252,11 +254,21 @@ def _differences(fits, truth, labels):
 
     Also returns which stars each fit could fit, and which stars all fits could fit.
     """
-    fitted = {name: np.isfinite(fit["chi2_reduced"]) for name, fit in fits.items()}
-    common = common_stars(fitted | {"truth": np.ones(len(truth), dtype=bool)})
+    fitted, common = _fitted(fits, truth=truth)
     true = label_array(truth[common], labels)
     differences = {name: label_array(fit[common], labels) - true for name, fit in fits.items()}
     return differences, fitted, common
+
+
+def _fitted(fits, **truth):
+    """Which stars each fit could fit, and which stars all fits could fit."""
+    fitted = {
+        name: np.isfinite(label_columns(fit, ["chi2_reduced"])[:, 0]) for name, fit in fits.items()
+    }
+    known = {name: np.ones(len(table), dtype=bool) for name, table in truth.items()}
+    common = common_stars(fitted | known)
+    check_same_stars(*fits.values(), *truth.values())
+    return fitted, common
 
 
 def common_stars(fitted) -> np.ndarray:

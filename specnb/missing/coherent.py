@@ -20,6 +20,7 @@ from scipy.stats import median_abs_deviation
 
 from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
+from specnb.core.wavelength import check_pixels
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.residuals import formatted
 from specnb.missing.scores import named_shares
@@ -92,6 +93,7 @@ def robust_fit(observed, emulator, config: FitConfig = CONFIG) -> tuple[Table, n
     ValueError
         For the reasons given in `coherence`, or if the pixels are not the emulator's.
     """
+    check_pixels(observed.wavelength, emulator.wavelength)
     out = np.zeros(len(observed.wavelength), dtype=bool)
     for _ in range(ROUNDS):
         fits = fit_labels(replace(observed, mask=observed.mask | out), emulator, config)
@@ -132,13 +134,19 @@ def coherence(observed, flux) -> Table:
         raise ValueError(
             f"fits have shape {flux.shape}, spectra {observed.flux.shape}: give the fits of these stars"
         )
-    fitted = np.isfinite(flux).all(axis=1)
+    if not observed.at_rest:
+        raise ValueError(
+            "the spectra are not at rest, so that a line is in another pixel of each star: shift "
+            "them to rest first"
+        )
+    fitted = np.isfinite(flux).any(axis=1)
     if fitted.sum() < 2:
         raise ValueError(
             f"{fitted.sum()} of {len(observed)} stars have a fit: what is common takes two or more"
         )
     observed, flux = observed[fitted], flux[fitted]
-    good, residual = ~observed.mask, np.where(observed.mask, 0.0, observed.flux - flux)
+    good = ~observed.mask & np.isfinite(flux)  # a fit with a velocity does not know all pixels
+    residual = np.where(good, observed.flux - flux, 0.0)
     variance = np.where(good, observed.flux_error, np.inf).astype(float) ** 2
     for star_residual, noise, used in zip(residual, variance, good):
         noise += max(
@@ -161,7 +169,7 @@ def coherence(observed, flux) -> Table:
         "without_one": sign * np.maximum(others, 0.0) / scatter,
         "agree": (sign * residual > AGREE * np.sqrt(variance)).sum(axis=0),
         "stars": good.sum(axis=0),
-        "model": flux.mean(axis=0),
+        "model": np.ma.masked_invalid(flux).mean(axis=0).filled(1.0),
     }
     return Table(pixels, units={"wavelength": "Angstrom"})
 
@@ -207,10 +215,7 @@ def disagreements(observed, flux, references=None, threshold: float = THRESHOLD)
         [star.derivative(star.elements[name], VBROAD) for name in names] for star in references
     ]
     falls = np.maximum(-np.mean(slopes, axis=0), 0.0)
-    if falls.shape[1] != len(pixels):
-        raise ValueError(
-            f"responses have {falls.shape[1]} pixels, spectra {len(pixels)}: rebin the spectra"
-        )
+    check_pixels(observed.wavelength, references[0].survey.pixels)
     rows = []
     for kind, mask in zip(KINDS, _significant(pixels, threshold)):
         for first, end in runs(mask):

@@ -110,8 +110,7 @@ class Translator(nn.Module):
 
         Returns
         -------
-        z_shared, z_split : ndarray, shapes (n, ...), float32
-            z_split has no columns if the model has none.
+        z_shared, z_split : ndarray, shapes (n, ...), float32; z_split may have no columns
 
         Raises
         ------
@@ -126,6 +125,7 @@ class Translator(nn.Module):
     @torch.no_grad()
     def encode_synthetic(self, flux) -> np.ndarray:
         """z_shared, shape (n, ...), of synthetic flux (n, n_pix)."""
+        flux = self.given(flux, "flux", len(flux), self.mean.shape)
         return _joined(self.networks.encode_synthetic(self.scaled(x)) for x in _batches(flux))
 
     @torch.no_grad()
@@ -137,20 +137,20 @@ class Translator(nn.Module):
         Raises
         ------
         ValueError
-            If the flux has other pixels, or if there is not one z_split per spectrum.
+            If the flux has other pixels, there is not one z_split per spectrum, or one is not finite.
         """
-        if np.shape(flux)[1:] != (len(self.wavelength),):
-            raise ValueError(
-                f"the flux has shape {np.shape(flux)}: give (n, {len(self.wavelength)})"
-            )
+        flux = self.given(flux, "flux", len(flux), self.mean.shape)
         if split is None:
             split = self.mean_split.expand(len(flux), *self.mean_split.shape).cpu()
-        if np.shape(split) != (expected := (len(flux), *self.mean_split.shape)):
-            raise ValueError(
-                f"z_split has shape {np.shape(split)}: give {expected}, one for each spectrum"
-            )
-        splits = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(self.mean)
-        return _joined(map(self, _batches(flux), _batches(splits)))
+        split = self.given(split, "z_split", len(flux), self.mean_split.shape)
+        return _joined(map(self, _batches(flux), _batches(split.to(self.mean))))
+
+    def given(self, values, what, n, row):
+        """Values that a user gives for n spectra, as a tensor (n, *row). All must be finite."""
+        values, shape = numbers(values, "", what, np.float32), (n, *row)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise ValueError(f"{what} has shape {values.shape} or NaN: give {shape}, all finite")
+        return torch.from_numpy(values)
 
     @torch.no_grad()
     def to_synthetic(self, spectra) -> np.ndarray:
@@ -214,8 +214,7 @@ def _joined(batches) -> np.ndarray:
 def load_translator(name: str) -> Translator:
     """Open a shipped translator: ``"rvs-mock"`` or ``"apogee-mock"``.
 
-    It translates from spectra of the shipped emulator to those of the mock survey that it is named
-    after.
+    It translates spectra of the shipped emulator to those of the mock survey of its name.
 
     Raises
     ------
@@ -296,5 +295,6 @@ def translated_emulator(emulator, translator: Translator, split=None):
     """
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
-        split = torch.from_numpy(numbers(split, "", "z_split", np.float32)).to(translator.mean)
+        shape = translator.mean_split.shape
+        split = translator.given(split, "z_split", len(split), shape).to(translator.mean)
     return emulator.then(Translation(translator, split))
