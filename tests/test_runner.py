@@ -563,8 +563,9 @@ def test_no_room_is_told(tmp_path):
 
 def test_a_folder_that_is_not_results_is_never_replaced(folder, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(OSError, match="not results of specnb"):
-        run_notebook(folder / "01_good.ipynb", {}, tmp_path)
+    for output in (tmp_path, tmp_path / "thesis.tex"):
+        with pytest.raises(OSError, match="not results of specnb"):
+            run_notebook(folder / "01_good.ipynb", {}, output)
     assert (tmp_path / "thesis.tex").exists()
 
 
@@ -618,6 +619,17 @@ def test_version_and_help_are_quick(capsys):
     assert "sweep" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"numpy", "astropy", "torch", "papermill", "matplotlib"}
+
+
+def test_modules_in_the_current_folder_do_not_hide_those_of_python(tmp_path):
+    for name in ("random", "secrets", "torch", "logging"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not Python's')")
+    command = [sys.executable, "-m", "specnb", "data", "list"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr
 
 
 def test_a_closed_pipe_is_no_error():
