@@ -195,7 +195,7 @@ def test_freshness_follows_code_parameters_data_and_files(
     with monkeypatch.context() as patch:
         patch.setenv("SPECNB_DATA", str(tmp_path))
         (tmp_path / "gaia_rvs").mkdir()
-        (tmp_path / "gaia_rvs" / "new.csv").write_text("x")
+        (tmp_path / "gaia_rvs" / "new.csv").write_text("flux,error\n1,0.1\n")
         assert not is_fresh(notebook, values, study)
     (study / "line.pdf").rename(study / "moved.pdf")
     assert not is_fresh(notebook, values, study)
