@@ -22,7 +22,7 @@ from specnb.core import checksums, writing
 from specnb.core.artifacts import artifact
 from specnb.core.checksums import LIST, add_to_list, check_listed, listed
 from specnb.core.files import read_checkpoint, read_tensors, write_checkpoint, write_tensors
-from specnb.core.paths import DATA
+from specnb.core.paths import DATA, data_folder
 from specnb.core.reading import read_shipped_table, whole_file
 from specnb.core.spectra import Spectra
 from specnb.core.storage import SpectraWriter
@@ -124,6 +124,18 @@ def test_files_elsewhere_are_not_listed(data, tmp_path_factory):
         whole_file("own.csv", "table", "mend it", ValueError),
     ):
         raise LookupError("bad")
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged():
+    words = "own.csv may not be read: change its permissions"
+    with pytest.raises(OSError, match=words), whole_file("own.csv", "table", "download it again"):
+        raise PermissionError(errno.EACCES, "Permission denied", "own.csv")
+
+
+def test_a_folder_may_be_given_from_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SPECNB_DATA", "~/spectra")
+    assert data_folder() == tmp_path / "spectra"
 
 
 def test_a_shipped_file_is_hashed_once(data, monkeypatch):

@@ -195,7 +195,7 @@ def test_freshness_follows_code_parameters_data_and_files(
     with monkeypatch.context() as patch:
         patch.setenv("SPECNB_DATA", str(tmp_path))
         (tmp_path / "gaia_rvs").mkdir()
-        (tmp_path / "gaia_rvs" / "new.csv").write_text("x")
+        (tmp_path / "gaia_rvs" / "new.csv").write_text("flux,error\n1,0.1\n")
         assert not is_fresh(notebook, values, study)
     (study / "line.pdf").rename(study / "moved.pdf")
     assert not is_fresh(notebook, values, study)
@@ -563,8 +563,9 @@ def test_no_room_is_told(tmp_path):
 
 def test_a_folder_that_is_not_results_is_never_replaced(folder, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(OSError, match="not results of specnb"):
-        run_notebook(folder / "01_good.ipynb", {}, tmp_path)
+    for output in (tmp_path, tmp_path / "thesis.tex"):
+        with pytest.raises(OSError, match="not results of specnb"):
+            run_notebook(folder / "01_good.ipynb", {}, output)
     assert (tmp_path / "thesis.tex").exists()
 
 
@@ -618,6 +619,17 @@ def test_version_and_help_are_quick(capsys):
     assert "sweep" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not imported & {"numpy", "astropy", "torch", "papermill", "matplotlib"}
+
+
+def test_modules_in_the_current_folder_do_not_hide_those_of_python(tmp_path):
+    for name in ("random", "secrets", "torch", "logging"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not Python's')")
+    command = [sys.executable, "-m", "specnb", "data", "list"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr
 
 
 def test_a_closed_pipe_is_no_error():

@@ -8,9 +8,9 @@ PACKAGE = ROOT / "specnb"
 DATA = ROOT / "data"
 # Results that were computed here, in the folder SPECNB_ARTIFACTS or in the repository. They can be
 # deleted at any time.
-ARTIFACTS = Path(os.environ.get("SPECNB_ARTIFACTS") or DATA / "artifacts").absolute()
+ARTIFACTS = Path(os.environ.get("SPECNB_ARTIFACTS") or DATA / "artifacts").expanduser().absolute()
 
 
 def data_folder() -> Path:
     """Folder of real data: the environment variable SPECNB_DATA, or data/real in the repository."""
-    return Path(os.environ.get("SPECNB_DATA") or DATA / "real")
+    return Path(os.environ.get("SPECNB_DATA") or DATA / "real").expanduser()

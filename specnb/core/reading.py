@@ -1,6 +1,7 @@
 """The sentence that all readers say of a file that is missing, damaged or of another kind."""
 
 from contextlib import contextmanager
+from csv import Error as CsvError
 from pickle import UnpicklingError
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
@@ -13,11 +14,12 @@ from safetensors import SafetensorError
 from specnb.core.checksums import check_listed
 
 # What libraries raise when they read a missing, damaged or unsuitable file: Python, h5py and torch;
-# astropy, whose warnings about truncated files the readers make errors; pickle, gzip, ZIP, XML,
+# astropy, whose warnings about truncated files the readers make errors; pickle, csv, gzip, ZIP, XML,
 # safetensors.
 DAMAGE = (
     OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError,
-    VerifyError, Warning, UnpicklingError, ZlibError, BadZipFile, ExpatError, SafetensorError,
+    VerifyError, Warning, UnpicklingError, CsvError, ZlibError, BadZipFile, ExpatError,
+    SafetensorError,
 )  # fmt: skip
 
 
@@ -41,6 +43,8 @@ def whole_file(path, kind: str, advice: str, error_class=OSError):
     check_listed(path, error_class)
     try:
         yield
+    except PermissionError as error:
+        raise error_class(f"{path} may not be read: change its permissions") from error
     except DAMAGE as error:
         reason = (str(error).splitlines() or [repr(error)])[0]  # torch lists tensors on more lines
         raise error_class(f"{path} is not a whole {kind} ({reason}): {advice}") from error

@@ -136,10 +136,10 @@ def run_notebook(
     values, defaults = check_parameters(notebook, parameters), check_parameters(notebook, {})
     check_pair(notebook)
     check_places(output.parent)
-    held = {path.name for path in output.iterdir()} if output.exists() else set()
-    if held and not held & {RESULTS, FAILED}:
+    held = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    if output.is_file() or (held and not held & {RESULTS, FAILED}):
         raise OSError(
-            f"{output} holds files that are not results of specnb: choose an empty or a new --output"
+            f"{output} is a file, or holds files that are not results of specnb: choose an empty or a new --output"
         )
     from specnb.core.device import pick_device  # torch takes seconds
 
