@@ -340,6 +340,40 @@ def test_per_cent_and_unnormalised_flux(tmp_path):
     with pytest.raises(ValueError, match="flux has the unit 'Jy'"):
         read_spectra(tmp_path / "c.ecsv")
 
+    table.remove_columns(["flux", "error"])
+    table["flux"], table["error"] = 100 * flux, 100 * error
+    table["flux"].unit = table["error"].unit = "%"
+    table.write(tmp_path / "d.xml", format="votable")
+    same(read_spectra(tmp_path / "d.xml"), flux, error)
+
+
+@pytest.mark.parametrize(
+    ("about", "air"),
+    [
+        ({"TELESCOP": "open air"}, False),
+        ({"note": "air mass 1.2"}, False),
+        ({"AIRMASS": 1.2, "AIR_MASS": 1.2, "air mass": 1.2}, False),
+        ({"AIRORVAC": "vac"}, False),
+        ({"VACUUM": True}, False),
+        ({"wavelength": "converted from air to vacuum"}, False),
+        ({"AIRORVAC": "air"}, True),
+        ({"VACUUM": False}, True),
+        ({"VACUUM": "F"}, True),
+        ({"WAVE_AIR": True}, True),
+        ({"medium": "Air"}, True),
+        ({"CTYPE1": "AWAV"}, True),
+    ],
+)
+def test_metadata_about_air(tmp_path, about, air):
+    table = pixels()
+    table.meta = about
+    table.write(tmp_path / "a.ecsv")
+    if air:
+        with pytest.raises(ValueError, match="a.ecsv: its wavelengths are in air"):
+            read_spectra(tmp_path / "a.ecsv")
+    else:
+        assert len(read_spectra(tmp_path / "a.ecsv")) == 1
+
 
 @pytest.mark.parametrize("cut", [slice(None), APOGEE_CUT, np.r_[246:3274, 3585:6080, 6344:8335]])
 def test_apogee_tables_are_normalised(tmp_path, cut):
@@ -595,6 +629,30 @@ def test_the_multimodal_universe(tmp_path):
         read_spectra(tmp_path / "cut.parquet")
 
 
+def test_masks_of_parquet_count(tmp_path):
+    pytest.importorskip("pyarrow")
+    with_masks().write(tmp_path / "a.parquet")
+    assert list(np.flatnonzero(read_spectra(tmp_path / "a.parquet").mask[0])) == MASKED
+    rows = Table({"source_id": MaskedColumn([ID, OTHER], mask=[False, False])})
+    rows["flux"] = MaskedColumn(np.ones((2, 2401)), mask=np.arange(4802).reshape(2, -1) % 99 == 0)
+    rows["flux_error"] = np.full((2, 2401), 0.1)
+    rows.write(tmp_path / "b.parquet")
+    read = read_spectra(tmp_path / "b.parquet")
+    assert list(read.ids) == [str(ID), str(OTHER)]
+    np.testing.assert_array_equal(read.mask, rows["flux"].mask)
+
+
+def test_parquet_that_grows_too_much_is_refused(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {name: np.ones(3_000_000) for name in ("wavelength", "flux", "flux_error")}
+    parquet.write_table(arrow.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="a.parquet .*it unpacks to 72 MB") as caught:
+        read_spectra(tmp_path / "a.parquet")
+    assert "truncated" not in str(caught.value)
+
+
 def test_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and so on PAR1")
@@ -610,6 +668,49 @@ def test_files_in_a_zip_that_are_left_out_are_named(tmp_path):
     with pytest.warns(LeftOutWarning, match="a.zip/x/empty.csv was left out") as caught:
         assert len(read_spectra(tmp_path / "a.zip")) == 1
     assert len(caught) == 1
+
+
+def test_compressed_files_in_a_zip_are_read(tmp_path):
+    packed = gzip.compress(text(pixels()).encode())
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("x/a.csv.gz", packed)
+    same(read_spectra(tmp_path / "a.zip"), pixels()["flux"], pixels()["flux_error"])
+    for content, message in (
+        (packed[:5000], "a.csv.gz is not a whole file.*truncated"),
+        (gzip.compress(bytes(2**25)), "a.csv.gz grows to more than 17 MB"),
+    ):
+        with ZipFile(tmp_path / "a.zip", "w") as file:
+            file.writestr("x/a.csv.gz", content)
+        with pytest.raises(ValueError, match=message):
+            read_spectra(tmp_path / "a.zip")
+
+
+def test_other_spectra_in_a_zip_are_not_lost_in_silence(tmp_path):
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((2, 8575)))]).writeto(
+        tmp_path / "a.fits"
+    )
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.write(tmp_path / "a.fits", "apStar.fits")
+    with (
+        pytest.warns(LeftOutWarning, match="a.zip/apStar.fits was left out, it holds no tables"),
+        pytest.raises(ValueError, match="a.zip holds no table with .*images in FITS.*unpack it"),
+    ):
+        read_spectra(tmp_path / "a.zip")
+
+
+def test_what_python_cannot_unpack_is_not_called_truncated(tmp_path):
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("a.csv", text(pixels()))
+    whole = (tmp_path / "a.zip").read_bytes()
+    middle = whole.find(b"PK\x01\x02")
+    # a bit of the flags says that there is a password, and 9 stands for another compression
+    for place, value, message in ((6, 1, "password required"), (8, 9, "compression.*unpack it")):
+        content = bytearray(whole)
+        content[place] = content[middle + place + 2] = value
+        (tmp_path / "a.zip").write_bytes(content)
+        with pytest.raises(ValueError, match=f"a.zip cannot be unpacked .*{message}") as caught:
+            read_spectra(tmp_path / "a.zip")
+        assert "truncated" not in str(caught.value)
 
 
 def test_broken_zips_and_xml(tmp_path):
@@ -662,6 +763,15 @@ def test_fits_headers_and_tables_that_do_not_matter(tmp_path):
         content.replace(b"SNR     =                  1.0", b"SNR     =                  NaN")
     )
     same(read_spectra(tmp_path / "a.fits"), table["flux"], table["flux_error"])
+
+
+def test_fits_that_is_cut_after_a_header_is_truncated(tmp_path):
+    pixels().write(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    for size in (2880, 2 * 2880):
+        (tmp_path / "a.fits").write_bytes(content[:size])
+        with pytest.raises(ValueError, match="a.fits is not a whole fits file.*truncated"):
+            read_spectra(tmp_path / "a.fits")
 
 
 def test_files_that_grow_too_much_are_refused(tmp_path):

@@ -46,7 +46,7 @@ WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0",
 LISTS = ("[", "(")  # how text begins that is a list of numbers
 # Units that astropy does not know, or takes for another: A is the ampere.
 ANGSTROM = dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms"), "Angstrom")
-# Metadata about the medium of the wavelengths, by their names. Others mention air for other reasons.
+# Names of metadata about the medium of wavelengths. Others mention air for other reasons.
 MEDIUM = re.compile(r"ctype|^air|vac|medium|wav|lambda", re.IGNORECASE)
 NO = r"\W+(f|false|no|0)\b"  # as in VACUUM = F
 AIR = (
@@ -278,9 +278,7 @@ def _angstrom(column, values):
 def _check_vacuum(column, table):
     """Raise ValueError if a table says that its wavelengths are in air."""
     cards = [f"{key}={value}" for key, value in table.meta.items() if MEDIUM.search(str(key))]
-    about = f"{column.unit} {column.description} {column.meta} {'; '.join(cards)}".lower().replace(
-        "_", " "
-    )
+    about = f"{column.unit} {column.description} {column.meta} {cards}".lower().replace("_", " ")
     air = rf"\bair\b(?!\W*mass|{NO})|awav|\bvac\w*{NO}"
     if re.search(air, about) and not re.search(rf"\bvac(?!\w*{NO})", about):
         raise ValueError(AIR)

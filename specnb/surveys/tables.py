@@ -123,8 +123,9 @@ def _text(content):
             "it lacks the names of its columns, add a first line such as "
             f"'{delimiter.join(('wavelength', 'flux', 'flux_error'))}'"
         )
-    kind = "tab" if delimiter == "\t" else "basic"
-    options = {"format": f"ascii.{kind}", "delimiter": delimiter, "comment": None}
+    # Only the reader of tabs keeps empty cells between them.
+    kind = "ascii.tab" if delimiter == "\t" else "ascii.basic"
+    options = {"format": kind, "delimiter": delimiter, "comment": None}
     if set("".join(rows[1:2])) == {"-", " "}:  # the names are underlined, some cells may be empty
         rows = [line for line in lines if not COMMENT.match(line)]
         options = {"format": "ascii.fixed_width_two_line"}
@@ -190,7 +191,7 @@ def _parquet(content):
     file = parquet.ParquetFile(BytesIO(content))
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     columns = [group.column(i) for group in groups for i in range(group.num_columns)]
-    # Equal values are packed well: a column of them may be tiny until it is read.
+    # A column of equal values is tiny until it is read.
     size = sum(max(8 * each.num_values, each.total_uncompressed_size) for each in columns)
     if size > largest_size(len(content)):
         raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, which spectra of its size do not")
@@ -200,10 +201,9 @@ def _parquet(content):
         plain = types.is_floating(column.type) or types.is_nested(column.type)
         values = column.to_numpy() if plain else column.to_pylist()
         table[name.removeprefix("spectrum.")] = values
-    # as astropy writes masked columns
+    # astropy writes the mask of a column beside it
     for name in [name for name in table.colnames if f"{name}.mask" in table.colnames]:
-        mask = table[f"{name}.mask"].tolist()
-        table[name] = MaskedColumn(table[name].tolist(), mask=mask)
+        table[name] = MaskedColumn(table[name].tolist(), mask=table[f"{name}.mask"].tolist())
     return [table]
 
 
