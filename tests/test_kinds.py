@@ -93,6 +93,7 @@ def same(read, flux, error):
         lambda t: "\n\n" + t + "\n \n\n",
         lambda t: t.replace(",", ";"),
         lambda t: t.replace(",", "\t"),
+        lambda t: t.replace(",", " \t "),
         lambda t: t.replace(",", "   "),
         lambda t: "# made by hand\n# " + t.replace(",", " "),
         lambda t: t.replace("\n", ",1.0\n").replace("flux_error,1.0", "flux_error,FLUX"),

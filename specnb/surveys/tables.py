@@ -123,9 +123,10 @@ def _text(content):
             "it lacks the names of its columns, add a first line such as "
             f"'{delimiter.join(('wavelength', 'flux', 'flux_error'))}'"
         )
-    # Only the reader of tabs keeps empty cells between them.
-    kind = "ascii.tab" if delimiter == "\t" else "ascii.basic"
-    options = {"format": kind, "delimiter": delimiter, "comment": None}
+    options = {"format": "ascii.basic", "delimiter": delimiter, "comment": None}
+    if delimiter == "\t":  # only this reader keeps empty cells between tabs, but spaces, too
+        rows = [re.sub(" *\t *", "\t", row) for row in rows]
+        options = {"format": "ascii.tab", "comment": None}
     if set("".join(rows[1:2])) == {"-", " "}:  # the names are underlined, some cells may be empty
         rows = [line for line in lines if not COMMENT.match(line)]
         options = {"format": "ascii.fixed_width_two_line"}
