@@ -86,8 +86,7 @@ class Spectra:
                 raise ValueError(
                     f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
                 )
-        for given in (self.flux, self.flux_error, self.mask):
-            mask |= masked(given)
+        mask |= masked(self.flux) | masked(self.flux_error) | masked(self.mask)
         if labels is not None:
             check_ids(labels, ids)
         length = numbers(self.correlation_length, "", "correlation_length")

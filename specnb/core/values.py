@@ -115,8 +115,9 @@ def names(values, what: str = "ids") -> np.ndarray:
     array = np.ravel(np.ma.getdata(getattr(values, "unmasked", values))).view(np.ndarray)
     objects = array.tolist() if array.dtype.kind in "fcO" else []
     missing = np.zeros(array.size, bool) | np.ravel(masked(values))
-    none = [each is None or each is np.ma.masked or each != each for each in objects]
-    missing[: len(objects)] |= np.array(none, bool)
+    missing[: len(objects)] |= np.array(
+        [each is None or each is np.ma.masked or each != each for each in objects], bool
+    )
     if any(isinstance(each, (float, complex)) for each in objects if each == each):
         raise ValueError(
             f"{what} are floating-point numbers, which lose the last digits of long ids: "
