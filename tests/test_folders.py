@@ -1,6 +1,5 @@
 """Folders with files of several kinds, and tables in which some stars are bad."""
 
-
 import numpy as np
 import pytest
 from astropy.io import fits

@@ -735,10 +735,10 @@ def test_a_folder_of_two_surveys_keeps_the_first(tmp_path, monkeypatch):
     flux, error = star(MINE.pixels)
     Table({"wavelength": MINE.pixels, "flux": flux, "error": error}).write(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text(text(pixels()))
-    with pytest.warns(
-        LeftOutWarning,
-        match=r"b.csv: has different wavelengths than .*a.csv, 2401 pixels at 8460\.00-8700\.00 Å: read",
-    ):
+    told = (
+        r"b.csv: has different wavelengths than .*a.csv, 2401 pixels at 8460\.00-8700\.00 Å: read"
+    )
+    with pytest.warns(LeftOutWarning, match=told):
         read = read_spectra(tmp_path)
     np.testing.assert_array_equal(read.wavelength, MINE.pixels)
 

@@ -228,9 +228,9 @@ def _new(path, part, first_path, first, seen, left_out):
     except ValueError as error:
         what = f"other labels than {first_path} ({error})"
         if _pixels(part) != _pixels(first):
+            n, (low, high) = len(part.wavelength), part.wavelength[[0, -1]]
             frame = "" if part.at_rest else ", not at rest"
-            low, high = part.wavelength[[0, -1]]
-            what = f"different wavelengths than {first_path}, {len(part.wavelength)} pixels at {low:.2f}-{high:.2f} Å{frame}"
+            what = f"different wavelengths than {first_path}, {n} pixels at {low:.2f}-{high:.2f} Å{frame}"
         raise ValueError(f"{path} has {what}: read them apart") from error
     twice = np.array([star in seen for star in part.ids])
     if twice.any():
