@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from astropy.table import Column
 from matplotlib.text import Text
 from stand_in import StandIn
 
@@ -179,6 +180,14 @@ def test_errors_name_the_remedy():
         remake(EMULATOR, CONFIG, ["mock-0000048"], TRUTH.labels[:1])
     with pytest.raises(ValueError, match="mock survey of 48 stars does not have"):
         remake(EMULATOR, CONFIG, ["HD 1"], TRUTH.labels[:1])
+    with pytest.raises(ValueError, match="labels has 48 rows for 1 stars"):
+        remake(EMULATOR, CONFIG, TRUTH.ids[:1], TRUTH.labels)
+    labels = TRUTH.labels[:2].copy()
+    expected = remake(EMULATOR, CONFIG, TRUTH.ids[:2], labels)
+    labels["teff"] = Column(labels["teff"] / 1000, unit="kK")
+    with pytest.warns(UserWarning, match="teff is converted from kK to K"):
+        remade = remake(EMULATOR, CONFIG, TRUTH.ids[:2], labels)
+    np.testing.assert_allclose(remade, expected, rtol=1e-5)
     with pytest.raises(ValueError, match="48 stars: give one"):
         counterfactual_changes({"a": Oracle()}, OBSERVED, TRUTH, EMULATOR, CONFIG)
     with pytest.raises(ValueError, match=r"m_h \+9 takes star mock-0000000 out of the range"):

@@ -475,8 +475,8 @@ def test_stars_are_chosen_by_what_is_known():
         made[chosen]
     some = made[chosen.filled(False)]
     assert list(some.ids) == ["a"] and some.labels["snr"][0] == 50
-    some.flux[:], some.labels["snr"] = 0, -1.0
-    assert made.flux.min() > 0 and made.labels["snr"][0] == 50
+    some.flux[:], some.wavelength[:], some.labels["snr"] = 0, 0, -1.0
+    assert made.flux.min() > 0 and made.wavelength[0] == 8500 and made.labels["snr"][0] == 50
     assert list(made[[1, 0]].ids) == ["b", "a"] and len(made[1]) == 1
 
 

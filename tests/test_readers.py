@@ -220,7 +220,9 @@ def test_several_files_become_one_set(stars, tmp_path):
     Spectra(RVS_NATIVE[:5], np.ones((1, 5)), np.ones((1, 5)), np.zeros((1, 5)), ["x"]).write(
         tmp_path / "d.h5"
     )
-    with pytest.raises(ValueError, match="b.csv and .*d.h5 have different wavelengths"):
+    with pytest.raises(
+        ValueError, match="d.h5 has different wavelengths than .*b.csv, 5 pixels at"
+    ):
         read_spectra([tmp_path / "b.csv", tmp_path / "d.h5"])
     with pytest.raises(ValueError, match="no files"):
         read_spectra([])
@@ -247,7 +249,7 @@ def bad(text, old, new):
         (lambda t: t[:-40], "the last row is cut.*download it again"),
         (
             lambda t: "\n".join(t.split("\n")[:1500]) + "\n",
-            r"has only the first 1499 of the 2401 pixels of rvs, 8460\.00-8609\.80 Å: .*truncated",
+            r"has only 1499 of the 2401 pixels of rvs, at 8460\.00-8609\.80 Å: .*truncated",
         ),
         (lambda t: t.split("\n")[0] + "\n", "no table with a spectrum"),
         (
@@ -281,7 +283,6 @@ def test_a_bad_csv_gives_one_sentence(stars, tmp_path, change, message):
 def test_bad_values_give_one_sentence(stars, tmp_path):
     path = tmp_path / "bad.fits"
     for column, value, message in (
-        ("flux", np.nan, f"star {OTHER} has no pixel with both"),
         ("flux_error", 0.0, rf"star {OTHER} has flux_error 0 at 8460\.00 Å"),
         ("flux_error", -0.1, rf"star {OTHER} has flux_error -0\.1 at 8460\.00 Å"),
     ):
@@ -353,9 +354,7 @@ def test_truncated_files_give_one_sentence(stars, tmp_path, name):
 def test_what_is_no_spectra_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing.csv is not a file"):
         read_spectra(tmp_path / "nothing.csv")
-    with pytest.raises(
-        ValueError, match="no files of spectra in .*folders in it.*give at least one"
-    ):
+    with pytest.raises(ValueError, match="no files of spectra in .*give at least one"):
         read_spectra(tmp_path)
     for content in (b"", b"\n \n"):
         (tmp_path / "a.csv").write_bytes(content)

@@ -8,11 +8,11 @@ from astropy.table import Column, Table, vstack
 from specnb.core.values import SAME_UNIT, masked, texts
 
 # Names of columns that tell which star a row is of.
-SURVEYS = (
-    r"(source|apogee|sdss|gaia|kepler|tmass|2mass|main|hip|tic|kic|epic|obj|object|star|target)"
+ID_COLUMN = re.compile(
+    r"(\w*(source|apogee|sdss|gaia|kepler|tmass|2mass|main|hip|tic|kic|epic|obj|object|star|target)_?)?"
+    r"(ids?|names?)|star|object|target|designation|2mass|hip|tic|kic|epic",
+    re.IGNORECASE,
 )
-ID_COLUMN = rf"(\w*{SURVEYS}_?)?(ids?|names?)|star|object|target|designation|2mass|hip|tic|kic|epic"
-ID_COLUMN = re.compile(ID_COLUMN, re.IGNORECASE)
 
 
 def check_ids(table: Table, ids):

@@ -76,10 +76,9 @@ def rebin(spectra, wavelength):
     `Survey.with_correlation` gives native spectra that of their survey.
     """
     wavelength = numbers(wavelength, "Angstrom", "wavelength")
-    if np.array_equal(wavelength, spectra.wavelength):
-        return spectra
     if same_pixels(wavelength, spectra.wavelength):
-        return replace(spectra, wavelength=wavelength)
+        same = np.array_equal(wavelength, spectra.wavelength)
+        return spectra if same else replace(spectra, wavelength=wavelength)
     edges = pixel_edges(spectra.wavelength)
     pixel_edges(wavelength)  # checks the new pixels
     outside = np.mean((wavelength < edges[0]) | (wavelength > edges[-1]))

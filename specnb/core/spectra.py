@@ -66,8 +66,11 @@ class Spectra:
         wavelength = numbers(self.wavelength, "Angstrom", "wavelength")
         flux = numbers(self.flux, "", "flux, which must be divided by the continuum,", np.float32)
         flux_error = numbers(self.flux_error, "", "flux_error", np.float32)
-        plain = isinstance(self.mask, np.ndarray) and self.mask.dtype.kind == "b"
-        mask = np.array(self.mask) if plain else numbers(self.mask, "", "mask") != 0
+        mask = (
+            np.array(self.mask)
+            if isinstance(self.mask, np.ndarray) and self.mask.dtype.kind == "b"
+            else numbers(self.mask, "", "mask") != 0
+        )
         ids = names(self.ids)
         labels = self.labels if self.labels is None else Table(self.labels, copy=True)
 
@@ -86,8 +89,7 @@ class Spectra:
                 raise ValueError(
                     f"{name} has shape {array.shape}, but {shape[0]} ids x {shape[1]} wavelengths: give {shape}"
                 )
-        for given in (self.flux, self.flux_error, self.mask):
-            mask |= masked(given)
+        mask |= masked(self.flux) | masked(self.flux_error) | masked(self.mask)
         if labels is not None:
             check_ids(labels, ids)
         length = numbers(self.correlation_length, "", "correlation_length")
@@ -134,8 +136,10 @@ class Spectra:
             raise ValueError("the index has masked values: fill them, as with index.filled(False)")
         rows = np.ravel(np.arange(len(self))[index])
         some = copy(self)  # nothing needs to be checked again
-        names = ARRAYS if self.labels is None else (*ARRAYS, "labels")
-        some.__dict__.update({name: getattr(self, name)[rows] for name in names})
+        cut = ARRAYS if self.labels is None else (*ARRAYS, "labels")
+        some.__dict__.update(
+            {name: getattr(self, name)[rows] for name in cut}, wavelength=self.wavelength.copy()
+        )
         return some
 
     @property

@@ -68,12 +68,10 @@ class SpectraWriter:
         OSError
             If the disk is full.
         """
-        columns = {}
-        if spectra.labels is not None:
-            columns = {
-                name.replace("/", SLASH): _plain(name, column)
-                for name, column in spectra.labels.items()
-            }
+        columns = {
+            name.replace("/", SLASH): _plain(name, column)
+            for name, column in ({} if spectra.labels is None else spectra.labels).items()
+        }
         self._compare(spectra, columns, group)
         if group not in self._file:
             target = self._file.create_group(group)
@@ -97,6 +95,7 @@ class SpectraWriter:
     def _compare(self, spectra, columns, group):
         """Raise ValueError if a batch does not fit the first one of its group."""
         parts = {
+            "wavelengths": True,
             "correlation length": spectra.correlation_length,
             "frames of rest": spectra.at_rest,
             "label columns": list(columns),
@@ -107,10 +106,8 @@ class SpectraWriter:
             ],
         }
         pixels, first = self._layouts.setdefault(group, (spectra.wavelength, parts))
-        differing = [what for what, value in parts.items() if value != first[what]]
-        if not same_pixels(spectra.wavelength, pixels):
-            differing.insert(0, "wavelengths")
-        if differing:
+        parts["wavelengths"] = same_pixels(spectra.wavelength, pixels)
+        if differing := [what for what in parts if parts[what] != first[what]]:
             raise ValueError(
                 f"{self.path}: {', '.join(differing)} differ from the first batch of '{group}': "
                 "rebin all batches to one grid, and give them the same labels, units and types"
@@ -176,8 +173,8 @@ def _plain(name, column):
         missing |= np.equal(values, None).astype(bool)
         if all(isinstance(each, str) for each in values[~missing]):
             values = np.where(missing, "", values).astype(str)
-    decode = values.dtype.kind == "S"
-    values = np.char.decode(values, "utf-8", "backslashreplace") if decode else values
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "backslashreplace")
     if values.dtype.kind not in "biufcU" or not values.ndim:
         raise ValueError(
             f"label column {name} is of type {values.dtype}, which a file of spectra cannot hold: "

@@ -43,12 +43,12 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
     ValueError
         If the values are not real numbers, or their unit cannot be converted.
     """
+    if _nested(values):
+        values = [numbers(each, unit, what, dtype) for each in values]
     values = _without_pandas(values)
     given = getattr(values, "unit", None)
     plain = getattr(values, "unmasked", values)
     try:
-        if _nested(values):
-            return np.array([numbers(each, unit, what, dtype) for each in values], dtype)
         array = np.asarray(np.ma.getdata(plain))
         if array.dtype.kind in "cmMV":
             raise TypeError(f"they are of type {array.dtype}")
@@ -78,7 +78,8 @@ def masked(values) -> np.ndarray:
     The result has the shape of the values, or none if no value can be masked.
     """
     if _nested(values):
-        return np.array([np.broadcast_to(masked(each), np.shape(each)) for each in values], bool)
+        parts = ((masked(each), () if _nested(each) else np.shape(each)) for each in values)
+        return np.array([np.broadcast_to(mask, shape or mask.shape) for mask, shape in parts], bool)
     return np.asarray(getattr(_without_pandas(values), "mask", False), dtype=bool)
 
 
@@ -117,8 +118,9 @@ def names(values, what: str = "ids") -> np.ndarray:
     array = np.ravel(np.ma.getdata(getattr(values, "unmasked", values))).view(np.ndarray)
     objects = array.tolist() if array.dtype.kind in "fcO" else []
     missing = np.zeros(array.size, bool) | np.ravel(masked(values))
-    none = [each is None or each is np.ma.masked or each != each for each in objects]
-    missing[: len(objects)] |= np.array(none, bool)
+    missing[: len(objects)] |= np.array(
+        [each is None or each is np.ma.masked or each != each for each in objects], bool
+    )
     if any(isinstance(each, (float, complex)) for each in objects if each == each):
         raise ValueError(
             f"{what} are floating-point numbers, which lose the last digits of long ids: "

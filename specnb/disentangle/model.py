@@ -156,8 +156,9 @@ class Disentangler:
         """
         flux = numbers(flux, "", "flux", np.float32)
         bad = (numbers(mask, "", "mask") != 0) | np.isnan(flux)
-        scaled = (flux - self.scales.flux_mean) / self.scales.flux_scale
-        return np.where(bad, 0, scaled).astype(np.float32)
+        return np.where(bad, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
+            np.float32
+        )
 
     def _scaled(self, values):
         scaled = (values - self.scales.label_mean) / self.scales.label_std

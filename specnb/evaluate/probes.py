@@ -226,8 +226,8 @@ def reconstruction(flux, observed, truth=None) -> dict[str, float]:
         If shapes or stars disagree, no pixel is good, or the reconstruction is not finite.
     """
     good, flux = ~observed.mask, numbers(flux, "", "flux")
-    others = truth is not None and not np.array_equal(truth.ids, observed.ids)
-    if flux.shape != good.shape or others:
+    ids = observed.ids if truth is None else truth.ids
+    if flux.shape != good.shape or not np.array_equal(ids, observed.ids):
         raise ValueError(
             f"flux of shape {flux.shape} for {good.shape}, or a truth of other stars: give the "
             "same stars in the same order"

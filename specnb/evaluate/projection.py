@@ -33,8 +33,8 @@ def project(values, seed: int = 0, n: int | None = None, perplexity: float = 30.
     ValueError
         If a value is not finite, or there are too few dimensions or stars.
     """
-    dtype = np.result_type(np.float32, getattr(values, "dtype", float))
-    values = finite_rows(values[:n], "values", dtype=dtype)
+    single = getattr(values, "dtype", float) == np.float32
+    values = finite_rows(values[:n], "values", dtype=np.float32 if single else float)
     return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(values)
 
 

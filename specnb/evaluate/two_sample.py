@@ -67,11 +67,11 @@ def as_observed(flux, observed: Spectra, seed: int = 0, donors=None, normalize=N
         raise ValueError(f"flux of shape {flux.shape} cannot be measured like {len(observed)} observed stars of "
                          f"{len(observed.wavelength)} pixels: give one or more stars and the same pixels")  # fmt: skip
     random = np.random.default_rng(seed)
-    drawn = random.integers(len(observed), size=len(flux)) if donors is None else donors
-    donors = np.ma.filled(drawn, -1)
-    if donors.shape != flux.shape[:1] or not np.isin(donors, range(len(observed))).all():
+    donors = random.integers(len(observed), size=len(flux)) if donors is None else donors
+    known = np.isin(np.ma.filled(donors, -1), range(len(observed)))
+    if known.shape != flux.shape[:1] or not known.all():
         raise ValueError(f"donors are {donors}: give the index of an observed star for each flux")
-    donors = donors.astype(int)
+    donors = np.array(donors, int)
     mask = observed.mask[donors]
     error = np.where(mask, np.float32(1), observed.flux_error[donors])
     noisy = flux + error * random.standard_normal(flux.shape, dtype=np.float32)

@@ -155,8 +155,9 @@ def _ending(model, stars):
     # The continuum of a detector without good pixels is 1. It must not make the labels unknown.
     unused = stars.fisher.diagonal(dim1=1, dim2=2) == 0
     unused[:, : len(model.names)] = False
-    sums = torch.from_numpy(model.x_h).double()
-    error, x_h_error = _errors(stars.fisher + torch.diag_embed(unused.double()), sums)
+    error, x_h_error = _errors(
+        stars.fisher + torch.diag_embed(unused.double()), torch.from_numpy(model.x_h).double()
+    )
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
     informed = (
         (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive

@@ -187,7 +187,6 @@ def label_errors(fits, truth: Table, labels) -> Table:
         for label, difference in zip(labels, differences[name].T):
             low, median, high = np.percentile(difference, [16, 50, 84])
             at_limit = [f"at_limit:{label}" in str(flags).split(",") for flags in compared["flags"]]
-            errors = label_columns(compared, [f"{label}_error"])
             rows.append(
                 {
                     "fit": name,
@@ -197,7 +196,7 @@ def label_errors(fits, truth: Table, labels) -> Table:
                     "mean": difference.mean(),
                     "scatter": (high - low) / 2,
                     "rms": np.sqrt(np.mean(difference**2)),
-                    "median_error": np.nanmedian(errors),
+                    "median_error": np.nanmedian(label_columns(compared, [f"{label}_error"])),
                     "at_limit": sum(at_limit),
                     "stars": common.sum(),
                     "not_fitted": (~fitted[name]).sum(),
@@ -265,8 +264,7 @@ def _fitted(fits, **truth):
     fitted = {
         name: np.isfinite(label_columns(fit, ["chi2_reduced"])[:, 0]) for name, fit in fits.items()
     }
-    known = {name: np.ones(len(table), dtype=bool) for name, table in truth.items()}
-    common = common_stars(fitted | known)
+    common = common_stars(fitted | {name: np.ones(len(t), bool) for name, t in truth.items()})
     check_same_stars(*fits.values(), *truth.values())
     return fitted, common
 

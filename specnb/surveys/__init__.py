@@ -31,20 +31,22 @@ def read_spectra(paths, on_error=None):
     Parameters
     ----------
     paths : str, Path, or sequence of them
-        Files, or folders of files. The content of a file tells its kind, whatever its name:
+        Files, or folders, with the folders in them. The content of a file tells its kind, whatever
+        its name:
 
         - Gaia RVS spectra of DR3, or of DR4 as in its draft, mean or epoch, as CSV, ECSV, FITS,
           VOTable, parquet or a ZIP of these, see `specnb.surveys.rvs.files`;
         - APOGEE spectra, see `specnb.surveys.apogee.files`;
-        - tables (of the same kinds) of wavelength, flux and error on the pixels of any of
-          `SURVEYS`, see `specnb.surveys.columns`;
+        - tables (of the same kinds) with columns such as wavelength, flux and flux_error (or ivar),
+          and perhaps id and mask, on the pixels of any of `SURVEYS`; `specnb.surveys.columns.NAMES`
+          lists the names of columns;
         - HDF5 written by specnb.
 
         All but HDF5 may be compressed by gzip, bzip2 or xz. parquet needs ``specnb[parquet]``.
     on_error : {"raise", "skip"}, optional
         Whether a file that cannot be read is an error or is left out, as is one with other pixels
-        than the first good file or a star that another file has. The default is "raise" for files
-        that are named here, and "skip" for those of a folder.
+        than most files or a star that another file has. The default is "raise" for files that are
+        named here, and "skip" for those of a folder.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def read_spectra(paths, on_error=None):
     Warns
     -----
     LeftOutWarning
-        If files were left out, with one line and a reason for each.
+        If files were left out, with the reasons; or stars of a file without a good spectrum.
     """
     spectra, left_out = read_files(paths, lambda path: read_any(path, SURVEYS.values()), on_error)
     if left_out:

@@ -15,6 +15,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
@@ -62,6 +63,8 @@ class Sheet:
     Attributes
     ----------
     table : astropy.table.Table
+    path : Path
+        Its file. Its stem is the id of a star that the table does not name.
     grids : mapping of int to ndarray
         Wavelengths (vacuum Å) of spectra without wavelengths, by their numbers of samples.
     doubts : mapping of int to str
@@ -73,6 +76,7 @@ class Sheet:
     """
 
     table: Table
+    path: Path
     grids: Mapping = field(default_factory=dict)
     doubts: Mapping = field(default_factory=dict)
     labels: Sequence = ()
@@ -93,14 +97,12 @@ def find(table, *what):
     return None
 
 
-def stars_of(sheet, stem):
+def stars_of(sheet):
     """Yield id, row, wavelength, flux, error and flags of each star of a table.
 
     Parameters
     ----------
     sheet : Sheet
-    stem : str
-        The id of a star whose table does not name it.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def stars_of(sheet, stem):
         raise ValueError(
             f"lacks {lacks}, its columns are {', '.join(table.colnames)}: rename or add them"
         )
-    ids = ids_of(table, stem, row_a_star)
+    ids = ids_of(table, sheet.path.name.partition(".")[0], row_a_star)
     rows = np.arange(len(table))[:, None]  # of each star
     if not row_a_star:  # the stars stay in the order of the file
         _, first, star = np.unique(ids, return_index=True, return_inverse=True)

@@ -3,6 +3,7 @@
 import csv
 import re
 import sys
+from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
@@ -119,12 +120,13 @@ def fields(line, delimiter):
 
 
 def spectra_files(folder):
-    """Files of a folder that may hold spectra, sorted by name.
+    """Files of a folder, and of the folders in it, that may hold spectra, sorted by name.
 
     Hidden files and those that only explain others are none, see `BESIDE`.
     """
-    paths = sorted(Path(folder).iterdir()) if Path(folder).is_dir() else []
-    return [path for path in paths if path.is_file() and not BESIDE.match(path.name)]
+    paths = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    hidden = [any(part[0] == "." for part in path.relative_to(folder).parts) for path in paths]
+    return [path for path, hid in zip(paths, hidden) if not hid and not BESIDE.match(path.name)]
 
 
 def is_known(path):
@@ -136,8 +138,11 @@ def is_known(path):
 
 
 def left_out_text(reasons):
-    """How many files were left out, and on one line each which and why."""
-    lines = [f"  {path.name}: {reason}" for path, reason in reasons.items()]
+    """How many files were left out, and on one line for each reason which."""
+    names = {}
+    for path, reason in reasons.items():
+        names.setdefault(reason, []).append(path.name)
+    lines = [f"  {', '.join(files)}: {reason}" for reason, files in names.items()]
     return "\n".join([f"Left out ({len(reasons)} files):", *lines])
 
 
@@ -167,6 +172,42 @@ def read_files(paths, read, on_error=None):
     ValueError
         If there is nothing to read, or for the reasons given in `specnb.read_spectra`.
     """
+    files, left_out = _named(paths, on_error), {}
+
+    def leave_out(path, error):
+        if not files[path]:
+            advice = "" if len(files) == 1 else "; on_error='skip' reads the others"
+            known = type(error) if isinstance(error, OSError) else ValueError
+            raise known(f"{error}{advice}") from error
+        reason = " ".join(f"{error}".split()).replace(str(path), path.name)
+        left_out[path] = reason.removeprefix(path.name).lstrip(": ")
+
+    found = {}
+    for path in files:
+        try:
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
+            found[path] = read(path)
+        except DAMAGE as error:
+            leave_out(path, error)
+    # the spectra with which the others must agree are the first on the pixels of most files
+    most = Counter(map(_pixels, found.values())).most_common(1)
+    first = next((path for path in found if _pixels(found[path]) == most[0][0]), None)
+    parts, seen = [], {}
+    for path, part in found.items():
+        try:
+            parts.append(_new(path, part, first, found[first], seen, files[path] and left_out))
+        except DAMAGE as error:
+            leave_out(path, error)
+        else:
+            seen |= dict.fromkeys(parts[-1].ids, path)
+    if not parts:
+        raise ValueError(f"no file holds good spectra. {left_out_text(left_out)}")
+    return Spectra.join(parts), left_out
+
+
+def _named(paths, on_error):
+    """The files of some paths, and for each whether it may be left out."""
     if on_error not in (None, "raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
     paths = [Path(p) for p in ([paths] if isinstance(paths, (str, Path)) else paths)]
@@ -176,43 +217,37 @@ def read_files(paths, read, on_error=None):
         skip = on_error == "skip" or (path.is_dir() and on_error is None)
         files |= {each: skip and files.get(each, True) for each in found}
     if not files:
-        where = "".join(f" in {path} (folders in it are not read)" for path in paths[:1])
+        where = "".join(f" in {path}" for path in paths[:1])
         raise ValueError(f"no files of spectra{where}: give at least one path")
-    parts, seen, left_out = [], {}, {}
-    for path, skip in files.items():
-        try:
-            part = _new(path, read, parts, seen, left_out if skip else None)
-        except DAMAGE as error:
-            if not skip:
-                advice = "" if len(files) == 1 else "; on_error='skip' reads the others"
-                known = type(error) if isinstance(error, OSError) else ValueError
-                raise known(f"{error}{advice}") from error
-            reason = " ".join(f"{error}".split()).replace(str(path), path.name)
-            left_out[path] = reason.removeprefix(path.name).lstrip(": ")
-        else:
-            parts.append(part)
-            seen |= dict.fromkeys(part.ids, path)
-    if not parts:
-        raise ValueError(f"no file holds good spectra. {left_out_text(left_out)}")
-    return Spectra.join(parts), left_out
+    return files
 
 
-def _new(path, read, parts, seen, left_out):
-    """The spectra of a file whose stars are not in `seen`, if they can be joined to the parts."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not a file: give the names of spectra files")
-    part, first = read(path), next(iter(seen.values()), None)
+def _pixels(spectra):
+    """What spectra that can be joined have in common, but for the last digits of the pixels."""
+    ends = np.round(spectra.wavelength[[0, -1]], 1)
+    return len(spectra.wavelength), *ends, spectra.correlation_length, spectra.at_rest
+
+
+def _new(path, part, first_path, first, seen, left_out):
+    """The spectra of a file whose stars are not in `seen`, if they can be joined to the first.
+
+    ``left_out`` gets the reason why stars of the file are left out. If it is False, this is an
+    error.
+    """
     try:
-        Spectra.join([*parts[:1], part[:1]])
+        Spectra.join([first[:1], part[:1]])
     except ValueError as error:
-        raise ValueError(
-            f"{first} and {path} have different wavelengths or labels ({error})"
-        ) from error
+        what = f"other labels than {first_path} ({error})"
+        if _pixels(part) != _pixels(first):
+            n, (low, high) = len(part.wavelength), part.wavelength[[0, -1]]
+            frame = "" if part.at_rest else ", not at rest"
+            what = f"different wavelengths than {first_path}, {n} pixels at {low:.2f}-{high:.2f} Å{frame}"
+        raise ValueError(f"{path} has {what}: read them apart") from error
     twice = np.array([star in seen for star in part.ids])
     if twice.any():
         star = part.ids[twice.argmax()]
         text = f"star {star} is in both {seen[star]} and {path}: give only one of them"
-        if left_out is None or twice.all():
+        if left_out is False or twice.all():
             raise ValueError(text)
         left_out[path] = f"{twice.sum()} of its {len(part)} spectra, {text}"
         part = part[~twice]

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 from astropy.table import Column, Table
 
+from specnb.core.catalogues import check_ids
 from specnb.core.config import check_fields, within
 from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
+from specnb.core.values import names
 from specnb.surveys.population import Population, draw_stars
 from specnb.surveys.survey import all_inside
 
@@ -182,16 +184,20 @@ def remake(emulator, config, ids, labels):
     Raises
     ------
     ValueError
-        If the survey has no star of one of the names, or for the reasons given in `make_mock`.
+        If the survey has no star of one of the names, or if the labels are not theirs.
     """
-    try:
-        rows = [int(name.removeprefix(f"{config.PREFIX}-")) for name in ids]
-        own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
-    except (ValueError, IndexError) as error:
+    stars, ids = Table(labels, copy=True), names(ids)
+    check_ids(stars, ids)
+    for name, values in zip(emulator.labels, label_array(labels, emulator.survey.labels).T):
+        stars[name] = values  # in the emulator's unit
+    known = _ids(config)
+    if unknown := sorted(set(ids) - set(known)):
         raise ValueError(
-            f"the mock survey of {config.n_stars} stars does not have all these stars: {error}"
-        ) from None
-    return config.true_flux(emulator, labels, own).astype(np.float32)
+            f"the mock survey of {config.n_stars} stars does not have all these stars: {unknown[0]}"
+        )
+    rows = np.searchsorted(known, ids)
+    own = {name: draws[rows] for name, draws in config.own_effects(config.streams()).items()}
+    return config.true_flux(emulator, stars, own).astype(np.float32)
 
 
 def emulated(emulator, stars):
@@ -206,13 +212,18 @@ def strengthened(flux, factor):
     return flux
 
 
+def _ids(config):
+    """Names of all stars of a mock survey, in their order, which is also that of the alphabet."""
+    return np.array([f"{config.PREFIX}-{i:07d}" for i in range(config.n_stars)])
+
+
 def _batches(emulator, config):
     """Yield pairs of observed and true `Spectra` of ``config.BATCH`` stars at a time."""
     survey, streams = emulator.survey, config.streams()
     stars = draw_stars(survey, config.n_stars, streams["stars"], config.population)
     catalogue = _catalogue(stars, config, streams["catalogue"])
     own = config.own_effects(streams)
-    ids = np.array([f"{config.PREFIX}-{i:07d}" for i in range(config.n_stars)])
+    ids = _ids(config)
     for start in range(0, config.n_stars, config.BATCH):
         rows = slice(start, start + config.BATCH)
         draws = {name: values[rows] for name, values in own.items()}

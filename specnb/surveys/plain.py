@@ -3,6 +3,7 @@
 `specnb.surveys.columns` says what the tables look like.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ from astropy.table import Column, Table
 from h5py import is_hdf5
 
 from specnb.core.spectra import Spectra
-from specnb.core.values import numbers
+from specnb.core.values import numbers, placeholders
 from specnb.core.wavelength import air_from_vacuum, detectors, vacuum_from_air
 from specnb.surveys.columns import AIR, Sheet, find, stars_of
-from specnb.surveys.files import HEAD, REMEDY, content_of, kind_of
+from specnb.surveys.files import HEAD, REMEDY, LeftOutWarning, content_of, kind_of
 from specnb.surveys.tables import tables_of
 
 # A pixel with a larger error than this, in units of the continuum, has no information and is
@@ -68,8 +69,7 @@ def read_table(path, surveys):
     tables = tables_of(path)
     try:
         found = [table for table in tables if find(table, "flux") is not None]
-        stem = path.name.partition(".")[0]
-        parts = [spectra_of(Sheet(table), stem, surveys) for table in found if len(table)]
+        parts = [spectra_of(Sheet(table, path), surveys) for table in found if len(table)]
         if not parts:
             lacking = "spectrum, the table is empty" if found else "column flux"
             columns = [f", its columns are {', '.join(table.colnames)}" for table in tables[:1]]
@@ -85,13 +85,13 @@ def read_table(path, surveys):
     return spectra
 
 
-def spectra_of(sheet, stem, surveys):
-    """The spectra of one table. ``stem`` is the id of a star that the table does not name."""
+def spectra_of(sheet, surveys):
+    """The spectra of one table. Stars without a good spectrum are left out, with a warning."""
     for survey in surveys:
         if survey.complete is not None:
             survey.complete(sheet)
     found, grids, previous = [], set(), None
-    for star, row, wavelength, *values in stars_of(sheet, stem):
+    for star, row, wavelength, *values in stars_of(sheet):
         if not np.array_equal(wavelength, previous):
             survey, grid, chosen = _place(star, wavelength, surveys)
             previous, grids = wavelength, grids | {id(grid)}
@@ -106,30 +106,50 @@ def spectra_of(sheet, stem, surveys):
         flags.astype(np.int64) & survey.bad_bits != 0
     )
     if survey.normalize is None:
+        mask |= placeholders(flux) | placeholders(error)
         scale = numbers(Column([1.0], unit=find(sheet.table, "flux").unit), "", "flux")
         flux, error = flux * scale, error * scale
     else:
         flux, error, mask = _over_continuum(survey, flux, error, mask)
-    _check(ids, np.ma.array(flux, mask=mask), survey.normalize is None)
+    good = _good(sheet.path, ids, np.ma.array(flux, mask=mask), survey.normalize is None)
+    ids, rows, flux, error, mask = (each[good] for each in (ids, rows, flux, error, mask))
     labels = Table({name: sheet.table[name][rows] for name in sheet.labels})
     step = np.median(np.diff(survey.native)) / np.median(np.diff(grid))
     length = max(1.0, round(survey.correlation_length * step, 6))
     return Spectra(grid, flux, error, mask, ids, labels or None, length, sheet.at_rest)
 
 
-def _check(ids, flux, normalised):
-    """Raise ValueError if a star has no good pixel, or a median flux far from 1 if it should be."""
-    for star, middle in zip(ids, np.ma.median(flux, axis=1)):
-        if middle is np.ma.masked:
-            raise ValueError(
-                f"star {star} has no pixel with both flux and error (not zero and not flagged) and a continuum: "
-                "leave it out"
-            )
-        if normalised and not USUAL_FLUX[0] < middle < USUAL_FLUX[1]:
-            raise ValueError(
-                f"star {star} has a median flux of {middle:.3g}, so that it is not normalised: "
+def _good(path, ids, flux, normalised):
+    """Which stars have a good pixel and, if they should be normalised, a median flux near 1.
+
+    Raises
+    ------
+    ValueError
+        If none has.
+
+    Warns
+    -----
+    LeftOutWarning
+        If some have not, with their names and the first reason.
+    """
+    middle = np.ma.median(flux, axis=1).filled(np.nan)
+    usual = (USUAL_FLUX[0] < middle) & (middle < USUAL_FLUX[1]) if normalised else middle == middle
+    if not usual.all():
+        star, value = ids[~usual][0], middle[~usual][0]
+        reason = (
+            f"star {star} has no pixel with both flux and error (not zero and not flagged) and a continuum: "
+            "leave it out"
+        )
+        if np.isfinite(value):
+            reason = (
+                f"star {star} has a median flux of {value:.3g}, so that it is not normalised: "
                 "divide flux and error by the continuum"
             )
+        if not usual.any():
+            raise ValueError(reason)
+        text = f"{path}: {(~usual).sum()} of {len(ids)} stars are left out, {', '.join(ids[~usual][:9])}"
+        warnings.warn(f"{text} ({reason})", LeftOutWarning, stacklevel=2)
+    return usual
 
 
 def _over_continuum(survey, flux, error, mask):
@@ -165,15 +185,18 @@ def _place(star, wavelength, surveys):
         # Spectra that are not at rest fit by chance, if this is less exact.
         if np.all(ends < 0.5) or samples_of(grid, vacuum_from_air(wavelength), 0.02) is not None:
             raise ValueError(AIR)
-        if 1 < n < len(grid) and samples_of(grid[:n], wavelength) is not None:
+        pixel = np.interp(wavelength, grid, np.arange(len(grid)), left=np.inf, right=np.inf)
+        few = 1 < n < len(grid) and pixel[-1] - pixel[0] < 1.1 * n  # a few are missing in between
+        if few and np.all(np.abs(pixel - np.round(pixel)) < 0.1):
             raise ValueError(
-                f"star {star} has only the first {n} of the {len(grid)} pixels of {survey.name}, "
-                f"{low:.2f}-{high:.2f} Å: {REMEDY}"
+                f"star {star} has only {n} of the {len(grid)} pixels of {survey.name}, at {low:.2f}-{high:.2f} Å: "
+                f"{REMEDY}, or add rows with empty flux for the other pixels"
             )
     known = ", ".join(f"{len(grid)} of {s.name} at {grid[0]:g}-{grid[-1]:g} Å" for s, grid in grids)
     raise ValueError(
         f"star {star} has {n} samples at {low:.2f}-{high:.2f} Å, which are not the pixels of a survey ({known}; "
-        "vacuum): make specnb.Spectra of it, and specnb.rebin them; or add the unit of the wavelengths"
+        "vacuum): make specnb.Spectra of it, with the correlation_length of its noise in samples, and specnb.rebin "
+        "them; or add the unit of the wavelengths"
     )
 
 

@@ -295,6 +295,5 @@ def translated_emulator(emulator, translator: Translator, split=None):
     """
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
-        shape = translator.mean_split.shape
-        split = translator.given(split, "z_split", len(split), shape).to(translator.mean)
-    return emulator.then(Translation(translator, split))
+        split = translator.given(split, "z_split", len(split), translator.mean_split.shape)
+    return emulator.then(Translation(translator, split).to(translator.mean))

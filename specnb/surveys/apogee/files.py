@@ -152,7 +152,7 @@ def read_apogee(path):
         table["id"], table["wavelength"] = [_star(path, values)], [APOGEE_NATIVE]
         for name, label in _labels(values).items():
             table[name] = label
-        return spectra_of(Sheet(table, labels=list(LABELS)), "", [APOGEE])
+        return spectra_of(Sheet(table, path, labels=list(LABELS)), [APOGEE])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -160,7 +160,8 @@ def read_apogee(path):
 def _star(path, values):
     """Name of the star: in the file, or in the name of the file."""
     for key in ("OBJID", "APOGEE_ID", "SDSS_ID", "OBJ"):
-        if text := str(values.get(key, "")).strip():
+        text = str(values.get(key, "")).strip()
+        if text and not text.startswith("-"):  # SDSS_ID is -1 if there is none
             return text
     in_name = re.search(r"2M\d{8}[+-]\d{7}", path.name)  # the name in the catalogue of 2MASS
     return in_name[0] if in_name else path.name.partition(".fits")[0]

@@ -42,10 +42,11 @@ GIVE = (
 # What the name of an image (EXTNAME) or the text about its unit (BUNIT) says. The first that
 # matches is taken.
 ROLES = {
+    # also by units such as 1/(erg/s/cm^2/Ang)^2 and erg-2 s2 cm4 Angstrom2
+    "ivar": r"ivar|inverse.?var|\)\W*-2$|^1\s*/\s*\(.*\)\W*2$|erg\W*-2",
     "other": r"^sky|^tellur|lsf|coef|continuum$|snr|(\b|_)var|inverse.?err",
     "wavelength": r"wave|lambda|loglam|^\W*(ang|angstroms?|nm)\W*$",
     "mask": r"masks?\b|flag|bitwise|quality",
-    "ivar": r"ivar|inverse.?var",
     "error": r"(\b|_)(err|std)|uncert|sigma|noise|^e_flux",
     "model": r"model|fit\b|synth",
     "flux": r"flux|spectrum",

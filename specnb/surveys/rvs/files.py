@@ -76,12 +76,12 @@ def complete(sheet):
     if method is not None:
         method = numbers(method, "", "normalisation_method")
         table["normalisation_method"] = np.nan_to_num(method, nan=-1).astype(np.int64)
-        sheet.table = _normalised(table)
+        sheet.table = _normalised(table, sheet.path)
     if not sheet.at_rest:
         sheet.labels = [name for name in EPOCH_LABELS if name in table.colnames]
 
 
-def _normalised(table):
+def _normalised(table, path):
     """The rows of spectra that are divided by something like a continuum."""
     method, ids = np.asarray(table["normalisation_method"]), find(table, "id")
     ids = np.arange(len(table)) if ids is None else np.asarray(ids)
@@ -93,7 +93,7 @@ def _normalised(table):
     if wrong == total:
         raise ValueError(f"{text}: divide them by their continuum, or leave them out")
     if wrong:
-        warnings.warn(f"{text}: they were left out", LeftOutWarning, stacklevel=2)
+        warnings.warn(f"{path}: {text}: they were left out", LeftOutWarning, stacklevel=2)
     if median:
         warnings.warn(BY_THE_MEDIAN.format(median), stacklevel=2)
     return table[~bad]
