@@ -53,6 +53,16 @@ def pixels(wavelength=RVS_NATIVE, name=ID, seed=0):
     )
 
 
+MASKED = [*range(100, 120), 2398, 2399, 2400]
+
+
+def with_masks():
+    table = Table(pixels(), masked=True)
+    for name in ("flux", "flux_error"):
+        table[name].mask[MASKED] = True
+    return table
+
+
 def text(table, delimiter=","):
     lines = [delimiter.join(table.colnames)]
     lines += [delimiter.join(str(cell) for cell in row) for row in table]
@@ -83,6 +93,7 @@ def same(read, flux, error):
         lambda t: "\n\n" + t + "\n \n\n",
         lambda t: t.replace(",", ";"),
         lambda t: t.replace(",", "\t"),
+        lambda t: t.replace(",", " \t "),
         lambda t: t.replace(",", "   "),
         lambda t: "# made by hand\n# " + t.replace(",", " "),
         lambda t: t.replace("\n", ",1.0\n").replace("flux_error,1.0", "flux_error,FLUX"),
@@ -170,13 +181,60 @@ def test_a_row_that_is_cut_is_truncated_and_another_is_not(tmp_path):
     path.write_text("\n".join(lines)[:-40] + "\n\n")
     with pytest.raises(ValueError, match="the last row is cut.*truncated"):
         read_spectra(path)
-    path.write_text("\n".join([*lines[:50], lines[50] + ",7,8", *lines[51:]]))
-    with pytest.raises(ValueError, match="star.csv cannot be read as csv .*line") as caught:
-        read_spectra(path)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " "])
+@pytest.mark.parametrize("change", [lambda c: c[:2] + c[3:], lambda c: [*c, "7"]])
+def test_a_row_with_another_number_of_cells_is_refused(tmp_path, delimiter, change):
+    lines = text(pixels(), delimiter).splitlines()
+    lines[1000] = delimiter.join(change(lines[1000].split(delimiter)))
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    message = "a.csv cannot be read as csv .row 1000 has not 4 cells"
+    with pytest.raises(ValueError, match=message) as caught:
+        read_spectra(tmp_path / "a.csv")
     assert "truncated" not in str(caught.value)
-    path.write_text(text(pixels()["wavelength", "flux", "flux_error"]).split("\n", 1)[1])
-    with pytest.raises(ValueError, match="no table with a column flux, its columns are 846"):
-        read_spectra(path)
+
+
+def test_delimiters_at_the_ends_of_all_rows_and_rows_of_empty_cells(tmp_path):
+    rows = text(pixels()).splitlines()
+    (tmp_path / "a.csv").write_text(",,,,\n" + "".join(f"{row},\n" for row in rows) + ",,,,\n" * 2)
+    same(read_spectra(tmp_path / "a.csv"), pixels()["flux"], pixels()["flux_error"])
+
+
+@pytest.mark.parametrize("kind", ["tab", "csv", "basic", "fixed_width", "fixed_width_two_line"])
+def test_empty_cells_are_missing(tmp_path, kind):
+    table = with_masks()
+    table["transits"] = 31
+    table.write(tmp_path / "a.txt", format=f"ascii.{kind}")
+    read = read_spectra(tmp_path / "a.txt")
+    assert list(np.flatnonzero(read.mask[0])) == MASKED
+    good = ~read.mask[0]
+    np.testing.assert_allclose(read.flux[0, good], table["flux"][good], rtol=1e-5)
+
+
+@pytest.mark.parametrize("delimiter", [" ", ",", "\t"])
+def test_numbers_without_names_ask_for_names(tmp_path, delimiter):
+    columns = np.c_[RVS_NATIVE, np.ones(2401), np.full(2401, 0.1)]
+    np.savetxt(tmp_path / "a.txt", columns, delimiter=delimiter)
+    with pytest.raises(ValueError, match="a.txt .*lacks the names of its columns.*flux_error"):
+        read_spectra(tmp_path / "a.txt")
+    names = delimiter.join(("wavelength", "flux", "flux_error"))
+    np.savetxt(tmp_path / "b.txt", columns, delimiter=delimiter, header=f"{names}\nmade here")
+    assert len(read_spectra(tmp_path / "b.txt")) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "ecsv"])
+def test_cells_with_whole_spectra_of_the_h_band(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    table = Table({"id": ["x"], "wavelength": [APOGEE_NATIVE]})
+    table["flux"], table["flux_error"] = rng.normal(100, 1, (2, 1, 8575))
+    table["flux_error"] = 1 + table["flux_error"] / 1e6
+    if kind == "csv":
+        for name in table.colnames[1:]:
+            table[name] = [str(row.tolist()) for row in table[name]]
+    table.write(tmp_path / "a.csv", format=f"ascii.{kind}")
+    assert max(map(len, (tmp_path / "a.csv").read_text().split('"'))) > 131_072
+    assert list(read_spectra(tmp_path / "a.csv").ids) == ["x"]
 
 
 # ---- ids ------------------------------------------------------------------------------------------
@@ -282,6 +340,40 @@ def test_per_cent_and_unnormalised_flux(tmp_path):
     table.write(tmp_path / "c.ecsv")
     with pytest.raises(ValueError, match="flux has the unit 'Jy'"):
         read_spectra(tmp_path / "c.ecsv")
+
+    table.remove_columns(["flux", "error"])
+    table["flux"], table["error"] = 100 * flux, 100 * error
+    table["flux"].unit = table["error"].unit = "%"
+    table.write(tmp_path / "d.xml", format="votable")
+    same(read_spectra(tmp_path / "d.xml"), flux, error)
+
+
+@pytest.mark.parametrize(
+    ("about", "air"),
+    [
+        ({"TELESCOP": "open air"}, False),
+        ({"note": "air mass 1.2"}, False),
+        ({"AIRMASS": 1.2, "AIR_MASS": 1.2, "air mass": 1.2}, False),
+        ({"AIRORVAC": "vac"}, False),
+        ({"VACUUM": True}, False),
+        ({"wavelength": "converted from air to vacuum"}, False),
+        ({"AIRORVAC": "air"}, True),
+        ({"VACUUM": False}, True),
+        ({"VACUUM": "F"}, True),
+        ({"WAVE_AIR": True}, True),
+        ({"medium": "Air"}, True),
+        ({"CTYPE1": "AWAV"}, True),
+    ],
+)
+def test_metadata_about_air(tmp_path, about, air):
+    table = pixels()
+    table.meta = about
+    table.write(tmp_path / "a.ecsv")
+    if air:
+        with pytest.raises(ValueError, match="a.ecsv: its wavelengths are in air"):
+            read_spectra(tmp_path / "a.ecsv")
+    else:
+        assert len(read_spectra(tmp_path / "a.ecsv")) == 1
 
 
 @pytest.mark.parametrize("cut", [slice(None), APOGEE_CUT, np.r_[246:3274, 3585:6080, 6344:8335]])
@@ -538,6 +630,30 @@ def test_the_multimodal_universe(tmp_path):
         read_spectra(tmp_path / "cut.parquet")
 
 
+def test_masks_of_parquet_count(tmp_path):
+    pytest.importorskip("pyarrow")
+    with_masks().write(tmp_path / "a.parquet")
+    assert list(np.flatnonzero(read_spectra(tmp_path / "a.parquet").mask[0])) == MASKED
+    rows = Table({"source_id": MaskedColumn([ID, OTHER], mask=[False, False])})
+    rows["flux"] = MaskedColumn(np.ones((2, 2401)), mask=np.arange(4802).reshape(2, -1) % 99 == 0)
+    rows["flux_error"] = np.full((2, 2401), 0.1)
+    rows.write(tmp_path / "b.parquet")
+    read = read_spectra(tmp_path / "b.parquet")
+    assert list(read.ids) == [str(ID), str(OTHER)]
+    np.testing.assert_array_equal(read.mask, rows["flux"].mask)
+
+
+def test_parquet_that_grows_too_much_is_refused(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {name: np.ones(3_000_000) for name in ("wavelength", "flux", "flux_error")}
+    parquet.write_table(arrow.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="a.parquet .*it unpacks to 72 MB") as caught:
+        read_spectra(tmp_path / "a.parquet")
+    assert "truncated" not in str(caught.value)
+
+
 def test_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and so on PAR1")
@@ -553,6 +669,49 @@ def test_files_in_a_zip_that_are_left_out_are_named(tmp_path):
     with pytest.warns(LeftOutWarning, match="a.zip/x/empty.csv was left out") as caught:
         assert len(read_spectra(tmp_path / "a.zip")) == 1
     assert len(caught) == 1
+
+
+def test_compressed_files_in_a_zip_are_read(tmp_path):
+    packed = gzip.compress(text(pixels()).encode())
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("x/a.csv.gz", packed)
+    same(read_spectra(tmp_path / "a.zip"), pixels()["flux"], pixels()["flux_error"])
+    for content, message in (
+        (packed[:5000], "a.csv.gz is not a whole file.*truncated"),
+        (gzip.compress(bytes(2**25)), "a.csv.gz grows to more than 17 MB"),
+    ):
+        with ZipFile(tmp_path / "a.zip", "w") as file:
+            file.writestr("x/a.csv.gz", content)
+        with pytest.raises(ValueError, match=message):
+            read_spectra(tmp_path / "a.zip")
+
+
+def test_other_spectra_in_a_zip_are_not_lost_in_silence(tmp_path):
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((2, 8575)))]).writeto(
+        tmp_path / "a.fits"
+    )
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.write(tmp_path / "a.fits", "apStar.fits")
+    with (
+        pytest.warns(LeftOutWarning, match="a.zip/apStar.fits was left out, it holds no tables"),
+        pytest.raises(ValueError, match="a.zip holds no table with .*images in FITS.*unpack it"),
+    ):
+        read_spectra(tmp_path / "a.zip")
+
+
+def test_what_python_cannot_unpack_is_not_called_truncated(tmp_path):
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("a.csv", text(pixels()))
+    whole = (tmp_path / "a.zip").read_bytes()
+    middle = whole.find(b"PK\x01\x02")
+    # a bit of the flags says that there is a password, and 9 stands for another compression
+    for place, value, message in ((6, 1, "password required"), (8, 9, "compression.*unpack it")):
+        content = bytearray(whole)
+        content[place] = content[middle + place + 2] = value
+        (tmp_path / "a.zip").write_bytes(content)
+        with pytest.raises(ValueError, match=f"a.zip cannot be unpacked .*{message}") as caught:
+            read_spectra(tmp_path / "a.zip")
+        assert "truncated" not in str(caught.value)
 
 
 def test_broken_zips_and_xml(tmp_path):
@@ -605,6 +764,15 @@ def test_fits_headers_and_tables_that_do_not_matter(tmp_path):
         content.replace(b"SNR     =                  1.0", b"SNR     =                  NaN")
     )
     same(read_spectra(tmp_path / "a.fits"), table["flux"], table["flux_error"])
+
+
+def test_fits_that_is_cut_after_a_header_is_truncated(tmp_path):
+    pixels().write(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    for size in (2880, 2 * 2880):
+        (tmp_path / "a.fits").write_bytes(content[:size])
+        with pytest.raises(ValueError, match="a.fits is not a whole fits file.*truncated"):
+            read_spectra(tmp_path / "a.fits")
 
 
 def test_files_that_grow_too_much_are_refused(tmp_path):
@@ -664,7 +832,7 @@ LEFT_OUT = {
     "error.csv": "unknown kind",
     "data.csv": "unknown kind",
     "photo.png": "unknown kind",
-    "empty.csv": "unknown kind",
+    "empty.csv": "is empty",
     "e.csv": "1 of its 2 spectra, star 2052747119115620352 is in both",
 }
 

@@ -356,7 +356,11 @@ def test_what_is_no_spectra_file(tmp_path):
         read_spectra(tmp_path / "nothing.csv")
     with pytest.raises(ValueError, match="no files of spectra in .*give at least one"):
         read_spectra(tmp_path)
-    for content in (b"", b"PNG\0\1\2,\3", b"hello\n"):
+    for content in (b"", b"\n \n"):
+        (tmp_path / "a.csv").write_bytes(content)
+        with pytest.raises(ValueError, match="a.csv is empty: download it again"):
+            read_spectra(tmp_path / "a.csv")
+    for content in (b"PNG\0\1\2,\3", b"hello\n"):
         (tmp_path / "a.csv").write_bytes(content)
         with pytest.raises(ValueError, match="a.csv is of unknown kind: give CSV"):
             read_spectra(tmp_path / "a.csv")

@@ -62,6 +62,8 @@ def numbers(values, unit: str, what: str, dtype=float) -> np.ndarray:
         return array
     try:
         # 15 digits, so that nm to Å is 10 and not 9.999999999999998
+        # VOTable does not know "%"
+        given = str(given) if isinstance(given, units.UnrecognizedUnit) else given
         factor = float(f"{units.Unit(given).to(units.Unit(unit)):.15g}")
         return (array * factor).astype(dtype)
     except (units.UnitConversionError, AttributeError, ValueError, TypeError) as error:

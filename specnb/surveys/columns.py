@@ -8,7 +8,7 @@ Layouts
 
 `NAMES` lists the names of the columns, in any case. Wavelengths may be logarithmic (log10), and
 without a unit they are in Å, in nm below 1000, and in µm below 10. Cells that are empty, NaN, null,
-or one of `specnb.surveys.tables.MISSING` are missing pixels.
+or one of `specnb.surveys.files.MISSING` are missing pixels.
 """
 
 import re
@@ -21,7 +21,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
 from specnb.core.values import names, numbers
-from specnb.surveys.tables import MISSING
+from specnb.surveys.files import MISSING
 
 NAMES = {
     "id": (
@@ -47,7 +47,9 @@ WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0",
 LISTS = ("[", "(")  # how text begins that is a list of numbers
 # Units that astropy does not know, or takes for another: A is the ampere.
 ANGSTROM = dict.fromkeys(("A", "Ang", "ang", "Angstroms", "angstroms"), "Angstrom")
-REMARKS = ("COMMENT", "HISTORY", "comments", "", "description")  # texts about anything
+# Names of metadata about the medium of wavelengths. Others mention air for other reasons.
+MEDIUM = re.compile(r"ctype|^air|vac|medium|wav|lambda", re.IGNORECASE)
+NO = r"\W+(f|false|no|0)\b"  # as in VACUUM = F
 AIR = (
     "its wavelengths are in air, specnb works in vacuum: convert them with specnb.core.wavelength.vacuum_from_air and "
     "interpolate to the vacuum grid, or download the file again, as the archives give vacuum"
@@ -277,7 +279,8 @@ def _angstrom(column, values):
 
 def _check_vacuum(column, table):
     """Raise ValueError if a table says that its wavelengths are in air."""
-    about = f"{column.unit} {column.description} {column.meta}".lower()
-    about += " ".join(f"{k} {v}" for k, v in table.meta.items() if k not in REMARKS).lower()
-    if re.search(r"\bair\b|awav", about) and not re.search(r"\bvac", about):
+    cards = [f"{key}={value}" for key, value in table.meta.items() if MEDIUM.search(str(key))]
+    about = f"{column.unit} {column.description} {column.meta} {cards}".lower().replace("_", " ")
+    air = rf"\bair\b(?!\W*mass|{NO})|awav|\bvac\w*{NO}"
+    if re.search(air, about) and not re.search(rf"\bvac(?!\w*{NO})", about):
         raise ValueError(AIR)

@@ -4,6 +4,7 @@ import csv
 import re
 import sys
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,15 @@ KINDS = {
     "parquet": ("parquet", rb"PAR1"),
     "hdf5": ("HDF5 of specnb", rb"\x89HDF"),
     # .npz files of NumPy are ZIPs, too
-    "zip": ("ZIP of such files", rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)"),
+    "zip": ("ZIP of such tables", rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)"),
 }
 HEAD = 2**16  # bytes that tell the kind
+# Cells of text with these words are missing values, and so are NaN and masked cells. Others, such
+# as the error "#N/A" of a spreadsheet, are refused.
+MISSING = ("", "null", "NULL", "None", "none", "N/A", "n/a", "NA", "--")
+NUMBER = re.compile(r"([-+]?[.\d]+([eE][-+]?\d+)?|[-+]?inf|nan)?", re.IGNORECASE)
+# Cells that hold a spectrum are longer than Python's limit, which counts for astropy's readers, too.
+csv.field_size_limit(2**31 - 1)
 # Compressed files of spectra shrink to a third or so. A file that grows more than this is no file
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
@@ -38,7 +45,7 @@ class LeftOutWarning(UserWarning):
     """Some files, or some of their spectra, were left out. The text gives the reasons."""
 
 
-def content_of(path, size=sys.maxsize):
+def content_of(path, size=sys.maxsize, packed=None):
     """The content of a file, which may be compressed by gzip, bzip2 or xz.
 
     Parameters
@@ -46,6 +53,8 @@ def content_of(path, size=sys.maxsize):
     path : path
     size : int, optional
         Give no more than its first bytes.
+    packed : bytes, optional
+        What the file holds, if it is none on disk but one in a ZIP.
 
     Raises
     ------
@@ -55,9 +64,9 @@ def content_of(path, size=sys.maxsize):
     path = Path(path)
     with (
         whole_file(path, "file of spectra", REMEDY, ValueError),
-        get_readable_fileobj(path, encoding="binary") as f,
+        get_readable_fileobj(path if packed is None else BytesIO(packed), encoding="binary") as f,
     ):
-        limit = largest_size(path.stat().st_size)
+        limit = largest_size(path.stat().st_size if packed is None else len(packed))
         content = f.read(min(size, limit + 1))
     if len(content) > limit:
         raise ValueError(
@@ -84,16 +93,18 @@ def columns_of(lines):
     """Names of the columns of a table of text, their delimiter, and its rows; or None.
 
     The names are in the first line that is neither empty nor starts with "#". If that one holds
-    only numbers, they are in the "#" line before it.
+    only numbers, they are in the last "#" line before it that has as many words. Without such a
+    line, these numbers stand for the names.
     """
-    lines = [line.strip(" ") for line in lines if line.strip()]
+    lines = [line.strip(" ") for line in lines if line.strip(' \r,;\t|"')]  # of empty cells only
     rows = [line for line in lines if not COMMENT.match(line)]
     if not rows:
         return None
     delimiter = next((each for each in ",;\t|" if each in rows[0]), " ")
     names, first = fields(rows[0], delimiter), lines.index(rows[0])
-    if first > 0 and all(re.fullmatch(r"[-+.\deE]*|nan", name) for name in names):
-        rows.insert(0, lines[first - 1].lstrip("# "))
+    if all(NUMBER.fullmatch(name) for name in names):
+        heads = [line.lstrip("# ") for line in lines[:first]]
+        rows = [line for line in heads if len(fields(line, delimiter)) == len(names)][-1:] + rows
         names = fields(rows[0], delimiter)
     # Prose has words and commas, too, but no numbers in its next lines, or other numbers of words;
     # other formats have brackets.

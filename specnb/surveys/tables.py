@@ -1,5 +1,6 @@
 """The tables in files of all kinds: text, FITS, VOTable and parquet, alone or together in a ZIP."""
 
+import re
 import warnings
 from importlib.util import find_spec
 from io import BytesIO
@@ -7,13 +8,17 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from astropy.io import fits, votable
-from astropy.table import Table
+from astropy.io.ascii import InconsistentTableError
+from astropy.table import MaskedColumn, Table
 
-from specnb.core.reading import DAMAGE, whole_file
+from specnb.core.reading import DAMAGE
+from specnb.surveys.columns import NAMES
 from specnb.surveys.files import (
     BESIDE,
+    COMMENT,
     KINDS,
-    LARGEST_SIZE,
+    MISSING,
+    NUMBER,
     REMEDY,
     LeftOutWarning,
     columns_of,
@@ -22,10 +27,6 @@ from specnb.surveys.files import (
     kind_of,
     largest_size,
 )
-
-# Cells of text with these words are missing values, and so are NaN and masked cells. Others, such
-# as the error "#N/A" of a spreadsheet, are refused.
-MISSING = ("", "null", "NULL", "None", "none", "N/A", "n/a", "NA", "--")
 
 
 def tables_of(path):
@@ -39,7 +40,7 @@ def tables_of(path):
     Raises
     ------
     ValueError
-        If the file is damaged, or pyarrow is missing.
+        If the file is damaged or empty, is a ZIP without spectra in tables, or pyarrow is missing.
 
     Warns
     -----
@@ -47,6 +48,8 @@ def tables_of(path):
         If files in a ZIP hold no tables.
     """
     content = content_of(path)
+    if not content.strip():
+        raise ValueError(f"{path} is empty: download it again, or leave it out")
     kind = kind_of(content)
     if kind == "hdf5":
         raise ValueError(f"{path} is compressed HDF5, which is read as a file only: unpack it")
@@ -55,21 +58,43 @@ def tables_of(path):
         raise ValueError(f"{path} is of unknown kind: give CSV (with names of columns), {names}")
     if kind != "zip":
         return _tables(path, content)
-    with whole_file(path, "ZIP file", REMEDY, ValueError), ZipFile(BytesIO(content)) as file:
-        size = sum(each.file_size for each in file.infolist())
-        names = [name for name in file.namelist() if not BESIDE.match(Path(name).name or ".")]
-        fits_in = size <= largest_size(len(content))
-        members = {name: file.read(name) for name in names if fits_in}
-    if not fits_in:
+    tables = []
+    for member, packed in _members(path, content).items():
+        found = _tables(member, content_of(member, packed=packed))
+        if not found:
+            warnings.warn(
+                f"{member} was left out, it holds no tables", LeftOutWarning, stacklevel=2
+            )
+        tables += found
+    if not {name.lower() for table in tables for name in table.colnames} & set(NAMES["flux"]):
+        raise ValueError(
+            f"{path} holds no table with a column flux. Other spectra in a ZIP, such as images in "
+            "FITS, HDF5 or another ZIP, are not read: unpack it and give its files"
+        )
+    return tables
+
+
+def _members(path, content):
+    """The content of each file in a ZIP by its path, which may be compressed once more."""
+    limit = largest_size(len(content))
+    try:
+        with ZipFile(BytesIO(content)) as file:
+            size = sum(each.file_size for each in file.infolist())
+            names = [name for name in file.namelist() if not BESIDE.match(Path(name).name or ".")]
+            members = {f"{path}/{name}": file.read(name) for name in names if size <= limit}
+    except RuntimeError as error:  # a password, or a method of compression that Python lacks
+        raise ValueError(f"{path} cannot be unpacked here ({error}): unpack it") from error
+    except DAMAGE as error:
+        raise ValueError(f"{path} is not a whole ZIP file ({error}): {REMEDY}") from error
+    if size > limit:
         raise ValueError(f"{path} holds files of {size / 1e6:.0f} MB, it grows too much: unpack it")
-    return [table for name in members for table in _tables(f"{path}/{name}", members[name])]
+    return members
 
 
 def _tables(path, content):
-    """The tables of the content of a file that is no ZIP."""
+    """The tables of the content of a file that is no ZIP. There are none in other kinds."""
     kind = kind_of(content)
     if kind not in READERS:
-        warnings.warn(f"{path} was left out, it holds no tables", LeftOutWarning, stacklevel=2)
         return []
     if kind == "parquet" and find_spec("pyarrow") is None:
         raise ValueError(f"{path}: parquet is read by pyarrow, pip install specnb[parquet]")
@@ -93,15 +118,29 @@ def _text(content):
     if found is None:
         raise EOFError("it has a header only")
     names, delimiter, rows = found
-    # astropy's reader would accept a last row that is cut off
-    if len(fields(rows[-1], delimiter)) < len(names) or rows[-1].count('"') % 2:
+    if all(NUMBER.fullmatch(name) for name in names):
+        raise ValueError(
+            "it lacks the names of its columns, add a first line such as "
+            f"'{delimiter.join(('wavelength', 'flux', 'flux_error'))}'"
+        )
+    options = {"format": "ascii.basic", "delimiter": delimiter, "comment": None}
+    if delimiter == "\t":  # only this reader keeps empty cells between tabs, but spaces, too
+        rows = [re.sub(" *\t *", "\t", row) for row in rows]
+        options = {"format": "ascii.tab", "comment": None}
+    if set("".join(rows[1:2])) == {"-", " "}:  # the names are underlined, some cells may be empty
+        rows = [line for line in lines if not COMMENT.match(line)]
+        options = {"format": "ascii.fixed_width_two_line"}
+    elif len(fields(rows[-1], delimiter)) < len(names) or rows[-1].count('"') % 2:
         raise EOFError("the last row is cut")
-    missing = [(word, "0") for word in MISSING]
     if lines[0].startswith("# %ECSV"):
-        return [Table.read(lines, format="ascii.ecsv", fill_values=missing)]
-    kind = "basic" if delimiter == " " else "csv"
-    options = {"delimiter": delimiter, "guess": False, "fill_values": missing}
-    return [Table.read(rows, format=f"ascii.{kind}", **options)]
+        rows, options = lines, {"format": "ascii.ecsv"}
+    missing = [(word, "0") for word in MISSING]
+    try:
+        return [Table.read(rows, guess=False, fill_values=missing, **options)]
+    except InconsistentTableError as error:
+        row = re.search(r"data line (\d+)", str(error))
+        reason = f"row {int(row[1]) + 1} has not {len(names)} cells" if row else f"{error}"
+        raise ValueError(f"{reason}, as many as there are names of columns") from error
 
 
 def open_fits(content):
@@ -122,6 +161,8 @@ def open_fits(content):
 
 def _fits(content):
     hdus, tables = open_fits(content), []
+    if len(hdus) == 1 and hdus[0].data is None:
+        raise EOFError("it has a header only")
     for hdu in hdus:
         if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU)):
             with warnings.catch_warnings(action="ignore"):
@@ -150,14 +191,20 @@ def _parquet(content):
 
     file = parquet.ParquetFile(BytesIO(content))
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    if sum(group.total_byte_size for group in groups) > LARGEST_SIZE:
-        raise ValueError(f"it unpacks to more than {LARGEST_SIZE / 1e9:.0f} GB")
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    # A column of equal values is tiny until it is read.
+    size = sum(max(8 * each.num_values, each.total_uncompressed_size) for each in columns)
+    if size > largest_size(len(content)):
+        raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, which spectra of its size do not")
     data, table = file.read().flatten(), Table()
     for name, column in zip(data.column_names, data.columns):
         # NumPy has no integers that are missing: they stay Python's, with None.
         plain = types.is_floating(column.type) or types.is_nested(column.type)
         values = column.to_numpy() if plain else column.to_pylist()
         table[name.removeprefix("spectrum.")] = values
+    # astropy writes the mask of a column beside it
+    for name in [name for name in table.colnames if f"{name}.mask" in table.colnames]:
+        table[name] = MaskedColumn(table[name].tolist(), mask=table[f"{name}.mask"].tolist())
     return [table]
 
 
