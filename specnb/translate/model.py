@@ -296,4 +296,4 @@ def translated_emulator(emulator, translator: Translator, split=None):
     check_pixels(emulator.wavelength, translator.wavelength)
     if split is not None:
         split = translator.given(split, "z_split", len(split), translator.mean_split.shape)
-    return emulator.then(Translation(translator, split).to(translator.mean))
+    return emulator.then(Translation(translator, split).to(emulator.network.low))
