@@ -1,9 +1,11 @@
 """Folders with files of several kinds, and tables in which some stars are bad."""
 
+import warnings
+
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.table import MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, Table
 
 from specnb.surveys import LeftOutWarning, read_spectra
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
@@ -138,7 +140,13 @@ def test_stars_without_sdss_id_are_not_all_the_same_star(tmp_path):
 
 @pytest.mark.parametrize(
     "unit",
-    ["(10^-17 erg/s/cm^2/Ang)^-2", "1/(10^-17 erg/s/cm^2/Ang)^2", "erg-2 s2 cm4 Angstrom2"],
+    [
+        "(10^-17 erg/s/cm^2/Ang)^-2",
+        "1/(10^-17 erg/s/cm^2/Ang)^2",
+        "erg-2 s2 cm4 Angstrom2",
+        "cm4 Angstrom2 s2 / erg2",
+        "1/sigma^2",
+    ],
 )
 def test_an_image_whose_unit_is_inverse_squared_is_ivar(tmp_path, unit):
     right = read_spectra(combined(tmp_path / "a.fits"))
@@ -147,8 +155,47 @@ def test_an_image_whose_unit_is_inverse_squared_is_ivar(tmp_path, unit):
     np.testing.assert_allclose(read_spectra(path).flux_error, right.flux_error, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["Inverse variance", "INVERSE VARIANCE", "inverse_variance"])
+@pytest.mark.parametrize("name", ["Inverse variance", "inverse_variance", "INVVAR", "WEIGHTS"])
 def test_an_image_named_inverse_variance_is_ivar(tmp_path, name):
     right = read_spectra(combined(tmp_path / "a.fits"))
     path = combined(tmp_path / "b.fits", names=("FLUX", name, "MASK"), invert=True)
     np.testing.assert_allclose(read_spectra(path).flux_error, right.flux_error, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["FOO", "RMS"])
+def test_images_of_unknown_names_are_not_placed_by_position(tmp_path, name):
+    path = combined(tmp_path / "a.fits", names=("FLUX", name, "MASK"), invert=True)
+    with pytest.raises(ValueError, match=rf"a.fits: is no APOGEE spectrum, .*{name}"):
+        read_spectra(path)
+
+
+def test_rows_in_the_middle_are_not_cut_off(tmp_path):
+    table = pixels()
+    table.remove_rows([1200, 1201])
+    table.write(tmp_path / "a.csv")
+    with pytest.raises(ValueError, match="2399 of the 2401 pixels") as told:
+        read_spectra(tmp_path / "a.csv")
+    assert "truncated" not in str(told.value)
+
+
+def test_a_fits_file_cut_in_its_header_is_called_truncated(tmp_path):
+    content = combined(tmp_path / "a.fits").read_bytes()
+    (tmp_path / "a.fits").write_bytes(content[:3000])
+    with pytest.raises(ValueError, match=r"a\.fits.*truncated"):
+        read_spectra(tmp_path / "a.fits")
+
+
+def test_names_behind_a_hash_count_if_rows_hold_text(tmp_path):
+    table = pixels()["source_id", "wavelength", "flux", "flux_error"].filled(1.0)
+    table.replace_column("source_id", Column(["KIC-1"] * len(table), "id"))
+    table.rename_column("source_id", "id")
+    table.write(tmp_path / "a.dat", format="ascii.commented_header")
+    assert list(read_spectra(tmp_path / "a.dat").ids) == ["KIC-1"]
+
+
+def test_a_grid_beside_the_window_is_refused_without_a_word_of_numpy(tmp_path):
+    table = Table({"wavelength": 845 + 0.02 * np.arange(961), "flux": np.ones(961)})
+    table["flux_error"] = 0.01
+    table.write(tmp_path / "a.csv")
+    with warnings.catch_warnings(action="error"), pytest.raises(ValueError, match="961 samples at"):
+        read_spectra(tmp_path / "a.csv")

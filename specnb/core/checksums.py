@@ -51,7 +51,8 @@ def warn_unchecked(path):
     """Warn of a file without a checksum of its own, unless it is a copy of a shipped file."""
     if _hash(*_state(Path(path))) not in listed(DATA).values():
         warnings.warn(
-            f"{path} has no checksum, so that damage would not be noticed: write it again",
+            f"{path} has no checksum, so that damage would not be noticed: compare it with the original, or train "
+            "or compute it anew",
             stacklevel=3,
         )
 

@@ -127,7 +127,7 @@ def stars_of(sheet):
         rows = np.split(np.argsort(star, kind="stable"), np.cumsum(np.bincount(star))[:-1])
         rows = [rows[k] for k in np.argsort(first)]
     unit = str(flux.unit or "")
-    flux, error = _arrays(flux, rows, unit), _errors(error, rows, unit)
+    flux, error = _filled(_arrays(flux, rows, unit)), _filled(_errors(error, rows, unit))
     flags = [np.zeros(each.size) for each in flux] if mask is None else _arrays(mask, rows)
     if wave is None:
         grids = {size: _grid(sheet, size) for size in sorted({each.size for each in flux})}
@@ -203,6 +203,12 @@ def _errors(column, rows, unit):
         return _arrays(column, rows, unit)
     ivar = _arrays(column, rows, f"({unit})-2" if unit else "")
     return [np.where(each > 0, each, np.nan) ** -0.5 for each in ivar]
+
+
+def _filled(arrays):
+    """The same arrays, with NaN for stars that have no more than one value, such as null."""
+    size = max((each.size for each in arrays), default=0)
+    return [each if each.size > 1 else np.full(size, np.nan) for each in arrays]
 
 
 def _cell(cell, name, row):

@@ -93,8 +93,8 @@ def columns_of(lines):
     """Names of the columns of a table of text, their delimiter, and its rows; or None.
 
     The names are in the first line that is neither empty nor starts with "#". If that one holds
-    only numbers, they are in the last "#" line before it that has as many words. Without such a
-    line, these numbers stand for the names.
+    a number, they are in the last "#" line before it that has as many words. Without such a
+    line, that one stands for the names.
     """
     lines = [line.strip(" ") for line in lines if line.strip(' \r,;\t|"')]  # of empty cells only
     rows = [line for line in lines if not COMMENT.match(line)]
@@ -102,7 +102,7 @@ def columns_of(lines):
         return None
     delimiter = next((each for each in ",;\t|" if each in rows[0]), " ")
     names, first = fields(rows[0], delimiter), lines.index(rows[0])
-    if all(NUMBER.fullmatch(name) for name in names):
+    if any(name and NUMBER.fullmatch(name) for name in names):
         heads = [line.lstrip("# ") for line in lines[:first]]
         rows = [line for line in heads if len(fields(line, delimiter)) == len(names)][-1:] + rows
         names = fields(rows[0], delimiter)

@@ -73,7 +73,9 @@ def read_table(path, surveys):
         if not parts:
             lacking = "spectrum, the table is empty" if found else "column flux"
             columns = [f", its columns are {', '.join(table.colnames)}" for table in tables[:1]]
-            raise ValueError(f"holds no table with a {lacking}{''.join(columns)}")
+            raise ValueError(
+                f"holds no table with a {lacking}{''.join(columns)}: rename columns, or leave it out"
+            )
         spectra = Spectra.join(parts)
         stars, counts = np.unique(spectra.ids, return_counts=True)
         if counts.max() > 1:
@@ -185,12 +187,13 @@ def _place(star, wavelength, surveys):
         # Spectra that are not at rest fit by chance, if this is less exact.
         if np.all(ends < 0.5) or samples_of(grid, vacuum_from_air(wavelength), 0.02) is not None:
             raise ValueError(AIR)
-        pixel = np.interp(wavelength, grid, np.arange(len(grid)), left=np.inf, right=np.inf)
+        pixel = np.interp(wavelength, grid, np.arange(len(grid)), left=-0.5, right=-0.5)
         few = 1 < n < len(grid) and pixel[-1] - pixel[0] < 1.1 * n  # a few are missing in between
         if few and np.all(np.abs(pixel - np.round(pixel)) < 0.1):
+            whole = pixel[0] < 1 and pixel[-1] > len(grid) - 2
             raise ValueError(
                 f"star {star} has only {n} of the {len(grid)} pixels of {survey.name}, at {low:.2f}-{high:.2f} Å: "
-                f"{REMEDY}, or add rows with empty flux for the other pixels"
+                f"{'' if whole else f'{REMEDY}, or '}add rows with empty flux for the other pixels"
             )
     known = ", ".join(f"{len(grid)} of {s.name} at {grid[0]:g}-{grid[-1]:g} Å" for s, grid in grids)
     raise ValueError(

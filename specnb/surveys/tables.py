@@ -105,7 +105,7 @@ def _tables(path, content):
         # The end of a whole file shows that nothing is cut off.
         end = {"votable": b"VOTABLE>", "parquet": b"PAR1"}.get(kind, b"")
         cut = not content.rstrip().endswith(end) or (kind == "fits" and len(content) % 2880)
-        if cut or isinstance(error, EOFError) or "truncated" in reason:
+        if cut or isinstance(error, EOFError) or re.search("truncated|END card", reason):
             raise ValueError(f"{path} is not a whole {kind} file ({reason}): {REMEDY}") from error
         raise ValueError(
             f"{path} cannot be read as {kind} ({reason}): repair it, or write it as CSV"
@@ -131,7 +131,7 @@ def _text(content):
         rows = [line for line in lines if not COMMENT.match(line)]
         options = {"format": "ascii.fixed_width_two_line"}
     elif len(fields(rows[-1], delimiter)) < len(names) or rows[-1].count('"') % 2:
-        raise EOFError("the last row is cut")
+        raise EOFError(f"the last row is cut, {rows[-1][-40:]!r}")
     if lines[0].startswith("# %ECSV"):
         rows, options = lines, {"format": "ascii.ecsv"}
     missing = [(word, "0") for word in MISSING]

@@ -42,8 +42,8 @@ GIVE = (
 # What the name of an image (EXTNAME) or the text about its unit (BUNIT) says. The first that
 # matches is taken.
 ROLES = {
-    # also by units such as 1/(erg/s/cm^2/Ang)^2 and erg-2 s2 cm4 Angstrom2
-    "ivar": r"ivar|inverse.?var|\)\W*-2$|^1\s*/\s*\(.*\)\W*2$|erg\W*-2",
+    # also by units such as 1/(erg/s/cm^2/Ang)^2, erg-2 s2 cm4 Angstrom2 and cm4 s2 / erg2
+    "ivar": r"inv?var|ivar|inverse.?var|wei?ght|\)\W*-2$|^1\s*/\s*(\(.*\)|\w+)\W*2$|erg\W*-2|/\s*erg\W*2",
     "other": r"^sky|^tellur|lsf|coef|continuum$|snr|(\b|_)var|inverse.?err",
     "wavelength": r"wave|lambda|loglam|^\W*(ang|angstroms?|nm)\W*$",
     "mask": r"masks?\b|flag|bitwise|quality",
@@ -163,6 +163,8 @@ def _role(hdu, row):
         for role, pattern in ROLES.items():
             if re.search(pattern, str(hdu.header.get(key, "")).lower()):
                 return role
+    if hdu.name and not isinstance(hdu, fits.PrimaryHDU):
+        return "other"  # it has a name that is none of these
     # wavelengths in any unit, or their logarithm
     grids = [values * (row[0] / values[0]) for values in (APOGEE_NATIVE, np.log10(APOGEE_NATIVE))]
     is_grid = row[0] > 0 and any(np.allclose(row, grid, rtol=1e-6, atol=0) for grid in grids)
