@@ -178,10 +178,11 @@ def test_spectra_are_shifted_to_rest():
     centre = 8580.0 * (1 + velocity / 299_792.458)
     flux = 1 - 0.5 * np.exp(-0.5 * ((wavelength - centre[:, None]) / 1.5) ** 2)
     error, mask = np.full(flux.shape, 0.01), np.zeros(flux.shape, bool)
-    moving = Spectra(wavelength, flux, error, mask, ["a", "b", "c"], at_rest=False)
+    moving = Spectra(wavelength, flux, error, mask, ["a", "b", "c"], None, 2.0, at_rest=False)
     rest = to_rest(moving, velocity, RVS_PIXELS)
     expected = 1 - 0.5 * np.exp(-0.5 * ((RVS_PIXELS - 8580.0) / 1.5) ** 2)
     assert rest.at_rest and list(rest.ids) == ["a", "b", "c"]
+    assert rest.correlation_length == pytest.approx(2.0 * 0.25 / 0.3, rel=2e-3)
     assert np.abs(rest.flux - expected)[~rest.mask].max() < 0.004
     # 300 km/s are 8.5 Å, which are 28 pixels, at one end; 150 km/s are 14 pixels at the other
     assert rest.mask.sum(axis=1).tolist() == [28, 0, 14]

@@ -130,7 +130,9 @@ def to_rest(spectra, velocity, wavelength):
         replace(spectra[i], wavelength=spectra.wavelength / (1 + v / C_KM_S), at_rest=True)
         for i, v in enumerate(velocity)
     )
-    return Spectra.join(rebin(star, wavelength) for star in shifted)
+    parts = [rebin(star, wavelength) for star in shifted]
+    length = max(part.correlation_length for part in parts)  # the shifts change it by v/c
+    return Spectra.join(replace(part, correlation_length=length) for part in parts)
 
 
 def _rebin(spectra, weights):
