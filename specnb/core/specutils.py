@@ -4,13 +4,14 @@ import re
 
 import numpy as np
 from astropy import units
-from astropy.nddata import StdDevUncertainty
 
 from specnb.core.values import numbers
 
 
 def to_specutils(spectra):
     """A `specutils.Spectrum` of some spectra."""
+    from astropy.nddata import StdDevUncertainty  # takes long to import
+
     try:
         from specutils import Spectrum
     except ImportError as error:
@@ -36,6 +37,8 @@ def to_specutils(spectra):
 
 def from_specutils(spectrum) -> dict:
     """The fields of `specnb.Spectra` from a `specutils.Spectrum`."""
+    from astropy.nddata import StdDevUncertainty  # takes long to import
+
     meta, header = spectrum.meta, dict(spectrum.meta.get("header") or {})
     kind = getattr(getattr(spectrum.wcs, "wcs", None), "ctype", "")
     if re.search(r"\bair\b|AWAV", f"{meta.get('medium')} {header.get('CTYPE1')} {kind}"):
