@@ -93,7 +93,7 @@ def robust_fit(observed, emulator, config: FitConfig = CONFIG) -> tuple[Table, n
     ValueError
         For the reasons given in `coherence`, or if the pixels are not the emulator's.
     """
-    check_pixels(observed.wavelength, emulator.wavelength)
+    check_at_rest(observed, emulator.wavelength)
     out = np.zeros(len(observed.wavelength), dtype=bool)
     for _ in range(ROUNDS):
         fits = fit_labels(replace(observed, mask=observed.mask | out), emulator, config)
@@ -133,11 +133,6 @@ def coherence(observed, flux) -> Table:
     if flux.shape != observed.flux.shape:
         raise ValueError(
             f"fits have shape {flux.shape}, spectra {observed.flux.shape}: give the fits of these stars"
-        )
-    if not observed.at_rest:
-        raise ValueError(
-            "the spectra are not at rest, so that a line is in another pixel of each star: shift "
-            "them to rest first"
         )
     fitted = np.isfinite(flux).any(axis=1)
     if fitted.sum() < 2:
