@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import tracemalloc
 import warnings
@@ -851,7 +852,7 @@ def test_a_folder_gives_its_good_spectra_and_reasons(tmp_path):
     for line in lines:  # files with the same reason share a line
         some, reason = line.strip().split(": ", 1)
         names += some.split(", ")
-        assert all(__import__("re").search(LEFT_OUT[name], reason) for name in some.split(", "))
+        assert all(re.search(LEFT_OUT[name], reason) for name in some.split(", "))
     assert sorted(names) == sorted(LEFT_OUT)
     with pytest.raises(ValueError, match="cut.csv|empty.csv|copy.csv.gz|letter.txt"):
         read_spectra(tmp_path / "stars", on_error="raise")
