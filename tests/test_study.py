@@ -211,6 +211,14 @@ def test_results_are_plain_numbers(tmp_path):
             study.result("e", value)
 
 
+def test_a_text_is_written_with_the_numbers_of_the_run(tmp_path):
+    study = Study(tmp_path)
+    study.result("gain", 24.6, "%")
+    shown = study.text("what_to_see", f"The gain is {study.values['gain']:.0f}%.")
+    assert shown.data == (tmp_path / "what_to_see.md").read_text("utf-8") == "The gain is 25%."
+    assert study.record["texts"]["what_to_see"]["files"] == ["what_to_see.md"]
+
+
 def test_input_is_known_by_checksum_and_portable_name(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
     path = tmp_path / "gaia_rvs" / "star.csv"

@@ -1,4 +1,4 @@
-"""What a notebook leaves behind: figures, tables, numbers and the inputs they came from.
+"""What a notebook leaves behind: figures, tables, texts, numbers and the inputs they came from.
 
 A notebook makes one `Study` from its parameter ``output``. In JupyterLab ``output`` is empty and
 everything is only shown; the runner sets it to a folder, and everything is shown and written there.
@@ -27,7 +27,7 @@ METADATA = {
 
 
 class Study:
-    """Show figures, tables and numbers and, given a folder, write them there.
+    """Show figures, tables, texts and numbers and, given a folder, write them there.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Study:
 
     def __init__(self, output=""):
         self.folder = Path(output) if output else None
-        self.record = {"figures": {}, "tables": {}, "results": {}, "inputs": {}}
+        self.record = {"figures": {}, "tables": {}, "texts": {}, "results": {}, "inputs": {}}
         if shell := get_ipython():  # a Figure made without pyplot is shown as well
             select_figure_formats(shell, {"png"})
 
@@ -104,6 +104,20 @@ class Study:
             md=partial(Path.write_text, data=shown, encoding="utf-8"),
         )
         return Markdown(f"{caption}\n\n{shown}")
+
+    def text(self, name: str, text: str) -> Markdown:
+        """Show Markdown whose numbers were computed in this run, and write it as ``name.md``.
+
+        A sentence with a number belongs here and not into a Markdown cell, because other parameters
+        give other numbers. `values` has the results that were recorded so far.
+        """
+        self._keep("texts", name, text, md=partial(Path.write_text, data=text, encoding="utf-8"))
+        return Markdown(text)
+
+    @property
+    def values(self) -> dict:
+        """The results that were recorded so far, by name."""
+        return {name: result["value"] for name, result in self.record["results"].items()}
 
     def result(self, name: str, value, unit: str = ""):
         """Record one number, bool or text and return it. Raises ValueError if it is not finite."""
