@@ -9,7 +9,8 @@ It is the simple baseline for adversarial autoencoders. All its steps are linear
 3. The first principal components of the result are the latents. The others are left out, because
    they contain mostly noise.
 
-The decoder is a linear regression on the latents and on polynomials of all labels.
+The decoder predicts the principal components of the spectra with a linear regression on the latents
+and on polynomials of all labels.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from specnb.disentangle.config import LABELS
 from specnb.disentangle.model import Autoencoder
 from specnb.disentangle.scales import Scales
 
-COMPONENTS = 60  # principal components of the spectra that LEACE works on
+COMPONENTS = 60  # principal components of the spectra that LEACE works on and that are decoded
 ERASED = 2  # degree of the polynomials of labels that are removed
 DECODED = 3  # degree of the polynomials of labels that the decoder takes
 
@@ -107,8 +108,9 @@ class ClosedForm(Autoencoder):
         self.latent = self.matrix.shape[1]
         self._polynomials = _polynomials(DECODED).fit(values)
         known = np.hstack([self.encode(spectra), self._polynomials.transform(values)])
-        flux = self.scale_flux(spectra.flux, spectra.mask)
-        self._decoder = LinearRegression().fit(known, flux)
+        flux = self.scale_flux(spectra.flux, spectra.mask).astype(float)
+        self._axes = _principal_axes(flux, COMPONENTS)
+        self._decoder = LinearRegression().fit(known, flux @ self._axes)
 
     def encode(self, spectra: Spectra, lambdas=None, seed=None) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32. They have neither λ nor noise."""
@@ -118,7 +120,8 @@ class ClosedForm(Autoencoder):
     def decode(self, z, labels, lambdas=None) -> np.ndarray:
         """Spectra from latents and labels, as `Disentangler.decode`; there is no λ."""
         z, values = self._code(z, labels)
-        flux = self._decoder.predict(np.hstack([z, self._polynomials.transform(values)]))
+        known = np.hstack([z, self._polynomials.transform(values)])
+        flux = self._decoder.predict(known) @ self._axes.T
         return (flux * self.scales.flux_scale + self.scales.flux_mean).astype(np.float32)
 
     def _inputs(self, spectra):

@@ -45,7 +45,7 @@ def discriminator_cost(spectra, config) -> dict[str, float]:
     }
 
 
-def validation_scores(model, spectra) -> tuple[float, float]:
+def validation_scores(model, spectra) -> dict[str, float]:
     """Scores of a model on the validation stars of its training, with which λ can be chosen.
 
     Parameters
@@ -56,17 +56,21 @@ def validation_scores(model, spectra) -> tuple[float, float]:
 
     Returns
     -------
-    r2 : float
-        R² of a probe of the latents, as the mean over the labels. The probe is fitted with the
-        other training stars.
-    mean_squared_error : float
-        Of the reconstructed spectra.
+    dict
+        ``r2``, that of a probe of the latents, as the mean over the labels (the probe is fitted
+        with the other training stars); ``error``, the mean squared error of the reconstructed
+        spectra; and ``other_z``, the same with the latents of another star: the latents are empty
+        if it is no larger.
     """
     fitted, held_out = (spectra[rows] for rows in training_rows(len(spectra), model.config))
     pairs = [
         (model.encode(part), model.label_array(part.labels))
         for part in (fitted[:PROBE_STARS], held_out)
     ]
-    r2 = probe(*pairs[0], *pairs[1], model.labels, model.config.seed)["mlp_r2"]
-    errors = reconstruction(model.reconstruct(held_out), held_out)
-    return float(np.mean(r2)), errors["mean_squared_error"]
+    z, values = pairs[1]
+    own, other = (
+        reconstruction(model.decode(code, values), held_out)["mean_squared_error"]
+        for code in (z, np.roll(z, 1, axis=0))
+    )
+    r2 = probe(*pairs[0], z, values, model.labels, model.config.seed)["mlp_r2"]
+    return {"r2": float(np.mean(r2)), "error": own, "other_z": other}

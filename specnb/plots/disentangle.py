@@ -228,7 +228,7 @@ def counterfactual_errors(table):
     colors = distinct_colors(models)
     offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
     figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
-    titles = ("Slope, decoded on true", "right"), ("Error / true change", "as no edit")
+    titles = ("Slope of the change", "right"), ("Error / true change", "as no edit")
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]
