@@ -34,7 +34,7 @@ batch: int = 32  # spectra in a step; the paper's code has 64
 latent: int = 25  # size of the latent space
 n_mapped: int = 500  # test stars in the t-SNE maps
 n_joint: int = 500  # reference stars for the comparison with a joint discriminator
-lambdas_joint: list[float] = [1e-4]  # values of λ of which the validation stars choose one there
+lambdas_joint: list[float] = [1e-5]  # values of λ there, of which validation stars choose one
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
 
@@ -324,10 +324,12 @@ study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded 
 # labels it has 10,000 outputs instead of 40. It can see what the others cannot, such as two labels that only together tell of $z$.
 # Which one is better (Sect. 3.3 of the paper)?
 #
-# Both kinds remove two, three and four labels. Each gets its own λ, which is the same for all its labels. It is chosen with the
-# validation stars, which are training stars. A λ is allowed if the mean squared error is at most 1.1 times that of the plain
-# autoencoder, and if the latents are not empty, so that those of another star raise the error by at least 3%. Of the allowed λ, the one
-# is taken whose latents tell a probe the least. If none is allowed, it is the one with the smallest error. Test stars only score it.
+# Both kinds remove two, three and four labels. Each gets its own λ, which is the same for all its labels. (The loss of a
+# discriminator is summed over its bins. Therefore λ of the joint one is smaller by the ratio of the numbers of bins.) It is
+# chosen with the validation stars, which are training stars. A λ is allowed if the mean squared error is at most 1.1 times that of the plain
+# autoencoder, and if the latents are not empty, so that those of another star raise the error by at least 3%. Of the allowed λ,
+# the one is taken whose latents tell a probe the least; if none is allowed, the one with the smallest error. Test stars only
+# score the choice.
 
 # %%
 LARGEST_ERROR, LEAST_LOSS = 1.1, 1.03
@@ -338,13 +340,16 @@ for d in (2, 3, 4):
     part = replace(base, labels=LABELS[:d], lambdas={}, batch=min(batch, 64))
     setups[d, "plain"] = [part]
     for kind, joint in {"one per label": False, "joint": True}.items():
-        setups[d, kind] = [replace(part, lambdas=dict.fromkeys(part.labels, x), joint=joint) for x in lambdas_joint]
+        share = base.bins ** (1 - d) if joint else 1.0  # its loss is summed over so many more bins
+        setups[d, kind] = [
+            replace(part, lambdas=dict.fromkeys(part.labels, x * share), joint=joint) for x in lambdas_joint
+        ]
 found = trained(joint_stars, joint_survey, [config for group in setups.values() for config in group])
 scores = iter([validation_scores(model, joint_stars.train) for model in found])
 scores = {key: [next(scores) for _ in group] for key, group in setups.items()}
 
 # %%
-rows, chosen = [], {}
+rows, chosen, allowed = [], {}, {}
 for (d, kind), group in setups.items():
     plain = scores[d, "plain"][0]["error"]
     table = Table(scores[d, kind])
@@ -356,10 +361,10 @@ for (d, kind), group in setups.items():
     for k, (config, row) in enumerate(zip(group, table)):
         rows.append((d, kind, config.lambdas["teff"], *row["r2", "ratio", "loss", "allowed"], k == best))
     if kind != "plain":
-        chosen[d, kind] = group[best]
+        chosen[d, kind], allowed[d, kind] = group[best], bool(table["allowed"][best])
 table = Table(rows=rows, names=("labels", "discriminator", "lambda", "r2", "ratio", "loss", "allowed", "chosen"))
-caption = "The choice of λ with validation stars: R² of a probe (mean over labels), the mean squared error over the plain one's (ratio), "
-caption += "and by what another star's latents multiply it (loss)."
+caption = "The choice of λ with validation stars: R² of a probe (mean over labels), the mean squared error over the "
+caption += "plain one's (ratio), and by what another star's latents multiply it (loss)."
 study.table(table, "joint_lambdas", caption, {"lambda": ".0e", "r2": ".3f", "ratio": ".3f", "loss": ".3f"})
 
 # %%
@@ -372,8 +377,10 @@ for (d, kind), group in groups.items():
     read = spread(probe_models({kind: group}, joint_stars), ["label"], ["mlp_r2"])
     r2 = dict(zip(names, read["mlp_r2"]))
     errors = spread(reconstruct_models({kind: group}, joint_stars), ["setting"], ["rms_truth", "rms_other_z"])[0]
-    row = {"labels": d, "discriminator": kind, "lambda": chosen[d, kind].lambdas["teff"], "seeds": len(seeds)}
-    row |= {name: r2.get(name, np.nan) for name in names} | {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
+    row = {"labels": d, "discriminator": kind, "lambda": chosen[d, kind].lambdas["teff"]}
+    row |= {"allowed": allowed[d, kind], "seeds": len(seeds)}
+    row |= {name: r2.get(name, np.nan) for name in names}
+    row |= {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
     row |= {name: errors[name] for name in ("rms_truth", "rms_other_z")}
     rows.append(row | discriminator_cost(joint_stars.train, chosen[d, kind]))
 joint_table = Table(rows=rows)
@@ -381,7 +388,8 @@ for row in joint_table:  # an R² below 0 counts as 0
     mean = np.nanmean(np.maximum([row[name] for name in names], 0.0))
     study.result(f"joint_r2_{row['labels']}_{slug(row['discriminator'])}", float(mean))
 caption = "One discriminator per label and a joint one, each with its own λ: R² of probes on test stars, errors, and the cost; "
-caption += "bins: outputs of a discriminator, filled: the part of them that holds a training star, seconds: of one epoch."
+caption += "allowed: whether this λ keeps the error small and the latents filled, lowest and highest: R² of any label and seed, "
+caption += "bins: outputs of a discriminator, filled: the part of them with a training star, seconds: of one epoch."
 formats = {"lambda": ".0e", "filled": ".3f", "seconds": ".2f"} | dict.fromkeys([*names, "lowest", "highest"], ".2f")
 study.table(joint_table, "joint", caption, formats)
 
@@ -397,11 +405,11 @@ flexible = trained(stars, survey, [conditional])[0]
 slider = slide_lambdas(flexible, stars.test)
 slider
 
+
 # %%
-slider.set(**configs["bottleneck, Second"].lambdas)
-def four(values, form="z.2f"):
-    """Numbers of the four labels as one text."""
-    return " / ".join(format(float(value), form) for value in values)
+def four(values):
+    """Numbers of the labels as one text."""
+    return " / ".join(f"{float(value):z.2f}" for value in values)
 
 
 def read(setting, column="mlp_r2"):
@@ -409,6 +417,7 @@ def read(setting, column="mlp_r2"):
     return summary[column][summary["setting"] == setting]
 
 
+slider.set(**configs["bottleneck, Second"].lambdas)
 caption = f"The λ-conditional model, set to the λ of Second: kernel probes read R² = {four(slider.nonlinear.values())} "
 caption += f"(T_eff / log g / [M/H] / [α/Fe]). MLP probes of a model trained at these λ read {four(read('bottleneck, Second'))}."
 study.figure(slider.figure(), "lambda_slider", caption)
@@ -431,7 +440,8 @@ for name in ("bottleneck alone", "bottleneck, First", "bottleneck, Second", "bot
         for code, column, draw in (("mean", "mlp_r2", None), ("one draw", "mlp_r2_drawn", 0)):
             rms = reconstruction(model.reconstruct(test, lam, draw), test, stars.truth_test)["rms_truth"]
             rows.append((name, kind, code, *table[column], rms))
-table = Table(rows=rows, names=("setting", "model", "code", *(f"r2_{label}" for label in LABELS), "rms_truth"))
+names = ("setting", "model", "code", *(f"r2_{label}" for label in LABELS), "rms_truth")
+conditional_table = table = Table(rows=rows, names=names)
 caption = "MLP-probe R² and reconstruction error of the λ-conditional model, and of models trained at fixed λ."
 study.table(table, "conditional", caption, dict.fromkeys(table.colnames[3:-1], ".3f"))
 
@@ -441,7 +451,11 @@ study.table(table, "conditional", caption, dict.fromkeys(table.colnames[3:-1], "
 # First the numbers of the setting that removes all four labels, side by side.
 
 # %%
-names = ("plain", "labels only", "paper, removed", "bottleneck, removed", "LEACE of plain, removed", "closed form, removed")
+names = (
+    "plain",
+    "labels only",
+    *(f"{name}, removed" for name in ("paper", "bottleneck", "LEACE of plain", "closed form")),
+)
 rows = []
 for name in names:
     one = edits[edits["model"] == name]
@@ -452,76 +466,93 @@ for name in names:
     rows.append(row | {"edit error": four(one["relative"]), "seconds": error["seconds"]})
 compact = Table(rows=rows)
 caption = "All four labels removed (T_eff / log g / [M/H] / [α/Fe]): probes of the mean latents, over all seeds (lowest and highest of "
-caption += "any label and seed), and of one draw; error of the noiseless spectrum; slope and relative error of edited spectra."
+caption += (
+    "any label and seed), and of one draw; error of the noiseless spectrum; slope and relative error of edited spectra."
+)
 formats = {"lowest": ".2f", "highest": ".2f", "rms": ".5f", "rms, other z": ".5f", "seconds": ".1f"}
 study.table(compact, "summary_removed", caption, formats)
 
 # %%
-highest = {row["model"]: float(row["highest"]) for row in compact}
-mean_rms = {row["setting"]: float(row["rms_truth"]) for row in fidelity}
-other_rms = {row["setting"]: float(row["rms_other_z"]) for row in fidelity}
+SYMBOLS = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
+rms, rms_other = ({row["setting"]: float(row[name]) for row in fidelity} for name in ("rms_truth", "rms_other_z"))
+slopes, errors = ({name: edits[edits["model"] == name][column] for name in names} for column in ("slope", "relative"))
 
 
-def verdict(setting):
-    """Whether the labels are gone from the latents, as a sentence's end."""
-    if highest[setting] <= 0.1:
-        return "no label and no seed is above 0.1, so that they are gone"
-    return f"the highest of any label and seed is {highest[setting]:.2f}, so that they are not gone"
+def verdict(setting, column="mlp_r2"):
+    """Whether labels are gone from the latents, as the end of a sentence."""
+    most = float(max(read(setting, f"{column}_max")))
+    if rms_other[setting] < 1.05 * rms[setting]:
+        return f"the latents are nearly empty: another star's reconstruct almost as well (highest R² {most:.2f})"
+    if most <= 0.1:
+        return f"no label and no seed exceeds {max(most, 0):.2f}, so that this probe finds none"
+    return f"the highest of any label and seed is {most:.2f}, so that labels are still there"
 
 
-def fewer(first, second):
-    """The labels whose edits have the smaller error in the first of two models, as text."""
-    error = {name: edits[edits["model"] == name] for name in (first, second)}
-    better = [n for n, a, b in zip(error[first]["label"], error[first]["relative"], error[second]["relative"]) if a < b]
-    return f"{len(better)} of 4 labels" + (f" ({', '.join(NAMES[name] for name in better)})" if better else "")
+def better(first, second):
+    """Of how many labels the edits of one model have a smaller error than those of another, as text."""
+    found = [SYMBOLS[name] for name, a, b in zip(LABELS, errors[first], errors[second]) if a < b]
+    return f"{len(found)} of 4 labels" + (f" ({', '.join(found)})" if found else "")
 
-
-NAMES = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
-drawn_most = float(max(read("bottleneck, removed", "mlp_r2_drawn_max")))
-ratio = seconds["paper, removed"] / seconds["closed form, removed"]
-discriminator = float(np.max(np.abs(read("paper, removed", "discriminator"))))
 
 # %%
-lines = [
-    f"""**Disentangling** (notebook 04): {n_stars:,} mock RVS stars, a fifth of them test stars; {n_seeds} training(s) of each setting.
-All R² are those of a fresh MLP probe of the latents on test stars, in the order T_eff / log g / [M/H] / [α/Fe], as means over seeds.
-The noise of spectra and catalogue permits about {four(ceiling.values())}.""",
-    f"- A plain autoencoder's latents tell {four(read('plain'))}.",
-    f"""- The paper's objective, told to remove all four labels: its discriminators are within {discriminator:.2f} nats of blind guessing,
-but a probe reads {four(read("paper, removed"))}; {verdict("paper, removed")}.""",
-    f"""- With a bottleneck (noise on the latents), one random draw of the latents tells {four(read("bottleneck, removed", "mlp_r2_drawn"))}
-(highest {drawn_most:.2f}), the average of 20 draws {four(read("bottleneck, removed", "mlp_r2_averaged"))}, and the mean latents, which
-whoever has the encoder gets, {four(read("bottleneck, removed"))}: {verdict("bottleneck, removed")}. Noise hides labels from one draw only.""",
-    f"""- The closed form (60 principal components, LEACE of quadratic polynomials of the labels, 4 components) tells
-{four(read("closed form, removed"))}: {verdict("closed form, removed")}. It takes {seconds["closed form, removed"]:.1f} s; a training takes
-{ratio:.0f} times as long. LEACE of the plain autoencoder's latents leaves {four(read("LEACE of plain, removed"))}.""",
-    "- Error of the reconstructed noiseless spectrum, with own latents and with another star's: "
-    + "; ".join(f"{name} {mean_rms[name]:.4f} and {other_rms[name]:.4f}" for name in names) + ".",
-]  # fmt: skip
+paper, noisy, erased, closed = names[2:]
+guess = float(np.max(np.abs(read(paper, "discriminator"))))
+faster = seconds[paper] / seconds[closed]
+start = f"""**Disentangling** (notebook 04). {n_stars:,} mock RVS stars, of which a fifth are test stars, and {n_seeds}
+training(s) of each setting. Fresh MLP probes predict catalogue labels from the latents of test stars; numbers are their
+R² for T_eff / log g / [M/H] / [α/Fe], as means over seeds. Noise of spectra and catalogue permits about
+{four(ceiling.values())} (linear approximation)."""
+says = {"plain": f"*Plain* autoencoder: {four(read('plain'))}."}
+says[
+    "paper"
+] = f"""*The paper's objective*, all four labels removed: {four(read(paper))}, although the mean losses of its
+discriminators are within {guess:.2f} nats of blind guessing; {verdict(paper)}."""
+says["noisy"] = f"""*With a bottleneck* (noise on the latents), all four removed:
+{four(read(noisy, "mlp_r2_drawn"))} from one random draw of the latents ({verdict(noisy, "mlp_r2_drawn")}),
+{four(read(noisy, "mlp_r2_averaged"))} from the average of 20 draws, and {four(read(noisy))} from their means, which a
+user of the encoder gets ({verdict(noisy)})."""
+says["closed"] = f"""*Closed form* (60 principal components, LEACE of quadratic polynomials of the labels,
+{models[closed][0].latent} components), all four removed: {four(read(closed))}; {verdict(closed)}. It takes
+{seconds[closed]:.1f} s, and a training {faster:.0f} times as long. LEACE of the plain autoencoder's latents leaves
+{four(read(erased))}."""
+pairs = "; ".join(f"{name.split(',')[0]} {rms[name]:.4f} ({rms_other[name]:.4f})" for name in names)
+says["rms"] = f"Rms error of the reconstructed noiseless spectrum, and with another star's latents: {pairs}."
 
 # %%
-kept = {name: read(f"{name}, Second")[2] for name in ("paper", "bottleneck", "closed form")}
-gone = {name: read(f"{name}, Second")[:2] for name in kept}
-lines += [
-    "- Where other labels must stay (Second: T_eff and log g removed, [M/H] and [α/Fe] kept), the latents tell of [M/H], and of T_eff and "
-    "log g: " + "; ".join(f"{name} {kept[name]:.2f}, and {four(gone[name])}" for name in kept) + ". The plain latents tell of [M/H] "
-    f"{read('plain')[2]:.2f}.",
-    f"""- Edited spectra against the simulator's (slope 1 is right, 0 ignores the label): plain {four(edits[edits["model"] == "plain"]["slope"])};
-labels only, with empty latents, {four(edits[edits["model"] == "labels only"]["slope"])}; bottleneck
-{four(edits[edits["model"] == "bottleneck, removed"]["slope"])}; closed form {four(edits[edits["model"] == "closed form, removed"]["slope"])}.
-Edits by empty latents are better than the bottleneck's for {fewer("labels only", "bottleneck, removed")}, and the closed form's for
-{fewer("closed form, removed", "bottleneck, removed")}.""",
-    "- With a catalogue without errors the slopes are: "
-    + "; ".join(f"{name} {four(exact_edits[exact_edits['model'] == name]['slope'])}" for name in pair)
-    + ". So errors of the catalogue flatten what decoders learn.",
-    f"- One discriminator per label, or a joint one over all bins, each with its own λ ({n_joint:,} stars; mean R² of the removed labels): "
-    + "; ".join(
-        f"{d} labels {study.values[f'joint_r2_{d}_one_per_label']:z.2f} and {study.values[f'joint_r2_{d}_joint']:z.2f}" for d in (2, 3, 4)
-    )
-    + f". Of the joint one's {joint_table['bins'][-1]:,} bins for four labels, {100 * joint_table['filled'][-1]:.1f}% hold any training "
-    f"star; an epoch takes {joint_table['seconds'][-1] / joint_table['seconds'][-2]:.1f} times as long.",
-]  # fmt: skip
-study.text("summary", "\n".join(" ".join(line.split()) for line in lines) + "\n")
+groups = {name: read(f"{name}, Second") for name in ("paper", "bottleneck", "closed form")} | {"plain": read("plain")}
+text = "; ".join(f"{name} {four(values[:2])} and {four(values[2:])}" for name, values in groups.items())
+says[
+    "Second"
+] = f"""*Only T_eff and log g removed* (Second): T_eff / log g, which should be gone, and [M/H] / [α/Fe], which
+should stay: {text} (nothing removed)."""
+text = ", ".join(f"{name.split(',')[0]} {four(slopes[name])}" for name in names)
+says[
+    "edits"
+] = f"""*Edited labels*, slope of the change of the spectrum on the simulator's (1 is right, 0 ignores the label):
+{text}. Edits by empty latents (labels only) have a smaller error than the bottleneck's for {better("labels only", noisy)};
+edits by the closed form have a smaller one than the bottleneck's for {better(closed, noisy)}, and than those by empty
+latents for {better(closed, "labels only")}."""
+exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
+larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
+text = ", ".join(f"{name.split(',')[0]} {four(values)}" for name, values in exact_slopes.items())
+says["exact"] = f"With a catalogue without errors {larger} of {4 * len(pair)} slopes are larger: {text}."
+
+# %%
+text = []
+for d in (2, 3, 4):
+    each = {kind: study.values[f"joint_r2_{d}_{slug(kind)}"] for kind in ("one per label", "joint")}
+    words = [f"{r2:.2f}" + ("" if allowed[d, kind] else " (no λ allowed)") for kind, r2 in each.items()]
+    text.append(f"{d} labels: {' against '.join(words)}")
+several, one = joint_table[-2:]
+says["joint"] = f"""*One discriminator per label against a joint one*, each with the λ that validation stars choose
+({n_joint:,} stars; mean R² on test stars of the labels to be removed, where less than 0 counts as 0): {"; ".join(text)}.
+λ are allowed that keep the error small and the latents filled. Of the joint one's {one["bins"]:,} bins for four labels
+{100 * one["filled"]:.1f}% hold a training star; it has {one["parameters"] / several["parameters"]:.0f} times the
+parameters, and an epoch takes {one["seconds"] / several["seconds"]:.1f} times as long."""
+last = conditional_table[conditional_table["setting"] == noisy]
+text = "; ".join(f"{row['model']}, {row['code']}: {four([row[f'r2_{label}'] for label in LABELS])}" for row in last)
+says["λ"] = f"*One model for all λ*, at the λ that removes all four labels, and a model trained at this λ: {text}."
+study.text("summary", "\n- ".join(" ".join(text.split()) for text in (start + "\n", *says.values())) + "\n")
 
 # %% [markdown]
 # **Exercise.** Remove only $T_\mathrm{eff}$, with λ = 0 for the other labels. For which *other* label does the R² of the probe fall,

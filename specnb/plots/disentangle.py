@@ -105,8 +105,8 @@ def probe_bars(table):
     ----------
     table : Table
         One row for each setting, label and seed. The columns are ``setting``, ``label``,
-        ``mlp_r2``, ``linear_r2``, and optionally ``mlp_r2_drawn`` (NaN if the latents have no
-        noise), and ``floor`` and ``ceiling``. These are the lowest and the highest R² that are
+        ``mlp_r2``, ``linear_r2``, ``mlp_r2_drawn`` (NaN if the latents have no noise), and
+        optionally ``floor`` and ``ceiling``. These are the lowest and the highest R² that are
         possible for any latents, or NaN if there is no such limit.
         Settings and labels are shown in the order in which they first appear.
 
@@ -115,8 +115,7 @@ def probe_bars(table):
     Figure
     """
     limits = [name for name in LIMITS if name in table.colnames]
-    probes = [name for name in PROBES if name in table.colnames]
-    rows = spread(table, ["setting", "label"], [*probes, *limits])
+    rows = spread(table, ["setting", "label"], [*PROBES, *limits])
     settings, labels = (list(dict.fromkeys(rows[name])) for name in ("setting", "label"))
     n = len(labels)
     figure, panels = panel_grid(n, 0.3 * len(settings), 0.85, n, sharex=True, sharey=True)
@@ -126,8 +125,7 @@ def probe_bars(table):
             line = axes.axvline(bar, color=BLACK, linewidth=0.6, linestyle=":", zorder=0)
         for row in rows[rows["label"] == label]:
             y = settings.index(row["setting"])
-            for name in probes:
-                title, shift, color, marker = PROBES[name]
+            for name, (title, shift, color, marker) in PROBES.items():
                 low, high = row[f"{name}_min"], row[f"{name}_max"]
                 axes.hlines(y + shift, low, high, color=color, linewidth=1.2)
                 style = {"color": color, "markersize": 3.5, "linestyle": ""}
