@@ -33,7 +33,7 @@ epochs: int = 10  # passes over the training stars
 batch: int = 32  # spectra in a step; the paper's code has 64
 latent: int = 25  # size of the latent space
 n_mapped: int = 500  # test stars in the t-SNE maps
-n_joint: int = 500  # reference stars for the comparison with a joint discriminator
+n_joint: int = 400  # reference stars for the comparison with a joint discriminator
 lambdas_joint: list[float] = [1e-5]  # values of λ there, of which validation stars choose one
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
@@ -544,7 +544,9 @@ for d in (2, 3, 4):
     words = [f"{r2:.2f}" + ("" if allowed[d, kind] else " (no λ allowed)") for kind, r2 in each.items()]
     text.append(f"{d} labels: {' against '.join(words)}")
 several, one = joint_table[-2:]
-says["joint"] = f"""*One discriminator per label against a joint one*, each with the λ that validation stars choose
+says[
+    "joint"
+] = f"""*One discriminator per label against a joint one*, each with the best of {len(lambdas_joint)} λ by validation stars
 ({n_joint:,} stars; mean R² on test stars of the labels to be removed, where less than 0 counts as 0): {"; ".join(text)}.
 λ are allowed that keep the error small and the latents filled. Of the joint one's {one["bins"]:,} bins for four labels
 {100 * one["filled"]:.1f}% hold a training star; it has {one["parameters"] / several["parameters"]:.0f} times the
