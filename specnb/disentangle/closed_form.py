@@ -36,8 +36,9 @@ def leace(x, features):
 
     .. math:: r(x) = x - W^+ P W (x - \mu)
 
-    where P is the orthogonal projection on the column space of :math:`W \Sigma_{xy}` (Theorem 4.3
-    of Belrose et al. 2023). Directions in which x does not vary are left alone.
+    where P is the orthogonal projection on the column space of :math:`W \Sigma_{xy}` (Belrose et al.
+    2023). Directions in which x does not vary are left alone. With few stars, features that have
+    nothing to do with x take directions of chance with them.
 
     Parameters
     ----------
