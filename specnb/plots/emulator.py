@@ -120,7 +120,7 @@ def emulator_accuracy(wavelength, predicted, truth, labels):
         below, (BAR, 0.06), (4, 0), textcoords="offset points", color=VERMILLION, fontsize=7
     )
     share.legend(loc="upper left")
-    share.set(xscale="log", xlabel="|error| (flux)", ylabel="Share of spectra and pixels")
+    share.set(xscale="log", xlabel="|error| (flux)", ylabel="Share below")
     share.set(xlim=(0.03 * BAR, max(share.get_xlim()[1], 6 * BAR)), ylim=(0, 1.02))
     share.yaxis.set_major_formatter(PercentFormatter(1))
 
