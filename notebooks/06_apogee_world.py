@@ -40,6 +40,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+# %%
 import specnb
 from specnb.core.device import pick_device
 from specnb.emulator.accuracy import (
@@ -66,9 +67,8 @@ from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
 from specnb.widgets import browse_fits, explore_emulator
 
-study = Study(output)
-
 # %%
+study = Study(output)
 study.input(APOGEE.emulator_path)
 emulator = specnb.load_emulator("apogee").to(pick_device(device))
 
