@@ -222,8 +222,7 @@ summary = f"""**Fits of six labels to RVS spectra by physics alone.**
   deviation of 1 means that the stated errors are right, and no unbiased method has smaller ones.
 - If the model is wrong in known ways ({n_stars:,} stars of the mock survey), {beyond.min():.0%} to {beyond.max():.0%} of the stars
   are off in T_eff by more than two stated errors (5% would be right). T_eff is best in the fit *{lowest["teff"]}*, log g
-  in *{lowest["logg"]}*: {"one" if one else "no"} choice of wavelengths is best for all four labels. The table `summary_survey` has
-  the median reduced χ², the median |fit − truth|, and the share of stars *beyond* two stated errors.
+  in *{lowest["logg"]}*: {"one" if one else "no"} choice of wavelengths is best for all four labels.
 - {kind}, Ca II lines left out: reduced χ² {", ".join(misfit)} per pixel.
 """
 for (star, setup), text in off.items():

@@ -1,8 +1,10 @@
 """Blocks of README.md that runs wrote."""
 
 import pytest
+from astropy.table import Table
 
 from specnb.reproduce import cli
+from specnb.reproduce.provenance import RECORD
 from specnb.reproduce.readme import update_blocks
 from specnb.reproduce.study import Study
 
@@ -24,8 +26,11 @@ def page(tmp_path):
     page, runs = tmp_path / "README.md", tmp_path / "runs/01"
     page.write_text(PAGE)
     study = Study(runs)
-    study.text("summary", "The error is 8%.\n\n- It is 4 K.")
-    (runs / "numbers.md").write_text("| a |\n| --- |\n| 1 |\n")
+    study.text("summary", "The error is 8%.\n\n- It is 4 K.\n")
+    study.table(Table({"a": [1]}), "numbers", "Numbers of the run.")
+    (runs / RECORD).rename(
+        runs / "results.json"
+    )  # as the runner does, which adds where they come from
     return page
 
 
@@ -34,7 +39,8 @@ def test_blocks_become_what_a_run_wrote_and_the_rest_stays(page):
     filled = page.read_text()
     begin, end = "<!-- from runs/01/summary.md -->\n", "<!-- end -->\n"
     assert f"{begin}\nThe error is 8%.\n\n- It is 4 K.\n\n{end}\nWords of a person.\n" in filled
-    assert filled.endswith(f" -->\n\n| a |\n| --- |\n| 1 |\n\n{end}") and "7%" not in filled
+    assert filled.endswith(f" -->\n\nNumbers of the run.\n\n| a |\n| --- |\n| 1 |\n\n{end}")
+    assert "7%" not in filled
     assert update_blocks(page) == [] == update_blocks(page, check=True)
     assert page.read_text() == filled
 

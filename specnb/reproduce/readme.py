@@ -1,9 +1,11 @@
 """Parts of README.md that runs of notebooks wrote, so that its numbers are those of the runs.
 
 Such a block stands between the lines ``<!-- from FILE -->`` and ``<!-- end -->``. FILE is a Markdown
-file that a `Study` wrote with its ``text`` or ``table``, relative to the folder of the page.
+file that a `Study` wrote with its ``text`` or ``table``, relative to the folder of the page. A table
+has its caption above it.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -45,8 +47,7 @@ def update_blocks(page: Path, check: bool = False) -> list[str]:
                 f"{page.name} has a block from {name}, which does not exist: run its notebook, or "
                 "correct the name"
             )
-        # Blank lines keep Markdown apart from the comments
-        new = f"\n\n{path.read_text('utf-8').strip()}\n\n"
+        new = f"\n\n{_content(path)}\n\n"  # blank lines keep Markdown apart from the comments
         if new != content:
             changed.append(name)
         return begin + new
@@ -64,3 +65,10 @@ def update_blocks(page: Path, check: bool = False) -> list[str]:
         with replacing(page) as temporary:
             temporary.write_text(new, "utf-8")
     return changed
+
+
+def _content(path):
+    """What a run wrote: a text, or a table below its caption."""
+    tables = json.loads(path.with_name("results.json").read_text("utf-8"))["tables"]
+    caption = tables.get(path.stem, {}).get("caption", "")
+    return f"{caption}\n\n{path.read_text('utf-8')}".strip()
