@@ -14,7 +14,7 @@
 # of absorbers (on the abundance, and through ionisation and excitation on temperature and pressure) and on the thermal
 # and turbulent motions that spread them in wavelength. A *simulator* computes this layer by layer. Here it is
 # [Turbospectrum 2020](https://github.com/bertrandplez/Turbospectrum2019) with ATLAS12 model atmospheres, in local
-# thermodynamic equilibrium. It takes 2.5 seconds per spectrum. `data/recipes/` builds it from package registries.
+# thermodynamic equilibrium. It takes some seconds per spectrum. `data/recipes/` builds it from package registries.
 #
 # **Why an emulator.** A fit needs thousands of spectra and their derivatives. A network $F(y)$ from six labels $y$ to
 # 800 pixels gives both in microseconds, with an error that must stay below the noise. The second paper states 0.1% for
