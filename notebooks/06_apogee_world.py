@@ -35,11 +35,23 @@ output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
 import numpy as np
-from astropy.table import Table, vstack
+from astropy.table import Column, Table, vstack
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+# %%
 import specnb
 from specnb.core.device import pick_device
-from specnb.emulator.accuracy import accuracy, accuracy_by_label, derivative_pairs, jacobian_agreement
+from specnb.emulator.accuracy import (
+    BAR,
+    STATISTICS,
+    accuracy,
+    accuracy_by_label,
+    accuracy_by_region,
+    derivative_pairs,
+    jacobian_agreement,
+)
 from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.plots import spectra
 from specnb.plots.emulator import derivatives
@@ -47,17 +59,16 @@ from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.labels import kiel
 from specnb.plots.residuals import pulls
 from specnb.reproduce.study import Study
-from specnb.simulator.grid import held_out, load_grid
-from specnb.simulator.responses import elements_at, features, load_responses, marked
+from specnb.simulator.grid import held_out, load_grid, observed, split
+from specnb.simulator.responses import IRON, elements_at, features, load_responses, marked
 from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import domain_gap, known_causes
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
 from specnb.widgets import browse_fits, explore_emulator
 
-study = Study(output)
-
 # %%
+study = Study(output)
 study.input(APOGEE.emulator_path)
 emulator = specnb.load_emulator("apogee").to(pick_device(device))
 
@@ -113,21 +124,42 @@ study.figure(view.figure, "explorer", "More carbon at a band head of CO: the dif
 # ## The grid and the emulator
 #
 # The grid was computed by the recipe in `data/recipes/` from public line lists and atmospheres. One tenth of its spectra
-# was never used to train the emulator or to choose anything. The emulator is tested on these spectra.
+# was never used to train the emulator or to choose anything. All answers are tested on these spectra. As in notebook 01, the
+# mean of the training spectra and a quadratic function of the labels in each pixel stand beside the network, and percentiles
+# beside the mean error. The second paper states an accuracy of 0.1% over the full range for its emulator.
 
 # %%
 grid = load_grid(APOGEE, study.input(APOGEE.grid_path))
 study.result("grid_spectra", len(grid))
 study.result("grid_process_hours", round(grid.provenance["process_seconds"] / 3600, 2), "h")
 labels, truth = held_out(grid, 2)
+known, flux = observed(grid, split(len(grid))[0], copies=2, seed=seed)
+quadratic = make_pipeline(StandardScaler(), PolynomialFeatures(2), LinearRegression()).fit(known, flux)
 predicted = emulator(labels)
-errors = accuracy(predicted, truth)
-for name, value in errors.items():
-    study.result(f"emulator_error_{name}", float(value), "flux")
-table = Table(rows=[errors])
-study.table(
-    table, "accuracy", f"Absolute flux error on {len(truth)} held-out spectra.", dict.fromkeys(table.colnames, ".2e")
-)
+answers = {
+    "mean spectrum": np.broadcast_to(flux.mean(axis=0), truth.shape),
+    "quadratic function": quadratic.predict(labels),
+    "emulator": predicted,
+}
+errors = {name: accuracy(answer, truth) for name, answer in answers.items()}
+columns = [Column([100 * value for value in each.values()], name, unit="%") for name, each in errors.items()]
+table = Table([list(STATISTICS.values()), *columns], names=["statistic", *errors])
+for name, value in errors["emulator"].items():
+    study.result(f"emulator_error_{name}", float(value), "" if name.endswith("above") else "flux")
+caption = f"Absolute flux error on {len(truth)} held-out spectra."
+study.table(table, "accuracy", caption, dict.fromkeys(errors, ".3g"))
+
+# %% [markdown]
+# Which stars does it know least? The spectra of cool, metal-rich stars are crowded with lines. Where there is nearly as much
+# carbon as oxygen, CO leaves little oxygen, so that molecules other than CO change quickly with both.
+
+# %%
+teff, fe_h, c_fe, o_fe = (labels[:, emulator.labels.index(name)] for name in ("teff", "fe_h", "c_fe", "o_fe"))
+regions = {"T_eff < 4500 K and [Fe/H] > 0": (teff < 4500) & (fe_h > 0), "[C/O] > 0.15": c_fe - o_fe > 0.15}
+regions["neither"] = ~np.any(list(regions.values()), axis=0)
+by_region = accuracy_by_region(predicted, truth, regions)
+forms = {"mean_error": ".2e", "spectra_above": ".0%"}
+study.table(by_region, "accuracy_by_region", "Mean absolute flux error, and the share of spectra above 0.1%.", forms)
 
 # %%
 edges = {"teff": [3900, 4250, 4500, 5000, 5500, 6000, 6600], "fe_h": [-1.6, -1, -0.5, -0.25, 0, 0.25, 0.6]}
@@ -136,9 +168,8 @@ for name, bins in edges.items():
     part = accuracy_by_label(predicted, truth, labels[:, emulator.labels.index(name)], "bin", bins)
     part.add_column([name] * len(part), 0, "label")
     parts.append(part)
-study.table(
-    vstack(parts), "accuracy_by_label", "Mean absolute flux error in bins of two labels.", {"mean_error": ".2e"}
-)
+caption = "Mean absolute flux error in bins of two labels, and the share of spectra above 0.1%."
+study.table(vstack(parts), "accuracy_by_label", caption, forms)
 
 # %% [markdown]
 # Where in the spectrum is it worst? The table gives the pixels, and the elements that have a feature there in the K giant.
@@ -156,12 +187,14 @@ study.table(table, "worst_pixels", "The emulator's worst pixels.", {"wavelength"
 #
 # Fits need derivatives, and the search for missing lines needs them, too. The flux of an emulator may be right although its
 # derivatives are wrong: where a line is weak, a wrong derivative changes the flux by hardly more than the emulator's error. So we
-# compare each derivative with that of the simulator, which is computed from one step above and one step below the K giant.
+# compare each derivative with that of the simulator, which is computed from one step above and one step below the K giant. If the
+# *slope* is smaller than 1, the emulator's lines react too weakly, and a fit that uses it exaggerates differences of this label.
 
 # %%
 agreement = jacobian_agreement(emulator, responses)
 for row in agreement:
     study.result(f"jacobian_correlation_{row['label']}", float(row["correlation"]))
+    study.result(f"jacobian_slope_{row['label']}", float(row["slope"]))
 study.table(
     agreement, "jacobian", "Emulator against simulator: derivatives of the flux at the K giant, per unit of the label."
 )
@@ -208,12 +241,12 @@ study.figure(figure, "pulls", "Pulls of six labels for mock stars whose model is
 
 # %%
 config = APOGEE.mock(n_stars=n_survey, seed=seed)
-observed, true = make_mock(emulator, config)
+mock, true = make_mock(emulator, config)
 study.figure(kiel(true.labels, color="fe_h"), "survey_kiel", "Kiel diagram of the mock survey.")
 
 # %%
 synthetic = emulator(np.column_stack([true.labels[name] for name in emulator.labels]))
-gap = domain_gap(observed, synthetic)
+gap = domain_gap(mock, synthetic)
 study.result("gap_rms_of_mean", float(np.sqrt(np.nanmean(gap.mean**2))), "flux")
 study.result("gap_median_spread", float(np.nanmedian(gap.spread)), "flux")
 causes = known_causes(config, synthetic, true.labels)
@@ -235,7 +268,7 @@ print(source)
 kind = "Real stars" if stars else "Mock stars (no real ones were at hand)"
 for path in APOGEE.archive.files() if stars else []:
     study.input(path)
-stars = stars or observed[:2]
+stars = stars or mock[:2]
 real = specnb.fit_labels(stars, emulator)
 models = specnb.fitted_flux(real, emulator)
 for k, name in enumerate(stars.ids):
@@ -269,6 +302,46 @@ browse_fits(stars, models, real)
 # lies outside the grid, as APOGEE's coolest giants do (the grid ends at 4000 K and has no H₂O), or the label compensates for an error
 # of the model, such as a wrong line strength or a missing line. The second paper closes this gap with unpaired spectra.
 #
+# ## In short
+
+# %%
+error, slopes = errors["emulator"], {row["label"]: row["slope"] for row in agreement}
+reached = sum(error[name] < BAR for name in ("mean", "flux_99"))
+holds = ("not even in the mean", "in the mean only", "in the mean and for 99% of all pixels")[reached]
+cool, carbon, others = by_region
+symbols = {label.name: label.symbol for label in APOGEE.labels} | {IRON: "iron alone"}
+weak = [symbols[row["label"]] for row in agreement if row["correlation"] < 0.99]
+molecules = [slopes[name] for name in ("c_fe", "n_fe", "o_fe")]
+good, isotopes = statistics[statistics["constrained"]], statistics[-1]
+word = "" if isotopes["constrained"] else "not "
+aluminium = [by_pixel[np.abs(emulator.wavelength - line) < 1].max() for line in (16723.5, 16755.2, 16768.0)]
+snr_of_real = np.median(stars.flux / stars.flux_error, axis=1)
+misfit = [f"{star['chi2_reduced']:.1f} at S/N {s:.0f}" for star, s in zip(real, snr_of_real)]
+
+# %%
+summary = f"""**The emulator of the H band** has 25 labels and was compared with {len(truth)} spectra of the simulator: {len(truth) // 2}
+stars, each with two values of v_broad, that were never used for training or for a choice.
+
+- Its absolute flux error is {error["mean"]:.3%} in the mean and {error["median"]:.3%} in the median, but errors are unequal: the
+  99th percentile is {error["flux_99"]:.2%}. {error["flux_above"]:.0%} of all pixels are off by more than 0.1%, and
+  {error["spectra_above"]:.0%} of the spectra are so in the mean over their pixels. So the 0.1% "over the full spectral range" that the
+  second paper states for its emulator is reached {holds}. (One training; the spread over seeds was not measured.)
+- Baselines: the mean spectrum is off by {errors["mean spectrum"]["mean"]:.1%}, and a quadratic function of the labels in each
+  pixel, which is fitted in closed form, by {errors["quadratic function"]["mean"]:.2%}.
+- It is off by {cool["mean_error"]:.2%} for stars with T_eff < 4500 K and [Fe/H] > 0 ({cool["spectra_above"]:.0%} of them are above 0.1%), by
+  {carbon["mean_error"]:.2%} for [C/O] > 0.15 ({carbon["spectra_above"]:.0%}), and by {others["mean_error"]:.2%} for all others
+  ({others["spectra_above"]:.0%}). In the lines of Al I at 16723, 16755 and 16768 Å the mean error reaches {max(aluminium):.1%}.
+- Derivatives at a K giant: the correlation with the simulator's is at least 0.99, except for {", ".join(weak) or "none"}. The slopes of
+  [C/Fe], [N/Fe] and [O/Fe] are {min(molecules):.2f}–{max(molecules):.2f}, that of C12/C13 is {slopes["c12_c13"]:.2f}; 1 would be right.
+- Fits of all 25 labels to {n_ideal:,} mock stars for which the model is right (S/N {snr:g}): {len(good)} labels are constrained.
+  Their pulls have means within ±{np.abs(good["mean"]).max():.2f} and standard deviations of {good["std"].min():.2f}–{good["std"].max():.2f} (chance
+  errors {1 / np.sqrt(n_ideal):.2f} and {1 / np.sqrt(2 * n_ideal):.2f}). The pulls of C12/C13, which is {word}constrained, have
+  {isotopes["std"]:.2f}.
+- {kind}: reduced χ² by physics alone {", ".join(misfit)} per pixel.
+"""
+study.text("summary", summary)
+
+# %% [markdown]
 # **Exercise.** Choose an element that the table of pulls calls unconstrained. Raise the signal-to-noise of the ideal stars
 # until it is constrained, and check against $\sigma \propto 1/(\mathrm{S/N})$ from its median error. Then look up in the
 # table of derivatives how accurate its slope in the emulator is. At which signal-to-noise ratio would errors of the emulator become

@@ -6,7 +6,7 @@ import pytest
 import specnb.core.artifacts
 from specnb.core.artifacts import EVERYTHING, artifact, artifact_path, code_digest
 from specnb.disentangle.experiment import train_once
-from specnb.emulator.accuracy import accuracy, accuracy_by_label
+from specnb.emulator.accuracy import STATISTICS, accuracy, accuracy_by_label
 from specnb.emulator.train import train_emulator
 
 
@@ -114,15 +114,20 @@ def test_accuracy_separates_spectra_and_pixels():
     assert got["worst_pixel"] == pytest.approx(0.01)
     assert got["median"] == pytest.approx(0.0, abs=1e-12)
     assert got["mean"] == pytest.approx((19 * 0.02 + 10 * 0.01) / 200)
+    assert got["flux_above"] == pytest.approx((20 + 9) / 200)
+    assert got["flux_99"] == pytest.approx(0.02)
+    assert got["spectra_above"] == pytest.approx(0.1)  # 0.01 / 20 is below 0.1%
+    assert set(got) == set(STATISTICS)
 
 
 def test_accuracy_by_label_bins():
     truth = np.zeros((3, 4))
-    predicted = np.array([[1.0] * 4, [2.0] * 4, [4.0] * 4])
+    predicted = np.array([[0.0005] * 4, [0.0025] * 4, [0.004] * 4])
     table = accuracy_by_label(predicted, truth, np.array([0.5, 0.6, 1.5]), "x", [0, 1, 2, 3])
     assert list(table["x"]) == ["0 to 1", "1 to 2", "2 to 3"]
     assert list(table["spectra"]) == [2, 1, 0]
-    np.testing.assert_array_equal(table["mean_error"], [1.5, 4.0, np.nan])
+    np.testing.assert_allclose(table["mean_error"], [0.0015, 0.004, np.nan])
+    np.testing.assert_array_equal(table["spectra_above"], [0.5, 1.0, np.nan])
 
 
 def test_configurations_of_two_classes_are_two_artifacts():

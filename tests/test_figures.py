@@ -102,7 +102,7 @@ def test_accuracy_counts_spectra_below_the_bar(sample):
     flux = EMULATOR(labels).astype(float)
     offset = np.where(np.arange(len(labels)) < 75, 2e-3, 2e-4)[:, None]
     figure = emulator_figures.emulator_accuracy(EMULATOR.wavelength, flux + offset, flux, truth)
-    assert any("75% of 300" in text for text in texts(figure))
+    assert any("75% of 300 spectra,\n75% of pixels" in text for text in texts(figure))
 
 
 def test_best_fit_leaves_masked_pixels_out(sample):

@@ -726,6 +726,7 @@ def test_index_is_the_same_for_the_same_results(tmp_path):
     results = {
         "notebook": "notebooks/02_b.ipynb", "title": "Stars", "profile": "quick", "changed": {}, "wall_time_s": 4000.0,
         "inputs": {}, "tables": tables, "code": {"commit": "0123456789abcdef", "dirty": True},
+        "texts": {"summary": {"caption": "**In short.**\n\n- It is 7 K.\n", "files": ["summary.md"]}},
         "figures": {"drawn": {"caption": "Drawn.", "files": ["drawn.svg"]}},
         "environment": {"python": "3.11.1", "versions": dict.fromkeys(PACKAGES, "1.0")},
     }  # fmt: skip
@@ -740,6 +741,7 @@ def test_index_is_the_same_for_the_same_results(tmp_path):
         "`02_b` · profile quick · 67 min ·\ncommit 0123456789 with changes · Python 3.11.1, torch"
     )
     assert f"\n## Stars\n\n{origin} 1.0, " in first
+    assert "\n\n**In short.**\n\n- It is 7 K.\n\n<table>" in first  # before the figures
     assert '<img src="02_b/drawn.svg"' in first
     links = " ".join(f'<a href="02_b/stars.{kind}">{kind}</a>' for kind in ("csv", "tex", "md"))
     assert f"\nstars &gt; 0. <sub>{links}</sub>\n\n| x |\n| --- |\n| 1 |\n" in first

@@ -20,7 +20,7 @@ def test_an_emulator_is_shipped_with_its_card(tmp_path, branches, monkeypatch):
     assert Emulator.load(tmp_path / "rvs.safetensors", RVS).card["held_out_error"] == errors
     assert listed(tmp_path) == {"rvs.safetensors": checksum(tmp_path / "rvs.safetensors")}
     card = (tmp_path / "rvs.md").read_text("utf-8")
-    assert f"| worst pixel, mean over spectra | {errors['worst_pixel']:.1e} |\n" in card
+    assert f"| worst pixel, mean over spectra | {100 * errors['worst_pixel']:.2g}% |\n" in card
     assert "| `teff` | K | " in card and "{" not in card
     if branches:
         words = "sum of 2 perceptrons, each of teff, logg, and of (with its hidden layers)\n"

@@ -11,6 +11,7 @@ from specnb.core.spectra import Spectra
 from specnb.plots.spectra import spectra_by_snr
 from specnb.surveys import RVS
 from specnb.widgets import browse_fits, explore_emulator
+from specnb.widgets.panel import windows
 
 EMULATOR = StandIn()
 STAR = dict(zip(EMULATOR.labels, SUN))
@@ -119,6 +120,21 @@ def test_reference_window_and_gradient_change_the_picture(stars):
     explorer.gradient.value = "vbroad"
     explorer.reference.value = -1
     assert len(set(pictures)) == 4
+
+
+@pytest.mark.parametrize("window", windows(RVS))
+def test_in_each_window_the_flux_fills_its_panel(stars, window):
+    """The axis does not start at zero, but a little below what is shown."""
+    explorer = explore_emulator(EMULATOR, STAR, reference_spectra=stars)
+    explorer.window.value, explorer.reference.value = window, 1
+    first, last = windows(RVS)[window]
+    shown = (EMULATOR.wavelength >= first) & (EMULATOR.wavelength <= last)
+    fluxes = np.stack([explorer.view.flux, explorer.view.reference[0]])[:, shown]
+    axes = explorer.view.figure.axes[0]
+    low, high = axes.get_ylim()
+    assert axes.get_xlim() == (first, last)
+    assert 0 < np.nanmin(fluxes) - low < (high - low) / 3
+    assert 0.1 < (high - np.nanmax(fluxes)) / (high - low) < 0.3  # there are the names of lines
 
 
 def test_wrong_input_is_refused_and_nothing_moves(stars):

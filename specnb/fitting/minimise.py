@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-JACOBIAN_FLOATS = 2**21  # numbers in the Jacobian of a batch of stars
+# Numbers in the Jacobian of a batch of stars: on a CPU they fit in its cache, on a GPU they are 1 GB
+# and keep it busy.
+JACOBIAN_FLOATS = {"cpu": 2**21, "cuda": 2**28}
 # Relative numerical noise of χ² of a float32 model. A step is accepted even if it raises χ² by this
 # fraction.
 CHI2_NOISE = 1e-5
@@ -87,7 +89,8 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         velocity may be quite different) have the shape (n,).
     """
     n, k = len(spectra), len(model.low)
-    batch = config.batch or max(32, round(JACOBIAN_FLOATS / (k * len(spectra.wavelength))))
+    floats = JACOBIAN_FLOATS.get(model.kept.device.type, JACOBIAN_FLOATS["cpu"])
+    batch = config.batch or max(32, round(floats / (k * len(spectra.wavelength))))
     # computed once, and not for every batch
     library, ivar = model.library(config.start_spectra), spectra.ivar
     result = {

@@ -1,4 +1,4 @@
-"""The command line: ``specnb paper``, ``specnb run``, ``specnb sweep`` and ``specnb data``.
+"""The command line: ``specnb paper``, ``run``, ``sweep``, ``readme`` and ``data``.
 
 What takes long to import is imported by the commands that need it.
 """
@@ -134,6 +134,19 @@ def sweep(notebook, given, jobs, output, minutes, x, y):
     click.echo(f"table and figure: {output / 'sweep.*'}")
 
 
+@commands.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if a block differs from its file.")
+def readme(check):
+    """Fill the blocks of README.md with what runs wrote.
+
+    A block stands between the lines <!-- from FILE --> and <!-- end -->.
+    """
+    from specnb.reproduce.readme import update_blocks
+
+    changed = update_blocks(ROOT / "README.md", check)
+    click.echo(f"blocks that changed: {', '.join(changed) or 'none'}")
+
+
 @commands.group()
 def data():
     """Fetch real stars, train shipped models, list data."""
@@ -169,11 +182,12 @@ def emulator(survey):
 
     It is that of rvs (the default) or apogee.
     """
-    from specnb.reproduce.shipping import STATISTICS, ship_emulator
+    from specnb.emulator.accuracy import STATISTICS
+    from specnb.reproduce.shipping import ship_emulator
     from specnb.surveys import SURVEYS
 
     for name, value in ship_emulator(SURVEYS[survey]).items():
-        click.echo(f"{value:.1e}  {STATISTICS[name]}")
+        click.echo(f"{100 * value:.2g}%  {STATISTICS[name]}")
 
 
 @data.command()

@@ -7,7 +7,7 @@ import numpy as np
 
 from specnb.core.checksums import add_to_list
 from specnb.core.paths import DATA
-from specnb.emulator.accuracy import accuracy
+from specnb.emulator.accuracy import STATISTICS, accuracy
 from specnb.emulator.model import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.reproduce.provenance import checksum
@@ -18,14 +18,6 @@ from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
 
-STATISTICS = {
-    "mean": "mean over all pixels of all spectra",
-    "median": "median over the same",
-    "spectra_95": "95th percentile over spectra, of the mean over wavelength",
-    "pixels_95": "95th percentile over wavelength, of the mean over spectra",
-    "worst_spectrum": "worst spectrum, mean over wavelength",
-    "worst_pixel": "worst pixel, mean over spectra",
-}
 CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
 TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for a translator
 

@@ -152,7 +152,9 @@ APOGEE = Survey(
         ),
         "limits": (
             "LTE, plane-parallel, no TiO, no H2O; [C/O] ≤ 0.25; atmospheres follow [Fe/H] and [α/Fe] only; the\n"
-            "  strengths of many lines are untuned."
+            "  strengths of many lines are untuned. Least accurate for T_eff < 4500 K with [Fe/H] > 0, for\n"
+            "  [C/O] > 0.15, and in the lines of Al I at 16723, 16755 and 16768 Å; derivatives by C, N, O and C12/C13\n"
+            "  are too small."
         ),
     },
 )
