@@ -71,7 +71,8 @@ def tsne_panels(projections, labels, names, blocks: int = 1):
             dots = axes.scatter(
                 *np.asarray(points).T,
                 c=values,
-                s=np.clip(4000 / max(len(values), 1), 0.5, 8),  # smaller if there are more stars
+                # smaller if there are more stars, or smaller panels
+                s=np.clip(4000 / max(len(values), 1), 0.5, 8) / blocks**2,
                 cmap=SEQUENTIAL,
                 vmin=low,
                 vmax=high,
