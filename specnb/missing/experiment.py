@@ -38,7 +38,7 @@ MISSING = TranslateConfig(
 # What the domains differ in besides the hidden lines: nothing; everything by which the mock survey
 # differs from the emulator, such as wrong line strengths; the stars, of which the observed ones are
 # mostly dwarfs and the synthetic ones mostly giants.
-CASES = LINES, GAP, STARS = "lines only", "full gap", "other stars"
+CASES = LINES, GAP, OTHERS = "lines only", "full gap", "other stars"
 STEP = 0.05  # dex of the derivatives, the same as for the features
 
 
@@ -111,7 +111,7 @@ class HiddenLines:
         """
         truth = scores.Truth.draw(responses, config.fraction, config.seed, vbroad)
         mock = emulator.survey.mock
-        settings = {"population": DWARFS} if config.case == STARS else {}
+        settings = {"population": DWARFS} if config.case == OTHERS else {}
         make = mock if config.case == GAP else mock.clean
         survey = make(n_stars=config.n_stars, seed=2 * config.seed, **settings)
         stars = draw_stars(

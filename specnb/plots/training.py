@@ -57,7 +57,7 @@ MEASURES = {
 }  # fmt: skip
 SEED = {"marker": "o", "linestyle": "", "markersize": 3.5, "markerfacecolor": "none"}
 MEAN = {"marker": "|", "linestyle": "", "markersize": 11, "markeredgewidth": 1.2}
-REFERENCE, UNTRAINED = "full", "physics only"  # variants of an ablation
+REFERENCE = "full"  # variant of an ablation with which the others are compared
 MANY_DECADES = 10.0  # if the values of x span a larger ratio, their axis is logarithmic
 FEW_VALUES = 6  # up to so many values of x get one tick each
 
@@ -174,7 +174,7 @@ def translation_history(history, iterations=None):
 
 
 @styled
-def ablation(table):
+def ablation(table, trained=None):
     """Draw the scores of all variants, with one panel for each measure and one row for each
     variant. Each seed is a point, and their mean is a bar.
 
@@ -183,7 +183,10 @@ def ablation(table):
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
         `specnb.translate.comparison.score`. A band spans the scores of the variant "full", with which
-        others are compared. "physics only", which is not translated, has another colour.
+        others are compared.
+    trained : sequence of str, optional
+        Variants with a trained network. The others, such as "physics only", are black. The default
+        is all but "physics only".
 
     Returns
     -------
@@ -197,6 +200,7 @@ def ablation(table):
         If the table has no rows of the variant "full".
     """
     variants = list(dict.fromkeys(table["variant"]))
+    trained = [name for name in variants if name != "physics only"] if trained is None else trained
     if REFERENCE not in variants:
         raise ValueError(
             f"there is no variant {REFERENCE!r} to compare with: the table has {', '.join(variants)}"
@@ -209,7 +213,7 @@ def ablation(table):
         if perfect is not None:
             axes.axvline(perfect, color=VERMILLION, linestyle="--", linewidth=0.8)
         for row, (variant, some) in enumerate(values.items()):
-            color = BLACK if variant == UNTRAINED else BLUE
+            color = BLUE if variant in trained else BLACK
             axes.plot(some, np.full(len(some), row), mec=color, **SEED)
             if len(some) > 1:
                 axes.plot(some.mean(), row, color=color, **MEAN)

@@ -59,7 +59,7 @@ def departures(wavelength, stars):
     Returns
     -------
     ndarray, shape (n, n_pix)
-        For the stars of the mock survey its rms is about 0.65.
+        For the stars of the mock survey its rms is about 0.55.
     """
     _, _, slopes, offsets = coefficients()
     scaled = [

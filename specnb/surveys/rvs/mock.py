@@ -69,7 +69,7 @@ class RvsMockConfig(MockConfig):
     # = 0.
     missing_line: float = within(0.0, 5.0, default=1.0, off=0.0)
     # Amplitude of errors of the optical depth that change with T_eff, log g and [M/H], as departures
-    # from LTE do. With 0.4 they are about 25% (rms). They are not part of the shipped mock survey.
+    # from LTE do. With 0.4 they are about 22% (rms). They are not part of the shipped mock survey.
     nonlinear: float = within(0.0, 1.0, default=0.0, off=0.0)
     # Mean central optical depth of the interstellar band at 862 nm, which does not depend on the
     # labels.
