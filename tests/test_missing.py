@@ -611,6 +611,12 @@ def test_harder_cases_change_only_what_they_name(emulator, responses, small):
     logg = [np.median(each.domains.observed.labels["logg"]) for each in (small, gap, dwarfs)]
     assert logg[0] == pytest.approx(logg[1], abs=0.1) and logg[2] > logg[0] + 0.5
     assert not np.array_equal(gap.domains.observed.flux, small.domains.observed.flux)
+    # The truth has the line strengths of the survey, whose normalisation is left out.
+    _, stars = make_mock(emulator, ApogeeMockConfig.clean(n_stars=50, seed=3, wrong_lines=0.3))
+    labels = true_labels(stars.labels, emulator)
+    change = stars.flux - emulator(labels)
+    left = stars.flux - gap.full(labels)
+    assert left.std() < 0.3 * change.std() and np.abs(change).max() > 0.1
 
 
 def test_findings_are_synthetic_minus_model(emulator, experiment):

@@ -15,7 +15,7 @@ from specnb.surveys.rvs.mock import (
     RvsMockConfig,
 )
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
-from specnb.translate.departures import Departures
+from specnb.translate.rvs_gap import RvsGap
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
 
@@ -110,13 +110,18 @@ def test_nonlinear_departures_follow_the_labels():
     assert rms[0] > 0.3 and 0.05 < rms[1] < 0.5 * rms[0]
 
 
-def test_a_perfect_translator_knows_the_departures():
+def test_the_perfect_translator_is_the_gap():
     emulator = specnb.load_emulator("rvs")
-    _, truth = make_mock(emulator, RvsMockConfig.clean(n_stars=40, nonlinear=0.4))
+    effects = {"nonlinear": 0.4, "interstellar_band": 0.0, "continuum": 0.0}
+    _, truth = make_mock(emulator, RvsMockConfig(n_stars=40, **effects))
     labels = labels_of(truth).astype(np.float32)
-    perfect = emulator.then(Departures(0.4))
-    assert np.abs(truth.flux - emulator(labels)).max() > 0.05
+    assert np.abs(truth.flux - emulator(labels)).max() > 0.1
+    perfect = emulator.then(RvsGap(**effects))
     np.testing.assert_allclose(perfect(labels), truth.flux, atol=2e-5)
+    band = emulator.then(RvsGap(**effects | {"interstellar_band": 0.05}))(labels) / truth.flux
+    deepest = np.argmin(band, axis=1)
+    assert np.abs(RVS_PIXELS[deepest] - INTERSTELLAR_BAND[0]).max() < 0.2
+    np.testing.assert_allclose(-np.log(band.min(axis=1)), 0.05, rtol=0.1)
 
 
 def test_missing_line_depends_on_temperature_and_metallicity():

@@ -20,8 +20,10 @@ from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
 from specnb.missing.steps import corrected_emulator, masked_emulator
+from specnb.surveys.apogee.lines import line_list
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
+from specnb.translate.baselines import PixelChange
 from specnb.translate.comparison import DWARFS
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
@@ -77,7 +79,9 @@ class HiddenLines:
     ----------
     truth : specnb.missing.scores.Truth
     full, synthetic : Emulator
-        Emulators with all lines, and without the hidden ones.
+        Emulators with all lines, and without the hidden ones. In the case "full gap", the lines of
+        ``full`` have the strengths that observed stars show. It lacks the survey's broadening and
+        the lines that are missing in any case.
     domains : specnb.translate.domains.Domains
     star : ndarray, shape (1, n_labels)
         Labels of the reference star.
@@ -120,9 +124,14 @@ class HiddenLines:
         domains = Domains(
             true_labels(stars, emulator), _noisier(*make_mock(emulator, survey), config.noise)
         )
+        full, synthetic = emulator, masked_emulator(emulator, truth.masked)
+        if config.case == GAP:
+            log_strength, _ = line_list(survey.line_list)
+            strength = np.exp(survey.wrong_lines * log_strength)
+            full = emulator.then(PixelChange(strength, np.zeros(len(strength))))
         labels = responses.star | {"vbroad": vbroad}
         star = np.array([[labels[name] for name in emulator.labels]])
-        return cls(truth, emulator, masked_emulator(emulator, truth.masked), domains, star)
+        return cls(truth, full, synthetic, domains, star)
 
     def findings(self, model: Emulator):
         """The lines that a model of the observed domain has at the reference star.

@@ -150,13 +150,12 @@ class RvsMockConfig(MockConfig):
             flux = np.maximum(flux, 1e-3) ** factor
         flux = strengthened(flux, self.line_strength(wavelength))
         teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
-        # The depth depends on [M/H] and T_eff like that of a line of a neutral metal.
-        depth = self.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
-        flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
+        depth = self.missing_line * missing_line_depth(teff, m_h)
+        flux *= np.exp(-depth[:, None] * gaussian(wavelength, *MISSING_LINE))
         depth = self.interstellar_band * own["band"]
-        flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
+        flux *= np.exp(-depth[:, None] * gaussian(wavelength, *INTERSTELLAR_BAND))
         if self.resolving_power < RVS_RESOLVING_POWER:
-            flux = _smooth(flux, wavelength, self.resolving_power)
+            flux = lowered(flux, wavelength, self.resolving_power)
         residual = own["continuum"] @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T
         return flux * (1.0 + self.continuum * residual)
 
@@ -182,7 +181,12 @@ class RvsMockConfig(MockConfig):
         return np.sqrt(photons * np.maximum(flux, 0.01) + self.noise_floor**2)
 
 
-def _smooth(flux, wavelength, resolving_power):
+def missing_line_depth(teff, m_h):
+    """Optical depth of `MISSING_LINE`. It follows [M/H] and T_eff like a line of a neutral metal."""
+    return 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
+
+
+def lowered(flux, wavelength, resolving_power):
     """Lower the emulator's resolving power with a Gaussian of fixed width.
 
     The resolving power is exact in the middle of the window.
@@ -202,6 +206,6 @@ def _window(wavelength, centre, half_width):
     return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
 
 
-def _gaussian(wavelength, centre, sigma):
+def gaussian(wavelength, centre, sigma):
     """Gaussian of height 1."""
     return np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)
