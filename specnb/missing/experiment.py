@@ -115,9 +115,12 @@ class HiddenLines:
         """
         truth = scores.Truth.draw(responses, config.fraction, config.seed, vbroad)
         mock = emulator.survey.mock
-        settings = {"population": DWARFS} if config.case == OTHERS else {}
-        make = mock if config.case == GAP else mock.clean
-        survey = make(n_stars=config.n_stars, seed=2 * config.seed, **settings)
+        kind, changes = {
+            LINES: (mock.clean, {}),
+            GAP: (mock, {}),
+            OTHERS: (mock.clean, {"population": DWARFS}),
+        }[config.case]
+        survey = kind(n_stars=config.n_stars, seed=2 * config.seed, **changes)
         stars = draw_stars(
             emulator.survey, config.n_stars, np.random.default_rng(2 * config.seed + 1)
         )
@@ -126,8 +129,7 @@ class HiddenLines:
         )
         full, synthetic = emulator, masked_emulator(emulator, truth.masked)
         if config.case == GAP:
-            log_strength, _ = line_list(survey.line_list)
-            strength = np.exp(survey.wrong_lines * log_strength)
+            strength = np.exp(survey.wrong_lines * line_list(survey.line_list)[0])
             full = emulator.then(PixelChange(strength, np.zeros(len(strength))))
         labels = responses.star | {"vbroad": vbroad}
         star = np.array([[labels[name] for name in emulator.labels]])

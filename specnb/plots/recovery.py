@@ -81,11 +81,9 @@ def score_figure(table, median_snr: float = 130.0):
     grid = figure.subplots(3, len(QUANTITIES), sharex="col", sharey="row")
     for column, (quantity, title) in zip(grid.T, QUANTITIES.items()):
         rows = table[np.all([alike[other] for other in QUANTITIES if other != quantity], axis=0)]
-        x, named = np.asarray(rows[quantity]), quantity == "case"
-        if quantity == "noise":
-            x = median_snr / x
-        if named:
-            x = np.array([cases.index(name) for name in x])
+        named = quantity == "case"
+        x = np.array([cases.index(name) for name in rows["case"]]) if named else rows[quantity]
+        x = median_snr / x if quantity == "noise" else np.asarray(x)
         for axes, score in zip(column, SCORES):
             for name, look in LOOKS.items():
                 own = rows["model"] == name
@@ -95,8 +93,8 @@ def score_figure(table, median_snr: float = 130.0):
         column[1].axhspan(RIGHT, 1, color=SKY, alpha=0.25, linewidth=0)
         column[2].set_xlabel(title)
         if named:
-            column[2].set_xlim(-0.6, len(cases) - 0.4)
             column[2].set_xticks(range(len(cases)), [name.replace(" ", "\n") for name in cases])
+            column[2].margins(x=0.3)
             continue
         column[2].set(xscale="log", xlim=(x.min() / 1.4, x.max() * 1.4))
         plain_ticks(

@@ -174,7 +174,7 @@ def translation_history(history, iterations=None):
 
 
 @styled
-def ablation(table, trained=None):
+def ablation(table, untrained=("physics only",)):
     """Draw the scores of all variants, with one panel for each measure and one row for each
     variant. Each seed is a point, and their mean is a bar.
 
@@ -184,9 +184,8 @@ def ablation(table, trained=None):
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
         `specnb.translate.comparison.score`. A band spans the scores of the variant "full", with which
         others are compared.
-    trained : sequence of str, optional
-        Variants with a trained network. The others, such as "physics only", are black. The default
-        is all but "physics only".
+    untrained : sequence of str
+        Models without a trained network, which have another colour.
 
     Returns
     -------
@@ -200,7 +199,6 @@ def ablation(table, trained=None):
         If the table has no rows of the variant "full".
     """
     variants = list(dict.fromkeys(table["variant"]))
-    trained = [name for name in variants if name != "physics only"] if trained is None else trained
     if REFERENCE not in variants:
         raise ValueError(
             f"there is no variant {REFERENCE!r} to compare with: the table has {', '.join(variants)}"
@@ -213,7 +211,7 @@ def ablation(table, trained=None):
         if perfect is not None:
             axes.axvline(perfect, color=VERMILLION, linestyle="--", linewidth=0.8)
         for row, (variant, some) in enumerate(values.items()):
-            color = BLUE if variant in trained else BLACK
+            color = BLACK if variant in untrained else BLUE
             axes.plot(some, np.full(len(some), row), mec=color, **SEED)
             if len(some) > 1:
                 axes.plot(some.mean(), row, color=color, **MEAN)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from specnb.emulator.step import Step
-from specnb.surveys.rvs.departures import SCALES, at_pixels, coefficients
+from specnb.surveys.rvs.departures import SCALES, coefficients
 from specnb.surveys.rvs.mock import (
     INTERSTELLAR_BAND,
     MISSING_LINE,
@@ -31,14 +31,13 @@ class RvsGap(Step):
     def __init__(self, **effects):
         super().__init__()
         self.effects, self.config = effects, RvsMockConfig(**effects)
-        self.columns = [RVS.names.index(name) for name in SCALES]
-        _, _, slopes, offsets = coefficients()
+        patterns, slopes, offsets = coefficients(RVS.pixels)
         band = self.config.interstellar_band * gaussian(RVS.pixels, *INTERSTELLAR_BAND)
         values = {
             "scales": np.transpose(list(SCALES.values())),
             "slopes": slopes,
             "offsets": offsets,
-            "patterns": self.config.nonlinear * at_pixels(RVS.pixels),
+            "patterns": self.config.nonlinear * patterns,
             "strength": self.config.line_strength(RVS.pixels),
             "line": gaussian(RVS.pixels, *MISSING_LINE),
             "band": np.exp(-band),
@@ -48,7 +47,7 @@ class RvsGap(Step):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
 
     def forward(self, flux, labels):
-        known = labels[:, self.columns]
+        known = labels[:, [RVS.names.index(name) for name in SCALES]]
         scaled = (known - self.scales[0]) / self.scales[1]
         factor = torch.exp(torch.tanh(scaled @ self.slopes + self.offsets) @ self.patterns)
         flux = flux.clamp(min=1e-3) ** (self.strength * factor)

@@ -6,8 +6,6 @@ too strong changes from star to star with T_eff, log g and [M/H], and differentl
 The functions here are no physics. They are smooth functions of a plausible size, drawn once.
 """
 
-from functools import cache
-
 import numpy as np
 
 # Å between the wavelengths at which the departures are drawn. It is about the width of two lines as
@@ -19,29 +17,25 @@ SEED = 14  # of all coefficients; all surveys have the same departures
 SCALES = {"teff": (5100.0, 700.0), "logg": (3.0, 1.2), "m_h": (-0.2, 0.4)}
 
 
-@cache
-def coefficients():
-    """The fixed numbers of the departures.
+def coefficients(wavelength):
+    """The fixed numbers of the departures, which are normal numbers.
+
+    Parameters
+    ----------
+    wavelength : ndarray, shape (n_pix,)
+        Vacuum Å.
 
     Returns
     -------
-    knots : ndarray, shape (n_knots,)
-        Vacuum Å.
-    patterns : ndarray, shape (TERMS, n_knots)
-        Normal numbers over the square root of `TERMS`.
+    patterns : ndarray, shape (TERMS, n_pix)
+        Divided by the square root of `TERMS`, and interpolated linearly between wavelengths that are
+        `SPACING` apart.
     slopes, offsets : ndarray, shapes (3, TERMS) and (TERMS,)
-        Normal numbers.
     """
-    random = np.random.default_rng(SEED)
-    knots = np.arange(8450.0, 8710.1, SPACING)
+    random, knots = np.random.default_rng(SEED), np.arange(8450.0, 8710.1, SPACING)
     patterns = random.normal(size=(TERMS, len(knots))) / np.sqrt(TERMS)
-    return knots, patterns, random.normal(size=(len(SCALES), TERMS)), random.normal(size=TERMS)
-
-
-def at_pixels(wavelength):
-    """The patterns at some wavelengths (vacuum Å), by linear interpolation: (TERMS, n_pix)."""
-    knots, patterns, _, _ = coefficients()
-    return np.stack([np.interp(wavelength, knots, pattern) for pattern in patterns])
+    patterns = np.stack([np.interp(wavelength, knots, each) for each in patterns])
+    return patterns, random.normal(size=(len(SCALES), TERMS)), random.normal(size=TERMS)
 
 
 def departures(wavelength, stars):
@@ -61,8 +55,8 @@ def departures(wavelength, stars):
     ndarray, shape (n, n_pix)
         For the stars of the mock survey its rms is about 0.55.
     """
-    _, _, slopes, offsets = coefficients()
+    patterns, slopes, offsets = coefficients(wavelength)
     scaled = [
         (np.asarray(stars[name]) - centre) / width for name, (centre, width) in SCALES.items()
     ]
-    return np.tanh(np.stack(scaled, axis=-1) @ slopes + offsets) @ at_pixels(wavelength)
+    return np.tanh(np.stack(scaled, axis=-1) @ slopes + offsets) @ patterns

@@ -146,8 +146,8 @@ class RvsMockConfig(MockConfig):
         wavelength = np.asarray(emulator.wavelength, dtype=float)
         flux = emulated(emulator, stars)
         if self.nonlinear:
-            factor = np.exp(self.nonlinear * departures(wavelength, stars))
-            flux = np.maximum(flux, 1e-3) ** factor
+            change = self.nonlinear * departures(wavelength, stars)
+            flux = np.maximum(flux, 1e-3) ** np.exp(change)
         flux = strengthened(flux, self.line_strength(wavelength))
         teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
         depth = self.missing_line * missing_line_depth(teff, m_h)
