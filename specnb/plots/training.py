@@ -222,6 +222,7 @@ def ablation(table, untrained=("physics only",)):
     seeds = f"one of {len(own)} seeds" if len(own) > 1 else "one seed only"
     marks = {
         seeds: {"mec": BLUE, **SEED},
+        "no network": {"mec": BLACK, **SEED},
         "mean": {"color": BLUE, **MEAN},
         f"range of {REFERENCE}": {"color": GREY, "linewidth": 3, "alpha": 0.5},
         "perfect": {"color": VERMILLION, "linestyle": "--"},
