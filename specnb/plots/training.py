@@ -175,15 +175,13 @@ def translation_history(history, iterations=None):
 
 @styled
 def ablation(table, untrained=("physics only",)):
-    """Draw the scores of all variants, with one panel for each measure and one row for each
-    variant. Each seed is a point, and their mean is a bar.
+    """Draw a panel for each measure, with a row for each variant, and a point for each seed.
 
     Parameters
     ----------
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
-        `specnb.translate.comparison.score`. A band spans the scores of the variant "full", with which
-        others are compared.
+        `specnb.translate.comparison.score`. A band spans the scores of "full", a bar is a mean.
     untrained : sequence of str
         Models without a trained network, which have another colour.
 
