@@ -75,7 +75,7 @@ from specnb.surveys import RVS
 from specnb.surveys.rvs.departures import departures
 from specnb.translate import TranslateConfig
 from specnb.translate.baselines import LINEAR, MEAN, POWER, baselines
-from specnb.translate.comparison import VARIANTS, score, train_variant
+from specnb.translate.comparison import PHYSICS, VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, unseen_stars
 from specnb.translate.rvs_gap import RvsGap
 
@@ -93,7 +93,7 @@ base = TranslateConfig.for_survey(RVS, **changes)
 # translation.
 
 # %%
-PHYSICS, PERFECT = "physics only", "perfect translator"
+PERFECT = "perfect translator"
 UNTRAINED = (PHYSICS, MEAN, POWER, LINEAR, PERFECT)
 
 
