@@ -239,6 +239,7 @@ def verdict(table, one, other):
     return f"better in {', '.join(better) or 'nothing'}; worse in {', '.join(worse) or 'nothing'}"
 
 
+# %%
 def told(table, variant):
     """The scores of a variant, in words."""
     chi2, auc, rms, scatter, limit = (
@@ -267,7 +268,7 @@ points.append(f"""In the gap that follows the labels (ln of the optical depths i
 χ² {sizes(harder, PHYSICS, "chi2").mean():.2f}, the linear start {start:.2f}, the network {ours:.2f} and a perfect translator
 {floor:.2f}: of what the linear start leaves, the network removes {closed:.0%}.""")
 scatter = {name: sizes(harder, name, "teff_scatter").mean() for name in (MEAN, LINEAR, "full", PERFECT)}
-points.append("There the scatter of T_eff is " + ", ".join(f"{k:.0f} K ({name})" for name, k in scatter.items()) + ".")
+points.append("In the same gap the scatter of T_eff is " + ", ".join(f"{k:.0f} K ({name})" for name, k in scatter.items()) + ".")
 study.result("closed_by_network", float(closed))
 study.text("summary", "\n".join(f"- {' '.join(point.split())}" for point in points))
 
