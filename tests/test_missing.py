@@ -14,7 +14,9 @@ from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig
 from specnb.missing.experiment import (
+    GAP,
     MISSING,
+    OTHERS,
     STEP,
     HiddenLines,
     MissingConfig,
@@ -595,6 +597,28 @@ def test_domains_show_other_stars_and_all_lines(emulator, experiment):
     assert np.abs(gap[~masked]).mean() < 0.1 * gap[masked].mean()
 
 
+def test_harder_cases_change_only_what_they_name(emulator, responses, small):
+    gap, dwarfs = (
+        HiddenLines.make(emulator, responses, MissingConfig(n_stars=100, seed=5, case=case))
+        for case in (GAP, OTHERS)
+    )
+    for other in (gap, dwarfs):
+        np.testing.assert_array_equal(other.domains.labels, small.domains.labels)
+        np.testing.assert_array_equal(other.truth.masked, small.truth.masked)
+    survey, _ = make_mock(emulator, ApogeeMockConfig(n_stars=100, seed=2 * 5))
+    np.testing.assert_allclose(gap.domains.observed.flux, survey.flux, atol=1e-6)
+    np.testing.assert_array_equal(gap.domains.observed.mask, survey.mask)
+    logg = [np.median(each.domains.observed.labels["logg"]) for each in (small, gap, dwarfs)]
+    assert logg[0] == pytest.approx(logg[1], abs=0.1) and logg[2] > logg[0] + 0.5
+    assert not np.array_equal(gap.domains.observed.flux, small.domains.observed.flux)
+    # The truth has the line strengths of the survey, whose normalisation is left out.
+    _, stars = make_mock(emulator, ApogeeMockConfig.clean(n_stars=50, seed=3, wrong_lines=0.3))
+    labels = true_labels(stars.labels, emulator)
+    change = stars.flux - emulator(labels)
+    left = stars.flux - gap.full(labels)
+    assert left.std() < 0.3 * change.std() and np.abs(change).max() > 0.1
+
+
 def test_findings_are_synthetic_minus_model(emulator, experiment):
     recovered, added = experiment.findings(emulator)
     np.testing.assert_allclose(recovered, experiment.synthetic(STAR)[0] - emulator(STAR)[0])
@@ -614,6 +638,7 @@ def test_findings_are_synthetic_minus_model(emulator, experiment):
         ({"noise": 0.0}, "noise is 0.0: it must be a number from 0.01 to 20"),
         ({"noise": np.nan}, "noise is nan"),
         ({"seed": -1}, "seed is -1: it must be an integer from 0"),
+        ({"case": "gap"}, "case is 'gap': give one of lines only, full gap, other stars"),
     ],
 )
 def test_configurations_are_checked(changes, words):

@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 
 import specnb
-from specnb.missing.experiment import HiddenLines, MissingConfig
+from specnb.missing.experiment import GAP, LINES, HiddenLines, MissingConfig
 from specnb.plots.missing import COLORS, OTHER, missing_lines_figure
 from specnb.plots.recovery import LOOKS, SHOWN, depth_figure, elements_figure, score_figure
 from specnb.plots.style import BLACK, PAGE, SKY
@@ -171,7 +171,7 @@ def test_scores_by_element_are_those_of_the_table(experiment):
 
 
 def scores(model, depth, **settings):
-    setting = {"fraction": 0.3, "noise": 1.0, "n_stars": 1000, "seed": 1} | settings
+    setting = {"fraction": 0.3, "noise": 1.0, "n_stars": 1000, "seed": 1, "case": LINES} | settings
     return setting | {
         "model": model,
         "depth": depth,
@@ -189,6 +189,7 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
         scores("translated", 0.5, fraction=0.1),
         scores("translated", 0.6, noise=4.0),
         scores("translated", 0.7, n_stars=100),
+        scores("translated", 0.8, case=GAP),
     ]
     rows += [scores("full emulator", 1.0), scores("translated", 9.9, fraction=0.1, noise=4.0)]
     figure = score_figure(Table(rows=rows))
@@ -205,6 +206,14 @@ def test_each_column_departs_from_the_reference_in_one_quantity():
         ([32.5, 130.0], [0.6, 1.0]),
         ([100.0, 1000.0], [0.7, 1.0]),
     ]
+    # Cases have names instead of numbers, and no line connects them
+    axes, lowest = figure.axes[3], figure.axes[-1]
+    assert [text.get_text() for text in lowest.get_xticklabels()] == ["lines\nonly", "full\ngap"]
+    lines = [line for line in axes.lines if line.get_color() == LOOKS["translated"]["color"]]
+    assert [line.get_xydata().tolist() for line in lines if line.get_marker() == "o"] == [
+        [[0, 0.9], [0, 1.0], [0, 1.3], [1, 0.8]],
+    ]
+    assert all(line.get_linestyle() == "None" for line in lines)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "translated",
         "full emulator",

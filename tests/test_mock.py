@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import specnb
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import Population
@@ -14,6 +15,7 @@ from specnb.surveys.rvs.mock import (
     RvsMockConfig,
 )
 from specnb.surveys.rvs.pixels import RVS_PIXELS, RVS_RESOLVING_POWER
+from specnb.translate.rvs_gap import RvsGap
 
 CENTRES = np.array([line[0] for line in WRONG_LINES] + [FALSE_LINE[0], 8580.0, 8653.0])
 
@@ -93,6 +95,35 @@ def test_wrong_lines_scale_the_optical_depth_by_the_known_factors():
     assert np.allclose(2 * half, RvsMockConfig.clean(wrong_lines=1.0).line_strength(RVS_PIXELS) - 1)
 
 
+def test_nonlinear_departures_follow_the_labels():
+    one, two = truth_of(nonlinear=0.3, n_stars=400), truth_of(nonlinear=0.6, n_stars=400)
+    emulated = EMULATOR(labels_of(one)).astype(float)
+    lines = emulated.min(axis=0) < 0.9
+    plain, first, second = (np.log(flux[:, lines]) for flux in (emulated, one.flux, two.flux))
+    departure = np.log(first / plain) / 0.3
+    # the size in the documentation, and what a factor per line and a linear function explain of it
+    assert np.sqrt(np.mean(departure**2)) == pytest.approx(0.55, abs=0.15)
+    np.testing.assert_allclose(np.log(second / plain) / 0.6, departure, atol=2e-3)
+    known = np.column_stack([np.ones(400), *labels_of(one).T[:3]])
+    linear = known @ np.linalg.lstsq(known, departure, rcond=None)[0]
+    rms = [np.std(x, axis=0).mean() for x in (departure, departure - linear)]
+    assert rms[0] > 0.3 and 0.05 < rms[1] < 0.5 * rms[0]
+
+
+def test_the_perfect_translator_is_the_gap():
+    emulator = specnb.load_emulator("rvs")
+    effects = {"nonlinear": 0.4, "interstellar_band": 0.0, "continuum": 0.0}
+    _, truth = make_mock(emulator, RvsMockConfig(n_stars=40, **effects))
+    labels = labels_of(truth).astype(np.float32)
+    assert np.abs(truth.flux - emulator(labels)).max() > 0.1
+    perfect = emulator.then(RvsGap(**effects))
+    np.testing.assert_allclose(perfect(labels), truth.flux, atol=2e-5)
+    band = emulator.then(RvsGap(**effects | {"interstellar_band": 0.05}))(labels) / truth.flux
+    deepest = np.argmin(band, axis=1)
+    assert np.abs(RVS_PIXELS[deepest] - INTERSTELLAR_BAND[0]).max() < 0.2
+    np.testing.assert_allclose(-np.log(band.min(axis=1)), 0.05, rtol=0.1)
+
+
 def test_missing_line_depends_on_temperature_and_metallicity():
     truth = truth_of(missing_line=1.0, n_stars=400)
     ratio = truth.flux.astype(float) / EMULATOR(labels_of(truth))
@@ -150,6 +181,7 @@ def test_lower_resolution_widens_lines_and_keeps_their_strength():
         {"resolving_power": 9000.0},
         {"bad_pixels": 0.05},
         {"interstellar_band": 0.1},
+        {"nonlinear": 0.4},
     ],
 )
 def test_an_effect_changes_neither_stars_nor_noise(changes):

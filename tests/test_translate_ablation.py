@@ -155,9 +155,19 @@ def test_the_figure_has_a_point_for_each_training(physics):
         "no cycle",
     ]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["one of 3 seeds", "mean", "range of full", "perfect"]
+    assert names == ["one of 3 seeds", "no network", "mean", "range of full", "perfect"]
     alone = ablation(table[[0, 1, 4]]).legends[0].get_texts()
-    assert [text.get_text() for text in alone] == ["one seed only", "range of full", "perfect"]
+    assert [text.get_text() for text in alone] == [
+        "one seed only",
+        "no network",
+        "range of full",
+        "perfect",
+    ]
+    marks = [
+        line for line in ablation(table, ["no cycle"]).axes[0].lines if len(line.get_xdata()) > 1
+    ]
+    colors = {line.get_ydata()[0]: line.get_markeredgecolor() for line in marks}
+    assert colors[2] != colors[1]
     for axes, name in zip(figure.axes, MEASURES):
         points = np.concatenate(
             [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]

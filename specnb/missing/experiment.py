@@ -2,7 +2,10 @@
 
 Observed spectra are made with the full emulator, which has all lines, and have noise as in APOGEE.
 Synthetic spectra are made without the hidden features. The domains differ in nothing else. No star
-is in both domains (O'Briain et al. 2021, Fig. 4). Effects of elements on translated spectra that are
+is in both domains (O'Briain et al. 2021, Fig. 4). This is the easy case, because synthetic spectra
+do not vary in the hidden pixels, and the domains agree in all others: what is missing there is a
+regression of observed pixels on observed pixels. Two harder cases are nearer to a real survey, see
+`CASES`. Effects of elements on translated spectra that are
 not in the synthetic ones are differences of derivatives, ∂T(G(y))/∂y − ∂G(y)/∂y, for the emulator G
 and the translator T at labels y.
 """
@@ -17,8 +20,11 @@ from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
 from specnb.missing.steps import corrected_emulator, masked_emulator
+from specnb.surveys.apogee.lines import line_list
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
+from specnb.translate.baselines import PixelChange
+from specnb.translate.comparison import DWARFS
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels
 from specnb.translate.model import translated_emulator
@@ -31,6 +37,10 @@ MISSING = TranslateConfig(
     kind="principal", shared=48, split=2, hidden=(64, 64), batch=64, iterations=300, learning_rate=2e-4,
     largest_error=0.5, match_means=False,
 )  # fmt: skip
+# What the domains differ in besides the hidden lines: nothing; everything by which the mock survey
+# differs from the emulator, such as wrong line strengths; the stars, of which the observed ones are
+# mostly dwarfs and the synthetic ones mostly giants.
+CASES = LINES, GAP, OTHERS = "lines only", "full gap", "other stars"
 STEP = 0.05  # dex of the derivatives, the same as for the features
 
 
@@ -53,8 +63,12 @@ class MissingConfig:
     # Factor on the noise. With 1 stars have an S/N of 50-800 with a median of 130, as in APOGEE.
     noise: float = within(0.01, 20.0, default=1.0)
     seed: int = within(0, 2**31 - 1, default=1)  # seed of hidden features, stars and noise
+    case: str = LINES  # one of `CASES`
 
-    __post_init__ = check_fields
+    def __post_init__(self):
+        check_fields(self)
+        if self.case not in CASES:
+            raise ValueError(f"case is {self.case!r}: give one of {', '.join(CASES)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +79,9 @@ class HiddenLines:
     ----------
     truth : specnb.missing.scores.Truth
     full, synthetic : Emulator
-        Emulators with all lines, and without the hidden ones.
+        Emulators with all lines, and without the hidden ones. In the case "full gap", the lines of
+        ``full`` have the strengths that observed stars show. It lacks the survey's broadening and
+        the lines that are missing in any case.
     domains : specnb.translate.domains.Domains
     star : ndarray, shape (1, n_labels)
         Labels of the reference star.
@@ -98,16 +114,26 @@ class HiddenLines:
             Broadening of the reference star, km/s.
         """
         truth = scores.Truth.draw(responses, config.fraction, config.seed, vbroad)
-        clean = emulator.survey.mock.clean(n_stars=config.n_stars, seed=2 * config.seed)
+        mock = emulator.survey.mock
+        kind, changes = {
+            LINES: (mock.clean, {}),
+            GAP: (mock, {}),
+            OTHERS: (mock.clean, {"population": DWARFS}),
+        }[config.case]
+        survey = kind(n_stars=config.n_stars, seed=2 * config.seed, **changes)
         stars = draw_stars(
             emulator.survey, config.n_stars, np.random.default_rng(2 * config.seed + 1)
         )
         domains = Domains(
-            true_labels(stars, emulator), _noisier(*make_mock(emulator, clean), config.noise)
+            true_labels(stars, emulator), _noisier(*make_mock(emulator, survey), config.noise)
         )
+        full, synthetic = emulator, masked_emulator(emulator, truth.masked)
+        if config.case == GAP:
+            strength = np.exp(survey.wrong_lines * line_list(survey.line_list)[0])
+            full = emulator.then(PixelChange(strength, np.zeros(len(strength))))
         labels = responses.star | {"vbroad": vbroad}
         star = np.array([[labels[name] for name in emulator.labels]])
-        return cls(truth, emulator, masked_emulator(emulator, truth.masked), domains, star)
+        return cls(truth, full, synthetic, domains, star)
 
     def findings(self, model: Emulator):
         """The lines that a model of the observed domain has at the reference star.

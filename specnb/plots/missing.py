@@ -32,6 +32,13 @@ SPARE = (PURPLE, "#7A4B00", "#5D3A9B", "#882255")  # of other elements that have
 OTHER, HIDDEN = GREY, "#DCDCDC"  # of the features of other elements, and of hidden pixels
 # The truth is visible on both sides of a model that agrees with it
 TRUTH, MODEL = {"color": SKY, "linewidth": 1.6}, {"color": BLACK, "linewidth": 0.5}
+# What the blue and the black line are in the panels of spectra, and in those of elements
+CURVES = (
+    ("true, with all lines", "synthetic, lines hidden"),
+    ("true, with all lines", "translated"),
+    ("synthetic − true", "synthetic − translated"),
+    ("true", "translated"),
+)
 STARS = (BLUE, ORANGE, GREEN, PURPLE)  # colours of the stars; if there are more stars, all are grey
 NAMED = 12  # so many of the most significant runs get a label
 ROOM = 9.0  # smallest distance of labels in Å; closer ones are written one above the other
@@ -60,7 +67,8 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     -------
     Figure
         It shows the spectra, their difference, and a panel for each element; these panels have the
-        same scale. The wide blue line is the truth and the thin black line the model. Where a
+        same scale. The wide blue line is the truth and the thin black line the model, as each panel
+        says. Where a
         feature is missing, the difference is filled in the colour of the element. If several
         elements lack a feature there, the colour is that of the element which absorbs most
         according to the simulator. Grey bands are hidden pixels. Coloured bands are hidden pixels
@@ -111,6 +119,7 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         axes.text(
             0.008, 0.95, name, color=color, transform=axes.transAxes, fontweight="bold", va="top"
         )
+    _say_curves(panels)
     # Otherwise the ticks of neighbouring panels would overlap
     panels[3].yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     panels[3].set_ylabel("Added fall of flux" + (" " if len(rows) > 2 else "\n") + "per 0.05 dex")
@@ -119,11 +128,23 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     _name_missing(panels[0], panels[2], truth, lacking, difference, colors, window)
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
     panels[0].set_title(title, loc="left")
-    marks = {"truth": TRUTH, "model": MODEL, "hidden": Patch(facecolor=HIDDEN)}
+    marks = {"hidden": Patch(facecolor=HIDDEN)}
     marks |= {name: Patch(facecolor=color, alpha=0.75) for name, color in colors.items()}
-    place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    legend(panels[0], marks, handlelength=1.2, columnspacing=1.0, **place)
+    place = {"loc": "upper right", "bbox_to_anchor": (0.98, 1), "borderaxespad": 0.2}
+    legend(figure, marks, handlelength=1.2, columnspacing=1.0, **place)
     return figure
+
+
+def _say_curves(panels):
+    """Say in a corner of each panel which line is which, with room for it beside the lines."""
+    for axes in panels[:4]:  # the further ones have the scale of the fourth
+        low, high = axes.get_ylim()
+        room = 0.15 * (high - low)
+        axes.set_ylim((low - room, high) if axes in panels[:2] else (low, high + 2 * room))
+    look = {"fontsize": 6, "handlelength": 1.5, "borderpad": 0.2, "borderaxespad": 0.2}
+    for k, axes in enumerate(panels):
+        marks = dict(zip(CURVES[min(k, 3)], (TRUTH, MODEL)))
+        legend(axes, marks, loc="lower left" if k < 2 else "upper right", **look)
 
 
 def _fixed_panels(heights):

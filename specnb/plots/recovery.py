@@ -35,11 +35,12 @@ LOOKS = {
     "base rate": {"color": GREY, "linewidth": 0.6},
     "goal": {"color": SKY, "linewidth": 4, "alpha": 0.5},
 }
-# The quantities that are varied, with their titles
+# The quantities that are varied, with their titles. The last one has no numbers but names
 QUANTITIES = {
     "fraction": "Fraction of features hidden",
     "noise": "Median S/N",
     "n_stars": "Stars of each domain",
+    "case": "What differs",
 }
 SCORES = {
     "depth": "Recovered /\ntrue depth (median)",
@@ -57,14 +58,14 @@ MARKS = {
 
 @styled
 def score_figure(table, median_snr: float = 130.0):
-    """Draw scores against the hidden fraction, the noise and the number of stars. While one of them
-    varies, the others have the values of the first row.
+    """Draw scores against the hidden fraction, the noise, the number of stars and the case. While one
+    of them varies, the others have the values of the first row.
 
     Parameters
     ----------
     table : Table
         One row for each model and experiment. The columns are ``model``, one of `LOOKS`,
-        ``fraction``, ``noise``, ``n_stars``, ``seed``, and the keys of
+        ``fraction``, ``noise``, ``n_stars``, ``case``, ``seed``, and the keys of
         `specnb.missing.scores.summary`.
     median_snr : float
         Median S/N of the stars if the scale of the noise is 1.
@@ -74,20 +75,28 @@ def score_figure(table, median_snr: float = 130.0):
     Figure
         Each seed is a point, and lines connect the medians.
     """
-    alike = {name: np.isclose(table[name], table[name][0]) for name in QUANTITIES}
+    alike = {name: np.asarray(table[name] == table[name][0]) for name in QUANTITIES}
+    cases = list(dict.fromkeys(table["case"]))
     figure = Figure(PAGE, 4.9)
-    grid = figure.subplots(3, 3, sharex="col", sharey="row")
+    grid = figure.subplots(3, len(QUANTITIES), sharex="col", sharey="row")
     for column, (quantity, title) in zip(grid.T, QUANTITIES.items()):
         rows = table[np.all([alike[other] for other in QUANTITIES if other != quantity], axis=0)]
-        x = np.asarray(median_snr / rows[quantity] if quantity == "noise" else rows[quantity])
+        named = quantity == "case"
+        x = np.array([cases.index(name) for name in rows["case"]]) if named else rows[quantity]
+        x = median_snr / x if quantity == "noise" else np.asarray(x)
         for axes, score in zip(column, SCORES):
             for name, look in LOOKS.items():
                 own = rows["model"] == name
-                _against(axes, x[own], rows[score][own], look)
-        _against(column[2], x, rows["base_rate"], LOOKS["base rate"])
+                _against(axes, x[own], rows[score][own], look, not named)
+        _against(column[2], x, rows["base_rate"], LOOKS["base rate"], not named)
         column[0].axhspan(1 - WITHIN, 1 + WITHIN, color=SKY, alpha=0.25, linewidth=0)
         column[1].axhspan(RIGHT, 1, color=SKY, alpha=0.25, linewidth=0)
-        column[2].set(xscale="log", xlim=(x.min() / 1.4, x.max() * 1.4), xlabel=title)
+        column[2].set_xlabel(title)
+        if named:
+            column[2].set_xticks(range(len(cases)), [name.replace(" ", "\n") for name in cases])
+            column[2].margins(x=0.3)
+            continue
+        column[2].set(xscale="log", xlim=(x.min() / 1.4, x.max() * 1.4))
         plain_ticks(
             column[2].xaxis,
             np.unique(x),
@@ -103,14 +112,15 @@ def score_figure(table, median_snr: float = 130.0):
     return figure
 
 
-def _against(axes, x, y, look):
-    """Draw a line through the medians at each x, and points if the style has a marker."""
+def _against(axes, x, y, look, connected):
+    """Draw points if the style has a marker, and connect the medians at each x by a line."""
     places = np.unique(x[np.isfinite(y)])
     medians = [np.nanmedian(y[x == place]) for place in places]
-    axes.plot(places, medians, **{"linewidth": 1.0} | look | {"marker": ""})
+    if connected:
+        axes.plot(places, medians, **{"linewidth": 1.0} | look | {"marker": ""})
     if "marker" in look:
         axes.plot(x, y, **look | {"linestyle": ""})
-    elif len(places) == 1:
+    elif len(places) == 1 or not connected:
         # A mark, because a line would need two points
         axes.plot(places, medians, "_", ms=14, color=look["color"], mew=0.6)
 

@@ -57,7 +57,7 @@ MEASURES = {
 }  # fmt: skip
 SEED = {"marker": "o", "linestyle": "", "markersize": 3.5, "markerfacecolor": "none"}
 MEAN = {"marker": "|", "linestyle": "", "markersize": 11, "markeredgewidth": 1.2}
-REFERENCE, UNTRAINED = "full", "physics only"  # variants of an ablation
+REFERENCE = "full"  # variant of an ablation with which the others are compared
 MANY_DECADES = 10.0  # if the values of x span a larger ratio, their axis is logarithmic
 FEW_VALUES = 6  # up to so many values of x get one tick each
 
@@ -174,16 +174,16 @@ def translation_history(history, iterations=None):
 
 
 @styled
-def ablation(table):
-    """Draw the scores of all variants, with one panel for each measure and one row for each
-    variant. Each seed is a point, and their mean is a bar.
+def ablation(table, untrained=("physics only",)):
+    """Draw a panel for each measure, with a row for each variant, and a point for each seed.
 
     Parameters
     ----------
     table : Table
         One row for each variant and seed, with columns ``variant`` and `MEASURES`, as from
-        `specnb.translate.comparison.score`. A band spans the scores of the variant "full", with which
-        others are compared. "physics only", which is not translated, has another colour.
+        `specnb.translate.comparison.score`. A band spans the scores of "full", a bar is a mean.
+    untrained : sequence of str
+        Models without a trained network, which have another colour.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def ablation(table):
         if perfect is not None:
             axes.axvline(perfect, color=VERMILLION, linestyle="--", linewidth=0.8)
         for row, (variant, some) in enumerate(values.items()):
-            color = BLACK if variant == UNTRAINED else BLUE
+            color = BLACK if variant in untrained else BLUE
             axes.plot(some, np.full(len(some), row), mec=color, **SEED)
             if len(some) > 1:
                 axes.plot(some.mean(), row, color=color, **MEAN)
@@ -220,6 +220,7 @@ def ablation(table):
     seeds = f"one of {len(own)} seeds" if len(own) > 1 else "one seed only"
     marks = {
         seeds: {"mec": BLUE, **SEED},
+        "no network": {"mec": BLACK, **SEED},
         "mean": {"color": BLUE, **MEAN},
         f"range of {REFERENCE}": {"color": GREY, "linewidth": 3, "alpha": 0.5},
         "perfect": {"color": VERMILLION, "linestyle": "--"},

@@ -93,7 +93,7 @@ class TranslateTraining(Training):
 
     def __init__(self, emulator, labels, observed, config: TranslateConfig):
         self.config, self.device = config, pick_device(config.device)
-        labels = _checked_labels(labels, emulator)
+        labels = checked_labels(labels, emulator)
         for what, n in (("synthetic", len(labels)), ("observed", len(observed))):
             if n < 20:
                 raise ValueError(f"the {what} domain has {n} stars: give at least 20")
@@ -277,7 +277,7 @@ class TranslateTraining(Training):
         return (left[0] / left[1].clamp(min=1)).to(self.model.offset)
 
 
-def _checked_labels(labels, emulator):
+def checked_labels(labels, emulator):
     """Labels of the synthetic stars as float32. They must be in the emulator's training range."""
     labels = label_columns(labels, emulator.survey.labels)
     labels = finite_rows(labels, "labels", emulator.labels, np.float32)

@@ -1,7 +1,8 @@
 """Mock surveys of Gaia's RVS: spectra that differ from an emulator's in known ways.
 
 The differences are the kinds that real surveys show: wrong line strengths, a false line, missing
-absorption, an imperfect continuum and a lower resolving power. All effects act in the star's rest
+absorption, an imperfect continuum and a lower resolving power. On request line strengths are also
+wrong by factors that follow the labels. All effects act in the star's rest
 frame and, for simplicity, after rotational broadening. Bad pixels and noise are added last.
 """
 
@@ -17,6 +18,7 @@ from specnb.core.config import within
 from specnb.surveys.mock import MockConfig, emulated, strengthened
 from specnb.surveys.population import stars_exist
 from specnb.surveys.rvs import stars
+from specnb.surveys.rvs.departures import departures
 from specnb.surveys.rvs.pixels import RVS_RESOLVING_POWER
 
 # Lines whose optical depth is wrong by a known factor: vacuum Å, half width of the window in Å,
@@ -66,6 +68,9 @@ class RvsMockConfig(MockConfig):
     # Strength of a stellar line that the emulator lacks. With 1 it is 14% deep at 5000 K and [M/H]
     # = 0.
     missing_line: float = within(0.0, 5.0, default=1.0, off=0.0)
+    # Amplitude of errors of the optical depth that change with T_eff, log g and [M/H], as departures
+    # from LTE do. With 0.4 they are about 22% (rms). They are not part of the shipped mock survey.
+    nonlinear: float = within(0.0, 1.0, default=0.0, off=0.0)
     # Mean central optical depth of the interstellar band at 862 nm, which does not depend on the
     # labels.
     interstellar_band: float = within(0.0, 0.5, default=0.02, off=0.0)
@@ -139,15 +144,18 @@ class RvsMockConfig(MockConfig):
             The rows of `own_effects` for these stars.
         """
         wavelength = np.asarray(emulator.wavelength, dtype=float)
-        flux = strengthened(emulated(emulator, stars), self.line_strength(wavelength))
+        flux = emulated(emulator, stars)
+        if self.nonlinear:
+            change = self.nonlinear * departures(wavelength, stars)
+            flux = np.maximum(flux, 1e-3) ** np.exp(change)
+        flux = strengthened(flux, self.line_strength(wavelength))
         teff, m_h = np.asarray(stars["teff"]), np.asarray(stars["m_h"])
-        # The depth depends on [M/H] and T_eff like that of a line of a neutral metal.
-        depth = self.missing_line * 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
-        flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *MISSING_LINE))
+        depth = self.missing_line * missing_line_depth(teff, m_h)
+        flux *= np.exp(-depth[:, None] * gaussian(wavelength, *MISSING_LINE))
         depth = self.interstellar_band * own["band"]
-        flux *= np.exp(-depth[:, None] * _gaussian(wavelength, *INTERSTELLAR_BAND))
+        flux *= np.exp(-depth[:, None] * gaussian(wavelength, *INTERSTELLAR_BAND))
         if self.resolving_power < RVS_RESOLVING_POWER:
-            flux = _smooth(flux, wavelength, self.resolving_power)
+            flux = lowered(flux, wavelength, self.resolving_power)
         residual = own["continuum"] @ legvander(np.linspace(-1.0, 1.0, len(wavelength)), 3).T
         return flux * (1.0 + self.continuum * residual)
 
@@ -173,7 +181,12 @@ class RvsMockConfig(MockConfig):
         return np.sqrt(photons * np.maximum(flux, 0.01) + self.noise_floor**2)
 
 
-def _smooth(flux, wavelength, resolving_power):
+def missing_line_depth(teff, m_h):
+    """Optical depth of `MISSING_LINE`. It follows [M/H] and T_eff like a line of a neutral metal."""
+    return 0.15 * 10 ** (0.5 * m_h - (teff - 5000.0) / 3000.0)
+
+
+def lowered(flux, wavelength, resolving_power):
     """Lower the emulator's resolving power with a Gaussian of fixed width.
 
     The resolving power is exact in the middle of the window.
@@ -193,6 +206,6 @@ def _window(wavelength, centre, half_width):
     return np.where(np.abs(x) < 1.0, np.cos(0.5 * np.pi * x) ** 2, 0.0)
 
 
-def _gaussian(wavelength, centre, sigma):
+def gaussian(wavelength, centre, sigma):
     """Gaussian of height 1."""
     return np.exp(-0.5 * ((wavelength - centre) / sigma) ** 2)
