@@ -518,6 +518,8 @@ says["noisy"] = f"""*With a bottleneck* (noise on the latents), all four removed
 {four(read(noisy, "mlp_r2_drawn"))} from one random draw of the latents ({verdict(noisy, "mlp_r2_drawn")}),
 {four(read(noisy, "mlp_r2_averaged"))} from the average of 20 draws, and {four(read(noisy))} from their means, which a
 user of the encoder gets ({verdict(noisy)})."""
+
+# %%
 says["closed"] = f"""*Closed form* (60 principal components, LEACE of quadratic polynomials of the labels,
 {models[closed][0].latent} components), all four removed: {four(read(closed))}; {verdict(closed)}. It takes
 {seconds[closed]:.1f} s, and a training {faster:.0f} times as long. LEACE of the plain autoencoder's latents leaves
