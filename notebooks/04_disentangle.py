@@ -22,8 +22,8 @@
 # *disentangled*, which means removed from $z$) or if it succeeds ($\lambda_i < 0$: the label is *entangled*). If the labels are
 # removed from $z$, one can edit them: decode the same $z$ with another temperature.
 #
-# This raises two questions that the paper does not ask. If a discriminator fails, is the label really gone from $z$? And is the
-# edited spectrum *right*?
+# This raises three questions that the paper does not ask. If a discriminator fails, is the label really gone from $z$? Is the
+# edited spectrum *right*? And is an adversary needed for it, or does a closed form do as well?
 
 # %% tags=["parameters"]
 seed: int = 1  # random seed of the mock survey
@@ -33,20 +33,26 @@ epochs: int = 10  # passes over the training stars
 batch: int = 32  # spectra in a step; the paper's code has 64
 latent: int = 25  # size of the latent space
 n_mapped: int = 500  # test stars in the t-SNE maps
+n_joint: int = 400  # reference stars for the comparison with a joint discriminator
+lambdas_joint: list[float] = [1e-5]  # values of λ there, of which validation stars choose one
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
+import time
 from dataclasses import replace
 
+import joblib
 import numpy as np
 from astropy.table import Table, vstack
 
 import specnb
 from specnb.disentangle import DisentangleConfig
+from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
+from specnb.disentangle.joint import discriminator_cost, validation_scores
 from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.probes import information_ceiling, label_floor, reconstruction
 from specnb.evaluate.projection import project
@@ -108,8 +114,15 @@ study.figure(panel.figure(), "live_training", "A short training: T_eff and log g
 #   step of the autoencoder. Without noise, a label can hide in the last digits of $z$, where a discriminator has not learned to
 #   read it, but a probe can.
 # - Controls show which part has the effect: the *bottleneck alone*; the paper's objective with *three steps* of the discriminators,
-#   or with *tenfold λ*; and *labels only*, a bottleneck so narrow that $z$ is empty. There are also two variants of the paper: one
-#   *joint discriminator* of 10,000 bins instead of four discriminators, and *labels in encoder*, its architecture 1.
+#   or with *tenfold λ*; and *labels only*, a bottleneck so narrow that $z$ is empty. *Labels in encoder* is the paper's architecture 1.
+# - The **closed form** is the baseline. It has no training: the spectra are projected on 60 principal components, LEACE (Belrose et
+#   al. 2023) removes everything that a linear function could tell about the labels and their products, and the four strongest
+#   components of the rest are $z$. The decoder is a linear regression on $z$ and cubic polynomials of the labels. *LEACE of plain*
+#   removes the same from the latents of the plain autoencoder.
+#
+# With a bottleneck there are two codes. A discriminator judges a random draw of $z$, and the decoder is trained with such draws. But
+# whoever uses the encoder gets the *mean* of $z$, which is a function of the spectrum. All tables and figures here are made with the
+# mean, and what is measured for a draw stands beside it.
 
 # %%
 configs = {"plain": base} | {f"paper, {name}": PAPER.config(base, some) for name, some in ENTANGLED.items()}
@@ -121,7 +134,6 @@ controls = {
     "labels only": replace(base, bottleneck=10.0),
     "three steps, removed": replace(removed, discriminator_steps=3),
     "tenfold lambda, removed": replace(removed, lambdas={name: 10 * value for name, value in removed.lambdas.items()}),
-    "joint discriminator, removed": replace(removed, joint=True),
     "labels in encoder, removed": replace(removed, labels_in_encoder=True),
 }
 runs = [(name, replace(config, seed=k)) for name, config in configs.items() for k in range(1, n_seeds + 1)]
@@ -129,6 +141,16 @@ runs += [(name, replace(config, seed=k)) for name, config in controls.items() fo
 models = {name: [] for name in configs | controls}
 for (name, _), model in zip(runs, trained(stars, survey, [config for _, config in runs])):
     models[name].append(model)
+
+# %%
+seconds = {}
+for name, some in ENTANGLED.items():
+    start = time.perf_counter()
+    models[f"closed form, {name}"] = [ClosedForm(stars.train, [label for label in LABELS if label not in some])]
+    seconds[f"closed form, {name}"] = time.perf_counter() - start
+models["LEACE of plain, removed"] = [ClosedForm(stars.train, latent=latent, start=each) for each in models["plain"]]
+for name in ("paper, removed", "bottleneck, removed"):  # one epoch, times their number
+    seconds[name] = epochs * discriminator_cost(stars.train, configs[name])["seconds"]
 
 # %%
 probes = probe_models(models, stars)
@@ -149,37 +171,44 @@ roles = {
     name: {label: ("entangled" if label in some else "disentangled") for label in LABELS}
     for name, some in ENTANGLED.items()
 }
-columns = ["discriminator", "linear_r2", "mlp_r2", "mlp_r2_true", "mutual_information", "floor", "ceiling"]
+columns = ["discriminator", "linear_r2", "mlp_r2", "mlp_r2_drawn", "mlp_r2_averaged", "mlp_r2_true"]
+columns += ["mutual_information", "floor", "ceiling"]
 summary = spread(probes, ["setting", "label"], columns)
 summary["role"] = [
     roles.get(s.split(", ")[-1], {}).get(label, "free") for s, label in zip(summary["setting"], summary["label"])
 ]
 shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2"]
-shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", "mlp_r2_true", "mutual_information", "floor", "ceiling"]
+shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", *columns[3:]]
 for row in summary:
     study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
-caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones); "
-caption += "discriminator: its loss minus that of blind guessing."
+caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones; mlp_r2_drawn and "
+caption += "mlp_r2_averaged: from one random draw and from the average of 20); discriminator: its loss minus that of blind guessing."
 study.table(summary[shown], "probes", caption, dict.fromkeys(shown[4:], ".3f"))
 
 # %%
 fidelity = reconstruct_models(models, stars)
-columns = ["mean_squared_error", "noise_floor", "chi2_reduced", "rms_truth", "rms_other_z", "ratio"]
-table = spread(fidelity, ["setting"], columns)
-for row in table:
+columns = ["mean_squared_error", "noise_floor", "chi2_reduced", "rms_truth", "rms_drawn", "rms_other_z", "ratio"]
+fidelity = spread(fidelity, ["setting"], columns)
+fidelity["seconds"] = [seconds.get(name, np.nan) for name in fidelity["setting"]]
+for row in fidelity:
     study.result(f"reconstruction_ratio_{slug(row['setting'])}", float(row["ratio"]))
     study.result(f"reconstruction_rms_{slug(row['setting'])}", float(row["rms_truth"]))
-shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max"]
-study.table(
-    table[shown],
-    "reconstruction",
-    "Error of reconstructed test spectra, with their own latents and with another star's; ratio: to the plain one's.",
-)
+shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max", "seconds"]
+caption = "Error of reconstructed test spectra, with their own latents (rms_drawn: with one random draw of them) and with another "
+caption += "star's; ratio: to the plain one's. Seconds: of the closed form, and of trainings (from their first epoch)."
+study.table(fidelity[shown], "reconstruction", caption)
 
 # %% [markdown]
 # Compare *discriminator* and *mlp_r2* of a disentangled label. A discriminator at chance (0) does not mean that the label is gone.
 # Judge only by fresh probes, and only if the latents contain anything at all. They do if the latents of another star make the
 # reconstruction worse (*rms_other_z*). Empty latents contain no information about any label, but they are useless.
+#
+# Compare also *mlp_r2* with *mlp_r2_drawn*. Noise on the latents hides a label from whoever sees one draw. It does not take the label
+# away from whoever has the encoder, and who can average draws or take the mean. The decoder was never trained with the mean, so that
+# *rms_truth* can be larger than *rms_drawn*.
+#
+# The mean squared error contains the noise of the spectrum. A code that carries this noise lowers it below what a noiseless
+# reconstruction could reach; *rms_truth* shows what is right.
 #
 # The *floor* is approximately the R² for latents that contain the entangled labels perfectly: because stars lie on isochrones, these
 # labels contain information about the others. The *ceiling* is approximately the R² that the noise of spectra and catalogue permits
@@ -188,22 +217,31 @@ study.table(
 # %% [markdown]
 # ## What t-SNE shows
 #
-# The paper judges by eye: t-SNE maps of spectra and latents, coloured by label (Fig. 8). Where a label is entangled, colours
-# are sorted; where it is disentangled, they mix. Compare each panel with its number in the table above.
+# The paper judges by eye: t-SNE maps of spectra and latents, coloured by label (Fig. 8). If the latents contain a label, its colours
+# should be sorted; if they do not, the colours should mix. Compare each panel with its number in the table above. *First* and
+# *Second* are those of the paper's objective. The second figure has the latents from which all labels should be removed.
 
 # %%
 some = slice(0, n_mapped)
-maps = {"spectra": project(models["plain"][0].scale_flux(stars.test.flux[some], stars.test.mask[some]))}
-for name in ("plain", "paper, First", "paper, Second", "bottleneck, Second", "bottleneck, removed"):
-    maps[name] = project(models[name][0].encode(stars.test[some]))
-figure = tsne_panels(maps, stars.test.labels[some], LABELS)
-study.figure(figure, "fig8_tsne", "t-SNE of spectra and of latents, coloured by each label (Fig. 8 of the paper).")
+shown = stars.test[some]
+maps = {"spectra": project(models["plain"][0].scale_flux(shown.flux, shown.mask))}
+for title, name in {"plain": "plain", "First": "paper, First", "Second": "paper, Second"}.items():
+    maps[title] = project(models[name][0].encode(shown))
+figure = tsne_panels(maps, shown.labels, LABELS, blocks=2)
+caption = "t-SNE of spectra (top left), plain latents (top right) and the paper's two disentanglings (below), coloured by each label "
+study.figure(figure, "fig8_tsne", caption + "(Fig. 8 of the paper).")
+
+# %%
+names = ("paper, removed", "bottleneck, removed", "closed form, removed")
+maps = {name: project(models[name][0].encode(shown)) for name in names}
+figure = tsne_panels(maps, shown.labels, LABELS)
+study.figure(figure, "tsne_removed", "t-SNE of latents from which all four labels should be removed.")
 
 # %% [markdown]
 # ## Edit a star
 #
 # Decode a star's latents with other labels, as in Fig. 2 of the paper: $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0. For a mock star the
-# simulator gives the true spectrum with these labels (dashed). If no training star is as hot, the decoder extrapolates, and the title
+# simulator gives the true spectrum with these labels (dashed). If no training star is as hot, the decoder extrapolates, and the figure
 # says so. Or move a latent, and see which part of the spectrum it changes.
 
 # %%
@@ -214,11 +252,18 @@ editor = edit_star(chosen, stars.test[bright], RVS, stars.truth_test[bright], em
 editor
 
 # %%
-editor.choose(teff=5800.0, logg=4.3, m_h=0.0)
+editor.choose(teff=6500.0, logg=4.2, m_h=0.0)
 editor.compare.value = "simulator"
 editor.set(teff=7500.0, alpha_fe=0.0)
-caption = "A star, its latents, its reconstruction, and its spectrum with edited labels: decoded, and true (Fig. 2 of the paper)."
-study.figure(editor.figure(), "fig2_edited", caption)
+wrong, change = (
+    float(np.sqrt(np.mean((editor.flux["simulator"] - flux) ** 2)))
+    for flux in (editor.flux["edited"], stars.truth_test[bright].flux[editor.row])
+)
+study.result("fig2_error", wrong)
+study.result("fig2_change", change)
+caption = f"A star, its latents, its reconstruction, and its spectrum with edited labels: decoded, and true (rms error {wrong:.4f}; "
+caption += f"the edit changes the true spectrum by {change:.4f}). The hottest training star has {max(stars.train.labels['teff']):.0f} K"
+study.figure(editor.figure(), "fig2_edited", caption + " (Fig. 2 of the paper).")
 
 # %% [markdown]
 # ## Is the edited spectrum right?
@@ -228,49 +273,132 @@ study.figure(editor.figure(), "fig2_edited", caption)
 # spectrum as it should. If it is 0, the decoder ignores the label that it is given, because it reads the label from $z$.
 
 # %%
-names = ("plain", "labels only", "paper, removed", "paper, Second", "bottleneck, removed", "bottleneck, Second")
+drawn = ("plain", "labels only", "paper, removed", "bottleneck, removed", "closed form, removed")
+names = (*drawn, "paper, Second", "bottleneck, Second", "closed form, Second", "LEACE of plain, removed")
 few = slice(0, 3000)
 edits = vstack([
     counterfactual_errors({n: models[n][k] for n in names if k < len(models[n])}, stars.test[few], stars.truth_test[few], emulator, survey)
     for k in range(min(n_seeds, 3))
 ])  # fmt: skip
-study.figure(
-    draw_errors(edits[: 8 * len(names)]),
-    "counterfactual_errors",
-    "Error and slope of the change of spectra with edited labels.",
-)
+one_seed = edits[: 8 * len(names)]
+figure = draw_errors(one_seed[np.isin(one_seed["model"], drawn)])
+study.figure(figure, "counterfactual_errors", "Error and slope of the change of spectra with edited labels.")
 
 # %%
 columns = ["stars", "reconstruction", "change", "error", "relative", "slope"]
-table = spread(edits, ["model", "label"], columns)
-for row in table:
+edits = spread(edits, ["model", "label"], columns)
+for row in edits:
     study.result(f"edit_slope_{slug(row['model'])}_{row['label']}", float(row["slope"]))
+    study.result(f"edit_relative_{slug(row['model'])}_{row['label']}", float(row["relative"]))
 caption = "Edited spectra against the simulator's: rms flux errors, and slope; mean and range of steps up and down and of seeds."
-study.table(table["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
+study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
 # %% [markdown]
+# *Labels only* is the baseline here: its latents are empty, so that it edits a mean spectrum of its labels. Only a model whose error is
+# smaller has gained something from $z$.
+#
 # Catalogue errors make the slopes smaller: for the label 5000 ± 70 K, a decoder gives the mean spectrum of all stars with such a
-# catalogue label. With an exact catalogue the same models do better.
+# catalogue label. The next table shows the same kinds of models, trained with a catalogue without errors.
 
 # %%
 exact = replace(survey, label_errors=0.0)
 exact_stars = reference_stars(exact)
 names = ("plain", "labels only", "bottleneck, removed")
-pair = trained(exact_stars, exact, [(configs | controls)[name] for name in names])
+pair = dict(zip(names, trained(exact_stars, exact, [(configs | controls)[name] for name in names])))
+pair["closed form, removed"] = ClosedForm(exact_stars.train)
 sets = exact_stars.test[few], exact_stars.truth_test[few]
-table = spread(
-    counterfactual_errors(dict(zip(names, pair)), *sets, emulator, exact), ["model", "label"], ["relative", "slope"]
-)
+exact_edits = spread(counterfactual_errors(pair, *sets, emulator, exact), ["model", "label"], ["relative", "slope"])
 caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
-study.table(table["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
 
 # %%
 star = int(bright[len(bright) // 2])
-three = {name: models[name][0] for name in ("plain", "paper, removed", "bottleneck, removed")}
+three = {name: models[name][0] for name in ("plain", "paper, removed", "bottleneck, removed", "closed form, removed")}
 one = stars.test[star : star + 1], stars.truth_test[star : star + 1]
 changes = counterfactual_changes(three, *one, emulator, survey, {"teff": -200.0, "m_h": -0.2})
 figure = counterfactual_spectra(stars.test.wavelength, changes, window=(8530.0, 8560.0))
 study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded change of the spectrum.")
+
+# %% [markdown]
+# ## One discriminator or several?
+#
+# The paper gives each label its own discriminator. The alternative is one *joint* discriminator over the product of all bins:
+# for four labels it has 10,000 outputs instead of 40. It can judge combinations of labels, which the others cannot. Which kind is
+# better (Sect. 3.3 of the paper)?
+#
+# Both kinds remove two, three and four labels. Each gets its own λ, which is the same for all its labels. (The loss of a
+# discriminator is summed over its bins. Therefore λ of the joint one is smaller by the ratio of the numbers of bins.) λ is
+# chosen with the validation stars, which are training stars. A λ is allowed if the mean squared error is at most 1.1 times that
+# of the plain autoencoder, and if the latents are not empty, so that those of another star raise the error by at least 3%. Of the
+# allowed λ, the one is taken whose latents tell a probe the least; if none is allowed, the one with the smallest error. Test
+# stars only score the choice.
+
+# %%
+LARGEST_ERROR, LEAST_LOSS = 1.1, 1.03
+joint_survey = RVS.mock(n_stars=n_joint, seed=seed)
+joint_stars = reference_stars(joint_survey)
+setups = {}
+for d in (2, 3, 4):
+    part = replace(base, labels=LABELS[:d], lambdas={}, batch=min(batch, 64))
+    setups[d, "plain"] = [part]
+    for kind, joint in {"one per label": False, "joint": True}.items():
+        share = base.bins ** (1 - d) if joint else 1.0  # its loss is summed over so many more bins
+        setups[d, kind] = [
+            replace(part, lambdas=dict.fromkeys(part.labels, x * share), joint=joint) for x in lambdas_joint
+        ]
+found = trained(joint_stars, joint_survey, [config for group in setups.values() for config in group])
+found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+    joblib.delayed(validation_scores)(model, joint_stars.train) for model in found
+)
+rest = iter(found)
+scores = {key: [next(rest) for _ in group] for key, group in setups.items()}
+
+# %%
+rows, chosen, allowed = [], {}, {}
+for (d, kind), group in setups.items():
+    plain = scores[d, "plain"][0]["error"]
+    table = Table(scores[d, kind])
+    table["ratio"], table["loss"] = table["error"] / plain, table["other_z"] / table["error"]
+    table["allowed"] = (table["ratio"] <= LARGEST_ERROR) & (table["loss"] >= LEAST_LOSS)
+    # R² below 0 tells no less than 0; of equal ones the smallest λ is taken
+    order = np.where(table["allowed"], np.maximum(table["r2"], 0.0), 1.0 + table["error"])
+    best = int(np.argmin(order))
+    for k, (config, row) in enumerate(zip(group, table)):
+        rows.append(
+            (d, kind, config.lambdas["teff"], *row["r2", "ratio", "loss", "allowed"], kind != "plain" and k == best)
+        )
+    if kind != "plain":
+        chosen[d, kind], allowed[d, kind] = group[best], bool(table["allowed"][best])
+table = Table(rows=rows, names=("labels", "discriminator", "lambda", "r2", "ratio", "loss", "allowed", "chosen"))
+caption = "The choice of λ with validation stars: R² of a probe (mean over labels), the mean squared error over the "
+caption += "plain one's (ratio), and by what another star's latents multiply it (loss)."
+study.table(table, "joint_lambdas", caption, {"lambda": ".0e", "r2": ".3f", "ratio": ".3f", "loss": ".3f"})
+
+# %%
+seeds = range(1, min(n_seeds, 3) + 1)
+found = trained(joint_stars, joint_survey, [replace(config, seed=k) for config in chosen.values() for k in seeds])
+groups = {key: found[i * len(seeds) : (i + 1) * len(seeds)] for i, key in enumerate(chosen)}
+names = [f"r2_{label}" for label in LABELS]
+rows = []
+for (d, kind), group in groups.items():
+    read = spread(probe_models({kind: group}, joint_stars), ["label"], ["mlp_r2"])
+    r2 = dict(zip(names, read["mlp_r2"]))
+    errors = spread(reconstruct_models({kind: group}, joint_stars), ["setting"], ["rms_truth", "rms_other_z"])[0]
+    row = {"labels": d, "discriminator": kind, "lambda": chosen[d, kind].lambdas["teff"]}
+    row |= {"allowed": allowed[d, kind], "seeds": len(seeds)}
+    row |= {name: r2.get(name, np.nan) for name in names}
+    row |= {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
+    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z")}
+    rows.append(row | discriminator_cost(joint_stars.train, chosen[d, kind]))
+joint_table = Table(rows=rows)
+for row in joint_table:  # an R² below 0 counts as 0
+    mean = np.nanmean(np.maximum([row[name] for name in names], 0.0))
+    study.result(f"joint_r2_{row['labels']}_{slug(row['discriminator'])}", float(mean))
+caption = "One discriminator per label and a joint one, each with its own λ: R² of probes on test stars, errors, and the cost; "
+caption += "allowed: whether this λ keeps the error small and the latents filled, lowest and highest: R² of any label and seed, "
+caption += "bins: outputs of a discriminator, filled: the part of them with a training star, seconds: of one epoch."
+formats = {"lambda": ".0e", "filled": ".3f", "seconds": ".2f"} | dict.fromkeys([*names, "lowest", "highest"], ".2f")
+study.table(joint_table, "joint", caption, formats)
 
 # %% [markdown]
 # ## Move λ without waiting
@@ -284,38 +412,165 @@ flexible = trained(stars, survey, [conditional])[0]
 slider = slide_lambdas(flexible, stars.test)
 slider
 
+
 # %%
+def four(values):
+    """Numbers of the labels as one text."""
+    return " / ".join(f"{float(value):z.2f}" for value in values)
+
+
+def read(setting, column="mlp_r2"):
+    """A column of the table of probes for one setting: the values of the four labels."""
+    return summary[column][summary["setting"] == setting]
+
+
 slider.set(**configs["bottleneck, Second"].lambdas)
-study.figure(slider.figure(), "lambda_slider", "The λ-conditional model, set to what Second is.")
+caption = f"The λ-conditional model, set to the λ of Second: kernel probes read R² = {four(slider.nonlinear.values())} "
+caption += f"(T_eff / log g / [M/H] / [α/Fe]). MLP probes of a model trained at these λ read {four(read('bottleneck, Second'))}."
+study.figure(slider.figure(), "lambda_slider", caption)
 
 # %% [markdown]
-# Is it as good as models that were trained at fixed λ? The table gives the same probes and reconstructions at the λ of four settings
-# (one seed).
+# Is it as good as models that were trained at fixed λ? The table gives the same probes, of the means and of one random draw of the
+# latents, and the error of the reconstruction, at the λ of four settings (one seed).
 
 # %%
 rows = []
 test = stars.test
 for name in ("bottleneck alone", "bottleneck, First", "bottleneck, Second", "bottleneck, removed"):
     lambdas = (configs | controls)[name].lambdas
-    found = probe_models({name: [flexible]}, stars, lambdas=lambdas)["mlp_r2"]
-    fixed = probes[(probes["setting"] == name) & (probes["seed"] == 1)]["mlp_r2"]
-    errors = [reconstruction(m.reconstruct(test, lam), test, stars.truth_test)["rms_truth"]
-              for m, lam in ((flexible, lambdas), (models[name][0], None))]  # fmt: skip
-    rows += [(name, kind, *r2, rms) for kind, r2, rms in zip(("conditional", "fixed λ"), (found, fixed), errors)]
-table = Table(rows=rows, names=("setting", "model", *(f"r2_{label}" for label in LABELS), "rms_truth"))
+    conditional_probes = probe_models({name: [flexible]}, stars, lambdas=lambdas)
+    fixed = probes[(probes["setting"] == name) & (probes["seed"] == 1)]
+    for kind, model, lam, table in (
+        ("conditional", flexible, lambdas, conditional_probes),
+        ("fixed λ", models[name][0], None, fixed),
+    ):
+        for code, column, draw in (("mean", "mlp_r2", None), ("one draw", "mlp_r2_drawn", 0)):
+            rms = reconstruction(model.reconstruct(test, lam, draw), test, stars.truth_test)["rms_truth"]
+            rows.append((name, kind, code, *table[column], rms))
+names = ("setting", "model", "code", *(f"r2_{label}" for label in LABELS), "rms_truth")
+conditional_table = table = Table(rows=rows, names=names)
 caption = "MLP-probe R² and reconstruction error of the λ-conditional model, and of models trained at fixed λ."
-study.table(table, "conditional", caption, dict.fromkeys(table.colnames[2:-1], ".3f"))
+study.table(table, "conditional", caption, dict.fromkeys(table.colnames[3:-1], ".3f"))
 
 # %% [markdown]
-# **What to see.** (Numbers of the run at the paper's size, `paper_figures_full/`.) With the paper's objective all discriminators
-# end at chance and the t-SNE maps look mixed, but a fresh probe can still predict from 7% to 90% of the variance of $T_\mathrm{eff}$,
-# depending on the seed. With noise on the latents it can predict nothing, for any seed. The error of the reconstruction becomes only
-# a little larger. The reason is that without the label in $z$ the decoder must rely on the catalogue, including its errors.
+# ## Summary
 #
-# A plain autoencoder does not react to an edited label (slopes below 0.1), because it knows the old one from $z$. Without labels in
-# $z$ it reacts, with about half of the right change. The catalogue's errors are the cause of the missing half: with an exact catalogue
-# the slopes are 0.87 to 0.97. Look also at *labels only*: its latents are empty, and its edits are as right as those of any other model.
-#
+# First the numbers of the setting that removes all four labels, side by side.
+
+# %%
+names = (
+    "plain",
+    "labels only",
+    *(f"{name}, removed" for name in ("paper", "bottleneck", "LEACE of plain", "closed form")),
+)
+rows = []
+for name in names:
+    one = edits[edits["model"] == name]
+    error = fidelity[fidelity["setting"] == name][0]
+    row = {"model": name, "probe R²": four(read(name)), "lowest": min(read(name, "mlp_r2_min"))}
+    row |= {"highest": max(read(name, "mlp_r2_max")), "one draw": four(read(name, "mlp_r2_drawn")).replace("nan", "–")}
+    row |= {"rms": error["rms_truth"], "rms, other z": error["rms_other_z"], "edit slope": four(one["slope"])}
+    rows.append(row | {"edit error": four(one["relative"]), "seconds": error["seconds"]})
+compact = Table(rows=rows)
+caption = "All four labels removed (T_eff / log g / [M/H] / [α/Fe]): probes of the mean latents, over all seeds (lowest and highest of "
+caption += (
+    "any label and seed), and of one draw; error of the noiseless spectrum; slope and relative error of edited spectra."
+)
+formats = {"lowest": ".2f", "highest": ".2f", "rms": ".5f", "rms, other z": ".5f", "seconds": ".1f"}
+study.table(compact, "summary_removed", caption, formats)
+
+# %%
+SYMBOLS = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
+rms, rms_other = ({row["setting"]: float(row[name]) for row in fidelity} for name in ("rms_truth", "rms_other_z"))
+slopes, errors = ({name: edits[edits["model"] == name][column] for name in names} for column in ("slope", "relative"))
+
+
+def verdict(setting, column="mlp_r2"):
+    """Whether labels are gone from the latents, as the end of a sentence."""
+    most = float(max(read(setting, f"{column}_max")))
+    if rms_other[setting] < 1.05 * rms[setting]:
+        return f"the latents are nearly empty: another star's reconstruct almost as well (highest R² {most:.2f})"
+    if most <= 0.1:
+        return f"no label and no seed exceeds {max(most, 0):.2f}, so that this probe finds none"
+    return f"the highest of any label and seed is {most:.3f}, so that labels are still there"
+
+
+def better(first, second):
+    """Of how many labels the edits of one model have a smaller error than those of another, as text."""
+    found = [SYMBOLS[name] for name, a, b in zip(LABELS, errors[first], errors[second]) if a < b]
+    return f"{len(found)} of 4 labels" + (f" ({', '.join(found)})" if found else "")
+
+
+# %%
+paper, noisy, erased, closed = names[2:]
+guess = float(np.max(np.abs(read(paper, "discriminator"))))
+faster = seconds[paper] / seconds[closed]
+start = f"""**Disentangling** (notebook 04). {n_stars:,} mock RVS stars, of which a fifth are test stars, and {n_seeds}
+training(s) of each setting. Fresh MLP probes predict catalogue labels from the latents of test stars; numbers are their
+R² for T_eff / log g / [M/H] / [α/Fe], as means over seeds. Noise of spectra and catalogue permits about
+{four(ceiling.values())} (linear approximation)."""
+says = {"plain": f"*Plain* autoencoder: {four(read('plain'))}."}
+says[
+    "paper"
+] = f"""*The paper's objective*, all four labels removed: {four(read(paper))}, although the mean losses of its
+discriminators are within {guess:.2f} nats of blind guessing; {verdict(paper)}."""
+says["noisy"] = f"""*With a bottleneck* (noise on the latents), all four removed:
+{four(read(noisy, "mlp_r2_drawn"))} from one random draw of the latents ({verdict(noisy, "mlp_r2_drawn")}),
+{four(read(noisy, "mlp_r2_averaged"))} from the average of 20 draws, and {four(read(noisy))} from their means, which a
+user of the encoder gets ({verdict(noisy)})."""
+
+# %%
+says["closed"] = f"""*Closed form* (60 principal components, LEACE of quadratic polynomials of the labels,
+{models[closed][0].latent} components), all four removed: {four(read(closed))}; {verdict(closed)}. It takes
+{seconds[closed]:.1f} s, and a training {faster:.0f} times as long. LEACE of the plain autoencoder's latents leaves
+{four(read(erased))}."""
+pairs = "; ".join(f"{name.split(',')[0]} {rms[name]:.4f} ({rms_other[name]:.4f})" for name in names)
+one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
+says[
+    "rms"
+] = f"""Rms error of the reconstructed noiseless spectrum, and with another star's latents: {pairs}. With one random
+draw, with which its decoder was trained, the bottleneck's error is {one_draw:.4f}."""
+
+# %%
+groups = {name: read(f"{name}, Second") for name in ("paper", "bottleneck", "closed form")} | {"plain": read("plain")}
+text = "; ".join(f"{name} {four(values[:2])} and {four(values[2:])}" for name, values in groups.items())
+says[
+    "Second"
+] = f"""*Only T_eff and log g removed* (Second): T_eff / log g, which should be gone, and [M/H] / [α/Fe], which
+should stay: {text} (nothing removed)."""
+text = ", ".join(f"{name.split(',')[0]} {four(slopes[name])}" for name in names)
+says[
+    "edits"
+] = f"""*Edited labels*, slope of the change of the spectrum on the simulator's (1 is right, 0 ignores the label):
+{text}. Edits by empty latents (labels only) have a smaller error than the bottleneck's for {better("labels only", noisy)};
+edits by the closed form have a smaller one than the bottleneck's for {better(closed, noisy)}, and than those by empty
+latents for {better(closed, "labels only")}."""
+exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
+larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
+text = ", ".join(f"{name.split(',')[0]} {four(values)}" for name, values in exact_slopes.items())
+says["exact"] = f"With a catalogue without errors {larger} of {4 * len(pair)} slopes are larger: {text}."
+
+# %%
+text = []
+for d in (2, 3, 4):
+    each = {kind: study.values[f"joint_r2_{d}_{slug(kind)}"] for kind in ("one per label", "joint")}
+    words = [f"{r2:.2f}" + ("" if allowed[d, kind] else " (no λ allowed)") for kind, r2 in each.items()]
+    text.append(f"{d} labels: {' against '.join(words)}")
+several, one = joint_table[-2:]
+says[
+    "joint"
+] = f"""*One discriminator per label against a joint one*, each with the best of {len(lambdas_joint)} λ by validation stars
+({n_joint:,} stars; mean R² on test stars of the labels to be removed, where less than 0 counts as 0): {"; ".join(text)}.
+λ are allowed that keep the error small and the latents filled. Of the joint one's {one["bins"]:,} bins for four labels
+{100 * one["filled"]:.1f}% hold a training star; it has {one["parameters"] / several["parameters"]:.0f} times the
+parameters, and an epoch takes {one["seconds"] / several["seconds"]:.1f} times as long."""
+last = conditional_table[conditional_table["setting"] == noisy]
+text = "; ".join(f"{row['model']}, {row['code']}: {four([row[f'r2_{label}'] for label in LABELS])}" for row in last)
+says["λ"] = f"*One model for all λ*, at the λ that removes all four labels, and a model trained at this λ: {text}."
+study.text("summary", "\n- ".join(" ".join(text.split()) for text in (start + "\n", *says.values())) + "\n")
+
+# %% [markdown]
 # **Exercise.** Remove only $T_\mathrm{eff}$, with λ = 0 for the other labels. For which *other* label does the R² of the probe fall,
 # and why? Then vary the size of the latent space in a sweep, as the paper's grid search does:
-# `specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 --x latent --y reconstruction_rms_plain`.
+# `specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 --x latent --y reconstruction_rms_plain`. Or remove cubic polynomials of
+# the labels in the closed form (`ERASED` in `specnb/disentangle/closed_form.py`): what is lost of the labels that must stay?

@@ -251,9 +251,11 @@ def told(table, variant):
 
 # %%
 seeds_run = f"{n_seeds} trainings" if n_seeds > 1 else "one training (the spread over seeds is not known)"
-points = [f"""Mock RVS, {n_stars:,} stars in each domain, {iterations:,} steps, {seeds_run} of each variant, scored on {n_test:,}
+points = [
+    f"""Mock RVS, {n_stars:,} stars in each domain, {iterations:,} steps, {seeds_run} of each variant, scored on {n_test:,}
 unseen stars ({n_fitted:,} fitted; the classifiers of the AUC learn from 2 × {n_test // 2:,} spectra). *Better* and *worse* mean: in all trainings. **Physics only**: {told(scores, PHYSICS)}.
-**Full translator**: {told(scores, "full")}. **Perfect translator** (floor): {told(scores, PERFECT)}."""]
+**Full translator**: {told(scores, "full")}. **Perfect translator** (floor): {told(scores, PERFECT)}."""
+]
 changed = [name for name in names if name != "full"]
 points += [f"**{name}**, against *full*: {verdict(scores, name, 'full')} ({told(scores, name)})." for name in changed]
 for gap, table in gaps.items():

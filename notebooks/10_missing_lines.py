@@ -266,7 +266,9 @@ study.table(sweep, "sweep", "Scores of all trainings of the sweep.", formats)
 # %%
 figure = score_figure(sweep)
 study.figure(
-    figure, "sweep", "Scores against hidden fraction, noise, number of stars and what differs: each seed, and the median."
+    figure,
+    "sweep",
+    "Scores against hidden fraction, noise, number of stars and what differs: each seed, and the median.",
 )
 
 # %% [markdown]
@@ -405,10 +407,12 @@ def network_gain(case):
 # %%
 hidden_in_all, ceiling = study.values["hidden_features"], numbers[reference.case, "full emulator"]
 many = f"{seeds_run} sets of hidden features: mean (range)" if seeds_run > 1 else "one set of hidden features"
-points = [f"""Mock APOGEE: {hidden_in_all} of {study.values["features"]} features of single elements are hidden from the
+points = [
+    f"""Mock APOGEE: {hidden_in_all} of {study.values["features"]} features of single elements are hidden from the
 simulator, {n_stars:,} stars in each domain, {many}. Scored is a K giant of solar abundances: which element a model names
 for a hidden feature, and the average precision of its derivatives over all pixels (chance
-{ceiling["base_rate"]:.3f}, full emulator {ranged(ceiling, "average_precision")})."""]
+{ceiling["base_rate"]:.3f}, full emulator {ranged(ceiling, "average_precision")})."""
+]
 points.append(f"**Translated spectra**: {line(reference.case, 'translated')}.")
 points.append(f"""**Linear start**, a regression without training: {line(reference.case, "linear start")}. {iterations} steps
 of the network {network_gain(reference.case)}. This benchmark is easy, because hidden pixels do not vary in synthetic

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 import specnb.core.artifacts
 from specnb.core import training
 from specnb.disentangle import DisentangleConfig, Disentangler, train
+from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import (
     BOTTLENECK,
@@ -220,7 +221,9 @@ def test_probes_of_models(models, stars):
         table = probe_models(models, stars, n_train=200, jobs=2)
     assert not [each for each in shown if issubclass(each.category, ConvergenceWarning)]
     scores = ["linear_r2", "mlp_r2", "mutual_information", "mlp_r2_true"]
-    assert table.colnames == ["setting", "seed", "label", *scores, "discriminator"]
+    drawn = ["mlp_r2_drawn", "mlp_r2_averaged"]
+    assert table.colnames == ["setting", "seed", "label", *scores, *drawn, "discriminator"]
+    assert all(np.isnan(table[name]).all() for name in drawn)  # these latents have no noise
     assert (
         np.isnan(table["discriminator"][:8]).all() and np.isfinite(table["discriminator"][8:]).all()
     )
@@ -247,6 +250,26 @@ def test_probes_of_models(models, stars):
     assert np.array_equal(table["mlp_r2_true"][4:8], expected["mlp_r2"][4:])
 
 
+def test_noise_hides_labels_from_a_draw_but_not_from_the_mean(stars):
+    noisy = replace(SMALL, bottleneck=1e-4, epochs=6, batch=16)
+    model = train(stars.train, noisy, progress=False)
+    closed = ClosedForm(stars.train)
+    table = probe_models({"noisy": [model], "closed": [closed]}, stars, jobs=1)
+    scores = {name: table[name][0] for name in ("mlp_r2", "mlp_r2_drawn", "mlp_r2_averaged")}
+    z = [model.encode(part) for part in (stars.train, stars.test)]
+    assert np.array_equal(z[1], model.encode(stars.test, seed=None))
+    pairs = ((stars.train, stars.truth_train), (stars.test, stars.truth_test))
+    y = [np.column_stack([part.labels[name] for part in pair for name in LABELS]) for pair in pairs]
+    expected = probe(z[0], y[0], z[1], y[1], [f"{i}" for i in range(8)], seed=1)
+    assert scores["mlp_r2"] == expected["mlp_r2"][0]
+    assert scores["mlp_r2_drawn"] + 0.05 < scores["mlp_r2_averaged"] < scores["mlp_r2"]
+    assert np.isnan(table["discriminator"]).all()  # neither has discriminators
+    errors = reconstruct_models({"noisy": [model], "closed": [closed]}, stars)
+    draw = reconstruction(model.reconstruct(stars.test, seed=0), stars.test, stars.truth_test)
+    assert errors["rms_drawn"][0] == draw["rms_truth"] != errors["rms_truth"][0]
+    assert errors["rms_drawn"][1] == errors["rms_truth"][1]
+
+
 def test_probes_of_a_model_that_takes_lambda(stars):
     model = train(stars.train, replace(SMALL, lambda_range=0.02, bottleneck=1e-3), progress=False)
     kept, removed = (
@@ -259,7 +282,7 @@ def test_probes_of_a_model_that_takes_lambda(stars):
 def test_reconstructions_of_models(models, stars):
     table = reconstruct_models(models, stars)
     entries = ["mean_squared_error", "noise_floor", "chi2_reduced", "rms_truth"]
-    assert table.colnames == ["setting", "seed", *entries, "rms_other_z", "ratio"]
+    assert table.colnames == ["setting", "seed", *entries, "rms_other_z", "rms_drawn", "ratio"]
     swapped = np.random.default_rng(1).permutation(len(stars.test))
     first = models["First"][0]
     other = first.decode(first.encode(stars.test)[swapped], stars.test.labels)

@@ -5,7 +5,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
 
 from specnb.plots.disentangle import probe_bars, tsne_panels
-from specnb.plots.style import BLUE, GREEN, PAGE, VERMILLION
+from specnb.plots.style import BLUE, GREEN, GREY, PAGE, VERMILLION
 
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 
@@ -35,7 +35,9 @@ def probes():
             (setting, label, seed, r2 + 0.02 * seed, r2 - 0.1, floor, 0.98) for seed in (-1, 0, 1)
         ]
     names = ("setting", "label", "seed", "mlp_r2", "linear_r2", "floor", "ceiling")
-    return Table(rows=rows, names=names)
+    table = Table(rows=rows, names=names)
+    table["mlp_r2_drawn"] = np.nan  # these latents have no noise
+    return table
 
 
 def texts(figure):
@@ -64,6 +66,22 @@ def test_maps_carry_the_labels_as_colours(stars):
     assert clouds[0].get_clim() == clouds[4].get_clim()  # each column has one colour bar
     shown = " ".join(texts(figure))
     assert all(name in shown for name in (*projections, "(K)", "[M/H] (dex)"))
+
+
+def test_maps_side_by_side(stars):
+    projections, labels = stars
+    four = projections | {"First": projections["spectra"] + 9, "Second": projections["latents"] + 9}
+    figure = tsne_panels(four, labels, LABELS, blocks=2)
+    clouds = figure.findobj(PathCollection)
+    assert len(clouds) == 16
+    drawn = {cloud.axes: cloud for cloud in clouds}
+    titled = [axes for axes in figure.axes if axes.get_ylabel() in four]
+    for axes, (title, points) in zip(titled, four.items()):
+        assert axes.get_ylabel() == title
+        assert np.array_equal(drawn[axes].get_offsets(), points)
+        assert np.array_equal(drawn[axes].get_array(), labels["teff"])
+    left, right, below, _ = (axes.get_position() for axes in titled)
+    assert right.x0 > left.x0 and right.y0 == pytest.approx(left.y0) and below.y0 < left.y0
 
 
 def test_stars_without_a_label_are_left_out_of_its_panel(stars):
@@ -97,6 +115,15 @@ def spans(axes, color):
     return [line.get_segments()[0] for line in lines if np.allclose(line.get_color()[0, :3], rgb)]
 
 
+def test_probe_bars_show_random_draws_of_noisy_latents(probes):
+    noisy = probes.copy()
+    noisy["mlp_r2_drawn"] = np.where(noisy["setting"] == "First", noisy["mlp_r2"] - 0.3, np.nan)
+    figure = probe_bars(noisy)
+    assert "MLP probe of one random draw" in texts(figure)
+    shown = [x for x, _ in points(figure.axes[1], GREY) if np.isfinite(x)]
+    assert shown == pytest.approx([0.1])
+
+
 def test_probe_bars_show_mean_range_and_limits(probes):
     figure = probe_bars(probes)
     teff, m_h = figure.axes
@@ -119,7 +146,7 @@ def test_probe_bars_show_mean_range_and_limits(probes):
 
 
 def test_probe_bars_without_limits_and_with_negative_r2(probes):
-    plain = probes["setting", "label", "mlp_r2", "linear_r2"]
+    plain = probes["setting", "label", "mlp_r2", "linear_r2", "mlp_r2_drawn"]
     plain["linear_r2"] = -0.4
     figure = probe_bars(plain)
     axes = figure.axes[0]

@@ -70,7 +70,7 @@ def counterfactual_changes(models, observed, truth, emulator, config, edits=None
 
     Parameters
     ----------
-    models : mapping of str to Disentangler
+    models : mapping of str to Autoencoder
     observed, truth : Spectra
         One star of a mock survey.
     emulator, config
@@ -123,7 +123,7 @@ def counterfactual_errors(models, observed, truth, emulator, config, edits=None)
 
     Parameters
     ----------
-    models : mapping of str to Disentangler
+    models : mapping of str to Autoencoder
     observed, truth : Spectra, n stars
         Stars of a mock survey that were not used to train any of the models.
     emulator, config

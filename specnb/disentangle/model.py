@@ -22,47 +22,121 @@ class OutsideBinsWarning(UserWarning):
     """Warns that labels are so far from those of the training stars that decoding is a guess."""
 
 
-class Disentangler:
-    """An adversarial autoencoder with its scales; made by `specnb.disentangle.train.train`.
+class Autoencoder:
+    """What all models have that encode spectra, and decode latents together with labels.
+
+    Subclasses define ``encode`` and ``decode`` with the arguments of `Disentangler`.
 
     Attributes
     ----------
-    config : DisentangleConfig
     labels : tuple of str
         The parameters that the decoder takes, in the order of all label arrays.
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     scales : Scales
-    networks : Networks
+    latent : int
+        Size of the latent space.
+    bins : int
+        Labels outside the training range by more than one of so many bins are warned of.
+    noise : bool
+        Whether ``encode`` gives random draws of the latents if it is given a seed.
     history : list of dict
-        One row per epoch of the training.
+        One row per epoch of the training. It is empty if there was no training in epochs.
     """
 
-    def __init__(
-        self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()
-    ):
-        self.config, self.labels = config, config.labels
+    bins, noise, history = 10, False, ()
+
+    def __init__(self, labels, wavelength, scales: Scales, latent: int):
+        self.labels, self.scales, self.latent = labels, scales, latent
         self.wavelength = numbers(wavelength, "Angstrom", "wavelength")
-        self.scales, self.networks, self.history = scales, networks, list(history)
 
     def __repr__(self):
-        labels = ", ".join(self.labels)
-        return f"<Disentangler of {labels}: {len(self.wavelength)} pixels, {self.config.latent} latents>"
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.networks.parameters()).device
+        labels, name = ", ".join(self.labels), type(self).__name__
+        return f"<{name} of {labels}: {len(self.wavelength)} pixels, {self.latent} latents>"
 
     def label_array(self, table) -> np.ndarray:
         """The model's labels as columns of an array, shape (n, n_labels), from a catalogue."""
         return label_array(table, self.labels)
 
-    def encode(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
+    def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = None) -> np.ndarray:
+        """Encode spectra and decode them with their own labels, shape (n, n_pix).
+
+        With a bottleneck the decoder was trained with random draws, as a ``seed`` gives. The means
+        can lie where it was not trained, and then give a larger error than a draw.
+        """
+        return self.decode(
+            self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas
+        )
+
+    def inside(self, labels) -> np.ndarray:
+        """Whether labels (n, n_labels) are in the range of the training stars, bool (n,)."""
+        labels = label_columns(labels, self.labels)
+        return np.all(
+            (labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1
+        )
+
+    def scale_flux(self, flux, mask) -> np.ndarray:
+        """Flux as the encoder takes it, float32.
+
+        The mean spectrum is subtracted, and the scatter is 1. Masked pixels are 0, which is the
+        mean spectrum.
+        """
+        flux = numbers(flux, "", "flux", np.float32)
+        bad = (numbers(mask, "", "mask") != 0) | np.isnan(flux)
+        return np.where(bad, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
+            np.float32
+        )
+
+    def _code(self, z, labels):
+        """Latents, float32, and labels as arrays with as many rows. Labels far out are warned of."""
+        values = self.label_array(labels)
+        z = finite_rows(z, "latents", [f"z{k}" for k in range(self.latent)], np.float32)
+        if len(z) != len(values):
+            raise ValueError(f"{len(z)} rows of latents and {len(values)} of labels: give as many")
+        low, high = self.scales.label_low, self.scales.label_high
+        width = (high - low) / self.bins
+        outside = (values < low - width) | (values > high + width)
+        if outside.any():
+            row, k = np.argwhere(outside)[0]
+            warnings.warn(
+                f"{outside.any(axis=1).sum()} of {len(values)} stars have labels outside the bins "
+                f"of the training stars, the first {self.labels[k]} = {values[row, k]:g} "
+                f"({low[k]:.4g} to {high[k]:.4g}): the decoder extrapolates there; see inside()",
+                OutsideBinsWarning,
+                stacklevel=3,
+            )
+        return z, values
+
+
+class Disentangler(Autoencoder):
+    """An adversarial autoencoder with its scales; made by `specnb.disentangle.train.train`.
+
+    Attributes
+    ----------
+    config : DisentangleConfig
+    networks : Networks
+    labels, wavelength, scales, latent, bins, noise, history
+        As for `Autoencoder`.
+    """
+
+    def __init__(
+        self, config: DisentangleConfig, wavelength, scales: Scales, networks: Networks, history=()
+    ):
+        super().__init__(config.labels, wavelength, scales, config.latent)
+        self.config, self.networks, self.history = config, networks, list(history)
+        self.bins, self.noise = config.bins, config.bottleneck > 0
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.networks.parameters()).device
+
+    def encode(self, spectra: Spectra, lambdas=None, seed: int | None = None) -> np.ndarray:
         """Latents of spectra, shape (n, latent), float32.
 
-        With a bottleneck they are random draws around their means. The noise limits how much
-        information they contain. The decoder and the discriminators were trained with such draws.
-        The means may contain more information.
+        They are a function of the spectrum. With a bottleneck they are the means of Gaussian
+        distributions. The decoder and the discriminators were then trained with random draws from
+        these distributions, which a ``seed`` gives. A draw contains less information than the
+        means: what discriminators and probes do not find in a draw may still be in the means.
 
         Parameters
         ----------
@@ -71,8 +145,8 @@ class Disentangler:
         lambdas : mapping, optional
             λ of each label, for a model that takes λ as input. λ is 0 for labels that are not
             given.
-        seed : int or None
-            Seed of the noise. ``None`` gives the means of the latents.
+        seed : int, optional
+            Seed of the noise of a model with a bottleneck. The default gives the means.
 
         Raises
         ------
@@ -110,55 +184,12 @@ class Disentangler:
         ValueError
             If shapes disagree, or a label is missing, not finite or impossible.
         """
-        values = self.label_array(labels)
-        z = finite_rows(z, "latents", [f"z{k}" for k in range(self.config.latent)], np.float32)
-        if len(z) != len(values):
-            raise ValueError(f"{len(z)} rows of latents and {len(values)} of labels: give as many")
-        self._warn_outside(values)
+        z, values = self._code(z, labels)
         latents = torch.from_numpy(z).to(self.device)
         flux = _in_batches(
             self.networks.decode, latents, self._scaled(values), self._weights(lambdas, len(z))
         )
         return flux * self.scales.flux_scale + self.scales.flux_mean
-
-    def reconstruct(self, spectra: Spectra, lambdas=None, seed: int | None = 0) -> np.ndarray:
-        """Encode spectra and decode them with their own labels, shape (n, n_pix)."""
-        return self.decode(
-            self.encode(spectra, lambdas, seed), self.label_array(spectra.labels), lambdas
-        )
-
-    def inside(self, labels) -> np.ndarray:
-        """Whether labels (n, n_labels) are in the range of the training stars, bool (n,)."""
-        labels = label_columns(labels, self.labels)
-        return np.all(
-            (labels >= self.scales.label_low) & (labels <= self.scales.label_high), axis=1
-        )
-
-    def _warn_outside(self, values):
-        low, high = self.scales.label_low, self.scales.label_high
-        width = (high - low) / self.config.bins
-        outside = (values < low - width) | (values > high + width)
-        if outside.any():
-            row, k = np.argwhere(outside)[0]
-            warnings.warn(
-                f"{outside.any(axis=1).sum()} of {len(values)} stars have labels outside the bins "
-                f"of the training stars, the first {self.labels[k]} = {values[row, k]:g} "
-                f"({low[k]:.4g} to {high[k]:.4g}): the decoder extrapolates there; see inside()",
-                OutsideBinsWarning,
-                stacklevel=3,
-            )
-
-    def scale_flux(self, flux, mask) -> np.ndarray:
-        """Flux as the encoder takes it, float32.
-
-        The mean spectrum is subtracted, and the scatter is 1. Masked pixels are 0, which is the
-        mean spectrum.
-        """
-        flux = numbers(flux, "", "flux", np.float32)
-        bad = (numbers(mask, "", "mask") != 0) | np.isnan(flux)
-        return np.where(bad, 0, (flux - self.scales.flux_mean) / self.scales.flux_scale).astype(
-            np.float32
-        )
 
     def _scaled(self, values):
         scaled = (values - self.scales.label_mean) / self.scales.label_std

@@ -12,6 +12,7 @@ from specnb.disentangle.scales import chance
 from specnb.evaluate.probes import probe, reconstruction
 
 PROBE_STARS = 15_000  # number of training stars of a probe; twice as many do not improve it
+DRAWS = 20  # random draws of noisy latents that are averaged
 
 
 def chance_levels(model, spectra) -> dict[str, float]:
@@ -35,10 +36,14 @@ def chance_levels(model, spectra) -> dict[str, float]:
 def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: int = -1) -> Table:
     """Probe the latents of several models for catalogue labels and for true labels.
 
+    The code that is judged is what a user gets from ``model.encode(spectra)``. With a bottleneck
+    these are the means of the latents. Discriminators judged random draws of them instead, which
+    contain less information. Therefore one draw, and the average of several, are probed as well.
+
     Parameters
     ----------
-    models : mapping of str to sequence of Disentangler
-        For each setting, one model per seed.
+    models : mapping of str to sequence of Autoencoder
+        For each setting, one model per seed; the seeds are 1, 2, ...
     stars : ReferenceStars
     n_train : int
         Largest number of training stars for a probe. All test stars are used for its score.
@@ -52,36 +57,49 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
     Table
         One row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``,
         ``mlp_r2`` and ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the
-        true label, and ``discriminator``, the loss of the label's discriminator on validation stars
-        minus that of blind guessing (nats), which is NaN without a discriminator.
+        true label, ``mlp_r2_drawn`` and ``mlp_r2_averaged`` of the catalogue label from one random
+        draw of the latents and from the average of `DRAWS` draws (NaN without noise), and
+        ``discriminator``, the loss of the label's discriminator on validation
+        stars minus that of blind guessing (nats), which is NaN without a discriminator.
     """
-    train, truth_train = stars.train[:n_train], stars.truth_train[:n_train]
+    parts = stars.train[:n_train], stars.test
+    truths = stars.truth_train[:n_train], stars.truth_test
 
-    def one(setting, model):
+    def one(setting, seed, model):
         labels = model.labels
-        z_train, z_test = (model.encode(part, lambdas) for part in (train, stars.test))
         y_train, y_test = (
-            np.hstack([label_array(part.labels, labels) for part in parts])
-            for parts in ((train, truth_train), (stars.test, stars.truth_test))
+            np.hstack([label_array(each.labels, labels) for each in pair])
+            for pair in zip(parts, truths)
         )
         names = [*labels, *(f"true {name}" for name in labels)]
-        found = probe(z_train, y_train, z_test, y_test, names, model.config.seed)
-        best = min(model.history, key=lambda row: row["loss"])
-        levels = chance_levels(model, stars.train)
+
+        def score(n_draws):
+            seeds = range(n_draws) if n_draws else [None]
+            z_train, z_test = (
+                np.mean([model.encode(part, lambdas, k) for k in seeds], axis=0) for part in parts
+            )
+            return probe(z_train, y_train, z_test, y_test, names, seed)
+
+        found = score(0)
         table = found[: len(labels)]
         table["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
+        for column, n_draws in (("mlp_r2_drawn", 1), ("mlp_r2_averaged", DRAWS)):
+            drawn = score(n_draws)["mlp_r2"] if model.noise else np.full(len(found), np.nan)
+            table[column] = drawn[: len(labels)]
+        best = min(model.history, key=lambda row: row["loss"], default={})
+        levels = chance_levels(model, stars.train) if best else {}
         table["discriminator"] = [
             best.get(f"discriminator_{name}", np.nan) - levels.get(name, np.nan) for name in labels
         ]
-        table.add_columns([setting, model.config.seed], [0, 0], names=["setting", "seed"])
+        table.add_columns([setting, seed], [0, 0], names=["setting", "seed"])
         return table
 
     # `probe` ignores this warning, too, but threads undo each other's filters.
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
-            joblib.delayed(one)(setting, model)
+            joblib.delayed(one)(setting, seed, model)
             for setting, group in models.items()
-            for model in group
+            for seed, model in enumerate(group, 1)
         )
     return vstack(tables)
 
@@ -99,23 +117,25 @@ def reconstruct_models(models, stars) -> Table:
     Table
         One row for each setting and seed: ``setting``, ``seed``, the entries of
         `specnb.evaluate.probes.reconstruction`, ``rms_other_z``, which is ``rms_truth`` with the
-        latents of another star (if it is not larger, the latents contain no information), and
-        ``ratio``, the mean squared error divided by the mean of that of the plain models, which is
-        NaN without plain models.
+        latents of another star (if it is not larger, the latents contain no information),
+        ``rms_drawn``, which is ``rms_truth`` with one random draw of the latents, and ``ratio``, the
+        mean squared error divided by the mean of that of the plain models, which is NaN without
+        plain models. The mean squared error is that from the observed spectrum, whose noise the
+        latents know; ``rms_truth`` is free of this.
     """
     rows = []
     for setting, group in models.items():
-        for model in group:
+        for seed, model in enumerate(group, 1):
             z = model.encode(stars.test)
-            other = np.random.default_rng(model.config.seed).permutation(len(z))
-            own, swapped = (
+            other = np.random.default_rng(seed).permutation(len(z))
+            own, swapped, drawn = (
                 reconstruction(model.decode(x, stars.test.labels), stars.test, stars.truth_test)
-                for x in (z, z[other])
+                for x in (z, z[other], model.encode(stars.test, seed=0))
             )
             rows.append(
-                {"setting": setting, "seed": model.config.seed}
+                {"setting": setting, "seed": seed}
                 | own
-                | {"rms_other_z": swapped["rms_truth"]}
+                | {"rms_other_z": swapped["rms_truth"], "rms_drawn": drawn["rms_truth"]}
             )
     table = Table(rows)
     plain = table["mean_squared_error"][table["setting"] == "plain"]

@@ -64,6 +64,13 @@ def train(
     return run(DisentangleTraining(spectra, config), checkpoint, progress, on_epoch)
 
 
+def training_rows(n: int, config: DisentangleConfig):
+    """Rows of the stars that are trained on, and of those that validate: two arrays of int."""
+    order = np.random.default_rng(config.seed).permutation(n)
+    n_validation = max(1, round(config.validation * n))
+    return order[n_validation:], order[:n_validation]
+
+
 class DisentangleTraining(EpochTraining):
     """One training of an autoencoder and its discriminators, an epoch at a time.
 
@@ -89,9 +96,7 @@ class DisentangleTraining(EpochTraining):
         check_at_rest(spectra, spectra.wavelength)
         self.config, self.device = config, pick_device(config.device)
         values = label_array(spectra.labels, config.labels)
-        order = np.random.default_rng(config.seed).permutation(len(spectra))
-        n_validation = max(1, round(config.validation * len(spectra)))
-        train, validation = order[n_validation:], order[:n_validation]
+        train, validation = training_rows(len(spectra), config)
         scales = Scales.of(spectra[train], values[train], config.labels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

@@ -30,8 +30,9 @@ from specnb.plots.style import (
 
 # Columns of a table of probes: title, place in its row, colour and marker
 PROBES = {
-    "mlp_r2": ("MLP probe", -0.15, BLUE, "o"),
-    "linear_r2": ("linear probe", 0.15, VERMILLION, "D"),
+    "mlp_r2": ("MLP probe", -0.2, BLUE, "o"),
+    "linear_r2": ("linear probe", 0.0, VERMILLION, "D"),
+    "mlp_r2_drawn": ("MLP probe of one random draw", 0.2, GREY, "s"),
 }
 LIMITS = {"floor": GREEN, "ceiling": PURPLE}
 LEAST = -0.2  # the axis of R² starts here; a linear probe of saturated latents can reach −1000
@@ -40,7 +41,7 @@ BARS = (0.10, 0.95)
 
 
 @styled
-def tsne_panels(projections, labels, names):
+def tsne_panels(projections, labels, names, blocks: int = 1):
     """Draw maps of the same stars in several representations (rows), coloured by labels (columns).
 
     Parameters
@@ -52,21 +53,26 @@ def tsne_panels(projections, labels, names):
     names : sequence of str
         Labels to show. Colours span the 2nd to the 98th percentile of each label. Stars without a
         value are left out.
+    blocks : int
+        Number of representations side by side. It divides the number of representations.
 
     Returns
     -------
     Figure
     """
     n = len(names)
-    figure, panels = panel_grid(len(projections) * n, PAGE / n * 0.95, 0.75, columns=n)
-    for name, stack in zip(names, panels.reshape(-1, n).T):
+    columns, maps = n * blocks, list(projections.values())
+    figure, panels = panel_grid(len(maps) * n, PAGE / columns * 0.95, 0.75, columns=columns)
+    for k, stack in enumerate(panels.reshape(-1, columns).T):
+        name = names[k % n]
         values = column(labels, name)
         low, high = np.nanpercentile(values, [2, 98])
-        for axes, points in zip(stack, projections.values()):
+        for axes, points in zip(stack, maps[k // n :: blocks]):
             dots = axes.scatter(
                 *np.asarray(points).T,
                 c=values,
-                s=np.clip(4000 / max(len(values), 1), 0.5, 8),  # smaller if there are more stars
+                # smaller if there are more stars, or smaller panels
+                s=np.clip(4000 / max(len(values), 1), 0.5, 8) / blocks**2,
                 cmap=SEQUENTIAL,
                 vmin=low,
                 vmax=high,
@@ -83,7 +89,7 @@ def tsne_panels(projections, labels, names):
             aspect=16,
             pad=0.01,
             label=axis_title(name),
-            ticks=MaxNLocator(4),
+            ticks=MaxNLocator(4 // blocks),
         )
     for title, axes in zip(projections, panels[::n]):
         axes.set_ylabel(title)
@@ -100,8 +106,9 @@ def probe_bars(table):
     ----------
     table : Table
         One row for each setting, label and seed. The columns are ``setting``, ``label``,
-        ``mlp_r2``, ``linear_r2``, and optionally ``floor`` and ``ceiling``. These are the lowest
-        and the highest R² that are possible for any latents, or NaN if there is no such limit.
+        ``mlp_r2``, ``linear_r2``, ``mlp_r2_drawn`` (NaN if the latents have no noise), and
+        optionally ``floor`` and ``ceiling``. These are the lowest and the highest R² that are
+        possible for any latents, or NaN if there is no such limit.
         Settings and labels are shown in the order in which they first appear.
 
     Returns
@@ -220,7 +227,7 @@ def counterfactual_errors(table):
     colors = distinct_colors(models)
     offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
     figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
-    titles = ("Slope, decoded on true", "right"), ("Error / true change", "as no edit")
+    titles = ("Slope of the change", "right"), ("Error / true change", "as no edit")
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]
