@@ -20,6 +20,7 @@ from specnb.surveys import RVS
 from specnb.surveys.mock import MockConfig, make_mock
 
 EMULATOR = RVS.emulator_path
+GPU_JOBS = 8  # trainings at a time on a GPU, whose memory they share; one alone leaves it idle
 TEST = 0.2  # fraction of stars that are test stars (paper: 12,861 of 64,305)
 
 
@@ -166,8 +167,7 @@ def trained(
     survey : MockConfig
     configs : sequence of DisentangleConfig
     jobs : int
-        Number of trainings at a time on the CPU. −1 means one per core. On a GPU they run one after
-        the other.
+        Number of trainings at a time. −1 means one per core, but at most `GPU_JOBS` on a GPU.
 
     Returns
     -------
@@ -175,8 +175,9 @@ def trained(
         The models in the order of the configurations, on the CPU.
     """
     on_gpu = any(pick_device(config.device).type != "cpu" for config in configs)
-    in_turn = on_gpu or jobs == 1 or len(configs) == 1
-    work = joblib.Parallel(n_jobs=1 if in_turn else jobs, return_as="generator")(
+    jobs = min(joblib.effective_n_jobs(jobs), GPU_JOBS if on_gpu else len(configs))
+    in_turn = jobs == 1
+    work = joblib.Parallel(n_jobs=jobs, return_as="generator")(
         joblib.delayed(train_once)(stars.train, survey, config, progress=in_turn)
         for config in configs
     )

@@ -1,11 +1,8 @@
 """Scores of many models: probes of their latents, and reconstructions."""
 
-import warnings
-
 import joblib
 import numpy as np
 from astropy.table import Table, vstack
-from sklearn.exceptions import ConvergenceWarning
 
 from specnb.core.labels import label_array
 from specnb.disentangle.scales import chance
@@ -94,13 +91,12 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         table.add_columns([setting, seed], [0, 0], names=["setting", "seed"])
         return table
 
-    # `probe` ignores this warning, too, but threads undo each other's filters.
-    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
-        tables = joblib.Parallel(n_jobs=jobs, prefer="threads")(
-            joblib.delayed(one)(setting, seed, model)
-            for setting, group in models.items()
-            for seed, model in enumerate(group, 1)
-        )
+    # In threads, the many small steps of these networks would wait for each other.
+    tables = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(one)(setting, seed, model)
+        for setting, group in models.items()
+        for seed, model in enumerate(group, 1)
+    )
     return vstack(tables)
 
 
