@@ -158,25 +158,28 @@ study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock
 
 # %%
 symbols = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
-rows = {row["label"]: row for row in limits}
+
+
+def listed(values, form):
+    return ", ".join(f"{symbols[name]} {value:{form}}" for name, value in zip(LABELS, values))
+
+
 highest, lowest = (symbols[LABELS[pick(limits["ceiling_catalogue"])]] for pick in (np.argmax, np.argmin))
-ceilings = ", ".join(f"{rows[name]['ceiling_catalogue']:.3f} ({symbols[name]})" for name in LABELS)
-mae = {kind: [f"{rows[name][kind]:.3g} {catalogue[name].unit}" for name in LABELS] for kind in maes}
-listed = {kind: ", ".join(f"{symbols[name]} {text}" for name, text in zip(LABELS, each)) for kind, each in mae.items()}
-shares = {name: np.std(truth[name]) / rows[name]["catalogue_error"] for name in LABELS}
-floor = ", ".join(f"{floors[name]:.2f} ({symbols[name]})" for name in LABELS)
+shares = [np.std(truth[name]) / error for name, error in zip(LABELS, limits["catalogue_error"])]
 study.text("summary", f"""
 {len(stars.train):,} training and {len(stars.test):,} test stars were drawn as a mock survey of Gaia's RVS; the median
 signal-to-noise ratio of the test stars is {snr_median:.0f} per pixel.
 
-- **Limits of R².** In the linear, Gaussian approximation no prediction of a catalogue label from the spectra can have a higher
-  R² than {ceilings}. It is highest for {highest} and lowest for {lowest}. The catalogue's errors are one of the reasons: the
-  true [α/Fe] scatters only {shares['alpha_fe']:.1f} times as much as its errors, T_eff {shares['teff']:.1f} times.
-- **Least errors.** The mean absolute error of a perfect reader, who also knows that stars lie on isochrones, is
-  {listed['reader_mae_true']} against the true labels and {listed['reader_mae_catalogue']} against the catalogue. The
-  simpler Gaussian limits are {listed['least_mae_true']} (truth) and {listed['least_mae_catalogue']} (catalogue).
-- **Floors.** From the catalogue's T_eff and log g alone, or from [M/H] and [α/Fe] alone, boosted trees predict the other two
-  labels of a star with R² = {floor}. This information stays in every code that keeps these labels.
+- **Highest R².** In the linear, Gaussian approximation the highest R² with which the spectra can predict catalogue labels is
+  {listed(limits["ceiling_catalogue"], ".3f")}. A perfect reader, who also knows that stars lie on isochrones, reaches
+  {listed(limits["reader_r2_catalogue"], ".3f")}, and for the true labels {listed(limits["reader_r2_true"], ".3f")}.
+- The ceiling is highest for {highest} and lowest for {lowest}. One reason is the ratio of the scatter of the true labels to the
+  errors of the catalogue: {listed(shares, ".1f")}.
+- **Least errors.** The mean absolute error of the perfect reader is {listed(limits["reader_mae_true"], ".3g")} (K and dex)
+  against the true labels, and {listed(limits["reader_mae_catalogue"], ".3g")} against the catalogue. The simpler Gaussian
+  limits are {listed(limits["least_mae_true"], ".3g")} and {listed(limits["least_mae_catalogue"], ".3g")}.
+- **Floors.** From the catalogue's T_eff and log g alone, or from its [M/H] and [α/Fe] alone, boosted trees predict the other two
+  labels of a star with R² = {listed(limits["floor"], ".2f")}. A code that keeps two labels keeps this information about the others.
 """)  # fmt: skip
 
 # %% [markdown]

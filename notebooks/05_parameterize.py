@@ -94,6 +94,26 @@ for i, name in enumerate(configs):
     representations[name] = [(model.encode(stars.train), model.encode(stars.test)) for model in group]
 
 # %% [markdown]
+# **Out of fold.** In the paper, encoder and regressor are trained on the same stars. An entangled encoder has learned the labels of
+# these stars, with their errors, and its latents may tell the regressor more about them than about new stars. So we also train
+# encoders on one half of the training stars, for regressors that are trained on the *same half*, or on the *other half*. (Even this
+# is not quite even. With the other half, an entangled code has used the labels of all stars, but spectra those of one half.)
+
+# %%
+halves = stars.train[::2], stars.train[1::2]
+half_models = trained(stars._replace(train=halves[0]), (survey, "every second training star"), seeded)
+half_inputs = []
+for half in halves:
+    pixels = models[0].scale_flux(half.flux, half.mask), flux[1]
+    inputs = {"spectra": [pixels] * n_seeds}
+    reduce = PCA(25, random_state=1).fit(models[0].scale_flux(halves[0].flux, halves[0].mask)).transform
+    inputs["principal components"] = [tuple(map(reduce, pixels))] * n_seeds
+    for i, name in enumerate(configs):
+        group = half_models[i * n_seeds : (i + 1) * n_seeds]
+        inputs[name] = [(model.encode(half), model.encode(stars.test)) for model in group]
+    half_inputs.append(inputs)
+
+# %% [markdown]
 # ## Regressors
 #
 # Each representation gets regressors as in the paper (*faithful*: scikit-learn's defaults until the training loss no longer
@@ -101,14 +121,24 @@ for i, name in enumerate(configs):
 # each representation and seed, always from the same values.
 
 # %%
+settings = {
+    "faithful": (representations, stars.train, regress.FAITHFUL),
+    "best": (representations, stars.train, regress.BEST),
+    "best, same half": (half_inputs[0], halves[0], regress.BEST),
+    "best, other half": (half_inputs[1], halves[1], regress.BEST),
+}
 regressors, predictions = {}, {}
-for setting, config in {"faithful": regress.FAITHFUL, "best": regress.BEST}.items():
+for setting, (inputs, part, config) in settings.items():
     config = replace(config, max_iter=max_iter)
-    regressors[setting], predictions[setting] = regress.fit_regressors(representations, stars.train.labels, config)
+    regressors[setting], predictions[setting] = regress.fit_regressors(inputs, part.labels, config)
 
 # %%
-chosen = {name: [each.regressor_[-1].alpha for each in group] for name, group in regressors["best"].items()}
-rows = [{"representation": name} | {f"seed {k}": a for k, a in enumerate(group, 1)} for name, group in chosen.items()]
+rows = [
+    {"representation": name, "regressor": setting} | {f"seed {k}": r.regressor_[-1].alpha for k, r in enumerate(group, 1)}
+    for setting, groups in regressors.items()
+    for name, group in groups.items()
+    if setting != "faithful"
+]
 values = ", ".join(f"{alpha:g}" for alpha in regress.BEST.alpha)
 caption = f"Penalties of the best regressors, which validation stars chose from {values}."
 study.table(Table(rows=rows), "penalties", caption, {f"seed {k}": "g" for k in range(1, n_seeds + 1)})
@@ -169,7 +199,7 @@ gaussian = {
 
 # %%
 tables, rest = {}, predictions["closed form"] | predictions["limit"]
-for setting in ("faithful", "best"):
+for setting in settings:
     for against, reference in references.items():
         groups = (predictions[setting] | rest).items()
         found = {name: [regress.errors(p, reference) for p in group] for name, group in groups}
@@ -196,70 +226,34 @@ study.figure(mae_bars(bars, least), "table1_mae", caption)
 # %% [markdown]
 # ## What is gained by entangling a label?
 #
-# The next table compares like with like: for each label the code of the paper in which it is entangled, the code in which all
-# labels are entangled, and the principal components, which know no labels. *Possible* is the gain of the perfect reader, and
-# *gaussian* that of the simpler limit. Against the catalogue even a perfect prediction gains little, because every difference
-# contains the catalogue's errors.
+# The next table compares like with like: for each label the code of the paper in which it is *entangled*, the code in which *all*
+# labels are *entangled*, and two codes that know no labels, the latents of the *plain* autoencoder and the principal *components*.
+# *Possible* is the gain of the perfect reader, and *gaussian* that of the simpler limit. Against the catalogue even a perfect
+# prediction gains less than against the truth, because every difference contains the catalogue's errors.
 
 # %%
-rows, codes = [], ("all entangled", "plain", "principal components")
+rows, own = [], regress.ENTANGLED_IN
+codes = {"all entangled": "all entangled", "plain": "plain", "components": "principal components"}
 for (setting, against), table in tables.items():
     for label in LABELS:
         mine = {row["representation"]: row for row in table if row["label"] == label}
         spectra = mine["spectra"]["mae"]
         row = {"label": label, "regressor": setting, "against": against, "published": regress.IMPROVEMENT[label]}
-        for column, name in {"entangled": regress.ENTANGLED_IN[label], **dict(zip(codes, codes))}.items():
+        for column, name in {"entangled": own[label], **codes}.items():
             low, high = (100 * (1 - mine[name][end] / spectra) for end in ("mae_max", "mae_min"))
             row |= {column: mine[name]["gain"], f"{column}, range": f"{low:.0f} to {high:.0f}"}
         row["possible"] = mine["perfect reader"]["gain"]
         row["gaussian"] = 100 * (1 - gaussian[against][label] / spectra)
         rows.append(row)
-gains = Table(rows=rows)
-numbers = ["published", "entangled", *codes, "possible", "gaussian"]
-for row in gains:
+gains, numbers = Table(rows=rows), ["published", "entangled", *codes, "possible", "gaussian"]
+caption = "Gain in MAE (%) over regressors on spectra of the same stars, with its range over seeds, and what is possible."
+study.table(gains, "gains", caption, dict.fromkeys(numbers, ".0f"))
+
+# %%
+for row in gains[[not setting.endswith("half") for setting in gains["regressor"]]]:
     for name in numbers[1:]:
         key = f"gain_{row['label']}_{row['regressor']}_{row['against']}_{name.replace(' ', '_')}"
         study.result(key, float(row[name]), "%")
-caption = "Gain in MAE (%) over regressors on spectra, with its range over seeds, and the most that is possible."
-study.table(gains, "gains", caption, dict.fromkeys(numbers, ".0f"))
-
-# %% [markdown]
-# ## Out of fold
-#
-# So far encoder and regressor were trained on the same stars. An entangled encoder has learned the labels of these stars, with
-# their errors, and its latents may tell the regressor more about them than about new stars. So we train encoders on one half
-# of the training stars, and regressors (*best*) on the latents of the *same half* or of the *other half*. In both cases the
-# regressor on spectra has the same stars. Also this comparison is not quite even: with the other half, a code has used
-# the labels of all stars, the spectra those of half of them. Compare therefore with spectra of all training stars, too.
-
-# %%
-halves = stars.train[::2], stars.train[1::2]
-half_models = trained(stars._replace(train=halves[0]), (survey, "every second training star"), seeded)
-scaled = [models[0].scale_flux(part.flux, part.mask) for part in halves]
-half_components = PCA(25, random_state=1).fit(scaled[0])
-half_errors = {}
-for k, part in enumerate(("same half", "other half")):
-    inputs = {"spectra": [(scaled[k], flux[1])] * n_seeds}
-    inputs["principal components"] = [tuple(map(half_components.transform, inputs["spectra"][0]))] * n_seeds
-    for i, name in enumerate(configs):
-        group = half_models[i * n_seeds : (i + 1) * n_seeds]
-        inputs[name] = [(model.encode(halves[k]), model.encode(stars.test)) for model in group]
-    _, found = regress.fit_regressors(inputs, halves[k].labels, replace(regress.BEST, max_iter=max_iter))
-    half_errors[part] = regress.compare(
-        {name: [regress.errors(p, references["truth"]) for p in group] for name, group in found.items()}
-    )
-
-# %%
-all_stars = tables["best", "truth"]
-fold = all_stars["label", "unit", "representation", "mae"][: len(half_errors["other half"])]
-fold.rename_column("mae", "all stars")
-for part, table in half_errors.items():
-    fold[part] = table["mae"]
-    for name in ("gain", "mae_min", "mae_max"):
-        fold[f"{part}, {name}"] = table[name]
-caption = "MAE against the true labels, with encoder and regressor trained on all stars, on the same half, or on "
-caption += "two halves of the training stars; gains (%) over the regressor on the same spectra."
-study.table(fold, "out_of_fold", caption, {f"{part}, gain": ".0f" for part in half_errors})
 
 # %% [markdown]
 # ## How long the training takes
@@ -298,8 +292,9 @@ study.figure(
 tails = {"m_h": (-np.inf, -1.5), "teff": (6500.0, np.inf), "logg": (-np.inf, 1.2)}
 inside = {label: (truth[label] > low) & (truth[label] < high) for label, (low, high) in tails.items()}
 rows = []
-for setting, groups in predictions.items():
-    for name, group in groups.items():
+groups = [(setting, *item) for setting, group in predictions.items() for item in group.items()]
+for setting, name, group in groups:
+    if not setting.endswith("half"):
         row = {"predicted from": name, "regressor": setting}
         for label, some in inside.items():
             i = LABELS.index(label)
@@ -307,10 +302,10 @@ for setting, groups in predictions.items():
             error = bias.std() / np.sqrt(max(len(bias) - 1, 1))
             row |= {label: bias.mean() if len(bias) else np.nan, f"{label}_error": error if len(bias) else np.nan}
         rows.append(row)
-biases, numbers = Table(rows=rows), {label: int(some.sum()) for label, some in inside.items()}
+biases, rare = Table(rows=rows), {label: int(some.sum()) for label, some in inside.items()}
 caption = (
-    f"Mean error against the truth, and its uncertainty, of {numbers['m_h']} stars with [M/H] < −1.5, {numbers['teff']} "
-    f"with T_eff > 6500 K and {numbers['logg']} with log g < 1.2 (mean over seeds)."
+    f"Mean error against the truth, and its uncertainty, of {rare['m_h']} stars with [M/H] < −1.5, {rare['teff']} "
+    f"with T_eff > 6500 K and {rare['logg']} with log g < 1.2 (mean over seeds)."
 )
 formats = {"m_h": "+.2f", "m_h_error": ".2f", "teff": "+.0f", "teff_error": ".0f", "logg": "+.2f", "logg_error": ".2f"}
 study.table(biases, "tails", caption, formats)
@@ -370,10 +365,149 @@ mock = misfit(stars.test, representations["plain"][0][1], predictions["best"]["p
 snr = np.median(stars.test.flux / stars.test.flux_error, axis=1)
 rows = []
 for k, value in enumerate(misfit(real, inputs["plain"], answers["plain"])):
-    own = float(np.median(real.flux[k] / real.flux_error[k]))
-    alike = mock[np.argsort(np.abs(np.log(snr / own)))[: len(snr) // 20]]
-    rows.append((known["name"][k], own, float(value), float(np.median(alike)), float(np.quantile(alike, 0.95))))
+    level = float(np.median(real.flux[k] / real.flux_error[k]))
+    alike = mock[np.argsort(np.abs(np.log(snr / level)))[: len(snr) // 20]]
+    rows.append((known["name"][k], level, float(value), float(np.median(alike)), float(np.quantile(alike, 0.95))))
 misfits = Table(rows=rows, names=("star", "snr", "misfit", "mock_median", "mock_95"))
 study.table(
     misfits, "real_misfit", f"{kind}: misfit of the decoded spectrum, and that of mock stars most like it in S/N."
 )
+
+# %% [markdown]
+# ## What was found
+#
+# The sentences below are made from the numbers of this run, and so are the words *smaller* and *larger* in them.
+
+
+# %%
+def of(name, setting, against, key="mae"):
+    """The errors of the four labels in one version of Table 1."""
+    table = tables[setting, against]
+    return np.asarray(table[key][table["representation"] == name], dtype=float)
+
+
+def listed(values):
+    return ", ".join(f"{value:{digits}}" for value, digits in zip(values, DIGITS.values()))
+
+
+def gained(column, setting, against):
+    rows = gains[(gains["regressor"] == setting) & (gains["against"] == against)]
+    return ", ".join(f"{value:.0f}" if column in numbers else value for value in rows[column]) + "%"
+
+
+def ranges(column, setting, against):
+    return f"(over seeds {gained(column + ', range', setting, against)})" if n_seeds > 1 else "(one seed)"
+
+
+def ahead(setting, against, rival):
+    """Labels for which the better of the two entangled codes has smaller errors than a rival with every seed."""
+    found = []
+    for i, label in enumerate(LABELS):
+        largest = min(of(name, setting, against, "mae_max")[i] for name in (own[label], "all entangled"))
+        if largest < of(rival, setting, against, "mae_min")[i]:
+            found.append(SYMBOLS[label])
+    return ", ".join(found) or "none of the labels"
+
+
+# %%
+claim = f"""
+Regressors predicted T_eff, log g, [M/H] and [α/Fe] (all numbers are in this order) of {len(stars.test):,} mock Gaia RVS stars
+after training on {len(stars.train):,}. Errors are mean absolute errors (K and dex), and means over {n_seeds} seed(s). A gain is
+the part by which an error is smaller than that of the same kind of regressor on spectra of the same stars; it is negative if the
+error is larger. *Entangled* is the code of the paper in which the label is entangled; in *all entangled* all four are.
+
+- **The paper's claim, with the paper's regressor.** The entangled codes gain {gained("entangled", "faithful", "catalogue")}
+  {ranges("entangled", "faithful", "catalogue")} against the catalogue, where the paper has
+  {gained("published", "faithful", "catalogue")}, and {gained("entangled", "faithful", "truth")} against the true labels.
+  *All entangled* gains {gained("all entangled", "faithful", "catalogue")} and {gained("all entangled", "faithful", "truth")}.
+- **Codes that know no labels, same regressor.** The first 25 principal components of the spectra gain
+  {gained("components", "faithful", "catalogue")} and {gained("components", "faithful", "truth")}, the latents of a plain
+  autoencoder {gained("plain", "faithful", "catalogue")} and {gained("plain", "faithful", "truth")}. An entangled code is better
+  than the principal components, against the truth and with every seed, for {ahead("faithful", "truth", "principal components")}.
+- **Regressors that stop early and are penalised.** They change the errors from spectra, against the truth, from
+  {listed(of("spectra", "faithful", "truth"))} to {listed(of("spectra", "best", "truth"))}. Over these the entangled codes gain
+  {gained("entangled", "best", "truth")} {ranges("entangled", "best", "truth")}, *all entangled*
+  {gained("all entangled", "best", "truth")}, principal components {gained("components", "best", "truth")}. An entangled code is
+  better than spectra for {ahead("best", "truth", "spectra")}, and better than principal components for
+  {ahead("best", "truth", "principal components")}.
+"""
+
+# %%
+fold, whole = "best, other half", of("spectra", "best", "truth")
+over_all = [100 * (1 - of("all entangled", fold, "truth")[i] / whole[i]) for i in range(len(LABELS))]
+learning = f"""- **Out of fold.** With the encoder trained on one half of the training stars and the regressor on the other half, the entangled
+  codes gain {gained("entangled", fold, "truth")} {ranges("entangled", fold, "truth")}, *all entangled*
+  {gained("all entangled", fold, "truth")} and principal components {gained("components", fold, "truth")} over spectra of that
+  half. With both trained on the same half the entangled codes gain {gained("entangled", "best, same half", "truth")} and *all
+  entangled* {gained("all entangled", "best, same half", "truth")}. Out of fold, an entangled code is better than spectra for
+  {ahead(fold, "truth", "spectra")}, and better than principal components for {ahead(fold, "truth", "principal components")}.
+  Over spectra of all training stars *all entangled* then gains {", ".join(f"{gain:.0f}" for gain in over_all)}%.
+- **What this means.** A code is a function of the spectrum and cannot know more about a label. It can only be easier to learn
+  from, and where principal components are as good, entangling is not needed for that.
+"""
+
+# %%
+network = {name: of(name, "best", "truth") for name in representations}
+best = [min(network, key=lambda name: network[name][i]) for i in range(len(LABELS))]
+ratios = [network[name][i] / of("perfect reader", "best", "truth")[i] for i, name in enumerate(best)]
+polynomial = of("polynomial", "best", "truth")
+smaller = [SYMBOLS[k] for i, k in enumerate(LABELS) if polynomial[i] < network["all entangled"][i]]
+limits = f"""- **Closed forms.** Ridge regression on the pixels has errors of {listed(of("ridge", "best", "truth"))} against the truth, and on
+  {study.values["polynomial"]} {listed(polynomial)}, after seconds of computing. Of the regressors that stop early, that on spectra
+  has {listed(network["spectra"])}, that on principal components {listed(network["principal components"])}, and that on *all
+  entangled* {listed(network["all entangled"])}, which is more than the polynomial's error for
+  {", ".join(smaller) or "none of the labels"}.
+- **Limits.** A perfect reader, who knows noise, emulator and population, has errors of
+  {listed(of("perfect reader", "best", "truth"))} against the truth, and {listed(of("perfect reader", "best", "catalogue"))}
+  against the catalogue, whose errors nobody can predict. So at most {gained("possible", "faithful", "catalogue")} can be gained
+  over faithful and {gained("possible", "best", "catalogue")} over the other regressors on spectra, against the catalogue;
+  against the truth {gained("possible", "faithful", "truth")} and {gained("possible", "best", "truth")}. (A population of one
+  Gaussian, averaged over stars, would permit {gained("gaussian", "faithful", "catalogue")},
+  {gained("gaussian", "best", "catalogue")}, {gained("gaussian", "faithful", "truth")} and {gained("gaussian", "best", "truth")};
+  stars on isochrones tell more.) The best codes ({", ".join(best)}) have {", ".join(f"{ratio:.1f}" for ratio in ratios)} times
+  the perfect reader's error.
+"""
+
+# %%
+guess = [np.mean(np.abs(catalogue[label] - np.mean(stars.train.labels[label]))) for label in LABELS]
+other = {"First": "Second", "Second": "First"}
+removed = [of(other[own[label]], "best", "catalogue")[i] for i, label in enumerate(LABELS)]
+bias = {(row["predicted from"], row["regressor"]): row for row in biases}
+where = {"m_h": "[M/H] < −1.5", "teff": "T_eff > 6500 K", "logg": "log g < 1.2"}
+tail_rows = {"spectra": ("best",), "principal components": ("best",), "all entangled": ("best",), "perfect reader": ("limit",)}
+tail_text = "\n".join(
+    f"  {rare[label]} test stars with {text}: "
+    + ", ".join(f"{name} {bias[name, *setting][label]:{formats[label]}}" for name, setting in tail_rows.items())
+    + f", {own[label]} {bias[own[label], 'best'][label]:{formats[label]}}."
+    for label, text in where.items()
+    if rare[label]
+)
+speed = ", ".join(f"{row['speedup']:.1f} ({row['representation']})" for row in times[1:])
+strange = [row["star"] for row in misfits if row["misfit"] > row["mock_95"]]
+rest_text = f"""- **Disentangled labels.** In the code in which it is disentangled, a label is still predicted with
+  {", ".join(f"{100 * error / most:.0f}" for error, most in zip(removed, guess))}% of the error of guessing the mean label.
+- **Tails.** Predictions of rare stars are drawn towards the mean. Mean errors of the regressors that stop early:
+{tail_text}
+- **Speed.** The time that the faithful regressor needs on spectra, divided by the time on a code, is {speed}; published: about 3.
+- **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of the mock stars of similar signal-to-noise ratio.
+"""
+
+# %%
+study.text("summary", claim + learning + limits + rest_text)
+
+# %%
+shown = [(name, setting) for name in representations for setting in ("faithful", "best")]
+shown += [(name, "best") for name in ("ridge", "polynomial", "perfect reader")]
+rows = []
+for name, setting in shown:
+    row = {"predicted from": name, "regressor": setting if name in representations else "–"}
+    for against in references:
+        row |= {f"{SYMBOLS[label]}, {against}": x for label, x in zip(LABELS, of(name, setting, against))}
+    rows.append(row)
+caption = "Mean absolute errors against the catalogue and against the true labels (K and dex), means over seeds."
+digits = {f"{SYMBOLS[label]}, {against}": DIGITS[label] for against in references for label in LABELS}
+study.table(Table(rows=rows), "summary_errors", caption, digits)
+
+# %% [markdown]
+# **Exercise.** The encoder itself works like a regressor, because the bins of the labels are used in its training. Give the regressor on
+# spectra the size of the encoder, `RegressorConfig(hidden=(512, 256, 25, 200, 100))`, and early stopping. What is left of the gain?
