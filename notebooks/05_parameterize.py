@@ -395,6 +395,7 @@ def gained(column, setting, against):
     return ", ".join(f"{value:.0f}" if column in numbers else value for value in rows[column]) + "%"
 
 
+# %%
 def ranges(column, setting, against):
     return f"(over seeds {gained(column + ', range', setting, against)})" if n_seeds > 1 else "(one seed)"
 
