@@ -139,8 +139,10 @@ rows = [
     for name, group in groups.items()
     if setting != "faithful"
 ]
-values = ", ".join(f"{alpha:g}" for alpha in regress.BEST.alpha)
-caption = f"Penalties of the best regressors, which validation stars chose from {values}."
+grid = regress.BEST.alpha
+chosen = [row[f"seed {k}"] for row in rows for k in range(1, n_seeds + 1)]
+caption = f"""Penalties of the regressors that stop early, which validation stars chose from {", ".join(f"{a:g}" for a in grid)};
+{sum(alpha in (grid[0], grid[-1]) for alpha in chosen)} of {len(chosen)} choices are at an end of these values."""
 study.table(Table(rows=rows), "penalties", caption, {f"seed {k}": "g" for k in range(1, n_seeds + 1)})
 
 # %% [markdown]
@@ -484,13 +486,21 @@ tail_text = "\n".join(
     if rare[label]
 )
 speed = ", ".join(f"{row['speedup']:.1f} ({row['representation']})" for row in times[1:])
+
+# %%
 strange = [row["star"] for row in misfits if row["misfit"] > row["mock_95"]]
+literature_text = ""
+for k, star in enumerate(known["name"]):
+    found, teff = [answer[k, 0] for answer in answers.values()], known["teff"][k]
+    if not np.ma.is_masked(teff):
+        literature_text += f" T_eff of {star} is {min(found):.0f} to {max(found):.0f} K from the codes, {teff:.0f} K in the literature."
 rest_text = f"""- **Disentangled labels.** In the code in which it is disentangled, a label is still predicted with
   {", ".join(f"{100 * error / most:.0f}" for error, most in zip(removed, guess))}% of the error of guessing the mean label.
 - **Tails.** Predictions of rare stars are drawn towards the mean. Mean errors of the regressors that stop early:
 {tail_text}
 - **Speed.** The time that the faithful regressor needs on spectra, divided by the time on a code, is {speed}; published: about 3.
-- **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of the mock stars of similar signal-to-noise ratio.
+- **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of mock stars of similar signal-to-noise ratio.
+ {literature_text}
 """
 
 # %%

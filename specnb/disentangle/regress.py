@@ -56,7 +56,7 @@ FAITHFUL = RegressorConfig()
 # With the default of alpha a regressor on spectra overfits its training stars (4,800 mock stars:
 # the MAE is 22 K for training stars and 148 K for test stars). Spectra need a larger alpha than
 # latents. Therefore validation stars choose it for each representation, all from the same values.
-BEST = RegressorConfig(early_stopping=True, alpha=(1e-4, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0))
+BEST = RegressorConfig(early_stopping=True, alpha=(1e-4, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
 
 
 def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL):
