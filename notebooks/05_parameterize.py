@@ -456,7 +456,7 @@ ratios = [network[name][i] / of("perfect reader", "best", "truth")[i] for i, nam
 polynomial = of("polynomial", "best", "truth")
 smaller = [SYMBOLS[k] for i, k in enumerate(LABELS) if polynomial[i] < network["all entangled"][i]]
 limits = f"""- **Closed forms.** Ridge regression on the pixels has errors of {listed(of("ridge", "best", "truth"))} against the truth, and on
-  {study.values["polynomial"]} {listed(polynomial)}, after seconds of computing. Of the regressors that stop early, that on spectra
+  {study.values["polynomial"]} {listed(polynomial)}, without any network. Of the regressors that stop early, that on spectra
   has {listed(network["spectra"])}, that on principal components {listed(network["principal components"])}, and that on *all
   entangled* {listed(network["all entangled"])}, which is more than the polynomial's error for
   {", ".join(smaller) or "none of the labels"}.
@@ -496,7 +496,8 @@ for k, star in enumerate(known["name"]):
         literature_text += f" T_eff of {star} is {min(found):.0f} to {max(found):.0f} K from the codes, {teff:.0f} K in the literature."
 rest_text = f"""- **Disentangled labels.** In the code in which it is disentangled, a label is still predicted with
   {", ".join(f"{100 * error / most:.0f}" for error, most in zip(removed, guess))}% of the error of guessing the mean label.
-- **Tails.** Predictions of rare stars are drawn towards the mean. Mean errors of the regressors that stop early:
+- **Tails.** Regression to the mean makes errors of [M/H] and log g positive here, and those of T_eff negative. The mean errors
+  of the regressors that stop early and of the perfect reader are, against the truth:
 {tail_text}
 - **Speed.** The time that the faithful regressor needs on spectra, divided by the time on a code, is {speed}; published: about 3.
 - **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of mock stars of similar signal-to-noise ratio.
