@@ -21,7 +21,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import finite_rows, label_array
+from specnb.core.labels import finite_rows, label_array, label_columns
 from specnb.disentangle.config import LABELS
 from specnb.evaluate.spread import spread
 from specnb.surveys import known_label
@@ -168,7 +168,9 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     ValueError
         If the lengths differ, there are no stars, or a number is not finite.
     """
-    predicted, reference = label_array(predicted, labels), label_array(reference, labels)
+    # A prediction may be impossible, such as log g = -3. That is its error.
+    predicted = finite_rows(label_columns(predicted, labels), "predictions", labels)
+    reference = label_array(reference, labels)
     if len(predicted) != len(reference) or not len(reference):
         raise ValueError(
             f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star"
