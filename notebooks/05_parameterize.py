@@ -280,7 +280,8 @@ study.table(times, "training_times", caption)
 # removed from the latents, the regressor could only predict its mean.
 
 # %%
-first = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in ("spectra", "plain", "First", "Second")}
+some = ("spectra", "principal components", "plain", "First", "Second")
+first = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in some}
 figure = predicted_labels(first, catalogue, "teff", "logg")
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
