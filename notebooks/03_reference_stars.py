@@ -30,16 +30,19 @@ from astropy.table import Table, vstack
 import specnb
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, reference_stars
-from specnb.evaluate.probes import information_ceiling, label_floor
+from specnb.evaluate.posterior import posterior_mean
+from specnb.evaluate.probes import information_ceiling, label_floor, least_mae
 from specnb.plots.labels import abundance_plane, kiel, label_histograms
 from specnb.plots.spectra import spectra_by_snr
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
+from specnb.surveys.population import draw_stars
 
 study = Study(output)
 study.input(EMULATOR)
-stars = reference_stars(RVS.mock(n_stars=n_stars, seed=seed))
+survey = RVS.mock(n_stars=n_stars, seed=seed)
+stars = reference_stars(survey)
 catalogue, truth = (
     vstack([a.labels, b.labels]) for a, b in ((stars.train, stars.test), (stars.truth_train, stars.truth_test))
 )
@@ -82,23 +85,36 @@ examples = [int(np.argmin(np.abs(snr - level))) for level in np.percentile(snr, 
 figure = spectra_by_snr(stars.test[examples], stars.truth_test[examples], snr[examples])
 study.figure(figure, "spectra", "Three reference stars: observed, and without noise.")
 
-# %%
-study.result("snr_median", float(np.median(snr)))
-emulator = specnb.load_emulator("rvs")
-ceiling = information_ceiling(emulator, stars.truth_test, LABELS, stars.test.labels)
-ceiling_true = information_ceiling(emulator, stars.truth_test, LABELS)
-
 # %% [markdown]
 # ## What can be known
 #
-# There are two limits, which we can compute because the stars are mock stars:
+# There are limits, which we can compute because the stars are mock stars:
 #
 # - **Ceiling.** With the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the covariance $S$ of the labels
-#   in the population, the covariance of the labels after a measurement is at least $(J^T C^{-1} J + S^{-1})^{-1}$. The agreement
-#   with a catalogue is even worse, because it has errors of its own. (This is a linear and Gaussian approximation. Because stars
-#   lie on isochrones, a network can exceed this R² by some hundredths.)
+#   in the population, the covariance of the labels after a measurement is $P = (J^T C^{-1} J + S^{-1})^{-1}$. The agreement
+#   with a catalogue is even worse, because it has errors $e$ of its own. From $P$ and $e$ follow the highest R², and the least mean
+#   absolute error, which is the average of $\sqrt{2/\pi}\,\sqrt{P_{ii} + e_i^2}$ over the stars. This is a linear and Gaussian
+#   approximation. Because stars lie on isochrones, a network can be better.
+# - **Perfect reader.** It knows where stars lie, because the population is described by 30 Gaussians instead of one. Its prediction
+#   is the mean of the posterior distribution of the labels, for the noise that the spectra have. Only the emulator's
+#   curvature is neglected. No regressor should do better.
 # - **Floor.** Since stars lie on isochrones, some labels contain information about others. Latents that keep $T_\mathrm{eff}$ and
 #   $\log g$ always contain some information about [M/H].
+
+# %%
+snr_median = study.result("snr_median", float(np.median(snr)))
+emulator = specnb.load_emulator("rvs")
+given = {"true": (stars.truth_test.labels, None), "catalogue": (stars.test.labels, stars.test.labels)}
+population = draw_stars(RVS, 20_000, np.random.default_rng(seed + 1), survey.population)
+reader = dict(zip(LABELS, posterior_mean(emulator, stars.test, stars.truth_test, population, LABELS).T))
+limits = Table({"label": LABELS})
+for name, (labels, errors) in given.items():
+    ceiling, least = (limit(emulator, stars.truth_test, LABELS, errors) for limit in (information_ceiling, least_mae))
+    difference = {label: reader[label] - labels[label] for label in LABELS}
+    limits[f"ceiling_{name}"] = [ceiling[label] for label in LABELS]
+    limits[f"reader_r2_{name}"] = [1 - np.mean(difference[label] ** 2) / np.var(labels[label]) for label in LABELS]
+    limits[f"least_mae_{name}"] = [least[label] for label in LABELS]
+    limits[f"reader_mae_{name}"] = [np.mean(np.abs(difference[label])) for label in LABELS]
 
 # %%
 train, test = (np.column_stack([part.labels[name] for name in LABELS]) for part in (stars.train, stars.test))
@@ -106,17 +122,21 @@ floors = {}
 for entangled in (("teff", "logg"), ("m_h", "alpha_fe")):
     found = label_floor(train, test, entangled, LABELS, seed)
     floors |= dict(zip(found["label"], found["floor_r2"].tolist()))
-error = {name: float(np.sqrt(np.mean(catalogue[f"{name}_error"] ** 2))) for name in LABELS}
-rows = [(name, error[name], ceiling_true[name], ceiling[name], floors[name]) for name in LABELS]
-table = Table(rows=rows, names=("label", "catalogue_error", "ceiling_true", "ceiling_catalogue", "floor"))
-for name in LABELS:
-    study.result(f"ceiling_{name}", ceiling[name])
-    study.result(f"floor_{name}", floors[name])
-caption = (
-    "Rms error of the catalogue; highest R² of any prediction from the spectra, of the true and the catalogue label; "
-)
-study.table(table, "limits", caption + "R² with which the other pair of labels predicts this one.",
-            {"catalogue_error": ".3g"} | dict.fromkeys(table.colnames[2:], ".3f"))  # fmt: skip
+limits["catalogue_error"] = [np.sqrt(np.mean(catalogue[f"{name}_error"] ** 2)) for name in LABELS]
+limits["floor"] = [floors[name] for name in LABELS]
+for row in limits:
+    study.result(f"ceiling_{row['label']}", float(row["ceiling_catalogue"]))
+    study.result(f"floor_{row['label']}", float(row["floor"]))
+caption = "Highest R² of any prediction from the spectra (ceiling: linear and Gaussian), and that of a perfect reader, of the "
+caption += "true and the catalogue label; rms error of the catalogue; R² with which the other pair of labels predicts this one."
+r2 = [name for name in limits.colnames if "ceiling" in name or "r2" in name]
+study.table(limits["label", *r2, "catalogue_error", "floor"], "limits", caption,
+            dict.fromkeys([*r2, "floor"], ".3f") | {"catalogue_error": ".3g"})  # fmt: skip
+
+# %%
+maes = [name for name in limits.colnames if "mae" in name]
+caption = "Least mean absolute error (linear and Gaussian), and that of a perfect reader, of the true and the catalogue label."
+study.table(limits["label", *maes], "least_mae", caption, dict.fromkeys(maes, ".3g"))
 
 # %% [markdown]
 # ## How real they are
@@ -134,9 +154,34 @@ figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, ax
 study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand).")
 
 # %% [markdown]
-# **What to see.** [α/Fe] has the lowest ceiling, because its catalogue errors are half as wide as its distribution. The floor
-# is one-sided: because of the isochrones, temperature and gravity contain information about metallicity, but metallicity
-# contains hardly any about them.
-#
+# ## What was found
+
+# %%
+symbols = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
+
+
+def listed(values, form):
+    return ", ".join(f"{symbols[name]} {value:{form}}" for name, value in zip(LABELS, values))
+
+
+highest, lowest = (symbols[LABELS[pick(limits["ceiling_catalogue"])]] for pick in (np.argmax, np.argmin))
+shares = [np.std(truth[name]) / error for name, error in zip(LABELS, limits["catalogue_error"])]
+study.text("summary", f"""
+{len(stars.train):,} training and {len(stars.test):,} test stars were drawn as a mock survey of Gaia's RVS; the median
+signal-to-noise ratio of the test stars is {snr_median:.0f} per pixel.
+
+- **Highest R².** In the linear, Gaussian approximation the highest R² with which the spectra can predict catalogue labels is
+  {listed(limits["ceiling_catalogue"], ".3f")}. A perfect reader, who also knows that stars lie on isochrones, reaches
+  {listed(limits["reader_r2_catalogue"], ".3f")}, and for the true labels {listed(limits["reader_r2_true"], ".3f")}.
+- The ceiling is highest for {highest} and lowest for {lowest}. One reason is the ratio of the scatter of the true labels to the
+  errors of the catalogue: {listed(shares, ".1f")}.
+- **Least errors.** The mean absolute error of the perfect reader is {listed(limits["reader_mae_true"], ".3g")} (K and dex)
+  against the true labels, and {listed(limits["reader_mae_catalogue"], ".3g")} against the catalogue. The simpler Gaussian
+  limits are {listed(limits["least_mae_true"], ".3g")} and {listed(limits["least_mae_catalogue"], ".3g")}.
+- **Floors.** From the catalogue's T_eff and log g alone, or from its [M/H] and [α/Fe] alone, boosted trees predict the other two
+  labels of a star with R² = {listed(limits["floor"], ".2f")}. A code that keeps two labels keeps this information about the others.
+""")  # fmt: skip
+
+# %% [markdown]
 # **Exercise.** Collect a hundred times the light with `RVS.mock(snr_faint=240)`. Which ceilings rise? (The catalogue's errors shrink
 # as well: they grow as the S/N falls.) Then keep the light and draw a catalogue without errors (`label_errors=0`).

@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import PUBLISHED, compare, errors
-from specnb.plots.labels import mae_bars, predicted_labels
+from specnb.plots.labels import bias_by_label, mae_bars, predicted_labels
 from specnb.plots.style import COLUMN, PAGE
 
 SCATTER = {"spectra": 1.0, "plain": 1.2, "First": 0.5, "Second": 2.0, "bottleneck": 0.8}
@@ -48,6 +48,7 @@ def figures(stars):
             "alpha_fe",
         ),
         "bars": mae_bars(table, floor),
+        "bias": bias_by_label({n: seeds[0] for n, seeds in predicted.items()}, reference, LABELS),
     }, table
 
 
@@ -108,3 +109,15 @@ def test_bars_show_the_table(figures):
     assert np.isnan(diamonds[3].get_ydata()).all()  # the paper has no bottleneck
     floor = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "--"]
     np.testing.assert_allclose(floor, 0.4 / np.sqrt(2 / np.pi), rtol=0.1)  # 400 stars: 5%
+
+
+def test_bias_is_drawn_in_bins_with_enough_stars(stars):
+    reference, _ = stars
+    values = np.column_stack([reference[name] for name in LABELS])
+    shrunk = values + 0.5 * (values.mean(axis=0) - values)  # half way to the mean
+    figure = bias_by_label({"shrunk": shrunk}, reference, LABELS)
+    for i, axes in enumerate(panels(figure)):
+        at, bias = axes.lines[0].get_data()
+        np.testing.assert_allclose(bias, 0.5 * (values[:, i].mean() - at))
+        counts = np.histogram(values[:, i], 15)[0]
+        assert len(at) == np.sum(counts >= 10) < 15

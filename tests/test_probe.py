@@ -7,7 +7,14 @@ from sklearn.linear_model import LinearRegression
 
 from specnb.core.labels import label_array
 from specnb.core.spectra import Spectra
-from specnb.evaluate.probes import information_ceiling, label_floor, probe, reconstruction
+from specnb.evaluate.posterior import posterior_mean
+from specnb.evaluate.probes import (
+    information_ceiling,
+    label_floor,
+    least_mae,
+    probe,
+    reconstruction,
+)
 from specnb.evaluate.projection import project
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock
@@ -220,6 +227,65 @@ def test_masked_pixels_tell_nothing(mock):
     )
     assert lower == pytest.approx(expected)
     assert lower["teff"] < information_ceiling(emulator, truth, LABELS)["teff"] - 0.01
+
+
+def gaussian_stars(emulator, n=4000, seed=1):
+    """Stars whose labels have one Gaussian distribution; half of them are ten times as noisy."""
+    rng = np.random.default_rng(seed)
+    scale = np.array([200.0, 0.3, 0.2, 0.05, 0.1, 1.0])
+    mixing = np.eye(6) + 0.5 * np.eye(6, k=1)  # labels next to each other are correlated
+    y = emulator.centre + rng.normal(size=(n, 6)) @ mixing * scale
+    labels, flux = Table(y, names=emulator.labels), emulator(y)
+    error = np.where(np.arange(n) % 2, 0.3 * NOISE, 3 * NOISE)[:, None] * np.ones_like(flux)
+    ids, mask = [f"star {i:04d}" for i in range(n)], np.zeros(flux.shape, bool)
+    observed = flux + error * rng.normal(size=flux.shape)
+    return (
+        Spectra(emulator.wavelength, each, error, mask, ids, labels) for each in (observed, flux)
+    )
+
+
+def test_least_error_is_averaged_over_stars(mock):
+    emulator = mock[0]
+    _, truth = gaussian_stars(emulator)
+    prior = np.linalg.inv(np.cov(label_array(truth.labels, emulator.labels).T, ddof=0))
+    noisy, clean = (
+        np.linalg.inv(emulator.rows @ emulator.rows.T / error**2 + prior).diagonal()
+        for error in (3 * NOISE, 0.3 * NOISE)
+    )
+    expected = (np.sqrt(2 / np.pi) * (np.sqrt(noisy) + np.sqrt(clean)) / 2)[:4]
+    assert np.all(expected < 0.95 * np.sqrt((noisy + clean)[:4] / np.pi))  # of the rms error
+    assert list(least_mae(emulator, truth, LABELS).values()) == pytest.approx(expected)
+    catalogue = Table({f"{name}_error": np.full(len(truth), 1e6) for name in LABELS})
+    for mae in least_mae(emulator, truth, LABELS, catalogue).values():
+        assert mae == pytest.approx(np.sqrt(2 / np.pi) * 1e6, rel=1e-3)
+
+
+def test_perfect_reader_of_gaussian_labels_reaches_the_limits(mock):
+    emulator = mock[0]
+    observed, truth = gaussian_stars(emulator)
+    population = Table(next(gaussian_stars(emulator, 20_000, seed=2)).labels)
+    read = posterior_mean(emulator, observed, truth, population, LABELS)
+    y = label_array(truth.labels, LABELS)
+    r2 = 1 - np.mean((read - y) ** 2, axis=0) / y.var(axis=0)
+    ceiling, least = (limit(emulator, truth, LABELS) for limit in (information_ceiling, least_mae))
+    np.testing.assert_allclose(r2, [ceiling[name] for name in LABELS], atol=0.02)
+    np.testing.assert_allclose(
+        np.abs(read - y).mean(axis=0), [least[name] for name in LABELS], rtol=0.04
+    )
+
+
+def test_perfect_reader_of_mock_stars_uses_where_stars_lie(mock):
+    emulator, observed, truth = mock
+    population = truth.labels[:3000]
+    read = posterior_mean(emulator, observed[3000:], truth[3000:], population, LABELS)
+    y = label_array(truth.labels, LABELS)
+    for i in range(len(LABELS)):
+        fit = LinearRegression().fit(observed.flux[:3000], y[:3000, i])
+        linear = np.mean((fit.predict(observed.flux[3000:]) - y[3000:, i]) ** 2)
+        assert np.mean((read[:, i] - y[3000:, i]) ** 2) < 0.98 * linear
+    wanted = posterior_mean(emulator, observed[:5], truth[:5], population, ["m_h", "teff"])
+    whole = posterior_mean(emulator, observed[:5], truth[:5], population, LABELS)
+    np.testing.assert_allclose(wanted, whole[:, [2, 0]])
 
 
 def test_bad_input_of_the_ceiling(mock):

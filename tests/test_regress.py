@@ -121,6 +121,16 @@ def test_errors_by_hand():
     assert list(found["unit"]) == ["K", "dex", "dex", "dex"]
 
 
+def test_impossible_predictions_count_as_errors():
+    reference = np.tile(MIDDLE, (4, 1))
+    predicted = reference - [0, 10, 0, 0]  # log g = -6.5
+    assert errors(predicted, reference)["mae"][1] == pytest.approx(10)
+    with pytest.raises(ValueError, match="star 7 of the predictions has m_h = nan"):
+        errors(broken(Y, np.nan), Y)
+    with pytest.raises(ValueError, match="star 0 of the labels has logg = -6.5"):
+        errors(reference, predicted)
+
+
 def test_published_values():
     assert [round(IMPROVEMENT[name]) for name in LABELS] == [23, 39, 34, 21]
     published = {tuple(row)[:2]: tuple(row)[2:5] for row in PUBLISHED}

@@ -164,7 +164,8 @@ def trained(
     ----------
     stars : ReferenceStars
         Stars of that survey.
-    survey : MockConfig
+    survey : MockConfig, or tuple of it and a text
+        Names the stars; the text tells which part of the training stars they are, if not all.
     configs : sequence of DisentangleConfig
     jobs : int
         Number of trainings at a time. −1 means one per core, but at most `GPU_JOBS` on a GPU.

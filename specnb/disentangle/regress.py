@@ -21,7 +21,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from specnb.core.labels import finite_rows, label_array
+from specnb.core.labels import finite_rows, label_array, label_columns
 from specnb.disentangle.config import LABELS
 from specnb.evaluate.spread import spread
 from specnb.surveys import known_label
@@ -55,8 +55,8 @@ class RegressorConfig:
 FAITHFUL = RegressorConfig()
 # With the default of alpha a regressor on spectra overfits its training stars (4,800 mock stars:
 # the MAE is 22 K for training stars and 148 K for test stars). Spectra need a larger alpha than
-# latents. Therefore validation stars choose it for each representation.
-BEST = RegressorConfig(early_stopping=True, alpha=(0.1, 1.0, 10.0))
+# latents. Therefore validation stars choose it for each representation, all from the same values.
+BEST = RegressorConfig(early_stopping=True, alpha=(1e-4, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
 
 
 def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL):
@@ -168,7 +168,9 @@ def errors(predicted, reference, labels=LABELS) -> Table:
     ValueError
         If the lengths differ, there are no stars, or a number is not finite.
     """
-    predicted, reference = label_array(predicted, labels), label_array(reference, labels)
+    # A prediction may be impossible, such as log g = -3. That is its error.
+    predicted = finite_rows(label_columns(predicted, labels), "predictions", labels)
+    reference = label_array(reference, labels)
     if len(predicted) != len(reference) or not len(reference):
         raise ValueError(
             f"{len(predicted)} predictions for {len(reference)} reference stars: give one for every star"

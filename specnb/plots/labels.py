@@ -258,3 +258,38 @@ def mae_bars(table, floor):
     marks |= {"published": DIAMOND, "spectra, seeds": Patch(**SEEDS), "limit": LIMIT}
     legend(figure, marks, loc="outside upper center", ncols=3)
     return figure
+
+
+@styled
+def bias_by_label(predictions, truth, names):
+    """Draw the mean error of predicted labels against the true label.
+
+    Parameters
+    ----------
+    predictions : mapping of str to ndarray, shape (n, n_labels)
+        Predicted labels by what predicted them, in the order of ``names``.
+    truth : Table or mapping
+        True labels of the same stars.
+    names : sequence of str
+        Labels to show; each gets one panel, whose range is divided into 15 bins. Bins with fewer
+        than 10 stars are left out.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, panels = panel_grid(len(names), 1.8, header=0.45)
+    colors = distinct_colors(predictions)
+    for i, (name, axes) in enumerate(zip(names, panels)):
+        true = column(truth, name)
+        edges = np.linspace(true.min(), true.max(), 16)
+        bins = np.clip(np.digitize(true, edges), 1, 15)
+        full = [k for k in range(1, 16) if np.sum(bins == k) >= 10]
+        for each, values in predictions.items():
+            bias = [np.mean((values[:, i] - true)[bins == k]) for k in full]
+            at = [true[bins == k].mean() for k in full]
+            axes.plot(at, bias, "o-", ms=2.5, color=colors[each], label=each)
+        axes.axhline(0, color=BLACK, linewidth=0.6)
+        axes.set(xlabel=f"True {axis_title(name)}", ylabel="Predicted − true")
+    legend(figure, panels[0], loc="outside upper center", ncols=4)
+    return figure
