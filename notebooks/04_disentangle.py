@@ -347,7 +347,7 @@ for d in (2, 3, 4):
             replace(part, lambdas=dict.fromkeys(part.labels, x * share), joint=joint) for x in lambdas_joint
         ]
 found = trained(joint_stars, joint_survey, [config for group in setups.values() for config in group])
-found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+found = joblib.Parallel(n_jobs=-1)(
     joblib.delayed(validation_scores)(model, joint_stars.train) for model in found
 )
 rest = iter(found)
