@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from specnb.core.wavelength import detectors
+from specnb.fitting.pulls import label_pulls
 from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution
 from specnb.plots.style import (
     BLACK,
@@ -22,7 +23,6 @@ from specnb.plots.style import (
     VERMILLION,
     WAVELENGTH,
     Figure,
-    column,
     curves,
     legend,
     name_ticks,
@@ -41,7 +41,7 @@ TICKS = (-10_000, -1000, -100, -10, -3, -2, -1, 0, 1, 2, 3, 10, 100, 1000, 10_00
 
 @styled
 def pulls(fit, truth, labels):
-    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
+    """Draw a histogram of the `label_pulls` of each label, and the unit Gaussian.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def pulls(fit, truth, labels):
     """
     figure, panels = panel_grid(len(labels), 1.9)
     for name, axes in zip(labels, panels):
-        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
+        pull = label_pulls(fit, truth, name)
         pull = pull[np.isfinite(pull)]
         _bell(axes, pull, int(np.clip(len(pull) // 8, 10, 40)), 1.365, color=BLACK)
         beyond = np.sum(np.abs(pull) > REACH)
