@@ -343,7 +343,8 @@ def spread(survey):
         return "*Spread over trainings*: not measured in this run, which has one training."
     rows = seeds_table[(seeds_table["survey"] == survey) & (seeds_table["fit"] == TYPICAL)]
     each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in ("chi2", "auc", "bias", "scatter")]
-    return f"*Spread over {len(seeds)} trainings* of the translator (typical z_split): {', '.join(each)}."
+    steps = f", of which the further ones had only {iterations} steps" if iterations else ""
+    return f"*Spread over {len(seeds)} trainings* of the translator (typical z_split){steps}: {', '.join(each)}."
 
 
 # %%
@@ -397,7 +398,7 @@ def labels_text(survey):
     return f"""- *Biases*, as the mean of |median bias| over the error that physics only states: physics only {v["physics"]["bias"]:.2f},
   translated {v["translated"]["bias"]:.2f} ± {v["translated"]["bias_error"]:.2f}, the best without a network ({name}) {value:.2f}, a
   perfect translator {v["perfect"]["bias"]:.2f} ± {v["perfect"]["bias_error"]:.2f}. With the translator {row["falls"]} of {row["labels"]}
-  biases fall: {row["clearly_falls"]} clearly (twice the error of the change); {row["clearly_rises"]} clearly rise.
+  biases fall. By more than twice the error of the change, {row["clearly_falls"]} fall and {row["clearly_rises"]} rise.
 - *Scatter* of the labels relative to physics only: translated {v["translated"]["scatter"]:.2f} (worst label:
   {worst(survey, TYPICAL)}), own z_split {v["own_split"]["scatter"]:.2f} (worst: {worst(survey, OWN)}), linear start
   {v["linear"]["scatter"]:.2f} (worst: {worst(survey, LINEAR)}), a perfect translator {v["perfect"]["scatter"]:.2f} (worst:
