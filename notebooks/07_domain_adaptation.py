@@ -101,7 +101,7 @@ study.drawing("drawings/cyclestarnet.svg", "fig1_architecture", caption)
 #
 # - *The residual path.* In the paper $T(s) = D_\mathrm{obs}(z)$. Then everything that the autoencoder does not resolve is lost, and
 #   with it a part of the derivatives by the labels. Here only the *difference* of the decoders is added to the spectrum. Without this
-#   residual path, fits are as good but their labels are far worse. So a small χ² alone does not measure the quality.
+#   residual path, fits can be as good while their labels are far worse (notebook 09): a small χ² alone does not measure the quality.
 # - *$z_\mathrm{split}$ of the rest.* It is encoded from the difference of the spectrum and its reconstruction from $z_\mathrm{shared}$.
 #   When it was encoded from the spectrum itself, as in the paper, it contained the labels once more, and almost nothing of what differs
 #   between stars with equal labels.
