@@ -83,7 +83,9 @@ def perfect(emulator, truth, predictable) -> Emulator:
 
     It is the floor for biases and scatters of labels. It is not a translator, but an offset that is
     computed from the true labels of each star. Its derivatives by the labels are therefore those of
-    the physics, and not those of the true transformation.
+    the physics, and not those of the true transformation. This hardly matters: with the RVS's gap
+    itself as a step (`specnb.translate.rvs_gap`), χ² and biases of 600 stars are the same, and the
+    scatter is 3% larger.
 
     Parameters
     ----------
