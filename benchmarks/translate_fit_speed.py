@@ -68,7 +68,7 @@ def compare(stars, chain, sizes, n, threads):
         for start, labels in problem.starts.items():
             theirs[f"{variant} from the {start}"] = rate(n, problem.fit, labels, tolerance)
     labels = [
-        np.column_stack([fit[name] for name in chain.labels]),
+        problem.model.inner(np.column_stack([fit[name] for name in chain.labels])).numpy(),
         *(found for _, (found, _) in theirs.values()),
     ]
     minima = np.array([problem.chi2(each) for each in labels])
@@ -103,9 +103,8 @@ class Problem:
     def __init__(self, stars, chain, dtype):
         self.model = ForwardModel(deepcopy(chain).to(dtype=dtype), CONFIG)
         self.flux, self.ivar = (self.model.tensor(array) for array in (stars.flux, stars.ivar))
-        self.centre, self.half = map(
-            self.model.tensor, ((chain.high + chain.low) / 2, (chain.high - chain.low) / 2)
-        )
+        low, high = self.model.low, self.model.high
+        self.centre, self.half = map(self.model.tensor, ((high + low) / 2, (high - low) / 2))
         self.n_free = (self.ivar > 0).sum(dim=1).numpy() - len(chain.labels)
         library = self.model.library(CONFIG.start_spectra)
         nearest = self.model.tensor(self.model.begin(self.flux, self.ivar, library)["parameters"])

@@ -30,6 +30,7 @@ seed: int = 2  # random seed of the stars; the shipped translators were trained 
 n_stars: int = 500  # stars of each set that is compared
 n_mapped: int = 200  # stars of each set in the t-SNE maps
 auc_seeds: int = 1  # repetitions of each two-sample test
+n_baseline: int = 1000  # stars of each domain to which the baselines are fitted; the shipped translators had 10,000
 star: int = 0  # row of the star that is shown
 live_stars: int = 1000  # stars of each domain in the live training
 live_steps: int = 300  # its steps
@@ -52,7 +53,8 @@ from specnb.plots.training import translation_history
 from specnb.plots.translate import compared_spectra, mixing_maps, widest_gaps
 from specnb.reproduce.study import Study
 from specnb.translate import TranslateConfig, load_translator
-from specnb.translate.domains import mock_domains, true_labels, unseen_stars
+from specnb.translate.baselines import PERFECT, baselines
+from specnb.translate.domains import STARS, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
 
@@ -99,7 +101,7 @@ study.drawing("drawings/cyclestarnet.svg", "fig1_architecture", caption)
 #
 # - *The residual path.* In the paper $T(s) = D_\mathrm{obs}(z)$. Then everything that the autoencoder does not resolve is lost, and
 #   with it a part of the derivatives by the labels. Here only the *difference* of the decoders is added to the spectrum. Without this
-#   residual path, fits are as good but their labels are far worse. So a small χ² alone does not measure the quality.
+#   residual path, fits can be as good while their labels are far worse (notebook 09): a small χ² alone does not measure the quality.
 # - *$z_\mathrm{split}$ of the rest.* It is encoded from the difference of the spectrum and its reconstruction from $z_\mathrm{shared}$.
 #   When it was encoded from the spectrum itself, as in the paper, it contained the labels once more, and almost nothing of what differs
 #   between stars with equal labels.
@@ -119,18 +121,30 @@ study.figure(translation_history(translator.history), "training_history", "Train
 #
 # We use stars of a mock survey that were in no training, with their observed spectra and their true spectra without noise. We also
 # use synthetic spectra of other stars from the same population. The translator gets neither the truth nor any pairs.
+#
+# A translator must be compared with what needs no network, and with what nobody can surpass. There are three **baselines**, fitted to
+# unpaired spectra as well: the *mean spectrum* adds a constant in each pixel; *one power a pixel* multiplies the optical depth in
+# each pixel by a factor; the *linear start* is a regression on principal components (`specnb.translate.baselines`). The **floor** is a
+# *perfect translator*: it knows everything that depends on labels, and of all else, such as residuals of telluric lines, the mean.
 
 # %%
 unseen, true = unseen_stars(emulator, 2 * n_stars)
 observed, truth, others = unseen[:n_stars], true[:n_stars], true[n_stars:]
+predictable = predictable_flux(emulator, 2 * n_stars)
 domains = mock_domains(emulator, n_stars, seed)
-synthetic = emulator(true_labels(truth.labels, emulator))
+training = mock_domains(emulator, n_baseline)
+simple = baselines(emulator, training.labels, training.observed)
+
+# %%
+labels = true_labels(truth.labels, emulator)
+synthetic = emulator(labels)
 spectra = {
     "synthetic": synthetic,
     "translated": translator.translate(synthetic),
     "translated, own z_split": translator.translate(synthetic, translator.encode(observed)[1]),
 }
-differences = {name: flux - truth.flux for name, flux in spectra.items()}
+every = spectra | {name: model(labels) for name, model in simple.items()} | {PERFECT: predictable[:n_stars]}
+differences = {name: flux - truth.flux for name, flux in every.items()}
 
 # %% [markdown]
 # First we look at one star, at the wavelengths where the domains differ most. The labels are the true ones, so nothing has been
@@ -151,16 +165,16 @@ study.figure(figure, "star", f"{observed.ids[star]}: synthetic, translated and t
 # learnt how, and it rises where the translator has errors of its own. A translator with one $z_\mathrm{split}$ for all stars cannot
 # predict from labels what differs from star to star, such as interstellar or telluric absorption. The z_split of a star's own spectrum
 # might help with this: compare the last rows of the table. Observed spectra differ from the truth by noise alone: what lies below their
-# scatter could not be seen in the spectrum of one star, and their mean shows what noise is left in the mean of so many stars.
+# scatter could not be seen in the spectrum of one star, and their mean shows what noise is left in the mean of so many stars. The
+# scatter of the *perfect translator* is the floor: effects of single stars, without any error that depends on labels.
 
 # %%
 noise = {"observed": np.where(observed.mask, np.nan, observed.flux - truth.flux)}
-figure = mean_differences(
-    emulator.wavelength, noise | {name: differences[name] for name in ("synthetic", "translated")}
-)
+shown = {name: differences[name] for name in ("synthetic", "translated", PERFECT)}
+figure = mean_differences(emulator.wavelength, noise | shown)
 caption = (
     f"Mean and scatter of spectrum − truth over {n_stars} unseen stars, in units of the continuum. The mean of translated spectra is "
-    "flat by construction, their scatter is not; observed spectra differ from the truth by noise alone."
+    "flat by construction, their scatter is not; the perfect translator's is the floor, and that of observed spectra is the noise."
 )
 study.figure(figure, "mean_differences", caption)
 
@@ -170,15 +184,21 @@ def rms(values):
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+SHORT = dict(zip(every, ("synthetic", "translated", "translated_own", "mean", "power", "linear", "perfect")))
 rows = []
-for (name, each), short in zip(differences.items(), ("synthetic", "translated", "translated_own")):
-    mean = each.mean(axis=0)
-    rows.append((name, rms(each), rms(mean), rms(each - mean)))
-    study.result(f"rms_{short}", rms(each), "flux")
-    study.result(f"rms_of_mean_{short}", rms(mean), "flux")
-table = Table(rows=rows, names=("spectra", "rms", "rms of the mean over stars", "rms about it"))
+for name, each in differences.items():
+    mean, left = each.mean(axis=0), every[name] - predictable[:n_stars]
+    rows.append((name, rms(each), rms(mean), rms(each - mean), rms(left)))
+    for key, value in zip(("rms", "rms_of_mean", "rms_removable"), (rms(each), rms(mean), rms(left))):
+        study.result(f"{key}_{SHORT[name]}", value, "flux")
+names = ("spectra", "rms", "rms of the mean over stars", "rms about it", "rms to the perfect translator")
+table = Table(rows=rows, names=names)
 caption = f"Spectra of {n_stars} unseen stars from their true labels, against the noiseless truth."
-study.table(table, "score", caption, dict.fromkeys(table.colnames[1:], ".5f"))
+study.table(table, "score", caption, dict.fromkeys(names[1:], ".5f"))
+
+# %% [markdown]
+# The last column is the part of the gap that labels can tell, and which a translator could have removed. The rest, the rms of the perfect
+# translator, differs from star to star. (With its own z_split a star's spectrum may come nearer to the truth than that.)
 
 # %% [markdown]
 # Does the translation help where the error was large, and does it do harm where it was small? The table groups pixels by the size of
@@ -189,13 +209,13 @@ study.table(table, "score", caption, dict.fromkeys(table.colnames[1:], ".5f"))
 # %%
 size = np.sqrt((differences["synthetic"] ** 2).mean(axis=0))
 edges = (0, 0.003, 0.01, 0.03, 1)
-rows = []
+grouped, rows = [*spectra, PERFECT], []
 for low, high in pairwise(edges):
     pixels = (size >= low) & (size < high)
-    errors = [rms(each[:, pixels]) if pixels.any() else np.nan for each in differences.values()]
+    errors = [rms(differences[name][:, pixels]) if pixels.any() else np.nan for name in grouped]
     rows.append((f"{low:g} to {high:g}", int(pixels.sum()), *errors))
-table = Table(rows=rows, names=("gap", "pixels", *differences))
-study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.", dict.fromkeys(differences, ".5f"))
+table = Table(rows=rows, names=("gap", "pixels", *grouped))
+study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.", dict.fromkeys(grouped, ".5f"))
 
 # %% [markdown]
 # ## Do the domains mix?
@@ -207,8 +227,9 @@ study.table(table, "score_by_gap", "Rms error by the size of the gap in a pixel.
 # each of them gets the errors, noise and bad pixels of an observed star, whose $z_\mathrm{split}$ is used in the translation, and is
 # normalised like the spectra of the survey.
 #
-# For comparison there is the *floor*: noiseless true spectra of other stars, measured in the same way. If these can be distinguished
-# from observed spectra, the translator is not the cause.
+# For comparison there are two floors. The *floor* are noiseless true spectra of other stars, measured in the same way. If these can be
+# distinguished from observed spectra, the translator is not the cause. *floor_typical* are those of the perfect translator: what can be
+# distinguished there is due to effects of single stars, and no translator with one z_split for all stars can do better.
 
 # %%
 drawn = emulator(domains.labels)
@@ -220,7 +241,8 @@ measured = {
     name: as_observed(flux, domains.observed, seed, same, normalize)
     for name, flux in ({"before": drawn} | translations).items()
 }
-measured["floor"] = as_observed(others.flux, unseen[n_stars:], seed, same, normalize)
+for name, flux in {"floor": others.flux, "floor_typical": predictable[n_stars:]}.items():
+    measured[name] = as_observed(flux, unseen[n_stars:], seed, same, normalize)
 z_observed = translator.encode(observed)[0]
 sets = {name: (each, observed) for name, each in measured.items()}
 sets["latents"] = translator.encode_synthetic(drawn), z_observed
@@ -235,12 +257,13 @@ for name, pair in sets.items():
     study.result(f"auc_{name}_std", auc[name][1])
     rows.append((name, *table["auc"], *auc[name], table["chance_std"][0]))
 names = ("sets", "logistic", "mlp", "auc", "auc_std", "chance_std")
-caption = "AUC of classifiers that tell the sets apart; auc: the better one's, with its scatter over folds."
+learnt = 8 * n_stars // 5  # of both sets: five folds
+caption = f"AUC of classifiers that learn from {learnt} spectra or latents; auc: the better one's, with its scatter over folds."
 study.table(Table(rows=rows, names=names), "mixing", caption, dict.fromkeys(names[1:], ".3f"))
 
 # %% [markdown]
 # The table compares these sets with observed spectra or with their $z_\mathrm{shared}$: *before* are synthetic spectra, *after* are
-# spectra translated with the z_split of random observed stars, and *after_typical* with the typical z_split. *floor* is the truth.
+# spectra translated with the z_split of random observed stars, and *after_typical* with the typical z_split. The floors are the truth.
 # *latents* are the z_shared of synthetic spectra as in the training, and *latents_noise* those of synthetic spectra with noise.
 
 # %%
@@ -308,11 +331,58 @@ study.result("live_rms_translated", rms(live.translate(flux) - known.flux), "flu
 study.figure(panel.history_figure(), "live_history", "Losses of the short training.")
 
 # %% [markdown]
-# **What to see.** Without a single pair, the translation removes most of the difference that all stars have in common. What is left are
-# features of single stars, which cannot be predicted from labels, errors of the translator itself, and differences that the critics did
-# not find. If a fresh classifier can distinguish the $z_\mathrm{shared}$ of the two domains, then they are not really shared, and the
-# map in Fig. 2 hides this. The translated spectra are nearer to the truth. Whether the labels fitted with them are, too, is the subject
-# of notebook 08.
+# ## What was measured
+
+# %%
+r = study.values
+
+
+def than(a, b):
+    if abs(a - b) < 0.05 * b:
+        return "about as good as"
+    return "better than" if a < b else "worse than"
+
+
+def tells(name):
+    return f"{r[f'auc_{name}']:.3f} ± {r[f'auc_{name}_std']:.3f}"
+
+
+best = min(("mean", "power", "linear"), key=lambda name: r[f"rms_removable_{name}"])
+titles = {short: name for name, short in SHORT.items()}
+verdict = ""
+if r["auc_latents_noise"] > 0.9:
+    verdict = "The shared latents are not shared, whatever the map shows."
+elif r["auc_latents"] > 0.9:
+    verdict = "So they differ, mostly because only observed spectra have noise."
+
+# %%
+fidelity = f"""**The shipped translator of {emulator.survey.title}, on {n_stars} stars of the mock survey that no training has seen.** It was trained
+without pairs, from {STARS:,} stars of each domain. The baselines were fitted to {n_baseline:,} stars of each domain. All numbers are for
+one training, the shipped one; notebooks 08 and 09 have others.
+
+- *Spectra from the true labels.* The rms difference to the true spectra is {r["rms_synthetic"]:.4f} (physics alone) and
+  {r["rms_translated"]:.4f} (translated). But {r["rms_perfect"]:.4f} remain with a perfect translator, because stars with the same
+  labels differ. The part that labels can tell falls from {r["rms_removable_synthetic"]:.4f} to {r["rms_removable_translated"]:.4f}.
+- *Baselines.* The same part is {r["rms_removable_mean"]:.4f} if the difference of the mean spectra is added,
+  {r["rms_removable_power"]:.4f} with one power a pixel, and {r["rms_removable_linear"]:.4f} with the linear start. The translator is
+  {than(r["rms_removable_translated"], r[f"rms_removable_{best}"])} the best of them ({titles[best]}).
+- *The mean difference* over the stars is {r["rms_of_mean_translated"]:.4f} (rms over pixels) after the translation, but this is so by
+  construction: a constant in each pixel matches the means. It is not evidence.
+- *A z_split of its own* for each star: rms {r["rms_translated_own"]:.4f},
+  {than(r["rms_translated_own"], r["rms_translated"])} the typical one.
+"""
+
+# %%
+mixing = f"""- *Can a fresh classifier, trained on {learnt} spectra, tell them from observed ones?* (AUC 0.5: no, 1: always.) Before the translation
+  {tells("before")}; translated with the z_split of random observed stars {tells("after")}, floor (true spectra) {tells("floor")};
+  translated with the typical z_split, as in fits, {tells("after_typical")}, its floor (perfect translator) {tells("floor_typical")}.
+- *z_shared of both domains* is told apart with an AUC of {tells("latents")} (synthetic spectra without noise, as in the training) and
+  {tells("latents_noise")} (with noise). {verdict}
+"""
+study.text("summary", fidelity + mixing)
+
+# %% [markdown]
+# The translated spectra may be nearer to the truth. Whether the labels fitted with them are, too, is the subject of notebook 08.
 #
 # **Exercise.** Train live with `split=0` and with `adversarial=0.0` (`dataclasses.replace(small, ...)`). What do the mean spectra
 # lose, and how does the AUC of a fresh classifier change (`two_sample_auc`)? Then, with the RVS, change the numbers of z_split by hand:

@@ -15,16 +15,24 @@
 # notebook 07. Their mean reduced χ² falls from 1.97 to 1.22.
 #
 # **Is this because the model spectra are better, or only because the model is more flexible?** In the paper every star has its own
-# $z_\mathrm{split}$, which the encoder makes from the same spectrum that is then fitted. So here each star is fitted three times, with
-# all labels free and with the same optimiser. The first model is *physics only*. The second is *translated* with the same
-# $z_\mathrm{split}$ for all stars, so it has no more free parameters than physics only. The third is *translated with its own*
-# $z_\mathrm{split}$, as in the paper.
+# $z_\mathrm{split}$, which the encoder makes from the same spectrum that is then fitted. So here each star is fitted with several
+# models, with all labels free and with the same optimiser. *Physics only* has no translation. *Translated* has the same
+# $z_\mathrm{split}$ for all stars, so it has no more free parameters than physics only. *Translated with its own* $z_\mathrm{split}$ is
+# the way of the paper.
+#
+# **Is a network needed?** Three baselines have no network, and were fitted to unpaired spectra, too: the *mean spectrum* adds a constant
+# in each pixel, *one power a pixel* multiplies the optical depth by a factor, and the *linear start* is a regression on principal
+# components. And how good could it be? For a mock survey we can make the spectra of a *perfect translator*, which knows everything
+# that depends on labels, and of all else the mean. What its fits lack is due to noise and to effects of single stars.
 #
 # **Are the labels better, too?** A network can learn to fit a spectrum well with the wrong labels. With a real survey one could not
 # notice this. With a mock survey one can, because its true labels are known. This is the most important test.
 
 # %% tags=["parameters"]
-n_stars: int = 40  # test stars of each survey
+n_stars: int = 30  # test stars of each survey
+n_baseline: int = 1000  # stars of each domain to which the baselines are fitted; the shipped translators had 10,000
+n_classified: int = 100  # spectra of each set from which classifiers learn, and on which they are tested
+n_ideal: int = 40  # ideal stars, which tell the labels that spectra constrain
 seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other stars too
 iterations: int = 0  # steps of those trainings; 0: as many as the shipped ones had
 device: str = "auto"  # auto, cpu, cuda or mps
@@ -38,6 +46,8 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
+from specnb.evaluate.two_sample import as_observed, best_auc, two_sample_auc
+from specnb.fitting.pulls import constrained, interior_stars, pull_statistics
 from specnb.fitting.residuals import bias_change, chi2_statistics, distribution, label_errors
 from specnb.plots.residuals import label_biases, residual_bands
 from specnb.reproduce.study import Study
@@ -45,13 +55,17 @@ from specnb.surveys import SURVEYS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs.archive import literature
 from specnb.translate import TranslateConfig, load_translator, train
+from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines, perfect
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
-from specnb.translate.domains import STARS, mock_domains, unseen_stars
-from specnb.translate.model import SHIPPED
+from specnb.translate.domains import STARS, mock_domains, predictable_flux, true_labels, unseen_stars
+from specnb.translate.model import SHIPPED, translated_emulator
 from specnb.widgets import browse_fits
 
+# %%
 study = Study(output)
 NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
+FITS = (PHYSICS, MEAN, POWER, LINEAR, TYPICAL, OWN, PERFECT)
+KEYS = dict(zip(FITS, ("physics", "mean", "power", "linear", "translated", "own_split", "perfect")))
 
 # %% [markdown]
 # ## Stars that no training has seen
@@ -61,35 +75,44 @@ NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 # from star to star and cannot be predicted from labels.
 
 # %%
-emulators, translators, stars, truth = {}, {}, {}, {}
+emulators, translators, unseen, true, predictable = {}, {}, {}, {}, {}
 for survey in NAMES:
     for path in (SURVEYS[survey].emulator_path, SHIPPED / f"{survey}-mock.safetensors"):
         study.input(path)
     emulators[survey] = specnb.load_emulator(survey).to(pick_device(device))
     translators[survey] = load_translator(f"{survey}-mock").to(pick_device(device))
-    stars[survey], truth[survey] = unseen_stars(emulators[survey], n_stars)
+    drawn = n_stars + 2 * n_classified
+    unseen[survey], true[survey] = unseen_stars(emulators[survey], drawn)
+    predictable[survey] = predictable_flux(emulators[survey], drawn)
+stars = {survey: unseen[survey][:n_stars] for survey in NAMES}
+truth = {survey: true[survey][:n_stars] for survey in NAMES}
 
 # %%
-fits, residuals = {}, {}
-for survey in NAMES:
-    models = chains(emulators[survey], translators[survey], stars[survey])
-    fits[survey], residuals[survey] = fit_chains(stars[survey], models)
+models, fits, residuals = {}, {}, {}
+for survey, emulator in emulators.items():
+    domains = mock_domains(emulator, n_baseline)
+    found = chains(emulator, translators[survey], stars[survey])
+    found |= baselines(emulator, domains.labels, domains.observed)
+    found[PERFECT] = perfect(emulator, truth[survey].labels, predictable[survey][:n_stars])
+    models[survey] = {name: found[name] for name in KEYS}
+    fits[survey], residuals[survey] = fit_chains(stars[survey], models[survey])
 
 # %% [markdown]
 # ## Figure 3
 #
-# The first row is physics only, and the second row is translated. Each panel shows the mean residual over the stars in each pixel
-# (black) and its scatter (blue). In the first row, lines of wrong strength and missing lines are visible in all stars alike. In the
-# second row the mean is nearly flat **by construction**, because the translator adds a constant in each pixel that makes the mean
-# translated spectrum equal to the mean observed one (`match_means`). The scatter is not flat by construction. The last row compares it
-# for both fits with its floor: with noise alone it would be 1.
+# The first row is physics only, the second row is translated, and the third is the perfect translator. Each panel shows the mean
+# residual over the stars in each pixel (black) and its scatter (blue). In the first row, lines of wrong strength and missing lines are
+# visible in all stars alike. In the second row the mean is nearly flat **by construction**, because the translator adds a constant in
+# each pixel that makes the mean translated spectrum equal to the mean observed one (`match_means`). The scatter is not flat by
+# construction. The last row compares the scatters. The floor is that of the perfect translator; with noise alone it would be 1.
 
 # %%
 for survey, name in NAMES.items():
-    figure = residual_bands(stars[survey].wavelength, {fit: residuals[survey][fit] for fit in (PHYSICS, TYPICAL)})
+    shown = {fit: residuals[survey][fit] for fit in (PHYSICS, TYPICAL, PERFECT)}
+    figure = residual_bands(stars[survey].wavelength, shown)
     caption = (
         f"Residuals of fits of {n_stars} mock stars ({name}), before and after. After the translation the mean is flat by construction; "
-        "the last row shows the scatter, which is not, and its floor."
+        "the last row shows the scatter, which is not, with that of a perfect translator."
     )
     study.figure(figure, f"residuals_{survey}", caption)
 figure
@@ -103,7 +126,7 @@ for survey in NAMES:
         part[f"z_{column}"] = rest[column]
     part.add_column([survey] * len(part), 0, "survey")
     parts.append(part)
-    for key, fit in (("physics", PHYSICS), ("translated", TYPICAL), ("own_split", OWN)):
+    for fit, key in KEYS.items():
         row = part[part["fit"] == fit][0]
         for column in ("mean", "median", "z_mean", "z_std"):
             name = column if column.startswith("z") else f"chi2_{column}"
@@ -117,26 +140,123 @@ study.table(
 # its labels. The improvement with the typical $z_\mathrm{split}$ is due to a better model.
 
 # %% [markdown]
+# ## Which labels count?
+#
+# Some labels have so little effect on a spectrum that a fit cannot tell them, whatever the model. Their biases mean nothing. So only
+# *constrained* labels are compared: in fits of ideal stars (S/N 100 per pixel, spread over the emulator's range, for which the model is
+# right) the limits of the label are at least four median errors away from these stars.
+
+# %%
+kept, rows = {}, []
+for survey, emulator in emulators.items():
+    ideal = interior_stars(emulator, n_ideal, 100.0, seed=1)
+    statistics = pull_statistics(specnb.fit_labels(ideal, emulator), ideal.labels, emulator.labels)
+    told = constrained(statistics, emulator)
+    kept[survey] = [label for label, good in zip(emulator.labels, told) if good]
+    study.result(f"{survey}_labels_constrained", len(kept[survey]))
+    rows += [(survey, row["label"], row["median_error"], bool(good)) for row, good in zip(statistics, told)]
+table = Table(rows=rows, names=("survey", "label", "median_error", "constrained"))
+study.table(
+    table, "constrained", f"Errors of the labels of {n_ideal} ideal stars, and which labels count as constrained."
+)
+
+# %% [markdown]
 # ## Are the labels better?
 #
-# Bias is the median of fitted − true labels, in units of the median error of the fits. Within the grey band it is smaller than the
-# noise of one star. The numbers at the right are the numbers of stars that ended at a limit of the label.
+# Bias is the median of fitted − true labels, with its bootstrap error, and scatter is half of the width from the 16th to the 84th
+# percentile. Both are in units of the median error that the fits with physics only state. Within the grey band the bias is smaller than
+# the stated error of one star. Where the scatter is larger than 1, the stated errors are too small: they know the noise only. This
+# holds for the perfect translator, too, if stars with the same labels differ.
 
 # %%
 errors = {survey: label_errors(fits[survey], truth[survey].labels, emulators[survey].labels) for survey in NAMES}
 for survey, name in NAMES.items():
-    figure = label_biases(errors[survey], (PHYSICS, TYPICAL))
-    study.figure(figure, f"label_biases_{survey}", f"Bias of fitted labels, {n_stars} mock stars ({name}).")
+    table = errors[survey][np.isin(errors[survey]["label"], kept[survey])]
+    caption = f"Bias and scatter of constrained labels, {n_stars} mock stars ({name})."
+    study.figure(label_biases(table, (PHYSICS, MEAN, POWER, LINEAR)), f"label_baselines_{survey}", caption)
+    figure = label_biases(table, (PHYSICS, TYPICAL, OWN, PERFECT))
+    study.figure(figure, f"label_biases_{survey}", caption)
 figure
 
 # %%
 for survey, name in NAMES.items():
     study.table(errors[survey], f"label_errors_{survey}", f"Fitted − true labels ({name}).")
-    for fit, key in ((TYPICAL, "translated"), (OWN, "own_split")):
-        change = bias_change(fits[survey][PHYSICS], fits[survey][fit], truth[survey].labels, emulators[survey].labels)
-        study.result(f"{survey}_{key}_biases_that_fall", int(np.sum(change["falls"])))
-        study.table(change, f"bias_change_{survey}_{key}", f"Median bias by physics only and by {fit} ({name}).")
+    for fit in (TYPICAL, OWN):
+        change = bias_change(fits[survey][PHYSICS], fits[survey][fit], truth[survey].labels, kept[survey])
+        study.result(f"{survey}_{KEYS[fit]}_biases_that_fall", int(np.sum(change["falls"])))
+        caption = f"Median bias of constrained labels by physics only and by {fit} ({name})."
+        study.table(change, f"bias_change_{survey}_{KEYS[fit]}", caption)
 change
+
+# %% [markdown]
+# ## One table for all models
+#
+# The AUC tells how well a fresh classifier separates the spectra of a model, for the true labels of other stars and measured like
+# observed ones, from observed spectra. A small χ² and a small AUC are different things. A fit may move the labels. The linear start, for
+# example, was regressed on components of *observed* spectra, which also contain effects of single stars. So moving its labels can mimic
+# such effects. Then χ² is small, although the labels are wrong and the spectra are not like observed ones: compare its scatter and its
+# AUC with those of the translator. The proof are stars *without* such effects, which the next cell fits: there is nothing to mimic.
+
+# %%
+rows = []
+for survey, emulator in emulators.items():
+    off = dict.fromkeys(SURVEYS[survey].mock.SINGLE, 0.0)
+    calm, known = unseen_stars(emulator, min(n_stars, 300), **off)
+    some = {name: models[survey][name] for name in (LINEAR, TYPICAL)}
+    some[PERFECT] = perfect(emulator, known.labels, known.flux)
+    for row in chi2_statistics(fit_chains(calm, some)[0]):
+        study.result(f"{survey}_{KEYS[row['fit']]}_chi2_alike", float(row["mean"]))
+        rows.append((survey, *row["fit", "stars", "mean", "median"]))
+table = Table(rows=rows, names=("survey", "fit", "stars", "mean", "median"))
+study.table(table, "alike", "Stars that have no effects of single stars: reduced χ².", {"mean": ".3f", "median": ".3f"})
+
+
+# %%
+def separated(survey, model, translator=None):
+    """AUC of a fresh classifier for a model's spectra of stars that are not fitted, and its scatter."""
+    observed, donors = unseen[survey][n_stars:][:n_classified], unseen[survey][n_stars + n_classified :]
+    flux = predictable[survey][n_stars + n_classified :]
+    if model is not None:
+        flux = model.of(None)(true_labels(true[survey].labels[n_stars + n_classified :], model))
+    if translator is not None:
+        flux = translator.translate(flux, translator.encode(donors)[1])
+    measured = as_observed(flux, donors, 0, np.arange(n_classified), SURVEYS[survey].normalize)
+    return best_auc(two_sample_auc(measured, observed, (0,)))
+
+
+def summarised(survey, fits, residuals, translator):
+    """The table of `summary` for constrained labels, with the AUC of each model."""
+    table = summary(fits, residuals, truth[survey].labels, kept[survey])
+    every = models[survey] | {TYPICAL: translated_emulator(emulators[survey], translator), PERFECT: None}
+    chosen = {name: (every[name],) for name in fits} | {OWN: (emulators[survey], translator)}
+    auc = [separated(survey, *chosen[name]) for name in fits]
+    table.add_columns(list(zip(*auc)), indexes=[3, 3], names=["auc", "auc_std"])
+    return table
+
+
+# %%
+FORMATS = dict.fromkeys(("chi2", "ratio", "auc", "auc_std"), ".3f") | {"mean": "+.4f", "std": ".3f"}
+FORMATS |= dict.fromkeys(("bias", "bias_error", "scatter", "largest_scatter", "pull_width"), ".2f")
+COMPACT = ["fit", "chi2", "auc", "bias", "bias_error", "scatter", "largest_scatter", "pull_width", "at_limit"]
+tables = {}
+for survey, name in NAMES.items():
+    tables[survey] = summarised(survey, fits[survey], residuals[survey], translators[survey])
+    for row in tables[survey]:
+        for column in COMPACT[1:]:
+            study.result(f"{survey}_{KEYS[row['fit']]}_{column}", float(row[column]))
+    caption = f"All models, {n_stars} stars of the mock survey, {len(kept[survey])} constrained labels ({name})."
+    study.table(tables[survey], f"models_{survey}", caption, FORMATS)
+    compact = tables[survey][COMPACT]
+    study.table(compact, f"summary_{survey}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
+
+# %% [markdown]
+# The next table is for the RVS. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
+# its bootstrap error. *scatter* is the geometric mean over the labels of the scatter in units of that of physics only, and
+# *largest_scatter* the largest of these ratios. *pull_width* tells how many times the stated errors are too small. *at_limit* counts
+# stars with a constrained label at a limit.
+
+# %%
+study.table(compact, f"summary_{survey}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
 
 # %% [markdown]
 # ## Is it luck?
@@ -146,24 +266,25 @@ change
 
 # %%
 rows = []
-for survey in NAMES:
+for survey, emulator in emulators.items():
     for seed in seeds:
-        some = fits[survey], residuals[survey]
+        table = tables[survey]
         if seed != 1:
             config = TranslateConfig.for_survey(SURVEYS[survey], seed=seed, device=device)
             config = replace(config, iterations=iterations) if iterations else config
-            domains = mock_domains(emulators[survey], STARS, seed)
-            other = train(emulators[survey], domains.labels, domains.observed, config)
-            models = chains(emulators[survey], other, stars[survey])
-            del models[PHYSICS]
-            new = fit_chains(stars[survey], models)
+            domains = mock_domains(emulator, STARS, seed)
+            other = train(emulator, domains.labels, domains.observed, config)
+            again = chains(emulator, other, stars[survey])
+            del again[PHYSICS]
+            new = fit_chains(stars[survey], again)
             some = [{PHYSICS: first[survey][PHYSICS]} | part for first, part in zip((fits, residuals), new)]
-        table = summary(*some, truth[survey].labels, emulators[survey].labels)
-        rows += [{"survey": survey, "seed": seed} | dict(zip(table.colnames, row)) for row in table]
+            table = summarised(survey, *some, other)
+        compared = table[np.isin(table["fit"], (PHYSICS, TYPICAL, OWN))]
+        rows += [{"survey": survey, "seed": seed} | dict(zip(table.colnames, row)) for row in compared]
 seeds_table = Table(rows=rows)
-for column, form in {"chi2": ".3f", "ratio": ".3f", "mean": "+.4f", "std": ".3f"}.items():
-    seeds_table[column].format = form
-study.table(seeds_table, "seeds", "Trainings of each translator: χ², residuals, and labels whose bias falls.")
+study.table(
+    seeds_table, "seeds", "Trainings of each translator: χ², AUC, residuals, and errors of constrained labels.", FORMATS
+)
 
 # %% [markdown]
 # ## Real stars
@@ -217,11 +338,102 @@ fitted = specnb.fitted_flux(fits["apogee"][TYPICAL], translated)
 browse_fits(stars["apogee"], fitted, fits["apogee"][TYPICAL])
 
 # %% [markdown]
-# **What to see.** χ² falls. With the typical $z_\mathrm{split}$ it falls nearly as far as with each star's own z_split. So the
-# translator makes better spectra, and not only a more flexible model. Most biases become smaller as well. The others belong to labels
-# that the spectrum hardly constrains, or to labels that can compensate for each other, such as $T_\mathrm{eff}$, [Fe/H] and
-# $v_\mathrm{micro}$. The reason is that unpaired spectra only determine the *distribution* of translated spectra, and this distribution
-# hardly changes if such labels are slightly mixed with each other.
+# ## What was measured
+
+# %%
+r = study.values
+
+
+def than(a, b):
+    if abs(a - b) < 0.05 * b:
+        return "about as good as"
+    return "better than" if a < b else "worse than"
+
+
+def spread(survey):
+    """Smallest and largest values over the trainings, with the typical z_split."""
+    if len(seeds) == 1:
+        return "*Spread over trainings*: not measured in this run, which has one training."
+    rows = seeds_table[(seeds_table["survey"] == survey) & (seeds_table["fit"] == TYPICAL)]
+    each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in ("chi2", "auc", "bias", "scatter")]
+    steps = f", of which the further ones had only {iterations} steps" if iterations else ""
+    return f"*Spread over {len(seeds)} trainings* of the translator (typical z_split){steps}: {', '.join(each)}."
+
+
+# %%
+def plain(label):
+    """A label's name in a sentence, such as T_eff or [Mg/Fe]."""
+    name = {"teff": "T_eff", "logg": "log g", "vmicro": "v_micro", "vbroad": "v_broad", "alpha_fe": "[α/Fe]"}.get(label)
+    return name or "[{}/{}]".format(*(part.capitalize() for part in label.split("_")))
+
+
+def worst(survey, fit):
+    """The constrained label whose scatter grows most, compared with physics only."""
+    rows = errors[survey][np.isin(errors[survey]["label"], kept[survey])]
+    ratio = rows["scatter"][rows["fit"] == fit] / rows["scatter"][rows["fit"] == PHYSICS]
+    return f"{plain(kept[survey][ratio.argmax()])} {ratio.max():.2f}"
+
+
+# %%
+def best(survey, column):
+    """Name, and value, of the best of the models without a network."""
+    values = {name: r[f"{survey}_{KEYS[name]}_{column}"] for name in (MEAN, POWER, LINEAR)}
+    name = min(values, key=values.get)
+    return name, values[name]
+
+
+# %%
+def spectra_text(survey):
+    v = {key: {c: r[f"{survey}_{key}_{c}"] for c in COMPACT[1:]} for key in KEYS.values()}
+    name, value = best(survey, "chi2")
+    closest, auc = best(survey, "auc")
+    alike = {key: r[f"{survey}_{key}_chi2_alike"] for key in ("linear", "translated", "perfect")}
+    return f"""**{NAMES[survey]}: fits of {n_stars} stars of the mock survey that no training has seen.** Only the {len(kept[survey])} labels
+that such spectra constrain are compared: {", ".join(map(plain, kept[survey]))}. The translator is the shipped one ({STARS:,} stars of each domain, no
+pairs); the baselines were fitted to {n_baseline:,} stars of each domain.
+
+- *Mean reduced χ²*: physics only {v["physics"]["chi2"]:.2f}, translated {v["translated"]["chi2"]:.2f}, with each star's own z_split
+  {v["own_split"]["chi2"]:.2f}; the best model without a network ({name}) {value:.2f}; a perfect translator {v["perfect"]["chi2"]:.2f},
+  whose rest is what differs between stars with the same labels. The translator is {than(v["translated"]["chi2"], value)} that baseline.
+- *Can a classifier that learns from {8 * n_classified // 5} spectra tell the models from observed stars?* AUC: physics only
+  {v["physics"]["auc"]:.3f}, translated with the typical z_split {v["translated"]["auc"]:.3f}, with z_split of observed stars
+  {v["own_split"]["auc"]:.3f}, the best without a network ({closest}) {auc:.3f}, a perfect translator {v["perfect"]["auc"]:.3f}. The
+  linear start has χ² {v["linear"]["chi2"]:.2f} and AUC {v["linear"]["auc"]:.3f}.
+- *χ² can be small for a wrong reason*, if moving the labels mimics effects of single stars. For {min(n_stars, 300)} stars without such
+  effects it is {alike["linear"]:.2f} with the linear start, {alike["translated"]:.2f} translated, and {alike["perfect"]:.2f} with a
+  perfect translator.
+"""
+
+
+# %%
+def labels_text(survey):
+    v = {key: {c: r[f"{survey}_{key}_{c}"] for c in COMPACT[1:]} for key in KEYS.values()}
+    name, value = best(survey, "bias")
+    row = tables[survey][tables[survey]["fit"] == TYPICAL][0]
+    limit = errors[survey][errors[survey]["label"] == "vbroad"]
+    stuck = {fit: int(limit["at_limit"][limit["fit"] == fit][0]) for fit in (PHYSICS, TYPICAL, PERFECT)}
+    return f"""- *Biases*, as the mean of |median bias| over the error that physics only states: physics only {v["physics"]["bias"]:.2f},
+  translated {v["translated"]["bias"]:.2f} ± {v["translated"]["bias_error"]:.2f}, the best without a network ({name}) {value:.2f}, a
+  perfect translator {v["perfect"]["bias"]:.2f} ± {v["perfect"]["bias_error"]:.2f}. With the translator {row["falls"]} of {row["labels"]}
+  biases fall. By more than twice the error of the change, {row["clearly_falls"]} fall and {row["clearly_rises"]} rise.
+- *Scatter* of the labels relative to physics only: translated {v["translated"]["scatter"]:.2f} (worst label:
+  {worst(survey, TYPICAL)}), own z_split {v["own_split"]["scatter"]:.2f} (worst: {worst(survey, OWN)}), linear start
+  {v["linear"]["scatter"]:.2f} (worst: {worst(survey, LINEAR)}), a perfect translator {v["perfect"]["scatter"]:.2f} (worst:
+  {worst(survey, PERFECT)}).
+- *Stated errors* know the noise only. Actual errors are {v["physics"]["pull_width"]:.1f} times as large with physics only,
+  {v["translated"]["pull_width"]:.1f} times translated, and {v["perfect"]["pull_width"]:.1f} times with a perfect translator.
+- *v_broad at its limit*: {stuck[PHYSICS]} stars with physics only, {stuck[TYPICAL]} translated, {stuck[PERFECT]} with a perfect translator.
+- {spread(survey)}
+"""
+
+
+# %%
+study.text("summary", "\n".join(spectra_text(survey) + labels_text(survey) for survey in NAMES))
+
+# %% [markdown]
+# **Why biases can remain.** Unpaired spectra only determine the *distribution* of translated spectra, and this distribution hardly changes
+# if labels that can compensate for each other, such as $T_\mathrm{eff}$, [Fe/H] and $v_\mathrm{micro}$, are slightly mixed. And a
+# $z_\mathrm{split}$ that is encoded from the fitted spectrum may take a part of what the labels should explain: compare the worst scatter.
 #
 # **Exercise.** Take only the stars with S/N below 80, and then those above 200. For which of them does the translator help more, and
 # why? (`stars["apogee"].labels["snr"]` gives the S/N; compare the reduced χ² of both fits.)

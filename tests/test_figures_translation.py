@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from specnb.fitting.residuals import by_pixel
 from specnb.plots.residuals import label_biases, residual_bands
-from specnb.plots.style import BLACK, BLUE, COLUMN, GREEN, ORANGE, PAGE, VERMILLION
+from specnb.plots.style import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILLION
 from specnb.plots.training import translation_history
 from specnb.plots.translate import mixing_maps
 from specnb.surveys import APOGEE, RVS
@@ -46,8 +46,17 @@ def errors():
     for name, size in (("physics only", 2.0), ("translated", 0.5)):
         for k, label in enumerate(LABELS):
             bias = size * (-1) ** k if k > 1 else 1 / size
-            rows.append((name, label, 0.1 * bias, 0.3, 0.1, 3 * k, 100))
-    names = ("fit", "label", "median", "scatter", "median_error", "at_limit", "stars")
+            rows.append((name, label, 0.1 * bias, 0.02, 0.3 * size, 0.1, 3 * k, 100))
+    names = (
+        "fit",
+        "label",
+        "median",
+        "bootstrap_error",
+        "scatter",
+        "median_error",
+        "at_limit",
+        "stars",
+    )
     return Table(rows=rows, names=names)
 
 
@@ -80,23 +89,20 @@ def lines(axes, color):
 
 def test_figures_have_the_widths_of_the_journal_and_are_legible(panels, fits, errors, history):
     auc = dict.fromkeys(panels, (0.5, 0.01))
-    figures = {
-        PAGE: (
-            mixing_maps(panels, auc),
-            residual_bands(APOGEE.pixels, fits),
-            translation_history(history),
-        ),
-        COLUMN: (label_biases(errors),),
-    }
-    for width, each in figures.items():
-        for figure in each:
-            figure.draw_without_rendering()
-            assert figure.get_size_inches()[0] == width
-            shown = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
-            assert len(shown) > 5
-            assert min(t.get_fontsize() for t in shown) >= 7
-            for axes in figure.axes:
-                assert axes.get_tightbbox().y1 <= figure.bbox.height + 1  # no title is cut off
+    figures = (
+        mixing_maps(panels, auc),
+        residual_bands(APOGEE.pixels, fits),
+        translation_history(history),
+        label_biases(errors),
+    )
+    for figure in figures:
+        figure.draw_without_rendering()
+        assert figure.get_size_inches()[0] == PAGE
+        shown = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+        assert len(shown) > 5
+        assert min(t.get_fontsize() for t in shown) >= 7
+        for axes in figure.axes:
+            assert axes.get_tightbbox().y1 <= figure.bbox.height + 1  # no title is cut off
 
 
 def test_maps_hold_all_stars_in_the_colours_of_their_domains(panels):
@@ -179,17 +185,18 @@ def points(axes, color):
 
 
 def test_biases_are_in_units_of_the_first_fit(errors):
-    axes, limits = label_biases(errors).axes
+    axes, widths, limits = label_biases(errors).axes
     before, after = points(axes, VERMILLION)[0], points(axes, BLUE)[0]
     assert before[2:] == pytest.approx(2 * (-1.0) ** np.arange(2, 25))
     assert after[2:] == pytest.approx(0.5 * (-1.0) ** np.arange(2, 25))
-    assert axes.get_title("left") == "nearer to 0 in 23 of 25 labels"
+    assert points(widths, VERMILLION)[0] == pytest.approx(6.0)
+    assert points(widths, BLUE)[0] == pytest.approx(1.5)
     assert [t.get_text() for t in axes.get_yticklabels()][:2] == [
         APOGEE.labels[0].symbol,
         APOGEE.labels[1].symbol,
     ]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first label on top
-    assert limits.get_yticklabels()[3].get_text() == "9 → 9"
+    assert limits.get_yticklabels()[3].get_text() == "9 / 9"
     errors = errors.copy()
     # Errors of the second fit; if they were the unit, its biases would be small
     errors["median_error"][25:] = 99.0
@@ -204,7 +211,7 @@ def test_large_biases_stay_in_view(errors):
     ticks = [t.get_text() for t in axes.get_xticklabels()]
     assert "−100" in ticks
     assert "0" in ticks
-    with pytest.raises(KeyError, match="mean split"):
+    with pytest.raises(KeyError, match="the table has no fit mean split"):
         label_biases(errors, ("physics only", "mean split"))
 
 

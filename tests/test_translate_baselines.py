@@ -8,8 +8,9 @@ import specnb
 from specnb.emulator.model import Emulator
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
-from specnb.translate.baselines import MEAN, POWER, baselines, fitted_powers
-from specnb.translate.domains import true_labels
+from specnb.translate.baselines import MEAN, PERFECT, POWER, baselines, fitted_powers, perfect
+from specnb.translate.comparison import fit_chains, summary
+from specnb.translate.domains import predictable_flux, true_labels, unseen_stars
 
 EMULATOR = specnb.load_emulator("rvs")
 MOCK = EMULATOR.survey.mock.clean(n_stars=1500, seed=5, wrong_lines=1.0, false_line=1.0)
@@ -82,3 +83,28 @@ def test_a_baseline_is_saved_and_read(models, tmp_path):
     read = Emulator.load(tmp_path / "power.safetensors", EMULATOR.survey)
     labels = EMULATOR.survey.table([list(EMULATOR.survey.start.values())])
     np.testing.assert_array_equal(read(labels), models[POWER](labels))
+
+
+def test_the_spectra_of_a_perfect_translator_lack_only_what_differs_from_star_to_star():
+    stars, truth = unseen_stars(EMULATOR, 80, interstellar_band=0.0)
+    predictable = predictable_flux(EMULATOR, 80, interstellar_band=0.0)
+    model = perfect(EMULATOR, truth.labels, predictable)
+    labels = true_labels(truth.labels, EMULATOR)
+    np.testing.assert_allclose(model(labels), predictable, atol=1e-5)
+    # The continuum, a polynomial of each star, is all that is left.
+    left = truth.flux / predictable
+    assert np.std(left) == pytest.approx(0.004, rel=0.4)
+    smooth = np.polynomial.legendre.legfit(np.linspace(-1, 1, 800), left.T, 3)
+    smooth = np.polynomial.legendre.legval(np.linspace(-1, 1, 800), smooth)
+    np.testing.assert_allclose(left, smooth, atol=1e-3)
+
+    fits, residuals = fit_chains(stars, {"physics only": EMULATOR, PERFECT: model})
+    physics, floor = summary(fits, residuals, truth.labels, ("teff", "logg", "m_h"))
+    assert floor["chi2"] == pytest.approx(1.0, abs=0.05) and physics["chi2"] > 1.5
+    assert floor["bias"] < 0.5 < physics["bias"]
+    assert floor["bias"] < 3 * floor["bias_error"] + 0.1
+    assert floor["scatter"] < 0.8 and physics["scatter"] == 1
+    assert floor["pull_width"] == pytest.approx(1.0, abs=0.3) and physics["pull_width"] > 1.5
+    assert floor["labels"] == 3
+    with pytest.raises(ValueError, match="3 spectra, but 80 offsets"):
+        fit_chains(stars[:3], {PERFECT: model})

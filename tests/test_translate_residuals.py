@@ -141,6 +141,8 @@ def test_label_errors_are_those_put_in(truth):
     sigma = 40 / np.sqrt(N)
     assert teff["median"] == pytest.approx(100, abs=4 * 1.2533 * sigma)
     assert teff["scatter"] == pytest.approx(40, abs=4 * 1.2 * sigma)  # of the width of percentiles
+    assert teff["bootstrap_error"] == pytest.approx(1.2533 * sigma, rel=0.4)
+    assert teff["pull_width"] == pytest.approx(teff["scatter"] / 50)
     assert teff["rms"] > 5000  # the wild fit is visible there and in the mean
     assert teff["mean"] == pytest.approx(100 + 1e5 / N, abs=4 * sigma)
     assert teff["median_error"] == 50

@@ -71,6 +71,8 @@ class Label:
             raise ValueError(
                 f"label {self.name} has the range {self.low:g} to {self.high:g}: give low < high"
             )
+        if self.logarithmic and self.low <= 0:
+            raise ValueError(f"label {self.name} is logarithmic from {self.low:g}: give low > 0")
 
     @property
     def axis(self) -> str:

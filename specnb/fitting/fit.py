@@ -167,7 +167,7 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
         )
     names = [*emulator.survey.labels, *model.names[len(emulator.labels) :], *continuum]
     parameters = check_limits(label_columns(table, names), "fit", names)
-    flux = model.flux(model.tensor(parameters)).cpu().numpy()
+    flux = model.flux(model.tensor(model.inner(parameters))).cpu().numpy()
     if model.rv:
         rv = torch.as_tensor(parameters[:, len(emulator.labels)])
         flux[~known_pixels(emulator.wavelength, rv, rv).numpy()] = np.nan

@@ -26,7 +26,8 @@ class ForwardModel:
 
     The parameters are first the labels, then the radial velocity if there is one, and then the
     coefficients c_k of each detector. The flux of a detector is multiplied by the Legendre series 1
-    + Σ c_k P_k.
+    + Σ c_k P_k. A label that is logarithmic (`Label.logarithmic`) enters as its natural logarithm,
+    in which the flux is much closer to linear. `inner` and `outer` convert parameters.
 
     Parameters
     ----------
@@ -37,8 +38,10 @@ class ForwardModel:
     ----------
     names, units : tuple of str
         Names and units of the labels and the radial velocity.
-    low, high : ndarray, shape (n_parameters,)
+    low, high : Tensor, shape (n_parameters,), float64
         Limits of all parameters. They are infinite for the continuum.
+    logarithmic : Tensor of bool, shape (n_parameters,)
+        Parameters that are logarithms of labels.
     kept : Tensor, shape (n_pix,)
         1 for pixels that count, else 0.
     x_h : ndarray of bool, shape (n_x_h, n_parameters)
@@ -59,8 +62,12 @@ class ForwardModel:
         self.legendre = self.tensor(_legendre(wavelength, config.continuum_order))
         limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
-        self.low = np.concatenate([emulator.low, np.negative(limit), -free])
-        self.high = np.concatenate([emulator.high, limit, free])
+        low = np.concatenate([emulator.low, np.negative(limit), -free])
+        high = np.concatenate([emulator.high, limit, free])
+        logarithmic = [label.logarithmic for label in emulator.survey.labels]
+        self.logarithmic = torch.arange(len(low)) < 0
+        self.logarithmic[: len(logarithmic)] = torch.tensor(logarithmic)
+        self.low, self.high = self.inner(low), self.inner(high)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in config.windows_out:
             out |= (wavelength >= low) & (wavelength <= high)
@@ -85,6 +92,17 @@ class ForwardModel:
         """Convert an array to a tensor with the emulator's precision, on its device."""
         return torch.as_tensor(np.asarray(array)).to(self.emulator.network.low)
 
+    def inner(self, values):
+        """Parameters (..., k) of the fit from labels and further values, as a tensor."""
+        values = torch.as_tensor(values)
+        log = self.logarithmic[: values.shape[-1]].to(values.device)
+        return torch.where(log, torch.where(log, values, 1.0).log(), values)
+
+    def outer(self, p):
+        """Labels and further values from parameters (..., k), the inverse of `inner`."""
+        log = self.logarithmic[: p.shape[-1]].to(p.device)
+        return torch.where(log, torch.where(log, p, 0.0).exp(), p)
+
     def continuum(self, p):
         """Continuum factor (n, n_pix) for parameters (n, n_parameters)."""
         return 1.0 + p[:, len(self.names) :] @ self.legendre
@@ -95,10 +113,14 @@ class ForwardModel:
         model.emulator = self.emulator.of(rows)
         return model
 
+    def _emulated(self, p):
+        """The emulator's flux (n, n_pix) for the first n_labels parameters."""
+        return self.emulator.network(self.outer(p))
+
     def flux(self, p):
         """Flux (n, n_pix) for parameters (n, n_parameters)."""
         n = len(self.emulator.labels)
-        flux = self.emulator.network(p[:, :n])
+        flux = self._emulated(p[:, :n])
         if self.rv:
             flux = doppler_shift(flux, self.emulator.wavelength, p[:, n])
         return flux * self.continuum(p)
@@ -106,7 +128,7 @@ class ForwardModel:
     def flux_and_jacobian(self, p):
         """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
         n = len(self.emulator.labels)
-        flux, jacobian = self.emulator.flux_and_jacobian(p[:, :n])
+        flux, jacobian = flux_and_jacobian(self._emulated, p[:, :n])
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
             # The shift is linear in the flux, so that it applies to the Jacobian, too.
@@ -139,7 +161,7 @@ class ForwardModel:
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
-        """Models from which fits can start: labels (m, n_labels), flux (m, n_pix) and its square.
+        """Models from which fits can start: parameters (m, n_labels), flux (m, n_pix), its square.
 
         The fourth and last element is the `CrossCorrelation` with some of them, or None without a
         velocity.
@@ -152,8 +174,9 @@ class ForwardModel:
         spread = [name in self.emulator.survey.everywhere for name in self.emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
         u[:, spread] = qmc.Sobol(sum(spread), seed=0).random(n_spectra)
-        labels = self.emulator.low + (self.emulator.high - self.emulator.low) * (0.05 + 0.9 * u)
-        labels = self.tensor(labels[self.emulator.in_hull(labels)])
+        low, high = self.low[: len(spread)], self.high[: len(spread)]
+        labels = self.outer(low + (high - low) * (0.05 + 0.9 * torch.from_numpy(u)))
+        labels = self.tensor(labels[self.emulator.in_hull(labels.numpy())])
         models = self.emulator.of(None)(labels)
         correlation = None
         if self.rv:
@@ -161,7 +184,7 @@ class ForwardModel:
             correlation = CrossCorrelation(
                 self.emulator.wavelength, models[:TEMPLATES], basis, self.rv_limit
             )
-        return labels, models, models**2, correlation
+        return self.inner(labels), models, models**2, correlation
 
     def begin(self, flux, ivar, library):
         """Where the fits of some stars start, between which limits, and with which weights.
@@ -180,9 +203,7 @@ class ForwardModel:
         n, ivar = labels.shape[1], ivar * self.kept
         start = torch.zeros(len(flux), len(self.low), dtype=torch.float64)
         ambiguous = torch.zeros(len(flux), dtype=torch.bool)
-        low, high = (
-            torch.from_numpy(limit).repeat(len(flux), 1) for limit in (self.low, self.high)
-        )
+        low, high = (limit.repeat(len(flux), 1) for limit in (self.low, self.high))
         rest, weight = flux, ivar
         if self.rv and len(flux):
             velocity, lead = correlation(flux, ivar)

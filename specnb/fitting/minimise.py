@@ -166,6 +166,9 @@ def _ending(model, stars):
         (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
     )
     at_limit = (p <= stars.low) | (p >= stars.high)
+    p = model.outer(p)
+    # The standard error of a label is that of its logarithm, times the label.
+    error = error * torch.where(model.logarithmic, p, 1.0)
     p, error, x_h_error = (
         torch.where(informed[:, None], a, torch.nan) for a in (p, error, x_h_error)
     )

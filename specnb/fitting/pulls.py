@@ -6,6 +6,7 @@ from astropy.table import Table
 from specnb.core.catalogues import check_same_stars
 from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
+from specnb.surveys import known_label
 
 MARGIN = 0.2  # fraction of a label's range at either end in which there are no ideal stars
 # Least distance between an ideal star and the nearest limit, in median standard errors. This is a
@@ -53,8 +54,36 @@ def interior_stars(emulator, n: int, snr: float, seed: int) -> Spectra:
     )
 
 
+def label_pulls(fit: Table, truth: Table, name: str) -> np.ndarray:
+    """Pulls of one label, (fit − truth) / error; NaN where there is no fit.
+
+    Labels on whose logarithm spectra depend (`Label.logarithmic`) are fitted by their logarithm,
+    whose errors are much closer to normal. Their pulls are ln(fit / truth) / (error / fit).
+
+    Parameters
+    ----------
+    fit : Table
+        It has the columns ``<name>`` and ``<name>_error``.
+    truth : Table
+        True labels of the same stars in the same order.
+    name : str
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    (value, error), (true,) = (
+        label_columns(fit, [name, f"{name}_error"]).T,
+        label_columns(truth, [name]).T,
+    )
+    label = known_label(name)
+    if label and label.logarithmic:
+        return np.log(value / true) / (error / value)
+    return (value - true) / error
+
+
 def pull_statistics(fit: Table, truth: Table, labels) -> Table:
-    """Mean and standard deviation of the pulls, (fit - truth) / error, of each label.
+    """Mean and standard deviation of the `label_pulls` of each label.
 
     Parameters
     ----------
@@ -74,8 +103,7 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
     check_same_stars(fit, truth)
     rows = []
     for name in labels:
-        value, error = label_columns(fit, [name, f"{name}_error"]).T
-        pull = (value - label_columns(truth, [name])[:, 0]) / error
+        pull = label_pulls(fit, truth, name)
         pull = pull[np.isfinite(pull)]
         rows.append(
             {
@@ -83,7 +111,7 @@ def pull_statistics(fit: Table, truth: Table, labels) -> Table:
                 "mean": pull.mean(),
                 "std": pull.std(),
                 "largest": np.abs(pull).max(),
-                "median_error": np.nanmedian(error),
+                "median_error": np.nanmedian(label_columns(fit, [f"{name}_error"])),
                 "at_limit": sum(
                     f"at_limit:{name}" in str(flags).split(",") for flags in fit["flags"]
                 ),

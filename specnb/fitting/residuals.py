@@ -11,6 +11,7 @@ from astropy.table import Table
 from specnb.core.catalogues import check_same_stars
 from specnb.core.labels import label_array, label_columns, limits
 from specnb.core.values import numbers
+from specnb.fitting.pulls import label_pulls
 
 REACH = 5.0  # largest residual in histograms, in standard errors
 RESAMPLES = 200  # number of bootstrap samples of the stars, which give the error of a bias to 5%
@@ -69,8 +70,8 @@ def by_pixel(wavelength, z) -> Table:
 def distribution(fits) -> Table:
     """Mean and standard deviation of all residuals of each fit.
 
-    The residuals of a perfect model have the distribution N(0, 1). After a fit of p parameters to N
-    pixels it is narrower by the factor √(1 − p/N).
+    Those of a perfect model are N(0, 1), or after a fit of p parameters to N pixels narrower by the
+    factor √(1 − p/N).
 
     Parameters
     ----------
@@ -169,47 +170,50 @@ def label_errors(fits, truth: Table, labels) -> Table:
     -------
     Table
         One row per fit and label: ``fit``; ``label``; in the label's ``unit`` the ``median`` and
-        ``mean`` of fit − truth, its ``scatter`` (half of the width from the 16th to the 84th
-        percentile), its ``rms``, and the ``median_error``, which is the median of the errors that
-        the fit reports; ``at_limit``, the number of stars whose fit ended at a limit of this label;
-        ``stars``, the number of stars that all fits could fit, to which all these numbers refer;
-        ``not_fitted``, the number of stars that this fit could not fit.
+        ``mean`` of fit − truth, the ``bootstrap_error`` of the median, the ``scatter`` (half of the
+        width from the 16th to the 84th percentile), the ``rms``, and the ``median_error``, which is
+        the median of the errors that the fit reports; ``pull_width``, such a half width of the
+        `label_pulls`, which is 1 if the errors are right; ``at_limit``, the number of stars whose
+        fit ended at a limit of this label; ``stars``, the number of stars that all fits could fit,
+        to which all these numbers refer; ``not_fitted``, the number of those this fit could not.
 
     Raises
     ------
     ValueError
         If the lengths differ, or if no star was fitted in all fits.
     """
-    differences, fitted, common = _differences(fits, truth, labels)
+    differences, fitted, common = label_differences(fits, truth, labels)
     rows = []
     for name, fit in fits.items():
         compared = fit[common]
-        for label, difference in zip(labels, differences[name].T):
+        flags = [str(flags).split(",") for flags in compared["flags"]]
+        uncertain = resampled_bias(differences[name]).std(axis=0)
+        for label, difference, error in zip(labels, differences[name].T, uncertain):
             low, median, high = np.percentile(difference, [16, 50, 84])
-            at_limit = [f"at_limit:{label}" in str(flags).split(",") for flags in compared["flags"]]
+            pulls = label_pulls(compared, truth[common], label)
             rows.append(
                 {
                     "fit": name,
                     "label": label,
                     "unit": str(limits(label).unit or fit[label].unit or ""),
                     "median": median,
+                    "bootstrap_error": error,
                     "mean": difference.mean(),
                     "scatter": (high - low) / 2,
                     "rms": np.sqrt(np.mean(difference**2)),
                     "median_error": np.nanmedian(label_columns(compared, [f"{label}_error"])),
-                    "at_limit": sum(at_limit),
+                    "pull_width": np.ptp(np.nanpercentile(pulls, [16, 84])) / 2,
+                    "at_limit": sum(f"at_limit:{label}" in each for each in flags),
                     "stars": common.sum(),
                     "not_fitted": (~fitted[name]).sum(),
                 }
             )
-    sizes = ("median", "mean", "scatter", "rms", "median_error")
+    sizes = ("median", "bootstrap_error", "mean", "scatter", "rms", "median_error", "pull_width")
     return formatted(Table(rows=rows), **dict.fromkeys(sizes, ".3g"))
 
 
 def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
     """Find the labels whose bias is closer to 0 in the second of two fits.
-
-    ``sum(table["falls"])`` is the number of these labels.
 
     Parameters
     ----------
@@ -227,29 +231,28 @@ def bias_change(before: Table, after: Table, truth: Table, labels) -> Table:
         ``falls``, whether the change is negative; ``clear``, whether its absolute value is more
         than twice its error.
     """
-    differences, _, common = _differences({"before": before, "after": after}, truth, labels)
-    random, n = np.random.default_rng(0), common.sum()
-    both = np.stack([differences["before"], differences["after"]])
-    bias = np.median(both, axis=1)
-    draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
-    resampled = np.array([np.median(both[:, rows], axis=1) for rows in draws])
+    differences = label_differences({"before": before, "after": after}, truth, labels)[0]
+    bias = [np.median(each, axis=0) for each in differences.values()]
+    before, after = (np.abs(resampled_bias(each)) for each in differences.values())
     change = np.abs(bias[1]) - np.abs(bias[0])
-    error = np.std(np.abs(resampled[:, 1]) - np.abs(resampled[:, 0]), axis=0)
-    columns = {
-        "label": list(labels),
-        "before": bias[0],
-        "after": bias[1],
-        "change": change,
-        "change_error": error,
-        "falls": change < 0,
-        "clear": np.abs(change) > 2 * error,
-    }
-    sizes = ("before", "after", "change", "change_error")
-    return formatted(Table(columns), **dict.fromkeys(sizes, ".3g"))
+    error = np.std(after - before, axis=0)
+    columns = {"label": list(labels), "before": bias[0], "after": bias[1], "change": change}
+    columns |= {"change_error": error, "falls": change < 0, "clear": np.abs(change) > 2 * error}
+    return formatted(Table(columns), **dict.fromkeys(list(columns)[1:5], ".3g"))
 
 
-def _differences(fits, truth, labels):
-    """The differences fit − truth, shape (n_common, n_labels), of each fit.
+def resampled_bias(differences) -> np.ndarray:
+    """Medians (`RESAMPLES`, n_labels) of fit − truth (n, n_labels) in bootstrap samples of the stars.
+
+    Fits of the same stars have the same samples.
+    """
+    random, n = np.random.default_rng(0), len(differences)
+    draws = (random.integers(n, size=n) for _ in range(RESAMPLES))
+    return np.array([np.median(differences[rows], axis=0) for rows in draws])
+
+
+def label_differences(fits, truth, labels):
+    """The differences fit − truth, shape (n_common, n_labels), of each fit, a dict.
 
     Also returns which stars each fit could fit, and which stars all fits could fit.
     """
@@ -279,9 +282,7 @@ def common_stars(fitted) -> np.ndarray:
     """
     if len({len(stars) for stars in fitted.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(stars)}" for name, stars in fitted.items())
-        raise ValueError(
-            f"the numbers of stars differ ({sizes}): give the same stars in the same order"
-        )
+        raise ValueError(f"the numbers of stars differ ({sizes}): give the same stars in the same order")  # fmt: skip
     common = np.all(list(fitted.values()), axis=0)
     if not common.any():
         raise ValueError(

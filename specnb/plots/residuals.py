@@ -8,11 +8,11 @@ from matplotlib.ticker import MaxNLocator
 from scipy.stats import norm
 
 from specnb.core.wavelength import detectors
+from specnb.fitting.pulls import label_pulls
 from specnb.fitting.residuals import REACH, by_pixel, common_stars, distribution
 from specnb.plots.style import (
     BLACK,
     BLUE,
-    COLUMN,
     DOMAINS,
     GREEN,
     GREY,
@@ -22,7 +22,6 @@ from specnb.plots.style import (
     VERMILLION,
     WAVELENGTH,
     Figure,
-    column,
     curves,
     legend,
     name_ticks,
@@ -41,7 +40,7 @@ TICKS = (-10_000, -1000, -100, -10, -3, -2, -1, 0, 1, 2, 3, 10, 100, 1000, 10_00
 
 @styled
 def pulls(fit, truth, labels):
-    """Draw a histogram of (fitted - true) / error for each label, and the unit Gaussian.
+    """Draw a histogram of the `label_pulls` of each label, and the unit Gaussian.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def pulls(fit, truth, labels):
     """
     figure, panels = panel_grid(len(labels), 1.9)
     for name, axes in zip(labels, panels):
-        pull = (column(fit, name) - column(truth, name)) / column(fit, f"{name}_error")
+        pull = label_pulls(fit, truth, name)
         pull = pull[np.isfinite(pull)]
         _bell(axes, pull, int(np.clip(len(pull) // 8, 10, 40)), 1.365, color=BLACK)
         beyond = np.sum(np.abs(pull) > REACH)
@@ -90,9 +89,9 @@ def mean_differences(wavelength, differences):
     wavelength : ndarray, shape (n_pix,)
         Vacuum Å.
     differences : mapping of str to ndarray, shape (n, n_pix)
-        Spectra minus the truth by domain: "synthetic", "translated" and "observed". NaN in bad
-        pixels. Observed spectra differ from the truth by noise alone. So they show what the noise
-        of as many stars does to mean and scatter.
+        Spectra minus the truth: "synthetic", "translated", "perfect translator" and "observed". NaN
+        in bad pixels. Observed spectra differ from the truth by noise alone. So they show what the
+        noise of as many stars does to mean and scatter.
 
     Returns
     -------
@@ -103,8 +102,9 @@ def mean_differences(wavelength, differences):
     tables = {name: by_pixel(wavelength, values) for name, values in differences.items()}
     n = len(detectors(wavelength))
     figure, panels = panel_grid(2 * n, 1.2, 0.7, columns=1, xlabel=WAVELENGTH)
-    _curves(panels[::2], wavelength, tables, "mean", DOMAINS)
-    _curves(panels[1::2], wavelength, tables, "std", DOMAINS)
+    colors = DOMAINS | {"perfect translator": BLACK}
+    _curves(panels[::2], wavelength, tables, "mean", colors)
+    _curves(panels[1::2], wavelength, tables, "std", colors)
     for upper, lower in panels.reshape(-1, 2):
         upper.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         upper.set_ylabel("Mean of\nspectrum − truth")
@@ -222,58 +222,51 @@ def _broken_axes(wavelength, rows: int):
 
 @styled
 def label_biases(table, fits=("physics only", "translated")):
-    """Draw the median of fitted − true for each label in two fits, on one axis.
+    """Draw the median and the scatter of fitted − true for each label in up to four fits.
 
     Parameters
     ----------
     table : Table
         Result of `specnb.fitting.residuals.label_errors`.
-    fits : (str, str)
-        Names of two fits in the table, before and after.
+    fits : sequence of str
+        Names of fits in the table. The others are compared with the first.
 
     Returns
     -------
     Figure
-        The unit is the median error of the first fit, for both fits. The axis is linear between −3
-        and 3 and logarithmic beyond. At the right is the number of stars that ended at a limit of
-        the label.
+        Left is the bias, with its bootstrap error, and right the scatter. The unit of both, for all
+        fits, is the median error that the first fit states. The axis of the bias is linear between
+        −3 and 3 and logarithmic beyond. At the right are the numbers of stars that ended at a limit
+        of the label, in the order of the fits.
     """
-    rows = {name: table[table["fit"] == name] for name in set(table["fit"])}
-    before, after = (rows[name] for name in fits)
-    bias = np.array([each["median"] / before["median_error"] for each in (before, after)])
-    falls = np.sum(np.abs(bias[1]) < np.abs(bias[0]))
-    reach = max(2.0, 1.3 * np.nanmax(np.abs(bias)))
-    place = np.arange(len(before))
-    figure, (axes,) = panel_grid(1, 1.1 + 0.17 * len(before), columns=1, width=COLUMN)
-    limits = axes.twinx()
+    shown = {name: table[table["fit"] == name] for name in fits}
+    if missing := [name for name, rows in shown.items() if not len(rows)]:
+        raise KeyError(f"the table has no fit {', '.join(missing)}")
+    first = shown[fits[0]]
+    unit, place = first["median_error"], np.arange(len(first))
+    reach = max(2.0, *(1.3 * np.nanmax(np.abs(each["median"] / unit)) for each in shown.values()))
+    figure, (axes, widths) = panel_grid(2, 1.1 + 0.17 * len(first), columns=2, width=PAGE)
+    limits = widths.twinx()
     axes.axvline(0, color=BLACK, linewidth=0.6)
     axes.axvspan(-1, 1, color=GREY, alpha=0.2, linewidth=0)
-    axes.hlines(place, *bias, color=GREY, linewidth=0.8)
-    for name, x, shift, color, mark in zip(fits, bias, (-0.1, 0.1), (VERMILLION, BLUE), "do"):
-        # the standard error of a median, for normally distributed errors
-        error = 1.2533 * rows[name]["scatter"] / np.sqrt(rows[name]["stars"])
-        axes.errorbar(
-            x,
-            place + shift,
-            xerr=error / before["median_error"],
-            fmt=mark,
-            color=color,
-            markersize=3.5,
-            elinewidth=0.8,
-            label=name,
-            zorder=3,
-        )
-    axes.set(
-        xscale=SYMLOG,
-        xlim=(-reach, reach),
-        ylim=(len(before) - 0.4, -0.6),
-        xlabel="Median bias / median error of the fits",
-    )
-    limits.set_ylim(axes.get_ylim())
+    widths.axvline(1, **PERFECT)
+    looks = zip((VERMILLION, BLUE, PURPLE, BLACK), "dos^")
+    for k, ((name, rows), (color, mark)) in enumerate(zip(shown.items(), looks)):
+        y = place + 0.2 * (k - 0.5 * (len(shown) - 1))
+        look = {"fmt": mark, "color": color, "markersize": 3, "elinewidth": 0.8, "label": name}
+        error = rows["bootstrap_error"] / unit
+        axes.errorbar(rows["median"] / unit, y, xerr=error, zorder=3, **look)
+        widths.errorbar(rows["scatter"] / unit, y, zorder=3, **look)
+    axes.set(xscale=SYMLOG, xlim=(-reach, reach), xlabel="Median bias / median stated error")
+    widths.set(xscale="log", xlabel="Scatter / median stated error")
+    for each in (axes, widths, limits):
+        each.set_ylim(len(first) - 0.4, -0.6)
     plain_ticks(axes.xaxis, TICKS)
-    name_ticks(axes.yaxis, [symbol(name) for name in before["label"]])
-    name_ticks(limits.yaxis, [f"{a} → {b}" for a, b in zip(before["at_limit"], after["at_limit"])])
-    axes.set_title(f"nearer to 0 in {falls} of {len(before)} labels", loc="left", fontsize=7)
-    limits.set_title("at limit", loc="right", fontsize=7)
+    plain_ticks(widths.xaxis, (0.5, 1, 2, 5, 10, 20, 50, 100))
+    name_ticks(axes.yaxis, [symbol(name) for name in first["label"]])
+    name_ticks(widths.yaxis, [""] * len(first))
+    stars = zip(*(rows["at_limit"] for rows in shown.values()))
+    name_ticks(limits.yaxis, [" / ".join(map(str, each)) for each in stars])
+    limits.set_title("stars at limit", loc="right", fontsize=7)
     legend(figure, axes, loc="outside upper center")
     return figure

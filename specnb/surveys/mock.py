@@ -8,7 +8,7 @@ whichever effects are switched on.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from astropy.table import Column, Table
@@ -50,6 +50,8 @@ class MockConfig(ABC):
         at S/N = `FAINT`, and the largest error.
     FAINT : float
         S/N to which the second of these errors refers.
+    SINGLE : tuple of str
+        Fields of effects that differ from star to star whatever the labels are. 0 switches them off.
     OBSERVED : tuple of str
         Columns of `draw_observation` that the catalogue has besides the labels.
     """
@@ -59,7 +61,7 @@ class MockConfig(ABC):
     population: Population = field(default_factory=Population)
     label_errors: float = within(0.0, 2.0, default=1.0)
 
-    OBSERVED = ()
+    OBSERVED, SINGLE = (), ()
 
     def __post_init__(self):
         if not isinstance(self.population, Population):
@@ -78,6 +80,10 @@ class MockConfig(ABC):
             if entry.metadata.get("off") is not None
         }
         return cls(**(off | changes))
+
+    def without_single(self):
+        """The same survey of the same stars without the effects of single stars, `SINGLE`."""
+        return replace(self, **dict.fromkeys(self.SINGLE, 0.0))
 
     # Whether stars of given labels exist, bool of shape (n,). Others are drawn again.
     exist = staticmethod(all_inside)

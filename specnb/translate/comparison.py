@@ -18,7 +18,9 @@ from specnb.fitting.residuals import (
     chi2_statistics,
     distribution,
     formatted,
+    label_differences,
     label_errors,
+    resampled_bias,
     z_scores,
 )
 from specnb.surveys.population import Population, draw_stars
@@ -96,36 +98,66 @@ def fit_chains(stars, models, config: FitConfig = FitConfig()):
 
 
 def summary(fits, residuals, truth: Table, labels) -> Table:
-    """Summarise the fits of each chain in one row: χ², residuals and biases of the labels.
+    """Summarise the fits of each chain in one row: χ², residuals and errors of the labels.
+
+    Parameters
+    ----------
+    fits, residuals
+        Result of `fit_chains`. The first fit is the one with which the others are compared.
+    truth : Table
+    labels : sequence of str
+        The labels that count: those that the spectra constrain.
 
     Returns
     -------
     Table
         ``fit``; ``chi2`` (mean reduced χ²) and ``ratio``, which is that of this fit over that of
-        the first; ``mean`` and ``std`` of the residuals in standard errors; ``falls``, the number
-        of labels whose median bias is closer to 0 than in the first fit; ``clearly_falls`` and
-        ``clearly_rises``, the numbers of labels for which the change of the bias is more than twice
-        its error (see `bias_change`); ``labels``, the number of all labels.
+        the first; ``mean`` and ``std`` of the residuals in standard errors; ``bias``, the mean over
+        the labels of |median bias| / median error of the first fit, and ``bias_error``, its
+        standard deviation over bootstrap samples of the stars; ``scatter``, the geometric mean over
+        the labels of the scatter over that of the first fit, and ``largest_scatter``, the largest of
+        these ratios; ``pull_width``, the median over the labels, which is how many times too small
+        the errors are; ``at_limit``, the number of stars at a limit of one of these labels;
+        ``falls``, the number of labels whose median bias is closer to 0 than in the first fit;
+        ``clearly_falls`` and ``clearly_rises``, the numbers of labels for which the change of the
+        bias is more than twice its error (see `bias_change`); ``labels``, the number of all labels.
     """
     first = next(iter(fits))
+    errors, differences = (
+        label_errors(fits, truth, labels),
+        label_differences(fits, truth, labels)[0],
+    )
+    reference = errors[errors["fit"] == first]
     rows = []
     for chi2, z in zip(chi2_statistics(fits), distribution(residuals)):
-        change = bias_change(fits[first], fits[chi2["fit"]], truth, labels)
+        name = chi2["fit"]
+        change = bias_change(fits[first], fits[name], truth, labels)
         clear = change["clear"] & (change["change"] != 0)
+        own = errors[errors["fit"] == name]
+        scatter = own["scatter"] / reference["scatter"]
+        bias = np.abs(resampled_bias(differences[name])) / reference["median_error"]
+        limits = {f"at_limit:{label}" for label in labels}
         rows.append(
             {
-                "fit": chi2["fit"],
+                "fit": name,
                 "chi2": chi2["mean"],
                 "ratio": chi2["ratio"],
                 "mean": z["mean"],
                 "std": z["std"],
+                "bias": np.mean(np.abs(own["median"]) / reference["median_error"]),
+                "bias_error": np.mean(bias, axis=1).std(),
+                "scatter": np.exp(np.mean(np.log(scatter))),
+                "largest_scatter": scatter.max(),
+                "pull_width": np.median(own["pull_width"]),
+                "at_limit": sum(bool(limits & set(str(f).split(","))) for f in fits[name]["flags"]),
                 "falls": change["falls"].sum(),
                 "clearly_falls": (change["falls"] & clear).sum(),
                 "clearly_rises": (~change["falls"] & clear).sum(),
                 "labels": len(change),
             }
         )
-    return formatted(Table(rows=rows), chi2=".3f", ratio=".3f", mean="+.4f", std=".3f")
+    sizes = ("chi2", "ratio", "std", "bias", "bias_error", "scatter", "largest_scatter")
+    return formatted(Table(rows=rows), mean="+.4f", pull_width=".2f", **dict.fromkeys(sizes, ".3f"))
 
 
 def train_variant(name: str, emulator, domains, base: TranslateConfig, progress: bool = False):

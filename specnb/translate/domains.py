@@ -16,6 +16,7 @@ from specnb.surveys.population import draw_stars
 
 # number of stars of each domain for the shipped translators; the paper has about 100,000
 STARS = 10_000
+OTHERS = 1000  # stars that give the mean of what differs from star to star
 TEST_SEED = 1_000_000  # seed of the test stars, which are the same for all trainings
 
 
@@ -80,6 +81,27 @@ def unseen_stars(emulator, n: int, **settings):
         As from `specnb.surveys.mock.make_mock`.
     """
     return make_mock(emulator, _config(emulator.survey, n, TEST_SEED, settings))
+
+
+def predictable_flux(emulator, n: int, **settings) -> np.ndarray:
+    """What a perfect translator could know of `unseen_stars`: true flux (n, n_pix), float32.
+
+    These are the true spectra of a survey in which nothing differs between stars with the same
+    labels, such as the residuals of telluric lines, plus the mean that such effects have over
+    `OTHERS` other stars.
+
+    Parameters
+    ----------
+    emulator, n, **settings
+        As for `unseen_stars`.
+    """
+    stars = _config(emulator.survey, n, TEST_SEED, settings)
+    others = _config(emulator.survey, OTHERS, TEST_SEED + 1, settings)
+    full, predictable = (
+        make_mock(emulator, config)[1].flux for config in (others, others.without_single())
+    )
+    single = (full - predictable).mean(axis=0)
+    return make_mock(emulator, stars.without_single())[1].flux + single
 
 
 def true_labels(stars, emulator) -> np.ndarray:

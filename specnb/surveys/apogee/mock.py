@@ -97,6 +97,7 @@ class ApogeeMockConfig(MockConfig):
 
     PREFIX = "apogee-mock"
     STREAMS = ("stars", "catalogue", "telluric", "sky", "persistence", "continuum", "noise", "mask")
+    SINGLE = ("telluric", "sky", "persistence", "continuum")
     BATCH = 512  # they need about 0.5 GB of memory
     FAINT = 100.0
     # These are choices of the size of the errors in DR17.

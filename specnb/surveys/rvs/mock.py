@@ -91,6 +91,7 @@ class RvsMockConfig(MockConfig):
 
     PREFIX = "mock"
     STREAMS = ("stars", "catalogue", "band", "continuum", "noise", "mask")
+    SINGLE = ("interstellar_band", "continuum")
     BATCH = 4096  # they need about 0.4 GB of memory
     FAINT = 25.0
     # The largest errors are the limits of the papers' selection.
