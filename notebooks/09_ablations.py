@@ -74,7 +74,7 @@ from specnb.reproduce.study import Study
 from specnb.surveys import RVS
 from specnb.surveys.rvs.departures import departures
 from specnb.translate import TranslateConfig
-from specnb.translate.baselines import LINEAR, MEAN, POWER, baselines
+from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines
 from specnb.translate.comparison import PHYSICS, VARIANTS, score, train_variant
 from specnb.translate.domains import mock_domains, unseen_stars
 from specnb.translate.rvs_gap import RvsGap
@@ -93,7 +93,6 @@ base = TranslateConfig.for_survey(RVS, **changes)
 # translation.
 
 # %%
-PERFECT = "perfect translator"
 UNTRAINED = (PHYSICS, MEAN, POWER, LINEAR, PERFECT)
 
 

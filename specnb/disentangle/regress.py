@@ -1,8 +1,7 @@
 """Regressors of stellar labels, and Table 1 of Manteiga et al. (2025), which compares their errors.
 
 The regressors predict the labels from a representation of the spectra, which is a row of numbers for
-each star: the 800 pixels of its spectrum, or the 25 latents of an autoencoder. Masked pixels must be
-filled. ``model.scale_flux(spectra.flux, spectra.mask)`` fills them as for the encoder.
+each star: the 800 pixels of its spectrum, or the 25 latents of an autoencoder. Masked pixels must be filled.
 """
 
 import time
@@ -121,8 +120,7 @@ def fit_regressors(representations, catalogue: Table, config, jobs: int = -1):
     Parameters
     ----------
     representations : mapping of str to sequence of (ndarray, ndarray)
-        For each name and each seed 1, 2, ..., the training and the test stars in that
-        representation.
+        For each name and each seed 1, 2, ..., training and test stars in that representation.
     catalogue : Table
         Labels of the training stars.
     config : RegressorConfig
@@ -142,12 +140,12 @@ def fit_regressors(representations, catalogue: Table, config, jobs: int = -1):
     task = joblib.delayed(fit_regressor)
     first = work(task(group[0][0], catalogue, config=replace(config, seed=1)) for group in groups)
     alphas = [(fitted.regressor_[-1].alpha,) for fitted in first]
-    rest = work(
+    others = work(
         task(x, catalogue, config=replace(config, seed=k, alpha=alpha))
         for alpha, group in zip(alphas, groups)
         for k, (x, _) in enumerate(group[1:], start=2)
     )
-    rest = iter(rest)
+    rest = iter(others)
     regressors = {
         name: [fitted, *islice(rest, len(group) - 1)]
         for fitted, (name, group) in zip(first, representations.items())
@@ -230,7 +228,7 @@ Second          alpha_fe  0.031  -0.004  0.033
 )
 PUBLISHED["gain"] = _gain(PUBLISHED)
 ENTANGLED_IN = {"teff": "First", "logg": "First", "m_h": "Second", "alpha_fe": "Second"}
-# Per cent by which entangling a label lowers its published MAE: 23, 39, 34, 21.
+# Per cent: 23, 39, 34, 21.
 IMPROVEMENT = {
     row["label"]: float(row["gain"])
     for row in PUBLISHED
