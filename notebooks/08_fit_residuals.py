@@ -385,8 +385,8 @@ def best(survey, column):
 # %%
 COLUMNS = f"""Stars of two mock surveys that no training has seen ({n_stars:,} of each) are fitted with seven models. The translator is the
 shipped one ({STARS:,} stars of each domain, no pairs). The three models without a network were fitted to {n_baseline:,} stars of
-each domain. The *perfect translator* is the floor: it knows everything that labels tell, and what it leaves differs between stars
-with the same labels. Tables: *chi2* is the mean reduced χ²; *auc* tells how well a classifier that learns from {8 * n_classified // 5:,}
+each domain. The *perfect translator* knows everything that labels tell; what it leaves differs between stars with the same labels.
+It is the floor of models that know only labels, which a star's own z_split can pass. Tables: *chi2* is the mean reduced χ²; *auc* tells how well a classifier that learns from {8 * n_classified // 5:,}
 spectra separates a model's spectra from observed ones (0.5: not at all, 1: always). The other columns are for the labels that such
 spectra constrain: *bias* is the mean of |median bias| in units of the error that physics only states, *scatter* is relative to physics
 only (geometric mean over the labels, and the largest), *pull_width* is the ratio of actual to stated errors, and *at_limit* counts
@@ -421,10 +421,14 @@ def labels_text(survey):
     row = tables[survey][tables[survey]["fit"] == TYPICAL][0]
     limit = errors[survey][errors[survey]["label"] == "vbroad"]
     stuck = {fit: int(limit["at_limit"][limit["fit"] == fit][0]) for fit in (PHYSICS, TYPICAL, PERFECT)}
+    verdict = "better" if bias["translated"] < value else "worse"
+    if abs(bias["translated"] - value) < 2 * error["translated"]:
+        verdict = "not clearly better or worse"
     return [
         f"""*Bias*: {bias["physics"]:.2f} with physics only, {bias["translated"]:.2f} ± {error["translated"]:.2f} translated, {value:.2f} with the
-        best model without a network ({name}), {bias["perfect"]:.2f} ± {error["perfect"]:.2f} with a perfect translator. Translated, {row["falls"]} of
-        {row["labels"]} biases fall; {row["clearly_falls"]} fall and {row["clearly_rises"]} rise by more than twice the error of the change.""",
+        best model without a network ({name}), {bias["perfect"]:.2f} ± {error["perfect"]:.2f} with a perfect translator. The
+        translator is {verdict} than that baseline. With it {row["falls"]} of {row["labels"]} biases fall;
+        {row["clearly_falls"]} fall and {row["clearly_rises"]} rise by more than twice the error of the change.""",
         f"""*Scatter*: {scatter["translated"]:.2f} translated (worst label: {worst(survey, TYPICAL)}), {scatter["own_split"]:.2f} with own z_split
         ({worst(survey, OWN)}), {scatter["linear"]:.2f} with the linear start ({worst(survey, LINEAR)}), {scatter["perfect"]:.2f} perfect
         ({worst(survey, PERFECT)}). Actual errors are {width["translated"]:.1f} times the stated ones translated, {width["perfect"]:.1f} times perfect.
