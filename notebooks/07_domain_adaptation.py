@@ -360,8 +360,8 @@ fidelity = f"""**The shipped translator of {emulator.survey.title}, on {n_stars}
 without pairs, from {STARS:,} stars of each domain. The baselines were fitted to {n_baseline:,} stars of each domain. All numbers are for
 one training, the shipped one; notebooks 08 and 09 have others.
 
-- *Spectra from the true labels.* The rms difference to the true spectra is {r["rms_synthetic"]:.4f} (physics alone) and
-  {r["rms_translated"]:.4f} (translated). But {r["rms_perfect"]:.4f} remain with a perfect translator, because stars with the same
+- *Spectra from the true labels.* The rms difference to the true spectra, in units of the continuum, is
+  {r["rms_synthetic"]:.4f} (physics alone) and {r["rms_translated"]:.4f} (translated). But {r["rms_perfect"]:.4f} remain with a perfect translator, because stars with the same
   labels differ. The part that labels can tell falls from {r["rms_removable_synthetic"]:.4f} to {r["rms_removable_translated"]:.4f}.
 - *Baselines.* The same part is {r["rms_removable_mean"]:.4f} if the difference of the mean spectra is added,
   {r["rms_removable_power"]:.4f} with one power a pixel, and {r["rms_removable_linear"]:.4f} with the linear start. The translator is
@@ -373,7 +373,7 @@ one training, the shipped one; notebooks 08 and 09 have others.
 """
 
 # %%
-mixing = f"""- *Can a fresh classifier, trained on {learnt} spectra, tell them from observed ones?* (AUC 0.5: no, 1: always.) Before the translation
+mixing = f"""- *Can a fresh classifier, trained on {learnt} spectra, tell them from observed ones?* (AUC 0.5: no, 1: always; ±: scatter over folds.) Before the translation
   {tells("before")}; translated with the z_split of random observed stars {tells("after")}, floor (true spectra) {tells("floor")};
   translated with the typical z_split, as in fits, {tells("after_typical")}, its floor (perfect translator) {tells("floor_typical")}.
 - *z_shared of both domains* is told apart with an AUC of {tells("latents")} (synthetic spectra without noise, as in the training) and

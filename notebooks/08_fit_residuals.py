@@ -195,7 +195,7 @@ change
 # observed ones, from observed spectra. A small χ² and a small AUC are different things. A fit may move the labels. The linear start, for
 # example, was regressed on components of *observed* spectra, which also contain effects of single stars. So moving its labels can mimic
 # such effects. Then χ² is small, although the labels are wrong and the spectra are not like observed ones: compare its scatter and its
-# AUC with those of the translator. The proof are stars *without* such effects, which the next cell fits: there is nothing to mimic.
+# AUC with those of the translator. The next cell tests this with stars *without* such effects, where there is nothing to mimic.
 
 # %%
 rows = []
@@ -353,7 +353,7 @@ def than(a, b):
 def spread(survey):
     """Smallest and largest values over the trainings, with the typical z_split."""
     if len(seeds) == 1:
-        return "*Spread over trainings*: not measured in this run, which has one training."
+        return "*Spread over trainings*: not measured, there is one training."
     rows = seeds_table[(seeds_table["survey"] == survey) & (seeds_table["fit"] == TYPICAL)]
     each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in ("chi2", "auc", "bias", "scatter")]
     steps = f", of which the further ones had only {iterations} steps" if iterations else ""
@@ -383,52 +383,64 @@ def best(survey, column):
 
 
 # %%
-def spectra_text(survey):
-    v = {key: {c: r[f"{survey}_{key}_{c}"] for c in COMPACT[1:]} for key in KEYS.values()}
-    name, value = best(survey, "chi2")
-    closest, auc = best(survey, "auc")
-    alike = {key: r[f"{survey}_{key}_chi2_alike"] for key in ("linear", "translated", "perfect")}
-    return f"""**{NAMES[survey]}: fits of {n_stars} stars of the mock survey that no training has seen.** Only the {len(kept[survey])} labels
-that such spectra constrain are compared: {", ".join(map(plain, kept[survey]))}. The translator is the shipped one ({STARS:,} stars of each domain, no
-pairs); the baselines were fitted to {n_baseline:,} stars of each domain.
+COLUMNS = f"""Stars of two mock surveys that no training has seen ({n_stars:,} of each) are fitted with seven models. The translator is the
+shipped one ({STARS:,} stars of each domain, no pairs). The three models without a network were fitted to {n_baseline:,} stars of
+each domain. The *perfect translator* knows everything that labels tell; what it leaves differs between stars with the same labels.
+It is the floor of models that know only labels, which a star's own z_split can pass. Tables: *chi2* is the mean reduced χ²; *auc* tells how well a classifier that learns from {8 * n_classified // 5:,}
+spectra separates a model's spectra from observed ones (0.5: not at all, 1: always). The other columns are for the labels that such
+spectra constrain: *bias* is the mean of |median bias| in units of the error that physics only states, *scatter* is relative to physics
+only (geometric mean over the labels, and the largest), *pull_width* is the ratio of actual to stated errors, and *at_limit* counts
+stars with a label at a limit."""
 
-- *Mean reduced χ²*: physics only {v["physics"]["chi2"]:.2f}, translated {v["translated"]["chi2"]:.2f}, with each star's own z_split
-  {v["own_split"]["chi2"]:.2f}; the best model without a network ({name}) {value:.2f}; a perfect translator {v["perfect"]["chi2"]:.2f},
-  whose rest is what differs between stars with the same labels. The translator is {than(v["translated"]["chi2"], value)} that baseline.
-- *Can a classifier that learns from {8 * n_classified // 5} spectra tell the models from observed stars?* AUC: physics only
-  {v["physics"]["auc"]:.3f}, translated with the typical z_split {v["translated"]["auc"]:.3f}, with z_split of observed stars
-  {v["own_split"]["auc"]:.3f}, the best without a network ({closest}) {auc:.3f}, a perfect translator {v["perfect"]["auc"]:.3f}. The
-  linear start has χ² {v["linear"]["chi2"]:.2f} and AUC {v["linear"]["auc"]:.3f}.
-- *χ² can be small for a wrong reason*, if moving the labels mimics effects of single stars. For {min(n_stars, 300)} stars without such
-  effects it is {alike["linear"]:.2f} with the linear start, {alike["translated"]:.2f} translated, and {alike["perfect"]:.2f} with a
-  perfect translator.
-"""
+
+def numbers(survey, column):
+    """A column of the table, by the model's key, as numbers."""
+    return {key: r[f"{survey}_{key}_{column}"] for key in KEYS.values()}
+
+
+# %%
+def spectra_text(survey):
+    chi2, auc = numbers(survey, "chi2"), numbers(survey, "auc")
+    (name, value), (closest, least) = best(survey, "chi2"), best(survey, "auc")
+    alike = {key: r[f"{survey}_{key}_chi2_alike"] for key in ("linear", "translated", "perfect")}
+    return [
+        f"""**{NAMES[survey]}, of which {len(kept[survey])} are constrained.** χ² is {chi2["physics"]:.2f} with physics only and
+        {chi2["translated"]:.2f} translated (own z_split {chi2["own_split"]:.2f}); the best model without a network ({name}) has {value:.2f},
+        and a perfect translator {chi2["perfect"]:.2f}. The translator is {than(chi2["translated"], value)} that baseline.""",
+        f"""*AUC*: physics only {auc["physics"]:.3f}, translated {auc["translated"]:.3f}, best without a network ({closest}) {least:.3f},
+        perfect {auc["perfect"]:.3f}; for two sets from one population it would be within about {2 / np.sqrt(6 * n_classified):.2f} of 0.5.""",
+        f"""*χ² can be small for a wrong reason*, if moving labels mimics effects of single stars. For {min(n_stars, 300)} stars without
+        such effects it is {alike["linear"]:.2f} (linear start), {alike["translated"]:.2f} (translated) and {alike["perfect"]:.2f} (perfect).""",
+    ]
 
 
 # %%
 def labels_text(survey):
-    v = {key: {c: r[f"{survey}_{key}_{c}"] for c in COMPACT[1:]} for key in KEYS.values()}
-    name, value = best(survey, "bias")
+    bias, scatter, width = (numbers(survey, column) for column in ("bias", "scatter", "pull_width"))
+    error, (name, value) = numbers(survey, "bias_error"), best(survey, "bias")
     row = tables[survey][tables[survey]["fit"] == TYPICAL][0]
     limit = errors[survey][errors[survey]["label"] == "vbroad"]
     stuck = {fit: int(limit["at_limit"][limit["fit"] == fit][0]) for fit in (PHYSICS, TYPICAL, PERFECT)}
-    return f"""- *Biases*, as the mean of |median bias| over the error that physics only states: physics only {v["physics"]["bias"]:.2f},
-  translated {v["translated"]["bias"]:.2f} ± {v["translated"]["bias_error"]:.2f}, the best without a network ({name}) {value:.2f}, a
-  perfect translator {v["perfect"]["bias"]:.2f} ± {v["perfect"]["bias_error"]:.2f}. With the translator {row["falls"]} of {row["labels"]}
-  biases fall. By more than twice the error of the change, {row["clearly_falls"]} fall and {row["clearly_rises"]} rise.
-- *Scatter* of the labels relative to physics only: translated {v["translated"]["scatter"]:.2f} (worst label:
-  {worst(survey, TYPICAL)}), own z_split {v["own_split"]["scatter"]:.2f} (worst: {worst(survey, OWN)}), linear start
-  {v["linear"]["scatter"]:.2f} (worst: {worst(survey, LINEAR)}), a perfect translator {v["perfect"]["scatter"]:.2f} (worst:
-  {worst(survey, PERFECT)}).
-- *Stated errors* know the noise only. Actual errors are {v["physics"]["pull_width"]:.1f} times as large with physics only,
-  {v["translated"]["pull_width"]:.1f} times translated, and {v["perfect"]["pull_width"]:.1f} times with a perfect translator.
-- *v_broad at its limit*: {stuck[PHYSICS]} stars with physics only, {stuck[TYPICAL]} translated, {stuck[PERFECT]} with a perfect translator.
-- {spread(survey)}
-"""
+    verdict = "better" if bias["translated"] < value else "worse"
+    if abs(bias["translated"] - value) < 2 * error["translated"]:
+        verdict = "not clearly better or worse"
+    return [
+        f"""*Bias*: {bias["physics"]:.2f} with physics only, {bias["translated"]:.2f} ± {error["translated"]:.2f} translated, {value:.2f} with the
+        best model without a network ({name}), {bias["perfect"]:.2f} ± {error["perfect"]:.2f} with a perfect translator. The
+        translator is {verdict} than that baseline. With it {row["falls"]} of {row["labels"]} biases fall;
+        {row["clearly_falls"]} fall and {row["clearly_rises"]} rise by more than twice the error of the change.""",
+        f"""*Scatter*: {scatter["translated"]:.2f} translated (worst label: {worst(survey, TYPICAL)}), {scatter["own_split"]:.2f} with own z_split
+        ({worst(survey, OWN)}), {scatter["linear"]:.2f} with the linear start ({worst(survey, LINEAR)}), {scatter["perfect"]:.2f} perfect
+        ({worst(survey, PERFECT)}). Actual errors are {width["translated"]:.1f} times the stated ones translated, {width["perfect"]:.1f} times perfect.
+        v_broad is at a limit in {stuck[PHYSICS]} stars (physics only), {stuck[TYPICAL]} (translated), {stuck[PERFECT]} (perfect).""",
+        spread(survey),
+    ]
 
 
 # %%
-study.text("summary", "\n".join(spectra_text(survey) + labels_text(survey) for survey in NAMES))
+points = [point for survey in NAMES for point in (*spectra_text(survey), *labels_text(survey))]
+joined = "\n".join(f"- {' '.join(point.split())}" for point in points)
+study.text("summary", f"{' '.join(COLUMNS.split())}\n\n{joined}")
 
 # %% [markdown]
 # **Why biases can remain.** Unpaired spectra only determine the *distribution* of translated spectra, and this distribution hardly changes

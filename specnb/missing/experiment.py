@@ -130,7 +130,8 @@ class HiddenLines:
         full, synthetic = emulator, masked_emulator(emulator, truth.masked)
         if config.case == GAP:
             strength = np.exp(survey.wrong_lines * line_list(survey.line_list)[0])
-            full = emulator.then(PixelChange(strength, np.zeros(len(strength))))
+            step = PixelChange(strength, np.zeros(len(strength)))
+            full = emulator.then(step.to(emulator.network.low))
         labels = responses.star | {"vbroad": vbroad}
         star = np.array([[labels[name] for name in emulator.labels]])
         return cls(truth, full, synthetic, domains, star)
