@@ -36,6 +36,7 @@ output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
 from dataclasses import replace
+from textwrap import TextWrapper, fill
 
 import numpy as np
 from astropy.table import Table
@@ -122,22 +123,19 @@ for half in halves:
 
 # %%
 faithful, best_of = (replace(config, max_iter=max_iter) for config in (regress.FAITHFUL, regress.BEST))
-settings = {
-    "faithful": (representations, stars.train.labels, faithful),
-    "best": (representations, stars.train.labels, best_of),
-}
-regressors, predictions = regress.fit_settings(settings)
+first = {name: group[:1] for name, group in representations.items()}
+tried, _ = regress.fit_regressors(first, stars.train.labels, best_of)
+penalties = {name: fitted.regressor_[-1].alpha for name, (fitted,) in tried.items()}
+chosen = {name: replace(best_of, alpha=(penalty,)) for name, penalty in penalties.items()}
 
 # %%
-penalties = {name: group[0].regressor_[-1].alpha for name, group in regressors["best"].items()}
-chosen = {name: replace(best_of, alpha=(penalty,)) for name, penalty in penalties.items()}
-half_settings = {
+settings = {
+    "faithful": (representations, stars.train.labels, faithful),
+    "best": (representations, stars.train.labels, chosen),
     "best, same half": (half_inputs[0], halves[0].labels, chosen),
     "best, other half": (half_inputs[1], halves[1].labels, chosen),
 }
-settings |= half_settings
-for all_settings, found in zip((regressors, predictions), regress.fit_settings(half_settings)):
-    all_settings |= found
+regressors, predictions = regress.fit_settings(settings)
 
 # %%
 grid = regress.BEST.alpha
@@ -283,12 +281,12 @@ study.table(times, "training_times", caption)
 
 # %%
 some = ("spectra", "principal components", "plain", "First", "Second")
-first = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in some}
-figure = predicted_labels(first, catalogue, "teff", "logg")
+panels = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in some}
+figure = predicted_labels(panels, catalogue, "teff", "logg")
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
 # %%
-figure = predicted_labels(first, catalogue, "m_h", "alpha_fe")
+figure = predicted_labels(panels, catalogue, "m_h", "alpha_fe")
 study.figure(
     figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10)."
 )
@@ -473,7 +471,10 @@ rest_text = f"""- **Speed.** Training the paper's regressor on spectra takes lon
 """
 
 # %%
-study.text("summary", claim + learning + limits + tail_text + rest_text)
+text = claim + learning + limits + tail_text + rest_text
+start, *items = (" ".join(part.split()) for part in text.split("\n- "))
+wrap = TextWrapper(128, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
+study.text("summary", "\n".join([fill(start, 128), "", *(wrap(f"- {item}") for item in items)]) + "\n")
 
 # %%
 shown = [(name, setting) for name in ("spectra", "principal components", "plain") for setting in ("faithful", "best")]
