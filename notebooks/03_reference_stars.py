@@ -180,7 +180,8 @@ signal-to-noise ratio of the test stars is {snr_median:.0f} per pixel.
   against the true labels, and {listed(limits["reader_mae_catalogue"], ".3g")} against the catalogue. The simpler Gaussian
   limits are {listed(limits["least_mae_true"], ".3g")} and {listed(limits["least_mae_catalogue"], ".3g")}.
 - **Floors.** From the catalogue's T_eff and log g alone, or from its [M/H] and [α/Fe] alone, boosted trees predict the other two
-  labels of a star with R² = {listed(limits["floor"], ".2f")}. A code that keeps two labels keeps this information about the others.
+  labels of a star with R² = {listed(limits["floor"], ".2f")}. A code that keeps
+  two labels as accurately as the catalogue has this information about the others.
 """)  # fmt: skip
 
 # %% [markdown]

@@ -466,7 +466,8 @@ tail_text = f"""- **Rare stars look too ordinary.** The mean error of [M/H], aga
 """ if rare["m_h"] else ""  # fmt: skip
 strange = [row["star"] for row in misfits if row["misfit"] > row["mock_95"]]
 speed = ", ".join(f"{row['speedup']:.1f} ({row['representation']})" for row in times[1:])
-rest_text = f"""- **Speed.** Training the paper's regressor on spectra takes longer than on codes by factors of {speed}; published: about 3.
+rest_text = f"""- **Speed.** The paper's regressor trains faster on codes than on spectra by factors of {speed}
+  (less than 1 is slower); published: about 3.
 - **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of mock stars of similar signal-to-noise ratio.
 """
 
