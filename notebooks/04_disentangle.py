@@ -150,7 +150,9 @@ for name, some in ENTANGLED.items():
     start = time.perf_counter()
     models[f"closed form, {name}"] = [ClosedForm(stars.train, [label for label in LABELS if label not in some])]
     seconds[f"closed form, {name}"] = time.perf_counter() - start
-models["LEACE of plain, removed"] = [ClosedForm(stars.train, latent=latent, start=each) for each in models["plain"]]
+models["LEACE of plain, removed"] = joblib.Parallel(n_jobs=-1)(
+    joblib.delayed(ClosedForm)(stars.train, latent=latent, start=each) for each in models["plain"]
+)
 for name in ("paper, removed", "bottleneck, removed"):  # one epoch, times their number
     seconds[name] = epochs * discriminator_cost(stars.train, configs[name])["seconds"]
 
@@ -301,8 +303,8 @@ caption = "Edited spectra against the simulator's: rms flux errors, and slope; m
 study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
 # %% [markdown]
-# *Labels only* is the baseline here: its decoder ignores the latents, so that it edits a mean spectrum of the labels. Only a model whose error is
-# smaller has gained something from $z$.
+# *Labels only* is the baseline here: its decoder ignores the latents, so that it edits a mean spectrum of the labels. Only a model
+# whose error is smaller has gained something from $z$.
 #
 # Catalogue errors make the slopes smaller: for the label 5000 ± 70 K, a decoder gives the mean spectrum of all stars with such a
 # catalogue label. The next table shows the same kinds of models, trained with a catalogue without errors.
@@ -313,8 +315,8 @@ exact_stars = reference_stars(exact)
 names = ("plain", "labels only", "bottleneck, removed")
 pair = dict(zip(names, trained(exact_stars, exact, [(configs | controls)[name] for name in names])))
 pair["closed form, removed"] = ClosedForm(exact_stars.train)
-sets = exact_stars.test[few], exact_stars.truth_test[few]
-exact_edits = spread(counterfactual_errors(pair, *sets, emulator, exact), ["model", "label"], ["relative", "slope"])
+exact_sets = exact_stars.test[few], exact_stars.truth_test[few]
+exact_edits = spread(counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"])
 caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
 study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
 
@@ -441,7 +443,7 @@ study.figure(slider.figure(), "lambda_slider", caption)
 # latents, and the error of the reconstruction, at the λ of four settings (one seed).
 
 # %%
-rows, test = [], stars.test
+rows, (test, true) = [], sets
 names = ("bottleneck alone", "bottleneck, First", "bottleneck, Second", "bottleneck, removed")
 at = {name: (configs | controls)[name].lambdas for name in names}
 found = joblib.Parallel(n_jobs=-1)(
@@ -454,11 +456,11 @@ for (name, lambdas), conditional_probes in zip(at.items(), found):
         ("fixed λ", models[name][0], None, fixed),
     ):
         for code, column, draw in (("mean", "mlp_r2", None), ("one draw", "mlp_r2_drawn", 0)):
-            rms = reconstruction(model.reconstruct(test, lam, draw), test, stars.truth_test)["rms_truth"]
+            rms = reconstruction(model.reconstruct(test, lam, draw), test, true)["rms_truth"]
             rows.append((name, kind, code, *table[column], rms))
 names = ("setting", "model", "code", *(f"r2_{label}" for label in LABELS), "rms_truth")
 conditional_table = table = Table(rows=rows, names=names)
-caption = "MLP-probe R² and reconstruction error of the λ-conditional model, and of models trained at fixed λ."
+caption = f"MLP-probe R² of the λ-conditional model and of models trained at fixed λ; reconstruction error of {len(test):,} test stars."
 study.table(table, "conditional", caption, dict.fromkeys(table.colnames[3:-1], ".3f"))
 
 # %% [markdown]
