@@ -426,7 +426,7 @@ paper in which the label is entangled; in *all entangled* all four are.
   (published: {gained("published", "faithful", "catalogue")}). Against the true labels they gain
   {gained("entangled", "faithful", "truth")}, *all entangled* {gained("all entangled", "faithful", "truth")}, and two codes that
   know no labels, 25 principal components and plain latents, {gained("components", "faithful", "truth")} and
-  {gained("plain", "faithful", "truth")}. An entangled code is better than principal components, with every seed, for
+  {gained("plain", "faithful", "truth")}. An entangled code, of either kind, is better than principal components, with every seed, for
   {ahead("faithful", "truth", "principal components")}.
 - **Early stopping and a penalty** change the errors from spectra, against the truth, from
   {listed(of("spectra", "faithful", "truth"))} to {listed(of("spectra", "best", "truth"))} (K and dex). Over these, entangled
@@ -439,7 +439,7 @@ paper in which the label is entangled; in *all entangled* all four are.
 fold, same = "best, other half", "best, same half"
 learning = f"""- **Out of fold.** If the encoder is trained on one half of the training stars and the regressor on the other half, entangled codes
   gain {gained("entangled", fold, "truth")}, *all entangled* {gained("all entangled", fold, "truth")}, and principal components
-  {gained("components", fold, "truth")}. If both are trained on the same half, the first two gain
+  {gained("components", fold, "truth")} over spectra of that half, against the truth. If both are trained on the same half, the first two gain
   {gained("entangled", same, "truth")} and {gained("all entangled", same, "truth")}.
 """
 
