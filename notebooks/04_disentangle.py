@@ -536,7 +536,7 @@ says["Second"] = f"""**Only T_eff and log g removed** (Second): R² of T_eff / l
 which should stay: {text}."""
 exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
 larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
-says["edits"] = f"""**Edited labels.** Compared with the bottleneck's latents, the error of an edit is smaller with a decoder that
+says["edits"] = f"""**Edited labels.** Compared with the bottleneck's means, the error of an edit is smaller with a decoder that
 knows only the labels (for {better("labels only", noisy)}) and with the closed form (for {better(closed, noisy)}). The closed form's is
 smaller than from labels alone for {better(closed, "labels only")}. With a catalogue without errors {larger} of {4 * len(pair)} slopes are
 larger; those of the closed form are then {four(exact_slopes[closed])}."""
