@@ -513,6 +513,7 @@ def better(first, second):
 # %%
 paper, noisy, erased, closed = names[2:]
 guess = float(np.max(np.abs(read(paper, "discriminator"))))
+one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
 start = f"""{n_stars:,} mock RVS stars, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""
@@ -521,7 +522,7 @@ says["paper"] = f"""**The paper's objective**, all four labels removed: {four(re
 discriminators differ from blind guessing by at most {guess:.2f} nats."""
 says["noisy"] = f"""**A bottleneck** (noise on the latents), all four removed: {four(read(noisy, "mlp_r2_drawn"))} from one random draw,
 {four(read(noisy, "mlp_r2_averaged"))} from the average of 20 draws, and {four(read(noisy))} from the means, which a user of the
-encoder gets."""
+encoder gets. The rms error of spectra decoded from means is {rms[noisy]:.4f}, from draws, as in the training, {one_draw:.4f}."""
 if max(read(noisy)) > max(0.1, *read(noisy, "mlp_r2_drawn")):
     says["noisy"] += " Noise hides labels in one draw. It does not remove them from the means."
 
@@ -549,7 +550,8 @@ for d in (2, 3, 4):
     text.append(f"{d} labels: {' against '.join(words)}")
 several, one = joint_table[-2:]
 says["joint"] = f"""**One discriminator per label against a joint one**, each with the best of {len(lambdas_joint)} λ by validation stars
-({n_joint:,} stars; mean R² of the labels to be removed, where less is better): {"; ".join(text)}. Of the joint one's
+({n_joint:,} stars; mean R² of the labels to be removed, where less is better, if the squared error exceeds the plain one's by
+at most {100 * (LARGEST_ERROR - 1):.0f}%): {"; ".join(text)}. Of the joint one's
 {one["bins"]:,} bins for four labels {100 * one["filled"]:.1f}% hold a training star, and it has
 {one["parameters"] / several["parameters"]:.0f} times the parameters; an epoch takes
 {one["seconds"] / several["seconds"]:.1f} times as long."""
