@@ -36,6 +36,7 @@ output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
 from dataclasses import replace
+from textwrap import TextWrapper, fill
 
 import numpy as np
 from astropy.table import Table
@@ -118,32 +119,30 @@ for half in halves:
 #
 # Each representation gets regressors as in the paper (*faithful*: scikit-learn's defaults until the training loss no longer
 # falls), and regressors with early stopping and a penalty on large weights (*best*). Validation stars choose the penalty for
-# each representation (with the first seed), always from the same values.
+# each representation (with the first seed and all training stars), always from the same values.
+
+# %%
+faithful, best_of = (replace(config, max_iter=max_iter) for config in (regress.FAITHFUL, regress.BEST))
+first = {name: group[:1] for name, group in representations.items()}
+tried, _ = regress.fit_regressors(first, stars.train.labels, best_of)
+penalties = {name: fitted.regressor_[-1].alpha for name, (fitted,) in tried.items()}
+chosen = {name: replace(best_of, alpha=(penalty,)) for name, penalty in penalties.items()}
 
 # %%
 settings = {
-    "faithful": (representations, stars.train, regress.FAITHFUL),
-    "best": (representations, stars.train, regress.BEST),
-    "best, same half": (half_inputs[0], halves[0], regress.BEST),
-    "best, other half": (half_inputs[1], halves[1], regress.BEST),
+    "faithful": (representations, stars.train.labels, faithful),
+    "best": (representations, stars.train.labels, chosen),
+    "best, same half": (half_inputs[0], halves[0].labels, chosen),
+    "best, other half": (half_inputs[1], halves[1].labels, chosen),
 }
-regressors, predictions = {}, {}
-for setting, (inputs, part, config) in settings.items():
-    config = replace(config, max_iter=max_iter)
-    regressors[setting], predictions[setting] = regress.fit_regressors(inputs, part.labels, config)
+regressors, predictions = regress.fit_settings(settings)
 
 # %%
-rows = [
-    (name, setting, group[0].regressor_[-1].alpha)
-    for setting, groups in regressors.items()
-    for name, group in groups.items()
-    if setting != "faithful"
-]
 grid = regress.BEST.alpha
-at_end = sum(alpha in (grid[0], grid[-1]) for *_, alpha in rows)
-caption = f"""Penalties of the regressors that stop early, which validation stars chose from {", ".join(f"{a:g}" for a in grid)};
-{at_end} of {len(rows)} choices are at an end of these values."""
-study.table(Table(rows=rows, names=("representation", "regressor", "penalty")), "penalties", caption, {"penalty": "g"})
+caption = f"""Penalties of the regressors that stop early, which validation stars chose from {", ".join(f"{a:g}" for a in grid)}
+(an end of these values for {sum(alpha in (grid[0], grid[-1]) for alpha in penalties.values())} of {len(penalties)})."""
+table = Table(rows=list(penalties.items()), names=("representation", "penalty"))
+study.table(table, "penalties", caption, {"penalty": "g"})
 
 # %% [markdown]
 # **Closed forms.** Before a network is trained, try what needs no training: *ridge* regression of the labels on the pixels, and a
@@ -192,10 +191,11 @@ study.result("polynomial", f"{kinds[polynomials.index(polynomial_best)]} princip
 # %%
 emulator = specnb.load_emulator("rvs")
 population = draw_stars(RVS, 20_000, np.random.default_rng(seed + 1), survey.population)
+few = slice(0, 3000)  # enough for a mean over stars
 reader = posterior_mean(emulator, stars.test, stars.truth_test, population, LABELS)
 predictions["limit"] = {"perfect reader": [reader]}
 gaussian = {
-    against: least_mae(emulator, stars.truth_test, LABELS, error)
+    against: least_mae(emulator, stars.truth_test[few], LABELS, None if error is None else error[few])
     for against, error in {"catalogue": catalogue, "truth": None}.items()
 }
 
@@ -281,12 +281,12 @@ study.table(times, "training_times", caption)
 
 # %%
 some = ("spectra", "principal components", "plain", "First", "Second")
-first = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in some}
-figure = predicted_labels(first, catalogue, "teff", "logg")
+panels = {name: dict(zip(LABELS, predictions["faithful"][name][0].T)) for name in some}
+figure = predicted_labels(panels, catalogue, "teff", "logg")
 study.figure(figure, "fig9_kiel", "Kiel diagrams: catalogue, and predicted from each representation (Fig. 9).")
 
 # %%
-figure = predicted_labels(first, catalogue, "m_h", "alpha_fe")
+figure = predicted_labels(panels, catalogue, "m_h", "alpha_fe")
 study.figure(
     figure, "fig10_abundances", "[α/Fe] against [M/H]: catalogue, and predicted from each representation (Fig. 10)."
 )
@@ -405,10 +405,6 @@ def gained(column, setting, against):
 
 
 # %%
-def ranges(column, setting, against):
-    return f"(over seeds {gained(column + ', range', setting, against)})" if n_seeds > 1 else "(one seed)"
-
-
 def ahead(setting, against, rival):
     """Labels for which the better of the two entangled codes has smaller errors than a rival with every seed."""
     found = []
@@ -422,109 +418,79 @@ def ahead(setting, against, rival):
 # %%
 claim = f"""
 Regressors predicted T_eff, log g, [M/H] and [α/Fe] (all numbers are in this order) of {len(stars.test):,} mock Gaia RVS stars
-after training on {len(stars.train):,}. Errors are mean absolute errors (K and dex), and means over {n_seeds} seed(s). A gain is
-the part by which an error is smaller than that of the same kind of regressor on spectra of the same stars; it is negative if the
-error is larger. *Entangled* is the code of the paper in which the label is entangled; in *all entangled* all four are. An
-entangled code, of one or the other kind, is called better if its error is smaller with every seed.
+after training on {len(stars.train):,} (means over {n_seeds} seed(s)). A gain is the part by which the mean absolute error is
+smaller than that of the same kind of regressor on spectra; it is negative if the error is larger. *Entangled* is the code of the
+paper in which the label is entangled; in *all entangled* all four are.
 
-- **The paper's claim, with the paper's regressor.** The entangled codes gain {gained("entangled", "faithful", "catalogue")}
-  {ranges("entangled", "faithful", "catalogue")} against the catalogue, where the paper has
-  {gained("published", "faithful", "catalogue")}, and {gained("entangled", "faithful", "truth")} against the true labels.
-  *All entangled* gains {gained("all entangled", "faithful", "catalogue")} and {gained("all entangled", "faithful", "truth")}.
-- **Codes that know no labels, same regressor.** The first 25 principal components of the spectra gain
-  {gained("components", "faithful", "catalogue")} and {gained("components", "faithful", "truth")}, the latents of a plain
-  autoencoder {gained("plain", "faithful", "catalogue")} and {gained("plain", "faithful", "truth")}. An entangled code is better
-  than the principal components, against the truth, for {ahead("faithful", "truth", "principal components")}.
-- **Regressors that stop early and are penalised.** They change the errors from spectra, against the truth, from
-  {listed(of("spectra", "faithful", "truth"))} to {listed(of("spectra", "best", "truth"))}. Over these the entangled codes gain
-  {gained("entangled", "best", "truth")} {ranges("entangled", "best", "truth")}, *all entangled*
-  {gained("all entangled", "best", "truth")}, principal components {gained("components", "best", "truth")}. An entangled code is
-  better than spectra for {ahead("best", "truth", "spectra")}, and better than principal components for
-  {ahead("best", "truth", "principal components")}.
+- **The paper's regressor.** Against the catalogue entangled codes gain {gained("entangled", "faithful", "catalogue")}
+  (published: {gained("published", "faithful", "catalogue")}). Against the true labels they gain
+  {gained("entangled", "faithful", "truth")}, *all entangled* {gained("all entangled", "faithful", "truth")}, and two codes that
+  know no labels, 25 principal components and plain latents, {gained("components", "faithful", "truth")} and
+  {gained("plain", "faithful", "truth")}. An entangled code, of either kind, is better than principal components, with every seed, for
+  {ahead("faithful", "truth", "principal components")}.
+- **Early stopping and a penalty** change the errors from spectra, against the truth, from
+  {listed(of("spectra", "faithful", "truth"))} to {listed(of("spectra", "best", "truth"))} (K and dex). Over these, entangled
+  codes gain {gained("entangled", "best", "truth")}, *all entangled* {gained("all entangled", "best", "truth")}, and principal
+  components {gained("components", "best", "truth")}. With every seed, an entangled code is better than spectra for
+  {ahead("best", "truth", "spectra")}, and than principal components for {ahead("best", "truth", "principal components")}.
 """
 
 # %%
-fold, whole = "best, other half", of("spectra", "best", "truth")
-over_all = [100 * (1 - of("all entangled", fold, "truth")[i] / whole[i]) for i in range(len(LABELS))]
-learning = f"""- **Out of fold.** With the encoder trained on one half of the training stars and the regressor on the other half, the entangled
-  codes gain {gained("entangled", fold, "truth")} {ranges("entangled", fold, "truth")}, *all entangled*
-  {gained("all entangled", fold, "truth")} and principal components {gained("components", fold, "truth")} over spectra of that
-  half. With both trained on the same half the entangled codes gain {gained("entangled", "best, same half", "truth")} and *all
-  entangled* {gained("all entangled", "best, same half", "truth")}. Out of fold, an entangled code is better than spectra for
-  {ahead(fold, "truth", "spectra")}, and better than principal components for {ahead(fold, "truth", "principal components")}.
-  Over spectra of all training stars *all entangled* then gains {", ".join(f"{gain:.0f}" for gain in over_all)}%.
-- **What this means.** A code is a function of the spectrum and cannot know more about a label. It can only be easier to learn
-  from, and where principal components are as good, entangling is not needed for that.
+fold, same = "best, other half", "best, same half"
+learning = f"""- **Out of fold.** If the encoder is trained on one half of the training stars and the regressor on the other half, entangled codes
+  gain {gained("entangled", fold, "truth")}, *all entangled* {gained("all entangled", fold, "truth")}, and principal components
+  {gained("components", fold, "truth")} over spectra of that half, against the truth. If both are trained on the same half, the first two gain
+  {gained("entangled", same, "truth")} and {gained("all entangled", same, "truth")}.
 """
 
 # %%
 network = {name: of(name, "best", "truth") for name in representations}
 best = [min(network, key=lambda name: network[name][i]) for i in range(len(LABELS))]
 ratios = [network[name][i] / of("perfect reader", "best", "truth")[i] for i, name in enumerate(best)]
-polynomial = of("polynomial", "best", "truth")
-smaller = [SYMBOLS[k] for i, k in enumerate(LABELS) if polynomial[i] < network["all entangled"][i]]
-limits = f"""- **Closed forms.** Ridge regression on the pixels has errors of {listed(of("ridge", "best", "truth"))} against the truth, and on
-  {study.values["polynomial"]} {listed(polynomial)}, without any network. Of the regressors that stop early, that on spectra
-  has {listed(network["spectra"])}, that on principal components {listed(network["principal components"])}, and that on *all
-  entangled* {listed(network["all entangled"])}, which is more than the polynomial's error for
-  {", ".join(smaller) or "none of the labels"}.
-- **Limits.** A perfect reader, who knows noise, emulator and population, has errors of
-  {listed(of("perfect reader", "best", "truth"))} against the truth, and {listed(of("perfect reader", "best", "catalogue"))}
-  against the catalogue, whose errors nobody can predict. So at most {gained("possible", "faithful", "catalogue")} can be gained
-  over faithful and {gained("possible", "best", "catalogue")} over the other regressors on spectra, against the catalogue;
-  against the truth {gained("possible", "faithful", "truth")} and {gained("possible", "best", "truth")}. (A population of one
-  Gaussian, averaged over stars, would permit {gained("gaussian", "faithful", "catalogue")},
-  {gained("gaussian", "best", "catalogue")}, {gained("gaussian", "faithful", "truth")} and {gained("gaussian", "best", "truth")};
-  stars on isochrones tell more.) The best codes ({", ".join(best)}) have {", ".join(f"{ratio:.1f}" for ratio in ratios)} times
-  the perfect reader's error.
+polynomial_mae = of("polynomial", "best", "truth")
+smaller = [SYMBOLS[k] for i, k in enumerate(LABELS) if polynomial_mae[i] < network["all entangled"][i]]
+limits = f"""- **A closed form**, ridge regression on {study.values["polynomial"]}, has errors of {listed(polynomial_mae)} against the
+  truth. They are smaller than those of the penalised network on *all entangled* for {", ".join(smaller) or "none of the labels"}.
+- **Limits.** A perfect reader, who knows emulator, noise and population, has errors of
+  {listed(of("perfect reader", "best", "truth"))} against the truth. It gains {gained("possible", "faithful", "catalogue")} over
+  the paper's regressor against the catalogue, whose errors nobody can predict, and {gained("possible", "best", "truth")} over
+  the penalised one against the truth. The best codes ({", ".join(dict.fromkeys(best))}) have
+  {", ".join(f"{ratio:.1f}" for ratio in ratios)} times its error.
 """
 
 # %%
-guess = [np.mean(np.abs(catalogue[label] - np.mean(stars.train.labels[label]))) for label in LABELS]
-other = {"First": "Second", "Second": "First"}
-removed = [of(other[own[label]], "best", "catalogue")[i] for i, label in enumerate(LABELS)]
 bias = {(row["predicted from"], row["regressor"]): row for row in biases}
-where = {"m_h": "[M/H] < −1.5", "teff": "T_eff > 6500 K", "logg": "log g < 1.2"}
-tail_rows = {"spectra": ("best",), "principal components": ("best",), "all entangled": ("best",), "perfect reader": ("limit",)}
-tail_text = "\n".join(
-    f"  {rare[label]} test stars with {text}: "
-    + ", ".join(f"{name} {bias[name, *setting][label]:{formats[label]}}" for name, setting in tail_rows.items())
-    + f", {own[label]} {bias[own[label], 'best'][label]:{formats[label]}}."
-    for label, text in where.items()
-    if rare[label]
-)
-speed = ", ".join(f"{row['speedup']:.1f} ({row['representation']})" for row in times[1:])
-
-# %%
+tail_rows = [("spectra", "best"), ("principal components", "best"), ("all entangled", "best"), ("perfect reader", "limit")]
+tail_text = f"""- **Rare stars look too ordinary.** The mean error of [M/H], against the truth, of the {rare["m_h"]} test stars with [M/H] < −1.5 is
+  {", ".join(f"{bias[row]['m_h']:+.2f} ({row[0]})" for row in [*tail_rows, (own["m_h"], "best")])}.
+""" if rare["m_h"] else ""  # fmt: skip
 strange = [row["star"] for row in misfits if row["misfit"] > row["mock_95"]]
-literature_text = ""
-for k, star in enumerate(known["name"]):
-    found, teff = [answer[k, 0] for answer in answers.values()], known["teff"][k]
-    if not np.ma.is_masked(teff):
-        literature_text += f" T_eff of {star} is {min(found):.0f} to {max(found):.0f} K from the codes, {teff:.0f} K in the literature."
-rest_text = f"""- **Disentangled labels.** In the code in which it is disentangled, a label is still predicted with
-  {", ".join(f"{100 * error / most:.0f}" for error, most in zip(removed, guess))}% of the error of guessing the mean label.
-- **Tails.** Regression to the mean makes errors of [M/H] and log g positive here, and those of T_eff negative. The mean errors
-  of the regressors that stop early and of the perfect reader are, against the truth:
-{tail_text}
-- **Speed.** The time that the faithful regressor needs on spectra, divided by the time on a code, is {speed}; published: about 3.
+speed = ", ".join(f"{row['speedup']:.1f} ({row['representation']})" for row in times[1:])
+rest_text = f"""- **Speed.** The paper's regressor trains faster on codes than on spectra by factors of {speed}
+  (less than 1 is slower); published: about 3.
 - **{kind}.** The misfit of {len(strange)} of {len(misfits)} exceeds that of 95% of mock stars of similar signal-to-noise ratio.
- {literature_text}
 """
 
 # %%
-study.text("summary", claim + learning + limits + rest_text)
+text = claim + learning + limits + tail_text + rest_text
+start, *items = (" ".join(part.split()) for part in text.split("\n- "))
+wrap = TextWrapper(128, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
+study.text("summary", "\n".join([fill(start, 128), "", *(wrap(f"- {item}") for item in items)]) + "\n")
 
 # %%
-shown = [(name, setting) for name in representations for setting in ("faithful", "best")]
+shown = [(name, setting) for name in ("spectra", "principal components", "plain") for setting in ("faithful", "best")]
+shown += [("entangled", "faithful"), ("entangled", "best"), ("all entangled", "faithful"), ("all entangled", "best")]
 shown += [(name, "best") for name in ("ridge", "polynomial", "perfect reader")]
 rows = []
 for name, setting in shown:
-    row = {"predicted from": name, "regressor": setting if name in representations else "–"}
+    row = {"predicted from": name, "regressor": setting if name in (*representations, "entangled") else "–"}
     for against in references:
-        row |= {f"{SYMBOLS[label]}, {against}": x for label, x in zip(LABELS, of(name, setting, against))}
+        for i, label in enumerate(LABELS):
+            error = of(own[label] if name == "entangled" else name, setting, against)[i]
+            row[f"{SYMBOLS[label]}, {against}"] = error
     rows.append(row)
-caption = "Mean absolute errors against the catalogue and against the true labels (K and dex), means over seeds."
+caption = "Mean absolute errors against the catalogue and against the true labels (K and dex), means over seeds. *Entangled*: of each "
+caption += "label in that code of the paper in which it is entangled. *Faithful*: the paper's regressor; *best*: penalised, stops early."
 digits = {f"{SYMBOLS[label]}, {against}": DIGITS[label] for against in references for label in LABELS}
 study.table(Table(rows=rows), "summary_errors", caption, digits)
 

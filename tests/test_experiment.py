@@ -22,7 +22,7 @@ from specnb.disentangle.experiment import (
     train_once,
     trained,
 )
-from specnb.disentangle.regress import RegressorConfig, fit_regressor, fit_regressors
+from specnb.disentangle.regress import RegressorConfig, fit_regressor, fit_regressors, fit_settings
 from specnb.disentangle.score import chance_levels, probe_models, reconstruct_models
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe, reconstruction
@@ -340,6 +340,31 @@ def test_spread_over_seeds_by_hand():
         [1.0, 2.0],
         [7.0, 3.0],
     ]
+
+
+def test_the_first_seed_chooses_a_penalty_and_settings_are_trained_as_alone(models, stars):
+    config = RegressorConfig(hidden=(8,), max_iter=5, early_stopping=True, alpha=(1e-4, 30.0))
+    latents = {
+        name: [(model.encode(stars.train), model.encode(stars.test)) for model in group]
+        for name, group in models.items()
+    }
+    each = {name: replace(config, alpha=(0.5,)) for name in latents}
+    settings = {"grid": (latents, stars.train.labels, config)}
+    settings["fixed"] = (latents, stars.train.labels, each)
+    regressors, predictions = fit_settings(settings, jobs=1)
+    alphas = {
+        setting: {
+            name: [fitted.regressor_[-1].alpha for fitted in group] for name, group in found.items()
+        }
+        for setting, found in regressors.items()
+    }
+    assert alphas["fixed"] == {"plain": [0.5, 0.5], "First": [0.5]}
+    for name, (first, *others) in alphas["grid"].items():
+        alone = fit_regressor(
+            latents[name][0][0], stars.train.labels, config=replace(config, seed=1)
+        )
+        assert first == alone.regressor_[-1].alpha and all(alpha == first for alpha in others)
+        assert np.array_equal(predictions["grid"][name][0], alone.predict(latents[name][0][1]))
 
 
 def test_regressors_are_the_same_for_any_number_of_jobs(models, stars):

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import joblib
 import numpy as np
@@ -55,7 +54,7 @@ FAITHFUL = RegressorConfig()
 # With the default of alpha a regressor on spectra overfits its training stars (4,800 mock stars:
 # the MAE is 22 K for training stars and 148 K for test stars). Therefore validation stars choose it
 # for each representation, all from the same values.
-BEST = RegressorConfig(early_stopping=True, alpha=(1e-4, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
+BEST = RegressorConfig(early_stopping=True, alpha=(0.01, 0.1, 1.0, 3.0, 10.0))
 
 
 def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAITHFUL):
@@ -108,8 +107,7 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
             clone(network).set_params(regressor__mlpregressor__alpha=alpha).fit(x, y)
             for alpha in config.alpha
         ]
-    # R² of the validation stars, which are the same for all networks with the same seed
-    best = max(fitted, key=lambda each: each.regressor_[-1].best_validation_score_)
+    best = max(fitted, key=_validation_r2)
     best.seconds_ = time.perf_counter() - start
     return best
 
@@ -123,9 +121,9 @@ def fit_regressors(representations, catalogue: Table, config, jobs: int = -1):
         For each name and each seed 1, 2, ..., training and test stars in that representation.
     catalogue : Table
         Labels of the training stars.
-    config : RegressorConfig
-        Its seed is replaced by 1, 2, ... If there are several values of alpha, that of the first
-        seed is used for the others, too.
+    config : RegressorConfig, or mapping of str to RegressorConfig
+        One for all representations, or one for each. Its seed is replaced by 1, 2, ... If there are
+        several values of alpha, that of the first seed is used for the others, too.
     jobs : int
         Number of trainings at a time. −1 means one per core.
 
@@ -136,25 +134,75 @@ def fit_regressors(representations, catalogue: Table, config, jobs: int = -1):
     predictions : dict of str to list of ndarray, shape (n_test, n_labels)
         Predictions of these regressors for the test stars.
     """
-    work, groups = joblib.Parallel(n_jobs=jobs), representations.values()
-    task = joblib.delayed(fit_regressor)
-    first = work(task(group[0][0], catalogue, config=replace(config, seed=1)) for group in groups)
-    alphas = [(fitted.regressor_[-1].alpha,) for fitted in first]
-    others = work(
-        task(x, catalogue, config=replace(config, seed=k, alpha=alpha))
-        for alpha, group in zip(alphas, groups)
-        for k, (x, _) in enumerate(group[1:], start=2)
-    )
-    rest = iter(others)
-    regressors = {
-        name: [fitted, *islice(rest, len(group) - 1)]
-        for fitted, (name, group) in zip(first, representations.items())
-    }
-    predictions = {
-        name: [fitted.predict(x_test) for fitted, (_, x_test) in zip(regressors[name], group)]
-        for name, group in representations.items()
-    }
+    found = fit_settings({"": (representations, catalogue, config)}, jobs)
+    return tuple(each[""] for each in found)
+
+
+def fit_settings(settings, jobs: int = -1):
+    """Train the regressors of several settings like `fit_regressors`, all at the same time.
+
+    So no core waits for the last training of a setting.
+
+    Parameters
+    ----------
+    settings : mapping of str to (representations, catalogue, config)
+        The arguments of `fit_regressors`.
+    jobs : int
+
+    Returns
+    -------
+    regressors, predictions : dict
+        For each setting, what `fit_regressors` returns.
+    """
+
+    def fit(cases):
+        """Train regressors, of which each has a setting, a name, a seed and one alpha."""
+        return joblib.Parallel(n_jobs=jobs)(
+            joblib.delayed(fit_regressor)(
+                settings[setting][0][name][k - 1][0],
+                settings[setting][1],
+                config=replace(configs[setting, name], seed=k, alpha=(alpha,)),
+            )
+            for setting, name, k, alpha in cases
+        )
+
+    groups, configs = {}, {}
+    for setting, (representations, _, config) in settings.items():
+        for name, group in representations.items():
+            groups[setting, name] = group
+            configs[setting, name] = config[name] if isinstance(config, Mapping) else config
+    # With one alpha all seeds are trained at once, otherwise the first seed tries all values.
+    cases = [
+        (*key, k, alpha)
+        for key, group in groups.items()
+        for k in range(1, len(group) + 1 if len(configs[key].alpha) == 1 else 2)
+        for alpha in configs[key].alpha
+    ]
+    best = {}
+    for (*key, k, _), fitted in zip(cases, fit(cases)):
+        case = (*key, k)
+        if case not in best or _validation_r2(fitted) > _validation_r2(best[case]):
+            best[case] = fitted
+    cases = [
+        (*key, k, best[*key, 1].regressor_[-1].alpha)
+        for key, group in groups.items()
+        for k in range(1, len(group) + 1)
+        if (*key, k) not in best
+    ]
+    best |= {(*key, k): fitted for (*key, k, _), fitted in zip(cases, fit(cases))}
+    regressors, predictions = {}, {}
+    for (setting, name), group in groups.items():
+        fitted = [best[setting, name, k] for k in range(1, len(group) + 1)]
+        regressors.setdefault(setting, {})[name] = fitted
+        predictions.setdefault(setting, {})[name] = [
+            each.predict(x) for each, (_, x) in zip(fitted, group)
+        ]
     return regressors, predictions
+
+
+def _validation_r2(fitted):
+    """R² of the validation stars, which are the same for all networks with the same seed."""
+    return fitted.regressor_[-1].best_validation_score_
 
 
 def errors(predicted, reference, labels=LABELS) -> Table:

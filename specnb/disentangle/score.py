@@ -100,13 +100,15 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
     return vstack(tables)
 
 
-def reconstruct_models(models, stars) -> Table:
+def reconstruct_models(models, stars, jobs: int = -1) -> Table:
     """Errors of test spectra that models reconstruct from latents and catalogue labels.
 
     Parameters
     ----------
     models, stars
         As for `probe_models`. All models are compared with those of the setting "plain".
+    jobs : int
+        Number of models at a time. −1 means one per core.
 
     Returns
     -------
@@ -119,20 +121,26 @@ def reconstruct_models(models, stars) -> Table:
         plain models. The mean squared error is that from the observed spectrum, whose noise the
         latents know; ``rms_truth`` is free of this.
     """
-    rows = []
-    for setting, group in models.items():
-        for seed, model in enumerate(group, 1):
-            z = model.encode(stars.test)
-            other = np.random.default_rng(seed).permutation(len(z))
-            own, swapped, drawn = (
-                reconstruction(model.decode(x, stars.test.labels), stars.test, stars.truth_test)
-                for x in (z, z[other], model.encode(stars.test, seed=0))
-            )
-            rows.append(
-                {"setting": setting, "seed": seed}
-                | own
-                | {"rms_other_z": swapped["rms_truth"], "rms_drawn": drawn["rms_truth"]}
-            )
+    test, truth = stars.test, stars.truth_test
+
+    def one(setting, seed, model):
+        z = model.encode(test)
+        other = np.random.default_rng(seed).permutation(len(z))
+        own, swapped, drawn = (
+            reconstruction(model.decode(x, test.labels), test, truth)
+            for x in (z, z[other], model.encode(test, seed=0))
+        )
+        return (
+            {"setting": setting, "seed": seed}
+            | own
+            | {"rms_other_z": swapped["rms_truth"], "rms_drawn": drawn["rms_truth"]}
+        )
+
+    rows = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(one)(setting, seed, model)
+        for setting, group in models.items()
+        for seed, model in enumerate(group, 1)
+    )
     table = Table(rows)
     plain = table["mean_squared_error"][table["setting"] == "plain"]
     table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
