@@ -50,6 +50,7 @@ import specnb
 from specnb.disentangle import DisentangleConfig, regress
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.experiment import EMULATOR, ENTANGLED, PAPER, reference_stars, trained
+from specnb.disentangle.table1 import ENTANGLED_IN, IMPROVEMENT, compare
 from specnb.evaluate.posterior import posterior_mean
 from specnb.evaluate.probes import least_mae
 from specnb.plots.labels import bias_by_label, mae_bars, predicted_labels
@@ -211,7 +212,7 @@ for setting in settings:
     for against, reference in references.items():
         groups = (predictions[setting] | rest).items()
         found = {name: [regress.errors(p, reference) for p in group] for name, group in groups}
-        tables[setting, against] = regress.compare(found)
+        tables[setting, against] = compare(found)
 caption = (
     "Table 1: errors of predicted labels against the catalogue (mean over seeds), and the published ones; gains in %."
 )
@@ -240,13 +241,13 @@ study.figure(mae_bars(bars, least), "table1_mae", caption)
 # prediction gains less than against the truth, because every difference contains the catalogue's errors.
 
 # %%
-rows, own = [], regress.ENTANGLED_IN
+rows, own = [], ENTANGLED_IN
 codes = {"all entangled": "all entangled", "plain": "plain", "components": "principal components"}
 for (setting, against), table in tables.items():
     for label in LABELS:
         mine = {row["representation"]: row for row in table if row["label"] == label}
         spectra = mine["spectra"]["mae"]
-        row = {"label": label, "regressor": setting, "against": against, "published": regress.IMPROVEMENT[label]}
+        row = {"label": label, "regressor": setting, "against": against, "published": IMPROVEMENT[label]}
         for column, name in {"entangled": own[label], **codes}.items():
             low, high = (100 * (1 - mine[name][end] / spectra) for end in ("mae_max", "mae_min"))
             row |= {column: mine[name]["gain"], f"{column}, range": f"{low:.0f} to {high:.0f}"}

@@ -6,7 +6,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.text import Text
 
 from specnb.disentangle.config import LABELS
-from specnb.disentangle.regress import PUBLISHED, compare, errors
+from specnb.disentangle.regress import errors
+from specnb.disentangle.table1 import PUBLISHED, compare
 from specnb.plots.labels import bias_by_label, mae_bars, predicted_labels
 from specnb.plots.style import COLUMN, PAGE
 

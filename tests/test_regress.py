@@ -9,14 +9,12 @@ from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import (
     BEST,
     FAITHFUL,
-    IMPROVEMENT,
-    PUBLISHED,
     RegressorConfig,
-    compare,
     errors,
     fit_regressor,
     training_times,
 )
+from specnb.disentangle.table1 import IMPROVEMENT, PUBLISHED, compare
 
 MIDDLE, WIDTH = np.array([5200.0, 3.5, -0.2, 0.1]), np.array([700.0, 1.2, 0.4, 0.1])
 

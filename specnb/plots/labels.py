@@ -222,7 +222,7 @@ def mae_bars(table, floor):
     Parameters
     ----------
     table : Table
-        As from `specnb.disentangle.regress.compare`; one representation must be "spectra".
+        As from `specnb.disentangle.table1.compare`; one representation must be "spectra".
     floor : mapping of str to float
         For each label, the smallest possible error, such as that of a perfect prediction against a
         noisy catalogue.
