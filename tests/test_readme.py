@@ -3,6 +3,7 @@
 import pytest
 from astropy.table import Table
 
+from specnb.core.paths import ROOT
 from specnb.reproduce import cli
 from specnb.reproduce.provenance import RECORD
 from specnb.reproduce.readme import update_blocks
@@ -78,3 +79,7 @@ def test_the_command_fails_in_one_sentence(page, monkeypatch, capsys):
     )
     assert page.read_text() == PAGE
     assert cli.main(["readme"]) == 0 == cli.main(["readme", "--check"])
+
+
+def test_numbers_in_the_readme_of_the_repository_are_those_of_the_committed_runs():
+    update_blocks(ROOT / "README.md", check=True)
