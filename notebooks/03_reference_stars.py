@@ -110,7 +110,9 @@ reader = dict(zip(LABELS, posterior_mean(emulator, stars.test, stars.truth_test,
 limits, few = Table({"label": LABELS}), slice(0, 3000)  # enough for a mean over stars
 for name, (labels, errors) in given.items():
     some = None if errors is None else errors[few]
-    ceiling, least = (limit(emulator, stars.truth_test[few], LABELS, some) for limit in (information_ceiling, least_mae))
+    ceiling, least = (
+        limit(emulator, stars.truth_test[few], LABELS, some) for limit in (information_ceiling, least_mae)
+    )
     difference = {label: reader[label] - labels[label] for label in LABELS}
     limits[f"ceiling_{name}"] = [ceiling[label] for label in LABELS]
     limits[f"reader_r2_{name}"] = [1 - np.mean(difference[label] ** 2) / np.var(labels[label]) for label in LABELS]

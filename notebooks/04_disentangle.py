@@ -316,7 +316,9 @@ names = ("plain", "labels only", "bottleneck, removed")
 pair = dict(zip(names, trained(exact_stars, exact, [(configs | controls)[name] for name in names])))
 pair["closed form, removed"] = ClosedForm(exact_stars.train)
 exact_sets = exact_stars.test[few], exact_stars.truth_test[few]
-exact_edits = spread(counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"])
+exact_edits = spread(
+    counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
+)
 caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
 study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
 
@@ -356,9 +358,7 @@ for d in (2, 3, 4):
             replace(part, lambdas=dict.fromkeys(part.labels, x * share), joint=joint) for x in lambdas_joint
         ]
 found = trained(joint_stars, joint_survey, [config for group in setups.values() for config in group])
-found = joblib.Parallel(n_jobs=-1)(
-    joblib.delayed(validation_scores)(model, joint_stars.train) for model in found
-)
+found = joblib.Parallel(n_jobs=-1)(joblib.delayed(validation_scores)(model, joint_stars.train) for model in found)
 rest = iter(found)
 scores = {key: [next(rest) for _ in group] for key, group in setups.items()}
 
@@ -518,9 +518,13 @@ start = f"""{n_stars:,} mock RVS stars, a fifth of them test stars; {n_seeds} tr
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""
 says = {}
-says["paper"] = f"""**The paper's objective**, all four labels removed: {four(read(paper))} ({verdict(paper)}). The losses of its
+says[
+    "paper"
+] = f"""**The paper's objective**, all four labels removed: {four(read(paper))} ({verdict(paper)}). The losses of its
 discriminators differ from blind guessing by at most {guess:.2f} nats."""
-says["noisy"] = f"""**A bottleneck** (noise on the latents), all four removed: {four(read(noisy, "mlp_r2_drawn"))} from one random draw,
+says[
+    "noisy"
+] = f"""**A bottleneck** (noise on the latents), all four removed: {four(read(noisy, "mlp_r2_drawn"))} from one random draw,
 {four(read(noisy, "mlp_r2_averaged"))} from the average of 20 draws, and {four(read(noisy))} from the means, which a user of the
 encoder gets. The rms error of spectra decoded from means is {rms[noisy]:.4f}, from draws, as in the training, {one_draw:.4f}."""
 if max(read(noisy)) > max(0.1, *read(noisy, "mlp_r2_drawn")):
@@ -533,11 +537,15 @@ says["closed"] = f"""**A closed form** (60 principal components, LEACE of quadra
 the same from the plain latents leaves {four(read(erased))}."""
 groups = {name: read(f"{name}, Second") for name in ("paper", "bottleneck", "closed form")}
 text = "; ".join(f"{name} {four(values[:2])} and {four(values[2:])}" for name, values in groups.items())
-says["Second"] = f"""**Only T_eff and log g removed** (Second): R² of T_eff / log g, which should be gone, and of [M/H] / [α/Fe],
+says[
+    "Second"
+] = f"""**Only T_eff and log g removed** (Second): R² of T_eff / log g, which should be gone, and of [M/H] / [α/Fe],
 which should stay: {text}."""
 exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
 larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
-says["edits"] = f"""**Edited labels.** Compared with the bottleneck's means, the error of an edit is smaller with a decoder that
+says[
+    "edits"
+] = f"""**Edited labels.** Compared with the bottleneck's means, the error of an edit is smaller with a decoder that
 knows only the labels (for {better("labels only", noisy)}) and with the closed form (for {better(closed, noisy)}). The closed form's is
 smaller than from labels alone for {better(closed, "labels only")}. With a catalogue without errors {larger} of {4 * len(pair)} slopes are
 larger; those of the closed form are then {four(exact_slopes[closed])}."""
@@ -549,7 +557,9 @@ for d in (2, 3, 4):
     words = [f"{r2:.2f}" + ("" if allowed[d, kind] else " (no λ allowed)") for kind, r2 in each.items()]
     text.append(f"{d} labels: {' against '.join(words)}")
 several, one = joint_table[-2:]
-says["joint"] = f"""**One discriminator per label against a joint one**, each with the best of {len(lambdas_joint)} λ by validation stars
+says[
+    "joint"
+] = f"""**One discriminator per label against a joint one**, each with the best of {len(lambdas_joint)} λ by validation stars
 ({n_joint:,} stars; mean R² of the labels to be removed, where less is better, if the squared error exceeds the plain one's by
 at most {100 * (LARGEST_ERROR - 1):.0f}%): {"; ".join(text)}. Of the joint one's
 {one["bins"]:,} bins for four labels {100 * one["filled"]:.1f}% hold a training star, and it has

@@ -255,7 +255,9 @@ for (setting, against), table in tables.items():
         row["gaussian"] = 100 * (1 - gaussian[against][label] / spectra)
         rows.append(row)
 gains, numbers = Table(rows=rows), ["published", "entangled", *codes, "possible", "gaussian"]
-caption = "Gain in MAE (%) over regressors on spectra of the same stars, with its range over seeds, and what is possible."
+caption = (
+    "Gain in MAE (%) over regressors on spectra of the same stars, with its range over seeds, and what is possible."
+)
 study.table(gains, "gains", caption, dict.fromkeys(numbers, ".0f"))
 
 # %%
@@ -461,7 +463,12 @@ limits = f"""- **A closed form**, ridge regression on {study.values["polynomial"
 
 # %%
 bias = {(row["predicted from"], row["regressor"]): row for row in biases}
-tail_rows = [("spectra", "best"), ("principal components", "best"), ("all entangled", "best"), ("perfect reader", "limit")]
+tail_rows = [
+    ("spectra", "best"),
+    ("principal components", "best"),
+    ("all entangled", "best"),
+    ("perfect reader", "limit"),
+]
 tail_text = f"""- **Rare stars look too ordinary.** The mean error of [M/H], against the truth, of the {rare["m_h"]} test stars with [M/H] < −1.5 is
   {", ".join(f"{bias[row]['m_h']:+.2f} ({row[0]})" for row in [*tail_rows, (own["m_h"], "best")])}.
 """ if rare["m_h"] else ""  # fmt: skip

@@ -112,8 +112,9 @@ def test_figures_of_many_stars(stars):
     assert "mass" in texts(label_histograms(stars.labels, THIRD.names))
     maps = tsne_panels({"latents": rng.normal(size=(120, 2))}, stars.labels, THIRD.names)
     assert len(maps.axes) == 6
-    rows = [("plain", name, 1, 0.5, 0.4) for name in THIRD.names]
-    probes = probe_bars(Table(rows=rows, names=("setting", "label", "seed", "mlp_r2", "linear_r2")))
+    rows = [("plain", name, 1, 0.5, 0.4, np.nan) for name in THIRD.names]
+    names = ("setting", "label", "seed", "mlp_r2", "linear_r2", "mlp_r2_drawn")
+    probes = probe_bars(Table(rows=rows, names=names))
     assert "$R^2$ of age" in texts(probes)
     history = [{"epoch": k, "train": 1 / k, "validation": 1 / k} for k in range(1, 5)]
     assert "Epoch" in texts(training_history(history))
