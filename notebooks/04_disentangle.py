@@ -342,7 +342,7 @@ study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded 
 # chosen with the validation stars, which are training stars. A λ is allowed if the mean squared error is at most 1.1 times that
 # of the plain autoencoder, and if the latents are not empty, so that those of another star raise the error by at least 3%. Of the
 # allowed λ, the one is taken whose latents tell a probe the least; if none is allowed, the one with the smallest error. Test
-# stars only score the choice.
+# stars only score the choice. The seconds are those of a single epoch, and depend on what else the machine does.
 
 # %%
 LARGEST_ERROR, LEAST_LOSS = 1.1, 1.03
