@@ -91,13 +91,7 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
         table.add_columns([setting, seed], [0, 0], names=["setting", "seed"])
         return table
 
-    # In threads, the many small steps of these networks would wait for each other.
-    tables = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(one)(setting, seed, model)
-        for setting, group in models.items()
-        for seed, model in enumerate(group, 1)
-    )
-    return vstack(tables)
+    return vstack(_of_all(one, models, jobs))
 
 
 def reconstruct_models(models, stars, jobs: int = -1) -> Table:
@@ -126,22 +120,32 @@ def reconstruct_models(models, stars, jobs: int = -1) -> Table:
     def one(setting, seed, model):
         z = model.encode(test)
         other = np.random.default_rng(seed).permutation(len(z))
-        own, swapped, drawn = (
-            reconstruction(model.decode(x, test.labels), test, truth)
-            for x in (z, z[other], model.encode(test, seed=0))
-        )
+
+        def errors(code):
+            return reconstruction(model.decode(code, test.labels), test, truth)
+
+        own, swapped = errors(z), errors(z[other])
+        drawn = errors(model.encode(test, seed=0)) if model.noise else own
         return (
             {"setting": setting, "seed": seed}
             | own
             | {"rms_other_z": swapped["rms_truth"], "rms_drawn": drawn["rms_truth"]}
         )
 
-    rows = joblib.Parallel(n_jobs=jobs)(
+    table = Table(_of_all(one, models, jobs))
+    plain = table["mean_squared_error"][table["setting"] == "plain"]
+    table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
+    return table
+
+
+def _of_all(one, models, jobs):
+    """The results of ``one(setting, seed, model)`` for all models, several at a time.
+
+    They are computed in processes. In threads, the many small steps of networks would wait for each
+    other.
+    """
+    return joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(one)(setting, seed, model)
         for setting, group in models.items()
         for seed, model in enumerate(group, 1)
     )
-    table = Table(rows)
-    plain = table["mean_squared_error"][table["setting"] == "plain"]
-    table["ratio"] = table["mean_squared_error"] / (plain.mean() if len(plain) else np.nan)
-    return table

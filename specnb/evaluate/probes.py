@@ -208,12 +208,8 @@ def _variances(emulator, truth, labels, catalogue_error):
         )
     values = _labels("true", label_array(truth.labels, emulator.survey.labels), emulator.labels)
     scale, covariance = values.std(axis=0), np.corrcoef(values.T)
-    information = np.concatenate(
-        [
-            (jacobian * scale[:, None]) @ (jacobian * scale[:, None]).transpose(0, 2, 1)
-            for _, jacobian in weighted_jacobians(emulator, truth, values)
-        ]
-    )
+    jacobians = (each * scale[:, None] for _, each in weighted_jacobians(emulator, truth, values))
+    information = np.concatenate([each @ each.transpose(0, 2, 1) for each in jacobians])
     # (F + S⁻¹)⁻¹ = (1 + S F)⁻¹ S, which needs no inverse of S
     posterior = np.linalg.solve(np.eye(len(scale)) + covariance @ information, covariance[None])
     index = [emulator.labels.index(name) for name in labels]

@@ -20,7 +20,6 @@ from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
 from specnb.missing.steps import corrected_emulator, masked_emulator
-from specnb.surveys.apogee.lines import line_list
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
 from specnb.translate.baselines import PixelChange
@@ -129,7 +128,7 @@ class HiddenLines:
         )
         full, synthetic = emulator, masked_emulator(emulator, truth.masked)
         if config.case == GAP:
-            strength = np.exp(survey.wrong_lines * line_list(survey.line_list)[0])
+            strength = survey.line_strength()
             step = PixelChange(strength, np.zeros(len(strength)))
             full = emulator.then(step.to(emulator.network.low))
         labels = responses.star | {"vbroad": vbroad}

@@ -79,7 +79,7 @@ def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.nda
         lines are those of a star at 4500 K and [Fe/H] = 0. The Earth's lines are the residuals of
         telluric absorption and of the airglow outside the masks.
     """
-    log_strength, missing = line_list(config.line_list)
+    _, missing = line_list(config.line_list)
     flux = np.maximum(np.asarray(synthetic, dtype=float).mean(axis=0), 1e-3)
     stars = stars[:STARS]
     sky = sky_light(stars, np.ones(len(stars)))
@@ -88,7 +88,7 @@ def known_causes(config: ApogeeMockConfig, synthetic, stars) -> dict[str, np.nda
     for name in ("water", "dry"):
         earth += (config.telluric * seen_at_rest(pattern(name), stars["rv"])) ** 2
     change = {
-        "wrong line strength": flux ** np.exp(config.wrong_lines * log_strength) - flux,
+        "wrong line strength": flux ** config.line_strength() - flux,
         "missing line": flux * (1.0 - np.exp(-config.missing_lines * missing[0].sum(axis=0))),
         "Earth's lines": np.sqrt(earth.mean(axis=0)),
     }

@@ -131,6 +131,11 @@ class ApogeeMockConfig(MockConfig):
             / order**2,
         }
 
+    def line_strength(self):
+        """Factor on the optical depth of the emulator's lines in each pixel, shape (7214,)."""
+        log_strength, _ = line_list(self.line_list)
+        return np.exp(self.wrong_lines * log_strength)
+
     def changed_flux(self, emulator, stars, own, sky):
         """The flux that the emulator would have in the observed domain, without noise.
 
@@ -152,8 +157,8 @@ class ApogeeMockConfig(MockConfig):
         ndarray, shape (n, 7214), float64
         """
         flux = emulated(emulator, stars)
-        log_strength, missing = line_list(self.line_list)
-        strengthened(flux, np.exp(self.wrong_lines * log_strength))
+        _, missing = line_list(self.line_list)
+        strengthened(flux, self.line_strength())
         flux *= np.exp(-self.missing_lines * missing_depth(stars, missing))
         flux = _smooth(flux, np.asarray(stars["stage"]), self)
         for amplitude, name in zip(self.telluric * own["telluric"].T, ("water", "dry")):
