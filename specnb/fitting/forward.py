@@ -13,6 +13,7 @@ from scipy.stats import qmc
 
 from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.wavelength import C_KM_S, detectors
+from specnb.emulator.calibration import cleaned
 from specnb.emulator.network import flux_and_jacobian
 from specnb.fitting.velocity import NEAR, CrossCorrelation
 
@@ -44,6 +45,14 @@ class ForwardModel:
         Parameters that are logarithms of labels.
     kept : Tensor, shape (n_pix,)
         1 for pixels that count, else 0.
+    calibration : Calibration or None
+        That of the emulator.
+    counts : bool
+        Whether its errors count.
+    variance : Tensor, shape (n_pix,)
+        Variance of the emulator's errors at rest, infinite in pixels that are not trusted.
+    components : Tensor, shape (m, n_pix)
+        Correlated errors of the emulator at rest, see `specnb.emulator.calibration.Calibration`.
     x_h : ndarray of bool, shape (n_x_h, n_parameters)
         The labels whose sum is each [X/H] that is reported, too.
 
@@ -79,6 +88,12 @@ class ForwardModel:
                     f"rv_limit is {config.rv_limit:g} km/s, which shifts the spectra beyond their pixels: give less"
                 )
         self.kept = self.tensor(~out)
+        self.calibration, self.counts = emulator.calibration, config.model_error
+        self.variance, self.components = 0.0 * self.kept, self.kept[None][:0]
+        if self.calibration is not None:
+            error, trusted = self.calibration.error, torch.isfinite(self.calibration.error)
+            self.variance = torch.where(trusted, self.counts * error**2, torch.inf)
+            self.components = self.counts * self.calibration.components
         x_h = emulator.survey.x_h if config.x_h else {}
         if config.x_h and not x_h:
             raise ValueError(
@@ -141,23 +156,35 @@ class ForwardModel:
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
-    def chi2(self, p, flux, ivar):
+    def chi2(self, p, flux, ivar, components):
         """χ² (n,) of some parameters for spectra (n, n_pix).
 
         The parameters may be on any device and the spectra must be on the emulator's. The result is
         in float64 on the CPU.
+
+        Parameters
+        ----------
+        p : Tensor, shape (n, n_parameters)
+        flux, ivar : Tensor, shape (n, n_pix)
+            The inverse variance is that of noise and of the errors of each pixel alone.
+        components : Tensor, shape (n, m, n_pix)
+            Correlated errors of each star's model.
         """
         residual = flux - self.flux(self.tensor(p))
-        return (ivar * residual**2).sum(dim=1).cpu().double()
+        residual, amplitudes = cleaned(residual[:, None], ivar, components)
+        chi2 = (ivar * residual[:, 0] ** 2).sum(dim=1).cpu().double()
+        return chi2 + (amplitudes**2).sum(dim=(1, 2))
 
-    def normal_equations(self, p, flux, ivar):
-        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star.
+    def normal_equations(self, p, flux, ivar, components):
+        """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
 
-        Arguments and precision are as for `chi2`.
+        Arguments and precision are as for `chi2`. C is the covariance of the residual r.
         """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
         weighted = jacobian * ivar[:, None, :]
-        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
+        residual, _ = cleaned((flux - value)[:, None], ivar, components)
+        jacobian, _ = cleaned(jacobian, ivar, components)
+        gradient = (weighted @ residual[:, 0, :, None])[:, :, 0]
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
@@ -189,14 +216,18 @@ class ForwardModel:
     def begin(self, flux, ivar, library):
         """Where the fits of some stars start, between which limits, and with which weights.
 
-        A fit starts at the model in a library with the lowest χ², with a flat continuum. If the
-        velocity is fitted, too, it starts at that of the cross-correlation.
+        A fit starts at the model in a library with the lowest χ², without correlated errors, with a
+        flat continuum. If the velocity is fitted, too, it starts at that of the cross-correlation,
+        and the errors of the model are shifted to this velocity by whole pixels. The velocity of
+        the fit differs by at most half a pixel, if the star has lines, which is far less than the
+        width of a line.
 
         Returns
         -------
         dict of Tensor
             ``parameters``, ``low`` and ``high``, shape (n, n_parameters), float64 on the CPU;
-            ``ivar``, shape (n, n_pix), which is 0 in pixels that do not count; ``ambiguous``, shape
+            ``ivar``, shape (n, n_pix), of noise and of the model's error in each pixel, which is 0
+            in pixels that do not count; ``components``, shape (n, m, n_pix); ``ambiguous``, shape
             (n,), bool, whether a quite different velocity is nearly as good.
         """
         labels, models, squares, correlation = library
@@ -205,6 +236,7 @@ class ForwardModel:
         ambiguous = torch.zeros(len(flux), dtype=torch.bool)
         low, high = (limit.repeat(len(flux), 1) for limit in (self.low, self.high))
         rest, weight = flux, ivar
+        variance, components = self.variance, self.components.expand(len(flux), -1, -1)
         if self.rv and len(flux):
             velocity, lead = correlation(flux, ivar)
             ambiguous = (lead < LEAST_LEAD).cpu()
@@ -213,6 +245,10 @@ class ForwardModel:
             low[:, n] = (start[:, n] - NEAR).clamp(min=-self.rv_limit)
             high[:, n] = (start[:, n] + NEAR).clamp(max=self.rv_limit)
             ivar = ivar * known_pixels(self.emulator.wavelength, low[:, n], high[:, n]).to(ivar)
+            pixel = self._pixels(1.0 / (1.0 + velocity / C_KM_S))
+            variance, components = variance[pixel], self.components[:, pixel].transpose(0, 1)
+        if self.calibration is not None:
+            ivar, weight = 1.0 / (1.0 / ivar + variance), 1.0 / (1.0 / weight + self.variance)
         # This is Σ w (f - m)² without the constant Σ w f².
         distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
         start[:, :n] = labels[distance.argmin(dim=1)].cpu()
@@ -221,16 +257,21 @@ class ForwardModel:
             "low": low,
             "high": high,
             "ivar": ivar,
+            "components": components,
             "ambiguous": ambiguous,
         }
 
     def _at_rest(self, flux, ivar, velocity):
         """Spectra and their weights, moved to rest by whole pixels."""
-        wavelength = self.tensor(self.emulator.wavelength)
-        observed = wavelength * (1.0 + velocity[:, None] / C_KM_S)
-        pixel = torch.searchsorted(0.5 * (wavelength[1:] + wavelength[:-1]), observed)
+        pixel = self._pixels(1.0 + velocity / C_KM_S)
         known = known_pixels(self.emulator.wavelength, -velocity, -velocity)
         return flux.gather(1, pixel), ivar.gather(1, pixel) * known
+
+    def _pixels(self, factor):
+        """The pixels (n, n_pix) that are nearest to the wavelengths times each of n factors."""
+        wavelength = self.tensor(self.emulator.wavelength)
+        middle = 0.5 * (wavelength[1:] + wavelength[:-1])
+        return torch.searchsorted(middle, wavelength * factor[:, None])
 
 
 def _legendre(wavelength, order):

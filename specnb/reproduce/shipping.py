@@ -8,7 +8,7 @@ import numpy as np
 from specnb.core.checksums import add_to_list
 from specnb.core.paths import DATA
 from specnb.emulator.accuracy import STATISTICS, accuracy
-from specnb.emulator.model import load_emulator
+from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.reproduce.provenance import checksum
 from specnb.reproduce.rendering import render

@@ -214,6 +214,12 @@ class Survey:
             raise ValueError(f"{name}: no label of survey {self.name}: {', '.join(self.names)}")
         return self.labels[self.names.index(name)]
 
+    def has(self, wavelength) -> bool:
+        """Whether wavelengths (Å) are `pixels`, `native` or one of the `grids`."""
+        return any(
+            same_pixels(wavelength, grid) for grid in (self.pixels, self.native, *self.grids)
+        )
+
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
         pixels: those made by hand or read from older files do not tell. Others stay as they are.
@@ -231,10 +237,9 @@ class Survey:
         ValueError
             If the spectra are on other pixels.
         """
-        if any(same_pixels(spectra.wavelength, grid) for grid in (self.native, *self.grids)):
-            spectra = rebin(self.with_correlation(spectra), self.pixels)
-        check_pixels(spectra.wavelength, self.pixels)
-        return rebin(spectra, self.pixels)  # exactly these pixels
+        if not self.has(spectra.wavelength):
+            check_pixels(spectra.wavelength, self.pixels)
+        return rebin(self.with_correlation(spectra), self.pixels)  # exactly these pixels
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""

@@ -1,0 +1,124 @@
+"""What stars of the observed domain tell about an emulator: its errors, and where it was tested."""
+
+import numpy as np
+import torch
+from scipy.spatial import KDTree
+
+from specnb.core.values import numbers
+from specnb.emulator.step import Step
+
+# A star is outside the domain if it is farther from the nearest star of the domain than this
+# fraction of these stars are from each other. This is a choice.
+QUANTILE = 0.995
+
+
+class Calibration(Step):
+    """Errors of an emulator, learnt from stars of the observed domain, and the labels of these stars.
+
+    The residual of a spectrum with errors σ has the covariance diag(σ² + error²) + UᵀU, where the
+    rows of U are the components. As a step of an emulator it changes no spectrum.
+
+    Parameters
+    ----------
+    error : array_like, shape (n_pix,)
+        Standard deviation of the emulator's error in each pixel, in units of the flux. It is
+        infinite in pixels that are not trusted and do not count in a fit.
+    components : array_like, shape (k, n_pix)
+        Errors that are correlated between pixels. Each is multiplied by a number of its own for each
+        star, from the standard normal distribution. k may be 0.
+    stars : array_like, shape (m, n_labels)
+        Labels of stars of the domain, in the order and units of the emulator. Those that are not in
+        ``names`` may be NaN.
+    names : sequence of str
+        The labels that decide whether a star is outside the domain. The default is the survey's
+        ``everywhere``.
+    chi2_limit : float
+        Reduced χ² above which the emulator does not describe a star.
+
+    Attributes
+    ----------
+    error, components, stars : Tensor, float32
+
+    Raises
+    ------
+    ValueError
+        If the shapes of the errors disagree, or one of them is missing or negative.
+    """
+
+    def __init__(self, error, components, stars, names=(), chi2_limit=np.inf):
+        super().__init__()
+        self.names, self.chi2_limit = tuple(names), float(chi2_limit)
+        for name, values in {"error": error, "components": components, "stars": stars}.items():
+            self.register_buffer(name, torch.from_numpy(numbers(values, "", name, np.float32)))
+        shape, sound = self.components.shape, torch.isfinite(self.components).all()
+        if not (sound and (self.error >= 0).all() and shape[1:] == self.error.shape):
+            raise ValueError(
+                f"error {tuple(self.error.shape)} and components {tuple(shape)} have other shapes than (n_pix,) and "
+                "(k, n_pix), or impossible values: give errors of 0 or more and finite components"
+            )
+
+    def forward(self, flux, labels):
+        return flux
+
+    def settings(self):
+        sizes = [len(self.components), len(self.stars)]
+        return {"sizes": sizes, "names": self.names, "chi2_limit": self.chi2_limit}
+
+    @classmethod
+    def build(cls, settings, survey):
+        (k, m), n_pix = settings["sizes"], len(survey.pixels)
+        arrays = np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, len(survey.names)))
+        return cls(*arrays, settings["names"], settings["chi2_limit"])
+
+    def outside(self, labels, survey) -> np.ndarray:
+        """Which stars are farther from the domain's stars than these are from each other.
+
+        Distances are those to the nearest star, in labels that are divided by their standard
+        deviation in the domain. The limit is the 99.5th percentile of the distances of the domain's
+        stars to each other.
+
+        Parameters
+        ----------
+        labels : ndarray, shape (n, n_labels)
+            A star with NaN in a label that decides is outside.
+        survey : Survey
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        columns = [survey.names.index(name) for name in self.names or survey.everywhere]
+        known = self.stars[:, columns].cpu().double().numpy()
+        scale = np.maximum(known.std(axis=0), 1e-6)
+        tree = KDTree(known / scale)
+        limit = np.quantile(tree.query(tree.data, k=2)[0][:, 1], QUANTILE)
+        return tree.query(np.nan_to_num(labels[:, columns] / scale, nan=1e9))[0] > limit
+
+
+def cleaned(rows, ivar, components):
+    """Rows of pixels without the correlated errors that they most probably contain.
+
+    For a row r, weights W and components U, the amplitudes z minimise (r − Uᵀz)ᵀ W (r − Uᵀz) + zᵀz.
+    This minimum is rᵀ C⁻¹ r with the covariance C = W⁻¹ + UᵀU, and C⁻¹ r = W (r − Uᵀz). It is the
+    identity of Woodbury: z = (1 + U W Uᵀ)⁻¹ U W r needs a small matrix for each star and no
+    matrix of pixels.
+
+    Parameters
+    ----------
+    rows : Tensor, shape (n, k, n_pix)
+    ivar : Tensor, shape (n, n_pix)
+    components : Tensor, shape (n, m, n_pix)
+
+    Returns
+    -------
+    rows : Tensor, shape (n, k, n_pix)
+        r − Uᵀz.
+    amplitudes : Tensor, shape (n, k, m), float64 on the CPU
+    """
+    n, m, _ = components.shape
+    if not m:
+        return rows, torch.zeros(n, rows.shape[1], 0, dtype=torch.float64)
+    weighted = (components * ivar[:, None]).transpose(1, 2)
+    matrix = torch.eye(m) + (components @ weighted).cpu().double()
+    amplitudes = torch.linalg.solve_ex(matrix, (rows @ weighted).cpu().double(), left=False).result
+    return rows - amplitudes.to(rows) @ components, amplitudes

@@ -1,0 +1,315 @@
+"""Errors of the model in fits, their files, the flags that they give, and the default model."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import specnb
+from specnb.core.doppler import doppler_shift
+from specnb.core.files import read_tensors, write_tensors
+from specnb.core.spectra import Spectra
+from specnb.emulator.calibration import Calibration, cleaned
+from specnb.emulator.model import Emulator
+from specnb.emulator.shipped import recommended
+from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
+from specnb.fitting.forward import ForwardModel
+from specnb.fitting.pulls import interior_stars, label_pulls
+from specnb.surveys import APOGEE, RVS
+from specnb.translate.baselines import PixelChange
+
+PHYSICS = specnb.load_emulator("rvs")
+RNG = np.random.default_rng(5)
+X = np.linspace(0.0, 1.0, 800)
+ERROR = 0.004 * (1.0 + np.sin(9.0 * X) ** 2)
+COMPONENTS = 0.01 * np.stack([np.sin(40.0 * X), np.exp(-((X - 0.4) ** 2) / 0.01), np.cos(7.0 * X)])
+DOMAIN = interior_stars(PHYSICS, 400, 100.0, seed=7)
+STARS = np.column_stack([DOMAIN.labels[name] for name in PHYSICS.labels])
+
+
+def calibration(error=ERROR, components=COMPONENTS, stars=STARS, **settings):
+    return Calibration(error, components, stars, **settings)
+
+
+def changed(emulator=PHYSICS):
+    return emulator.then(PixelChange(np.full(800, 1.2), np.full(800, 0.01)))
+
+
+def with_errors(stars, rng=RNG):
+    """Stars whose spectra have errors of the model, too."""
+    amplitudes = rng.normal(size=(len(stars), 3))
+    flux = stars.flux + ERROR * rng.normal(size=stars.flux.shape) + amplitudes @ COMPONENTS
+    return replace(stars, flux=flux)
+
+
+def dense_inverse(ivar, components):
+    return np.linalg.inv(np.diag(1.0 / ivar) + components.T @ components)
+
+
+# χ² and errors
+
+
+def test_the_small_matrix_gives_the_inverse_of_the_covariance_of_all_pixels():
+    ivar = torch.rand(2, 30).double() + 0.1
+    components, rows = torch.randn(2, 3, 30).double(), torch.randn(2, 4, 30).double()
+    clean, amplitudes = cleaned(rows, ivar, components)
+    for star in range(2):
+        exact = rows[star].numpy() @ dense_inverse(ivar[star].numpy(), components[star].numpy())
+        np.testing.assert_allclose(clean[star] * ivar[star], exact, rtol=1e-9, atol=1e-11)
+        chi2 = (ivar[star] * clean[star] ** 2).sum(1) + (amplitudes[star] ** 2).sum(1)
+        np.testing.assert_allclose(chi2, np.diag(exact @ rows[star].numpy().T), rtol=1e-9)
+
+
+def test_a_fit_minimises_chi2_with_the_whole_covariance():
+    """The Fisher matrix, χ² and the gradient at the solution are those of the dense covariance."""
+    emulator = PHYSICS.calibrated(calibration())
+    stars = with_errors(DOMAIN[:4])
+    fit = fit_labels(stars, emulator, FitConfig(continuum_order=-1))
+    labels = np.column_stack([fit[name] for name in emulator.labels])
+    jacobian = emulator.jacobian(labels).astype(float)
+    for star in range(4):
+        inverse = dense_inverse(1.0 / (stars.flux_error[star] ** 2 + ERROR**2), COMPONENTS)
+        residual = stars.flux[star] - emulator(labels[[star]])[0].astype(float)
+        covariance = np.linalg.inv(jacobian[star] @ inverse @ jacobian[star].T)
+        gradient = jacobian[star] @ inverse @ residual
+        assert gradient @ covariance @ gradient < 1e-3
+        chi2 = residual @ inverse @ residual / (800 - 6)
+        assert fit["chi2_reduced"][star] == pytest.approx(chi2, rel=1e-4)
+        noise = np.mean((residual / stars.flux_error[star]) ** 2) * 800 / (800 - 6)
+        assert fit["chi2_noise"][star] == pytest.approx(noise, rel=1e-4)
+        errors = [fit[f"{name}_error"][star] for name in emulator.labels]
+        np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("fit_rv", [False, True])
+def test_errors_of_labels_hold_only_with_the_errors_of_the_model(fit_rv):
+    emulator = PHYSICS.calibrated(calibration())
+    stars = with_errors(interior_stars(PHYSICS, 300, 100.0, seed=3), np.random.default_rng(1))
+    config = FitConfig(fit_rv=fit_rv, continuum_order=-1)
+    fit = fit_labels(stars, emulator, config)
+    without = fit_labels(stars, emulator, replace(config, model_error=False))
+    for name in ("teff", "logg", "m_h", "alpha_fe"):
+        assert 0.85 < np.std(label_pulls(fit, stars.labels, name)) < 1.15, name
+        assert np.std(label_pulls(without, stars.labels, name)) > 1.3, name
+    assert np.median(fit["chi2_reduced"]) == pytest.approx(1.0, abs=0.03)
+    assert np.median(fit["chi2_noise"]) > 1.5
+    np.testing.assert_allclose(without["chi2_noise"], without["chi2_reduced"], rtol=1e-5)
+
+
+def test_a_calibration_without_errors_changes_no_fit():
+    stars, plain = DOMAIN[:20], fit_labels(DOMAIN[:20], PHYSICS)
+    zero = PHYSICS.calibrated(calibration(0 * ERROR, COMPONENTS[:0]))
+    off = PHYSICS.calibrated(calibration())
+    assert "chi2_noise" not in plain.colnames
+    for fit in (fit_labels(stars, zero), fit_labels(stars, off, FitConfig(model_error=False))):
+        for name in PHYSICS.labels:
+            assert np.abs((fit[name] - plain[name]) / plain[f"{name}_error"]).max() < 0.02, name
+
+
+@pytest.mark.parametrize("config", [FitConfig(), FitConfig(model_error=False)])
+def test_pixels_that_are_not_trusted_do_not_count(config):
+    error = ERROR.copy()
+    error[100:300] = np.inf
+    stars = DOMAIN[:3]
+    bad = replace(stars, flux=np.where(np.isinf(error), 5.0, stars.flux))
+    window = tuple(PHYSICS.wavelength[[100, 299]])
+    out = fit_labels(
+        stars, PHYSICS.calibrated(calibration()), replace(config, windows_out=(window,))
+    )
+    fit = fit_labels(bad, PHYSICS.calibrated(calibration(error)), config)
+    for name in (*PHYSICS.labels, "chi2_reduced", "chi2_noise"):
+        np.testing.assert_allclose(fit[name], out[name], rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def test_the_errors_move_with_the_star():
+    """A line that the model lacks is known at rest. It is found at the velocity of the star."""
+    error = np.zeros(800)
+    error[400:410] = np.inf
+    emulator = PHYSICS.calibrated(calibration(error, COMPONENTS))
+    model = ForwardModel(emulator, FitConfig(fit_rv=True))
+    rest = torch.from_numpy(DOMAIN.flux[:2])
+    velocity = torch.tensor([150.0, -300.0])
+    flux = doppler_shift(rest, PHYSICS.wavelength, velocity)
+    begun = model.begin(flux, torch.full_like(flux, 1e4), model.library(64))
+    step = PHYSICS.wavelength[1] - PHYSICS.wavelength[0]
+    for star, v in enumerate(velocity.tolist()):
+        shift = round(PHYSICS.wavelength[405] * v / 299_792.458 / step)
+        out = np.flatnonzero(begun["ivar"][star, 100:700].numpy() == 0) + 100
+        assert abs(out - np.arange(400, 410) - shift).max() <= 1
+        component = torch.from_numpy(COMPONENTS).float()
+        moved = doppler_shift(component, PHYSICS.wavelength, torch.full((3,), v))
+        difference = (begun["components"][star] - moved)[:, 100:700].abs().max()
+        assert difference < 0.1 * (component - moved)[:, 100:700].abs().max()
+
+
+# Flags
+
+
+def test_stars_that_the_model_does_not_describe_say_so():
+    emulator = PHYSICS.calibrated(calibration(chi2_limit=1.5, names=("teff", "logg", "m_h")))
+    good = with_errors(interior_stars(PHYSICS, 200, 100.0, seed=11))
+    lacking = replace(good[:50], flux=good.flux[:50] - 0.2 * (np.arange(800) % 40 == 0))
+    fit, strange = fit_labels(good, emulator), fit_labels(lacking, emulator)
+    assert np.mean(["poor_fit" in flags for flags in fit["flags"]]) < 0.02
+    assert np.mean(["outside_domain" in flags for flags in fit["flags"]]) < 0.05
+    assert np.mean(["poor_fit" in flags for flags in strange["flags"]]) > 0.9
+    ignored = fit_labels(lacking, emulator, FitConfig(model_error=False))
+    assert not any("poor_fit" in flags for flags in ignored["flags"])
+
+
+def test_labels_far_from_all_stars_of_the_domain_are_outside():
+    dwarfs = STARS[STARS[:, 1] > 3.8]
+    near = dwarfs.mean(axis=0)
+    far = near + np.array([0.0, -2.5, 0.0, 0.0, 0.0, 0.0])
+    fast = near + np.array([0.0, 0.0, 0.0, 0.0, 0.0, 40.0])
+    labels = np.stack([near, far, fast, np.full(6, np.nan)])
+    chosen = calibration(stars=dwarfs, names=("teff", "logg", "m_h"))
+    assert chosen.outside(labels, RVS).tolist() == [False, True, False, True]
+    everywhere = calibration(stars=dwarfs)
+    assert everywhere.outside(labels, RVS).tolist() == [False, True, True, True]
+    unknown = dwarfs.copy()
+    unknown[:, 5] = np.nan  # not among the labels that decide
+    again = calibration(stars=unknown, names=("teff", "logg", "m_h"))
+    assert again.outside(labels, RVS).tolist() == [False, True, False, True]
+
+
+# The emulator and its file
+
+
+def test_the_calibration_stays_with_the_emulator_until_the_next_step():
+    emulator = changed().calibrated(calibration())
+    for other in (emulator, emulator.of(None), emulator.to(dtype=torch.float64)):
+        assert other.calibration.error.dtype == other.network.low.dtype
+        np.testing.assert_allclose(other.calibration.components, COMPONENTS, rtol=1e-6)
+    np.testing.assert_array_equal(emulator(STARS), changed()(STARS))
+    assert changed(emulator).calibration is None and PHYSICS.calibration is None
+    assert changed().calibration is None
+    fit = fit_labels(DOMAIN[:2], changed(emulator), FitConfig(fit_rv=False))
+    assert "chi2_noise" not in fit.colnames
+
+
+@pytest.mark.parametrize("base", [None, "rvs"])
+@pytest.mark.parametrize("half", [False, True])
+def test_files_hold_the_calibration_and_little_else_with_a_base(tmp_path, base, half):
+    path = tmp_path / "real.safetensors"
+    made = changed().calibrated(calibration(chi2_limit=3.0, names=("teff", "logg")))
+    made.save(path, base)
+    if half:  # as small files are shipped
+        tensors, about = read_tensors(path)
+        short = {k: v.half() if k.startswith("steps.0") else v for k, v in tensors.items()}
+        write_tensors(path, short, about)
+    assert (path.stat().st_size < 100_000) == (base is not None)
+    again = Emulator.load(path, RVS)
+    assert {value.dtype for value in again.network.parameters()} == {torch.float32}
+    assert again.steps[0].power.dtype == torch.float32
+    np.testing.assert_allclose(again(STARS), made(STARS), atol=1e-3 if half else 0)
+    found = again.calibration
+    np.testing.assert_array_equal(found.error, np.float32(ERROR))
+    np.testing.assert_array_equal(found.components, np.float32(COMPONENTS))
+    np.testing.assert_array_equal(found.stars, np.float32(STARS))
+    assert (found.names, found.chi2_limit) == (("teff", "logg"), 3.0)
+    again.save(tmp_path / "again.safetensors", base)
+    assert (tmp_path / "again.safetensors").stat().st_size <= path.stat().st_size + 10_000
+
+
+def test_a_file_needs_the_base_that_it_was_made_from(tmp_path, monkeypatch):
+    shipped = RVS.emulator_path
+    monkeypatch.setattr("specnb.surveys.survey.DATA", tmp_path)
+    (tmp_path / "emulators").mkdir()
+    copy, path = tmp_path / "emulators" / "rvs.safetensors", tmp_path / "real.safetensors"
+    copy.write_bytes(shipped.read_bytes())
+    changed().save(path, "rvs")
+    Emulator.load(path, RVS)
+    changed().save(copy)
+    with pytest.raises(OSError, match=r"real.safetensors .*rvs.safetensors, from which .* changed"):
+        Emulator.load(path, RVS)
+    copy.unlink()
+    with pytest.raises(OSError, match=r"real.safetensors .*No such file.*rvs.safetensors"):
+        Emulator.load(path, RVS)
+
+
+def test_steps_of_specnb_are_imported_when_a_file_needs_them(tmp_path):
+    import subprocess
+    import sys
+
+    changed().save(tmp_path / "real.safetensors", "rvs")
+    code = (
+        "from specnb.emulator.model import Emulator; from specnb.surveys import RVS;"
+        f"print(Emulator.load({str(tmp_path / 'real.safetensors')!r}, RVS))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "then PixelChange" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"error": -ERROR}, "errors of 0 or more"),
+        ({"error": ERROR * np.nan}, "errors of 0 or more"),
+        ({"components": COMPONENTS[:, 1:]}, r"components \(3, 799\)"),
+        ({"components": COMPONENTS[0]}, r"components \(800,\)"),
+        ({"components": np.full((1, 800), np.nan)}, "finite components"),
+        ({"error": ERROR[1:], "components": COMPONENTS[:, 1:]}, r"for \(799, 6\)"),
+        ({"stars": STARS[:, 1:]}, r"for \(800, 5\)"),
+        ({"names": ("teff", "fe_h")}, "fe_h"),
+    ],
+)
+def test_calibrations_that_do_not_fit_are_refused(given, message):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=message):
+        PHYSICS.calibrated(calibration(**given))
+
+
+# The default model
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder with the emulators of physics, and one for real stars of the RVS."""
+    (tmp_path / "emulators").mkdir()
+    for survey in (RVS, APOGEE):
+        link = tmp_path / "emulators" / survey.emulator_path.name
+        link.symlink_to(survey.emulator_path)
+    monkeypatch.setattr("specnb.surveys.survey.DATA", tmp_path)
+    made = changed().calibrated(calibration())
+    made.save(tmp_path / "emulators" / "rvs-real.safetensors", "rvs")
+
+
+def native(wavelength):
+    ones = np.ones((1, len(wavelength)))
+    return Spectra(wavelength, ones, 0.01 * ones, ones < 0, ["a"])
+
+
+def test_the_recommended_model_is_that_of_the_survey(shipped):
+    for spectra in (RVS, native(RVS.pixels), native(RVS.native)):
+        assert recommended(spectra).name == "rvs-real"
+    for spectra in (APOGEE, native(APOGEE.pixels), *map(native, APOGEE.grids)):
+        with pytest.warns(UserWarning, match="no emulator 'apogee-real' is shipped"):
+            assert recommended(spectra).name == "apogee"
+    with pytest.raises(ValueError, match=r"50 pixels .* no survey \(rvs, apogee\): give the emul"):
+        fit_labels(native(np.linspace(5000.0, 5100.0, 50)))
+    with pytest.raises(ValueError, match="choose one of apogee, rvs, rvs-real"):
+        specnb.load_emulator("rvs-false")
+
+
+def test_a_table_tells_its_model(shipped, tmp_path):
+    stars = replace(DOMAIN[:3], flux=changed()(STARS[:3]))
+    fit = fit_labels(stars)
+    assert fit.meta["model"] == "rvs-real" and "chi2_noise" in fit.colnames
+    fit.write(tmp_path / "fit.ecsv")
+    again = type(fit).read(tmp_path / "fit.ecsv")
+    for table in (fit, again, fit[:2], again[[0, 2]]):
+        assert table.meta["model"] == "rvs-real"
+    np.testing.assert_array_equal(
+        fitted_flux(again), fitted_flux(fit, specnb.load_emulator("rvs-real"))
+    )
+    np.testing.assert_allclose(fitted_flux(fit), stars.flux, atol=0.01)
+    physics = fit_labels(stars, specnb.load_emulator("rvs"))
+    assert physics.meta["model"] == "rvs"
+    np.testing.assert_array_equal(fitted_flux(physics), fitted_flux(physics, PHYSICS))
+    own = fit_labels(stars, changed())
+    assert "then PixelChange" in own.meta["model"]
+    with pytest.raises(ValueError, match="there is no emulator '<Emulator of .*choose one of"):
+        fitted_flux(own)
+    json.dumps(dict(own.meta))
