@@ -58,6 +58,9 @@ FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
 EXTRA_MIXING = 0.08
 CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # solar value of Asplund et al. (2009)
 
+ALPHA_ELEMENTS = ("O", "Mg", "Si", "S", "Ca", "Ti")
+GIANT = 3.7  # log g below which a star is a giant
+
 SNR = (50.0, 800.0)  # per pixel
 SPEED = 500.0  # km/s, largest absolute radial velocity
 
@@ -186,6 +189,37 @@ def draw_observation(component, population, rng):
     # stars of a field have a higher S/N. The median and the width are choices.
     snr = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
     return [Column(rv, "rv", unit="km / s"), Column(snr, "snr")]
+
+
+def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
+    """The 25 labels of real stars, of which a catalogue knows a few.
+
+    Parameters
+    ----------
+    catalogue : Table
+        ``teff`` (K), ``logg``, ``fe_h`` and ``alpha_fe`` (dex), and any other of the 25 labels. What
+        it lacks is filled in: [X/Fe] is ``alpha_fe`` for O, Mg, Si, S, Ca and Ti, 0.2 for nitrogen in
+        giants, which have brought it up, and 0 for the others. ``vmicro`` follows `microturbulence`,
+        and ``vbroad`` is near 5.5 km/s in giants and follows `broadening_median` in dwarfs. ¹²C/¹³C
+        is 15 in giants and 75 in dwarfs.
+    rng : numpy.random.Generator
+        Draws the scatter of ``vmicro`` and ``vbroad``.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    teff, logg, alpha_fe = (np.asarray(catalogue[name], float) for name in ("teff", "logg", "alpha_fe"))
+    giant, n = logg < GIANT, len(catalogue)
+    labels = {f"{element.lower()}_fe": np.zeros(n) for element in TRENDS}
+    labels |= {f"{element.lower()}_fe": alpha_fe for element in ALPHA_ELEMENTS}
+    labels["n_fe"] = np.where(giant, 0.2, 0.0)
+    labels["c12_c13"] = np.where(giant, 15.0, 75.0)
+    labels["vmicro"] = rng.normal(microturbulence(teff, logg), 0.1)
+    broad = broadening_median(teff) * np.exp(0.35 * rng.normal(size=n))
+    labels["vbroad"] = np.where(giant, rng.normal(5.5, 0.8, n), broad)
+    known = {*labels, "teff", "logg", "fe_h"} & {*catalogue.colnames}
+    return labels | {name: np.asarray(catalogue[name], float) for name in known}
 
 
 def _redrawn(draw, n, low, high):
