@@ -17,6 +17,7 @@ for stars that the emulator describes exactly.
 import re
 import warnings
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from numbers import Integral
 
 import numpy as np
@@ -31,6 +32,8 @@ from specnb.core.wavelength import check_windows
 from specnb.emulator.shipped import load_emulator, recommended
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
+
+FEW = 6  # stars whose labels are printed one below the other
 
 
 @dataclass(frozen=True)
@@ -199,8 +202,42 @@ def fitted_flux(table: Table, emulator=None, config: FitConfig = FitConfig()):
     return flux
 
 
+class FitTable(Table):
+    """A table of fits, whose values are printed with their errors and without the continuum.
+
+    Up to `FEW` stars are printed as columns, which fit on a screen with all their labels.
+    """
+
+    def __str__(self):
+        return self._printed()
+
+    def _repr_html_(self):
+        return self._printed(html=True)
+
+    def _printed(self, html=False):
+        names = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
+        texts = {name: _texts(self, name) for name in names}
+        few = 0 < len(self) <= FEW
+        if few:
+            flags = zip_longest(*(each.split(",") for each in texts.pop("flags", [])), fillvalue="")
+            rows = [*texts.items(), *(("flags", each) for each in flags)]
+            texts = Table(rows=[[name, *values] for name, values in rows])
+        size = (-1, -1) if few else (None, -1 if html else None)
+        return "\n".join(Table(texts).pformat(*size, show_name=not few, html=html, align="<"))
+
+
+def _texts(table, name):
+    """Values of a column as texts, with errors and the unit if there is a column of errors."""
+    if f"{name}_error" not in table.colnames:
+        return list(table[name].iter_str_vals())
+    error, unit = np.asarray(table[f"{name}_error"], float), table[name].unit or ""
+    places = np.nan_to_num(1 - np.floor(np.log10(error.clip(1e-5, 10.0)))).astype(int)
+    rows = zip(table[name], error, places)  # errors have two digits
+    return [f"{value:.{n}f} ± {error:.{n}f} {unit}".rstrip() for value, error, n in rows]
+
+
 def _table(ids, fit, model):
-    table = Table(
+    table = FitTable(
         {"id": np.asarray(ids)}, meta={"model": model.emulator.name or repr(model.emulator)}
     )
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
