@@ -192,7 +192,7 @@ def test_the_calibration_stays_with_the_emulator_until_the_next_step():
 @pytest.mark.parametrize("half", [False, True])
 def test_files_hold_the_calibration_and_little_else_with_a_base(tmp_path, base, half):
     path = tmp_path / "real.safetensors"
-    made = changed().calibrated(calibration(chi2_limit=3.0, names=("teff", "logg")))
+    made = changed().calibrated(calibration(chi2_limit=3.0, names=("teff", "logg")), stars=400)
     made.save(path, base)
     if half:  # as small files are shipped
         tensors, about = read_tensors(path)
@@ -207,6 +207,7 @@ def test_files_hold_the_calibration_and_little_else_with_a_base(tmp_path, base, 
     np.testing.assert_array_equal(found.error, np.float32(ERROR))
     np.testing.assert_array_equal(found.components, np.float32(COMPONENTS))
     np.testing.assert_array_equal(found.stars, np.float32(STARS))
+    assert again.card["stars"] == 400
     assert (found.names, found.chi2_limit) == (("teff", "logg"), 3.0)
     again.save(tmp_path / "again.safetensors", base)
     assert (tmp_path / "again.safetensors").stat().st_size <= path.stat().st_size + 10_000
@@ -288,6 +289,9 @@ def test_the_recommended_model_is_that_of_the_survey(shipped):
             assert recommended(spectra).name == "apogee"
     with pytest.raises(ValueError, match=r"50 pixels .* no survey \(rvs, apogee\): give the emul"):
         fit_labels(native(np.linspace(5000.0, 5100.0, 50)))
+    real = specnb.load_emulator("rvs-real")
+    assert real.to(dtype=torch.float64).name == real.of(None).name == "rvs-real"
+    assert changed(real).name is None and PHYSICS.name == "rvs"
     with pytest.raises(ValueError, match="choose one of apogee, rvs, rvs-real"):
         specnb.load_emulator("rvs-false")
 

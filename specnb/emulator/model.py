@@ -104,8 +104,10 @@ class Emulator:
         """The last step, if it is a calibration, else None."""
         return next((step for step in self.steps[-1:] if isinstance(step, Calibration)), None)
 
-    def calibrated(self, calibration: Calibration) -> "Emulator":
-        """A new emulator that knows its errors, which count in fits.
+    def calibrated(self, calibration: Calibration, **about) -> "Emulator":
+        """A new emulator that knows its errors, which count in fits. Its spectra are the same.
+
+        ``about`` are entries of its card, as for `then`.
 
         Raises
         ------
@@ -121,7 +123,7 @@ class Emulator:
                 f"the calibration does not fit {self}: give errors (n_pix,), 0 or more, finite components "
                 "(k, n_pix), stars (m, n_labels) and names of labels"
             )
-        return self.then(deepcopy(calibration).to(self.network.low))
+        return self.then(deepcopy(calibration).to(self.network.low), **about)
 
     def of(self, rows) -> "Emulator":
         """The emulator for some of the stars, for steps that store something for each star.

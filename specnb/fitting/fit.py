@@ -216,7 +216,7 @@ class FitTable(Table):
 
     def _printed(self, html=False):
         names = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
-        texts = {name: _texts(self, name) for name in names}
+        texts = {name: with_errors(self, name) for name in names}
         few = 0 < len(self) <= FEW
         if few:
             flags = zip_longest(*(each.split(",") for each in texts.pop("flags", [])), fillvalue="")
@@ -226,7 +226,7 @@ class FitTable(Table):
         return "\n".join(Table(texts).pformat(*size, show_name=not few, html=html, align="<"))
 
 
-def _texts(table, name):
+def with_errors(table, name: str) -> list[str]:
     """Values of a column as texts, with errors and the unit if there is a column of errors."""
     if f"{name}_error" not in table.colnames:
         return list(table[name].iter_str_vals())

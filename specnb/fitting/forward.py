@@ -74,8 +74,7 @@ class ForwardModel:
         low = np.concatenate([emulator.low, np.negative(limit), -free])
         high = np.concatenate([emulator.high, limit, free])
         logarithmic = [label.logarithmic for label in emulator.survey.labels]
-        self.logarithmic = torch.arange(len(low)) < 0
-        self.logarithmic[: len(logarithmic)] = torch.tensor(logarithmic)
+        self.logarithmic = torch.tensor(logarithmic + [False] * (len(low) - len(logarithmic)))
         self.low, self.high = self.inner(low), self.inner(high)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in config.windows_out:
