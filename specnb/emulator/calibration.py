@@ -10,6 +10,7 @@ from specnb.emulator.step import Step
 # A star is outside the domain if it is farther from the nearest star of the domain than this
 # fraction of these stars are from each other. This is a choice.
 QUANTILE = 0.995
+NEAREST = 50  # stars of the domain whose label errors tell those of a star, which is a choice
 
 
 class Calibration(Step):
@@ -34,30 +35,43 @@ class Calibration(Step):
         ``everywhere``.
     chi2_limit : float
         Reduced χ² above which the emulator does not describe a star.
+    offsets : array_like, shape (m, n_labels), optional
+        Errors that fits made in the labels of ``stars``, beyond those that noise explains; of the
+        logarithm of a logarithmic label. Stars with similar labels have errors of this covariance.
+    relations : array_like, shape (r, n_labels + 1), optional
+        What is known of the labels before a spectrum is seen. Each row w₀ ... wₙ, v says that Σ wᵢ yᵢ is
+        v ± 1, where yᵢ is a label, or the logarithm of a logarithmic one.
 
     Attributes
     ----------
     error, components, stars : Tensor, float32
     """
 
-    def __init__(self, error, components, stars, names=(), chi2_limit=np.inf):
+    def __init__(
+        self, error, components, stars, names=(), chi2_limit=np.inf, offsets=None, relations=None
+    ):
         super().__init__()
         self.names, self.chi2_limit = tuple(names), float(chi2_limit)
-        for name, values in {"error": error, "components": components, "stars": stars}.items():
+        stars = numbers(stars, "", "stars")
+        offsets = 0.0 * stars if offsets is None else offsets
+        relations = np.zeros((0, stars.shape[1] + 1)) if relations is None else relations
+        arrays = {"error": error, "components": components, "stars": stars}
+        for name, values in (arrays | {"offsets": offsets, "relations": relations}).items():
             self.register_buffer(name, torch.from_numpy(numbers(values, "", name, np.float32)))
 
     def forward(self, flux, labels):
         return flux
 
     def settings(self):
-        sizes = [len(self.components), len(self.stars)]
+        sizes = [len(self.components), len(self.stars), len(self.relations)]
         return {"sizes": sizes, "names": self.names, "chi2_limit": self.chi2_limit}
 
     @classmethod
     def build(cls, settings, survey):
-        k, m = settings.pop("sizes")
+        k, m, r = settings.pop("sizes")
         n_pix, n_labels = len(survey.pixels), len(survey.names)
-        return cls(np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, n_labels)), **settings)
+        arrays = np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, n_labels))
+        return cls(*arrays, relations=np.zeros((r, n_labels + 1)), **settings)
 
     def outside(self, labels, survey) -> np.ndarray:
         """Which stars are farther from the domain's stars than these are from each other.
@@ -76,12 +90,35 @@ class Calibration(Step):
         -------
         ndarray of bool, shape (n,)
         """
+        tree, place = self._placed(labels, survey)
+        limit = np.quantile(tree.query(tree.data, k=2)[0][:, 1], QUANTILE)
+        return tree.query(place)[0] > limit
+
+    def covariance(self, labels, survey) -> torch.Tensor:
+        """Covariance of the label errors that fits of similar stars made, beyond the noise.
+
+        These are the `NEAREST` stars of the domain.
+
+        Parameters
+        ----------
+        labels, survey
+            As for `outside`.
+
+        Returns
+        -------
+        Tensor, shape (n, n_labels, n_labels), float64
+        """
+        tree, place = self._placed(labels, survey)
+        nearest = tree.query(place, k=range(1, min(NEAREST, tree.n) + 1))[1]
+        made = torch.nan_to_num(self.offsets.cpu().double())[torch.from_numpy(nearest)]
+        return made.transpose(1, 2) @ made / nearest.shape[1]
+
+    def _placed(self, labels, survey):
+        """A tree of the domain's stars in the labels that decide, and the places of other stars."""
         columns = [survey.names.index(name) for name in self.names or survey.everywhere]
         known = self.stars[:, columns].cpu().double().numpy()
         scale = np.maximum(known.std(axis=0), 1e-6)
-        tree = KDTree(known / scale)
-        limit = np.quantile(tree.query(tree.data, k=2)[0][:, 1], QUANTILE)
-        return tree.query(np.nan_to_num(labels[:, columns] / scale, nan=1e9))[0] > limit
+        return KDTree(known / scale), np.nan_to_num(labels[:, columns] / scale, nan=1e9)
 
 
 def cleaned(rows, ivar, components):

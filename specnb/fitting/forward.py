@@ -173,15 +173,38 @@ class ForwardModel:
         squares = residual * cleaned(residual[:, None], ivar, components)[:, 0]
         return (ivar * squares).sum(dim=1).cpu().double()
 
+    def departure(self, p):
+        """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations.
+
+        See the relations of `specnb.emulator.calibration.Calibration`.
+        """
+        labels = p[:, : len(self.emulator.labels)].cpu().double()
+        return labels @ self.relations.T - self.usual
+
+    def covariance(self, p):
+        """Covariance (n, k, k) of errors that fits of similar stars made, see `Calibration.covariance`."""
+        n, k = p.shape
+        covariance = torch.zeros(n, k, k, dtype=torch.float64)
+        if self.calibration is not None and self.counts:
+            m = len(self.emulator.labels)
+            labels = self.outer(p[:, :m]).numpy()
+            covariance[:, :m, :m] = self.calibration.covariance(labels, self.emulator.survey)
+        return covariance
+
     def normal_equations(self, p, flux, ivar, components):
         """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
 
-        Arguments and precision are as for `chi2`. C is the covariance of the residual r.
+        Arguments and precision are as for `chi2`. C is the covariance of the residual r. What is
+        usual for labels (`departure`) is part of both.
         """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
         weighted = cleaned(jacobian, ivar, components) * ivar[:, None, :]
-        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
-        return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0].cpu().double()
+        fisher = (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        n = len(self.emulator.labels)
+        gradient[:, :n] -= self.departure(p) @ self.relations
+        fisher[:, :n, :n] += self.relations.T @ self.relations
+        return gradient, fisher
 
     def library(self, n_spectra):
         """Models from which fits can start: parameters (m, n_labels), flux (m, n_pix), its square.

@@ -132,6 +132,7 @@ def _iterate(model, stars, tolerance):
     stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
     new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar, stars.components)
+    new += model.departure(trial).square().sum(dim=1)
     # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
@@ -163,14 +164,16 @@ def _ending(model, stars, noise):
     unused = stars.fisher.diagonal(dim1=1, dim2=2) == 0
     unused[:, : len(model.names)] = False
     error, x_h_error = _errors(
-        stars.fisher + torch.diag_embed(unused.double()), torch.from_numpy(model.x_h).double()
+        stars.fisher + torch.diag_embed(unused.double()),
+        torch.from_numpy(model.x_h).double(),
+        model.covariance(p),
     )
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
     informed = (
         (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
     )
     at_limit = (p <= stars.low) | (p >= stars.high)
-    chi2_noise = stars.chi2
+    chi2 = chi2_noise = stars.chi2 - model.departure(p).square().sum(dim=1)
     if model.calibration is not None:
         noise = torch.where(stars.ivar > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
         chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise, stars.components[:, :0])
@@ -182,7 +185,7 @@ def _ending(model, stars, noise):
     )
     chi2_reduced, chi2_noise = (
         torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan)
-        for chi2 in (stars.chi2, chi2_noise)
+        for chi2 in (chi2, chi2_noise)
     )
     return {
         "parameters": p,
@@ -230,10 +233,11 @@ def _scale(fisher):
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
 
 
-def _errors(fisher, sums):
+def _errors(fisher, sums, further):
     """Standard errors from the inverse of the Fisher matrix. NaN where there is no inverse.
 
-    They are those of the parameters (n, k) and of their sums (n, m) with weights (m, k).
+    They are those of the parameters (n, k) and of their sums (n, m) with weights (m, k). A further
+    covariance (n, k, k) is added to the inverse.
     """
     scale = _scale(fisher)
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
@@ -242,6 +246,7 @@ def _errors(fisher, sums):
     )
     eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
     covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
+    covariance = covariance + further / (scale[:, :, None] * scale[:, None, :])
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
     # The root of a negative variance, which a singular matrix may have, is NaN.
     weights = sums * scale[:, None, :]

@@ -197,9 +197,9 @@ def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
     Parameters
     ----------
     catalogue : Table
-        ``teff`` (K), ``logg``, ``fe_h`` and ``alpha_fe`` (dex), and any other of the 25 labels. What
-        it lacks is filled in: [X/Fe] is ``alpha_fe`` for O, Mg, Si, S, Ca and Ti, 0.2 for nitrogen in
-        giants, which have brought it up, and 0 for the others. ``vmicro`` follows `microturbulence`,
+        ``teff`` (K), ``logg``, ``fe_h`` and ``mg_fe`` (dex), and any other of the 25 labels. What it
+        lacks is filled in: [X/Fe] is ``mg_fe`` for O, Si, S, Ca and Ti, 0.2 for nitrogen in giants,
+        which have brought it up, and 0 for the others. ``vmicro`` follows `microturbulence`,
         and ``vbroad`` is near 5.5 km/s in giants and follows `broadening_median` in dwarfs. ¹²C/¹³C
         is 15 in giants and 75 in dwarfs.
     rng : numpy.random.Generator
@@ -209,10 +209,10 @@ def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
     -------
     dict of str to ndarray
     """
-    teff, logg, alpha_fe = (np.asarray(catalogue[name], float) for name in ("teff", "logg", "alpha_fe"))
+    teff, logg, mg_fe = (np.asarray(catalogue[name], float) for name in ("teff", "logg", "mg_fe"))
     giant, n = logg < GIANT, len(catalogue)
     labels = {f"{element.lower()}_fe": np.zeros(n) for element in TRENDS}
-    labels |= {f"{element.lower()}_fe": alpha_fe for element in ALPHA_ELEMENTS}
+    labels |= {f"{element.lower()}_fe": mg_fe for element in ALPHA_ELEMENTS}
     labels["n_fe"] = np.where(giant, 0.2, 0.0)
     labels["c12_c13"] = np.where(giant, 15.0, 75.0)
     labels["vmicro"] = rng.normal(microturbulence(teff, logg), 0.1)
