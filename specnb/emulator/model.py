@@ -114,7 +114,7 @@ class Emulator:
         ValueError
             If the calibration has other pixels or labels, impossible errors or no stars.
         """
-        error, components, stars = calibration.buffers()
+        error, components, stars = calibration.error, calibration.components, calibration.stars
         found = [error.shape, components.shape[1:], stars.shape[1:]]
         shapes = [(len(self.wavelength),), (len(self.wavelength),), (len(self.labels),)]
         sound = (error >= 0).all() and torch.isfinite(components).all() and len(stars)

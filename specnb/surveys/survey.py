@@ -107,6 +107,9 @@ class Survey:
     complete : callable, optional
         ``complete(sheet)`` adds what the survey's tables do not say, see
         `specnb.surveys.columns.Sheet`.
+    complete_labels : callable, optional
+        ``complete_labels(catalogue, rng)`` fills in the labels of real stars of which a catalogue
+        (Table) knows some. It gives an array for each label, a dict.
     archive : Archive, optional
         The source of real spectra of the survey.
     mock : type, optional
@@ -144,6 +147,7 @@ class Survey:
     read: Callable | None = None
     recognizes: Callable | None = None
     complete: Callable | None = None
+    complete_labels: Callable | None = None
     archive: object | None = None
     mock: type | None = None
     card: Mapping[str, str] = field(default_factory=dict)

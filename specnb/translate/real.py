@@ -15,13 +15,13 @@ from specnb.fitting.fit import fit_labels, fitted_flux
 from specnb.translate.domains import Domains
 
 # The smallest error of a model, in units of the flux, the one with which learning begins, and the
-# number of rounds, after which the errors change no more.
+# number of rounds, after which the errors hardly change.
 FLOOR, FIRST, ROUNDS = 0.002, 0.005, 2
 LEAST = 10  # stars in which a pixel must be good. Others are not trusted.
 POOR = 99.0  # percentile of reduced χ² of unseen stars above which a fit is poor
 # How much labels that the catalogue lacks may differ from what is usual for stars with the labels that
-# it has, by unit. That of a label without a unit, ¹²C/¹³C, is the difference of its logarithm. The
-# spreads that surveys find are of this size.
+# it has, by unit. That of ¹²C/¹³C, which has none, is the difference of its logarithm. The spreads
+# that surveys find are of this size.
 SPREADS = {"dex": 0.1, "km / s": 0.1, "": 0.5}
 
 
@@ -31,72 +31,119 @@ def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
     Parameters
     ----------
     emulator : Emulator
-        Of a survey whose `Survey.complete_labels` tells how to fill in labels.
+        Of a survey with `Survey.complete_labels`.
     spectra : Spectra
-        Real spectra, 300 or more, or data-driven emulations of some. ``labels`` must have the
-        catalogue labels.
+        Real spectra of 300 stars or more, or data-driven emulations of some, with the catalogue
+        labels in ``labels``.
     seed : int
-        Divides the stars in halves, and draws labels that the catalogue lacks.
+        Divides the stars in halves, and draws the scatter of labels that the catalogue lacks.
 
     Returns
     -------
     Domains
-        The spectra of one half of the stars, and the labels of the others, without those outside
-        the emulator's training range.
+        The spectra of one half of the stars, and all labels of those stars of the other half that
+        are in the emulator's training range.
+
+    Raises
+    ------
+    ValueError
+        If the survey does not tell how to fill in labels, or the catalogue lacks one that is needed.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(spectra))
-    seen, others = order[::2], order[1::2]
-    labels = completed(emulator, spectra.labels[others], rng)
+    labels = completed(emulator, spectra.labels[order[1::2]], rng)
     low, high = (limit.cpu().numpy() for limit in (emulator.network.low, emulator.network.high))
     inside = ((labels >= low) & (labels <= high)).all(axis=1)
-    return Domains(labels[inside].astype(np.float32), spectra[seen])
+    return Domains(labels[inside].astype(np.float32), spectra[np.sort(order[::2])])
 
 
 def completed(emulator, catalogue: Table, rng) -> np.ndarray:
     """All labels of stars of a catalogue, shape (n, n_labels), see `Survey.complete_labels`."""
-    labels = emulator.survey.complete_labels(catalogue, rng)
+    survey = emulator.survey
+    if survey.complete_labels is None:
+        raise ValueError(
+            f"survey {survey.name} does not tell which labels are usual: give it complete_labels"
+        )
+    labels = survey.complete_labels(catalogue, rng)
     return np.column_stack([labels[name] for name in emulator.labels])
 
 
-def calibrated(emulator, unseen, names, others):
+def calibrated(emulator, unseen, names, domain):
     """An emulator that knows its errors, which it learns from unseen stars of the observed domain.
 
-    The error of a pixel is what the residuals of the best fits have beyond the noise. Errors that look
-    like a change of labels are not seen in residuals. They are the differences between the labels of
-    fits and of the catalogue, less the part that noise explains, see `Calibration`.
+    The error of a pixel is what residuals of best fits have beyond the noise. An error that looks
+    like a change of labels leaves no residual. It is the difference between the labels of a fit and
+    those of the catalogue, less what noise explains.
 
     Parameters
     ----------
     emulator : Emulator
-        Ends with a translation.
+        It ends with a translation.
     unseen : Spectra
         Some hundred stars that took no part in the training, with their catalogue labels.
     names : sequence of str
-        The labels of the catalogue that decide whether a star belongs to the domain.
-    others : array_like, shape (m, n_labels)
-        Labels of stars of the domain, from which it is learnt how labels depend on those in ``names``.
+        Labels of the catalogue. They decide whether a star is like those of the domain.
+    domain : ndarray, shape (m, n_labels)
+        Labels of stars of the domain, which tell what is usual for labels that are not in ``names``.
 
     Returns
     -------
     Emulator
     """
-    rng = np.random.default_rng(0)
-    stars = completed(emulator, unseen.labels, rng)
-    relations = usual_relations(emulator.survey, np.asarray(others, float), names)
+    stars = completed(emulator, unseen.labels, np.random.default_rng(0))
     error, none = np.full(len(emulator.wavelength), FIRST), np.zeros((0, len(emulator.wavelength)))
-    offsets, limit = 0 * stars, np.inf
+    relations = usual(emulator, domain, names)
+    model = emulator.calibrated(Calibration(error, none, stars, names, relations=relations))
     for _ in range(ROUNDS):
-        model = emulator.calibrated(Calibration(error, none, stars, names, limit, offsets, relations))
         fit = fit_labels(unseen, model)
-        residual = np.where(unseen.mask, np.nan, unseen.flux - fitted_flux(fit, model))
-        noise = np.where(unseen.mask, np.nan, unseen.flux_error)
-        seen = np.isfinite(residual) 
-        variance = np.nanmean(residual**2, axis=0) - np.nanmean(np.where(seen, noise, np.nan) ** 2, axis=0)
-        error = np.sqrt(np.maximum(variance, FLOOR**2))
-        error[seen.sum(axis=0) < LEAST] = np.inf
-    fitted, stated = (
-        label_columns(fit, [f"{name}{part}" for name in emulator.labels]) for part in ("", "_error")
-    )
-    difference = fitted - stars
-    ...
+        error = _pixel_errors(unseen, unseen.flux - fitted_flux(fit, model))
+        offsets = _label_errors(emulator, fit, stars)
+        limit = np.nanpercentile(fit["chi2_reduced"], POOR)
+        model = emulator.calibrated(
+            Calibration(error, none, stars, names, limit, offsets, relations)
+        )
+    return model
+
+
+def usual(emulator, domain, names) -> np.ndarray:
+    """Relations for `Calibration`: how other labels follow those in ``names``, from stars of the domain.
+
+    They are linear, with the scatter that the stars have and that of `SPREADS`. v_broad is free.
+    """
+    domain = _inner(emulator, domain)
+    known = [emulator.labels.index(name) for name in names]
+    design = np.column_stack([domain[:, known], np.ones(len(domain))])
+    rows = []
+    for k, label in enumerate(emulator.survey.labels):
+        if label.name not in names and not label.broadens:
+            slope = np.linalg.lstsq(design, domain[:, k], rcond=None)[0]
+            row = np.zeros(domain.shape[1] + 1)
+            row[[*known, -1]], row[k] = [*-slope[:-1], slope[-1]], 1.0
+            rows.append(row / np.hypot(SPREADS[label.unit], np.std(domain[:, k] - design @ slope)))
+    return np.array(rows)
+
+
+def _inner(emulator, labels):
+    """Labels as they enter a fit, some by their logarithms."""
+    logarithmic = [label.logarithmic for label in emulator.survey.labels]
+    return np.where(logarithmic, np.log(np.where(logarithmic, labels, 1.0)), labels)
+
+
+def _pixel_errors(spectra, residual):
+    """Standard deviation (n_pix,) of residuals beyond the noise, infinite where few stars are seen."""
+    seen = ~spectra.mask & np.isfinite(residual)
+    excess = np.where(seen, residual**2 - np.where(seen, spectra.flux_error, 0.0) ** 2, 0.0)
+    n = seen.sum(axis=0)
+    error = np.sqrt(np.maximum(excess.sum(axis=0) / np.maximum(n, 1), FLOOR**2))
+    return np.where(n < LEAST, np.inf, error)
+
+
+def _label_errors(emulator, fit, stars):
+    """Differences (m, n_labels) between fitted and catalogue labels, less what noise explains."""
+    fitted = label_columns(fit, emulator.survey.labels)
+    error = label_columns(fit, [f"{name}_error" for name in emulator.labels])
+    logarithmic = [label.logarithmic for label in emulator.survey.labels]
+    error = error / np.where(logarithmic, fitted, 1.0)
+    difference = _inner(emulator, fitted) - _inner(emulator, stars)
+    noise = np.nanmedian(error**2, axis=0) / np.nanmedian(difference**2, axis=0)
+    return np.nan_to_num(difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0)))
