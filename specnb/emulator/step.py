@@ -55,9 +55,8 @@ def step_kind(name: str) -> type[Step]:
         If there is no such step.
     """
     module, _, kind = name.partition(":")
-    found = getattr(sys.modules.get(module), kind, None)
-    if module.startswith("specnb."):
-        found = locate(f"{module}.{kind}")
+    own = module.startswith("specnb.")
+    found = locate(f"{module}.{kind}") if own else getattr(sys.modules.get(module), kind, None)
     if not (isinstance(found, type) and issubclass(found, Step)):
         raise ValueError(f"there is no step {kind} in {module}: import {module} first")
     return found

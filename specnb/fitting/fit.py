@@ -215,9 +215,8 @@ class FitTable(Table):
         return self._printed(html=True)
 
     def _printed(self, html=False):
-        names = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
-        texts = {name: with_errors(self, name) for name in names}
-        few = 0 < len(self) <= FEW
+        shown = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
+        texts, few = {name: with_errors(self, name) for name in shown}, 0 < len(self) <= FEW
         if few:
             flags = zip_longest(*(each.split(",") for each in texts.pop("flags", [])), fillvalue="")
             rows = [*texts.items(), *(("flags", each) for each in flags)]
@@ -248,8 +247,7 @@ def _table(ids, fit, model):
     for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
         table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
         table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
-    calibration = model.calibration
-    for name in ("chi2_reduced", "chi2_noise")[: 1 if calibration is None else 2]:
+    for name in ("chi2_reduced", "chi2_noise")[: 1 if model.calibration is None else 2]:
         table[name] = Column(fit[name], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
@@ -262,9 +260,10 @@ def _table(ids, fit, model):
         "ambiguous:rv": informed & fit["ambiguous"],
         "outside_hull": informed & ~model.emulator.in_hull(labels),
     }
-    if calibration is not None:
-        where["poor_fit"] = model.counts & (fit["chi2_reduced"] > calibration.chi2_limit)
-        where["outside_domain"] = informed & calibration.outside(labels, model.emulator.survey)
+    if model.calibration is not None:
+        poor = fit["chi2_reduced"] > model.calibration.chi2_limit
+        outside = model.calibration.outside(labels, model.emulator.survey)
+        where |= {"poor_fit": model.counts & poor, "outside_domain": informed & outside}
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]
     table["flags"] = np.array(flags, dtype=str)
     for k, values in enumerate(fit["parameters"][:, len(model.names) :].T):
