@@ -90,9 +90,14 @@ class ForwardModel:
         self.calibration, self.counts = emulator.calibration, config.model_error
         self.variance, self.components = 0.0 * self.kept, self.kept[None][:0]
         if self.calibration is not None:
-            error, components, _ = self.calibration.buffers()
+            error, components = self.calibration.error, self.calibration.components
             self.variance = torch.where(error < torch.inf, self.counts * error**2, torch.inf)
             self.components = components if self.counts else components[:0]
+        n_labels = len(emulator.labels)
+        relations = torch.zeros(0, n_labels + 1, dtype=torch.float64)
+        if self.calibration is not None and self.counts:
+            relations = self.calibration.relations.cpu().double()
+        self.relations, self.usual = relations[:, :n_labels], relations[:, -1]
         x_h = emulator.survey.x_h if config.x_h else {}
         if config.x_h and not x_h:
             raise ValueError(

@@ -90,19 +90,19 @@ def calibrated(emulator, unseen, names, domain):
     -------
     Emulator
     """
-    stars = completed(emulator, unseen.labels, np.random.default_rng(0))
+    known = completed(emulator, unseen.labels, np.random.default_rng(0))
     error, none = np.full(len(emulator.wavelength), FIRST), np.zeros((0, len(emulator.wavelength)))
     relations = usual(emulator, domain, names)
-    model = emulator.calibrated(Calibration(error, none, stars, names, relations=relations))
     for _ in range(ROUNDS):
+        model = emulator.calibrated(Calibration(error, none, known, names, relations=relations))
         fit = fit_labels(unseen, model)
         error = _pixel_errors(unseen, unseen.flux - fitted_flux(fit, model))
-        offsets = _label_errors(emulator, fit, stars)
-        limit = np.nanpercentile(fit["chi2_reduced"], POOR)
-        model = emulator.calibrated(
-            Calibration(error, none, stars, names, limit, offsets, relations)
-        )
-    return model
+    good = np.isfinite(fit["chi2_reduced"])
+    fit, known = fit[good], known[good]
+    limit = np.percentile(fit["chi2_reduced"], POOR)
+    offsets = _label_errors(emulator, fit, known)
+    fitted = label_columns(fit, emulator.survey.labels)
+    return emulator.calibrated(Calibration(error, none, fitted, names, limit, offsets, relations))
 
 
 def usual(emulator, domain, names) -> np.ndarray:
@@ -145,5 +145,5 @@ def _label_errors(emulator, fit, stars):
     logarithmic = [label.logarithmic for label in emulator.survey.labels]
     error = error / np.where(logarithmic, fitted, 1.0)
     difference = _inner(emulator, fitted) - _inner(emulator, stars)
-    noise = np.nanmedian(error**2, axis=0) / np.nanmedian(difference**2, axis=0)
-    return np.nan_to_num(difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0)))
+    noise = np.median(error**2, axis=0) / np.median(difference**2, axis=0)
+    return difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0))
