@@ -25,16 +25,16 @@ from specnb.translate.baselines import DARK, ITERATIONS, POWERS, PixelChange
 from specnb.translate.domains import true_labels
 
 # Expected offset, smallest error of the model, both in units of the flux, and the fraction of the change
-# that is its error. With these, χ² of the two unlabelled RVS spectra is near its lowest value and
-# reduced χ² is 1.1 and 1.25. Twice or half of them change labels by a fraction of their errors.
-OFFSETS, FLOOR, UNKNOWN = 0.01, 0.004, 0.7
+# that is its error. The two unlabelled RVS spectra that we have are as probable or more with these
+# as with twice or half of them.
+OFFSETS, FLOOR, UNKNOWN = 0.01, 0.004, 0.5
 # Number of anchors that tell the errors, parts in which they are left out, patterns of correlated
 # errors, and the order of the continuum of each anchor, which is that of fits.
 MANY, PARTS, PATTERNS, ORDER = 30, 5, 6, 2
 
 
 def anchored(
-    emulator, anchors, components=(), stars=None, untrusted=(), chi2_limit=2.0
+    emulator, anchors, components=(), stars=None, names=(), untrusted=(), chi2_limit=2.0
 ) -> Emulator:
     """An emulator of real spectra that knows its errors.
 
@@ -48,6 +48,8 @@ def anchored(
         Correlated errors. `MANY` anchors or more tell them themselves, and these are not used.
     stars : array_like, shape (m, n_labels), optional
         Labels of stars that the model is for. The default is those of the anchors.
+    names : sequence of str
+        Labels that decide whether a star is like these, see `Calibration`.
     untrusted : sequence of (float, float)
         Windows (vacuum Å) that must not count.
     chi2_limit : float
@@ -71,7 +73,8 @@ def anchored(
         error,
         np.reshape(components, (-1, len(error))),  # also if there are none
         labels if stars is None else stars,
-        chi2_limit=chi2_limit,
+        names,
+        chi2_limit,
     )
     return model.calibrated(calibration)
 
