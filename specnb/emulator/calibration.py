@@ -38,11 +38,6 @@ class Calibration(Step):
     Attributes
     ----------
     error, components, stars : Tensor, float32
-
-    Raises
-    ------
-    ValueError
-        If the shapes of the errors disagree, or one of them is missing or negative.
     """
 
     def __init__(self, error, components, stars, names=(), chi2_limit=np.inf):
@@ -50,12 +45,6 @@ class Calibration(Step):
         self.names, self.chi2_limit = tuple(names), float(chi2_limit)
         for name, values in {"error": error, "components": components, "stars": stars}.items():
             self.register_buffer(name, torch.from_numpy(numbers(values, "", name, np.float32)))
-        shape, sound = self.components.shape, torch.isfinite(self.components).all()
-        if not (sound and (self.error >= 0).all() and shape[1:] == self.error.shape):
-            raise ValueError(
-                f"error {tuple(self.error.shape)} and components {tuple(shape)} have other shapes than (n_pix,) and "
-                "(k, n_pix), or impossible values: give errors of 0 or more and finite components"
-            )
 
     def forward(self, flux, labels):
         return flux
@@ -66,9 +55,9 @@ class Calibration(Step):
 
     @classmethod
     def build(cls, settings, survey):
-        (k, m), n_pix = settings["sizes"], len(survey.pixels)
-        arrays = np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, len(survey.names)))
-        return cls(*arrays, settings["names"], settings["chi2_limit"])
+        k, m = settings.pop("sizes")
+        n_pix, n_labels = len(survey.pixels), len(survey.names)
+        return cls(np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, n_labels)), **settings)
 
     def outside(self, labels, survey) -> np.ndarray:
         """Which stars are farther from the domain's stars than these are from each other.
@@ -99,9 +88,8 @@ def cleaned(rows, ivar, components):
     """Rows of pixels without the correlated errors that they most probably contain.
 
     For a row r, weights W and components U, the amplitudes z minimise (r − Uᵀz)ᵀ W (r − Uᵀz) + zᵀz.
-    This minimum is rᵀ C⁻¹ r with the covariance C = W⁻¹ + UᵀU, and C⁻¹ r = W (r − Uᵀz). It is the
-    identity of Woodbury: z = (1 + U W Uᵀ)⁻¹ U W r needs a small matrix for each star and no
-    matrix of pixels.
+    With the covariance C = W⁻¹ + UᵀU, the inverse of Woodbury says C⁻¹ r = W (r − Uᵀz) and z = (1 +
+    U W Uᵀ)⁻¹ U W r. It needs a small matrix for each star, and no matrix of pixels.
 
     Parameters
     ----------
@@ -111,14 +99,13 @@ def cleaned(rows, ivar, components):
 
     Returns
     -------
-    rows : Tensor, shape (n, k, n_pix)
-        r − Uᵀz.
-    amplitudes : Tensor, shape (n, k, m), float64 on the CPU
+    Tensor, shape (n, k, n_pix)
+        r − Uᵀz. The algebra of the small matrices is done in float64 on the CPU.
     """
-    n, m, _ = components.shape
+    m = components.shape[1]
     if not m:
-        return rows, torch.zeros(n, rows.shape[1], 0, dtype=torch.float64)
+        return rows
     weighted = (components * ivar[:, None]).transpose(1, 2)
-    matrix = torch.eye(m) + (components @ weighted).cpu().double()
-    amplitudes = torch.linalg.solve_ex(matrix, (rows @ weighted).cpu().double(), left=False).result
-    return rows - amplitudes.to(rows) @ components, amplitudes
+    matrix, right = ((each @ weighted).cpu().double() for each in (components, rows))
+    amplitudes = torch.linalg.solve_ex(torch.eye(m) + matrix, right, left=False).result
+    return rows - amplitudes.to(rows) @ components

@@ -104,22 +104,26 @@ class Emulator:
         """The last step, if it is a calibration, else None."""
         return next((step for step in self.steps[-1:] if isinstance(step, Calibration)), None)
 
-    def calibrated(self, calibration: Calibration) -> "Emulator":
-        """A new emulator that knows its errors, which count in fits.
+    def calibrated(self, calibration: Calibration, **about) -> "Emulator":
+        """A new emulator that knows its errors, which count in fits. Its spectra are the same.
+
+        ``about`` are entries of its card, as for `then`.
 
         Raises
         ------
         ValueError
-            If the calibration has other pixels or labels.
+            If the calibration has other pixels or labels, impossible errors or no stars.
         """
-        sizes, known = (len(self.wavelength), len(self.labels)), set(calibration.names)
-        found = len(calibration.error), *calibration.stars.shape[1:]
-        if found != sizes or not known <= set(self.labels):
+        error, components, stars = calibration.buffers()
+        found = [error.shape, components.shape[1:], stars.shape[1:]]
+        shapes = [(len(self.wavelength),), (len(self.wavelength),), (len(self.labels),)]
+        sound = (error >= 0).all() and torch.isfinite(components).all() and len(stars)
+        if found != shapes or not sound or not set(calibration.names) <= set(self.labels):
             raise ValueError(
-                f"a calibration for {found} pixels and labels, of which {', '.join(known) or 'all'} decide: give "
-                f"one for {sizes} and labels of {self.survey.name}"
+                f"the calibration does not fit {self}: give errors (n_pix,), 0 or more, finite components "
+                "(k, n_pix), stars (m, n_labels) and names of labels"
             )
-        return self.then(calibration.to(self.network.low))
+        return self.then(deepcopy(calibration).to(self.network.low), **about)
 
     def of(self, rows) -> "Emulator":
         """The emulator for some of the stars, for steps that store something for each star.
@@ -248,7 +252,7 @@ class Emulator:
         write_tensors(path, tensors, about)
 
     @classmethod
-    def load(cls, path, survey):
+    def load(cls, path, survey, name=None):
         """Read a file written by `save`.
 
         If the emulator has steps that are not part of specnb, the modules of their classes must
@@ -259,6 +263,8 @@ class Emulator:
         path : path
         survey : Survey
             The survey that defines the labels and pixels.
+        name : str, optional
+            Name of a shipped emulator.
 
         Raises
         ------
@@ -289,4 +295,4 @@ class Emulator:
             for kind, settings in json.loads(about.get("steps", "[]")):
                 network.steps.append(step_kind(kind).build(settings, survey))
             network.load_state_dict(tensors)  # also from float16
-            return cls(network, survey, json.loads(about["card"]))
+            return cls(network, survey, json.loads(about["card"]), name)

@@ -28,19 +28,14 @@ def load_emulator(name: str = "rvs") -> Emulator:
     ValueError
         If there is no emulator of that name.
     """
-    paths = {
-        f"{key}{end}": (survey.emulator_path.with_stem(f"{key}{end}"), survey)
-        for key, survey in SURVEYS.items()
-        for end in ("", REAL)
-    }
-    known = sorted(key for key, (path, _) in paths.items() if path.is_file())
+    surveys = {f"{key}{end}": survey for key, survey in SURVEYS.items() for end in ("", REAL)}
+    paths = {key: survey.emulator_path.with_stem(key) for key, survey in surveys.items()}
+    known = sorted(key for key, path in paths.items() if path.is_file())
     if name not in known:
         raise ValueError(
             f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
         )
-    emulator = Emulator.load(*paths[name])
-    emulator.name = name
-    return emulator
+    return Emulator.load(paths[name], surveys[name], name)
 
 
 def recommended(spectra) -> Emulator:
@@ -59,20 +54,19 @@ def recommended(spectra) -> Emulator:
     ValueError
         If no survey has these pixels, or no emulator of the survey is shipped.
     """
-    pixels = getattr(spectra, "pixels", None)
-    pixels = spectra.wavelength if pixels is None else pixels
-    found = [survey for survey in SURVEYS.values() if survey.has(pixels)]
+    wavelength = getattr(spectra, "wavelength", getattr(spectra, "pixels", None))
+    found = [survey for survey in SURVEYS.values() if survey.has(wavelength)]
     if not found:
         raise ValueError(
-            f"the {len(pixels)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
+            f"the {len(wavelength)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
             "give the emulator, or rebin the spectra with specnb.rebin"
         )
-    name = found[0].name
-    if found[0].emulator_path.with_stem(f"{name}{REAL}").is_file():
-        return load_emulator(f"{name}{REAL}")
-    warnings.warn(
-        f"no emulator '{name}{REAL}' is shipped: {name!r} is used, which is physics alone and has "
-        "errors of its own in real stars",
-        stacklevel=3,
-    )
+    name = f"{found[0].name}{REAL}"
+    if not found[0].emulator_path.with_stem(name).is_file():
+        warnings.warn(
+            f"no emulator {name!r} is shipped: that of physics alone is used, which has errors of its "
+            "own in real stars",
+            stacklevel=3,
+        )
+        name = found[0].name
     return load_emulator(name)

@@ -17,6 +17,7 @@ for stars that the emulator describes exactly.
 import re
 import warnings
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from numbers import Integral
 
 import numpy as np
@@ -31,6 +32,8 @@ from specnb.core.wavelength import check_windows
 from specnb.emulator.shipped import load_emulator, recommended
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
+
+FEW = 6  # stars whose labels are printed one below the other
 
 
 @dataclass(frozen=True)
@@ -199,8 +202,41 @@ def fitted_flux(table: Table, emulator=None, config: FitConfig = FitConfig()):
     return flux
 
 
+class FitTable(Table):
+    """A table of fits, whose values are printed with their errors and without the continuum.
+
+    Up to `FEW` stars are printed as columns, which fit on a screen with all their labels.
+    """
+
+    def __str__(self):
+        return self._printed()
+
+    def _repr_html_(self):
+        return self._printed(html=True)
+
+    def _printed(self, html=False):
+        shown = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
+        texts, few = {name: with_errors(self, name) for name in shown}, 0 < len(self) <= FEW
+        if few:
+            flags = zip_longest(*(each.split(",") for each in texts.pop("flags", [])), fillvalue="")
+            rows = [*texts.items(), *(("flags", each) for each in flags)]
+            texts = Table(rows=[[name, *values] for name, values in rows])
+        size = (-1, -1) if few else (None, -1 if html else None)
+        return "\n".join(Table(texts).pformat(*size, show_name=not few, html=html, align="<"))
+
+
+def with_errors(table, name: str) -> list[str]:
+    """Values of a column as texts, with errors and the unit if there is a column of errors."""
+    if f"{name}_error" not in table.colnames:
+        return list(table[name].iter_str_vals())
+    error, unit = np.asarray(table[f"{name}_error"], float), table[name].unit or ""
+    places = np.nan_to_num(1 - np.floor(np.log10(error.clip(1e-5, 10.0)))).astype(int)
+    rows = zip(table[name], error, places)  # errors have two digits
+    return [f"{value:.{n}f} ± {error:.{n}f} {unit}".rstrip() for value, error, n in rows]
+
+
 def _table(ids, fit, model):
-    table = Table(
+    table = FitTable(
         {"id": np.asarray(ids)}, meta={"model": model.emulator.name or repr(model.emulator)}
     )
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
@@ -211,8 +247,7 @@ def _table(ids, fit, model):
     for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
         table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
         table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
-    calibration = model.calibration
-    for name in ("chi2_reduced", "chi2_noise")[: 1 if calibration is None else 2]:
+    for name in ("chi2_reduced", "chi2_noise")[: 1 if model.calibration is None else 2]:
         table[name] = Column(fit[name], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
@@ -225,9 +260,10 @@ def _table(ids, fit, model):
         "ambiguous:rv": informed & fit["ambiguous"],
         "outside_hull": informed & ~model.emulator.in_hull(labels),
     }
-    if calibration is not None:
-        where["poor_fit"] = model.counts & (fit["chi2_reduced"] > calibration.chi2_limit)
-        where["outside_domain"] = informed & calibration.outside(labels, model.emulator.survey)
+    if model.calibration is not None:
+        poor = fit["chi2_reduced"] > model.calibration.chi2_limit
+        outside = model.calibration.outside(labels, model.emulator.survey)
+        where |= {"poor_fit": model.counts & poor, "outside_domain": informed & outside}
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]
     table["flags"] = np.array(flags, dtype=str)
     for k, values in enumerate(fit["parameters"][:, len(model.names) :].T):

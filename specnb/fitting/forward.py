@@ -74,8 +74,7 @@ class ForwardModel:
         low = np.concatenate([emulator.low, np.negative(limit), -free])
         high = np.concatenate([emulator.high, limit, free])
         logarithmic = [label.logarithmic for label in emulator.survey.labels]
-        self.logarithmic = torch.arange(len(low)) < 0
-        self.logarithmic[: len(logarithmic)] = torch.tensor(logarithmic)
+        self.logarithmic = torch.tensor(logarithmic + [False] * (len(low) - len(logarithmic)))
         self.low, self.high = self.inner(low), self.inner(high)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in config.windows_out:
@@ -91,9 +90,9 @@ class ForwardModel:
         self.calibration, self.counts = emulator.calibration, config.model_error
         self.variance, self.components = 0.0 * self.kept, self.kept[None][:0]
         if self.calibration is not None:
-            error, trusted = self.calibration.error, torch.isfinite(self.calibration.error)
-            self.variance = torch.where(trusted, self.counts * error**2, torch.inf)
-            self.components = self.counts * self.calibration.components
+            error, components, _ = self.calibration.buffers()
+            self.variance = torch.where(error < torch.inf, self.counts * error**2, torch.inf)
+            self.components = components if self.counts else components[:0]
         x_h = emulator.survey.x_h if config.x_h else {}
         if config.x_h and not x_h:
             raise ValueError(
@@ -171,9 +170,8 @@ class ForwardModel:
             Correlated errors of each star's model.
         """
         residual = flux - self.flux(self.tensor(p))
-        residual, amplitudes = cleaned(residual[:, None], ivar, components)
-        chi2 = (ivar * residual[:, 0] ** 2).sum(dim=1).cpu().double()
-        return chi2 + (amplitudes**2).sum(dim=(1, 2))
+        squares = residual * cleaned(residual[:, None], ivar, components)[:, 0]
+        return (ivar * squares).sum(dim=1).cpu().double()
 
     def normal_equations(self, p, flux, ivar, components):
         """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
@@ -181,10 +179,8 @@ class ForwardModel:
         Arguments and precision are as for `chi2`. C is the covariance of the residual r.
         """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
-        weighted = jacobian * ivar[:, None, :]
-        residual, _ = cleaned((flux - value)[:, None], ivar, components)
-        jacobian, _ = cleaned(jacobian, ivar, components)
-        gradient = (weighted @ residual[:, 0, :, None])[:, :, 0]
+        weighted = cleaned(jacobian, ivar, components) * ivar[:, None, :]
+        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
         return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
 
     def library(self, n_spectra):
