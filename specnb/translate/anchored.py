@@ -25,8 +25,8 @@ from specnb.translate.baselines import DARK, ITERATIONS, POWERS, PixelChange
 from specnb.translate.domains import true_labels
 
 # Expected offset, smallest error of the model, both in units of the flux, and the fraction of the change
-# that is its error. The two unlabelled RVS spectra that we have are as probable or more with these
-# as with twice or half of them.
+# that is its error. The two unlabelled RVS spectra that we have are less probable with half or twice of
+# any of these. (Half of `POWERS`, which is that of `baselines`, would be a little better.)
 OFFSETS, FLOOR, UNKNOWN = 0.01, 0.004, 0.5
 # Number of anchors that tell the errors, parts in which they are left out, patterns of correlated
 # errors, and the order of the continuum of each anchor, which is that of fits.
