@@ -7,8 +7,9 @@ are not those of the whole disc. The anchor has the lines of the whole disc and 
 centre, and the difference of both is its error.
 
 What the instrument does to lines was measured with this anchor in the two unlabelled RVS spectra that
-we have (HD 176650; Gaia DR3 1535964555128078720). In brackets is the labelled one, Kepler-93, which
-agrees but took no part.
+we have (HD 176650; Gaia DR3 1535964555128078720). In brackets is the labelled one, Kepler-93, in which
+the scattered light was noticed. Its labels are not those of an anchor, and no number was chosen with
+them.
 
 - *Resolving power*: 13,100 ± 200 and 13,100 ± 400 (13,700 ± 300), and not 11,500.
 - *Scattered light*: all lines are too shallow, as if a fraction of the light came from the 30 Å
