@@ -200,6 +200,18 @@ def translator(survey):
         click.echo(f"{value:.1e}  {name}")
 
 
+@data.command()
+@click.argument("survey", type=SURVEY)
+def real(survey):
+    """Make the emulator of real spectra again, which fits use by default.
+
+    SPECNB_STARS names the folder of the Sun's atlases for rvs, and of the data-driven models for apogee.
+    """
+    from specnb.reproduce.shipping import ship_real
+
+    click.echo(ship_real(survey))
+
+
 @data.command("list")
 def list_data():
     """List the data files and their sizes."""

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from specnb.core.checksums import add_to_list
-from specnb.core.paths import DATA
+from specnb.core.paths import DATA, stars_folder
 from specnb.emulator.accuracy import STATISTICS, accuracy
 from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
@@ -17,6 +18,8 @@ from specnb.surveys import Survey
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
+from specnb.translate.real_apogee import real_apogee, surrogate_sets
+from specnb.translate.real_rvs import real_rvs
 
 CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
 TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for a translator
@@ -71,6 +74,56 @@ def ship_emulator(
         statistics=STATISTICS,
     )
     return errors
+
+
+def ship_real(
+    name: str, config: TranslateConfig | None = None, folder: Path = DATA / "emulators"
+) -> Path:
+    """Make an emulator of real spectra and write NAME-real.safetensors and its model card.
+
+    The file has what was added to the shipped emulator, in half precision.
+
+    Parameters
+    ----------
+    name : str
+        Of the survey. RVS needs the atlases of the Sun in the folder ``rvs_highres`` of SPECNB_STARS,
+        and APOGEE the data-driven models, see `specnb.surveys.apogee.data_driven`.
+    config : TranslateConfig, optional
+        For APOGEE. Default: that of the survey.
+    folder : Path
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If real data are missing or damaged.
+    """
+    start, emulator = time.monotonic(), load_emulator(name)
+    if name == "rvs":
+        real = real_rvs(stars_folder() / "rvs_highres")
+    else:
+        _, learn, domain = surrogate_sets()
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = folder / f"{name}-real.checkpoint"
+        real = real_apogee(emulator, learn, domain, config, checkpoint=checkpoint)
+        real.network.steps[0].half()  # as it was calibrated
+    path = folder / f"{name}-real.safetensors"
+    real.save(path, base=name)
+    add_to_list(path, DATA)
+    error = real.calibration.error[torch.isfinite(real.calibration.error)]
+    render(
+        f"{name}-real.md",
+        path.with_suffix(".md"),
+        seconds=time.monotonic() - start,
+        error=float(error.median()),
+        calibration=real.calibration,
+        config=config or TranslateConfig.for_survey(emulator.survey),
+    )
+    return path
 
 
 def ship_translator(

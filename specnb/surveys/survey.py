@@ -110,6 +110,9 @@ class Survey:
     complete_labels : callable, optional
         ``complete_labels(catalogue, rng)`` fills in the labels of real stars of which a catalogue
         (Table) knows some. It gives an array for each label, a dict.
+    spreads : mapping of str to float
+        For labels that a catalogue usually lacks, how much they differ between stars whose other labels are
+        the same; for a logarithmic label, how much its logarithm does.
     archive : Archive, optional
         The source of real spectra of the survey.
     mock : type, optional
@@ -148,6 +151,7 @@ class Survey:
     recognizes: Callable | None = None
     complete: Callable | None = None
     complete_labels: Callable | None = None
+    spreads: Mapping[str, float] = field(default_factory=dict)
     archive: object | None = None
     mock: type | None = None
     card: Mapping[str, str] = field(default_factory=dict)

@@ -19,10 +19,6 @@ from specnb.translate.domains import Domains
 FLOOR, FIRST, ROUNDS = 0.002, 0.005, 2
 LEAST = 10  # stars in which a pixel must be good. Others are not trusted.
 POOR = 99.0  # percentile of reduced χ² of unseen stars above which a fit is poor
-# How much labels that the catalogue lacks may differ from what is usual for stars with the labels that
-# it has, by unit. That of ¹²C/¹³C, which has none, is the difference of its logarithm. The spreads
-# that surveys find are of this size.
-SPREADS = {"dex": 0.1, "km / s": 0.1, "": 0.5}
 
 
 def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
@@ -108,18 +104,18 @@ def calibrated(emulator, unseen, names, domain):
 def usual(emulator, domain, names) -> np.ndarray:
     """Relations for `Calibration`: how other labels follow those in ``names``, from stars of the domain.
 
-    They are linear, with the scatter that the stars have and that of `SPREADS`. v_broad is free.
+    They are linear, with the scatter that these stars have or, if it is larger, that of
+    `Survey.spreads`. Labels without a spread, such as v_broad, are free.
     """
-    domain = _inner(emulator, domain)
+    domain, survey = _inner(emulator, domain), emulator.survey
     known = [emulator.labels.index(name) for name in names]
     design = np.column_stack([domain[:, known], np.ones(len(domain))])
     rows = []
-    for k, label in enumerate(emulator.survey.labels):
-        if label.name not in names and not label.broadens:
-            slope = np.linalg.lstsq(design, domain[:, k], rcond=None)[0]
-            row = np.zeros(domain.shape[1] + 1)
-            row[[*known, -1]], row[k] = [*-slope[:-1], slope[-1]], 1.0
-            rows.append(row / np.hypot(SPREADS[label.unit], np.std(domain[:, k] - design @ slope)))
+    for name in sorted(set(survey.spreads) - set(names)):
+        row, k = np.zeros(domain.shape[1] + 1), emulator.labels.index(name)
+        slope = np.linalg.lstsq(design, domain[:, k], rcond=None)[0]
+        row[[*known, -1]], row[k] = [*-slope[:-1], slope[-1]], 1.0
+        rows.append(row / max(survey.spreads[name], np.std(domain[:, k] - design @ slope)))
     return np.array(rows)
 
 

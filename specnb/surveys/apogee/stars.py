@@ -13,6 +13,7 @@ relations is fitted to measured abundances.
 import numpy as np
 from astropy.table import Column
 
+from specnb.core.labels import label_columns
 from specnb.surveys.population import Population, broadening_median, microturbulence, unevolved
 
 # Fractions for `Population`, whose magnitudes are not used. The fractions of the discs, the halo
@@ -58,6 +59,10 @@ FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
 EXTRA_MIXING = 0.08
 CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # solar value of Asplund et al. (2009)
 
+# How much labels differ between stars of the same T_eff, log g, [Fe/H] and [Mg/Fe]: the scatter of
+# `TRENDS` in dex, that of v_micro in km/s, and that of the logarithm of ¹²C/¹³C.
+SPREADS = {f"{element.lower()}_fe": trend[2] for element, trend in TRENDS.items()}
+SPREADS |= {"vmicro": 0.1, "c12_c13": 0.5}
 ALPHA_ELEMENTS = ("O", "Mg", "Si", "S", "Ca", "Ti")
 GIANT = 3.7  # log g below which a star is a giant
 
@@ -211,15 +216,17 @@ def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
     """
     teff, logg, mg_fe = (np.asarray(catalogue[name], float) for name in ("teff", "logg", "mg_fe"))
     giant, n = logg < GIANT, len(catalogue)
-    labels = {f"{element.lower()}_fe": np.zeros(n) for element in TRENDS}
+    labels = {name: np.zeros(n) for name in SPREADS}
     labels |= {f"{element.lower()}_fe": mg_fe for element in ALPHA_ELEMENTS}
     labels["n_fe"] = np.where(giant, 0.2, 0.0)
     labels["c12_c13"] = np.where(giant, 15.0, 75.0)
-    labels["vmicro"] = rng.normal(microturbulence(teff, logg), 0.1)
+    labels["vmicro"] = rng.normal(microturbulence(teff, logg), SPREADS["vmicro"])
     broad = broadening_median(teff) * np.exp(0.35 * rng.normal(size=n))
     labels["vbroad"] = np.where(giant, rng.normal(5.5, 0.8, n), broad)
-    known = {*labels, "teff", "logg", "fe_h"} & {*catalogue.colnames}
-    return labels | {name: np.asarray(catalogue[name], float) for name in known}
+    for name in {*labels, "teff", "logg", "fe_h"} & {*catalogue.colnames}:
+        known = label_columns(catalogue, [name])[:, 0]
+        labels[name] = np.where(np.isfinite(known), known, labels.get(name, np.nan))
+    return labels
 
 
 def _redrawn(draw, n, low, high):

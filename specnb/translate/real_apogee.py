@@ -1,0 +1,102 @@
+"""The recommended model of real APOGEE spectra: physics, translated to data-driven emulations of real stars.
+
+The observed domain are emulations of giants and dwarfs at once, see
+`specnb.surveys.apogee.data_driven`. The stars are divided in three: 200 of each kind test the model,
+250 tell its errors, and the others train the translator.
+"""
+
+import warnings
+
+import numpy as np
+from astropy.table import MaskedColumn
+
+from specnb.core.paths import data_folder, stars_folder
+from specnb.core.spectra import Spectra
+from specnb.surveys import LeftOutWarning, read_spectra
+from specnb.surveys.apogee.data_driven import MODELS, load_data_driven, stars_of, surrogates
+from specnb.surveys.apogee.survey import APOGEE
+from specnb.translate.config import TranslateConfig
+from specnb.translate.model import translated_emulator
+from specnb.translate.real import calibrated, catalogue_domains
+from specnb.translate.train import train
+
+# Labels in which the data-driven models agree with the catalogues of real stars.
+NAMES = ("teff", "logg", "fe_h", "mg_fe")
+TEST, LEARN, STARS = 200, 250, 1640  # stars of each kind: 1,640 real giants are in the model's range
+
+
+def error_patterns() -> Spectra:
+    """Real spectra of APOGEE, of which surrogates take errors and masks.
+
+    They are the files in the folder ``apogee`` of SPECNB_STARS and of SPECNB_DATA.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    folders = [folder / "apogee" for folder in (stars_folder(), data_folder())]
+    with warnings.catch_warnings(action="ignore", category=LeftOutWarning):
+        return read_spectra([folder for folder in folders if folder.is_dir()], on_error="skip")
+
+
+def surrogate_sets(n: int = STARS, patterns: Spectra | None = None, seed: int = 1):
+    """Surrogates of giants and dwarfs, n of each, in three sets of different stars.
+
+    Parameters
+    ----------
+    n : int
+        The three sets have this number of stars of each kind in the proportions of `TEST`, `LEARN` and the rest
+        of `STARS`.
+    patterns : Spectra, optional
+        As for `specnb.surveys.apogee.data_driven.surrogates`. The default is `error_patterns`.
+    seed : int
+        Of noise, scatter, errors and masks. The stars are the same for all seeds.
+
+    Returns
+    -------
+    test, learn, domain : Spectra
+        The labels are `NAMES` and, for dwarfs only, vbroad. First come giants.
+
+    Raises
+    ------
+    OSError, ValueError
+        If a data-driven model or real spectra are missing.
+    """
+    patterns = error_patterns() if patterns is None else patterns
+    cuts = np.round(np.cumsum([0, TEST, LEARN, STARS - TEST - LEARN]) * n / STARS).astype(int)
+    parts = []
+    for name in MODELS:
+        model = load_data_driven(name)
+        stars = stars_of(model, APOGEE, n)
+        if "vbroad" not in stars.colnames:
+            stars["vbroad"] = MaskedColumn(np.zeros(n), unit="km / s", mask=True)
+        parts.append(surrogates(model, stars, patterns, APOGEE, seed))
+    return [
+        Spectra.join([part[low:high] for part in parts]) for low, high in zip(cuts[:-1], cuts[1:])
+    ]
+
+
+def real_apogee(emulator, learn, domain, config: TranslateConfig | None = None, **training):
+    """The emulator of real APOGEE spectra, which knows its errors.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        The physics.
+    learn, domain : Spectra
+        As from `surrogate_sets`, or real spectra with the same labels.
+    config : TranslateConfig, optional
+        Default: that of the survey. Its seed also divides the stars.
+    **training
+        Arguments of `specnb.translate.train`, such as ``checkpoint``.
+
+    Returns
+    -------
+    Emulator
+    """
+    config = config or TranslateConfig.for_survey(emulator.survey)
+    domains = catalogue_domains(emulator, domain, config.seed)
+    translator = train(emulator, domains.labels, domains.observed, config, **training)
+    translator = translator.half().float()  # as precise as the file
+    return calibrated(translated_emulator(emulator, translator), learn, NAMES, domains.labels)
