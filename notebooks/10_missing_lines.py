@@ -54,7 +54,7 @@ from specnb.evaluate.spread import spread
 from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import GAP, MISSING, OTHERS, HiddenLines, MissingConfig, compare
 from specnb.missing.scores import missing_lines
-from specnb.plots.missing import disagreements_figure, missing_lines_figure
+from specnb.plots.missing import missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
 from specnb.plots.training import translation_history
 from specnb.reproduce.study import Study
