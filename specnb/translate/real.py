@@ -141,5 +141,5 @@ def _label_errors(emulator, fit, stars):
     logarithmic = [label.logarithmic for label in emulator.survey.labels]
     error = error / np.where(logarithmic, fitted, 1.0)
     difference = _inner(emulator, fitted) - _inner(emulator, stars)
-    noise = np.median(error**2, axis=0) / np.median(difference**2, axis=0)
+    noise = np.mean(error**2, axis=0) / np.mean(difference**2, axis=0)
     return difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0))
