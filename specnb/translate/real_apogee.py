@@ -7,6 +7,7 @@ labels of the observed stars. The second one is recommended: it has half of the 
 """
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from astropy.table import MaskedColumn
@@ -80,7 +81,7 @@ def surrogate_sets(n: int = STARS, patterns: Spectra | None = None, seed: int = 
             stars["vbroad"] = MaskedColumn(np.zeros(n), unit="km / s", mask=True)
         parts.append(surrogates(model, stars, patterns, APOGEE, seed))
     return [
-        Spectra.join([part[low:high] for part in parts]) for low, high in zip(cuts[:-1], cuts[1:])
+        Spectra.join([part[low:high] for part in parts]) for low, high in pairwise(cuts)
     ]
 
 
