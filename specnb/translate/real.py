@@ -92,7 +92,8 @@ def calibrated(emulator, unseen, names, domain):
     for _ in range(ROUNDS):
         model = emulator.calibrated(Calibration(error, none, known, names, relations=relations))
         fit = fit_labels(unseen, model)
-        error = _pixel_errors(unseen, unseen.flux - fitted_flux(fit, model))
+        variance = excess(unseen, unseen.flux - fitted_flux(fit, model))
+        error = np.sqrt(np.maximum(variance, FLOOR**2))
     good = np.isfinite(fit["chi2_reduced"])
     fit, known = fit[good], known[good]
     limit = np.percentile(fit["chi2_reduced"], POOR)
@@ -125,13 +126,12 @@ def _inner(emulator, labels):
     return np.where(logarithmic, np.log(np.where(logarithmic, labels, 1.0)), labels)
 
 
-def _pixel_errors(spectra, residual):
-    """Standard deviation (n_pix,) of residuals beyond the noise, infinite where few stars are seen."""
+def excess(spectra, residual) -> np.ndarray:
+    """Variance (n_pix,) of residuals beyond the noise, infinite where fewer than `LEAST` stars are seen."""
     seen = ~spectra.mask & np.isfinite(residual)
-    excess = np.where(seen, residual**2 - np.where(seen, spectra.flux_error, 0.0) ** 2, 0.0)
+    noise, residual = (np.where(seen, values, 0.0) for values in (spectra.flux_error, residual))
     n = seen.sum(axis=0)
-    error = np.sqrt(np.maximum(excess.sum(axis=0) / np.maximum(n, 1), FLOOR**2))
-    return np.where(n < LEAST, np.inf, error)
+    return np.where(n < LEAST, np.inf, np.sum(residual**2 - noise**2, axis=0) / n.clip(min=1))
 
 
 def _label_errors(emulator, fit, stars):

@@ -6,6 +6,7 @@ The observed domain are emulations of giants and dwarfs at once, see
 """
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from astropy.table import MaskedColumn
@@ -22,7 +23,11 @@ from specnb.translate.train import train
 
 # Labels in which the data-driven models agree with the catalogues of real stars.
 NAMES = ("teff", "logg", "fe_h", "mg_fe")
-TEST, LEARN, STARS = 200, 250, 1640  # stars of each kind: 1,640 real giants are in the model's range
+TEST, LEARN, STARS = (
+    200,
+    250,
+    1640,
+)  # stars of each kind: 1,640 real giants are in the model's range
 
 
 def error_patterns() -> Spectra:
@@ -72,9 +77,7 @@ def surrogate_sets(n: int = STARS, patterns: Spectra | None = None, seed: int = 
         if "vbroad" not in stars.colnames:
             stars["vbroad"] = MaskedColumn(np.zeros(n), unit="km / s", mask=True)
         parts.append(surrogates(model, stars, patterns, APOGEE, seed))
-    return [
-        Spectra.join([part[low:high] for part in parts]) for low, high in zip(cuts[:-1], cuts[1:])
-    ]
+    return [Spectra.join([part[low:high] for part in parts]) for low, high in pairwise(cuts)]
 
 
 def real_apogee(emulator, learn, domain, config: TranslateConfig | None = None, **training):
