@@ -38,7 +38,7 @@ def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
     -------
     Domains
         The spectra of one half of the stars, and all labels of those stars of the other half that
-        are in the emulator's training range.
+        are in the emulator's hull.
 
     Raises
     ------
@@ -48,9 +48,8 @@ def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(spectra))
     labels = completed(emulator, spectra.labels[order[1::2]], rng)
-    low, high = (limit.cpu().numpy() for limit in (emulator.network.low, emulator.network.high))
-    inside = ((labels >= low) & (labels <= high)).all(axis=1)
-    return Domains(labels[inside].astype(np.float32), spectra[np.sort(order[::2])])
+    labels = labels[emulator.in_hull(labels)].astype(np.float32)
+    return Domains(labels, spectra[np.sort(order[::2])])
 
 
 def completed(emulator, catalogue: Table, rng) -> np.ndarray:
