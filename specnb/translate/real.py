@@ -116,7 +116,7 @@ def usual(emulator, domain, names) -> np.ndarray:
         slope = np.linalg.lstsq(design, domain[:, k], rcond=None)[0]
         row[[*known, -1]], row[k] = [*-slope[:-1], slope[-1]], 1.0
         rows.append(row / max(survey.spreads[name], np.std(domain[:, k] - design @ slope)))
-    return np.array(rows)
+    return np.reshape(rows, (-1, domain.shape[1] + 1))  # also if there are none
 
 
 def _inner(emulator, labels):
