@@ -8,6 +8,7 @@ stars whose labels are known in another way, such as the Sun.
 
 import numpy as np
 from astropy.table import Table
+from scipy.stats import chi2
 
 from specnb.core.labels import label_columns
 from specnb.emulator.calibration import Calibration
@@ -140,5 +141,6 @@ def _label_errors(emulator, fit, stars):
     logarithmic = [label.logarithmic for label in emulator.survey.labels]
     error = error / np.where(logarithmic, fitted, 1.0)
     difference = _inner(emulator, fitted) - _inner(emulator, stars)
-    noise = np.median(error**2, axis=0) / np.median(difference**2, axis=0)
+    total = np.median(difference**2, axis=0) / chi2(1).median()  # a variance, without outliers
+    noise = np.median(error**2, axis=0) / total
     return difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0))
