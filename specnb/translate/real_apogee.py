@@ -26,11 +26,8 @@ from specnb.translate.train import train
 
 # Labels in which the data-driven models agree with the catalogues of real stars.
 NAMES = ("teff", "logg", "fe_h", "mg_fe")
-TEST, LEARN, STARS = (
-    200,
-    250,
-    1640,
-)  # stars of each kind: 1,640 real giants are in the model's range
+# Stars of each kind. Of the real giants 1,702 are in the model's range.
+TEST, LEARN, STARS = 200, 250, 1640
 
 
 def error_patterns() -> Spectra:
@@ -80,9 +77,7 @@ def surrogate_sets(n: int = STARS, patterns: Spectra | None = None, seed: int = 
         if "vbroad" not in stars.colnames:
             stars["vbroad"] = MaskedColumn(np.zeros(n), unit="km / s", mask=True)
         parts.append(surrogates(model, stars, patterns, APOGEE, seed))
-    return [
-        Spectra.join([part[low:high] for part in parts]) for low, high in pairwise(cuts)
-    ]
+    return [Spectra.join([part[low:high] for part in parts]) for low, high in pairwise(cuts)]
 
 
 def real_apogee(emulator, learn, domain) -> Emulator:

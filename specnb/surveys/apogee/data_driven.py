@@ -128,9 +128,11 @@ def load_data_driven(name: str) -> DataDriven:
 def _giants():
     stem = "apokasc_gc_ind_feh_fix"
     names = [f"trained_{stem}{part}.txt" for part in ("", "_scatter", "_baseline_labels")]
-    coefficients, scatter, middle = map(np.loadtxt, model_files(names))
-    (training,) = model_files([f"training_{stem}.txt"])
-    stars = np.unique(np.loadtxt(training, usecols=(1, 2, 3, 4)), axis=0)
+    *trained, training = model_files([*names, f"training_{stem}.txt"])
+    coefficients, scatter, middle = map(np.loadtxt, trained)
+    # Some stars are there twice, with two values of log g.
+    first = np.unique(np.loadtxt(training, str, usecols=0), return_index=True)[1]
+    stars = np.loadtxt(training, usecols=(1, 2, 3, 4))[first]
 
     def flux(labels):
         d = np.asarray(labels, float) - middle
@@ -174,7 +176,7 @@ def stars_of(model: DataDriven, survey, n: int, seed: int = 0) -> Table:
     survey : Survey
         That of APOGEE, from whose population dwarfs are drawn.
     n : int
-        Number of stars. No two have the same labels.
+        Number of stars. No two are the same star.
     seed : int
         With the same seed, the first stars stay the same when n grows.
 
