@@ -142,6 +142,93 @@ def test_the_errors_move_with_the_star():
         assert difference < 0.1 * (component - moved)[:, 100:700].abs().max()
 
 
+# Label errors of similar stars, and what is usual for labels
+
+
+def test_label_errors_of_the_nearest_stars_are_added():
+    """Hot stars have errors of 100 K that are anti-correlated with log g, cool ones have none."""
+    hot = (STARS[:, 0] > np.median(STARS[:, 0]))[:, None]
+    drawn = RNG.normal(size=(len(STARS), 1))
+    offsets = hot * drawn * np.array([100.0, -0.2, 0.0, 0.0, 0.0, 0.0])
+    emulator = PHYSICS.calibrated(calibration(offsets=offsets, names=("teff",)))
+    without = fit_labels(DOMAIN[:60], PHYSICS.calibrated(calibration()))
+    fit = fit_labels(DOMAIN[:60], emulator)
+    off = fit_labels(DOMAIN[:60], emulator, FitConfig(model_error=False))
+    noise = fit_labels(DOMAIN[:60], PHYSICS)
+    order = np.sort(STARS[:, 0])
+    teff = np.asarray(fit["teff"])
+    added = np.asarray(fit["teff_error"]) ** 2 - np.asarray(without["teff_error"]) ** 2
+    clearly_hot, clearly_cool = teff > order[260], teff < order[140]
+    assert np.sqrt(np.mean(added[clearly_hot])) == pytest.approx(100.0, rel=0.15)
+    assert np.abs(added[clearly_cool]).max() < 1e-3
+    for name in ("m_h", "alpha_fe"):
+        np.testing.assert_allclose(fit[f"{name}_error"], without[f"{name}_error"], rtol=1e-6)
+    np.testing.assert_allclose(off["teff_error"], noise["teff_error"], rtol=1e-2)
+    np.testing.assert_allclose(fit["teff"], without["teff"], rtol=1e-6)
+    found = emulator.calibration.covariance(STARS[hot[:, 0]][:5], RVS)
+    correlation = found[:, 0, 1] / torch.sqrt(found[:, 0, 0] * found[:, 1, 1])
+    np.testing.assert_allclose(correlation, -1.0, atol=1e-6)
+
+
+def test_the_covariance_is_that_of_the_fifty_nearest_stars():
+    offsets = RNG.normal(size=STARS.shape)
+    chosen = calibration(offsets=offsets, names=("teff", "logg"))
+    place = STARS[:, :2] / np.float32(STARS)[:, :2].std(axis=0)
+    nearest = np.argsort(np.linalg.norm(place - place[7], axis=1))[:50]
+    expected = offsets[nearest].T @ offsets[nearest] / 50
+    np.testing.assert_allclose(chosen.covariance(STARS[[7]], RVS)[0], expected, rtol=1e-5)
+    few = calibration(stars=STARS[:3], offsets=offsets[:3])
+    expected = offsets[:3].T @ offsets[:3] / 3
+    np.testing.assert_allclose(few.covariance(STARS[[7]], RVS)[0], expected, rtol=1e-5)
+
+
+# [alpha/Fe] = 0.3 - 0.4 [M/H] ± 0.05, in the order of the labels
+RELATION = np.array([[0.0, 0.0, 0.4, 1.0, 0.0, 0.0, 0.3]]) / 0.05
+
+
+def test_a_relation_is_a_prior_with_the_exact_posterior():
+    """The fit is where the gradient of χ² and prior is 0, and its errors are those of the sum."""
+    emulator = PHYSICS.calibrated(calibration(relations=RELATION))
+    stars, config = with_errors(DOMAIN[:4]), FitConfig(continuum_order=-1)
+    fit = fit_labels(stars, emulator, config)
+    free = fit_labels(stars, PHYSICS.calibrated(calibration()), config)
+    labels = np.column_stack([fit[name] for name in emulator.labels])
+    jacobian = emulator.jacobian(labels).astype(float)
+    weight, value = RELATION[0, :-1], RELATION[0, -1]
+    for star in range(4):
+        inverse = dense_inverse(1.0 / (stars.flux_error[star] ** 2 + ERROR**2), COMPONENTS)
+        residual = stars.flux[star] - emulator(labels[[star]])[0].astype(float)
+        fisher = jacobian[star] @ inverse @ jacobian[star].T + np.outer(weight, weight)
+        pull = weight * (weight @ labels[star] - value)
+        gradient = jacobian[star] @ inverse @ residual - pull
+        assert gradient @ np.linalg.inv(fisher) @ gradient < 1e-3
+        assert pull @ np.linalg.inv(fisher) @ pull > 1.0  # the spectrum alone says something else
+        errors = [fit[f"{name}_error"][star] for name in emulator.labels]
+        np.testing.assert_allclose(errors, np.sqrt(np.diag(np.linalg.inv(fisher))), rtol=1e-3)
+        # χ² is that of the spectrum alone. It is higher than without the prior.
+        chi2 = residual @ inverse @ residual / (800 - 6)
+        assert fit["chi2_reduced"][star] == pytest.approx(chi2, rel=1e-4)
+        assert fit["chi2_reduced"][star] > free["chi2_reduced"][star]
+
+
+def test_model_error_switches_relations_off():
+    emulator = PHYSICS.calibrated(calibration(relations=RELATION))
+    config = FitConfig(model_error=False)
+    off, plain = fit_labels(DOMAIN[:8], emulator, config), fit_labels(DOMAIN[:8], PHYSICS)
+    on = fit_labels(DOMAIN[:8], emulator)
+    for name in ("alpha_fe", "alpha_fe_error"):
+        np.testing.assert_allclose(off[name], plain[name], atol=2e-4)
+        assert np.abs(on[name] - plain[name]).max() > 0.005
+
+
+def test_a_relation_without_scatter_holds():
+    """A relation without scatter holds exactly, and the errors of its labels are correlated."""
+    sharp = 1e4 * RELATION
+    fit = fit_labels(DOMAIN[:5], PHYSICS.calibrated(calibration(relations=sharp)))
+    np.testing.assert_allclose(fit["alpha_fe"], 0.3 - 0.4 * fit["m_h"], atol=1e-3)
+    np.testing.assert_allclose(fit["alpha_fe_error"], 0.4 * fit["m_h_error"], rtol=1e-2)
+
+
 # Flags
 
 
@@ -192,7 +279,10 @@ def test_the_calibration_stays_with_the_emulator_until_the_next_step():
 @pytest.mark.parametrize("half", [False, True])
 def test_files_hold_the_calibration_and_little_else_with_a_base(tmp_path, base, half):
     path = tmp_path / "real.safetensors"
-    made = changed().calibrated(calibration(chi2_limit=3.0, names=("teff", "logg")), stars=400)
+    told = calibration(
+        chi2_limit=3.0, names=("teff", "logg"), offsets=0.1 * STARS, relations=RELATION
+    )
+    made = changed().calibrated(told, stars=400)
     made.save(path, base)
     if half:  # as small files are shipped
         tensors, about = read_tensors(path)
@@ -207,6 +297,8 @@ def test_files_hold_the_calibration_and_little_else_with_a_base(tmp_path, base, 
     np.testing.assert_array_equal(found.error, np.float32(ERROR))
     np.testing.assert_array_equal(found.components, np.float32(COMPONENTS))
     np.testing.assert_array_equal(found.stars, np.float32(STARS))
+    np.testing.assert_array_equal(found.offsets, np.float32(0.1 * STARS))
+    np.testing.assert_array_equal(found.relations, np.float32(RELATION))
     assert again.card["stars"] == 400
     assert (found.names, found.chi2_limit) == (("teff", "logg"), 3.0)
     again.save(tmp_path / "again.safetensors", base)
@@ -253,6 +345,9 @@ def test_steps_of_specnb_are_imported_when_a_file_needs_them(tmp_path):
         {"components": np.full((1, 800), np.nan)},
         {"stars": STARS[:, 1:]},
         {"stars": STARS[:0]},
+        {"offsets": STARS[1:]},
+        {"relations": STARS[:1]},
+        {"relations": np.ones(7)},
         {"names": ("teff", "fe_h")},
     ],
 )
@@ -282,9 +377,9 @@ def native(wavelength):
 
 
 def test_the_recommended_model_is_that_of_the_survey(shipped):
-    for spectra in (RVS, native(RVS.pixels), native(RVS.native)):
+    for spectra in (native(RVS.pixels), native(RVS.native)):
         assert recommended(spectra).name == "rvs-real"
-    for spectra in (APOGEE, native(APOGEE.pixels), *map(native, APOGEE.grids)):
+    for spectra in (native(APOGEE.pixels), *map(native, APOGEE.grids)):
         with pytest.warns(UserWarning, match="no emulator 'apogee-real' is shipped"):
             assert recommended(spectra).name == "apogee"
     with pytest.raises(ValueError, match=r"50 pixels .* no survey \(rvs, apogee\): give the emul"):

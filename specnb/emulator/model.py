@@ -114,14 +114,14 @@ class Emulator:
         ValueError
             If the calibration has other pixels or labels, impossible errors or no stars.
         """
-        error, components, stars = calibration.error, calibration.components, calibration.stars
-        found = [error.shape, components.shape[1:], stars.shape[1:]]
-        shapes = [(len(self.wavelength),), (len(self.wavelength),), (len(self.labels),)]
-        sound = (error >= 0).all() and torch.isfinite(components).all() and len(stars)
+        empty = Calibration.build(calibration.settings(), self.survey)
+        found, shapes = ([array.shape for array in each.buffers()] for each in (calibration, empty))
+        finite = torch.isfinite(calibration.components).all()
+        sound = (calibration.error >= 0).all() and finite and len(calibration.stars)
         if found != shapes or not sound or not set(calibration.names) <= set(self.labels):
             raise ValueError(
                 f"the calibration does not fit {self}: give errors (n_pix,), 0 or more, finite components "
-                "(k, n_pix), stars (m, n_labels) and names of labels"
+                "(k, n_pix), stars and offsets (m, n_labels), relations (r, n_labels + 1) and names of labels"
             )
         return self.then(deepcopy(calibration).to(self.network.low), **about)
 

@@ -46,19 +46,18 @@ def recommended(spectra) -> Emulator:
 
     Parameters
     ----------
-    spectra : Spectra or Survey
-        Spectra on the pixels, the native pixels or one of the grids of any of `SURVEYS`.
+    spectra : Spectra
+        On the pixels, the native pixels or one of the grids of any of `SURVEYS`.
 
     Raises
     ------
     ValueError
         If no survey has these pixels, or no emulator of the survey is shipped.
     """
-    wavelength = getattr(spectra, "wavelength", getattr(spectra, "pixels", None))
-    found = [survey for survey in SURVEYS.values() if survey.has(wavelength)]
+    found = [survey for survey in SURVEYS.values() if survey.has(spectra.wavelength)]
     if not found:
         raise ValueError(
-            f"the {len(wavelength)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
+            f"the {len(spectra.wavelength)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
             "give the emulator, or rebin the spectra with specnb.rebin"
         )
     name = f"{found[0].name}{REAL}"

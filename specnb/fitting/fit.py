@@ -247,8 +247,9 @@ def _table(ids, fit, model):
     for name, added, error in zip(model.emulator.survey.x_h, model.x_h, fit["x_h_error"].T):
         table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
         table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
-    for name in ("chi2_reduced", "chi2_noise")[: 1 if model.calibration is None else 2]:
-        table[name] = Column(fit[name], format=".3f")
+    table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
+    if model.calibration is not None:
+        table["chi2_noise"] = Column(fit["chi2_noise"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
     informed, enough = fit["informed"], fit["enough"]

@@ -1,7 +1,4 @@
-"""The forward model of observed spectra, from labels, velocity and continuum to the flux.
-
-It also gives the Jacobian.
-"""
+"""The forward model of observed spectra: flux and Jacobian from labels, velocity and continuum."""
 
 from copy import copy
 
@@ -48,7 +45,7 @@ class ForwardModel:
     calibration : Calibration or None
         That of the emulator.
     counts : bool
-        Whether its errors count.
+        Whether its errors count. False if there is none.
     variance : Tensor, shape (n_pix,)
         Variance of the emulator's errors at rest, infinite in pixels that are not trusted.
     components : Tensor, shape (m, n_pix)
@@ -68,7 +65,7 @@ class ForwardModel:
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        self.legendre = self.tensor(_legendre(wavelength, config.continuum_order))
+        self.legendre = self.tensor(legendre(wavelength, config.continuum_order))
         limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
         low = np.concatenate([emulator.low, np.negative(limit), -free])
@@ -87,17 +84,17 @@ class ForwardModel:
                     f"rv_limit is {config.rv_limit:g} km/s, which shifts the spectra beyond their pixels: give less"
                 )
         self.kept = self.tensor(~out)
-        self.calibration, self.counts = emulator.calibration, config.model_error
+        self.calibration = emulator.calibration
+        self.counts = self.calibration is not None and config.model_error
         self.variance, self.components = 0.0 * self.kept, self.kept[None][:0]
+        relations = torch.zeros(0, len(emulator.labels) + 1, dtype=torch.float64)
         if self.calibration is not None:
-            error, components = self.calibration.error, self.calibration.components
+            error = self.calibration.error
             self.variance = torch.where(error < torch.inf, self.counts * error**2, torch.inf)
-            self.components = components if self.counts else components[:0]
-        n_labels = len(emulator.labels)
-        relations = torch.zeros(0, n_labels + 1, dtype=torch.float64)
-        if self.calibration is not None and self.counts:
+        if self.counts:
+            self.components = self.calibration.components
             relations = self.calibration.relations.cpu().double()
-        self.relations, self.usual = relations[:, :n_labels], relations[:, -1]
+        self.relations, self.usual = relations[:, :-1], relations[:, -1]
         x_h = emulator.survey.x_h if config.x_h else {}
         if config.x_h and not x_h:
             raise ValueError(
@@ -188,12 +185,11 @@ class ForwardModel:
 
     def covariance(self, p):
         """Covariance (n, k, k) of errors that fits of similar stars made, see `Calibration.covariance`."""
-        n, k = p.shape
-        covariance = torch.zeros(n, k, k, dtype=torch.float64)
-        if self.calibration is not None and self.counts:
-            m = len(self.emulator.labels)
-            labels = self.outer(p[:, :m]).numpy()
-            covariance[:, :m, :m] = self.calibration.covariance(labels, self.emulator.survey)
+        n, (rows, k) = len(self.emulator.labels), p.shape
+        covariance = torch.zeros(rows, k, k, dtype=torch.float64)
+        if self.counts:
+            labels = self.outer(p[:, :n]).numpy()
+            covariance[:, :n, :n] = self.calibration.covariance(labels, self.emulator.survey)
         return covariance
 
     def normal_equations(self, p, flux, ivar, components):
@@ -214,13 +210,11 @@ class ForwardModel:
     def library(self, n_spectra):
         """Models from which fits can start: parameters (m, n_labels), flux (m, n_pix), its square.
 
-        The fourth and last element is the `CrossCorrelation` with some of them, or None without a
-        velocity.
+        The last element is the `CrossCorrelation` with some of them, or None without a velocity.
 
-        Up to `n_spectra` models are spread over the labels that change the spectrum everywhere.
-
-        The other labels are halfway between their limits, because no feasible number of spectra
-        fills 25 dimensions.
+        Up to `n_spectra` models are spread over the labels that change the spectrum everywhere. The
+        other labels are halfway between their limits, because no feasible number of spectra fills
+        25 dimensions.
         """
         spread = [name in self.emulator.survey.everywhere for name in self.emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
@@ -231,7 +225,7 @@ class ForwardModel:
         models = self.emulator.of(None)(labels)
         correlation = None
         if self.rv:
-            basis = self.tensor(_legendre(self.emulator.wavelength, 2))
+            basis = self.tensor(legendre(self.emulator.wavelength, 2))
             correlation = CrossCorrelation(
                 self.emulator.wavelength, models[:TEMPLATES], basis, self.rv_limit
             )
@@ -298,7 +292,7 @@ class ForwardModel:
         return torch.searchsorted(middle, wavelength * factor[:, None])
 
 
-def _legendre(wavelength, order):
+def legendre(wavelength, order):
     """Legendre polynomials of order 0 to `order` on each detector, (n_polynomials, n_pix)."""
     pixels = [wavelength[part] for part in detectors(wavelength)]
     scaled = (np.interp(part, part[[0, -1]], [-1.0, 1.0]) for part in pixels)

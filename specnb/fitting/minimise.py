@@ -184,8 +184,7 @@ def _ending(model, stars, noise):
         torch.where(informed[:, None], a, torch.nan) for a in (p, error, x_h_error)
     )
     chi2_reduced, chi2_noise = (
-        torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan)
-        for chi2 in (chi2, chi2_noise)
+        torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan) for chi2 in (chi2, chi2_noise)
     )
     return {
         "parameters": p,

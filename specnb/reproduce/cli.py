@@ -178,10 +178,7 @@ def apogee(star, field, telescope, release, kind):
 @data.command()
 @click.argument("survey", type=SURVEY, default="rvs")
 def emulator(survey):
-    """Train a shipped emulator again from its grid.
-
-    It is that of rvs (the default) or apogee.
-    """
+    """Train the shipped emulator of rvs (the default) or apogee again from its grid."""
     from specnb.emulator.accuracy import STATISTICS
     from specnb.reproduce.shipping import ship_emulator
     from specnb.surveys import SURVEYS
@@ -205,7 +202,7 @@ def translator(survey):
 def real(survey):
     """Make the emulator of real spectra again, which fits use by default.
 
-    SPECNB_STARS names the folder of the Sun's atlases for rvs, and of the data-driven models for apogee.
+    SPECNB_STARS names the folder of the data that it needs.
     """
     from specnb.reproduce.shipping import ship_real
 

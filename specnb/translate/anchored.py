@@ -14,23 +14,25 @@ errors must be given.
 """
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
 from sklearn.decomposition import FactorAnalysis
 from sklearn.model_selection import KFold
 
 from specnb.core.spectra import check_at_rest
 from specnb.emulator.calibration import Calibration
 from specnb.emulator.model import Emulator
+from specnb.fitting.fit import FitConfig
+from specnb.fitting.forward import legendre
 from specnb.translate.baselines import DARK, ITERATIONS, POWERS, PixelChange
 from specnb.translate.domains import true_labels
+from specnb.translate.real import excess
 
 # Expected offset, smallest error of the model, both in units of the flux, and the fraction of the change
 # that is its error. The two unlabelled RVS spectra that we have are less probable with half or twice of
 # any of these. (Half of `POWERS`, which is that of `baselines`, would be a little better.)
 OFFSETS, FLOOR, UNKNOWN = 0.01, 0.004, 0.5
-# Number of anchors that tell the errors, parts in which they are left out, patterns of correlated
-# errors, and the order of the continuum of each anchor, which is that of fits.
-MANY, PARTS, PATTERNS, ORDER = 30, 5, 6, 2
+# Number of anchors that tell the errors, parts in which they are left out, and patterns of correlated
+# errors.
+MANY, PARTS, PATTERNS = 30, 5, 6
 
 
 def anchored(
@@ -119,25 +121,23 @@ def learnt_errors(emulator, anchors):
         At least `FLOOR`.
     components : ndarray, shape (`PATTERNS`, n_pix)
     """
-    found, seen = np.zeros(anchors.flux.shape), ~anchors.mask
+    found = np.zeros(anchors.flux.shape)
     for rest, out in KFold(PARTS, shuffle=True, random_state=0).split(found):
         change = pixel_change(emulator, anchors[rest])
         flux = emulator.then(change)(true_labels(anchors[out].labels, emulator))
-        found[out] = seen[out] * residuals(anchors[out], flux)[0]
+        found[out] = np.where(anchors[out].mask, 0.0, residuals(anchors[out], flux)[0])
     factors = FactorAnalysis(PATTERNS, random_state=0).fit(found)
-    noise = np.mean(np.where(anchors.mask, 0.0, anchors.flux_error) ** 2, axis=0)
-    # Masked pixels have contributed neither a residual nor noise.
-    variance = (factors.noise_variance_ - noise) / seen.mean(axis=0).clip(min=0.1)
+    variance = excess(anchors, found) - np.sum(factors.components_**2, axis=0)
     return np.sqrt(np.maximum(variance, FLOOR**2)), factors.components_
 
 
 def residuals(spectra, flux):
-    """Residuals (n, n_pix) of models after their continua were fitted, and the weights of pixels."""
+    """Residuals (n, n_pix) of models whose continua are fitted as in fits, and weights of pixels."""
     weight = np.where(spectra.mask, 0.0, 1.0 / (spectra.flux_error**2 + FLOOR**2))
-    x = np.interp(spectra.wavelength, spectra.wavelength[[0, -1]], [-1.0, 1.0])
-    basis = legvander(x, ORDER).T * flux[:, None]
+    shapes = legendre(spectra.wavelength, FitConfig.continuum_order)
+    basis = shapes * flux[:, None]
     weighted = basis * weight[:, None]
-    found = np.linalg.solve(
-        weighted @ basis.transpose(0, 2, 1), weighted @ spectra.flux[:, :, None]
-    )
-    return spectra.flux / (found[:, :, 0] @ legvander(x, ORDER).T) - flux, weight
+    # Coefficients of 0 ± 1 are expected, which matters only where a detector has no good pixel.
+    matrix = weighted @ basis.transpose(0, 2, 1) + np.eye(len(shapes))
+    found = np.linalg.solve(matrix, weighted @ (spectra.flux - flux)[:, :, None])
+    return spectra.flux / (1.0 + found[:, :, 0] @ shapes) - flux, weight

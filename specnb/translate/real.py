@@ -18,7 +18,9 @@ from specnb.translate.domains import Domains
 # number of rounds, after which the errors hardly change.
 FLOOR, FIRST, ROUNDS = 0.002, 0.005, 2
 LEAST = 10  # stars in which a pixel must be good. Others are not trusted.
-POOR = 99.0  # percentile of reduced χ² of unseen stars above which a fit is poor
+# Percentile of reduced χ² of unseen stars, and the factor above it from which a fit is poor: other
+# stars have percentiles that differ by 3%.
+POOR, MARGIN = 99.0, 1.05
 
 
 def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
@@ -38,7 +40,7 @@ def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
     -------
     Domains
         The spectra of one half of the stars, and all labels of those stars of the other half that
-        are in the emulator's training range.
+        are in the emulator's hull.
 
     Raises
     ------
@@ -48,9 +50,8 @@ def catalogue_domains(emulator, spectra, seed: int = 1) -> Domains:
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(spectra))
     labels = completed(emulator, spectra.labels[order[1::2]], rng)
-    low, high = (limit.cpu().numpy() for limit in (emulator.network.low, emulator.network.high))
-    inside = ((labels >= low) & (labels <= high)).all(axis=1)
-    return Domains(labels[inside].astype(np.float32), spectra[np.sort(order[::2])])
+    labels = labels[emulator.in_hull(labels)].astype(np.float32)
+    return Domains(labels, spectra[np.sort(order[::2])])
 
 
 def completed(emulator, catalogue: Table, rng) -> np.ndarray:
@@ -92,10 +93,11 @@ def calibrated(emulator, unseen, names, domain):
     for _ in range(ROUNDS):
         model = emulator.calibrated(Calibration(error, none, known, names, relations=relations))
         fit = fit_labels(unseen, model)
-        error = _pixel_errors(unseen, unseen.flux - fitted_flux(fit, model))
+        variance = excess(unseen, unseen.flux - fitted_flux(fit, model))
+        error = np.sqrt(np.maximum(variance, FLOOR**2))
     good = np.isfinite(fit["chi2_reduced"])
     fit, known = fit[good], known[good]
-    limit = np.percentile(fit["chi2_reduced"], POOR)
+    limit = MARGIN * np.percentile(fit["chi2_reduced"], POOR)
     offsets = _label_errors(emulator, fit, known)
     fitted = label_columns(fit, emulator.survey.labels)
     return emulator.calibrated(Calibration(error, none, fitted, names, limit, offsets, relations))
@@ -116,7 +118,7 @@ def usual(emulator, domain, names) -> np.ndarray:
         slope = np.linalg.lstsq(design, domain[:, k], rcond=None)[0]
         row[[*known, -1]], row[k] = [*-slope[:-1], slope[-1]], 1.0
         rows.append(row / max(survey.spreads[name], np.std(domain[:, k] - design @ slope)))
-    return np.array(rows)
+    return np.reshape(rows, (-1, domain.shape[1] + 1))  # also if there are none
 
 
 def _inner(emulator, labels):
@@ -125,13 +127,12 @@ def _inner(emulator, labels):
     return np.where(logarithmic, np.log(np.where(logarithmic, labels, 1.0)), labels)
 
 
-def _pixel_errors(spectra, residual):
-    """Standard deviation (n_pix,) of residuals beyond the noise, infinite where few stars are seen."""
+def excess(spectra, residual) -> np.ndarray:
+    """Variance (n_pix,) of residuals beyond the noise, infinite where fewer than `LEAST` stars are seen."""
     seen = ~spectra.mask & np.isfinite(residual)
-    excess = np.where(seen, residual**2 - np.where(seen, spectra.flux_error, 0.0) ** 2, 0.0)
+    noise, residual = (np.where(seen, values, 0.0) for values in (spectra.flux_error, residual))
     n = seen.sum(axis=0)
-    error = np.sqrt(np.maximum(excess.sum(axis=0) / np.maximum(n, 1), FLOOR**2))
-    return np.where(n < LEAST, np.inf, error)
+    return np.where(n < LEAST, np.inf, np.sum(residual**2 - noise**2, axis=0) / n.clip(min=1))
 
 
 def _label_errors(emulator, fit, stars):
@@ -141,5 +142,5 @@ def _label_errors(emulator, fit, stars):
     logarithmic = [label.logarithmic for label in emulator.survey.labels]
     error = error / np.where(logarithmic, fitted, 1.0)
     difference = _inner(emulator, fitted) - _inner(emulator, stars)
-    noise = np.median(error**2, axis=0) / np.median(difference**2, axis=0)
+    noise = np.mean(error**2, axis=0) / np.mean(difference**2, axis=0)
     return difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0))

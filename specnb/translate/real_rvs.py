@@ -25,7 +25,6 @@ likelihood of the two unlabelled spectra. Errors of continua raise its logarithm
 """
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from specnb.core.broadening import broaden
@@ -34,6 +33,7 @@ from specnb.core.rebinning import overlap_matrix
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import vacuum_from_air
 from specnb.emulator.shipped import load_emulator
+from specnb.fitting.forward import legendre
 from specnb.surveys.population import draw_stars
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 from specnb.surveys.rvs.survey import CA_II_TRIPLET, RVS
@@ -105,7 +105,7 @@ def real_rvs(folder):
     emulator, sun = load_emulator(RVS.name), solar_spectrum(folder)
     distance = np.subtract.outer(CA_II_TRIPLET, RVS.pixels)
     components = [
-        *(SPREAD[2] * sun.flux * legvander(np.linspace(-1, 1, sun.flux.size), 20).T[3:]),
+        *(SPREAD[2] * sun.flux * legendre(RVS.pixels, 20)[3:]),
         (solar_spectrum(folder, RESOLVING_POWER + SPREAD[0]).flux - sun.flux)[0],
         (solar_spectrum(folder, scattered=SCATTERED + SPREAD[1]).flux - sun.flux)[0],
         *(depth * np.exp(-0.5 * (distance / width) ** 2).sum(axis=0) for depth, width in CA_II),

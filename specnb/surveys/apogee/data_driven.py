@@ -128,9 +128,11 @@ def load_data_driven(name: str) -> DataDriven:
 def _giants():
     stem = "apokasc_gc_ind_feh_fix"
     names = [f"trained_{stem}{part}.txt" for part in ("", "_scatter", "_baseline_labels")]
-    coefficients, scatter, middle = map(np.loadtxt, model_files(names))
-    (training,) = model_files([f"training_{stem}.txt"])
-    stars = np.unique(np.loadtxt(training, usecols=(1, 2, 3, 4)), axis=0)
+    *trained, training = model_files([*names, f"training_{stem}.txt"])
+    coefficients, scatter, middle = map(np.loadtxt, trained)
+    # Some stars are there twice, with two values of log g.
+    first = np.unique(np.loadtxt(training, str, usecols=0), return_index=True)[1]
+    stars = np.loadtxt(training, usecols=(1, 2, 3, 4))[first]
 
     def flux(labels):
         d = np.asarray(labels, float) - middle
@@ -153,7 +155,9 @@ def _dwarfs():
     def flux(labels):
         x = (np.asarray(labels, float) - low) / (high - low) - 0.5
         hidden = np.einsum("pij,nj->npi", net["w_array_0"], x) + net["b_array_0"]
-        return np.einsum("pi,npi->np", net["w_array_1"], 1 / (1 + np.exp(-hidden))) + net["b_array_1"]
+        return (
+            np.einsum("pi,npi->np", net["w_array_1"], 1 / (1 + np.exp(-hidden))) + net["b_array_1"]
+        )
 
     names = ("teff", "logg", "fe_h", "mg_fe", "vbroad")
     scatter = np.full(len(net["b_array_1"]), DWARF_SCATTER)
@@ -172,7 +176,7 @@ def stars_of(model: DataDriven, survey, n: int, seed: int = 0) -> Table:
     survey : Survey
         That of APOGEE, from whose population dwarfs are drawn.
     n : int
-        Number of stars. No two have the same labels.
+        Number of stars. No two are the same star.
     seed : int
         With the same seed, the first stars stay the same when n grows.
 
@@ -199,7 +203,9 @@ def stars_of(model: DataDriven, survey, n: int, seed: int = 0) -> Table:
     return Table(stars[:n], names=model.labels, units=[survey.label(k).unit for k in model.labels])
 
 
-def surrogates(model: DataDriven, stars: Table, patterns: Spectra, survey, seed: int = 1) -> Spectra:
+def surrogates(
+    model: DataDriven, stars: Table, patterns: Spectra, survey, seed: int = 1
+) -> Spectra:
     """Data-driven emulation of real spectra of some stars, with scatter, and real errors and masks.
 
     Parameters
@@ -269,4 +275,6 @@ def _fetch(folder, names):
 
 def _check(path):
     if file_hash(path) != FILES[path.name][1]:
-        raise OSError(f"{path} is not the published file, its checksum differs: delete it, and it is fetched again")
+        raise OSError(
+            f"{path} is not the published file, its checksum differs: delete it, and it is fetched again"
+        )
