@@ -24,10 +24,10 @@
 
 # %% tags=["parameters"]
 n_stars: int = 12  # test stars of each kind, giants and dwarfs, that no model has seen; 200 are all
-n_trained: int = 80  # observed stars of the trap
+n_trained: int = 60  # observed stars of the trap
 trap_models: list[str] = ["regression"]  # what is trained there; also "translator", which takes longer
 iterations: int = 100  # steps of each training of that translator
-rounds: int = 2  # how often the trap relabels its stars
+rounds: int = 1  # how often the trap relabels its stars
 baseline_models: list[str] = ["one power a pixel"]  # without labels of stars; also "mean spectrum", "linear start"
 seed: int = 1  # of the trainings
 least_depth: float = 0.04  # least difference of translated and synthetic flux that counts as a wrong line
@@ -154,8 +154,10 @@ if atlases.is_dir():
     sun = solar_spectrum(atlases)
     sun = replace(sun, labels=literature(sun.ids))
     known["rvs"] = specnb.Spectra.join([known["rvs"], sun]) if known["rvs"] else sun
-models = {survey: {PHYSICS: physics[survey], DEFAULT: default[survey]} for survey in physics}
+models = {survey: {PHYSICS: physics[survey]} for survey in physics}
 models["apogee"] |= others
+for survey in physics:
+    models[survey][DEFAULT] = default[survey]
 if known["apogee"] is None or kind == "mock stars":
     print(f"Anchors of APOGEE, or a domain like them, are not at hand (SPECNB_STARS): {kind} stand in for them.")
     labels = test.labels[:3]
@@ -184,19 +186,25 @@ def compare(survey, star, name, fit):
 
 
 # %%
-rows, fits, residuals = [], {}, {}
+rows, fits, residuals, pulls = [], {}, {}, []
 for survey in [name for name in known if known[name]]:
     fits[survey], residuals[survey] = fit_chains(known[survey], models[survey])
     for star in range(len(known[survey])):
         rows += [compare(survey, star, name, fit) for name, fit in fits[survey].items() if name not in baseline_models]
+    fit, labels = fits[survey][DEFAULT], known[survey].labels
+    for star in np.flatnonzero([str(each).strip("-") == "" for each in labels["part_of"]]):
+        pulls += [(fit[name][star] - labels[name][star]) / fit[f"{name}_error"][star] for name in LABELS[survey]]
 anchor_table = Table(rows=rows)
+study.result("independent_offsets", len(pulls))
+study.result("independent_offsets_beyond_2_errors", int(np.sum(np.abs(pulls) > 2)))
 caption = "Stars with known labels: fit − known ± stated error, by each model. Physics alone has no model error."
 study.table(anchor_table, "anchors", caption)
 
 # %% [markdown]
 # Read the table star by star. With physics alone χ² is far above 1, and the offsets are many times the stated errors, which know only
 # the noise. With the default χ² is near 1 *because* the error of the model is counted: compare the column *χ² of noise*, which is what is
-# left to explain. The stated errors have grown, and the offsets should agree with them.
+# left to explain. The stated errors have grown. The offsets should agree with them, but the errors do not know whether the scale of
+# the domain is right: The Cannon's [Fe/H] of Arcturus, for example, is above that of the literature, and so is ours.
 
 # %% [markdown]
 # ## Figure 3, for real stars
@@ -594,6 +602,10 @@ def trap_text(model):
 # %%
 r, share = study.values, [f"{row['either']} of {row['stars']} {row['group']}" for row in flagged]
 points = [anchor_text(star) for star in dict.fromkeys(anchor_table["star"])]
+beyond, all_offsets = r["independent_offsets_beyond_2_errors"], r["independent_offsets"]
+points.append(f"""**Do the errors hold for anchors?** Of {all_offsets} offsets of T_eff, log g and [M/H] by the default, for spectra that took no
+part in it, {beyond} are larger than two stated errors; 5% would be right. Errors were learnt from the domain, and do not know how far its scale
+is off.""")
 points += [group_text("giants"), group_text("dwarfs"), *map(trap_text, trap_models)]
 points.append(f"**Flags** (`poor_fit` or `outside_domain`): {', '.join(share)}.")
 points.append(f"""**Model errors**: median {100 * r["apogee_median_error"]:.2f}% a pixel (APOGEE) and
