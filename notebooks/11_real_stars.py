@@ -378,7 +378,7 @@ def judged(model):
 
 # %%
 catalogue = observed.labels[KNOWN]
-starts = {"catalogue": catalogue, "physics": specnb.fit_labels(observed, physics["apogee"])[KNOWN]}
+starts = {"the catalogue": catalogue, "physics alone": specnb.fit_labels(observed, physics["apogee"])[KNOWN]}
 rows = []
 for kind_of_model in trap_models:
     for start, labels in starts.items():
@@ -595,7 +595,7 @@ def trap_text(model):
         text = f"labels of {start} give χ² {values['χ²']}, a bias of {values['T_eff']} K and {values['log g']} in log g"
         text += "".join(f", {judge} {values[f'{judge} teff']} K" for judge in judges)
         texts.append(text + (f" (T_eff still moved by {values['moved'].split()[-1]} K)" if rounds else ""))
-    relabelled = f" → relabelled {rounds} times" if rounds else ""
+    relabelled = f" → after {rounds} relabelling" if rounds else ""
     return f"**The trap**, {model}, {len(observed)} stars, first{relabelled}: {'; '.join(texts)}."
 
 
@@ -616,6 +616,8 @@ them. In {r["wrong_lines_in_physics"]:.0%} the element that is named is the one 
 points.append(f"**Gaia**: {coherent}")
 caption = """Numbers are those of physics alone → translated without pairs (APOGEE) → the default; for anchors fit − known ± stated
 error."""
+if kind == "mock stars":
+    caption += " No domain of real stars was at hand: all stars of APOGEE are those of the mock survey."
 listed = "\n".join(f"- {' '.join(point.split())}" for point in points).replace(" -", " −")
 study.text("summary", f"{' '.join(caption.split())}\n\n{listed}")
 

@@ -235,10 +235,11 @@ def missing_lines(
     -------
     Table
         One row per run of pixels in which the translated flux is lower by more than
-        `LEAST_DEPTH`, and in one of them by more than ``least``: ``wavelength`` (vacuum Å) of the deepest pixel; ``depth`` there; ``element``, the element
-        with the largest added fall in the run; ``probability``, the fraction that this fall is of
-        the sum of the falls of all elements; ``truth``, the elements that are missing there with
-        their shares, which is empty if nothing is missing.
+        `LEAST_DEPTH`, and in one of them by more than ``least``: ``wavelength`` (vacuum Å) of the
+        deepest pixel; ``depth`` there; ``element``, the element with the largest added fall in the
+        run; ``probability``, the fraction that this fall is of the sum of the falls of all elements;
+        ``truth``, the elements that are missing there with their shares, which is empty if nothing
+        is missing.
     """
     rows, names = [], list(survey.elements)
     lines = find({NOBODY: np.asarray(recovered)}, survey.pixels, LEAST_DEPTH, least)
