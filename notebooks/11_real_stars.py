@@ -182,7 +182,7 @@ def compare(survey, star, name, fit):
     row |= {"χ²": f"{fit['chi2_reduced'][star]:.2f}", "χ² of noise": f"{noise:.2f}"}
     row["at limits"] = sum(flag.startswith("at_limit") for flag in flags)
     row["flags"] = ", ".join(flag for flag in flags if flag and not flag.startswith("at_limit"))
-    return row | {"in sample": sample if name == DEFAULT else "no"}
+    return row | {"in sample": "no" if name == PHYSICS else sample}
 
 
 # %%
