@@ -141,6 +141,6 @@ def _label_errors(emulator, fit, stars):
     logarithmic = [label.logarithmic for label in emulator.survey.labels]
     error = error / np.where(logarithmic, fitted, 1.0)
     difference = _inner(emulator, fitted) - _inner(emulator, stars)
-    total = np.median(difference**2, axis=0) / chi2(1).median()  # a variance, without outliers
-    noise = np.median(error**2, axis=0) / total
+    # the fraction of the variance that noise explains, from medians because of outliers
+    noise = chi2(1).median() / np.median((difference / error) ** 2, axis=0)
     return difference * np.sqrt(np.clip(1.0 - noise, 0.0, 1.0))
