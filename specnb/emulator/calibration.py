@@ -9,7 +9,7 @@ from specnb.emulator.step import Step
 
 # A star is outside the domain if it is farther from the nearest star of the domain than this
 # fraction of these stars are from each other. This is a choice.
-QUANTILE = 0.995
+QUANTILE = 0.998
 NEAREST = 50  # stars of the domain whose label errors tell those of a star, which is a choice
 
 
@@ -77,7 +77,7 @@ class Calibration(Step):
         """Which stars are farther from the domain's stars than these are from each other.
 
         Distances are those to the nearest star, in labels that are divided by their standard
-        deviation in the domain. The limit is the 99.5th percentile of the distances of the domain's
+        deviation in the domain. The limit is the 99.8th percentile of the distances of the domain's
         stars to each other.
 
         Parameters

@@ -18,7 +18,7 @@ from specnb.surveys import Survey
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
-from specnb.translate.real_apogee import real_apogee, surrogate_sets
+from specnb.translate.real_apogee import real_apogee, real_translator, surrogate_sets
 from specnb.translate.real_rvs import real_rvs
 
 CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
@@ -76,53 +76,50 @@ def ship_emulator(
     return errors
 
 
-def ship_real(
-    name: str, config: TranslateConfig | None = None, folder: Path = DATA / "emulators"
-) -> Path:
+def ship_real(name: str, folder: Path = DATA) -> Path:
     """Make an emulator of real spectra and write NAME-real.safetensors and its model card.
 
-    The file has what was added to the shipped emulator, in half precision.
+    The file has what was added to the shipped emulator. For APOGEE the translator to the same real
+    domain is trained and written, too. After an interruption the same call goes on.
 
     Parameters
     ----------
     name : str
         Of the survey. RVS needs the atlases of the Sun in the folder ``rvs_highres`` of SPECNB_STARS,
         and APOGEE the data-driven models, see `specnb.surveys.apogee.data_driven`.
-    config : TranslateConfig, optional
-        For APOGEE. Default: that of the survey.
     folder : Path
+        Where the folders ``emulators`` and ``translators`` are.
 
     Returns
     -------
     Path
-        The file.
+        The emulator's file.
 
     Raises
     ------
     OSError, ValueError
         If real data are missing or damaged.
     """
-    start, emulator = time.monotonic(), load_emulator(name)
+    emulator = load_emulator(name)
+    config = TranslateConfig.for_survey(emulator.survey)
+    path = folder / "emulators" / f"{name}-real.safetensors"
     if name == "rvs":
         real = real_rvs(stars_folder() / "rvs_highres")
     else:
         _, learn, domain = surrogate_sets()
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = folder / f"{name}-real.checkpoint"
-        real = real_apogee(emulator, learn, domain, config, checkpoint=checkpoint)
-        real.network.steps[0].half()  # as it was calibrated
-    path = folder / f"{name}-real.safetensors"
+        real = real_apogee(emulator, learn, domain)
+        weights = folder / "translators" / path.name
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint = weights.with_suffix(".checkpoint")
+        model = real_translator(emulator, domain, config, checkpoint=checkpoint)
+        model.half().save(weights)  # half precision makes it as large as the emulator
+        add_to_list(weights, DATA)
+        render("translator-real.md", weights.with_suffix(".md"), name=name, config=config)
     real.save(path, base=name)
     add_to_list(path, DATA)
-    error = real.calibration.error[torch.isfinite(real.calibration.error)]
-    render(
-        f"{name}-real.md",
-        path.with_suffix(".md"),
-        seconds=time.monotonic() - start,
-        error=float(error.median()),
-        calibration=real.calibration,
-        config=config or TranslateConfig.for_survey(emulator.survey),
-    )
+    calibration = real.calibration
+    error = float(calibration.error[torch.isfinite(calibration.error)].median())
+    render(f"{name}-real.md", path.with_suffix(".md"), error=error, calibration=calibration)
     return path
 
 
