@@ -13,6 +13,7 @@ from specnb.core.spectra import Spectra
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.fitting.pulls import interior_stars, label_pulls
+from specnb.reproduce.shipping import ship_real
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.pixels import APOGEE_CUT
 from specnb.surveys.apogee.stars import SPREADS
@@ -280,6 +281,18 @@ def test_emulators_of_real_spectra_are_shipped_and_know_their_errors(survey, n_l
     assert len(error) > 0.95 * len(survey.pixels) and 0 < error.median() < 0.01
     assert np.isfinite(emulator.calibration.chi2_limit)
     assert emulator.survey.emulator_path.with_stem(emulator.name).stat().st_size < 12e6
+
+
+@needs_stars
+def test_the_emulator_of_the_rvs_is_made_again_with_its_card(tmp_path):
+    path = ship_real("rvs", tmp_path)
+    made = Emulator.load(path, RVS)
+    shipped = specnb.load_emulator("rvs-real")
+    labels = [[5772.0, 4.4, 0.0, 0.0, 1.0, 4.0]]
+    np.testing.assert_allclose(made(labels), shipped(labels), atol=1e-4)
+    card = path.with_suffix(".md").read_text("utf-8")
+    assert f"above {made.calibration.chi2_limit:.2f}" in card and "{{" not in card
+    assert {each.name for each in path.parent.iterdir()} == {"rvs-real.safetensors", "rvs-real.md"}
 
 
 def of_apogee(flux, error, mask, ids):

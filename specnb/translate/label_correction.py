@@ -7,6 +7,7 @@ derivatives by all labels that are not in the catalogue.
 """
 
 from itertools import combinations_with_replacement
+from math import comb
 
 import numpy as np
 import torch
@@ -14,10 +15,8 @@ import torch
 from specnb.emulator.step import Step
 from specnb.translate.real import completed
 
-DEGREE, FLOOR = (
-    3,
-    0.006,
-)  # smallest error of an observed pixel: spectra differ from their mean by it
+DEGREE = 3
+FLOOR = 0.006  # smallest error of an observed pixel: spectra differ from their mean by it
 # Expected size of the coefficients, in units of the flux, and the number of standard deviations
 # beyond which polynomials grow no more. These are choices.
 SIZE, EDGE = 0.006, 3.0
@@ -32,10 +31,10 @@ class LabelCorrection(Step):
         Which of the emulator's labels.
     mean, std : array_like, shape (n,)
         Scales of these labels.
-    coefficients : array_like, shape (n_terms, n_pix), optional
+    coefficients : array_like, shape (n_terms, n_pix)
     """
 
-    def __init__(self, columns, mean, std, coefficients=None):
+    def __init__(self, columns, mean, std, coefficients):
         super().__init__()
         self.columns = list(columns)
         self.terms = list(combinations_with_replacement(range(len(self.columns) + 1), DEGREE))
@@ -58,9 +57,8 @@ class LabelCorrection(Step):
     @classmethod
     def build(cls, settings, survey):
         n = len(settings["columns"])
-        step = cls(settings["columns"], np.zeros(n), np.ones(n), np.zeros((1, 1)))
-        step.coefficients = torch.zeros(len(step.terms), len(survey.pixels))
-        return step
+        coefficients = np.zeros((comb(n + DEGREE, DEGREE), len(survey.pixels)))
+        return cls(settings["columns"], np.zeros(n), np.ones(n), coefficients)
 
 
 def corrected_by_labels(emulator, observed, names):
@@ -79,12 +77,11 @@ def corrected_by_labels(emulator, observed, names):
     Emulator
     """
     labels = completed(emulator, observed.labels, np.random.default_rng(0)).astype(np.float32)
-    low, high = (limit.cpu().numpy() for limit in (emulator.network.low, emulator.network.high))
-    labels = np.clip(labels, low, high)
+    labels = labels.clip(emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy())
     columns = [emulator.labels.index(name) for name in names]
     mean, std = labels[:, columns].mean(axis=0), labels[:, columns].std(axis=0)
-    step = LabelCorrection(columns, mean, std, np.zeros((1, 1)))
-    features = step.features(torch.from_numpy(labels)).numpy().astype(float)
+    none = LabelCorrection(columns, mean, std, np.zeros((1, 1)))
+    features = none.features(torch.from_numpy(labels)).numpy().astype(float)
     residual = np.where(observed.mask, 0.0, observed.flux - emulator(labels))
     weight = np.where(observed.mask, 0.0, 1.0 / (observed.flux_error**2 + FLOOR**2))
     expected = np.eye(features.shape[1]) / SIZE**2
