@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import specnb
+from specnb.emulator.changes import DEGREE, LabelCorrection
 from specnb.emulator.model import Emulator
 from specnb.fitting.pulls import interior_stars
 from specnb.surveys import RVS
-from specnb.translate.label_correction import DEGREE, SIZE, LabelCorrection, corrected_by_labels
+from specnb.translate.label_correction import SIZE, corrected_by_labels
 
 NAMES = ("teff", "logg", "m_h")
 
