@@ -9,11 +9,11 @@ import pytest
 
 import specnb
 from specnb.core.spectra import Spectra
+from specnb.emulator.changes import PixelChange
 from specnb.emulator.model import Emulator
 from specnb.surveys.population import draw_stars
 from specnb.surveys.rvs.survey import RVS
 from specnb.translate.anchored import FLOOR, anchored, learnt_errors, pixel_change
-from specnb.translate.baselines import PixelChange
 from specnb.translate.domains import true_labels
 from specnb.translate.real_rvs import SUN, UNTRUSTED, real_rvs, solar_spectrum
 

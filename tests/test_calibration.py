@@ -12,13 +12,13 @@ from specnb.core.doppler import doppler_shift
 from specnb.core.files import read_tensors, write_tensors
 from specnb.core.spectra import Spectra
 from specnb.emulator.calibration import Calibration, cleaned
+from specnb.emulator.changes import PixelChange
 from specnb.emulator.model import Emulator
 from specnb.emulator.shipped import recommended
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.pulls import interior_stars, label_pulls
 from specnb.surveys import APOGEE, RVS
-from specnb.translate.baselines import PixelChange
 
 PHYSICS = specnb.load_emulator("rvs")
 RNG = np.random.default_rng(5)
@@ -321,7 +321,7 @@ def test_a_file_needs_the_base_that_it_was_made_from(tmp_path, monkeypatch):
         Emulator.load(path, RVS)
 
 
-def test_steps_of_specnb_are_imported_when_a_file_needs_them(tmp_path):
+def test_steps_of_shipped_emulators_are_always_known(tmp_path):
     import subprocess
     import sys
 
@@ -380,8 +380,10 @@ def test_the_recommended_model_is_that_of_the_survey(shipped):
     for spectra in (native(RVS.pixels), native(RVS.native)):
         assert recommended(spectra).name == "rvs-real"
     for spectra in (native(APOGEE.pixels), *map(native, APOGEE.grids)):
-        with pytest.warns(UserWarning, match="no emulator 'apogee-real' is shipped"):
-            assert recommended(spectra).name == "apogee"
+        with pytest.raises(
+            ValueError, match="no emulator 'apogee-real': choose one of apogee, rvs"
+        ):
+            recommended(spectra)
     with pytest.raises(ValueError, match=r"50 pixels .* no survey \(rvs, apogee\): give the emul"):
         fit_labels(native(np.linspace(5000.0, 5100.0, 50)))
     real = specnb.load_emulator("rvs-real")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from pooch import file_hash
 
+import specnb.emulator.changes  # noqa: F401 - steps of shipped emulators
 from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.core.labels import label_array, label_columns
 from specnb.core.wavelength import same_pixels
@@ -255,8 +256,8 @@ class Emulator:
     def load(cls, path, survey, name=None):
         """Read a file written by `save`.
 
-        If the emulator has steps that are not part of specnb, the modules of their classes must
-        have been imported.
+        If the emulator has steps, the modules of their classes must have been imported, for example
+        with ``import specnb.translate``. Those of shipped emulators always are.
 
         Parameters
         ----------

@@ -1,7 +1,5 @@
 """The emulators that the repository ships, and the one that is recommended for some spectra."""
 
-import warnings
-
 from specnb.emulator.model import Emulator
 from specnb.surveys import SURVEYS
 
@@ -41,8 +39,7 @@ def load_emulator(name: str = "rvs") -> Emulator:
 def recommended(spectra) -> Emulator:
     """The shipped emulator that is recommended for real stars of a survey.
 
-    It is the one whose name ends in "-real". If there is none, it is the one of physics alone, and
-    a warning says so.
+    It is the one whose name ends in "-real".
 
     Parameters
     ----------
@@ -52,7 +49,7 @@ def recommended(spectra) -> Emulator:
     Raises
     ------
     ValueError
-        If no survey has these pixels, or no emulator of the survey is shipped.
+        If no survey has these pixels, or no such emulator of the survey is shipped.
     """
     found = [survey for survey in SURVEYS.values() if survey.has(spectra.wavelength)]
     if not found:
@@ -60,12 +57,4 @@ def recommended(spectra) -> Emulator:
             f"the {len(spectra.wavelength)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
             "give the emulator, or rebin the spectra with specnb.rebin"
         )
-    name = f"{found[0].name}{REAL}"
-    if not found[0].emulator_path.with_stem(name).is_file():
-        warnings.warn(
-            f"no emulator {name!r} is shipped: that of physics alone is used, which has errors of its "
-            "own in real stars",
-            stacklevel=3,
-        )
-        name = found[0].name
-    return load_emulator(name)
+    return load_emulator(f"{found[0].name}{REAL}")

@@ -1,7 +1,6 @@
 """Steps that change the spectra of an emulator, such as a translation, a mask or a correction."""
 
 import sys
-from pydoc import locate
 
 from torch import nn
 
@@ -44,10 +43,9 @@ class Step(nn.Module):
 
 
 def step_kind(name: str) -> type[Step]:
-    """The class that a `Step.kind` names.
+    """The class that a `Step.kind` names. Its module must have been imported already.
 
-    Steps of specnb itself are imported, because shipped emulators have them. The module of any other
-    step must have been imported already, so that no file can run code of its own choice.
+    Nothing is imported here, because the imports of a notebook must show which modules it needs.
 
     Raises
     ------
@@ -55,8 +53,7 @@ def step_kind(name: str) -> type[Step]:
         If there is no such step.
     """
     module, _, kind = name.partition(":")
-    own = module.startswith("specnb.")
-    found = locate(f"{module}.{kind}") if own else getattr(sys.modules.get(module), kind, None)
+    found = getattr(sys.modules.get(module), kind, None)
     if not (isinstance(found, type) and issubclass(found, Step)):
         raise ValueError(f"there is no step {kind} in {module}: import {module} first")
     return found

@@ -6,61 +6,14 @@ labels. This is The Cannon (Ness et al. 2015, ApJ 808, 16) on top of physics, wh
 derivatives by all labels that are not in the catalogue.
 """
 
-from itertools import combinations_with_replacement
-
 import numpy as np
 import torch
 
-from specnb.emulator.step import Step
+from specnb.emulator.changes import LabelCorrection
 from specnb.translate.real import completed
 
-DEGREE, FLOOR = (
-    3,
-    0.006,
-)  # smallest error of an observed pixel: spectra differ from their mean by it
-# Expected size of the coefficients, in units of the flux, and the number of standard deviations
-# beyond which polynomials grow no more. These are choices.
-SIZE, EDGE = 0.006, 3.0
-
-
-class LabelCorrection(Step):
-    """Add a polynomial of labels to the flux of each pixel.
-
-    Parameters
-    ----------
-    columns : sequence of int
-        Which of the emulator's labels.
-    mean, std : array_like, shape (n,)
-        Scales of these labels.
-    coefficients : array_like, shape (n_terms, n_pix), optional
-    """
-
-    def __init__(self, columns, mean, std, coefficients=None):
-        super().__init__()
-        self.columns = list(columns)
-        self.terms = list(combinations_with_replacement(range(len(self.columns) + 1), DEGREE))
-        arrays = {"mean": mean, "std": std, "coefficients": coefficients}
-        for name, values in arrays.items():
-            self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32))
-
-    def features(self, labels):
-        """All products (n, n_terms) of up to `DEGREE` labels."""
-        x = (labels[:, self.columns] - self.mean) / self.std
-        x = torch.cat([torch.ones_like(x[:, :1]), EDGE * torch.tanh(x / EDGE)], dim=1)
-        return x[:, self.terms].prod(dim=2)
-
-    def forward(self, flux, labels):
-        return flux + self.features(labels) @ self.coefficients
-
-    def settings(self):
-        return {"columns": self.columns}
-
-    @classmethod
-    def build(cls, settings, survey):
-        n = len(settings["columns"])
-        step = cls(settings["columns"], np.zeros(n), np.ones(n), np.zeros((1, 1)))
-        step.coefficients = torch.zeros(len(step.terms), len(survey.pixels))
-        return step
+FLOOR = 0.006  # smallest error of an observed pixel: spectra differ from their mean by it
+SIZE = 0.006  # expected size of the coefficients, in units of the flux, which is a choice
 
 
 def corrected_by_labels(emulator, observed, names):
@@ -79,12 +32,11 @@ def corrected_by_labels(emulator, observed, names):
     Emulator
     """
     labels = completed(emulator, observed.labels, np.random.default_rng(0)).astype(np.float32)
-    low, high = (limit.cpu().numpy() for limit in (emulator.network.low, emulator.network.high))
-    labels = np.clip(labels, low, high)
+    labels = labels.clip(emulator.network.low.cpu().numpy(), emulator.network.high.cpu().numpy())
     columns = [emulator.labels.index(name) for name in names]
     mean, std = labels[:, columns].mean(axis=0), labels[:, columns].std(axis=0)
-    step = LabelCorrection(columns, mean, std, np.zeros((1, 1)))
-    features = step.features(torch.from_numpy(labels)).numpy().astype(float)
+    none = LabelCorrection(columns, mean, std, np.zeros((1, 1)))
+    features = none.features(torch.from_numpy(labels)).numpy().astype(float)
     residual = np.where(observed.mask, 0.0, observed.flux - emulator(labels))
     weight = np.where(observed.mask, 0.0, 1.0 / (observed.flux_error**2 + FLOOR**2))
     expected = np.eye(features.shape[1]) / SIZE**2

@@ -93,8 +93,8 @@ def calibrated(emulator, unseen, names, domain):
     for _ in range(ROUNDS):
         model = emulator.calibrated(Calibration(error, none, known, names, relations=relations))
         fit = fit_labels(unseen, model)
-        variance = excess(unseen, unseen.flux - fitted_flux(fit, model))
-        error = np.sqrt(np.maximum(variance, FLOOR**2))
+        left = unseen.flux - fitted_flux(fit, model)
+        error = np.sqrt(np.maximum(excess(unseen, left), FLOOR**2))
     good = np.isfinite(fit["chi2_reduced"])
     fit, known = fit[good], known[good]
     limit = MARGIN * np.percentile(fit["chi2_reduced"], POOR)
