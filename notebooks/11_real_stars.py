@@ -281,8 +281,10 @@ figure
 # small part of the error. The other models know the errors of their pixels and those of their labels, learnt from stars that train and
 # test nothing. (All of them got these errors in the same way, so that the comparison is fair; the shipped default from more stars.)
 #
-# Does the network beat the regression? Compare the scatter of *translated* and *default*. The reason for the difference is not the form of the
-# models but what they know: the network never sees which labels belong to an observed spectrum.
+# Does the network beat the regression? Compare the scatter of *translated* and *default*. One reason for the difference is what the models
+# know: the network never sees which labels belong to an observed spectrum. Another one is built in: surrogate giants *are* quadratic
+# functions of the labels of which the regression is a cubic one, so that it can be nearly perfect for them. Real stars are no
+# polynomials. Only the anchors decide about them.
 
 # %% [markdown]
 # ## Move it
