@@ -602,7 +602,7 @@ def trap_text(model):
         text = f"labels of {start} give χ² {values['χ²']}, a bias of {values['T_eff']} K and {values['log g']} in log g"
         text += "".join(f", {judge} {values[f'{judge} teff']} K, {values[f'{judge} logg']}" for judge in judges)
         texts.append(text + (f" (T_eff still moved by {values['moved'].split()[-1]} K)" if rounds else ""))
-    relabelled = f" → after {rounds} relabelling" if rounds else ""
+    relabelled = f" → relabelled {rounds}×" if rounds else ""
     return f"**The trap**, {model}, {len(observed)} stars, first{relabelled}: {'; '.join(texts)}."
 
 
