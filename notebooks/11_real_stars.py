@@ -290,8 +290,7 @@ figure
 # ## Move it
 #
 # A real spectrum (grey), the default (blue) and physics alone (red) at the same labels, and below them what they leave. Choose the star
-# under *reference*. Can you make the red line flat in the middle panel? (Single pixels of the default that stick out are not trusted: the
-# observed domain has no data there.)
+# under *reference*. Can you make the red line flat in the middle panel?
 
 # %%
 stars = known["apogee"]
