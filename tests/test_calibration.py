@@ -81,6 +81,15 @@ def test_a_fit_minimises_chi2_with_the_whole_covariance():
         np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-3)
 
 
+def test_errors_of_the_model_follow_the_scale_of_the_flux():
+    emulator = PHYSICS.calibrated(calibration())
+    stars = with_errors(DOMAIN[:4])
+    scaled = replace(stars, flux=50.0 * stars.flux, flux_error=50.0 * stars.flux_error)
+    one, other = fit_labels(stars, emulator), fit_labels(scaled, emulator)
+    for name in ("teff", "teff_error", "logg", "chi2_reduced"):
+        np.testing.assert_allclose(other[name], one[name], rtol=0.03)
+
+
 @pytest.mark.parametrize("fit_rv", [False, True])
 def test_errors_of_labels_hold_only_with_the_errors_of_the_model(fit_rv):
     emulator = PHYSICS.calibrated(calibration())
@@ -345,7 +354,7 @@ def test_steps_of_shipped_emulators_are_always_known(tmp_path):
         {"components": np.full((1, 800), np.nan)},
         {"stars": STARS[:, 1:]},
         {"stars": STARS[:0]},
-        {"offsets": STARS[1:]},
+        {"offsets": STARS[:, 1:]},
         {"relations": STARS[:1]},
         {"relations": np.ones(7)},
         {"names": ("teff", "fe_h")},
@@ -381,7 +390,7 @@ def test_the_recommended_model_is_that_of_the_survey(shipped):
         assert recommended(spectra).name == "rvs-real"
     for spectra in (native(APOGEE.pixels), *map(native, APOGEE.grids)):
         with pytest.raises(
-            ValueError, match="no emulator 'apogee-real': choose one of apogee, rvs"
+            ValueError, match="no emulator named 'apogee-real' is shipped: .*choose apogee, rvs"
         ):
             recommended(spectra)
     with pytest.raises(ValueError, match=r"50 pixels .* no survey \(rvs, apogee\): give the emul"):
@@ -410,7 +419,7 @@ def test_a_table_tells_its_model(shipped, tmp_path):
     np.testing.assert_array_equal(fitted_flux(physics), fitted_flux(physics, PHYSICS))
     own = fit_labels(stars, changed())
     assert "then PixelChange" in own.meta["model"]
-    with pytest.raises(ValueError, match="there is no emulator '<Emulator of .*choose one of"):
+    with pytest.raises(ValueError, match="no emulator named '<Emulator of .*give your own"):
         fitted_flux(own)
     json.dumps(dict(own.meta))
 

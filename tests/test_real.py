@@ -312,7 +312,7 @@ def combined(name):
 # literature; and how near a fit must be: the limits for T_eff (K), log g and [M/H].
 ATLASES = ("sun_2018", "arcturus_new4")
 SUN, ARCTURUS = (5772.0, 4.438, 0.0), (4286.0, 1.66, -0.52)
-DWARF, GIANT = (100.0, 0.2, 0.15), (150.0, 0.2, 0.15)
+DWARF, GIANT = (100.0, 0.2, 0.1), (150.0, 0.2, 0.1)
 
 
 def right(row, teff, logg, m_h, name, within=DWARF):

@@ -35,9 +35,10 @@ class Calibration(Step):
         ``everywhere``.
     chi2_limit : float
         Reduced χ² above which the emulator does not describe a star.
-    offsets : array_like, shape (m, n_labels), optional
-        Errors that fits made in the labels of ``stars``, beyond those that noise explains; of the
-        logarithm of a logarithmic label. Stars with similar labels have errors of this covariance.
+    offsets : array_like, shape (o, n_labels), optional
+        Errors that fits made in the labels of the first o of ``stars``, beyond those that noise
+        explains; of the logarithm of a logarithmic label. Stars with similar labels have errors of
+        this covariance.
     relations : array_like, shape (r, n_labels + 1), optional
         What is known of the labels before a spectrum is seen. Each row w₀ ... wₙ, v says that Σ wᵢ yᵢ is
         v ± 1, where yᵢ is a label, or the logarithm of a logarithmic one.
@@ -63,15 +64,16 @@ class Calibration(Step):
         return flux
 
     def settings(self):
-        sizes = [len(self.components), len(self.stars), len(self.relations)]
+        sizes = [len(self.components), len(self.stars), len(self.relations), len(self.offsets)]
         return {"sizes": sizes, "names": self.names, "chi2_limit": self.chi2_limit}
 
     @classmethod
     def build(cls, settings, survey):
-        k, m, r = settings.pop("sizes")
+        k, m, r, o = settings.pop("sizes")
         n_pix, n_labels = len(survey.pixels), len(survey.names)
         arrays = np.zeros(n_pix), np.zeros((k, n_pix)), np.zeros((m, n_labels))
-        return cls(*arrays, relations=np.zeros((r, n_labels + 1)), **settings)
+        offsets, relations = np.zeros((o, n_labels)), np.zeros((r, n_labels + 1))
+        return cls(*arrays, offsets=offsets, relations=relations, **settings)
 
     def outside(self, labels, survey) -> np.ndarray:
         """Which stars are farther from the domain's stars than these are from each other.
@@ -108,17 +110,17 @@ class Calibration(Step):
         -------
         Tensor, shape (n, n_labels, n_labels), float64
         """
-        tree, place = self._placed(labels, survey)
+        tree, place = self._placed(labels, survey, len(self.offsets))
         nearest = tree.query(place, k=range(1, min(NEAREST, tree.n) + 1))[1]
         made = torch.nan_to_num(self.offsets.cpu().double())[torch.from_numpy(nearest)]
         return made.transpose(1, 2) @ made / nearest.shape[1]
 
-    def _placed(self, labels, survey):
+    def _placed(self, labels, survey, first=None):
         """A tree of the domain's stars in the labels that decide, and the places of other stars."""
         columns = [survey.names.index(name) for name in self.names or survey.everywhere]
         known = self.stars[:, columns].cpu().double().numpy()
         scale = np.maximum(known.std(axis=0), 1e-6)
-        return KDTree(known / scale), np.nan_to_num(labels[:, columns] / scale, nan=1e9)
+        return KDTree(known[:first] / scale), np.nan_to_num(labels[:, columns] / scale, nan=1e9)
 
 
 def cleaned(rows, ivar, components):

@@ -122,7 +122,7 @@ class Emulator:
         if found != shapes or not sound or not set(calibration.names) <= set(self.labels):
             raise ValueError(
                 f"the calibration does not fit {self}: give errors (n_pix,), 0 or more, finite components "
-                "(k, n_pix), stars and offsets (m, n_labels), relations (r, n_labels + 1) and names of labels"
+                "(k, n_pix), stars (m, n_labels), offsets (o, n_labels), relations (r, n_labels + 1), names of labels"
             )
         return self.then(deepcopy(calibration).to(self.network.low), **about)
 

@@ -31,7 +31,7 @@ def load_emulator(name: str = "rvs") -> Emulator:
     known = sorted(key for key, path in paths.items() if path.is_file())
     if name not in known:
         raise ValueError(
-            f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
+            f"no emulator named {name!r} is shipped: give your own one, or choose {', '.join(known) or 'none'}"
         )
     return Emulator.load(paths[name], surveys[name], name)
 

@@ -1,4 +1,4 @@
-r"""Fit stellar labels to spectra by maximum likelihood, with the emulator as the model.
+r"""Fit stellar labels to spectra by least squares, with the emulator as the model.
 
 Many stars are fitted at once, and the labels stay within limits. For a star with flux :math:`f_i
 \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`. F is the emulator's flux at labels y,
@@ -10,8 +10,10 @@ emulator.
 
 If the emulator has a calibration, its own errors count, too: :math:`\chi^2 = r^T C^{-1} r` and
 :math:`F = J^T C^{-1} J` with the residual r and its covariance C, see
-`specnb.emulator.calibration.Calibration`. Errors of labels then hold for real stars, and not only
-for stars that the emulator describes exactly.
+`specnb.emulator.calibration.Calibration`. The errors that fits of similar stars made in the labels
+are added to the covariance, and labels are expected to be usual for stars of their kind. The errors
+then hold for stars like those from which the calibration was learnt. They do not contain how far the
+scale of these stars' labels is off.
 """
 
 import re
@@ -53,8 +55,9 @@ class FitConfig:
     x_h : bool
         Whether to report each abundance [X/Fe] as [X/H] = [X/Fe] + [Fe/H], too.
     model_error : bool
-        Whether the errors of a calibrated emulator count. If False, only the noise does. Pixels that
-        are not trusted are left out in any case.
+        Whether the errors of a calibrated emulator count, and what it knows of usual labels. If
+        False, the spectrum and its noise decide alone, which makes most labels of real stars worse.
+        Pixels that are not trusted are left out in any case.
     windows_out : tuple of (float, float)
         Wavelength intervals (Å, vacuum) that are left out of the fit.
     max_iterations : int
@@ -127,7 +130,8 @@ def fit_labels(
         abundances [X/H] such as ``c_h`` and ``c_h_error``, whose errors take the covariance of
         the labels into account; ``chi2_reduced``, and ``chi2_noise``, which is the same without the
         errors of a calibrated emulator; ``converged``; ``flags``; and ``continuum_0``,
-        ``continuum_1``, ... (the coefficients). ``meta["model"]`` is the name of the emulator if it
+        ``continuum_1``, ... (the coefficients). With a calibrated emulator, labels that the spectrum
+        tells little about are near those of usual stars. ``meta["model"]`` is the name of the emulator if it
         is shipped, else its description. ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
@@ -181,7 +185,8 @@ def fitted_flux(table: Table, emulator=None, config: FitConfig = FitConfig()):
     """
     table = Table(table, copy=False)
     if emulator is None:
-        emulator = load_emulator(table.meta.get("model"))
+        made_by = {key.lower(): value for key, value in table.meta.items()}.get("model")
+        emulator = load_emulator(made_by)
     if config.fit_rv is None:
         config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)

@@ -4,12 +4,10 @@ from copy import copy
 
 import numpy as np
 import torch
-from numpy.polynomial.legendre import legvander
-from scipy.linalg import block_diag
 from scipy.stats import qmc
 
 from specnb.core.doppler import doppler_shift, known_pixels
-from specnb.core.wavelength import C_KM_S, detectors
+from specnb.core.wavelength import C_KM_S, legendre
 from specnb.emulator.calibration import cleaned
 from specnb.emulator.network import flux_and_jacobian
 from specnb.fitting.velocity import NEAR, CrossCorrelation
@@ -17,6 +15,8 @@ from specnb.fitting.velocity import NEAR, CrossCorrelation
 TEMPLATES = 32  # number of models for the cross-correlation. This number is a choice.
 # A velocity is ambiguous if Δχ² of another one is less than this worse, which is 3 standard errors.
 LEAST_LEAD = 9.0
+# Errors of a model are scaled to the flux of a star whose level differs from the model's by more.
+NORMALISED = 0.2
 
 
 class ForwardModel:
@@ -49,7 +49,7 @@ class ForwardModel:
     variance : Tensor, shape (n_pix,)
         Variance of the emulator's errors at rest, infinite in pixels that are not trusted.
     components : Tensor, shape (m, n_pix)
-        Correlated errors of the emulator at rest, see `specnb.emulator.calibration.Calibration`.
+        Correlated errors of the emulator at rest.
     x_h : ndarray of bool, shape (n_x_h, n_parameters)
         The labels whose sum is each [X/H] that is reported, too.
 
@@ -176,10 +176,7 @@ class ForwardModel:
         return (ivar * squares).sum(dim=1).cpu().double()
 
     def departure(self, p):
-        """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations.
-
-        See the relations of `specnb.emulator.calibration.Calibration`.
-        """
+        """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations."""
         labels = p[:, : len(self.emulator.labels)].cpu().double()
         return labels @ self.relations.T - self.usual
 
@@ -236,9 +233,8 @@ class ForwardModel:
 
         A fit starts at the model in a library with the lowest χ², without correlated errors, with a
         flat continuum. If the velocity is fitted, too, it starts at that of the cross-correlation,
-        and the errors of the model are shifted to this velocity by whole pixels. The velocity of
-        the fit differs by at most half a pixel, if the star has lines, which is far less than the
-        width of a line.
+        and the errors of the model are shifted to this velocity by whole pixels, which is exact to
+        half a pixel.
 
         Returns
         -------
@@ -266,10 +262,19 @@ class ForwardModel:
             pixel = self._pixels(1.0 / (1.0 + velocity / C_KM_S))
             variance, components = variance[pixel], self.components[:, pixel].transpose(0, 1)
         if self.calibration is not None:
-            ivar, weight = 1.0 / (1.0 / ivar + variance), 1.0 / (1.0 / weight + self.variance)
+            weight = 1.0 / (1.0 / weight + self.variance)
         # This is Σ w (f - m)² without the constant Σ w f².
         distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
-        start[:, :n] = labels[distance.argmin(dim=1)].cpu()
+        best = distance.argmin(dim=1)
+        start[:, :n] = labels[best].cpu()
+        if self.calibration is not None:
+            level = (weight * rest * models[best]).sum(dim=1) / (weight * squares[best]).sum(dim=1)
+            known = torch.nan_to_num((level - 1.0).abs()) < NORMALISED
+            level = torch.where(known, 1.0, level)[:, None]
+            ivar, components = (
+                1.0 / (1.0 / ivar + variance * level**2),
+                components * level[:, :, None],
+            )
         return {
             "parameters": start,
             "low": low,
@@ -290,10 +295,3 @@ class ForwardModel:
         wavelength = self.tensor(self.emulator.wavelength)
         middle = 0.5 * (wavelength[1:] + wavelength[:-1])
         return torch.searchsorted(middle, wavelength * factor[:, None])
-
-
-def legendre(wavelength, order):
-    """Legendre polynomials of order 0 to `order` on each detector, (n_polynomials, n_pix)."""
-    pixels = [wavelength[part] for part in detectors(wavelength)]
-    scaled = (np.interp(part, part[[0, -1]], [-1.0, 1.0]) for part in pixels)
-    return block_diag(*(legvander(x, max(order, 0)).T[: order + 1] for x in scaled))

@@ -77,7 +77,8 @@ def calibrated(emulator, unseen, names, domain):
     emulator : Emulator
         It ends with a translation.
     unseen : Spectra
-        Some hundred stars that took no part in the training, with their catalogue labels.
+        Some hundred stars, at least `LEAST`, that took no part in the training, with their catalogue
+        labels.
     names : sequence of str
         Labels of the catalogue. They decide whether a star is like those of the domain.
     domain : ndarray, shape (m, n_labels)
@@ -86,7 +87,16 @@ def calibrated(emulator, unseen, names, domain):
     Returns
     -------
     Emulator
+
+    Raises
+    ------
+    ValueError
+        If there are too few stars, or the catalogue lacks a label that is needed.
     """
+    if len(unseen) < LEAST:
+        raise ValueError(
+            f"{len(unseen)} unseen stars tell no errors: give {LEAST} or more, better 300"
+        )
     known = completed(emulator, unseen.labels, np.random.default_rng(0))
     error, none = np.full(len(emulator.wavelength), FIRST), np.zeros((0, len(emulator.wavelength)))
     relations = usual(emulator, domain, names)
@@ -99,8 +109,8 @@ def calibrated(emulator, unseen, names, domain):
     fit, known = fit[good], known[good]
     limit = MARGIN * np.percentile(fit["chi2_reduced"], POOR)
     offsets = _label_errors(emulator, fit, known)
-    fitted = label_columns(fit, emulator.survey.labels)
-    return emulator.calibrated(Calibration(error, none, fitted, names, limit, offsets, relations))
+    stars = np.vstack([label_columns(fit, emulator.survey.labels), domain])
+    return emulator.calibrated(Calibration(error, none, stars, names, limit, offsets, relations))
 
 
 def usual(emulator, domain, names) -> np.ndarray:
