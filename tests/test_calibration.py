@@ -86,8 +86,13 @@ def test_errors_of_the_model_follow_the_scale_of_the_flux():
     stars = with_errors(DOMAIN[:4])
     scaled = replace(stars, flux=50.0 * stars.flux, flux_error=50.0 * stars.flux_error)
     one, other = fit_labels(stars, emulator), fit_labels(scaled, emulator)
-    for name in ("teff", "teff_error", "logg", "chi2_reduced"):
-        np.testing.assert_allclose(other[name], one[name], rtol=0.03)
+    for name in (
+        "teff",
+        "teff_error",
+        "logg",
+        "chi2_reduced",
+    ):  # the level is known to some per cent
+        np.testing.assert_allclose(other[name], one[name], rtol=0.06)
 
 
 @pytest.mark.parametrize("fit_rv", [False, True])
@@ -398,7 +403,7 @@ def test_the_recommended_model_is_that_of_the_survey(shipped):
     real = specnb.load_emulator("rvs-real")
     assert real.to(dtype=torch.float64).name == real.of(None).name == "rvs-real"
     assert changed(real).name is None and PHYSICS.name == "rvs"
-    with pytest.raises(ValueError, match="choose one of apogee, rvs, rvs-real"):
+    with pytest.raises(ValueError, match="choose apogee, rvs, rvs-real"):
         specnb.load_emulator("rvs-false")
 
 
