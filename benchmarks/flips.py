@@ -25,7 +25,8 @@ from specnb.core.paths import DATA, ROOT, data_folder
 from specnb.core.spectra import Spectra
 from specnb.disentangle import DisentangleConfig, Disentangler, train
 from specnb.disentangle.train import DisentangleTraining
-from specnb.emulator.model import Emulator, load_emulator
+from specnb.emulator.model import Emulator
+from specnb.emulator.shipped import load_emulator
 from specnb.reproduce.freshness import is_fresh, mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.rendering import write_index

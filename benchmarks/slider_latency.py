@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from specnb.emulator.model import load_emulator
+from specnb.emulator.shipped import load_emulator
 from specnb.widgets import explore_emulator
 
 

@@ -29,9 +29,11 @@ teff: float = 4800.0  # effective temperature of the first picture, K
 output: str = ""  # folder for figures and tables; empty: only show them
 
 # %%
+import numpy as np
 from astropy.table import Table
 
 import specnb
+from specnb.fitting.fit import with_errors
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.spectra import best_fit
 from specnb.reproduce.study import Study
@@ -72,7 +74,8 @@ study.table(claims, "claims", "Claims of the two papers that these notebooks are
 # star from the folder named by `SPECNB_DATA`, or from the Gaia archive. If both fail, it draws one from the mock survey.
 
 # %%
-study.input(RVS.emulator_path)
+for survey_model in ("rvs", "rvs-real"):
+    study.input(RVS.emulator_path.with_stem(survey_model))
 emulator = specnb.load_emulator("rvs")
 spectra, source = real_spectra(RVS)
 for path in RVS.archive.files():
@@ -85,19 +88,34 @@ star = names.index("Kepler-93") if "Kepler-93" in names else 0
 name = names[star]
 
 # %% [markdown]
-# Two lines of code are enough to fit its labels and to look at the fit. (`02_fitting_stars` explains which wavelengths,
-# shown in orange, are left out of the fit, and why the residual is not pure noise.)
+# One line of code is enough to fit its labels. Without a model `fit_labels` takes the one that is recommended for real stars of the survey,
+# which was corrected with real stars and knows its own errors. Values are printed with their errors. χ² is `chi2_reduced` with the errors of
+# the model, and `chi2_noise` with the noise alone.
 
 # %%
-config = specnb.FitConfig(windows_out=RVS.untrusted)
-fit = specnb.fit_labels(spectra[star], emulator, config)
-model = specnb.fitted_flux(fit, emulator, config)[0]
+fit = specnb.fit_labels(spectra[star])
+print(fit)
+
+# %% [markdown]
+# Is it right? Here it is beside the literature, if this star is known there, and beside physics alone, which is what all notebooks up to `10`
+# are about. (`02_fitting_stars` shows what is wrong with physics alone, and `11_real_stars` how real stars correct it, and how far.)
+
+# %%
+alone = specnb.fit_labels(spectra[star], emulator)
+rows = {"default": fit, "physics only": alone}
+table = {label: {kind: with_errors(each, label)[0] for kind, each in rows.items()} for label in ("teff", "logg", "m_h")}
+known = literature(spectra.ids[[star]])
+for label, texts in table.items():
+    texts["literature"] = "" if np.ma.is_masked(known[label][0]) else f"{known[label][0]:g} {known[label].unit}"
+table = Table(rows=[{"label": label} | texts for label, texts in table.items()])
+study.table(table, "first_star_labels", f"{name}: fitted labels, and those of the literature where they are known.")
+
+# %%
+model = specnb.fitted_flux(fit)[0]
 study.result("first_star", name)
 study.result("first_star_teff", float(fit["teff"][0]), "K")
-figure = best_fit(
-    spectra.wavelength, spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model,
-    name=name, masked_windows=RVS.untrusted, survey=RVS,
-)  # fmt: skip
+panel = spectra.flux[star], spectra.flux_error[star], spectra.mask[star], model
+figure = best_fit(spectra.wavelength, *panel, name=name, survey=RVS)
 study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting model and the residuals.")
 
 # %% [markdown]

@@ -123,7 +123,8 @@ study.table(offsets, "survey_offsets", caption, {"beyond_2_errors": ".0%"})
 # Spectra of Gaia DR3, from the folder `SPECNB_DATA` or from the archive, are fitted three times. The first fit uses the
 # whole spectrum. The second leaves out the windows where the physics is known to fail: the cores of Ca II, which form
 # where LTE does not hold, a blend at 8504 Å, and a false line at 8634 Å. The third leaves out the whole Ca II lines. The
-# second paper is about the errors of the model that these windows hide.
+# second paper is about the errors of the model that these windows hide. (All fits of this notebook are by physics alone. Notebook 11
+# has the model that is recommended for real stars.)
 
 # %%
 stars, source = real_spectra(RVS)

@@ -260,7 +260,7 @@ study.figure(spectra.domain_gap(emulator.wavelength, gap, causes), "domain_gap",
 # ## A real star
 #
 # Real stars are taken from the folder `SPECNB_DATA`. If there are none, two are taken from a small Python package. Without a network
-# connection, mock stars are used instead.
+# connection, mock stars are used instead. The fits are by physics alone; notebook 11 has the model that is recommended for real stars.
 
 # %%
 stars, source = real_spectra(APOGEE)

@@ -25,7 +25,7 @@
 # as the lines of silicon that the simulator has.
 #
 # **Does this work?** The paper shows one star in one figure. Here we hide lines from a simulator that has all of them. So we know what
-# should be found in every pixel and for every element, and we can count how much of it is found.
+# should be found in every pixel and for every element, and we can count how much of it is found. (Notebook 11 asks the same of real stars.)
 
 # %% tags=["parameters"]
 n_stars: int = 600  # stars of each domain; the paper has about 100,000
@@ -51,23 +51,19 @@ from tqdm.auto import tqdm
 import specnb
 from specnb.core.device import pick_device
 from specnb.evaluate.spread import spread
-from specnb.missing.coherent import coherence, disagreements, robust_fit
 from specnb.missing.experiment import GAP, MISSING, OTHERS, HiddenLines, MissingConfig, compare
 from specnb.missing.scores import missing_lines
-from specnb.plots.missing import disagreements_figure, missing_lines_figure
+from specnb.plots.missing import missing_lines_figure
 from specnb.plots.recovery import depth_figure, elements_figure, score_figure
 from specnb.plots.training import translation_history
 from specnb.reproduce.study import Study
 from specnb.simulator.responses import load_responses
-from specnb.surveys import APOGEE, RVS
-from specnb.surveys.archive import real_spectra
-from specnb.surveys.rvs.archive import literature
-from specnb.translate.domains import unseen_stars
+from specnb.surveys import APOGEE
 from specnb.widgets import explore_missing
 
 # %%
 study = Study(output)
-for path in [path for survey in (APOGEE, RVS) for path in (survey.emulator_path, survey.responses_path)]:
+for path in (APOGEE.emulator_path, APOGEE.responses_path):
     study.input(path)
 
 # %% [markdown]
@@ -317,72 +313,6 @@ explorer.set("Fe", teff=4300.0, logg=1.6, fe_h=-0.5)
 study.figure(explorer.figure(), "explorer", "The same for iron in a cooler giant that is poor in metals.")
 
 # %% [markdown]
-# ## Real lines
-#
-# What can be done if the truth is not known? We ask a similar question in the wavelength range of *Gaia*'s RVS: where do real stars and
-# the physics disagree *in all stars alike*? Each star is fitted, pixels in which all stars disagree with the fits are left out, and it is
-# fitted again. Before the first fit only the whole lines of Ca II are left out, which do not form in LTE. In each pixel the mean residual
-# of the stars is compared with its error, which includes the typical error of the model and the noise.
-#
-# Three stars are too few to train a translator. But if a line of the simulator is false or too strong, the simulator itself can tell which
-# element causes it. The column of candidates gives elements with their share of the simulator's derivatives, at the Sun and at a K giant.
-# For a line that the simulator lacks altogether the column says "none".
-
-# %%
-rvs = specnb.load_emulator("rvs").to(device)
-stars, source = real_spectra(RVS)
-print(source)
-if found := stars is not None:
-    for path in RVS.archive.files():
-        study.input(path)
-else:
-    print("Below stand six stars of the mock survey, into which both wrong lines were put.")
-    stars, _ = unseen_stars(rvs, 6)
-names = list(literature(stars.ids)["name"]) if found else list(stars.ids)
-
-# %%
-fits, best = robust_fit(stars, rvs)
-table = disagreements(stars, best)
-study.table(
-    fits["id", "teff", "logg", "m_h", "chi2_reduced", "flags"], "real_fits", "The fits, all doubtful pixels left out."
-)
-caption = (
-    f"Where {len(stars)} {'real' if found else 'mock'} stars disagree with the physics coherently ({', '.join(names)})."
-)
-formats = dict.fromkeys(("wavelength", "first", "last"), ".2f") | {
-    "excess": "+.3f",
-    "error": ".3f",
-    "model_depth": ".3f",
-}
-study.table(table, "real_lines", caption, formats | dict.fromkeys(("significance", "without_one"), "+.1f"))
-study.result("real_lines", len(table))
-figure = disagreements_figure(stars, best, coherence(stars, best), table, names, (8634.1, 8504.3), "Ca II core")
-study.figure(figure, "real_lines", caption)
-
-# %% [markdown]
-# Look at 8634 Å (vacuum). The simulator has a line there that no star shows: its line list has two lines of the CH molecule whose
-# strengths (log gf) are eight dex above those of its other CH lines. So *C* is the right candidate. At 8504 Å there is a blend with
-# silicon. *without_one* is the significance that is left without the star that matters most. With few stars little is certain. Runs in
-# the cores of Ca II are not due to errors of a line list.
-
-
-# %%
-def told(name, place):
-    """What the table of disagreements says about a wavelength, in words."""
-    rows = table[np.abs(table["wavelength"] - place) < 1.0]
-    if not len(rows):
-        return f"The {name} at {place:.0f} Å is not significant in {len(stars)} stars."
-    row = rows[np.argmax(np.abs(rows["significance"]))]
-    return (
-        f"The {name} at {place:.0f} Å is found with a significance of {row['significance']:.1f} "
-        f"({row['without_one']:.1f} without the star that matters most); first candidate: {row['candidates'].split()[0]}."
-    )
-
-
-real = [told("line that no star shows", 8634.1), told("blend that is too strong", 8504.3)]
-study.text("real_lines_words", " ".join(real))
-
-# %% [markdown]
 # ## Summary of this run
 
 # %%
@@ -431,7 +361,6 @@ true depth is {ours} (median over features); of the models without the truth, {b
 has an average precision of {ranged(numbers[case, "full emulator"], "average_precision")}.""")
 points.append(f"""Of the {study.values["lines"]} lines deeper than 0.01 that the translator lists in the easy case,
 {study.values["invented_lines"]} are false.""")
-points.append(f"**{len(stars)} {'real' if found else 'mock'} RVS stars**: {' '.join(real)}")
 study.text("summary", "\n".join(f"- {' '.join(point.split())}" for point in points))
 
 # %% [markdown]

@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 # Names at the top of the package, opened when first used so that `import specnb` takes no time.
 _HOME = {
     "Emulator": "emulator.model",
-    "load_emulator": "emulator.model",
+    "load_emulator": "emulator.shipped",
     "FitConfig": "fitting.fit",
     "fit_labels": "fitting.fit",
     "fitted_flux": "fitting.fit",

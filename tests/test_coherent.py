@@ -12,7 +12,7 @@ from specnb.core.paths import data_folder
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import vacuum_from_air
 from specnb.missing.coherent import KINDS, STARS, coherence, disagreements, robust_fit
-from specnb.plots.missing import disagreements_figure
+from specnb.plots.coherent import disagreements_figure
 from specnb.simulator.responses import IRON, load_responses
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.archive import real_spectra

@@ -444,6 +444,8 @@ def test_missing_lines_are_listed():
         "",
     ]
     assert list(missing_lines(APOGEE, recovered, added)["truth"]) == [""] * 4
+    deep = missing_lines(APOGEE, recovered, added, least=0.025)
+    np.testing.assert_allclose(deep["depth"], [0.07, 0.03])
     empty = missing_lines(APOGEE, np.zeros(N), added, truth)
     assert (
         len(empty) == 0

@@ -14,3 +14,8 @@ ARTIFACTS = Path(os.environ.get("SPECNB_ARTIFACTS") or DATA / "artifacts").expan
 def data_folder() -> Path:
     """Folder of real data: the environment variable SPECNB_DATA, or data/real in the repository."""
     return Path(os.environ.get("SPECNB_DATA") or DATA / "real").expanduser()
+
+
+def stars_folder() -> Path:
+    """Folder of further real data: the variable SPECNB_STARS, or data/stars in the repository."""
+    return Path(os.environ.get("SPECNB_STARS") or DATA / "stars").expanduser()

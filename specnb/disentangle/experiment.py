@@ -15,7 +15,7 @@ from specnb.core.spectra import Spectra
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.train import train
-from specnb.emulator.model import load_emulator
+from specnb.emulator.shipped import load_emulator
 from specnb.surveys import RVS
 from specnb.surveys.mock import MockConfig, make_mock
 

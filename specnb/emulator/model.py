@@ -9,13 +9,15 @@ from copy import deepcopy
 
 import numpy as np
 import torch
+from pooch import file_hash
 
+import specnb.emulator.changes  # noqa: F401 - steps of shipped emulators
 from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.core.labels import label_array, label_columns
 from specnb.core.wavelength import same_pixels
+from specnb.emulator.calibration import Calibration
 from specnb.emulator.network import Network, flux_and_jacobian
 from specnb.emulator.step import Step, check_readable, step_kind
-from specnb.surveys import SURVEYS
 
 
 class OutsideHullWarning(UserWarning):
@@ -32,6 +34,8 @@ class Emulator:
         The survey whose labels and pixels the network has.
     card : dict
         Information about the training: configuration, grid and accuracy.
+    name : str, optional
+        Name of a shipped emulator, as `load_emulator` takes it.
 
     Attributes
     ----------
@@ -43,9 +47,9 @@ class Emulator:
         Range in which the emulator may be trusted. The training range is wider by a margin.
     """
 
-    def __init__(self, network, survey, card=None):
+    def __init__(self, network, survey, card=None, name=None):
         self.network = network.eval().requires_grad_(False)
-        self.survey, self.card = survey, card or {}
+        self.survey, self.card, self.name = survey, card or {}, name
         self.wavelength, self.labels = survey.pixels, survey.names
         self.units = tuple(label.unit for label in survey.labels)
         self.low = np.array([label.low for label in survey.labels])
@@ -75,6 +79,7 @@ class Emulator:
         -------
         Emulator
             An emulator with the labels, the hull and the pixels of this one, and with a new card.
+            It has no calibration: that of this emulator would not tell its errors.
 
         Raises
         ------
@@ -95,6 +100,32 @@ class Emulator:
         network.steps.append(deepcopy(step))
         return Emulator(network, self.survey, card)
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """The last step, if it is a calibration, else None."""
+        return next((step for step in self.steps[-1:] if isinstance(step, Calibration)), None)
+
+    def calibrated(self, calibration: Calibration, **about) -> "Emulator":
+        """A new emulator that knows its errors, which count in fits. Its spectra are the same.
+
+        ``about`` are entries of its card, as for `then`.
+
+        Raises
+        ------
+        ValueError
+            If the calibration has other pixels or labels, impossible errors or no stars.
+        """
+        empty = Calibration.build(calibration.settings(), self.survey)
+        found, shapes = ([array.shape for array in each.buffers()] for each in (calibration, empty))
+        finite = torch.isfinite(calibration.components).all()
+        sound = (calibration.error >= 0).all() and finite and len(calibration.stars)
+        if found != shapes or not sound or not set(calibration.names) <= set(self.labels):
+            raise ValueError(
+                f"the calibration does not fit {self}: give errors (n_pix,), 0 or more, finite components "
+                "(k, n_pix), stars (m, n_labels), offsets (o, n_labels), relations (r, n_labels + 1), names of labels"
+            )
+        return self.then(deepcopy(calibration).to(self.network.low), **about)
+
     def of(self, rows) -> "Emulator":
         """The emulator for some of the stars, for steps that store something for each star.
 
@@ -104,7 +135,7 @@ class Emulator:
             Indices of the stars. None gives an emulator for any star, which uses nothing that is
             stored for single stars.
         """
-        return Emulator(self.network.of(rows), self.survey, self.card)
+        return Emulator(self.network.of(rows), self.survey, self.card, self.name)
 
     def __call__(self, labels):
         """Flux for each row of labels.
@@ -169,8 +200,8 @@ class Emulator:
 
     def to(self, device=None, dtype=None):
         """The emulator on another device or in another precision. This one stays as it is."""
-        network = deepcopy(self.network)
-        return Emulator(network.to(device=device, dtype=dtype), self.survey, self.card)
+        network = deepcopy(self.network).to(device=device, dtype=dtype)
+        return Emulator(network, self.survey, self.card, self.name)
 
     def _checked(self, labels):
         labels = label_array(labels, self.survey.labels)
@@ -185,8 +216,15 @@ class Emulator:
             )
         return torch.from_numpy(labels).to(self.network.low)
 
-    def save(self, path):
-        """Write weights, wavelengths and model card to one safetensors file.
+    def save(self, path, base: str | None = None):
+        """Write weights, wavelengths, calibration and model card to one safetensors file.
+
+        Parameters
+        ----------
+        path : path
+        base : str, optional
+            Name of a shipped emulator, such as "apogee", from which this one was made. The file
+            then holds only what was added to it or changed, and needs it when it is read.
 
         Raises
         ------
@@ -203,29 +241,46 @@ class Emulator:
             "card": json.dumps(self.card),
         }
         tensors = self.network.state_dict() | {"wavelength": torch.from_numpy(self.wavelength)}
+        if base is not None:
+            shipped = self.survey.emulator_path.with_stem(base)
+            about |= {"base": base, "base_sha256": file_hash(shipped)}
+            known = read_tensors(shipped)[0]
+            tensors = {
+                name: value
+                for name, value in tensors.items()
+                if name not in known or not torch.equal(value.cpu(), known[name])
+            }
         write_tensors(path, tensors, about)
 
     @classmethod
-    def load(cls, path, survey):
+    def load(cls, path, survey, name=None):
         """Read a file written by `save`.
 
         If the emulator has steps, the modules of their classes must have been imported, for example
-        with ``import specnb.translate``.
+        with ``import specnb.translate``. Those of shipped emulators always are.
 
         Parameters
         ----------
         path : path
         survey : Survey
             The survey that defines the labels and pixels.
+        name : str, optional
+            Name of a shipped emulator.
 
         Raises
         ------
         OSError
-            If the file is missing or damaged, if its emulator has other labels or pixels, or if
-            it has a step of an unknown class.
+            If the file is missing or damaged, if its emulator has other labels or pixels, if it has
+            a step of an unknown class, or if it was made from a shipped emulator that is missing or
+            has changed.
         """
         with whole_file(path, "emulator file", "restore it with git or train it anew"):
             tensors, about = read_tensors(path)
+            if "base" in about:
+                shipped = survey.emulator_path.with_stem(about["base"])
+                if file_hash(shipped) != about["base_sha256"]:
+                    raise OSError(f"{shipped.name}, from which it was made, has changed")
+                tensors = read_tensors(shipped)[0] | tensors
             if about["labels"] != (expected := ",".join(survey.names)):
                 raise OSError(f"its labels are {about['labels']}, not {expected}")
             wavelength = tensors.pop("wavelength").numpy()
@@ -240,32 +295,5 @@ class Emulator:
             )
             for kind, settings in json.loads(about.get("steps", "[]")):
                 network.steps.append(step_kind(kind).build(settings, survey))
-            network.load_state_dict(tensors)
-            return cls(network, survey, json.loads(about["card"]))
-
-
-def load_emulator(name: str = "rvs") -> Emulator:
-    """Open a shipped emulator.
-
-    Parameters
-    ----------
-    name : {"rvs", "apogee"}
-        ``"rvs"`` has six labels and the 800 pixels of the Gaia RVS, 8460-8700 Å. ``"apogee"`` has
-        25 labels and 7,214 pixels of APOGEE, 15,168-16,937 Å. Its flux is divided by the papers'
-        pseudo-continuum.
-
-    Returns
-    -------
-    Emulator
-
-    Raises
-    ------
-    ValueError
-        If there is no emulator of that name.
-    """
-    known = sorted(key for key, survey in SURVEYS.items() if survey.emulator_path.is_file())
-    if name not in known:
-        raise ValueError(
-            f"there is no emulator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
-        )
-    return Emulator.load(SURVEYS[name].emulator_path, SURVEYS[name])
+            network.load_state_dict(tensors)  # also from float16
+            return cls(network, survey, json.loads(about["card"]), name)

@@ -1,4 +1,4 @@
-r"""Fit stellar labels to spectra by maximum likelihood, with the emulator as the model.
+r"""Fit stellar labels to spectra by least squares, with the emulator as the model.
 
 Many stars are fitted at once, and the labels stay within limits. For a star with flux :math:`f_i
 \pm \sigma_i` the model is :math:`m_i = c_i(a)\, F_i(y, v)`. F is the emulator's flux at labels y,
@@ -7,11 +7,19 @@ that describes the remaining continuum. :math:`\chi^2 = \sum_i (f_i - m_i)^2/\si
 minimised as described in `specnb.fitting.minimise`. The covariance of the result is the inverse of
 the Fisher matrix :math:`F = J^T \mathrm{diag}(\sigma^{-2}) J`, with the exact Jacobian J of the
 emulator.
+
+If the emulator has a calibration, its own errors count, too: :math:`\chi^2 = r^T C^{-1} r` and
+:math:`F = J^T C^{-1} J` with the residual r and its covariance C, see
+`specnb.emulator.calibration.Calibration`. The errors that fits of similar stars made in the labels
+are added to the covariance, and labels are expected to be usual for stars of their kind. The errors
+then hold for stars like those from which the calibration was learnt. They do not contain how far the
+scale of these stars' labels is off.
 """
 
 import re
 import warnings
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from numbers import Integral
 
 import numpy as np
@@ -23,8 +31,11 @@ from specnb.core.doppler import known_pixels
 from specnb.core.labels import check_limits, label_columns
 from specnb.core.values import numbers
 from specnb.core.wavelength import check_windows
+from specnb.emulator.shipped import load_emulator, recommended
 from specnb.fitting.forward import ForwardModel
 from specnb.fitting.minimise import minimise
+
+FEW = 6  # stars whose labels are printed one below the other
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,10 @@ class FitConfig:
         cross-correlation with model spectra, and stays within 50 km/s of it.
     x_h : bool
         Whether to report each abundance [X/Fe] as [X/H] = [X/Fe] + [Fe/H], too.
+    model_error : bool
+        Whether the errors of a calibrated emulator count, and what it knows of usual labels. If
+        False, the spectrum and its noise decide alone, which makes most labels of real stars worse.
+        Pixels that are not trusted are left out in any case.
     windows_out : tuple of (float, float)
         Wavelength intervals (Å, vacuum) that are left out of the fit.
     max_iterations : int
@@ -62,6 +77,7 @@ class FitConfig:
     # The escape speed from the Galaxy near the Sun is about 530 km/s.
     rv_limit: float = within(1.0, 3000.0, default=600.0)
     x_h: bool = False
+    model_error: bool = True
     windows_out: tuple[tuple[float, float], ...] = ()
     max_iterations: int = within(1, 1_000_000, default=100)
     tolerance: float = within(0.0, 1e3, default=1e-2)  # far below the standard error itself
@@ -87,7 +103,9 @@ class FitConfig:
         object.__setattr__(self, "windows_out", tuple(map(tuple, windows.tolist())))
 
 
-def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: bool = False) -> Table:
+def fit_labels(
+    spectra, emulator=None, config: FitConfig = FitConfig(), progress: bool = False
+) -> Table:
     """Fit the labels of every star.
 
     Parameters
@@ -95,9 +113,10 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     spectra : Spectra
         Spectra on the emulator's pixels, or on the native pixels of its survey, from which they are
         rebinned.
-    emulator : Emulator
-        If it stores something for each star, such as its z_split, it must be for these stars in
-        this order.
+    emulator : Emulator, optional
+        The default is the one that is `specnb.emulator.shipped.recommended` for the survey of the
+        spectra. If it stores something for each star, such as its z_split, it must be for these
+        stars in this order.
     config : FitConfig
     progress : bool
         Show a progress bar.
@@ -109,20 +128,28 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
         ``rv_error`` in km/s if they are fitted, where ``rv`` is positive for recession and in the
         frame of the wavelengths (barycentric for Gaia DR4's epoch spectra); with ``x_h`` the
         abundances [X/H] such as ``c_h`` and ``c_h_error``, whose errors take the covariance of
-        the labels into account; ``chi2_reduced``; ``converged``; ``flags``; and ``continuum_0``,
-        ``continuum_1``, ... (the coefficients). ``flags`` is a comma-separated text with any of:
+        the labels into account; ``chi2_reduced``, and ``chi2_noise``, which is the same without the
+        errors of a calibrated emulator; ``converged``; ``flags``; and ``continuum_0``,
+        ``continuum_1``, ... (the coefficients). With a calibrated emulator, labels that the spectrum
+        tells little about are near those of usual stars. ``meta["model"]`` is the name of the emulator if it
+        is shipped, else its description. ``flags`` is a comma-separated text with any of:
         ``no_pixels`` (fewer good pixels than parameters) and ``no_information`` (the flux is not a
         stellar spectrum, or so noisy that some label has no finite error), which both have NaN for
-        labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``, and
-        ``ambiguous:rv`` (a velocity that differs by more than 50 km/s is nearly as good).
+        labels and errors; ``not_converged``, ``at_limit:<label>``, ``outside_hull``,
+        ``ambiguous:rv`` (a velocity that differs by more than 50 km/s is nearly as good), and for
+        calibrated emulators ``poor_fit`` (χ² is above the limit of the calibration, unless
+        ``model_error`` is off) and ``outside_domain`` (the calibration knows no star with such
+        labels).
 
     Raises
     ------
     ValueError
-        If the spectra are on other pixels, the emulator is for another number of stars, or a window
-        of ``windows_out`` holds no pixel; if a radial velocity or [X/H] is asked for, and the
-        pixels or the survey do not allow it.
+        If the spectra are on other pixels, or, without an emulator, on those of no survey; if the
+        emulator is for another number of stars, or a window of ``windows_out`` holds no pixel; if
+        a radial velocity or [X/H] is asked for, and the pixels or the survey do not allow it.
     """
+    if emulator is None:
+        emulator = recommended(spectra)
     spectra = emulator.survey.on_pixels(spectra)
     check_windows(config.windows_out, emulator.wavelength, "windows_out")
     for step in emulator.steps:
@@ -138,7 +165,7 @@ def fit_labels(spectra, emulator, config: FitConfig = FitConfig(), progress: boo
     return _table(spectra.ids, minimise(model, spectra, config, progress), model)
 
 
-def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
+def fitted_flux(table: Table, emulator=None, config: FitConfig = FitConfig()):
     """The best-fitting model of each star, including the continuum factor.
 
     Parameters
@@ -146,6 +173,9 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     table : Table
         The result of `fit_labels` with the same emulator and configuration. It may have been
         written to a file and read again.
+    emulator : Emulator, optional
+        The default is the shipped one whose name is in ``table.meta["model"]``.
+    config : FitConfig
 
     Returns
     -------
@@ -154,6 +184,9 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
         ends of a detector whose light comes from beyond the model's pixels.
     """
     table = Table(table, copy=False)
+    if emulator is None:
+        made_by = {key.lower(): value for key, value in table.meta.items()}.get("model")
+        emulator = load_emulator(made_by)
     if config.fit_rv is None:
         config = replace(config, fit_rv="rv" in table.colnames)
     model = ForwardModel(emulator, config)
@@ -174,8 +207,43 @@ def fitted_flux(table: Table, emulator, config: FitConfig = FitConfig()):
     return flux
 
 
+class FitTable(Table):
+    """A table of fits, whose values are printed with their errors and without the continuum.
+
+    Up to `FEW` stars are printed as columns, which fit on a screen with all their labels.
+    """
+
+    def __str__(self):
+        return self._printed()
+
+    def _repr_html_(self):
+        return self._printed(html=True)
+
+    def _printed(self, html=False):
+        shown = [name for name in self.colnames if not re.search("_error$|^continuum_", name)]
+        texts, few = {name: with_errors(self, name) for name in shown}, 0 < len(self) <= FEW
+        if few:
+            flags = zip_longest(*(each.split(",") for each in texts.pop("flags", [])), fillvalue="")
+            rows = [*texts.items(), *(("flags", each) for each in flags)]
+            texts = Table(rows=[[name, *values] for name, values in rows])
+        size = (-1, -1) if few else (None, -1 if html else None)
+        return "\n".join(Table(texts).pformat(*size, show_name=not few, html=html, align="<"))
+
+
+def with_errors(table, name: str) -> list[str]:
+    """Values of a column as texts, with errors and the unit if there is a column of errors."""
+    if f"{name}_error" not in table.colnames:
+        return list(table[name].iter_str_vals())
+    error, unit = np.asarray(table[f"{name}_error"], float), table[name].unit or ""
+    places = np.nan_to_num(1 - np.floor(np.log10(error.clip(1e-5, 10.0)))).astype(int)
+    rows = zip(table[name], error, places)  # errors have two digits
+    return [f"{value:.{n}f} ± {error:.{n}f} {unit}".rstrip() for value, error, n in rows]
+
+
 def _table(ids, fit, model):
-    table = Table({"id": np.asarray(ids)})
+    table = FitTable(
+        {"id": np.asarray(ids)}, meta={"model": model.emulator.name or repr(model.emulator)}
+    )
     for k, (name, unit) in enumerate(zip(model.names, model.units)):
         table[name] = Column(
             fit["parameters"][:, k], unit=unit, format=".6g" if unit != "K" else ".2f"
@@ -185,6 +253,8 @@ def _table(ids, fit, model):
         table[name] = Column(fit["parameters"][:, added].sum(axis=1), unit="dex", format=".6g")
         table[f"{name}_error"] = Column(error, unit="dex", format=".3g")
     table["chi2_reduced"] = Column(fit["chi2_reduced"], format=".3f")
+    if model.calibration is not None:
+        table["chi2_noise"] = Column(fit["chi2_noise"], format=".3f")
     table["converged"] = fit["converged"]
     labels = fit["parameters"][:, : len(model.emulator.labels)]
     informed, enough = fit["informed"], fit["enough"]
@@ -196,6 +266,10 @@ def _table(ids, fit, model):
         "ambiguous:rv": informed & fit["ambiguous"],
         "outside_hull": informed & ~model.emulator.in_hull(labels),
     }
+    if model.calibration is not None:
+        poor = fit["chi2_reduced"] > model.calibration.chi2_limit
+        outside = model.calibration.outside(labels, model.emulator.survey)
+        where |= {"poor_fit": model.counts & poor, "outside_domain": informed & outside}
     flags = [",".join(flag for flag in where if where[flag][row]) for row in range(len(table))]
     table["flags"] = np.array(flags, dtype=str)
     for k, values in enumerate(fit["parameters"][:, len(model.names) :].T):

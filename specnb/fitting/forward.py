@@ -1,24 +1,22 @@
-"""The forward model of observed spectra, from labels, velocity and continuum to the flux.
-
-It also gives the Jacobian.
-"""
+"""The forward model of observed spectra: flux and Jacobian from labels, velocity and continuum."""
 
 from copy import copy
 
 import numpy as np
 import torch
-from numpy.polynomial.legendre import legvander
-from scipy.linalg import block_diag
 from scipy.stats import qmc
 
 from specnb.core.doppler import doppler_shift, known_pixels
-from specnb.core.wavelength import C_KM_S, detectors
+from specnb.core.wavelength import C_KM_S, legendre
+from specnb.emulator.calibration import cleaned
 from specnb.emulator.network import flux_and_jacobian
 from specnb.fitting.velocity import NEAR, CrossCorrelation
 
 TEMPLATES = 32  # number of models for the cross-correlation. This number is a choice.
 # A velocity is ambiguous if Δχ² of another one is less than this worse, which is 3 standard errors.
 LEAST_LEAD = 9.0
+# Errors of a model are scaled to the flux of a star whose level differs from the model's by more.
+NORMALISED = 0.2
 
 
 class ForwardModel:
@@ -44,6 +42,14 @@ class ForwardModel:
         Parameters that are logarithms of labels.
     kept : Tensor, shape (n_pix,)
         1 for pixels that count, else 0.
+    calibration : Calibration or None
+        That of the emulator.
+    counts : bool
+        Whether its errors count. False if there is none.
+    variance : Tensor, shape (n_pix,)
+        Variance of the emulator's errors at rest, infinite in pixels that are not trusted.
+    components : Tensor, shape (m, n_pix)
+        Correlated errors of the emulator at rest.
     x_h : ndarray of bool, shape (n_x_h, n_parameters)
         The labels whose sum is each [X/H] that is reported, too.
 
@@ -59,14 +65,13 @@ class ForwardModel:
         self.names = emulator.labels + (("rv",) if self.rv else ())
         self.units = emulator.units + (("km / s",) if self.rv else ())
         wavelength = emulator.wavelength
-        self.legendre = self.tensor(_legendre(wavelength, config.continuum_order))
+        self.legendre = self.tensor(legendre(wavelength, config.continuum_order))
         limit = [config.rv_limit] if self.rv else []
         free = np.full(len(self.legendre), np.inf)
         low = np.concatenate([emulator.low, np.negative(limit), -free])
         high = np.concatenate([emulator.high, limit, free])
         logarithmic = [label.logarithmic for label in emulator.survey.labels]
-        self.logarithmic = torch.arange(len(low)) < 0
-        self.logarithmic[: len(logarithmic)] = torch.tensor(logarithmic)
+        self.logarithmic = torch.tensor(logarithmic + [False] * (len(low) - len(logarithmic)))
         self.low, self.high = self.inner(low), self.inner(high)
         out = np.zeros(len(wavelength), dtype=bool)
         for low, high in config.windows_out:
@@ -79,6 +84,17 @@ class ForwardModel:
                     f"rv_limit is {config.rv_limit:g} km/s, which shifts the spectra beyond their pixels: give less"
                 )
         self.kept = self.tensor(~out)
+        self.calibration = emulator.calibration
+        self.counts = self.calibration is not None and config.model_error
+        self.variance, self.components = 0.0 * self.kept, self.kept[None][:0]
+        relations = torch.zeros(0, len(emulator.labels) + 1, dtype=torch.float64)
+        if self.calibration is not None:
+            error = self.calibration.error
+            self.variance = torch.where(error < torch.inf, self.counts * error**2, torch.inf)
+        if self.counts:
+            self.components = self.calibration.components
+            relations = self.calibration.relations.cpu().double()
+        self.relations, self.usual = relations[:, :-1], relations[:, -1]
         x_h = emulator.survey.x_h if config.x_h else {}
         if config.x_h and not x_h:
             raise ValueError(
@@ -141,35 +157,61 @@ class ForwardModel:
         by_continuum = flux[:, None, :] * self.legendre
         return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
 
-    def chi2(self, p, flux, ivar):
+    def chi2(self, p, flux, ivar, components):
         """χ² (n,) of some parameters for spectra (n, n_pix).
 
         The parameters may be on any device and the spectra must be on the emulator's. The result is
         in float64 on the CPU.
+
+        Parameters
+        ----------
+        p : Tensor, shape (n, n_parameters)
+        flux, ivar : Tensor, shape (n, n_pix)
+            The inverse variance is that of noise and of the errors of each pixel alone.
+        components : Tensor, shape (n, m, n_pix)
+            Correlated errors of each star's model.
         """
         residual = flux - self.flux(self.tensor(p))
-        return (ivar * residual**2).sum(dim=1).cpu().double()
+        squares = residual * cleaned(residual[:, None], ivar, components)[:, 0]
+        return (ivar * squares).sum(dim=1).cpu().double()
 
-    def normal_equations(self, p, flux, ivar):
-        """Gradient Jᵀ W r (n, n_parameters) and Fisher matrix Jᵀ W J of each star.
+    def departure(self, p):
+        """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations."""
+        labels = p[:, : len(self.emulator.labels)].cpu().double()
+        return labels @ self.relations.T - self.usual
 
-        Arguments and precision are as for `chi2`.
+    def covariance(self, p):
+        """Covariance (n, k, k) of errors that fits of similar stars made, see `Calibration.covariance`."""
+        n, (rows, k) = len(self.emulator.labels), p.shape
+        covariance = torch.zeros(rows, k, k, dtype=torch.float64)
+        if self.counts:
+            labels = self.outer(p[:, :n]).numpy()
+            covariance[:, :n, :n] = self.calibration.covariance(labels, self.emulator.survey)
+        return covariance
+
+    def normal_equations(self, p, flux, ivar, components):
+        """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
+
+        Arguments and precision are as for `chi2`. C is the covariance of the residual r. What is
+        usual for labels (`departure`) is part of both.
         """
         value, jacobian = self.flux_and_jacobian(self.tensor(p))
-        weighted = jacobian * ivar[:, None, :]
-        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0]
-        return gradient.cpu().double(), (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        weighted = cleaned(jacobian, ivar, components) * ivar[:, None, :]
+        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0].cpu().double()
+        fisher = (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        n = len(self.emulator.labels)
+        gradient[:, :n] -= self.departure(p) @ self.relations
+        fisher[:, :n, :n] += self.relations.T @ self.relations
+        return gradient, fisher
 
     def library(self, n_spectra):
         """Models from which fits can start: parameters (m, n_labels), flux (m, n_pix), its square.
 
-        The fourth and last element is the `CrossCorrelation` with some of them, or None without a
-        velocity.
+        The last element is the `CrossCorrelation` with some of them, or None without a velocity.
 
-        Up to `n_spectra` models are spread over the labels that change the spectrum everywhere.
-
-        The other labels are halfway between their limits, because no feasible number of spectra
-        fills 25 dimensions.
+        Up to `n_spectra` models are spread over the labels that change the spectrum everywhere. The
+        other labels are halfway between their limits, because no feasible number of spectra fills
+        25 dimensions.
         """
         spread = [name in self.emulator.survey.everywhere for name in self.emulator.labels]
         u = np.full((n_spectra, len(spread)), 0.5)
@@ -180,7 +222,7 @@ class ForwardModel:
         models = self.emulator.of(None)(labels)
         correlation = None
         if self.rv:
-            basis = self.tensor(_legendre(self.emulator.wavelength, 2))
+            basis = self.tensor(legendre(self.emulator.wavelength, 2))
             correlation = CrossCorrelation(
                 self.emulator.wavelength, models[:TEMPLATES], basis, self.rv_limit
             )
@@ -189,14 +231,17 @@ class ForwardModel:
     def begin(self, flux, ivar, library):
         """Where the fits of some stars start, between which limits, and with which weights.
 
-        A fit starts at the model in a library with the lowest χ², with a flat continuum. If the
-        velocity is fitted, too, it starts at that of the cross-correlation.
+        A fit starts at the model in a library with the lowest χ², without correlated errors, with a
+        flat continuum. If the velocity is fitted, too, it starts at that of the cross-correlation,
+        and the errors of the model are shifted to this velocity by whole pixels, which is exact to
+        half a pixel.
 
         Returns
         -------
         dict of Tensor
             ``parameters``, ``low`` and ``high``, shape (n, n_parameters), float64 on the CPU;
-            ``ivar``, shape (n, n_pix), which is 0 in pixels that do not count; ``ambiguous``, shape
+            ``ivar``, shape (n, n_pix), of noise and of the model's error in each pixel, which is 0
+            in pixels that do not count; ``components``, shape (n, m, n_pix); ``ambiguous``, shape
             (n,), bool, whether a quite different velocity is nearly as good.
         """
         labels, models, squares, correlation = library
@@ -205,6 +250,7 @@ class ForwardModel:
         ambiguous = torch.zeros(len(flux), dtype=torch.bool)
         low, high = (limit.repeat(len(flux), 1) for limit in (self.low, self.high))
         rest, weight = flux, ivar
+        variance, components = self.variance, self.components.expand(len(flux), -1, -1)
         if self.rv and len(flux):
             velocity, lead = correlation(flux, ivar)
             ambiguous = (lead < LEAST_LEAD).cpu()
@@ -213,28 +259,39 @@ class ForwardModel:
             low[:, n] = (start[:, n] - NEAR).clamp(min=-self.rv_limit)
             high[:, n] = (start[:, n] + NEAR).clamp(max=self.rv_limit)
             ivar = ivar * known_pixels(self.emulator.wavelength, low[:, n], high[:, n]).to(ivar)
+            pixel = self._pixels(1.0 / (1.0 + velocity / C_KM_S))
+            variance, components = variance[pixel], self.components[:, pixel].transpose(0, 1)
+        if self.calibration is not None:
+            weight = 1.0 / (1.0 / weight + self.variance)
         # This is Σ w (f - m)² without the constant Σ w f².
         distance = weight @ squares.T - 2.0 * (weight * rest) @ models.T
-        start[:, :n] = labels[distance.argmin(dim=1)].cpu()
+        best = distance.argmin(dim=1)
+        start[:, :n] = labels[best].cpu()
+        if self.calibration is not None:
+            level = (weight * rest * models[best]).sum(dim=1) / (weight * squares[best]).sum(dim=1)
+            known = torch.nan_to_num((level - 1.0).abs()) < NORMALISED
+            level = torch.where(known, 1.0, level)[:, None]
+            ivar, components = (
+                1.0 / (1.0 / ivar + variance * level**2),
+                components * level[:, :, None],
+            )
         return {
             "parameters": start,
             "low": low,
             "high": high,
             "ivar": ivar,
+            "components": components,
             "ambiguous": ambiguous,
         }
 
     def _at_rest(self, flux, ivar, velocity):
         """Spectra and their weights, moved to rest by whole pixels."""
-        wavelength = self.tensor(self.emulator.wavelength)
-        observed = wavelength * (1.0 + velocity[:, None] / C_KM_S)
-        pixel = torch.searchsorted(0.5 * (wavelength[1:] + wavelength[:-1]), observed)
+        pixel = self._pixels(1.0 + velocity / C_KM_S)
         known = known_pixels(self.emulator.wavelength, -velocity, -velocity)
         return flux.gather(1, pixel), ivar.gather(1, pixel) * known
 
-
-def _legendre(wavelength, order):
-    """Legendre polynomials of order 0 to `order` on each detector, (n_polynomials, n_pix)."""
-    pixels = [wavelength[part] for part in detectors(wavelength)]
-    scaled = (np.interp(part, part[[0, -1]], [-1.0, 1.0]) for part in pixels)
-    return block_diag(*(legvander(x, max(order, 0)).T[: order + 1] for x in scaled))
+    def _pixels(self, factor):
+        """The pixels (n, n_pix) that are nearest to the wavelengths times each of n factors."""
+        wavelength = self.tensor(self.emulator.wavelength)
+        middle = 0.5 * (wavelength[1:] + wavelength[:-1])
+        return torch.searchsorted(middle, wavelength * factor[:, None])

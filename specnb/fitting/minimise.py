@@ -84,9 +84,9 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
     dict of ndarray
         ``parameters``, ``error`` (standard errors) and ``at_limit`` (bool) have the shape (n,
         n_parameters). ``x_h_error`` (standard errors of [X/H]) has the shape (n, n_x_h).
-        ``chi2_reduced``, ``converged``, ``enough`` (there are more pixels than parameters),
-        ``informed`` (the star could be fitted and all errors are finite) and ``ambiguous`` (the
-        velocity may be quite different) have the shape (n,).
+        ``chi2_reduced``, ``chi2_noise`` (of the noise alone), ``converged``, ``enough`` (there are
+        more pixels than parameters), ``informed`` (the star could be fitted and all errors are
+        finite) and ``ambiguous`` (the velocity may be quite different) have the shape (n,).
     """
     n, k = len(spectra), len(model.low)
     floats = JACOBIAN_FLOATS.get(model.kept.device.type, JACOBIAN_FLOATS["cpu"])
@@ -99,6 +99,7 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         "x_h_error": np.empty((n, len(model.x_h))),
         "at_limit": np.empty((n, k), bool),
         "chi2_reduced": np.empty(n),
+        "chi2_noise": np.empty(n),
         "converged": np.empty(n, bool),
         "enough": np.empty(n, bool),
         "informed": np.empty(n, bool),
@@ -111,7 +112,7 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
             hopeless = (stars.n_free <= 0) | ~torch.isfinite(stars.chi2)
             done = stars.converged | hopeless | (stars.trials > config.max_iterations)
             ended = stars[done]
-            for name, values in _ending(model, ended).items():
+            for name, values in _ending(model, ended, ivar).items():
                 result[name][ended.row.numpy()] = values.numpy()
             bar.update(len(ended))
             rows = slice(begun, begun := begun + len(ended))
@@ -130,7 +131,8 @@ def _iterate(model, stars, tolerance):
     # The last step of a star needs no further Jacobian.
     stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
-    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar)
+    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar, stars.components)
+    new += model.departure(trial).square().sum(dim=1)
     # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
@@ -140,7 +142,7 @@ def _iterate(model, stars, tolerance):
     taken = better & ~stars.converged
     moving, moved = stars[taken], trial[taken] - p[taken]
     gradient, fisher = model.of(moving.row).normal_equations(
-        moving.parameters, moving.flux, moving.ivar
+        moving.parameters, moving.flux, moving.ivar, moving.components
     )
     # If the slope along a step has changed its sign, the step went too far, even if χ² is not
     # higher. Without more damping such steps would oscillate about the minimum for ever.
@@ -152,33 +154,45 @@ def _iterate(model, stars, tolerance):
     stars.secant[taken] = _secant(moving.secant, fisher, moved, old - gradient)
 
 
-def _ending(model, stars):
-    """The results for stars that are finished, a dict of tensors."""
+def _ending(model, stars, noise):
+    """The results for stars that are finished, a dict of tensors.
+
+    ``noise`` is the inverse variance of the noise alone, of all stars.
+    """
     p, n_free = stars.parameters, stars.n_free
     # The continuum of a detector without good pixels is 1. It must not make the labels unknown.
     unused = stars.fisher.diagonal(dim1=1, dim2=2) == 0
     unused[:, : len(model.names)] = False
     error, x_h_error = _errors(
-        stars.fisher + torch.diag_embed(unused.double()), torch.from_numpy(model.x_h).double()
+        stars.fisher + torch.diag_embed(unused.double()),
+        torch.from_numpy(model.x_h).double(),
+        model.covariance(p),
     )
     positive = (model.continuum(model.tensor(p)) > 0).all(dim=1).cpu()
     informed = (
         (n_free > 0) & torch.isfinite(stars.chi2) & torch.isfinite(error).all(dim=1) & positive
     )
     at_limit = (p <= stars.low) | (p >= stars.high)
+    chi2 = chi2_noise = stars.chi2 - model.departure(p).square().sum(dim=1)
+    if model.calibration is not None:
+        noise = torch.where(stars.ivar > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
+        chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise, stars.components[:, :0])
     p = model.outer(p)
     # The standard error of a label is that of its logarithm, times the label.
     error = error * torch.where(model.logarithmic, p, 1.0)
     p, error, x_h_error = (
         torch.where(informed[:, None], a, torch.nan) for a in (p, error, x_h_error)
     )
-    chi2_reduced = torch.where(informed, stars.chi2 / n_free.clamp(min=1), torch.nan)
+    chi2_reduced, chi2_noise = (
+        torch.where(informed, chi2 / n_free.clamp(min=1), torch.nan) for chi2 in (chi2, chi2_noise)
+    )
     return {
         "parameters": p,
         "error": error,
         "x_h_error": x_h_error,
         "at_limit": at_limit,
         "chi2_reduced": chi2_reduced,
+        "chi2_noise": chi2_noise,
         "converged": stars.converged & informed,
         "enough": n_free > 0,
         "informed": informed,
@@ -218,10 +232,11 @@ def _scale(fisher):
     return torch.where(diagonal > 0, diagonal.clamp(min=1e-30).rsqrt(), 1.0)
 
 
-def _errors(fisher, sums):
+def _errors(fisher, sums, further):
     """Standard errors from the inverse of the Fisher matrix. NaN where there is no inverse.
 
-    They are those of the parameters (n, k) and of their sums (n, m) with weights (m, k).
+    They are those of the parameters (n, k) and of their sums (n, m) with weights (m, k). A further
+    covariance (n, k, k) is added to the inverse.
     """
     scale = _scale(fisher)
     matrix = fisher * scale[:, :, None] * scale[:, None, :]
@@ -230,6 +245,7 @@ def _errors(fisher, sums):
     )
     eye = torch.eye(fisher.shape[1], dtype=fisher.dtype).expand_as(matrix)
     covariance = torch.linalg.inv_ex(torch.where(sound[:, None, None], matrix, eye)).inverse
+    covariance = covariance + further / (scale[:, :, None] * scale[:, None, :])
     variance = torch.where(sound[:, None], covariance.diagonal(dim1=1, dim2=2), torch.nan)
     # The root of a negative variance, which a singular matrix may have, is NaN.
     weights = sums * scale[:, None, :]

@@ -16,13 +16,13 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.config import check_fields, within
+from specnb.emulator.changes import PixelChange
 from specnb.emulator.model import Emulator
 from specnb.fitting.fit import FitConfig
 from specnb.missing import scores
 from specnb.missing.steps import corrected_emulator, masked_emulator
 from specnb.surveys.mock import make_mock
 from specnb.surveys.population import draw_stars
-from specnb.translate.baselines import PixelChange
 from specnb.translate.comparison import DWARFS
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains, true_labels

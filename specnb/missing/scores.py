@@ -214,7 +214,9 @@ def summary(hidden: Table, elements: Table, among=("Mg", "Si", "Fe", "C")) -> di
     }
 
 
-def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None) -> Table:
+def missing_lines(
+    survey: Survey, recovered, added, truth: Truth | None = None, least: float = LEAST_DEPTH
+) -> Table:
     """List the lines that translated spectra have and synthetic ones lack, with their elements.
 
     This is the list that a survey would publish.
@@ -226,19 +228,21 @@ def missing_lines(survey: Survey, recovered, added, truth: Truth | None = None) 
         See `hidden_features`.
     truth : Truth, optional
         The truth, if it is known.
+    least : float
+        Least depth of a line.
 
     Returns
     -------
     Table
         One row per run of pixels in which the translated flux is lower by more than
-        `LEAST_DEPTH`:
-        ``wavelength`` (vacuum Å) of the deepest pixel; ``depth`` there; ``element``, the element
-        with the largest added fall in the run; ``probability``, the fraction that this fall is of
-        the sum of the falls of all elements; ``truth``, the elements that are missing there with
-        their shares, which is empty if nothing is missing.
+        `LEAST_DEPTH`, and in one of them by more than ``least``: ``wavelength`` (vacuum Å) of the
+        deepest pixel; ``depth`` there; ``element``, the element with the largest added fall in the
+        run; ``probability``, the fraction that this fall is of the sum of the falls of all elements;
+        ``truth``, the elements that are missing there with their shares, which is empty if nothing
+        is missing.
     """
     rows, names = [], list(survey.elements)
-    lines = find({NOBODY: np.asarray(recovered)}, survey.pixels, LEAST_DEPTH, LEAST_DEPTH)
+    lines = find({NOBODY: np.asarray(recovered)}, survey.pixels, LEAST_DEPTH, least)
     for first, last, at, depth in lines["first", "last", "wavelength", "depth"].iterrows():
         run = slice(first, last + 1)
         found = shares(added[:, run].sum(axis=1))

@@ -133,6 +133,8 @@ class ExplorerFigure(EmulatorFigure):
     reference_name : str
     gradient : str, optional
         Label of the gradient panel; by default the first label of the survey.
+    physics : Emulator, optional
+        Another emulator whose spectrum at the same labels is drawn, too.
 
     Attributes
     ----------
@@ -152,14 +154,22 @@ class ExplorerFigure(EmulatorFigure):
 
     @styled
     def __init__(
-        self, emulator, labels=None, reference=None, reference_name="start", gradient=None
+        self,
+        emulator,
+        labels=None,
+        reference=None,
+        reference_name="start",
+        gradient=None,
+        physics=None,
     ):
+        third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
-            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-")],
-            "Emulator −\nreference": [(BLUE, 0.9, "-")],
+            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third],
+            "Emulator −\nreference": [(BLUE, 0.9, "-"), *third],
             "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
+        self.physics = physics
         self.gradient = gradient or emulator.labels[0]
         self.reference = None if reference is None else (reference, reference_name)
         self.update()
@@ -195,6 +205,9 @@ class ExplorerFigure(EmulatorFigure):
             # This name changes with the title of the panel, which is in the background
             {f"_{label.name}": self.derivative * label.steps.change},
         ]
+        if self.physics is not None:
+            (values[0]["physics"],) = self._emulate(None, self.physics)
+            values[1]["_physics"] = values[0]["physics"] - flux
         self._show_star(values, window, self.survey.element_of(label.name))
 
 

@@ -1,6 +1,4 @@
-"""Figures of missing lines and the elements that cause them: of hidden lines (Fig. 4 of O'Briain et
-al. 2021), and of the lines at which real stars and the physics disagree.
-"""
+"""Figure of missing lines and the elements that cause them (Fig. 4 of O'Briain et al. 2021)."""
 
 from itertools import count, cycle
 
@@ -39,13 +37,12 @@ CURVES = (
     ("synthetic − true", "synthetic − translated"),
     ("true", "translated"),
 )
-STARS = (BLUE, ORANGE, GREEN, PURPLE)  # colours of the stars; if there are more stars, all are grey
-NAMED = 12  # so many of the most significant runs get a label
-ROOM = 9.0  # smallest distance of labels in Å; closer ones are written one above the other
 
 
 @styled
-def missing_lines_figure(truth, flux, added, elements, window, title=""):
+def missing_lines_figure(
+    truth, flux, added, elements, window, title="", named=CURVES, band="hidden"
+):
     """Draw what a translator adds to a spectrum whose simulator lacks lines, and which elements
     cause it (Fig. 4).
 
@@ -62,6 +59,10 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     window : (float, float)
         Wavelength range in vacuum Å.
     title : str
+    named : sequence of (str, str)
+        What the blue and the black line are, as for `CURVES`. An empty name is not in the legend.
+    band : str
+        What the grey bands are.
 
     Returns
     -------
@@ -113,13 +114,13 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
         draw_within(axes, wavelength, right, window, **TRUTH)
         draw_within(axes, wavelength, model, window, **MODEL)
         axes.set_ylabel(text)
-        _shade(axes, wavelength, mask, color=HIDDEN, zorder=0)
+        shade(axes, wavelength, mask, color=HIDDEN, zorder=0)
     for axes, k, (name, color) in zip(panels[3:], rows, colors.items()):
-        _shade(axes, wavelength, lacking[k], color=color, alpha=0.35, zorder=0)
+        shade(axes, wavelength, lacking[k], color=color, alpha=0.35, zorder=0)
         axes.text(
             0.008, 0.95, name, color=color, transform=axes.transAxes, fontweight="bold", va="top"
         )
-    _say_curves(panels)
+    _say_curves(panels, named)
     # Otherwise the ticks of neighbouring panels would overlap
     panels[3].yaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     panels[3].set_ylabel("Added fall of flux" + (" " if len(rows) > 2 else "\n") + "per 0.05 dex")
@@ -128,14 +129,14 @@ def missing_lines_figure(truth, flux, added, elements, window, title=""):
     _name_missing(panels[0], panels[2], truth, lacking, difference, colors, window)
     panels[-1].set(xlim=window, xlabel=WAVELENGTH)
     panels[0].set_title(title, loc="left")
-    marks = {"hidden": Patch(facecolor=HIDDEN)}
+    marks = {band: Patch(facecolor=HIDDEN)}
     marks |= {name: Patch(facecolor=color, alpha=0.75) for name, color in colors.items()}
     place = {"loc": "upper right", "bbox_to_anchor": (0.98, 1), "borderaxespad": 0.2}
     legend(figure, marks, handlelength=1.2, columnspacing=1.0, **place)
     return figure
 
 
-def _say_curves(panels):
+def _say_curves(panels, named):
     """Say in a corner of each panel which line is which, with room for it beside the lines."""
     for axes in panels[:4]:  # the further ones have the scale of the fourth
         low, high = axes.get_ylim()
@@ -143,7 +144,8 @@ def _say_curves(panels):
         axes.set_ylim((low - room, high) if axes in panels[:2] else (low, high + 2 * room))
     look = {"fontsize": 6, "handlelength": 1.5, "borderpad": 0.2, "borderaxespad": 0.2}
     for k, axes in enumerate(panels):
-        marks = dict(zip(CURVES[min(k, 3)], (TRUTH, MODEL)))
+        marks = dict(zip(named[min(k, 3)], (TRUTH, MODEL)))
+        marks.pop("", None)
         legend(axes, marks, loc="lower left" if k < 2 else "upper right", **look)
 
 
@@ -163,7 +165,7 @@ def _fixed_panels(heights):
     return figure, panels
 
 
-def _shade(axes, wavelength, mask, **look):
+def shade(axes, wavelength, mask, **look):
     """Draw a band from half a pixel before each run of pixels to half a pixel after it."""
     half = 0.5 * (wavelength[1] - wavelength[0])
     for first, end in runs(mask):
@@ -186,115 +188,17 @@ def _name_missing(top, below, truth, lacking, difference, colors, window):
             look = {"color": color, "alpha": 0.75, "linewidth": 0, "zorder": 2.5}
             below.fill_between(wavelength[fill], 0, difference[fill], **look)
             place = wavelength[run[np.argmax(truth.falls[k, run])]]
-            height = 0.96 - 0.1 * _free_level(last, place, room)
+            height = 0.96 - 0.1 * free_level(last, place, room)
             at = {"transform": top.get_xaxis_transform(), "ha": "center", "va": "top"}
             top.text(place, height, name, color=color, fontsize=7, **at)
     low, high = top.get_ylim()
     top.set_ylim(low, high + 0.35 * (high - low))  # with room for the names
 
 
-def _free_level(last, place, room):
+def free_level(last, place, room):
     """The lowest level at which a label does not meet the one before it. ``last`` has the place of
     the last label at each level.
     """
     level = next(level for level in count() if place - last.get(level, -np.inf) > room)
     last[level] = place
     return level
-
-
-@styled
-def disagreements_figure(observed, flux, pixels, table, names, zooms, expected: str):
-    """Draw the mean residual of the stars with marked runs of pixels, and zooms of the spectra.
-
-    Parameters
-    ----------
-    observed : Spectra
-    flux : ndarray, shape (n, n_pix)
-        Best fits of the stars.
-    pixels, table : Table
-        Results of `specnb.missing.coherent.coherence` and `disagreements`.
-    names : sequence of str
-        Names of the stars.
-    zooms : sequence of float
-        Central wavelengths of the zooms, in vacuum Å.
-    expected : str
-        Words for a place where the physics is known to fail, such as "Ca II core". A run is grey
-        if its column ``known`` contains all of these words.
-
-    Returns
-    -------
-    Figure
-        The band is one standard error of the mean, which includes the error of the model. A label
-        is above the curve if the simulator's line is false or too strong, and below it if the line
-        is missing or too weak. In a zoom, each star is shifted upwards from the one before it.
-    """
-    wavelength = observed.wavelength
-    few = len(names) <= len(STARS)
-    colors = STARS[: len(names)] if few else (GREY,) * len(names)
-    figure = Figure(PAGE, 4.9)
-    panels = figure.subplot_mosaic([["all"] * len(zooms), list(zooms)])
-    axes = panels["all"]
-    mean, error = pixels["excess"], pixels["error"]
-    for own, color in zip(np.where(observed.mask, np.nan, observed.flux - flux), colors):
-        axes.plot(wavelength, own, color=color, alpha=min(0.6, 10 / len(names)), linewidth=0.4)
-    axes.fill_between(wavelength, mean - error, mean + error, color=SKY, alpha=0.7, linewidth=0)
-    axes.plot(wavelength, mean, color=BLACK, linewidth=0.6)
-    axes.axhline(0, color=GREY, linewidth=0.5)
-    reach = 1.1 * np.max(np.abs(mean), initial=0.02)
-    axes.set(
-        xlim=wavelength[[0, -1]],
-        ylim=(-0.8 * reach, 1.45 * reach),
-        xlabel=WAVELENGTH,
-        ylabel="Observed − best fit",
-    )
-    _label_runs(axes, table[:NAMED], reach)
-    for centre in zooms:
-        _zoom(panels[centre], centre, observed, flux, colors)
-    panels[zooms[0]].set_ylabel("Flux / continuum + offset")
-    for row in table:
-        known = set(expected.split()) <= set(row["known"].split())
-        inside = (wavelength >= row["first"]) & (wavelength <= row["last"])
-        for axes in panels.values():
-            _shade(axes, wavelength, inside, color=GREY if known else VERMILLION, alpha=0.3)
-    marks = {
-        "mean over the stars": {"color": BLACK},
-        "its error": Patch(color=SKY, alpha=0.7),
-        "significant": Patch(color=VERMILLION, alpha=0.3),
-        f"significant, {expected}": Patch(color=GREY, alpha=0.3),
-    }
-    stars = names if few else [f"each of {len(names)} stars"]
-    marks |= {name: {"color": color, "marker": "."} for name, color in zip(stars, colors)}
-    legend(figure, marks, loc="outside upper left", ncols=4)
-    return figure
-
-
-def _label_runs(axes, table, reach):
-    """Write the wavelength and the likeliest element at each run of a table."""
-    last = {1: {}, -1: {}}
-    line = {"arrowstyle": "-", "color": BLACK, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
-    box = {"facecolor": "white", "linewidth": 0, "pad": 0.5}
-    look = {"fontsize": 6, "ha": "center", "va": "center", "bbox": box, "arrowprops": line}
-    for row in table[np.argsort(table["wavelength"])]:
-        side, x = np.sign(row["excess"]), row["wavelength"]
-        level = _free_level(last[side], x, ROOM)
-        height = side * reach * ((1.12 if side > 0 else 0.45) + 0.15 * level)
-        text = f"{x:.1f}  {row['candidates'].split()[0]}"
-        # Lower labels would hide the lines
-        axes.annotate(text, (x, row["excess"]), (x, height), zorder=4 - 0.1 * level, **look)
-
-
-def _zoom(axes, centre, observed, flux, colors):
-    """Draw observed spectra (points) and best fits (lines) around one wavelength, each star above
-    the one before.
-    """
-    some = np.abs(observed.wavelength - centre) < 3.2
-    x = observed.wavelength[some]
-    apart = 0.8 * np.nanmax(np.ptp(flux[:, some], axis=1), initial=0.05)
-    points = {"marker": ".", "markersize": 3, "linestyle": "", "elinewidth": 0.6}
-    for k, color in enumerate(colors):
-        good = some & ~observed.mask[k]
-        seen, error = observed.flux[k, good], observed.flux_error[k, good]
-        axes.errorbar(observed.wavelength[good], seen + k * apart, error, color=color, **points)
-        axes.plot(x, flux[k, some] + k * apart, color=color, linewidth=0.9)
-    axes.set(xlim=x[[0, -1]], xlabel=WAVELENGTH)
-    axes.set_title("observed (points) and best fit (lines)", loc="left", fontsize=7)

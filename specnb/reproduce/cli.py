@@ -178,10 +178,7 @@ def apogee(star, field, telescope, release, kind):
 @data.command()
 @click.argument("survey", type=SURVEY, default="rvs")
 def emulator(survey):
-    """Train a shipped emulator again from its grid.
-
-    It is that of rvs (the default) or apogee.
-    """
+    """Train the shipped emulator of rvs (the default) or apogee again from its grid."""
     from specnb.emulator.accuracy import STATISTICS
     from specnb.reproduce.shipping import ship_emulator
     from specnb.surveys import SURVEYS
@@ -198,6 +195,18 @@ def translator(survey):
 
     for name, value in ship_translator(survey).items():
         click.echo(f"{value:.1e}  {name}")
+
+
+@data.command()
+@click.argument("survey", type=SURVEY)
+def real(survey):
+    """Make the emulator of real spectra again, which fits use by default.
+
+    SPECNB_STARS names the folder of the data that it needs.
+    """
+    from specnb.reproduce.shipping import ship_real
+
+    click.echo(ship_real(survey))
 
 
 @data.command("list")

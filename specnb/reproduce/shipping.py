@@ -4,11 +4,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from specnb.core.checksums import add_to_list
-from specnb.core.paths import DATA
+from specnb.core.paths import DATA, stars_folder
 from specnb.emulator.accuracy import STATISTICS, accuracy
-from specnb.emulator.model import load_emulator
+from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.reproduce.provenance import checksum
 from specnb.reproduce.rendering import render
@@ -17,6 +18,8 @@ from specnb.surveys import Survey
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
+from specnb.translate.real_apogee import real_apogee, real_translator, surrogate_sets
+from specnb.translate.real_rvs import real_rvs
 
 CARD_TEXTS = {"what", "notebook", "wavelength", "limits"}  # what a survey says in the card
 TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for a translator
@@ -71,6 +74,53 @@ def ship_emulator(
         statistics=STATISTICS,
     )
     return errors
+
+
+def ship_real(name: str, folder: Path = DATA) -> Path:
+    """Make an emulator of real spectra and write NAME-real.safetensors and its model card.
+
+    The file has what was added to the shipped emulator. For APOGEE the translator to the same real
+    domain is trained and written, too. After an interruption the same call goes on.
+
+    Parameters
+    ----------
+    name : str
+        Of the survey. RVS needs the atlases of the Sun in the folder ``rvs_highres`` of SPECNB_STARS,
+        and APOGEE the data-driven models, see `specnb.surveys.apogee.data_driven`.
+    folder : Path
+        Where the folders ``emulators`` and ``translators`` are.
+
+    Returns
+    -------
+    Path
+        The emulator's file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If real data are missing or damaged.
+    """
+    emulator = load_emulator(name)
+    config = TranslateConfig.for_survey(emulator.survey)
+    path = folder / "emulators" / f"{name}-real.safetensors"
+    if name == "rvs":
+        real = real_rvs(stars_folder() / "rvs_highres")
+    else:
+        _, learn, domain = surrogate_sets()
+        real = real_apogee(emulator, learn, domain)
+        weights = folder / "translators" / path.name
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint = weights.with_suffix(".checkpoint")
+        model = real_translator(emulator, domain, config, checkpoint=checkpoint)
+        model.half().save(weights)  # half precision makes it as large as the emulator
+        add_to_list(weights, DATA)
+        render("translator-real.md", weights.with_suffix(".md"), name=name, config=config)
+    real.save(path, base=name)
+    add_to_list(path, DATA)
+    calibration = real.calibration
+    error = float(calibration.error[torch.isfinite(calibration.error)].median())
+    render(f"{name}-real.md", path.with_suffix(".md"), error=error, calibration=calibration)
+    return path
 
 
 def ship_translator(

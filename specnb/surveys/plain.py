@@ -112,7 +112,7 @@ def spectra_of(sheet, surveys):
         scale = numbers(Column([1.0], unit=find(sheet.table, "flux").unit), "", "flux")
         flux, error = flux * scale, error * scale
     else:
-        flux, error, mask = _over_continuum(survey, flux, error, mask)
+        flux, error, mask = over_continuum(survey, flux, error, mask)
     good = _good(sheet.path, ids, np.ma.array(flux, mask=mask), survey.normalize is None)
     ids, rows, flux, error, mask = (each[good] for each in (ids, rows, flux, error, mask))
     labels = Table({name: sheet.table[name][rows] for name in sheet.labels})
@@ -154,7 +154,7 @@ def _good(path, ids, flux, normalised):
     return usual
 
 
-def _over_continuum(survey, flux, error, mask):
+def over_continuum(survey, flux, error, mask):
     """Flux, error and mask of spectra (n, n_pix) after division by their pseudo-continuum.
 
     Pixels are also masked if flux or error are 0, if the error is negative, `MISSING_ERROR`, or

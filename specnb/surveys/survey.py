@@ -107,6 +107,12 @@ class Survey:
     complete : callable, optional
         ``complete(sheet)`` adds what the survey's tables do not say, see
         `specnb.surveys.columns.Sheet`.
+    complete_labels : callable, optional
+        ``complete_labels(catalogue, rng)`` fills in the labels of real stars of which a catalogue
+        (Table) knows some. It gives an array for each label, a dict.
+    spreads : mapping of str to float
+        For labels that a catalogue usually lacks, how much they differ between stars whose other labels are
+        the same; for a logarithmic label, how much its logarithm does.
     archive : Archive, optional
         The source of real spectra of the survey.
     mock : type, optional
@@ -144,6 +150,8 @@ class Survey:
     read: Callable | None = None
     recognizes: Callable | None = None
     complete: Callable | None = None
+    complete_labels: Callable | None = None
+    spreads: Mapping[str, float] = field(default_factory=dict)
     archive: object | None = None
     mock: type | None = None
     card: Mapping[str, str] = field(default_factory=dict)
@@ -214,6 +222,12 @@ class Survey:
             raise ValueError(f"{name}: no label of survey {self.name}: {', '.join(self.names)}")
         return self.labels[self.names.index(name)]
 
+    def has(self, wavelength) -> bool:
+        """Whether wavelengths (Å) are `pixels`, `native` or one of the `grids`."""
+        return any(
+            same_pixels(wavelength, grid) for grid in (self.pixels, self.native, *self.grids)
+        )
+
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
         pixels: those made by hand or read from older files do not tell. Others stay as they are.
@@ -231,10 +245,9 @@ class Survey:
         ValueError
             If the spectra are on other pixels.
         """
-        if any(same_pixels(spectra.wavelength, grid) for grid in (self.native, *self.grids)):
-            spectra = rebin(self.with_correlation(spectra), self.pixels)
-        check_pixels(spectra.wavelength, self.pixels)
-        return rebin(spectra, self.pixels)  # exactly these pixels
+        if not self.has(spectra.wavelength):
+            check_pixels(spectra.wavelength, self.pixels)
+        return rebin(self.with_correlation(spectra), self.pixels)  # exactly these pixels
 
     def table(self, values) -> Table:
         """Label values (n, n_labels) as a table with names and units."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from specnb.core.spectra import check_at_rest
+from specnb.emulator.changes import DARK, PixelChange
 from specnb.emulator.model import Emulator
 from specnb.emulator.step import Step
 from specnb.fitting.residuals import by_pixel
@@ -27,31 +28,7 @@ PERFECT = "perfect translator"
 # Mean spectra also differ by more than their lines' strengths, such as by a continuum, and FLOOR, in
 # units of the flux, keeps the powers from describing this. Both are choices, made on training stars.
 POWERS, FLOOR = 0.3, 0.005
-DARK = 1e-3  # smallest flux that a power is taken of
 ITERATIONS = 20  # of Newton's method, which converges in about ten
-
-
-class PixelChange(Step):
-    """Raise the flux of each pixel to a power of the pixel, and add an offset.
-
-    A flux is exp(−τ) for the optical depth τ, so that a power multiplies the optical depth.
-
-    Parameters
-    ----------
-    power, offset : array_like, shape (n_pix,)
-    """
-
-    def __init__(self, power, offset):
-        super().__init__()
-        for name, values in {"power": power, "offset": offset}.items():
-            self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32))
-
-    def forward(self, flux, labels):
-        return flux.clamp(min=DARK) ** self.power + self.offset
-
-    @classmethod
-    def build(cls, settings, survey):
-        return cls(np.ones(len(survey.pixels)), np.zeros(len(survey.pixels)))
 
 
 class OwnOffset(Step):

@@ -212,9 +212,10 @@ def _joined(batches) -> np.ndarray:
 
 
 def load_translator(name: str) -> Translator:
-    """Open a shipped translator: ``"rvs-mock"`` or ``"apogee-mock"``.
+    """Open a shipped translator: ``"rvs-mock"``, ``"apogee-mock"`` or ``"apogee-real"``.
 
-    It translates spectra of the shipped emulator to those of the mock survey of its name.
+    It translates spectra of the shipped emulator to those of the mock survey of its name, or to
+    those of real stars.
 
     Raises
     ------

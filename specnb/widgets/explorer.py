@@ -66,8 +66,8 @@ class EmulatorExplorer(LabelExplorer):
         ``view.figure`` is the same picture in a form for print.
     """
 
-    def __init__(self, emulator, labels=None, reference_spectra=None):
-        view = ExplorerFigure(emulator, labels)
+    def __init__(self, emulator, labels=None, reference_spectra=None, physics=None):
+        view = ExplorerFigure(emulator, labels, physics=physics)
         self._references = []
         if reference_spectra is not None:
             fluxes = np.where(reference_spectra.mask, np.nan, reference_spectra.flux)
@@ -95,7 +95,9 @@ class EmulatorExplorer(LabelExplorer):
         self.view.reference = self._references[self.values["reference"]]
 
 
-def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorExplorer:
+def explore_emulator(
+    emulator, labels=None, reference_spectra=None, physics=None
+) -> EmulatorExplorer:
     """Show the emulator's spectrum, its residual and its gradient, with sliders for the labels.
 
     Parameters
@@ -105,6 +107,8 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
         First labels; by default those of `Survey.start`.
     reference_spectra : Spectra, optional
         Spectra on the emulator's pixels with which the emulator can be compared.
+    physics : Emulator, optional
+        Another emulator whose spectrum at the same labels is shown, too.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def explore_emulator(emulator, labels=None, reference_spectra=None) -> EmulatorE
     """
     if reference_spectra is not None:
         check_pixels(reference_spectra.wavelength, emulator.wavelength)
-    return EmulatorExplorer(emulator.of(None), labels, reference_spectra)
+    return EmulatorExplorer(emulator.of(None), labels, reference_spectra, physics)
 
 
 class TranslatorExplorer(LabelExplorer):

@@ -3,7 +3,7 @@
 import ipywidgets
 import numpy as np
 
-from specnb.core.labels import STEPS
+from specnb.fitting.fit import with_errors
 from specnb.plots.spectra import best_fit
 from specnb.widgets.panel import Panel, row_of
 
@@ -35,13 +35,10 @@ class FitBrowser(Panel):
 
     def _redraw(self):
         """Labels ± errors and reduced χ² in one row of the fit."""
-        row, cells = self.table[self.values["choice"]], []
-        for name in row.colnames:
-            if f"{name}_error" in row.colnames:
-                unit = str(row.table[name].unit or "")
-                digits = STEPS[unit].decimals if unit in STEPS else 2
-                pair = f"{row[name]:.{digits}f} ± {row[f'{name}_error']:.{digits}f}"
-                cells.append(f"{name} {pair} {unit}")
+        row = self.table[self.values["choice"]]
+        star = self.table[row.index : row.index + 1]
+        labels = [name for name in row.colnames if f"{name}_error" in row.colnames]
+        cells = [f"{name} {with_errors(star, name)[0]}" for name in labels]
         if "chi2_reduced" in row.colnames:
             cells.append(f"χ²/ν {row['chi2_reduced']:.2f}")
         return "".join(f"{cell} · " for cell in cells)

@@ -13,6 +13,7 @@ relations is fitted to measured abundances.
 import numpy as np
 from astropy.table import Column
 
+from specnb.core.labels import label_columns
 from specnb.surveys.population import Population, broadening_median, microturbulence, unevolved
 
 # Fractions for `Population`, whose magnitudes are not used. The fractions of the discs, the halo
@@ -57,6 +58,14 @@ TRENDS = {
 FIRST_DREDGE_UP = np.array([0.11, 0.07, 0.07])  # in the order of COMPONENTS
 EXTRA_MIXING = 0.08
 CARBON_PER_NITROGEN = 10 ** (8.43 - 7.83)  # solar value of Asplund et al. (2009)
+
+# How much labels may differ between stars of the same T_eff, log g, [Fe/H] and [Mg/Fe]: in dex, in km/s,
+# and the logarithm of ¹²C/¹³C. In DR12 giants differ by 0.05-0.14 dex. More is allowed, so that an
+# unusual star is recognised.
+SPREADS = {f"{element.lower()}_fe": 0.15 for element in TRENDS}
+SPREADS |= {"c_fe": 0.2, "n_fe": 0.2, "vmicro": 0.15, "c12_c13": 0.5}
+ALPHA_ELEMENTS = ("O", "Mg", "Si", "S", "Ca", "Ti")
+GIANT = 3.7  # log g below which a star is a giant
 
 SNR = (50.0, 800.0)  # per pixel
 SPEED = 500.0  # km/s, largest absolute radial velocity
@@ -186,6 +195,51 @@ def draw_observation(component, population, rng):
     # stars of a field have a higher S/N. The median and the width are choices.
     snr = _redrawn(lambda i: rng.lognormal(np.log(130.0), 0.55, len(i)), n, *SNR)
     return [Column(rv, "rv", unit="km / s"), Column(snr, "snr")]
+
+
+def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
+    """The 25 labels of real stars, of which a catalogue knows a few.
+
+    Parameters
+    ----------
+    catalogue : Table
+        ``teff`` (K), ``logg``, ``fe_h`` and ``mg_fe`` (dex), and any other of the 25 labels. What it
+        lacks is filled in: [X/Fe] is ``mg_fe`` for O, Si, S, Ca and Ti, 0.2 for nitrogen in giants,
+        which have brought it up, and 0 for the others. ``vmicro`` follows `microturbulence`,
+        and ``vbroad`` is near 5.5 km/s in giants and follows `broadening_median` in dwarfs. ¹²C/¹³C
+        is 15 in giants and 50 in dwarfs.
+    rng : numpy.random.Generator
+        Draws the scatter of ``vmicro`` and ``vbroad``.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If one of the first four is missing.
+    """
+    needed = ("teff", "logg", "fe_h", "mg_fe")
+    missing = [name for name in needed if name not in catalogue.colnames]
+    if missing or not np.isfinite(label_columns(catalogue, needed)).all():
+        raise ValueError(
+            f"the catalogue lacks {', '.join(missing) or 'values'} of {', '.join(needed)}: give all "
+            "four for each star"
+        )
+    teff, logg, mg_fe = label_columns(catalogue, ("teff", "logg", "mg_fe")).T
+    giant, n = logg < GIANT, len(catalogue)
+    labels = {name: np.zeros(n) for name in SPREADS}
+    labels |= {f"{element.lower()}_fe": mg_fe for element in ALPHA_ELEMENTS}
+    labels["n_fe"] = np.where(giant, 0.2, 0.0)
+    labels["c12_c13"] = np.where(giant, 15.0, 50.0)
+    labels["vmicro"] = rng.normal(microturbulence(teff, logg), 0.1)
+    broad = broadening_median(teff) * np.exp(0.35 * rng.normal(size=n))
+    labels["vbroad"] = np.where(giant, rng.normal(5.5, 0.8, n), broad)
+    for name in {*labels, "teff", "logg", "fe_h"} & {*catalogue.colnames}:
+        known = label_columns(catalogue, [name])[:, 0]
+        labels[name] = np.where(np.isfinite(known), known, labels.get(name, np.nan))
+    return labels
 
 
 def _redrawn(draw, n, low, high):

@@ -22,6 +22,7 @@ from specnb.surveys.apogee.pixels import (
     APOGEE_RESOLVING_POWER,
     continuum,
 )
+from specnb.surveys.apogee.stars import SPREADS, complete_labels
 from specnb.surveys.population import sampled_in_kiel
 from specnb.surveys.survey import Survey
 
@@ -141,6 +142,8 @@ APOGEE = Survey(
     },
     read=read_apogee,
     recognizes=is_apogee,
+    complete_labels=complete_labels,
+    spreads=SPREADS,
     archive=ARCHIVE,
     mock=ApogeeMockConfig,
     card={

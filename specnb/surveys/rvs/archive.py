@@ -36,27 +36,29 @@ def literature(ids):
     Parameters
     ----------
     ids : sequence of str
-        Gaia DR3 source_id of each star.
+        Gaia DR3 source_id of each star, or the id of another spectrum of data/stars.ecsv.
 
     Returns
     -------
     astropy.table.Table
         One row per id, in the order of the ids. Columns: id; name, which is the id if no other name
-        is known; teff (K), logg (dex), m_h (dex) and reference, masked where unknown.
+        is known; teff (K), logg, m_h, alpha_fe (dex), reference and part_of, which is the model in
+        which the star took part, masked where unknown.
     """
     stars = Table(read_shipped_table(STARS), masked=True)
     row = {star: i for i, star in enumerate(stars["source_id"])}
     stars.add_row({})  # the last row, all masked, is that of unknown stars
     rows = np.array([row.get(str(star), -1) for star in ids], dtype=int)
-    table = stars["name", "teff", "logg", "m_h", "reference"][rows]
+    table = stars["name", "teff", "logg", "m_h", "alpha_fe", "reference", "part_of"][rows]
     table.add_column(np.array(ids, dtype=str), index=0, name="id")
     table["name"] = np.where(rows < 0, table["id"], table["name"])
     return table
 
 
 def _names():
-    """Names of the files of the stars of data/stars.ecsv."""
-    return [FILE.format(star) for star in read_shipped_table(STARS)["source_id"]]
+    """Names of the files of those stars of data/stars.ecsv that are in Gaia DR3."""
+    stars = read_shipped_table(STARS)["source_id"]
+    return [FILE.format(star) for star in stars if star.isdigit()]
 
 
 def _fetch(folder, names):
