@@ -289,8 +289,8 @@ figure
 # %% [markdown]
 # ## Move it
 #
-# A real spectrum (grey), the default (blue) and physics alone (red) at the same labels, and below them what they leave. Choose the star
-# under *reference*. Can you make the red line flat in the middle panel?
+# A real spectrum (grey), the default (blue) and physics alone (orange) at the same labels, and below them what they leave. Choose the star
+# under *reference*. Can you make the orange line flat in the middle panel?
 
 # %%
 stars = known["apogee"]
