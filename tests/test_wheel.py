@@ -92,4 +92,4 @@ def test_what_a_wheel_lacks_is_told_in_a_sentence(site, python):
     assert done.stderr.strip().endswith("work in a clone of the repository")
     assert "Traceback" not in done.stderr
     done = python("-c", LOAD)
-    assert done.stderr.strip().endswith("choose one of none (none is shipped)")
+    assert done.stderr.strip().endswith("give your own one, or choose none")
