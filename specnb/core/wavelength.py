@@ -4,8 +4,6 @@ specnb uses vacuum wavelengths throughout. Line lists and Turbospectrum use air 
 """
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
-from scipy.linalg import block_diag
 
 from specnb.core.values import numbers
 
@@ -127,10 +125,3 @@ def detectors(wavelength):
     step = np.diff(wavelength)
     cuts = np.flatnonzero(step > 3.0 * np.median(step)) + 1
     return [slice(int(a), int(b)) for a, b in zip([0, *cuts], [*cuts, len(wavelength)])]
-
-
-def legendre(wavelength, order):
-    """Legendre polynomials of order 0 to `order` on each detector, (n_polynomials, n_pix)."""
-    pixels = [wavelength[part] for part in detectors(wavelength)]
-    scaled = (np.interp(part, part[[0, -1]], [-1.0, 1.0]) for part in pixels)
-    return block_diag(*(legvander(x, max(order, 0)).T[: order + 1] for x in scaled))

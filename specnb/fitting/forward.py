@@ -7,9 +7,10 @@ import torch
 from scipy.stats import qmc
 
 from specnb.core.doppler import doppler_shift, known_pixels
-from specnb.core.wavelength import C_KM_S, legendre
+from specnb.core.wavelength import C_KM_S
 from specnb.emulator.calibration import cleaned
 from specnb.emulator.network import flux_and_jacobian
+from specnb.fitting.continuum import legendre
 from specnb.fitting.velocity import NEAR, CrossCorrelation
 
 TEMPLATES = 32  # number of models for the cross-correlation. This number is a choice.

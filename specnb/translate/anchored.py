@@ -18,10 +18,10 @@ from sklearn.decomposition import FactorAnalysis
 from sklearn.model_selection import KFold
 
 from specnb.core.spectra import check_at_rest
-from specnb.core.wavelength import legendre
 from specnb.emulator.calibration import Calibration
 from specnb.emulator.changes import DARK, PixelChange
 from specnb.emulator.model import Emulator
+from specnb.fitting.continuum import legendre
 from specnb.fitting.fit import FitConfig
 from specnb.translate.baselines import ITERATIONS, POWERS
 from specnb.translate.domains import true_labels

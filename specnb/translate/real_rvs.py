@@ -31,8 +31,9 @@ from specnb.core.broadening import broaden
 from specnb.core.reading import whole_file
 from specnb.core.rebinning import overlap_matrix
 from specnb.core.spectra import Spectra
-from specnb.core.wavelength import legendre, vacuum_from_air
+from specnb.core.wavelength import vacuum_from_air
 from specnb.emulator.shipped import load_emulator
+from specnb.fitting.continuum import legendre
 from specnb.surveys.population import draw_stars
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 from specnb.surveys.rvs.survey import CA_II_TRIPLET, RVS
