@@ -18,8 +18,8 @@ from astropy.io.votable.tree import Param
 from astropy.table import Table, vstack
 from requests import HTTPError
 
+from specnb.commands.data import fetch_stars
 from specnb.core.paths import data_folder
-from specnb.reproduce.cli import fetch_stars
 from specnb.surveys import RVS
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.rvs import archive as gaia

@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from specnb.reproduce.cli import NOTEBOOKS
+from specnb.commands.notebooks import NOTEBOOKS
 from specnb.reproduce.parameters import PROFILES, check_parameters, profile_of
 from specnb.reproduce.runner import check_pair, run_notebook
 

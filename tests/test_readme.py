@@ -3,8 +3,9 @@
 import pytest
 from astropy.table import Table
 
+from specnb.commands import notebooks
+from specnb.commands.main import main
 from specnb.core.paths import ROOT
-from specnb.reproduce import cli
 from specnb.reproduce.provenance import RECORD
 from specnb.reproduce.readme import update_blocks
 from specnb.reproduce.study import Study
@@ -72,13 +73,13 @@ def test_a_wrong_page_is_left_as_it_is(page, wrong, message):
 
 
 def test_the_command_fails_in_one_sentence(page, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "ROOT", page.parent)
-    assert cli.main(["readme", "--check"]) == 1
+    monkeypatch.setattr(notebooks, "ROOT", page.parent)
+    assert main(["readme", "--check"]) == 1
     assert capsys.readouterr().err == (
         "specnb: README.md differs from runs/01/summary.md, runs/01/numbers.md: call `specnb readme`\n"
     )
     assert page.read_text() == PAGE
-    assert cli.main(["readme"]) == 0 == cli.main(["readme", "--check"])
+    assert main(["readme"]) == 0 == main(["readme", "--check"])
 
 
 def test_numbers_in_the_readme_of_the_repository_are_those_of_the_committed_runs():

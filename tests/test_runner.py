@@ -18,7 +18,9 @@ import psutil
 import pytest
 
 import specnb
-from specnb.reproduce import cli, rendering, runner
+from specnb.commands import data, notebooks
+from specnb.commands.main import main
+from specnb.reproduce import rendering, runner
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import check_parameters, convert, profile_of, read_parameters
 from specnb.reproduce.provenance import PACKAGES, ROOT, checksum, checksums
@@ -105,12 +107,12 @@ def paper(folder, failures, tmp_path_factory):
     output = tmp_path_factory.mktemp("paper") / "results"
 
     def paper(capsys, *arguments):
-        code = cli.main(["paper", "--output", str(output), *arguments])
+        code = main(["paper", "--output", str(output), *arguments])
         return code, capsys.readouterr()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "NOTEBOOKS", folder)
-        patch.setattr(cli, "fetch_stars", lambda only_missing: None)  # no network
+        patch.setattr(notebooks, "NOTEBOOKS", folder)
+        patch.setattr(notebooks, "fetch_stars", lambda only_missing: None)  # no network
         paper.output = output
         yield paper
 
@@ -326,7 +328,7 @@ study = Study(output)
 study.result("n", n)
 study.result("x", scale / 7, "K")"""
     notebook = write_notebook(tmp_path / "slow.ipynb", slow)
-    assert cli.main(["run", str(notebook), "-p", "n=4", "--output", str(tmp_path / "out")]) == 0
+    assert main(["run", str(notebook), "-p", "n=4", "--output", str(tmp_path / "out")]) == 0
     printed = capfd.readouterr()
     assert "KeyboardInterrupt" not in printed.err
     assert printed.out.startswith("n = 4\nx = 0.1429 K\nfigures 0, tables 0, numbers 2 after ")
@@ -388,20 +390,22 @@ def test_a_path_is_never_taken_for_another_notebook(paper, tmp_path, monkeypatch
     """Names and numbers find the project's notebooks, and paths only what is there."""
     monkeypatch.chdir(tmp_path)
     assert (
-        cli.find_notebook("01") == cli.find_notebook("01_good") == cli.NOTEBOOKS / "01_good.ipynb"
+        notebooks.find_notebook("01")
+        == notebooks.find_notebook("01_good")
+        == notebooks.NOTEBOOKS / "01_good.ipynb"
     )
-    assert cli.find_notebook("01_good.py") == cli.find_notebook("01_good.ipynb")
+    assert notebooks.find_notebook("01_good.py") == notebooks.find_notebook("01_good.ipynb")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "01_good.py").write_text("# %%\nprint('mine')\n")
     (tmp_path / "results.csv").write_text("x")
     for name in ("/no/such/01_good.ipynb", "mine/01_good.py", "mine/01", "mine/", "results.csv"):
         with pytest.raises(FileNotFoundError, match="there is no notebook .*give the path"):
-            cli.find_notebook(name)
+            notebooks.find_notebook(name)
     own = write_notebook(tmp_path / "mine" / "01_good.ipynb")
-    assert cli.find_notebook("mine/01_good.py").samefile(own)
-    assert cli.find_notebook("mine/01_good.ipynb").samefile(own)
+    assert notebooks.find_notebook("mine/01_good.py").samefile(own)
+    assert notebooks.find_notebook("mine/01_good.ipynb").samefile(own)
     monkeypatch.chdir(tmp_path / "mine")
-    assert cli.find_notebook("01_good.py").samefile(own)
+    assert notebooks.find_notebook("01_good.py").samefile(own)
 
 
 def test_artifacts_have_a_folder_of_ones_own(tmp_path):
@@ -421,7 +425,7 @@ def test_artifacts_that_cannot_be_kept_are_told_before_anything_runs(
     run = ["run", str(folder / "01_good.ipynb"), "--output", str(paper.output.parent / "new")]
     sweep = ["sweep", "01", "-p", "n=1", "--output", str(paper.output.parent / "new")]
     for arguments in (run, sweep, ["paper", "--force", "--output", str(paper.output)]):
-        assert cli.main(arguments) == 1
+        assert main(arguments) == 1
         printed = capsys.readouterr()
         assert printed.err.startswith("specnb: cannot write to /proc/none (")
         assert "SPECNB_ARTIFACTS" in printed.err and printed.err.count("\n") == 1
@@ -543,7 +547,7 @@ def test_pair_that_differs_is_refused(tmp_path):
 
 def test_cannot_write_is_one_sentence_before_any_notebook(paper, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert cli.main(["paper", "--output", str(tmp_path / "file" / "results")]) == 1
+    assert main(["paper", "--output", str(tmp_path / "file" / "results")]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith("specnb: cannot write to ") and "--output" in printed.err
     assert printed.err.count("\n") == 1 and "running" not in printed.out
@@ -586,7 +590,7 @@ def test_command_line_errors_are_one_line(paper, capsys):
         (["run", "01_good", "-p", "n=x"], "expects int"),
         (["paper", "--only", "99"], "there is no notebook 99"),
     ):
-        assert cli.main(arguments) == 1
+        assert main(arguments) == 1
         assert words in capsys.readouterr().err
 
 
@@ -597,7 +601,7 @@ def test_wrong_use_is_told_with_the_usage(capsys):
         ["run", "01", "--minutes", "0"],
         ["fly"],
     ):
-        assert cli.main(arguments) == 2
+        assert main(arguments) == 2
         printed = capsys.readouterr()
         assert printed.err.startswith("Usage: specnb") and not printed.out
 
@@ -609,9 +613,9 @@ def test_only_takes_several_notebooks(paper, capsys):
 
 
 def test_version_and_help_are_quick(capsys):
-    assert cli.main(["--version"]) == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"specnb {specnb.__version__}\n"
-    command = [sys.executable, "-m", "specnb.reproduce.cli", "--version"]  # as `python -m specnb`
+    command = [sys.executable, "-m", "specnb.commands.main", "--version"]  # as `python -m specnb`
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout == f"specnb {specnb.__version__}\n"
     command = [sys.executable, "-X", "importtime", "-m", "specnb", "--help"]
@@ -639,13 +643,13 @@ def test_a_closed_pipe_is_no_error():
 
 
 def test_choices_of_the_command_line_are_the_surveys():
-    assert set(cli.SURVEY.choices) == set(SURVEYS)
+    assert set(data.SURVEY.choices) == set(SURVEYS)
 
 
 def test_one_star_of_apogee_is_fetched(monkeypatch, capsys):
     monkeypatch.setattr(archive, "download_spectrum", lambda *star: "/".join(star))
     arguments = ["data", "apogee", "2M03174068-7748459", "293-37-C", "--telescope", "lco25m"]
-    assert cli.main(arguments) == 0
+    assert main(arguments) == 0
     assert capsys.readouterr().out == "2M03174068-7748459/293-37-C/lco25m/dr17/apStar\n"
 
 

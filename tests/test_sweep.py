@@ -16,9 +16,10 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from matplotlib.text import Text
 
+from specnb.commands import notebooks
+from specnb.commands.main import main
 from specnb.plots.style import COLUMN, PAGE
 from specnb.plots.training import results_against
-from specnb.reproduce import cli
 from specnb.reproduce.provenance import ROOT
 from specnb.reproduce.sweep import collect, grid_points, sweep
 
@@ -128,7 +129,7 @@ def killed_once(notebook, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         said = []
         patch.setattr("builtins.print", lambda *words, **_: said.append(" ".join(map(str, words))))
-        code = cli.main(["sweep", str(notebook), "--output", str(output), *GRID, "--jobs", "2"])
+        code = main(["sweep", str(notebook), "--output", str(output), *GRID, "--jobs", "2"])
     return output, rows, done, code, said
 
 
@@ -206,7 +207,7 @@ def test_a_failing_point_is_named_and_others_count(killed, notebook, capsys):
         "-p",
         "seed=13,1",
     ]
-    assert cli.main(arguments) == 1
+    assert main(arguments) == 1
     printed = capsys.readouterr()
     assert "2 points, 1 unchanged, 1 to run" in printed.out
     assert printed.err.startswith("specnb: 1 of 2 points failed: seed=13,latent=2 (")
@@ -243,7 +244,7 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys, jobs):
             "--jobs",
             str(jobs),
         ]
-        assert cli.main(["sweep", str(notebook), *arguments]) == 130
+        assert main(["sweep", str(notebook), *arguments]) == 130
     finally:
         signal.signal(signal.SIGINT, handler)
     assert "specnb: interrupted" in capsys.readouterr().err and children
@@ -267,17 +268,17 @@ def test_interrupt_ends_all_notebooks(notebook, tmp_path, capsys, jobs):
     ],
 )
 def test_bad_input_is_told_before_anything_runs(notebook, tmp_path, capsys, arguments, words):
-    assert cli.main(["sweep", str(notebook), "--output", str(tmp_path / "out"), *arguments]) == 1
+    assert main(["sweep", str(notebook), "--output", str(tmp_path / "out"), *arguments]) == 1
     printed = capsys.readouterr()
     assert words in printed.err and printed.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
 def test_values_of_lists_stand_in_brackets(notebook):
-    assert cli.split_values("2, 5,10") == ["2", "5", "10"]
-    assert cli.split_values("[64],[64, 32]") == ["[64]", "[64, 32]"]
+    assert notebooks.split_values("2, 5,10") == ["2", "5", "10"]
+    assert notebooks.split_values("[64],[64, 32]") == ["[64]", "[64, 32]"]
     points, varied = grid_points(
-        notebook, {"layers": cli.split_values("[64],[64, 32]"), "seed": ["3"]}
+        notebook, {"layers": notebooks.split_values("[64],[64, 32]"), "seed": ["3"]}
     )
     assert [values["layers"] for values in points.values()] == [[64], [64, 32]] and varied == [
         "layers"

@@ -1,37 +1,22 @@
-"""The command line: ``specnb paper``, ``run``, ``sweep``, ``readme`` and ``data``.
-
-What takes long to import is imported by the commands that need it.
-"""
+"""Commands that run notebooks: ``specnb paper``, ``run`` and ``sweep``; and ``readme``."""
 
 import re
 from pathlib import Path
 
 import click
 
-from specnb import __version__
-from specnb.core.paths import ARTIFACTS, ROOT, data_folder
+from specnb.commands.data import fetch_stars
+from specnb.core.paths import ARTIFACTS, ROOT
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import PROFILES, check_parameters, hint, profile_of
-from specnb.reproduce.provenance import shipped_data
-from specnb.reproduce.runner import NotebookError, check_pair, check_places, run_notebook
+from specnb.reproduce.runner import check_pair, check_places, run_notebook
 
 NOTEBOOKS = ROOT / "notebooks"
 FOLDER = click.Path(path_type=Path)
 MINUTES = click.FloatRange(min=0, min_open=True)
-SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="specnb", message="%(prog)s %(version)s")
-def commands():
-    """Reproduce the figures and run the notebooks of specnb.
-
-    SPECNB_DATA names the folder of real spectra (default: data/real in the clone), SPECNB_ARTIFACTS
-    that of what is computed (default: data/artifacts).
-    """
-
-
-@commands.command()
+@click.command()
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
@@ -76,7 +61,7 @@ def paper(profile, only, more, output, force):
     click.echo(f"index: {write_index(output)}")
 
 
-@commands.command()
+@click.command()
 @click.argument("notebook")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter.")
 @click.option(
@@ -95,7 +80,7 @@ def run(notebook, given, output, minutes):
     click.echo(made(results, output))
 
 
-@commands.command(
+@click.command(
     epilog="Example: specnb sweep 04_disentangle -p latent=2,5,10,25 -p seed=1,2,3 -p n_stars=5000"
 )
 @click.argument("notebook")
@@ -134,7 +119,7 @@ def sweep(notebook, given, jobs, output, minutes, x, y):
     click.echo(f"table and figure: {output / 'sweep.*'}")
 
 
-@commands.command()
+@click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if a block differs from its file.")
 def readme(check):
     """Fill the blocks of README.md with what runs wrote.
@@ -145,79 +130,6 @@ def readme(check):
 
     changed = update_blocks(ROOT / "README.md", check)
     click.echo(f"blocks that changed: {', '.join(changed) or 'none'}")
-
-
-@commands.group()
-def data():
-    """Fetch real stars, train shipped models, list data."""
-
-
-@data.command()
-def stars():
-    """Fetch real spectra of Gaia RVS and APOGEE."""
-    fetch_stars()
-
-
-@data.command()
-@click.argument("star")
-@click.argument("field")
-@click.option("--telescope", default="apo25m", help="apo25m, apo1m or lco25m (default: apo25m).")
-@click.option("--release", default="dr17", help="dr14 or dr17 (default: dr17).")
-@click.option("--kind", default="apStar", help="apStar or aspcapStar (default: apStar).")
-def apogee(star, field, telescope, release, kind):
-    """Fetch the spectrum of one star of APOGEE.
-
-    STAR is its APOGEE_ID, such as 2M17335483-2753043, and FIELD its FIELD in the catalogue allStar,
-    such as 000+02.
-    """
-    from specnb.surveys.apogee.archive import download_spectrum
-
-    click.echo(download_spectrum(star, field, telescope, release, kind))
-
-
-@data.command()
-@click.argument("survey", type=SURVEY, default="rvs")
-def emulator(survey):
-    """Train the shipped emulator of rvs (the default) or apogee again from its grid."""
-    from specnb.emulator.accuracy import STATISTICS
-    from specnb.reproduce.shipping import ship_emulator
-    from specnb.surveys import SURVEYS
-
-    for name, value in ship_emulator(SURVEYS[survey]).items():
-        click.echo(f"{100 * value:.2g}%  {STATISTICS[name]}")
-
-
-@data.command()
-@click.argument("survey", type=SURVEY)
-def translator(survey):
-    """Train a shipped translator again with its mock survey."""
-    from specnb.reproduce.shipping import ship_translator
-
-    for name, value in ship_translator(survey).items():
-        click.echo(f"{value:.1e}  {name}")
-
-
-@data.command()
-@click.argument("survey", type=SURVEY)
-def real(survey):
-    """Make the emulator of real spectra again, which fits use by default.
-
-    SPECNB_STARS names the folder of the data that it needs.
-    """
-    from specnb.reproduce.shipping import ship_real
-
-    click.echo(ship_real(survey))
-
-
-@data.command("list")
-def list_data():
-    """List the data files and their sizes."""
-    made_here, real = ARTIFACTS.rglob("*"), data_folder().rglob("*")
-    groups = {"shipped": shipped_data(), "computed here": made_here, "real spectra": real}
-    for title, files in groups.items():
-        click.echo(f"{title}:")
-        for path in sorted(path for path in files if path.is_file()):
-            click.echo(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
 
 
 def all_notebooks() -> list[Path]:
@@ -265,35 +177,3 @@ def made(results: dict, output: Path) -> str:
     figures, tables, numbers = (len(results[kind]) for kind in ("figures", "tables", "results"))
     counts = f"figures {figures}, tables {tables}, numbers {numbers}"
     return f"{counts} after {results['wall_time_s']:.0f} s in {output}"
-
-
-def fetch_stars(only_missing=False):
-    """Fetch real stars of all surveys, or of those that miss some: an earlier run may have been offline."""
-    from specnb.surveys import SURVEYS
-    from specnb.surveys.archive import real_spectra
-
-    for survey in SURVEYS.values():
-        missing = survey.archive.missing(survey) if survey.archive else []
-        if missing:
-            click.echo(f"looking for {len(missing)} files in {survey.archive.source}", err=True)
-        if missing or (survey.archive and not only_missing):
-            click.echo(real_spectra(survey)[1])
-
-
-def main(arguments=None) -> int:
-    """Run one command; the exit code is 1 after an error, told in one message."""
-    try:
-        return commands(arguments, prog_name="specnb", standalone_mode=False) or 0
-    except click.UsageError as error:
-        error.show()
-        return error.exit_code
-    except (NotebookError, ValueError, OSError) as error:
-        click.echo(f"specnb: {error}", err=True)
-        return 1
-    except click.Abort:  # Ctrl-C
-        click.echo("specnb: interrupted; earlier results are untouched", err=True)
-        return 130
-
-
-if __name__ == "__main__":  # as `python -m specnb`
-    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Tables of many stars from many files: labels, latents and predictions, a piece at a time."""

@@ -1,0 +1,1 @@
+"""The command line of specnb: one module for each theme, and `main`, which joins them."""
