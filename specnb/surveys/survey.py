@@ -53,6 +53,8 @@ class Survey:
         Wavelengths of spectra as they are read, vacuum Å. The default is `pixels`.
     grids : tuple of ndarray
         Further wavelengths at which the survey's spectra are published, vacuum Å.
+    rebins : bool
+        Whether spectra on any other wavelengths are rebinned to `pixels` when they are read.
     correlation_length : float
         Correlation length of the noise of spectra on the native pixels, see `specnb.Spectra`. 1
         means independent pixels.
@@ -128,6 +130,7 @@ class Survey:
     resolving_power: float = np.inf
     native: np.ndarray | None = None
     grids: tuple[np.ndarray, ...] = ()
+    rebins: bool = False
     correlation_length: float = 1.0
     observe: Callable = at_the_pixels
     normalize: Callable | None = None
@@ -182,6 +185,13 @@ class Survey:
             start=middle | dict(self.start),
             everywhere=tuple(self.everywhere or self.names),
         )
+
+    @classmethod
+    def from_toml(cls, path):
+        """The survey that a TOML file declares, see `specnb.surveys.declared`."""
+        from specnb.surveys.declared import declared
+
+        return declared(path)
 
     def __repr__(self):
         low, high = self.pixels[[0, -1]]
@@ -240,12 +250,14 @@ class Survey:
     def on_pixels(self, spectra):
         """Spectra of the survey on its `pixels`, rebinned if they are on `native` or in `grids`.
 
+        If the survey `rebins`, they may be on any wavelengths.
+
         Raises
         ------
         ValueError
             If the spectra are on other pixels.
         """
-        if not self.has(spectra.wavelength):
+        if not (self.rebins or self.has(spectra.wavelength)):
             check_pixels(spectra.wavelength, self.pixels)
         return rebin(self.with_correlation(spectra), self.pixels)  # exactly these pixels
 
