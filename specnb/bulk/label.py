@@ -9,6 +9,7 @@ from pooch import file_hash
 
 import specnb.translate  # noqa: F401 - steps of translated emulators
 from specnb.bulk.tables import write_table
+from specnb.core.device import pick_device
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.regressor import Regressor
 from specnb.emulator.model import Emulator
@@ -17,7 +18,9 @@ from specnb.fitting.fit import FitConfig, fit_labels
 from specnb.surveys import SURVEYS, survey_of
 
 
-def label_files(paths, output, model=None, config=FitConfig(), survey=None, **how) -> dict:
+def label_files(
+    paths, output, model=None, config=FitConfig(), survey=None, device="auto", **how
+) -> dict:
     """Fit the labels of all stars in files and folders, and write the table of `specnb.fit_labels`.
 
     Parameters
@@ -28,50 +31,48 @@ def label_files(paths, output, model=None, config=FitConfig(), survey=None, **ho
         Name of a shipped emulator, or a file of one. The default is the one that is
         `specnb.emulator.shipped.recommended` for the first spectrum.
     config : FitConfig
+    device : str
+        See `specnb.core.device.pick_device`.
 
     Returns
     -------
     dict
         As `specnb.bulk.tables.write_table`, whose errors are raised, too.
     """
-    emulator = None if model is None else _emulator(model, survey)
+    device, emulator = pick_device(device), model and _emulator(model, survey)
 
-    def choose(first, own, device):
+    def choose(first, own):
         name = (emulator or recommended(first)).name
         path = own.emulator_path.with_stem(name) if name else Path(model).absolute()
-        about = {"model": name or path.name, "sha256": file_hash(path)}
-        task = partial(_labels, name or path, own, device, config)
-        return task, about | {"settings": asdict(config)}
+        about = _checksum(path) | {"settings": asdict(config)}
+        return partial(_labels, name or path, own, device, config), about
 
-    pixels = None if emulator is None else emulator.wavelength
+    pixels = emulator and emulator.wavelength
     return write_table(paths, output, choose, pixels, survey, **how)
 
 
-def encode_files(paths, output, model, **how) -> dict:
+def encode_files(paths, output, model, device="auto", **how) -> dict:
     """Encode all spectra in files and folders: a table of ``id`` and the latents ``z0``, ``z1``, ...
 
     Parameters
     ----------
-    paths, output, **how
-        See `specnb.bulk.tables.write_table`.
+    paths, output, device, **how
+        As for `label_files`.
     model : path
         File of an autoencoder (`specnb.disentangle.model.Disentangler`).
     """
-    about = {"model": Path(model).name, "sha256": file_hash(model)}
-
-    def choose(first, own, device):
-        return partial(_latents, Path(model).absolute(), device), about
-
-    return write_table(paths, output, choose, _autoencoder(model).wavelength, **how)
+    task = partial(_latents, Path(model).absolute(), pick_device(device))
+    pixels = _autoencoder(model).wavelength
+    return write_table(paths, output, lambda *_: (task, _checksum(model)), pixels, **how)
 
 
-def predict_files(paths, output, regressor, encoder=None, **how) -> dict:
+def predict_files(paths, output, regressor, encoder=None, device="auto", **how) -> dict:
     """Predict labels of all stars in files and folders: a table of ``id`` and the labels.
 
     Parameters
     ----------
-    paths, output, **how
-        See `specnb.bulk.tables.write_table`.
+    paths, output, device, **how
+        As for `label_files`.
     regressor : path
         File of a `specnb.disentangle.regressor.Regressor`.
     encoder : path, optional
@@ -79,18 +80,11 @@ def predict_files(paths, output, regressor, encoder=None, **how) -> dict:
     """
     known = Regressor.load(regressor)
     known.check_encoder(encoder)
-    path = None if encoder is None else Path(encoder).absolute()
-    pixels = known.wavelength if encoder is None else _autoencoder(path).wavelength
-    about = {
-        "model": Path(regressor).name,
-        "sha256": file_hash(regressor),
-        "encoder": known.encoder,
-    }
-
-    def choose(first, own, device):
-        return partial(_predictions, known, path, device), about
-
-    return write_table(paths, output, choose, pixels, **how)
+    path = encoder and Path(encoder).absolute()
+    task = partial(_predictions, known, path, pick_device(device))
+    pixels = _autoencoder(path).wavelength if path else known.wavelength
+    about = _checksum(regressor) | {"encoder": known.encoder}
+    return write_table(paths, output, lambda *_: (task, about), pixels, **how)
 
 
 # The tables of one piece. Models are read in the process that uses them, which takes no time.
@@ -104,8 +98,7 @@ def _latents(path, device, spectra):
 
 
 def _predictions(regressor, path, device, spectra):
-    encoder = None if path is None else _autoencoder(path, device)
-    values = regressor.predict(regressor.inputs(spectra, encoder))
+    values = regressor.predict(regressor.inputs(spectra, path and _autoencoder(path, device)))
     columns = [Column(each, unit=unit or None) for each, unit in zip(values.T, regressor.units)]
     return Table([spectra.ids, *columns], names=["id", *regressor.labels])
 
@@ -114,8 +107,7 @@ def _emulator(model, survey):
     """A shipped emulator by its name, or that of a file for a survey, which may be any."""
     if not str(model).endswith(".safetensors"):
         return load_emulator(str(model))
-    surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
-    for each in surveys:
+    for each in SURVEYS.values() if survey is None else [survey_of(survey)]:
         try:
             return Emulator.load(model, each)
         except OSError as error:
@@ -125,7 +117,10 @@ def _emulator(model, survey):
 
 def _autoencoder(path, device="cpu"):
     model = Disentangler.load(path)
-    if model.config.labels_in_encoder:
-        raise ValueError(f"{path} encodes spectra with their labels: call its encode() in Python")
     model.networks.to(device)
     return model
+
+
+def _checksum(path):
+    """What a table says of the file of its model."""
+    return {"model": Path(path).stem, "sha256": file_hash(path)}

@@ -6,9 +6,9 @@ and a run that was killed goes on. The parts are joined one after another, so th
 length needs little memory.
 """
 
+import csv
 import io
 import json
-import re
 import shutil
 from hashlib import sha256
 from importlib.util import find_spec
@@ -31,7 +31,8 @@ class Parts:
     Parameters
     ----------
     output : path
-        File of the table. The end of its name tells its kind, one of `KINDS`.
+        File of the table. The end of its name tells its kind, one of `KINDS`. A file .csv is the
+        same as .ecsv: lines with # above the names of the columns tell units and settings.
     settings : dict
         What the table depends on, which becomes its metadata. It is written beside the parts.
 
@@ -50,8 +51,7 @@ class Parts:
         self.folder = self.output.with_name(f"{self.output.name}.parts")
         path, text = self.folder / "settings.json", json.dumps(self.settings, indent=1)
         found = json.loads(path.read_text("utf-8")) if path.is_file() else self.settings
-        if found != self.settings:
-            other = [name for name in settings if found.get(name) != self.settings[name]]
+        if other := [name for name in settings if found.get(name) != self.settings[name]]:
             raise ValueError(
                 f"{self.folder} has parts of another run ({', '.join(other)} differ): give the settings of "
                 "that run to finish it, delete that folder, or choose another output"
@@ -76,15 +76,23 @@ class Parts:
             ``rows``, the names of the files with their numbers of rows, in order, and further
             entries.
         """
-        rows = "" if table is None else csv_rows(table)
-        head = {} if table is None else {"head": ecsv_head(table)}
+        text = io.StringIO()
+        if table is not None:
+            about = about | {"head": ecsv_head(table).splitlines()}
+            cells = (  # 7 digits are as many as float32 has
+                (f"{value:.7g}" for value in column)
+                if column.dtype.kind == "f"
+                else column.tolist()
+                for column in table.columns.values()
+            )
+            csv.writer(text, lineterminator="\n").writerows(zip(*cells))
         with replacing(self.path(number)) as temporary:
-            temporary.write_text(json.dumps(about | head) + "\n" + rows, "utf-8", newline="\n")
+            temporary.write_text(f"{json.dumps(about)}\n{text.getvalue()}", "utf-8", newline="\n")
 
-    def read(self, number: int) -> tuple[dict, str]:
-        """What `write` was told of a part, and its rows as text."""
-        about, _, rows = self.path(number).read_text("utf-8").partition("\n")
-        return json.loads(about), rows
+    def read(self, number: int) -> tuple[dict, list[str]]:
+        """What `write` was told of a part, and its rows as lines."""
+        with self.path(number).open(encoding="utf-8", newline="\n") as lines:
+            return json.loads(next(lines)), list(lines)
 
     def join(self, count: int) -> tuple[int, dict[str, list[str]]]:
         """Write the table from parts 0 to count, and delete them.
@@ -98,61 +106,40 @@ class Parts:
         twice : dict of str to list of str
             Why spectra were left out, by file.
         """
-        parts = range(count)
-        abouts = [self.read(number)[0] for number in parts]
+        abouts = [self.read(part)[0] for part in range(count)]
         names, sizes = zip(*(each for about in abouts for each in about["rows"]))
         names, file = np.unique(names, return_inverse=True)
-        file = np.repeat(file, sizes)
-        first, twice = file, {}
-        if len(names) > 1:  # 8 bytes of each id, because all ids may need too much memory
-            ids = (np.fromiter(map(hash, map(id_of, self._lines(part))), int) for part in parts)
-            _, index, star = np.unique(
-                np.concatenate(list(ids)), return_index=True, return_inverse=True
-            )
+        file = first = np.repeat(file, sizes)
+        if len(names) > 1:  # 8 bytes stand for each id: all ids may need too much memory
+            ids = [np.fromiter(map(hash, ids_of(self.read(part)[1])), int) for part in range(count)]
+            _, index, star = np.unique(np.concatenate(ids), return_index=True, return_inverse=True)
             first = file[index[star]]
-        head = next(about["head"] for about in abouts if "head" in about)
-        table = Table.read(head.splitlines(), format="ascii.ecsv")
+        table = Table.read(
+            next(each["head"] for each in abouts if "head" in each), format="ascii.ecsv"
+        )
         table.meta.update(self.settings)
-        kept, start = first == file, 0
+        twice, row, parquet = {}, 0, self.output.suffix == ".parquet"
         with replacing(self.output) as temporary:
             with temporary.open("w", encoding="utf-8", newline="\n") as f:
-                f.write(head_of(table, self.output.suffix))
-                for part in parts:
-                    lines = self._lines(part)
-                    f.writelines(compress(lines, kept[start:]))
-                    for row in np.flatnonzero(~kept[start : start + len(lines)]):
-                        here, there = names[file[start + row]], names[first[start + row]]
-                        text = f"star {id_of(lines[row])} is in both {there} and {here}: give only one of them"
-                        twice.setdefault(here, []).append(text)
-                    start += len(lines)
-            if self.output.suffix == ".parquet":
-                write_parquet(temporary, table)
+                f.write("" if parquet else ecsv_head(table))
+                for part in range(count):
+                    lines = self.read(part)[1]
+                    here, there = (names[each[row : row + len(lines)]] for each in (file, first))
+                    f.writelines(compress(lines, here == there))
+                    lost = here != there
+                    for star, *files in zip(ids_of(compress(lines, lost)), here[lost], there[lost]):
+                        text = f"star {star} is in both {files[1]} and {files[0]}: give only one of them"
+                        twice.setdefault(str(files[0]), []).append(text)
+                    row += len(lines)
+            if parquet:
+                to_parquet(temporary, table)
         shutil.rmtree(self.folder, ignore_errors=True)
-        return int(kept.sum()), twice
-
-    def _lines(self, number):
-        return self.read(number)[1].splitlines(keepends=True)
+        return int(np.sum(file == first)), twice
 
 
-def csv_rows(table) -> str:
-    """The rows of a table as CSV. Numbers have 7 digits, as float32 has."""
-    columns = list(table.columns.values())
-    row = ",".join("%.7g" if each.dtype.kind == "f" else "%s" for each in columns) + "\n"
-    cells = [
-        map(quoted, each.tolist()) if each.dtype.kind == "U" else each.tolist() for each in columns
-    ]
-    return "".join(row % values for values in zip(*cells))
-
-
-def quoted(text: str) -> str:
-    """A cell of CSV. Lines of a row would be taken for rows, and "#" at its start for a comment."""
-    text = " ".join(text.splitlines())
-    return '"' + text.replace('"', '""') + '"' if re.search('^[ #]|[",]| $', text) else text
-
-
-def id_of(row: str) -> str:
-    """The first cell of a row of CSV, with its quotes."""
-    return re.match(r'("[^"]*")+|[^,]*', row)[0]
+def ids_of(lines) -> list[str]:
+    """The first cells of rows of CSV."""
+    return [row[0] for row in csv.reader(lines)]
 
 
 def ecsv_head(table) -> str:
@@ -162,16 +149,7 @@ def ecsv_head(table) -> str:
     return head.getvalue()
 
 
-def head_of(table, suffix: str) -> str:
-    """What stands above the rows of a table in a file of one of `KINDS`."""
-    if suffix == ".ecsv":
-        return ecsv_head(table)
-    lines = [f"# {name}: {value}" for name, value in table.meta.items()]
-    lines.append(",".join(table.colnames))
-    return "".join(f"{line}\n" for line in lines if suffix == ".csv")
-
-
-def write_parquet(path: Path, table):
+def to_parquet(path: Path, table):
     """Replace rows of CSV in a file by a parquet file with the columns and metadata of a table."""
     import pyarrow
     from pyarrow import csv, parquet

@@ -9,6 +9,7 @@ import time
 import warnings
 from dataclasses import replace
 from hashlib import sha256
+from os.path import commonpath
 
 import joblib
 from threadpoolctl import threadpool_limits
@@ -16,25 +17,17 @@ from tqdm.auto import tqdm
 
 from specnb import __version__
 from specnb.bulk.parts import Parts
-from specnb.bulk.pieces import files_of, first_of, pieces_of
-from specnb.core.device import pick_device
+from specnb.bulk.pieces import first_of, pieces_of
 from specnb.core.reading import DAMAGE
 from specnb.core.spectra import Spectra
 from specnb.core.wavelength import same_pixels
 from specnb.surveys import SURVEYS, LeftOutWarning, survey_of
-from specnb.surveys.files import check_alike
+from specnb.surveys.files import check_alike, named_files, reason_of
+from specnb.surveys.plain import read_any
 
 
 def write_table(
-    paths,
-    output,
-    choose,
-    pixels=None,
-    survey=None,
-    shard=None,
-    jobs=None,
-    device="auto",
-    progress=False,
+    paths, output, choose, pixels=None, survey=None, shard=None, jobs=None, progress=False
 ) -> dict:
     """Compute a table from all spectra of some files and write it.
 
@@ -46,9 +39,9 @@ def write_table(
     output : path
         File of the table, whose name ends with .ecsv, .csv or .parquet.
     choose : callable
-        ``choose(spectra, survey, device)`` gets the first spectrum on the survey's pixels. It gives
-        a function from `Spectra` on these pixels to a Table, which processes can be sent, and what
-        the table depends on, a dict with "model" and "sha256".
+        ``choose(spectra, survey)`` gets the first spectrum and its survey. It gives a function from
+        `Spectra` on the pixels of the survey to a Table, which processes can be sent, and what the
+        table depends on, a dict with "model" and its "sha256".
     pixels : ndarray, optional
         Pixels of the survey (vacuum Å). Files of other surveys are left out.
     survey : Survey, str or path, optional
@@ -58,10 +51,7 @@ def write_table(
         table in a folder beside it. The same call without it computes what is missing, and joins the
         parts.
     jobs : int, optional
-        Number of processes, each of which needs about 0.5 GB. The default is one for each core, or
-        one on a GPU.
-    device : str
-        See `specnb.core.device.pick_device`.
+        Number of processes, each of which needs about 0.5 GB. The default is one for each core.
     progress : bool
         Show a progress bar.
 
@@ -69,97 +59,81 @@ def write_table(
     -------
     dict
         ``output``; ``stars``, the number of rows; ``left_out``, a reason for each file of which
-        stars were left out, by its name; ``seconds``; ``model`` and its ``sha256``.
+        stars were left out, by its name; ``notes``, other warnings of the readers; ``seconds``; and
+        ``model`` with its ``sha256``.
 
     Raises
     ------
     ValueError
         If no file is good, a setting is wrong, or the folder has parts of another run.
     """
-    begun, device = time.perf_counter(), pick_device(device)
-    surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
-    wanted = [each for each in surveys if pixels is None or same_pixels(each.pixels, pixels)]
-    if not wanted:
-        known = ", ".join(each.name for each in surveys)
-        raise ValueError(f"the model is on the pixels of no survey ({known}): give the survey")
+    begun = time.perf_counter()
     share, shares = shard or (1, 1)
     if not 1 <= share <= shares:
         raise ValueError(f"shard is {share}/{shares}: give i/n with 1 <= i <= n")
-    files = files_of(paths)
+    surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
+    wanted = [each for each in surveys if pixels is None or same_pixels(each.pixels, pixels)]
+    paths = [path.absolute() for path in named_files(paths, "skip")]
+    folder = commonpath([path.parent for path in paths])
+    files = {path.relative_to(folder).as_posix(): path for path in paths}
     pieces, left_out = pieces_of(files)
-    name, first, survey = first_of(pieces, surveys, wanted)
-    task, about = choose(survey.on_pixels(first), survey, device)
-    inputs = "".join(f"{key} {path.stat().st_size}\n" for key, path in files.items())
-    settings = {"made_by": f"specnb {__version__}", **about, "files": len(files)}
-    parts = Parts(output, settings | {"inputs": sha256(inputs.encode()).hexdigest()})
-    cut = [len(pieces) * each // shares for each in (share - 1, share)]
-    missing = [number for number in range(*cut) if not parts.path(number).is_file()]
-    if jobs is None:
-        jobs = joblib.cpu_count() if device.type == "cpu" else 1
-    work = joblib.Parallel(
-        max(1, min(jobs, len(missing))), batch_size=1, return_as="generator_unordered"
-    )
-    rows = [source.rows for number in missing for source in pieces[number]]
+    name, first, survey = first_of(pieces, paths, surveys, wanted or surveys)
+    task, about = choose(first, survey)
+    inputs = [(key, path.stat().st_size) for key, path in files.items() if key not in left_out]
+    about |= {"version": __version__, "inputs": sha256(repr(inputs).encode()).hexdigest()}
+    parts = Parts(output, about)
+    numbers = range(*(len(pieces) * each // shares for each in (share - 1, share)))
+    missing = [number for number in numbers if not parts.path(number).is_file()]
+    rows = [rows for number in missing for _, _, rows in pieces[number]]
     total = sum(each.stop - each.start for each in rows) if all(rows) else None
+    jobs = max(1, min(jobs or joblib.cpu_count(), len(missing)))
+    alike = surveys, survey, name, replace(first, labels=None), len(files) > 1
+    calls = (joblib.delayed(_part)(parts, k, pieces[k], task, *alike) for k in missing)
     with tqdm(total=total, desc="stars", unit="star", disable=not progress) as bar:
-        calls = (
-            joblib.delayed(_part)(
-                parts, number, pieces[number], surveys, survey, (name, first), len(files) > 1, task
-            )
-            for number in missing
-        )
-        for stars in work(calls):
-            bar.update(stars)
-    told = [parts.read(number)[0] for number in range(*cut)]
-    stars, twice = sum(n for about in told for _, n in about["rows"]), {}
-    for note in dict.fromkeys(note for about in told for note in about["notes"]):
-        warnings.warn(note, stacklevel=3)
+        for n in joblib.Parallel(jobs, batch_size=1, return_as="generator_unordered")(calls):
+            bar.update(n)
+    told = [parts.read(number)[0] for number in numbers]
+    stars, twice = sum(n for each in told for _, n in each["rows"]), {}
     if shard is None:
         stars, twice = parts.join(len(pieces))
-    for reasons in (*(about["left_out"] for about in told), twice):
+    for reasons in (*(each["left_out"] for each in told), twice):
         for key, texts in reasons.items():
             left_out.setdefault(key, []).extend(texts)
     return {
         "output": str(output),
         "stars": stars,
-        "left_out": {key: _reason(texts) for key, texts in sorted(left_out.items())},
+        "left_out": {
+            key: texts[0] + f" (and {len(texts) - 1} more such reasons)" * (len(texts) > 1)
+            for key, texts in sorted(left_out.items())
+        },
+        "notes": sorted({note for each in told for note in each["notes"]}),
         "seconds": round(time.perf_counter() - begun, 3),
-        "model": about["model"],
-        "sha256": about["sha256"],
+        **{key: about[key] for key in ("model", "sha256")},
     }
 
 
 @threadpool_limits.wrap(limits=1)  # more threads could change the last digits
-def _part(parts, number, piece, surveys, survey, first, several, task):
+def _part(parts, number, piece, task, surveys, survey, first_name, first, several):
     """Compute and write a part of the table. Gives its number of stars."""
-    found, about = [], {"rows": [], "left_out": {}, "notes": []}
-    for source in piece:
-        reasons = []
+    found, about, table = [], {"rows": [], "left_out": {}, "notes": []}, None
+    for name, path, rows in piece:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                spectra = replace(source.read(surveys), labels=None)
-                check_alike(source.path, spectra, *first)
-            except DAMAGE as error:
-                reasons.append(source.reason(error))
-            else:
+                spectra = replace(read_any(path, surveys, rows=rows), labels=None)
+                check_alike(path, spectra, first_name, first)
                 found.append(spectra)
-                about["rows"].append((source.name, len(spectra)))
-        for each in told:
-            is_reason = issubclass(each.category, LeftOutWarning)
-            (reasons if is_reason else about["notes"]).append(source.reason(each.message))
-        if reasons:
-            about["left_out"].setdefault(source.name, []).extend(reasons)
-    table = None
+                about["rows"].append((name, len(spectra)))
+            except DAMAGE as error:
+                warnings.warn(f"{error}", LeftOutWarning, stacklevel=1)
+        where = f"rows {rows.start}-{rows.stop - 1}: " if rows else ""
+        for each in (each for each in told if issubclass(each.category, UserWarning)):
+            left_out = issubclass(each.category, LeftOutWarning)
+            reasons = about["left_out"].setdefault(name, []) if left_out else about["notes"]
+            reasons.append(where + reason_of(path, each.message))
     if found:
         table = task(survey.on_pixels(Spectra.join(found)))
-        if several:
-            names = [name for name, n in about["rows"] for _ in range(n)]
-            table.add_column(names, 1, "file")
+    if found and several:
+        table.add_column([name for name, n in about["rows"] for _ in range(n)], 1, "file")
     parts.write(number, table, about)
     return sum(map(len, found))
-
-
-def _reason(texts):
-    """One text for all the reasons of a file."""
-    return texts[0] + (f" (and {len(texts) - 1} more such reasons)" if texts[1:] else "")

@@ -7,6 +7,7 @@ import click
 
 from specnb import __version__
 from specnb.commands.data import data
+from specnb.commands.label import encode, label, predict
 from specnb.commands.notebooks import paper, readme, run, sweep
 from specnb.reproduce.runner import NotebookError
 
@@ -21,7 +22,7 @@ def commands():
     """
 
 
-for command in (paper, run, sweep, readme, data):
+for command in (paper, run, sweep, label, encode, predict, readme, data):
     commands.add_command(command)
 
 

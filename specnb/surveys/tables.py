@@ -200,17 +200,14 @@ def _parquet(content):
     return [_astropy_table(file.read())]
 
 
-def is_parquet(path):
-    """Whether a file is parquet that is not compressed once more, and pyarrow is there to read it."""
-    with path.open("rb") as f:
-        return f.read(4) == b"PAR1" and find_spec("pyarrow") is not None
-
-
 def parquet_layout(path):
-    """How spectra lie in a parquet file: samples in a row (1 if a row is a pixel), and its groups.
+    """How spectra lie in a file of parquet: samples in a row, and the rows of each of its groups.
 
-    The groups are told by their numbers of rows.
+    There is 1 sample if a row is a pixel, if the file is of another kind, or without pyarrow.
     """
+    with path.open("rb") as f:
+        if f.read(4) != b"PAR1" or find_spec("pyarrow") is None:
+            return 1, []
     from pyarrow import Table as Rows
 
     file, ends = _opened(path)
