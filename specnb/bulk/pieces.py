@@ -20,7 +20,7 @@ from specnb.surveys.tables import PARQUET_BATCH, parquet_layout
 # RVS, 900 of APOGEE.
 BYTES, PIXELS = 2**25, 6_500_000
 STEP, ROWS = PARQUET_BATCH, 1024  # pieces begin at multiples of STEP; ROWS are read at a time
-LARGEST = 2**27  # bytes of a file that is read as a whole
+LARGEST = 2**26  # bytes of a file that is read as a whole
 
 
 def pieces_of(files):
