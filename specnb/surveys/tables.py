@@ -247,7 +247,7 @@ def _opened(path):
     """A parquet file and the ends of its groups of rows."""
     from pyarrow.parquet import ParquetFile
 
-    file = ParquetFile(path, buffer_size=PARQUET_BUFFER)
+    file = ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False)
     groups = range(file.metadata.num_row_groups)
     return file, np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 
