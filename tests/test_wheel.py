@@ -104,7 +104,8 @@ def test_the_wheel_holds_package_notebooks_and_data(installed, wheel):
     found, package = files(installed[1]), files(PACKAGE)
     assert package.items() <= found.items()
     others = {name.partition("/")[::2] for name in found if name not in package}
-    assert {folder for folder, _ in others} == {"data", "notebooks"}
+    extra = {"Snakefile"} if (ROOT / "Snakefile").is_file() else set()
+    assert {folder for folder, _ in others} == {"data", "notebooks"} | extra
     data = {name for folder, name in others if folder == "data"}
     shipped = {name for name in listed(DATA) if not name.endswith("_grid.h5")}
     assert {name for name in data if not name.endswith(".md")} == shipped | {LIST}

@@ -23,14 +23,16 @@ def list_all(as_json):
     found = contents()
     if as_json:
         return click.echo(json.dumps(found, ensure_ascii=False))
-    models = [
-        (each["name"], f"{each['kind']}, {each['bytes'] / 1e6:.1f} MB. {each['what']}")
-        for each in found["models"]
-    ]
-    surveys = [(each["name"], _survey_text(**each)) for each in found["surveys"]]
+    sections = {
+        "Notebooks": [(each["name"], each["title"]) for each in found["notebooks"]],
+        "Models": [
+            (each["name"], f"{each['kind']}, {each['bytes'] / 1e6:.1f} MB. {each['what']}")
+            for each in found["models"]
+        ],
+        "Surveys": [(each["name"], _survey_text(**each)) for each in found["surveys"]],
+    }
     formatter = click.HelpFormatter(max_width=100)
-    notebooks = [(each["name"], each["title"]) for each in found["notebooks"]]
-    for title, rows in {"Notebooks": notebooks, "Models": models, "Surveys": surveys}.items():
+    for title, rows in sections.items():
         with formatter.section(title):
             formatter.write_dl(rows)
     return click.echo(formatter.getvalue(), nl=False)
@@ -56,8 +58,8 @@ def lab(options):
     """
     first, here = all_notebooks()[0], str(Path(sys.executable).parent)
     path = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
-    place = f"--ServerApp.root_dir={ROOT}"
-    command = [sys.executable, "-P", "-m", "jupyterlab", str(first), place, *options]
+    command = [sys.executable, "-P", "-m", "jupyterlab", str(first)]
+    command += [f"--ServerApp.root_dir={ROOT}", *options]
     os.execve(command[0], command, os.environ | {"PATH": path})  # Ctrl-C is JupyterLab's alone
 
 
@@ -80,12 +82,13 @@ def completion(context, shell):
 
     Add to ~/.bashrc, for example, the line: eval "$(specnb completion bash)"
     """
-    group = context.find_root().command
-    made = get_completion_class(shell)(group, {}, "specnb", "_SPECNB_COMPLETE")
-    click.echo(made.source())
+    kind, group = get_completion_class(shell), context.find_root().command
+    click.echo(kind(group, {}, "specnb", "_SPECNB_COMPLETE").source())
 
 
 def _survey_text(title, labels, pixels, first, last, resolving_power, **_):
     names = ", ".join(label["name"] for label in labels)
-    sampling = f"{pixels} pixels, {first:.0f}-{last:.0f} Å, R = {resolving_power:g}"
-    return f"{title}: {sampling}; labels {names}"
+    return (
+        f"{title}: {pixels} pixels, {first:.0f}-{last:.0f} Å, R = {resolving_power:g}; "
+        f"labels {names}"
+    )

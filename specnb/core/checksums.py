@@ -43,8 +43,11 @@ def check_listed(path, error_class=OSError):
         if expected and expected != _hash(*_state(path)):
             remedy = f"get it again, or delete its line in {folder / LIST} if you changed it"
             if folder == DATA.resolve():
-                git = f"restore it with git (git checkout -- data/{name} data/{LIST})"
-                remedy = "install specnb again" if INSTALLED else git
+                remedy = (
+                    "install specnb again"
+                    if INSTALLED
+                    else f"restore it with git (git checkout -- data/{name} data/{LIST})"
+                )
             raise error_class(f"{path} is damaged, its checksum is not the one in {LIST}: {remedy}")
 
 

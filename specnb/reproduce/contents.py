@@ -40,14 +40,13 @@ def _model(path):
 
 
 def _survey(survey):
-    labels = [
-        {"name": each.name, "unit": each.unit, "low": each.low, "high": each.high}
-        for each in survey.labels
-    ]
     return {
         "name": survey.name,
         "title": survey.title,
-        "labels": labels,
+        "labels": [
+            {"name": each.name, "unit": each.unit, "low": each.low, "high": each.high}
+            for each in survey.labels
+        ],
         "pixels": len(survey.pixels),
         "first": float(survey.pixels[0]),
         "last": float(survey.pixels[-1]),

@@ -184,8 +184,7 @@ def _execute(task, cores, stop):
         for name, value in os.environ.items()
         if name in PLACES or not name.startswith(FOREIGN)
     }
-    clone = "" if INSTALLED else str(SOURCE)
-    path = [clone, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    path = ["" if INSTALLED else str(SOURCE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     env = {
         "OMP_NUM_THREADS": "1",
         **given,
