@@ -6,12 +6,11 @@ from pathlib import Path
 import click
 
 from specnb.commands.data import fetch_stars
-from specnb.core.paths import ARTIFACTS, ROOT
+from specnb.core.paths import ARTIFACTS, NOTEBOOKS, ROOT
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import PROFILES, check_parameters, hint, profile_of
 from specnb.reproduce.runner import check_pair, check_places, run_notebook
 
-NOTEBOOKS = ROOT / "notebooks"
 FOLDER = click.Path(path_type=Path)
 MINUTES = click.FloatRange(min=0, min_open=True)
 
@@ -36,10 +35,6 @@ def paper(profile, only, more, output, force):
     from specnb.reproduce.rendering import write_index
 
     notebooks = [find_notebook(name) for name in (*only, *more)] or all_notebooks()
-    if not notebooks:
-        raise FileNotFoundError(
-            f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository"
-        )
     check_places(output)
     plan, ran, unchanged = {}, [], []
     for notebook in notebooks:  # every one is checked before the first one runs
@@ -133,8 +128,12 @@ def readme(check):
 
 
 def all_notebooks() -> list[Path]:
-    """The project's notebooks, in order."""
-    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    """The project's notebooks, in order. Raises OSError if there are none."""
+    if found := sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        return found
+    raise FileNotFoundError(
+        f"there are no notebooks in {NOTEBOOKS}: work in a folder that `specnb init FOLDER` made"
+    )
 
 
 def find_notebook(name: str) -> Path:
