@@ -10,6 +10,7 @@ import warnings
 from dataclasses import replace
 from hashlib import sha256
 from os.path import commonpath
+from pathlib import Path
 
 import joblib
 from threadpoolctl import threadpool_limits
@@ -73,7 +74,9 @@ def write_table(
         raise ValueError(f"shard is {share}/{shares}: give i/n with 1 <= i <= n")
     surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
     wanted = [each for each in surveys if pixels is None or same_pixels(each.pixels, pixels)]
+    own = str(Path(output).absolute())  # so begin the names of the table and of its parts
     paths = [path.absolute() for path in named_files(paths, "skip")]
+    paths = [path for path in paths if not str(path).startswith(own)]
     folder = commonpath([path.parent for path in paths])
     files = {path.relative_to(folder).as_posix(): path for path in paths}
     pieces, left_out = pieces_of(files)

@@ -229,7 +229,8 @@ def parquet_rows(path, start, stop):
 
     file, ends = _opened(path)
     group = int(np.searchsorted(ends, start, side="right"))
-    at, batches = _READING.get((path, group), (stop, None))
+    key = path, path.stat().st_mtime_ns, group
+    at, batches = _READING.get(key, (stop, None))
     if at > start:
         at = ends[group] - file.metadata.row_group(group).num_rows
         batches = file.iter_batches(PARQUET_BATCH, [group])
@@ -239,7 +240,7 @@ def parquet_rows(path, start, stop):
         rows += [batch] if at >= start else []
         at += len(batch)
     _READING.clear()
-    _READING[path, group] = at, batches
+    _READING[key] = at, batches
     return _astropy_table(Rows.from_batches(rows))
 
 
