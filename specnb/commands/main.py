@@ -8,6 +8,7 @@ import click
 from specnb import __version__
 from specnb.commands.data import data
 from specnb.commands.notebooks import paper, readme, run, sweep
+from specnb.commands.train import train
 from specnb.reproduce.runner import NotebookError
 
 
@@ -21,7 +22,7 @@ def commands():
     """
 
 
-for command in (paper, run, sweep, readme, data):
+for command in (paper, run, sweep, train, readme, data):
     commands.add_command(command)
 
 
@@ -32,7 +33,7 @@ def main(arguments=None) -> int:
     except click.UsageError as error:
         error.show()
         return error.exit_code
-    except (NotebookError, ValueError, OSError) as error:
+    except (NotebookError, ValueError, OSError, FloatingPointError) as error:
         click.echo(f"specnb: {error}", err=True)
         return 1
     except click.Abort:  # Ctrl-C
