@@ -385,8 +385,8 @@ for row in edit_table:
 study.table(edit_table, "edits", caption, dict.fromkeys(edit_table.colnames[2:], ".2f"))
 
 # %%
-best = f"λ = {lambdas[-1]:g}", seeds[0]
-shown = {"real young": target, "field": before, "closed form": edits["closed form", 0], best[0]: edits[best]}
+middle = f"λ = {lambdas[len(lambdas) // 2]:g}", seeds[0]
+shown = {"real young": target, "field": before, "closed form": edits["closed form", 0], middle[0]: edits[middle]}
 figure = compared_spectra(survey.pixels, shown, "real young", ends)
 caption = (
     "Field objects, the same edited to very low gravity by two models, and real young objects of the same types: means."
@@ -461,6 +461,8 @@ latent = {latent}
 epochs = {epochs}
 device = "{device}"
 """
+
+# %%
 REGRESSOR = """
 output = "regressor.safetensors"
 spectra = "training.h5"
