@@ -554,6 +554,7 @@ points.append(
     )
     + "."
 )
+# %%
 worse = [name for name in inputs if mae[name, "spt"] > mae["spectra", "spt"] and name != "spectra"]
 points.append(
     f"For {len(worse)} of {len(lambdas)} values of λ the latents, {latent} numbers for a spectrum, give larger errors of the type "
