@@ -2,7 +2,7 @@
 # make test    run the tests, but for the slow ones (about 12 minutes)
 # make test-all   run all tests: also notebooks without real stars, a demo run, and an installed wheel
 # make style   format the code and mend what Ruff can mend
-# make lab     open JupyterLab in notebooks/
+# make lab     open JupyterLab on the first notebook
 # make sync    write notebooks/*.py into the paired .ipynb files, without outputs
 # make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra again (takes hours; needs gfortran)
 # make lock    write the versions installed in .venv into the lock file, after an upgrade there
@@ -37,7 +37,7 @@ setup: .venv/.installed ; @:
 	@echo "installing into .venv: some minutes and 2 GB"
 	@$(PIP) --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) "$$(grep '^torch==' $(LOCK))"
 	@$(PIP) -r $(LOCK)
-	@$(PIP) --no-deps -e .
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 test: setup
@@ -51,7 +51,7 @@ style: setup
 	$(BIN)/ruff format $(CODE)
 
 lab: setup
-	cd notebooks && ../$(BIN)/jupyter lab
+	@$(BIN)/specnb lab
 
 sync: setup
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9][0-9]_*.py

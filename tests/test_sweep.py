@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from specnb.commands import notebooks
 from specnb.commands.main import main
 from specnb.plots.style import COLUMN, PAGE
 from specnb.plots.training import results_against
+from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import ROOT
 from specnb.reproduce.sweep import collect, grid_points, sweep
 
@@ -169,6 +171,19 @@ def test_table_has_parameters_numbers_and_time(killed):
     assert len(lines) == 5 and lines[1].startswith("1,2,0.501,10,")
     assert (output / "sweep.md").read_text().count("\n") == 6
     assert (output / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_listed_commands_are_the_points(notebook, tmp_path, capsys):
+    grid = ["-p", "seed=1,2", "-p", "layers=[64],[64, 32]"]
+    assert main(["sweep", str(notebook), *grid, "--output", str(tmp_path / "out"), "--list"]) == 0
+    lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    points, _ = grid_points(notebook, {"seed": ["1", "2"], "layers": ["[64]", "[64, 32]"]})
+    assert [line[-1] for line in lines] == [str(tmp_path / "out" / name) for name in points]
+    assert not (tmp_path / "out").exists()
+    for (command, run, path, *options), values in zip(lines, points.values()):
+        assert (command, run, path) == ("specnb", "run", str(notebook))
+        given = dict(notebooks.pairs(options[1:4:2]))
+        assert check_parameters(notebook, given) == values
 
 
 def test_a_second_call_runs_nothing(killed, notebook, capsys):

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import specnb
 from specnb.core.checksums import LIST, listed
+from specnb.core.files import read_tensors
 from specnb.emulator.model import Emulator
 from specnb.reproduce import shipping
 from specnb.surveys import RVS
@@ -110,6 +112,8 @@ def test_shipping_a_translator(monkeypatch, tmp_path, emulator):
         "rvs-mock.md",
         "rvs-mock.safetensors",
     ]
+    kinds = {value.dtype for value in read_tensors(tmp_path / "rvs-mock.safetensors")[0].values()}
+    assert kinds == {torch.float16, torch.float64}  # weights, wavelengths
     model = Translator.load(tmp_path / "rvs-mock.safetensors", TINY)
     _, truth = unseen_stars(emulator, 50)
     flux = model.translate(emulator(true_labels(truth.labels, emulator)))

@@ -7,23 +7,56 @@ import click
 
 from specnb import __version__
 from specnb.commands.data import data
+from specnb.commands.desk import completion, init, lab, list_all, open_results
 from specnb.commands.notebooks import paper, readme, run, sweep
 from specnb.commands.train import train
 from specnb.reproduce.runner import NotebookError
 
+SECTIONS = {
+    "Start": (init, lab, list_all, open_results),
+    "Train": (train,),
+    "Notebooks": (paper, run, sweep),
+    "Data and upkeep": (data, readme, completion),
+}
+# What stands below the commands in `specnb --help`.
+NOTES = {
+    "Exit codes": {
+        "0": "done",
+        "1": "error, told in one sentence",
+        "2": "wrong usage",
+        "3": "done, but something was left out",
+        "130": "interrupted",
+    },
+    "Environment variables (defaults are in data/ of a clone, else in the user's cache folder)": {
+        "SPECNB_DATA": "folder of real spectra (default: real)",
+        "SPECNB_STARS": "folder of further real data (default: stars)",
+        "SPECNB_ARTIFACTS": "folder of what is computed (default: artifacts)",
+        "SPECNB_OFFLINE": "1 forbids downloads",
+    },
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Sections(click.Group):
+    """The group of all commands, whose help has `SECTIONS` and `NOTES`."""
+
+    def format_commands(self, context, formatter):
+        texts = {
+            title: {each.name: each.get_short_help_str(100) for each in commands}
+            for title, commands in SECTIONS.items()
+        }
+        for title, rows in {**texts, **NOTES}.items():
+            with formatter.section(title):
+                formatter.write_dl(list(rows.items()))
+
+
+@click.group(
+    cls=Sections,
+    commands=[command for section in SECTIONS.values() for command in section],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="specnb", message="%(prog)s %(version)s")
 def commands():
-    """Reproduce the figures and run the notebooks of specnb.
-
-    SPECNB_DATA names the folder of real spectra (default: data/real in the clone), SPECNB_ARTIFACTS
-    that of what is computed (default: data/artifacts).
-    """
-
-
-for command in (paper, run, sweep, train, readme, data):
-    commands.add_command(command)
+    """Labels of stars from their spectra, and the notebooks that reproduce two papers."""
 
 
 def main(arguments=None) -> int:

@@ -1,17 +1,17 @@
 """Commands that run notebooks: ``specnb paper``, ``run`` and ``sweep``; and ``readme``."""
 
 import re
+import shlex
 from pathlib import Path
 
 import click
 
 from specnb.commands.data import fetch_stars
-from specnb.core.paths import ARTIFACTS, ROOT
+from specnb.core.paths import ARTIFACTS, NOTEBOOKS, ROOT
 from specnb.reproduce.freshness import is_fresh
 from specnb.reproduce.parameters import PROFILES, check_parameters, hint, profile_of
 from specnb.reproduce.runner import check_pair, check_places, run_notebook
 
-NOTEBOOKS = ROOT / "notebooks"
 FOLDER = click.Path(path_type=Path)
 MINUTES = click.FloatRange(min=0, min_open=True)
 
@@ -36,10 +36,6 @@ def paper(profile, only, more, output, force):
     from specnb.reproduce.rendering import write_index
 
     notebooks = [find_notebook(name) for name in (*only, *more)] or all_notebooks()
-    if not notebooks:
-        raise FileNotFoundError(
-            f"there are no notebooks in {NOTEBOOKS}: work in a clone of the repository"
-        )
     check_places(output)
     plan, ran, unchanged = {}, [], []
     for notebook in notebooks:  # every one is checked before the first one runs
@@ -100,20 +96,28 @@ def run(notebook, given, output, minutes):
     "--x", metavar="NAME", help="Parameter to draw against (default: the first varied number)."
 )
 @click.option("--y", metavar="RESULT,RESULT,...", help="Results to draw (default: all numbers).")
-def sweep(notebook, given, jobs, output, minutes, x, y):
+@click.option("--list", "listed", is_flag=True, help="Run nothing; print one command for each run.")
+def sweep(notebook, given, jobs, output, minutes, x, y, listed):
     """Run one notebook over a grid of parameters. NOTEBOOK is a path, name or number.
 
     It runs at all combinations of the values of its parameters, skips runs whose results are fresh,
     and writes sweep.csv, .md, .tex, .png, .pdf and .npz. After an interruption, the same command
-    goes on.
+    goes on. The commands that --list prints can run on other machines, as an array job; when they
+    have ended, the same sweep without --list finds their results fresh and joins them.
     """
-    from specnb.reproduce.sweep import sweep
+    from specnb.reproduce.sweep import grid_points, sweep
 
     notebook = find_notebook(notebook)
     output = output or ARTIFACTS / "sweeps" / notebook.stem
     grid = {}
     for name, text in pairs(given):
         grid.setdefault(name, []).extend(split_values(text))
+    if listed:
+        for folder, values in grid_points(notebook, grid)[0].items():
+            words = [each for name in grid for each in ("-p", f"{name}={values[name]}")]
+            words += ["--minutes", f"{minutes:g}", "--output", str(output / folder)]
+            click.echo(shlex.join(["specnb", "run", str(notebook), *words]))
+        return
     fetch_stars(only_missing=True)  # else the first runs fetch them, and are not fresh afterwards
     sweep(notebook, grid, output, jobs, 60.0 * minutes, x, split_values(y) if y else None)
     click.echo(f"table and figure: {output / 'sweep.*'}")
@@ -133,8 +137,12 @@ def readme(check):
 
 
 def all_notebooks() -> list[Path]:
-    """The project's notebooks, in order."""
-    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    """The project's notebooks, in order. Raises OSError if there are none."""
+    if found := sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        return found
+    raise FileNotFoundError(
+        f"there are no notebooks in {NOTEBOOKS}: work in a folder that `specnb init FOLDER` made"
+    )
 
 
 def find_notebook(name: str) -> Path:

@@ -26,7 +26,8 @@ EVERYTHING = "*"  # stands for all modules, where nobody can tell which ones a s
 def read_sources() -> dict[str, str]:
     """The text of every module of specnb, as it is on disk now, by the module's name."""
     sources = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
+    modules = (path for path in PACKAGE.rglob("*.py") if (path.parent / "__init__.py").is_file())
+    for path in sorted(modules):  # a wheel has notebooks in its folder, too
         name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         sources[name.removesuffix(".__init__")] = path.read_text("utf-8")
     return sources

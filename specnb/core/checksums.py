@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pooch import file_hash
 
-from specnb.core.paths import DATA
+from specnb.core.paths import DATA, INSTALLED
 from specnb.core.writing import replacing
 
 LIST = "SHA256SUMS"
@@ -43,7 +43,11 @@ def check_listed(path, error_class=OSError):
         if expected and expected != _hash(*_state(path)):
             remedy = f"get it again, or delete its line in {folder / LIST} if you changed it"
             if folder == DATA.resolve():
-                remedy = f"restore it with git (git checkout -- data/{name} data/{LIST})"
+                remedy = (
+                    "install specnb again"
+                    if INSTALLED
+                    else f"restore it with git (git checkout -- data/{name} data/{LIST})"
+                )
             raise error_class(f"{path} is damaged, its checksum is not the one in {LIST}: {remedy}")
 
 

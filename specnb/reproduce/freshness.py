@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from specnb.core.artifacts import code_digest, parse, read_sources
-from specnb.core.paths import ROOT
+from specnb.core.paths import SOURCE
 from specnb.reproduce.provenance import (
     checksum,
     checksums,
@@ -35,7 +35,7 @@ def results_key(notebook: Path, parameters: dict) -> str:
         [(cell["cell_type"], cell["source"]) for cell in cells],
         parameters,
         code_digest(parse(script).imports, sources),
-        {path.relative_to(ROOT).as_posix(): checksum(path) for path in shipped_data()},
+        {path.relative_to(SOURCE).as_posix(): checksum(path) for path in shipped_data()},
         {path.name: checksum(path) for path in real_files(SURVEYS.values())},
         os.environ.get("SPECNB_OFFLINE", ""),
         environment()["versions"],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
-from specnb.core.paths import ARTIFACTS, DATA, ROOT, data_folder
+from specnb.core.paths import ARTIFACTS, DATA, ROOT, SOURCE, data_folder
 
 # What decides the figures besides the code and the data.
 PACKAGES = (
@@ -45,15 +45,18 @@ def shipped_data() -> list[Path]:
 
 
 def portable_name(path) -> str:
-    """A file's name on every machine: relative to the repository or SPECNB_DATA, else bare."""
+    """A file's name on every machine: relative to SPECNB_DATA, to shipped data or the repository.
+
+    Elsewhere it is the bare name.
+    """
     path = Path(path).resolve()
-    for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (ROOT, "")):
+    for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (SOURCE, ""), (ROOT, "")):
         if path.is_relative_to(folder):
             return prefix + path.relative_to(folder).as_posix()
     return path.name
 
 
-def git_state(root: Path = ROOT) -> dict:
+def git_state(root: Path = SOURCE) -> dict:
     """Commit of the code, and whether files but results differ from it; None outside a checkout."""
     command = ["git", "--git-dir=.git", "--work-tree=.", "status", "--porcelain=v2", "--branch"]
     command += ["--", ".", ":(exclude)paper_figures*"]

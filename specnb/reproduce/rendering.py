@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
+from specnb.core.paths import ARTIFACTS, ROOT
 from specnb.core.reading import DAMAGE
 from specnb.core.writing import replacing
 from specnb.reproduce.tables import markdown_text
@@ -56,6 +57,35 @@ def write_index(folder) -> Path:
             file=sys.stderr,
         )
     return index
+
+
+def last_results() -> Path:
+    """The folder with the newest results of ``specnb paper`` or ``specnb run``."""
+    found = [
+        *ROOT.glob("paper_figures*/[!.]*/results.json"),
+        *ARTIFACTS.glob("runs/[!.]*/results.json"),
+    ]
+    if not found:
+        raise FileNotFoundError(
+            f"there are no results in {ROOT}: call `specnb paper`, or name the folder of --output"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime).parents[1]
+
+
+def write_page(folder) -> Path:
+    """Write the index of a folder of results as a page for browsers, ``index.html``, too.
+
+    Raises OSError where the folder has no results.
+    """
+    from markdown_it import MarkdownIt
+
+    folder = Path(folder).absolute()
+    if not _results(folder):
+        raise FileNotFoundError(f"{folder} has no folders with results: name that of --output")
+    text = write_index(folder).read_text("utf-8")
+    body = MarkdownIt(options_update={"html": True}).enable("table").render(text)
+    render("page.html", folder / "index.html", body=body)
+    return folder / "index.html"
 
 
 def _results(folder) -> dict[Path, tuple[int, bytes]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from specnb.core.paths import ARTIFACTS, ROOT, data_folder
+from specnb.core.paths import ARTIFACTS, INSTALLED, SOURCE, data_folder, stars_folder
 from specnb.core.writing import replacing_folder
 from specnb.reproduce.freshness import mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
@@ -184,7 +184,7 @@ def _execute(task, cores, stop):
         for name, value in os.environ.items()
         if name in PLACES or not name.startswith(FOREIGN)
     }
-    path = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    path = ["" if INSTALLED else str(SOURCE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     env = {
         "OMP_NUM_THREADS": "1",
         **given,
@@ -197,6 +197,7 @@ def _execute(task, cores, stop):
         "PYTHONUTF8": "1",
         "SPECNB_ARTIFACTS": str(ARTIFACTS),  # the notebook runs in another folder
         "SPECNB_DATA": str(data_folder().resolve()),
+        "SPECNB_STARS": str(stars_folder().resolve()),
     }
     if cores:
         env["LOKY_MAX_CPU_COUNT"] = str(cores)  # what joblib obeys

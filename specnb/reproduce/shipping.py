@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from specnb.core.checksums import add_to_list
-from specnb.core.paths import DATA, stars_folder
+from specnb.core.paths import DATA, KEPT, stars_folder
 from specnb.emulator.accuracy import STATISTICS, accuracy
 from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
@@ -17,7 +17,6 @@ from specnb.simulator.grid import held_out, load_grid
 from specnb.surveys import Survey
 from specnb.translate import TranslateConfig, train
 from specnb.translate.domains import STARS, mock_domains, true_labels, unseen_stars
-from specnb.translate.model import SHIPPED
 from specnb.translate.real_apogee import real_apogee, real_translator, surrogate_sets
 from specnb.translate.real_rvs import real_rvs
 
@@ -26,7 +25,7 @@ TEST_DRAWS, TEST_STARS = 4, 1000  # draws of v_broad for an emulator, stars for 
 
 
 def ship_emulator(
-    survey: Survey, config: EmulatorConfig | None = None, folder: Path = DATA / "emulators"
+    survey: Survey, config: EmulatorConfig | None = None, folder: Path = KEPT / "emulators"
 ) -> dict[str, float]:
     """Train an emulator and write its weights, NAME.safetensors, and its model card, NAME.md.
 
@@ -76,7 +75,7 @@ def ship_emulator(
     return errors
 
 
-def ship_real(name: str, folder: Path = DATA) -> Path:
+def ship_real(name: str, folder: Path = KEPT) -> Path:
     """Make an emulator of real spectra and write NAME-real.safetensors and its model card.
 
     The file has what was added to the shipped emulator. For APOGEE the translator to the same real
@@ -124,7 +123,7 @@ def ship_real(name: str, folder: Path = DATA) -> Path:
 
 
 def ship_translator(
-    name: str, config: TranslateConfig | None = None, folder: Path = SHIPPED
+    name: str, config: TranslateConfig | None = None, folder: Path = KEPT / "translators"
 ) -> dict[str, float]:
     """Train a translator for a mock survey and write NAME-mock.safetensors and its model card.
 
@@ -150,7 +149,8 @@ def ship_translator(
     folder.mkdir(parents=True, exist_ok=True)
     model = train(emulator, domains.labels, domains.observed, config, folder / checkpoint)
     seconds = time.monotonic() - start
-    model.save(folder / f"{name}-mock.safetensors")
+    model.half().save(folder / f"{name}-mock.safetensors")
+    model.float()  # the errors below are those of the weights in the file
     add_to_list(folder / f"{name}-mock.safetensors", DATA)
     observed, truth = unseen_stars(emulator, TEST_STARS)
     synthetic = emulator(true_labels(truth.labels, emulator))

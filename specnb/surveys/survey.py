@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from specnb.core.labels import Label, Line
-from specnb.core.paths import DATA
+from specnb.core.paths import DATA, KEPT
 from specnb.core.rebinning import rebin
 from specnb.core.values import numbers
 from specnb.core.wavelength import check_pixels, same_pixels
@@ -207,8 +207,19 @@ class Survey:
 
     @property
     def grid_path(self) -> Path:
-        """Path of the shipped grid of synthetic spectra."""
-        return DATA / f"{self.name}_grid.h5"
+        """Path of the shipped grid of synthetic spectra.
+
+        Raises
+        ------
+        OSError
+            If there is none, as in an installed wheel, which the grids would make large.
+        """
+        path = KEPT / f"{self.name}_grid.h5"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"there is no grid {path}: a wheel has no grids, put data/{path.name} of the repository there"
+            )
+        return path
 
     @property
     def responses_path(self) -> Path:
