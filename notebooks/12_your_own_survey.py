@@ -339,6 +339,9 @@ for setting in dict.fromkeys(probes["setting"]):
         study.result(f"{label}_r2_left_{key}", float(of(setting, label, "mlp_r2")))
     if setting != "spectra":
         study.result(f"reconstruction_rms_{key}", float(of(setting, "spt", "rms")))
+for label in LABELS:  # of the last λ, by names that are the same in all runs of a sweep
+    study.result(f"{label}_r2_left", float(of(f"λ = {lambdas[-1]:g}", label, "mlp_r2")))
+study.result("reconstruction_rms", float(of(f"λ = {lambdas[-1]:g}", "spt", "rms")))
 study.result("noise_rms", noise_rms)
 
 # %% [markdown]
@@ -568,7 +571,7 @@ study.text("summary", "\n".join(f"- {' '.join(point.split())}" for point in poin
 # closed form reach in a second? If a network is not clearly better than it, more λ will not help, but more stars may.
 #
 # **Exercise.** 1. Misspell a key of the declaration, or give a label `low = 30`. What is said? 2. Take `continuum = 3` in
-# place of the median. Which label suffers more, and why? 3. Set one label of `labels.csv` to 5600. What happens to the bins,
-# and what does the training say? 4. Run `specnb sweep 12 -p "lambdas=[0.0],[0.003],[0.01],[0.03],[0.1]" -p "seeds=[1,2,3]"`
-# and draw what is left in the latents against the rms of the reconstruction. Is there a λ that loses the labels and keeps the
-# spectra? 5. Declare the instrument that you work with.
+# place of the median. Which label suffers more, and why? 3. Set one spectral type in `training.labels` to 5600. What happens
+# to the bins, and what does the training say? 4. Run `specnb sweep 12 -p "lambdas=[0.0],[0.003],[0.01],[0.03],[0.1]" -p
+# "seeds=[1],[2],[3]"` and draw what is left in the latents against the rms of the reconstruction. Is there a λ that loses the
+# labels and keeps the spectra? 5. Declare the instrument that you work with.

@@ -50,7 +50,7 @@ from specnb.surveys.tables import tables_of
 from specnb.translate import TranslateConfig
 from specnb.translate import train as train_translator
 
-PATHS = ("output", "spectra", "catalogue", "encoder", "grid")
+PATHS = ("output", "catalogue", "encoder", "grid")
 READ = ("catalogue", "survey", "error")  # how spectra are read, besides their files
 VALIDATION = 0.1  # fraction of the stars that test a regressor
 
@@ -91,11 +91,13 @@ def train_from(kind: str, path, progress: bool = True) -> dict:
     check_keys(about, needed, optional, str(path))
     check_keys(given, (), [each.name for each in fields(config)], f"{path} [config]")
     folder = Path(path).parent
-    if isinstance(about.get("spectra"), str):
-        about["spectra"] = [about["spectra"]]
     for key in set(PATHS) & set(about):
-        each = about[key]
-        about[key] = [folder / one for one in each] if isinstance(each, list) else folder / each
+        about[key] = folder / about[key]
+    if "spectra" in about:
+        files = about["spectra"]
+        about["spectra"] = [
+            folder / each for each in ([files] if isinstance(files, str) else files)
+        ]
     for key in ("survey", "emulator"):
         if str(about.get(key)).endswith((".toml", ".safetensors")):
             about[key] = folder / about[key]
@@ -160,10 +162,9 @@ def _disentangle(about, given, progress):
 
 def _translate(about, given, progress):
     name, output = about["emulator"], about["output"]
-    if isinstance(name, Path):
-        emulator = Emulator.load(name, survey_of(about.get("survey", "rvs")))
-    else:
-        emulator = load_emulator(name)
+    own = isinstance(name, Path)
+    survey = survey_of(about.get("survey", "rvs"))
+    emulator = Emulator.load(name, survey) if own else load_emulator(name)
     config = TranslateConfig.for_survey(emulator.survey, **given)
     observed = _stars(
         {"spectra": about["spectra"], "error": about.get("error")}, (), emulator.survey
