@@ -118,7 +118,7 @@ class Regressor:
             takes = (
                 f"latents of the encoder with SHA-256 {self.encoder[:8]}…, {given}: give its file"
             )
-            takes = takes if self.encoder else "spectra, not latents: leave the encoder out"
+            takes = takes if self.encoder else "spectra: leave the encoder out"
             raise ValueError(f"the regressor takes {takes}")
 
     def save(self, path):
