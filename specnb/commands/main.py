@@ -9,10 +9,12 @@ from specnb import __version__
 from specnb.commands.data import data
 from specnb.commands.desk import completion, init, lab, list_all, open_results
 from specnb.commands.notebooks import paper, readme, run, sweep
+from specnb.commands.train import train
 from specnb.reproduce.runner import NotebookError
 
 SECTIONS = {
     "Start": (init, lab, list_all, open_results),
+    "Train": (train,),
     "Notebooks": (paper, run, sweep),
     "Data and upkeep": (data, readme, completion),
 }
@@ -64,7 +66,7 @@ def main(arguments=None) -> int:
     except click.UsageError as error:
         error.show()
         return error.exit_code
-    except (NotebookError, ValueError, OSError) as error:
+    except (NotebookError, ValueError, OSError, FloatingPointError) as error:
         click.echo(f"specnb: {error}", err=True)
         return 1
     except click.Abort:  # Ctrl-C

@@ -1,7 +1,11 @@
-"""Fields of configurations that have limits, and the function that checks the limits."""
+"""Fields of configurations that have limits, and the functions that check configurations and files."""
 
 import numbers
+import tomllib
 from dataclasses import field, fields
+from pathlib import Path
+
+from specnb.core.reading import whole_file
 
 
 def within(lowest: float, highest: float, default, off=None):
@@ -50,3 +54,42 @@ def check_fields(config):
             object.__setattr__(config, entry.name, entry.type(value))
         if isinstance(value, list):
             object.__setattr__(config, entry.name, tuple(value))
+
+
+def read_toml(path, kind: str) -> dict:
+    """Read a TOML file.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        What the file should be, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or is no TOML.
+    """
+    with whole_file(path, kind, "mend it there", ValueError):
+        return tomllib.loads(Path(path).read_text("utf-8"))
+
+
+def check_keys(given: dict, needed, optional, where: str):
+    """Raise ValueError if a table of a file lacks a key that is needed, or has one that is unknown.
+
+    Parameters
+    ----------
+    given : dict
+    needed, optional : sequence of str
+    where : str
+        The file, and the table in it, for the error message.
+    """
+    known = ", ".join((*needed, *optional))
+    if not isinstance(given, dict):
+        raise ValueError(f"{where} is {given!r}: give a table with {known}")
+    if unknown := [key for key in given if key not in (*needed, *optional)]:
+        raise ValueError(
+            f"{where} has the key {unknown[0]}, which means nothing: it may have {known}"
+        )
+    if missing := [key for key in needed if key not in given]:
+        raise ValueError(f"{where} lacks {missing[0]}: add it")

@@ -214,7 +214,7 @@ def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
     for label, column in zip(labels, values.T):
         unit, low, high = limits(label)
         impossible = ((column < low) | (column > high)) & ranges
-        if (wrong := impossible | _far_placeholders(column)).any():
+        if (wrong := impossible | far_placeholders(column)).any():
             row = wrong.argmax()
             allowed = f"not {low:g} to {high:g} {unit}".rstrip()
             reason = allowed if impossible[row] else "which stands for a missing value"
@@ -271,8 +271,8 @@ def _name(label):
     return label.name if isinstance(label, Label) else label
 
 
-def _far_placeholders(column):
-    """Which values of a label look like placeholders and lie far from those of all other stars."""
+def far_placeholders(column):
+    """Which values, of a label or a flux, look like placeholders and lie far from all others."""
     found = placeholders(column)
     others = column[np.isfinite(column) & ~found]
     if not others.size:

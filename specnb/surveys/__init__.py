@@ -9,7 +9,9 @@ from specnb.surveys.plain import read_any
 from specnb.surveys.rvs.survey import RVS
 from specnb.surveys.survey import Survey
 
-__all__ = ["APOGEE", "RVS", "SURVEYS", "LeftOutWarning", "Survey", "known_label", "read_spectra"]
+__all__ = [
+    "APOGEE", "RVS", "SURVEYS", "LeftOutWarning", "Survey", "known_label", "read_spectra", "survey_of",
+]  # fmt: skip
 
 # The surveys that commands, `specnb.read_spectra` and figures know by name. You can add your own
 # survey with ``SURVEYS["mine"] = MY_SURVEY``.
@@ -25,7 +27,27 @@ def known_label(name: str) -> Label | None:
     return next((label for label in labels if label.name == name), None)
 
 
-def read_spectra(paths, on_error=None):
+def survey_of(given) -> Survey:
+    """The survey that a user names: one of `SURVEYS` by its name, or a TOML file that declares one.
+
+    A `Survey` is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or its file is wrong.
+    """
+    if isinstance(given, Survey):
+        return given
+    if given in SURVEYS:
+        return SURVEYS[given]
+    if not str(given).endswith(".toml"):
+        known = ", ".join(SURVEYS)
+        raise ValueError(f"no survey is named {given}: give {known}, or the TOML file of your own")
+    return Survey.from_toml(given)
+
+
+def read_spectra(paths, on_error=None, survey=None, error=None):
     """Read the spectra of files or folders into one set.
 
     Parameters
@@ -47,6 +69,12 @@ def read_spectra(paths, on_error=None):
         Whether a file that cannot be read is an error or is left out, as is one with other pixels
         than most files or a star that another file has. The default is "raise" for files that are
         named here, and "skip" for those of a folder.
+    survey : Survey, str or Path, optional
+        The survey of the files, see `survey_of`. If it `rebins`, as those of TOML files do, the
+        spectra may be on any wavelengths, also on different ones in each file.
+    error : "estimate" or float, optional
+        Errors of tables that have none: an estimate from the scatter of neighbouring pixels, or a
+        number in units of the star's median flux, see `specnb.surveys.noise.missing_error`.
 
     Returns
     -------
@@ -70,7 +98,8 @@ def read_spectra(paths, on_error=None):
     LeftOutWarning
         If files were left out, with the reasons; or stars of a file without a good spectrum.
     """
-    spectra, left_out = read_files(paths, lambda path: read_any(path, SURVEYS.values()), on_error)
+    surveys = SURVEYS.values() if survey is None else [survey_of(survey)]
+    spectra, left_out = read_files(paths, lambda path: read_any(path, surveys, error), on_error)
     if left_out:
         warnings.warn(left_out_text(left_out), LeftOutWarning, stacklevel=2)
     return spectra

@@ -21,27 +21,18 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
 from specnb.core.values import names, numbers
+from specnb.core.wavelength import vacuum_from_air
 from specnb.surveys.files import MISSING
 
+GAIA = ("source_id", "sourceid")  # FITS keywords have no underscore
 NAMES = {
-    "id": (
-        "id",
-        "source_id",
-        "sourceid",
-        "object_id",
-        "apogee_id",
-        "sdss_id",
-        "name",
-        "object",
-        "star",
-    ),
+    "id": ("id", *GAIA, "object_id", "apogee_id", "sdss_id", "name", "object", "star"),
     "wavelength": ("wavelength", "wave", "lambda", "wl", "loglam", "log_wave", "log_lambda"),
     "flux": ("flux", "spec", "spectrum", "flam"),
     "error": ("flux_error", "error", "err", "sigma", "e_flux", "flux_err", "uncertainty"),
     "ivar": ("ivar", "flux_ivar"),
     "mask": ("mask", "flag", "flags", "pix_bitmask", "pixel_flags"),
 }
-GAIA = ("source_id", "sourceid")  # FITS keywords have no underscore
 NO_ID = 999_999  # what astropy writes for a missing integer
 WORDS = dict.fromkeys(MISSING, "nan") | {"True": "1", "true": "1", "False": "0", "false": "0"}
 LISTS = ("[", "(")  # how text begins that is a list of numbers
@@ -73,6 +64,10 @@ class Sheet:
         Columns that become labels.
     at_rest : bool
         Whether the spectra are at rest.
+    air : bool
+        Whether wavelengths are in air, if the table does not say vacuum.
+    error : "estimate", float or None
+        Errors of a table that has none, see `specnb.surveys.noise.missing_error`. None refuses it.
     """
 
     table: Table
@@ -81,6 +76,8 @@ class Sheet:
     doubts: Mapping = field(default_factory=dict)
     labels: Sequence = ()
     at_rest: bool = True
+    air: bool = False
+    error: str | float | None = None
 
 
 def find(table, *what):
@@ -100,6 +97,8 @@ def find(table, *what):
 def stars_of(sheet):
     """Yield id, row, wavelength, flux, error and flags of each star of a table.
 
+    If the table has no errors, but the sheet says how large they are, the flux stands for them.
+
     Parameters
     ----------
     sheet : Sheet
@@ -114,7 +113,8 @@ def stars_of(sheet):
         find(table, *what) for what in (["flux"], ["error", "ivar"], ["wavelength"], ["mask"])
     )
     row_a_star = any(np.ndim(cell) > 0 or _text(cell).startswith(LISTS) for cell in flux[:9])
-    lacks = {"flux_error": error is None, "wavelength": wave is None and not row_a_star}
+    no_error, no_wave = error is None and sheet.error is None, wave is None and not row_a_star
+    lacks = {"flux_error": no_error, "wavelength": no_wave}
     if any(lacks.values()):
         lacks = ", ".join(name for name, lacking in lacks.items() if lacking)
         raise ValueError(
@@ -127,14 +127,16 @@ def stars_of(sheet):
         rows = np.split(np.argsort(star, kind="stable"), np.cumsum(np.bincount(star))[:-1])
         rows = [rows[k] for k in np.argsort(first)]
     unit = str(flux.unit or "")
-    flux, error = _filled(_arrays(flux, rows, unit)), _filled(_errors(error, rows, unit))
+    flux = _filled(_arrays(flux, rows, unit))
+    error = flux if error is None else _filled(_errors(error, rows, unit))
     flags = [np.zeros(each.size) for each in flux] if mask is None else _arrays(mask, rows)
     if wave is None:
         grids = {size: _grid(sheet, size) for size in sorted({each.size for each in flux})}
         wave = [grids[each.size] for each in flux]
     else:
-        _check_vacuum(wave, table)
+        air = _in_air(wave, table, sheet.air)
         wave = [_angstrom(wave, values) for values in _arrays(wave, rows)]
+        wave = [vacuum_from_air(each) for each in wave] if air else wave
     for k, values in enumerate(zip(wave, flux, error, flags)):
         row, sizes = rows[k][0], [each.size for each in values]
         if len(set(sizes)) > 1:
@@ -283,10 +285,15 @@ def _angstrom(column, values):
     return numbers(MaskedColumn(values, unit=unit), "Angstrom", column.name)
 
 
-def _check_vacuum(column, table):
-    """Raise ValueError if a table says that its wavelengths are in air."""
+def _in_air(column, table, expected):
+    """Whether wavelengths are in air, as is expected, unless the table says vacuum.
+
+    Raises ValueError if they are, but vacuum is expected.
+    """
     cards = [f"{key}={value}" for key, value in table.meta.items() if MEDIUM.search(str(key))]
     about = f"{column.unit} {column.description} {column.meta} {cards}".lower().replace("_", " ")
-    air = rf"\bair\b(?!\W*mass|{NO})|awav|\bvac\w*{NO}"
-    if re.search(air, about) and not re.search(rf"\bvac(?!\w*{NO})", about):
+    air = re.search(rf"\bair\b(?!\W*mass|{NO})|awav|\bvac\w*{NO}", about)
+    vacuum = re.search(rf"\bvac(?!\w*{NO})", about)
+    if air and not vacuum and not expected:
         raise ValueError(AIR)
+    return expected and not vacuum

@@ -10,11 +10,14 @@ import numpy as np
 from astropy.table import Column, Table
 from h5py import is_hdf5
 
+from specnb.core.labels import far_placeholders
+from specnb.core.rebinning import rebin
 from specnb.core.spectra import Spectra
 from specnb.core.values import numbers, placeholders
 from specnb.core.wavelength import air_from_vacuum, detectors, vacuum_from_air
 from specnb.surveys.columns import AIR, Sheet, find, stars_of
 from specnb.surveys.files import HEAD, REMEDY, LeftOutWarning, content_of, kind_of
+from specnb.surveys.noise import missing_error
 from specnb.surveys.tables import tables_of
 
 # A pixel with a larger error than this, in units of the continuum, has no information and is
@@ -25,7 +28,7 @@ MISSING_ERROR = 1e10  # pipelines give such errors, in the unit of the file, to 
 USUAL_FLUX = (0.1, 10.0)  # where the median of a normalised spectrum lies
 
 
-def read_any(path, surveys):
+def read_any(path, surveys, error=None):
     """Read the spectra of a file that may be of any kind and of any of some surveys.
 
     The surveys are asked in turn whether the file is one of theirs, the last one first. What
@@ -36,15 +39,20 @@ def read_any(path, surveys):
         spectra = Spectra.read(path)
         for survey in surveys:
             spectra = survey.with_correlation(spectra)
-        return spectra
+        return surveys[0].on_pixels(spectra) if _rebins(surveys) else spectra
     kind = kind_of(content_of(path, HEAD))
     for survey in reversed(surveys):
         if survey.recognizes is not None and survey.recognizes(path, kind):
-            return survey.read(path) if survey.read else read_table(path, [survey])
-    return read_table(path, surveys)
+            return survey.read(path) if survey.read else read_table(path, [survey], error)
+    return read_table(path, surveys, error)
 
 
-def read_table(path, surveys):
+def _rebins(surveys):
+    """Whether there is one survey alone, which takes spectra on any wavelengths."""
+    return len(surveys) == 1 and surveys[0].rebins
+
+
+def read_table(path, surveys, error=None):
     """Read spectra from the tables of a file.
 
     Parameters
@@ -52,7 +60,11 @@ def read_table(path, surveys):
     path : Path
         A text table, FITS, VOTable, parquet or ZIP file.
     surveys : sequence of Survey
-        The surveys on whose pixels the spectra may be. The last is asked first.
+        The surveys on whose pixels the spectra may be. The last is asked first. If there is one
+        that `rebins`, the spectra may be on any wavelengths.
+    error : "estimate" or float, optional
+        Errors of spectra that have none, see `missing_error`. Without it they are refused, unless
+        their survey says it.
 
     Returns
     -------
@@ -69,7 +81,8 @@ def read_table(path, surveys):
     tables = tables_of(path)
     try:
         found = [table for table in tables if find(table, "flux") is not None]
-        parts = [spectra_of(Sheet(table, path), surveys) for table in found if len(table)]
+        sheets = [Sheet(table, path, error=error) for table in found if len(table)]
+        parts = [spectra_of(sheet, surveys) for sheet in sheets]
         if not parts:
             lacking = "spectrum, the table is empty" if found else "column flux"
             columns = [f", its columns are {', '.join(table.colnames)}" for table in tables[:1]]
@@ -92,14 +105,8 @@ def spectra_of(sheet, surveys):
     for survey in surveys:
         if survey.complete is not None:
             survey.complete(sheet)
-    found, grids, previous = [], set(), None
-    for star, row, wavelength, *values in stars_of(sheet):
-        if not np.array_equal(wavelength, previous):
-            survey, grid, chosen = _place(star, wavelength, surveys)
-            previous, grids = wavelength, grids | {id(grid)}
-        if len(grids) > 1:
-            raise ValueError(f"star {star} is on other pixels than those before: divide the file")
-        found.append((star, row, *(each[chosen] for each in values)))
+    place = _rebinned if _rebins(surveys) else _placed
+    survey, grid, found = place(sheet, surveys)
     ids, rows, flux, error, flags = (np.array(values) for values in zip(*found))
     flags = np.where(np.isfinite(flags), flags, -1)
     if np.any(flags % 1):
@@ -147,11 +154,16 @@ def _good(path, ids, flux, normalised):
                 f"star {star} has a median flux of {value:.3g}, so that it is not normalised: "
                 "divide flux and error by the continuum"
             )
-        if not usual.any():
-            raise ValueError(reason)
-        text = f"{path}: {(~usual).sum()} of {len(ids)} stars are left out, {', '.join(ids[~usual][:9])}"
-        warnings.warn(f"{text} ({reason})", LeftOutWarning, stacklevel=2)
+        _leave_out(path, ids[~usual], len(ids), reason)
     return usual
+
+
+def _leave_out(path, stars, n, reason):
+    """Warn that some of the n stars of a file are left out. If all are, this is an error."""
+    if len(stars) == n:
+        raise ValueError(reason)
+    text = f"{path}: {len(stars)} of {n} stars are left out, {', '.join(stars[:9])}"
+    warnings.warn(f"{text} ({reason})", LeftOutWarning, stacklevel=2)
 
 
 def over_continuum(survey, flux, error, mask):
@@ -167,6 +179,53 @@ def over_continuum(survey, flux, error, mask):
     scale[mask] = 1
     flux, error = flux / scale, np.maximum(error / scale, survey.error_floor)
     return flux, error, mask | ~(error <= LARGEST_ERROR)
+
+
+def _stars(sheet):
+    """The stars of a sheet, see `stars_of`, with errors if the table has none."""
+    without = find(sheet.table, "error", "ivar") is None
+    for star, row, wavelength, flux, error, flags in stars_of(sheet):
+        error = missing_error(flux, sheet.error) if without else error
+        yield star, row, wavelength, flux, error, flags
+
+
+def _placed(sheet, surveys):
+    """The survey and the grid of the stars of a sheet; for each star id, row, flux, error, flags."""
+    found, grids, previous = [], set(), None
+    for star, row, wavelength, *values in _stars(sheet):
+        if not np.array_equal(wavelength, previous):
+            survey, grid, chosen = _place(star, wavelength, surveys)
+            previous, grids = wavelength, grids | {id(grid)}
+        if len(grids) > 1:
+            raise ValueError(f"star {star} is on other pixels than those before: divide the file")
+        found.append((star, row, *(each[chosen] for each in values)))
+    return survey, grid, found
+
+
+def _rebinned(sheet, surveys):
+    """As `_placed`, with the spectra rebinned. Those that do not cover the pixels are left out."""
+    survey, found, refused = surveys[0], [], {}
+    for star, row, wavelength, flux, error, flags in _stars(sheet):
+        bad = ~(np.isfinite(flux) & (error > 0) & (error < np.inf)) | (flags != 0)
+        bad |= far_placeholders(flux)
+        # Flux that is not divided by a continuum may have any unit.
+        free = survey.normalize is not None and not bad.all()
+        scale = (np.median(np.abs(flux[~bad])) or 1.0) if free else 1.0
+        ratio = np.median(np.diff(survey.pixels)) / np.median(np.diff(wavelength))
+        correlated = survey.correlation_length > 1
+        length = max(1.0, survey.correlation_length * ratio) if correlated else 1.0
+        arrays = (np.where(bad, 1, each / scale)[None] for each in (flux, error))
+        try:
+            old = Spectra(wavelength, *arrays, bad[None], [star], None, length)
+            new = rebin(old, survey.pixels)
+        except ValueError as problem:
+            refused[star] = f"star {star}: {problem}"
+        else:
+            found.append((star, row, new.flux[0], new.flux_error[0], new.mask[0]))
+    if refused:
+        first = next(iter(refused.values()))
+        _leave_out(sheet.path, list(refused), len(refused) + len(found), first)
+    return survey, survey.pixels, found
 
 
 def _place(star, wavelength, surveys):

@@ -53,6 +53,8 @@ class Survey:
         Wavelengths of spectra as they are read, vacuum Å. The default is `pixels`.
     grids : tuple of ndarray
         Further wavelengths at which the survey's spectra are published, vacuum Å.
+    rebins : bool
+        Whether spectra on any wavelengths are rebinned to `pixels` when they are read.
     correlation_length : float
         Correlation length of the noise of spectra on the native pixels, see `specnb.Spectra`. 1
         means independent pixels.
@@ -128,6 +130,7 @@ class Survey:
     resolving_power: float = np.inf
     native: np.ndarray | None = None
     grids: tuple[np.ndarray, ...] = ()
+    rebins: bool = False
     correlation_length: float = 1.0
     observe: Callable = at_the_pixels
     normalize: Callable | None = None
@@ -183,6 +186,13 @@ class Survey:
             everywhere=tuple(self.everywhere or self.names),
         )
 
+    @classmethod
+    def from_toml(cls, path):
+        """The survey that a TOML file declares, see `specnb.surveys.declared`."""
+        from specnb.surveys.declared import declared
+
+        return declared(path)
+
     def __repr__(self):
         low, high = self.pixels[[0, -1]]
         return (
@@ -197,13 +207,7 @@ class Survey:
 
     @property
     def grid_path(self) -> Path:
-        """Path of the shipped grid of synthetic spectra.
-
-        Raises
-        ------
-        OSError
-            If there is none, as in an installed wheel, which the grids would make large.
-        """
+        """Path of the shipped grid of synthetic spectra. OSError if there is none, as in a wheel."""
         path = KEPT / f"{self.name}_grid.h5"
         if not path.is_file():
             raise FileNotFoundError(
@@ -235,9 +239,8 @@ class Survey:
 
     def has(self, wavelength) -> bool:
         """Whether wavelengths (Å) are `pixels`, `native` or one of the `grids`."""
-        return any(
-            same_pixels(wavelength, grid) for grid in (self.pixels, self.native, *self.grids)
-        )
+        grids = self.pixels, self.native, *self.grids
+        return any(same_pixels(wavelength, grid) for grid in grids)
 
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
@@ -249,14 +252,15 @@ class Survey:
         return replace(spectra, correlation_length=self.correlation_length)
 
     def on_pixels(self, spectra):
-        """Spectra of the survey on its `pixels`, rebinned if they are on `native` or in `grids`.
+        """Spectra on the survey's `pixels`, rebinned if they are on `native`, `grids`, or any others
+        if the survey `rebins`.
 
         Raises
         ------
         ValueError
             If the spectra are on other pixels.
         """
-        if not self.has(spectra.wavelength):
+        if not (self.rebins or self.has(spectra.wavelength)):
             check_pixels(spectra.wavelength, self.pixels)
         return rebin(self.with_correlation(spectra), self.pixels)  # exactly these pixels
 
