@@ -1,7 +1,7 @@
 # specnb on many machines: each rule is one command of specnb. Needs pip install "specnb[cluster]".
 #
 #   snakemake -j2 labels --config spectra=survey.h5 output=labels.parquet shards=16
-#   snakemake -j2 sweep --config notebook=12_your_own_survey points="-p lambda_label=0,0.01 -p seed=1,2,3"
+#   snakemake -j2 sweep --config notebook=12_your_own_survey points="-p lambdas=[0.0],[0.01] -p seeds=[1],[2],[3]"
 #   snakemake -j2 papers --config profile=demo
 #
 # `-n` shows the jobs and runs none. After an interruption the same command goes on. What is finished

@@ -58,9 +58,11 @@ def test_another_encoder_is_refused(fitted, tmp_path):
     wrong.write_text("2")
     regressor = Regressor.of(fitted[1], LABELS, UNITS, file_hash(right))
     regressor.check_encoder(right)
-    with pytest.raises(ValueError, match="another encoder than .*wrong"):
+    with pytest.raises(
+        ValueError, match="latents of the encoder with SHA-256 .*, not of .*wrong .*: give its file"
+    ):
         regressor.check_encoder(wrong)
-    with pytest.raises(ValueError, match="give the file of the encoder"):
+    with pytest.raises(ValueError, match="no encoder is given: give its file"):
         regressor.check_encoder()
     of_spectra = Regressor.of(fitted[1], LABELS, UNITS)
     of_spectra.check_encoder()

@@ -10,7 +10,7 @@ SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
 
 @click.group()
 def data():
-    """Fetch real stars, train shipped models, list data."""
+    """Fetch real stars, make the models of real stars, list data."""
 
 
 @data.command()
@@ -34,28 +34,6 @@ def apogee(star, field, telescope, release, kind):
     from specnb.surveys.apogee.archive import download_spectrum
 
     click.echo(download_spectrum(star, field, telescope, release, kind))
-
-
-@data.command()
-@click.argument("survey", type=SURVEY, default="rvs")
-def emulator(survey):
-    """Train the shipped emulator of rvs (the default) or apogee again from its grid."""
-    from specnb.emulator.accuracy import STATISTICS
-    from specnb.reproduce.shipping import ship_emulator
-    from specnb.surveys import SURVEYS
-
-    for name, value in ship_emulator(SURVEYS[survey]).items():
-        click.echo(f"{100 * value:.2g}%  {STATISTICS[name]}")
-
-
-@data.command()
-@click.argument("survey", type=SURVEY)
-def translator(survey):
-    """Train a shipped translator again with its mock survey."""
-    from specnb.reproduce.shipping import ship_translator
-
-    for name, value in ship_translator(survey).items():
-        click.echo(f"{value:.1e}  {name}")
 
 
 @data.command()

@@ -10,11 +10,12 @@ from specnb.commands.data import data
 from specnb.commands.desk import completion, init, lab, list_all, open_results
 from specnb.commands.label import encode, label, predict
 from specnb.commands.notebooks import paper, readme, run, sweep
+from specnb.commands.train import train
 from specnb.reproduce.runner import NotebookError
 
 SECTIONS = {
     "Start": (init, lab, list_all, open_results),
-    "Spectra in files": (label, encode, predict),
+    "Your own spectra": (label, train, encode, predict),
     "Notebooks": (paper, run, sweep),
     "Data and upkeep": (data, readme, completion),
 }
@@ -66,7 +67,7 @@ def main(arguments=None) -> int:
     except click.UsageError as error:
         error.show()
         return error.exit_code
-    except (NotebookError, ValueError, OSError) as error:
+    except (NotebookError, ValueError, OSError, FloatingPointError) as error:
         click.echo(f"specnb: {error}", err=True)
         return 1
     except click.Abort:  # Ctrl-C

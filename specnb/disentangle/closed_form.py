@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from specnb.core.labels import label_array
+from specnb.core.outliers import training_labels
 from specnb.core.spectra import Spectra, check_at_rest
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.model import Autoencoder
@@ -95,7 +96,8 @@ class ClosedForm(Autoencoder):
     """
 
     def __init__(self, spectra: Spectra, removed=LABELS, labels=LABELS, latent=4, start=None):
-        values = label_array(spectra.labels, labels)
+        values, good = training_labels(spectra.labels, labels, spectra.ids)
+        spectra, values = spectra[good], values[good]
         scales = Scales.of(spectra, values, labels)
         super().__init__(tuple(labels), spectra.wavelength, scales, latent)
         self.removed, self._start = tuple(removed), start

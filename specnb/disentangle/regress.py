@@ -19,8 +19,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_consistent_length
 
 from specnb.core.labels import finite_rows, label_array, label_columns
+from specnb.core.outliers import training_labels
 from specnb.disentangle.config import LABELS
 from specnb.evaluate.spread import spread
 from specnb.surveys import known_label
@@ -85,9 +87,11 @@ def fit_regressor(x_train, y_train, labels=LABELS, config: RegressorConfig = FAI
         (``early_stopping``) to choose one.
     """
     x = finite_rows(x_train, "inputs", dtype=np.float32)
-    y = label_array(y_train, labels).astype(np.float32)
     if len(x) < 20:
         raise ValueError(f"{len(x)} training stars: give at least 20")
+    y, good = training_labels(y_train, labels)
+    check_consistent_length(x, y)
+    x, y = x[good], y[good].astype(np.float32)
     if not config.alpha or (len(config.alpha) > 1 and not config.early_stopping):
         raise ValueError(
             f"alpha is {config.alpha}: give one value, or several with early_stopping=True to choose by"

@@ -87,11 +87,10 @@ class Regressor:
                 "give the latents or the pixels that it was trained on"
             )
         hidden = (x - self.arrays["input_mean"]) / self.arrays["input_scale"]
-        last = len(tensors_of(self.arrays, "weights.")) - 1
-        for k in range(last + 1):
-            hidden = hidden @ self.arrays[f"weights.{k}"] + self.arrays[f"biases.{k}"]
-            if k < last:
+        for k in range(len(tensors_of(self.arrays, "weights."))):
+            if k:
                 hidden = np.maximum(hidden, 0)
+            hidden = hidden @ self.arrays[f"weights.{k}"] + self.arrays[f"biases.{k}"]
         return hidden * self.arrays["label_scale"] + self.arrays["label_mean"]
 
     def inputs(self, spectra: Spectra, autoencoder=None) -> np.ndarray:
@@ -114,16 +113,13 @@ class Regressor:
     def check_encoder(self, path=None):
         """Raise ValueError unless the file of an autoencoder, or none, is that of the training."""
         found = "" if path is None else file_hash(path)
-        if found == self.encoder:
-            return
-        if path is None:
-            raise ValueError("the regressor takes latents: give the file of the encoder, too")
-        if not self.encoder:
-            raise ValueError("the regressor takes spectra: leave the encoder out")
-        raise ValueError(
-            f"the regressor was trained on latents of another encoder than {path} (its SHA-256 is "
-            f"{found[:8]}…, not {self.encoder[:8]}…): give that encoder, or train the regressor anew"
-        )
+        if found != self.encoder:
+            given = f"not of {path} (SHA-256 {found[:8]}…)" if path else "and no encoder is given"
+            takes = (
+                f"latents of the encoder with SHA-256 {self.encoder[:8]}…, {given}: give its file"
+            )
+            takes = takes if self.encoder else "spectra: leave the encoder out"
+            raise ValueError(f"the regressor takes {takes}")
 
     def save(self, path):
         """Write the regressor to one safetensors file."""

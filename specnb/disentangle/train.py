@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from specnb.core.device import pick_device
-from specnb.core.labels import label_array
+from specnb.core.outliers import training_labels
 from specnb.core.spectra import Spectra, check_at_rest
 from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
@@ -34,7 +34,8 @@ def train(
     ----------
     spectra : Spectra
         Training stars. A fraction ``config.validation`` of them is not trained on. The model has
-        the weights of the epoch with the lowest loss on these stars.
+        the weights of the epoch with the lowest loss on these stars. Stars with a label that is far
+        from all others take no part, see `specnb.core.outliers`.
     config : DisentangleConfig
     checkpoint : path, optional
         File that keeps the state of the training, see `specnb.core.training.run`.
@@ -95,8 +96,8 @@ class DisentangleTraining(EpochTraining):
             raise ValueError(f"{len(spectra)} training spectra: give at least 20")
         check_at_rest(spectra, spectra.wavelength)
         self.config, self.device = config, pick_device(config.device)
-        values = label_array(spectra.labels, config.labels)
-        train, validation = training_rows(len(spectra), config)
+        values, good = training_labels(spectra.labels, config.labels, spectra.ids)
+        train, validation = (rows[good[rows]] for rows in training_rows(len(spectra), config))
         scales = Scales.of(spectra[train], values[train], config.labels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

