@@ -160,9 +160,22 @@ def test_small_files_are_put_together_in_their_order(tmp_path):
     assert [name for piece in cut for name, _, _ in piece] == list(files)
     assert max(len(piece) for piece in cut) == 3
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "FILES", 4)
+        assert [len(piece) for piece in pieces_of(files)[0]] == [4, 4, 2]
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "BYTES", 1)
         patch.setattr(pieces, "LARGEST", 3999)
         assert "divide it, or write it as HDF5" in pieces_of(files)[1]["3"][0]
+
+
+def test_the_table_and_its_parts_may_lie_beside_the_spectra(tmp_path):
+    for k in range(3):
+        stars([k], k).write(tmp_path / f"{k}.h5")
+    first = write_table([tmp_path], tmp_path / "t.csv", choose, shard=(1, 1), jobs=1)
+    again = write_table([tmp_path], tmp_path / "t.csv", choose, jobs=1)
+    third = write_table([tmp_path], tmp_path / "t.csv", choose, jobs=1)
+    assert [done["stars"] for done in (first, again, third)] == [3, 3, 3]
+    assert first["left_out"] == again["left_out"] == third["left_out"] == {}
 
 
 def test_of_stars_that_two_files_have_the_first_stays(tmp_path):

@@ -16,9 +16,9 @@ from specnb.surveys.files import read_files, reason_of
 from specnb.surveys.plain import read_any
 from specnb.surveys.tables import PARQUET_BATCH, parquet_layout
 
-# A piece has files of about so many bytes, or so many pixels of a larger file: 8,000 spectra of the
-# RVS, 900 of APOGEE.
-BYTES, PIXELS = 2**25, 6_500_000
+# A piece has up to about so many files or bytes of files, or so many pixels of a larger file: 8,000
+# spectra of the RVS, 900 of APOGEE.
+FILES, BYTES, PIXELS = 64, 2**25, 6_500_000
 STEP, ROWS = PARQUET_BATCH, 1024  # pieces begin at multiples of STEP; ROWS are read at a time
 LARGEST = 2**26  # bytes of a file that is read as a whole
 
@@ -41,11 +41,12 @@ def pieces_of(files):
         Why a file cannot be read in pieces.
     """
     pieces, left_out, total = {}, {}, 0
-    for name, path in files.items():
+    for number, (name, path) in enumerate(files.items()):
         try:
             total += path.stat().st_size
             for start, rows in _cut(path):
-                pieces.setdefault((total // BYTES, start), []).append((name, path, rows))
+                key = number // FILES, total // BYTES, start
+                pieces.setdefault(key, []).append((name, path, rows))
         except DAMAGE as error:
             left_out[name] = [reason_of(path, error)]
     return list(pieces.values()), left_out

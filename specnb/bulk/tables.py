@@ -59,7 +59,7 @@ def write_table(
     Returns
     -------
     dict
-        ``output``; ``stars``, the number of rows; ``left_out``, a reason for each file of which
+        ``output``, or the folder of the parts of a shard; ``stars``, the number of rows; ``left_out``, a reason for each file of which
         stars were left out, by its name; ``notes``, other warnings of the readers; ``seconds``; and
         ``model`` with its ``sha256``.
 
@@ -103,7 +103,7 @@ def write_table(
         for key, texts in reasons.items():
             left_out.setdefault(key, []).extend(texts)
     return {
-        "output": str(output),
+        "output": str(output if shard is None else parts.folder),
         "stars": stars,
         "left_out": {
             key: texts[0] + f" (and {len(texts) - 1} more such reasons)" * (len(texts) > 1)
