@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Column, Table
 
-from specnb import FitConfig, Spectra, fit_labels, load_emulator
+from specnb import FitConfig, Spectra, fit_labels, load_emulator, read_spectra
 from specnb.bulk import parts, pieces
 from specnb.bulk.label import encode_files, label_files, predict_files
 from specnb.bulk.tables import write_table
@@ -69,7 +69,7 @@ def test_shards_and_jobs_change_no_byte(tmp_path, small_pieces, kind, jobs):
     done = write_table([tmp_path / "a.h5"], once, choose, jobs=1)
     assert (done["stars"], done["left_out"]) == (N, {})
     for share in (2, 1, 3, 3):
-        write_table([tmp_path / "a.h5"], shards, choose, shard=(share, 3), jobs=jobs)
+        write_table([tmp_path / "a.h5"], shards, choose, shard=f"{share}/3", jobs=jobs)
         assert not shards.exists()
     write_table([tmp_path / "a.h5"], shards, choose, jobs=jobs)
     assert once.read_bytes() == shards.read_bytes()
@@ -105,7 +105,7 @@ def test_a_run_that_was_interrupted_goes_on(tmp_path, small_pieces, monkeypatch)
 def test_parts_of_another_run_are_refused(tmp_path, small_pieces):
     spectra = stars(np.arange(N))
     spectra.write(tmp_path / "a.h5")
-    write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, shard=(1, 2), jobs=1)
+    write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, shard="1/2", jobs=1)
 
     def other(spectra, survey):
         return averages, {"model": "other", "sha256": "1" * 64}
@@ -171,7 +171,7 @@ def test_small_files_are_put_together_in_their_order(tmp_path):
 def test_the_table_and_its_parts_may_lie_beside_the_spectra(tmp_path):
     for k in range(3):
         stars([k], k).write(tmp_path / f"{k}.h5")
-    first = write_table([tmp_path], tmp_path / "t.csv", choose, shard=(1, 1), jobs=1)
+    first = write_table([tmp_path], tmp_path / "t.csv", choose, shard="1/1", jobs=1)
     again = write_table([tmp_path], tmp_path / "t.csv", choose, jobs=1)
     third = write_table([tmp_path], tmp_path / "t.csv", choose, jobs=1)
     assert [done["stars"] for done in (first, again, third)] == [3, 3, 3]
@@ -267,6 +267,36 @@ def test_labels_are_those_of_fit_labels(tmp_path):
     assert done["model"] == "mine"
     again = Table.read(tmp_path / "mine.ecsv")
     assert again["teff"].tolist() == table["teff"].tolist()
+
+
+def test_a_survey_of_ones_own(tmp_path):
+    pixels = np.arange(5000.0, 5100.0)
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\npixels = {start = 5000, stop = 5099, step = 1}\n'
+        'labels = [{name = "age", low = 0, high = 14}]\n'
+    )
+    rng = np.random.default_rng(1)
+    flux = rng.normal(1, 0.1, (40, 100))
+    labels = Table({"age": rng.uniform(1, 10, 40)})
+    spectra = Spectra(pixels, flux, 0 * flux + 0.1, 0 * flux, np.arange(40), labels)
+    config = DisentangleConfig(labels=("age",), latent=2, epochs=1, hidden=(8,), discriminator=(8,))
+    model = train(spectra, config)
+    model.save(tmp_path / "encoder.safetensors")
+    (tmp_path / "in").mkdir()
+    for k in range(3):  # each file has its own wavelengths
+        fine = np.linspace(4990 - k, 5110, 400)
+        star = Table({"wavelength": fine, "flux": np.interp(fine, pixels, flux[k])})
+        star["flux_error"] = 0.1
+        star.write(tmp_path / "in" / f"{k}.csv")
+    done = encode_files(
+        [tmp_path / "in"], tmp_path / "z.ecsv", tmp_path / "encoder.safetensors",
+        survey=tmp_path / "mine.toml", jobs=2,
+    )  # fmt: skip
+    assert (done["stars"], done["left_out"]) == (3, {})
+    read = read_spectra(tmp_path / "in", survey=tmp_path / "mine.toml")
+    np.testing.assert_allclose(
+        Table.read(tmp_path / "z.ecsv")["z0"], model.encode(read)[:, 0], rtol=1e-3
+    )
 
 
 def test_latents_and_predictions(tmp_path):

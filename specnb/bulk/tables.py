@@ -5,6 +5,7 @@ that share a disk. The table is the same in all cases, see `specnb.bulk.pieces` 
 `specnb.bulk.parts`.
 """
 
+import re
 import time
 import warnings
 from dataclasses import replace
@@ -47,8 +48,8 @@ def write_table(
         Pixels of the survey (vacuum Å). Files of other surveys are left out.
     survey : Survey, str or path, optional
         The survey of the files, see `specnb.surveys.survey_of`.
-    shard : (int, int), optional
-        ``(i, n)`` computes the i-th of n shares of the pieces, 1 ≤ i ≤ n, and leaves the parts of the
+    shard : str, optional
+        ``"i/n"`` computes the i-th of n shares of the pieces, 1 ≤ i ≤ n, and leaves the parts of the
         table in a folder beside it. The same call without it computes what is missing, and joins the
         parts.
     jobs : int, optional
@@ -59,9 +60,9 @@ def write_table(
     Returns
     -------
     dict
-        ``output``, or the folder of the parts of a shard; ``stars``, the number of rows; ``left_out``, a reason for each file of which
-        stars were left out, by its name; ``notes``, other warnings of the readers; ``seconds``; and
-        ``model`` with its ``sha256``.
+        ``output``, or for a shard the folder of the parts; ``stars``, the number of rows;
+        ``left_out``, a reason for each file of which stars were left out, by its name; ``notes``,
+        other warnings of the readers; ``seconds``; and ``model`` with its ``sha256``.
 
     Raises
     ------
@@ -69,9 +70,10 @@ def write_table(
         If no file is good, a setting is wrong, or the folder has parts of another run.
     """
     begun = time.perf_counter()
-    share, shares = shard or (1, 1)
-    if not 1 <= share <= shares:
-        raise ValueError(f"shard is {share}/{shares}: give i/n with 1 <= i <= n")
+    match = re.fullmatch(r"(\d+)/(\d+)", shard or "1/1")
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"shard is {shard}: give i/n with 1 <= i <= n, such as 1/16")
+    share, shares = map(int, match.groups())
     surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
     wanted = [each for each in surveys if pixels is None or same_pixels(each.pixels, pixels)]
     own = str(Path(output).absolute())  # so begin the names of the table and of its parts

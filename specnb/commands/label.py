@@ -1,17 +1,9 @@
 """Commands that make tables of spectra: ``specnb label``, ``encode`` and ``predict``."""
 
 import json
-import re
 from pathlib import Path
 
 import click
-
-
-def _pair(context, option, value):
-    """The numbers of ``i/n``."""
-    if value is not None and not re.fullmatch(r"\d+/\d+", value):
-        raise click.BadParameter("give i/n, such as 1/16")
-    return value and tuple(map(int, value.split("/")))
 
 
 def table_options(command):
@@ -22,9 +14,7 @@ def table_options(command):
             "-o", "--output", required=True, help="Table: a name in .ecsv, .csv, .parquet."
         ),
         click.option("--survey", metavar="FILE.toml", help="Your own survey, or the name of one."),
-        click.option(
-            "--shard", metavar="i/n", callback=_pair, help="Only the i-th of n shares; see above."
-        ),
+        click.option("--shard", metavar="i/n", help="Only the i-th of n shares; see above."),
         click.option(
             "--jobs", type=click.IntRange(1), help="Processes, 0.5 GB each (default: cores)."
         ),
