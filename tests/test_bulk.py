@@ -119,6 +119,20 @@ def test_parts_of_another_run_are_refused(tmp_path, small_pieces):
         write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)
 
 
+def test_a_run_that_failed_at_once_is_in_nobodys_way(tmp_path):
+    stars([1]).write(tmp_path / "a.h5")
+
+    def refused(spectra):
+        raise ValueError("a setting is wrong")
+
+    def other(spectra, survey):
+        return refused, {"model": "other", "sha256": "1" * 64}
+
+    with pytest.raises(ValueError, match="a setting is wrong"):
+        write_table([tmp_path / "a.h5"], tmp_path / "t.csv", other, jobs=1)
+    assert write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)["stars"] == 1
+
+
 @pytest.mark.parametrize("groups", [None, 300, 7])
 def test_parquet_and_hdf5_of_the_same_stars_agree(tmp_path, small_pieces, groups):
     spectra = stars(np.arange(N))

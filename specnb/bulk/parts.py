@@ -50,7 +50,8 @@ class Parts:
             raise ValueError(f"{output} is written by pyarrow: pip install specnb[parquet]")
         self.folder = self.output.with_name(f"{self.output.name}.parts")
         path, text = self.folder / "settings.json", json.dumps(self.settings, indent=1)
-        found = json.loads(path.read_text("utf-8")) if path.is_file() else self.settings
+        begun = path.is_file() and any(self.folder.glob("[0-9]*"))
+        found = json.loads(path.read_text("utf-8")) if begun else self.settings
         if other := [name for name in settings if found.get(name) != self.settings[name]]:
             raise ValueError(
                 f"{self.folder} has parts of another run ({', '.join(other)} differ): give the settings of "

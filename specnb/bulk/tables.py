@@ -94,8 +94,14 @@ def write_table(
     jobs = max(1, min(jobs or joblib.cpu_count(), len(missing)))
     alike = surveys, survey, name, replace(first, labels=None), len(files) > 1
     calls = (joblib.delayed(_part)(parts, k, pieces[k], task, *alike) for k in missing)
+    work = joblib.Parallel(
+        jobs,
+        batch_size=1,
+        return_as="generator_unordered",
+        idle_worker_timeout=10,  # seconds; processes whose command was killed end then, too
+    )
     with tqdm(total=total, desc="stars", unit="star", disable=not progress) as bar:
-        for n in joblib.Parallel(jobs, batch_size=1, return_as="generator_unordered")(calls):
+        for n in work(calls):
             bar.update(n)
     told = [parts.read(number)[0] for number in numbers]
     stars, twice = sum(n for each in told for _, n in each["rows"]), {}
