@@ -6,7 +6,7 @@
 #
 # `-n` shows the jobs and runs none. After an interruption the same command goes on. What is finished
 # is known to specnb itself and is not computed again; the empty files in DONE only tell Snakemake which
-# jobs have ended. A killed Snakemake leaves a lock, which `snakemake --unlock` removes.
+# jobs have ended. A killed Snakemake leaves a lock: add `--unlock` to the same command once.
 
 import shlex
 import subprocess

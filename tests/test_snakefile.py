@@ -82,7 +82,7 @@ def test_killed_labels_go_on(snakemake, tmp_path):
     for name, flux, error in zip(stars.ids, stars.flux, stars.flux_error):
         columns = {"wavelength": stars.wavelength, "flux": flux, "flux_error": error}
         Table(columns).write(folder / f"{name}.csv")
-    command = ["labels", "-j2", "--config", "spectra=spectra", "output=labels.csv", "shards=4"]
+    command = ["-j2", "labels", "--config", "spectra=spectra", "output=labels.csv", "shards=4"]
     process, parts = snakemake(*command), tmp_path / "labels.csv.parts"
     while process.poll() is None and not list(parts.glob("[0-9]*")):
         time.sleep(0.05)
@@ -92,7 +92,7 @@ def test_killed_labels_go_on(snakemake, tmp_path):
     psutil.wait_procs(family)
     done = {path: path.stat().st_mtime_ns for path in parts.glob("[0-9]*")}
     assert done and not (tmp_path / "labels.csv").exists()
-    unlocking = snakemake("--unlock")
+    unlocking = snakemake("--unlock", *command)
     assert unlocking.communicate() and unlocking.returncode == 0
     process = snakemake(*command)
     told, _ = process.communicate()

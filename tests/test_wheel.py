@@ -29,10 +29,6 @@ for module in pkgutil.walk_packages(specnb.__path__, "specnb."):
         importlib.import_module(module.name)
 print(specnb.__file__)
 """
-LABEL = """
-import sys, specnb
-specnb.fit_labels(specnb.read_spectra(sys.argv[1])).write("labels.ecsv")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +125,7 @@ def test_the_command_answers(run):
 
 @pytest.mark.skipif(not STAR.is_file(), reason="set SPECNB_DATA")
 def test_a_real_star_is_labelled(run):
-    run("python", "-c", LABEL, STAR)
+    run("specnb", "label", STAR, "-o", "labels.ecsv", "--quiet")
     (star,) = QTable.read(run.work / "labels.ecsv")
     assert abs(star["teff"].value - 5669) < 150  # Ballard et al. 2014
     assert star["converged"]

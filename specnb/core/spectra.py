@@ -185,8 +185,15 @@ class Spectra:
             writer.append(self, group)
 
     @classmethod
-    def read(cls, path, group="spectra"):
-        """Read all spectra of a group of an HDF5 file.
+    def read(cls, path, group="spectra", rows: slice | None = None):
+        """Read the spectra of a group of an HDF5 file.
+
+        Parameters
+        ----------
+        path : path
+        group : str
+        rows : slice, optional
+            Read these stars only, and do not read the rest of the file to check it.
 
         Raises
         ------
@@ -195,8 +202,8 @@ class Spectra:
         ValueError
             If the group or a dataset is missing, or the wavelengths are in air.
         """
-        with opened(path, group) as source:
-            return next(_parts(source))
+        with opened(path, group, sealed=rows is None) as source:
+            return _part(source, slice(None) if rows is None else rows)
 
     @classmethod
     def stream(cls, path, batch=1024, group="spectra"):
@@ -207,7 +214,8 @@ class Spectra:
         if not isinstance(batch, Integral) or batch < 1:
             raise ValueError(f"batch is {batch!r}: give 1 or more, as an integer")
         with opened(path, group) as source:
-            yield from _parts(source, batch)
+            for start in range(0, len(source["ids"]), batch):
+                yield _part(source, slice(start, start + batch))
 
     def to_specutils(self):
         """The spectra as one `specutils.Spectrum`, which jdaviz and others open.
@@ -249,20 +257,17 @@ def check_at_rest(spectra, wavelength):
     check_pixels(spectra.wavelength, wavelength)
 
 
-def _parts(source, batch=None):
-    """Yield the spectra of an open group, up to `batch` stars at a time or all at once."""
+def _part(source, rows):
+    """Some stars of an open group as `Spectra`."""
     about = (source.attrs.get("correlation_length", 1.0), source.attrs.get("at_rest", True))
     wavelength = read_rows(source["wavelength"], slice(None))
-    missing = {name: data[:] for name, data in source.get("missing", {}).items()}
-    for start in [0] if batch is None else range(0, len(source["ids"]), batch):
-        rows = slice(start, None if batch is None else start + batch)
-        arrays = [read_rows(source[name], rows) for name in ARRAYS]
-        columns = {
-            name.replace(SLASH, "/"): read_rows(data, rows, missing.get(name))
-            for name, data in source.get("labels", {}).items()
-        }
-        try:
-            part = Spectra(wavelength, *arrays, columns or None, *about)
-        except ValueError as error:
-            raise ValueError(f"{source.file.filename}: {error}") from error
-        yield part
+    arrays = [read_rows(source[name], rows) for name in ARRAYS]
+    missing = source.get("missing", {})
+    columns = {
+        name.replace(SLASH, "/"): read_rows(data, rows, missing.get(name))
+        for name, data in source.get("labels", {}).items()
+    }
+    try:
+        return Spectra(wavelength, *arrays, columns or None, *about)
+    except ValueError as error:
+        raise ValueError(f"{source.file.filename}: {error}") from error

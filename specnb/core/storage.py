@@ -22,6 +22,7 @@ from specnb.core.writing import put_in_place, temporary_name
 
 ARRAYS = ("flux", "flux_error", "mask", "ids")
 SEAL = 32  # bytes of a SHA-256
+BLOCK = 2**24  # bytes of a file that are read at a time for it
 SLASH = (
     "%2F"  # stands for / in names of label columns, such as [Fe/H], which HDF5 would divide there
 )
@@ -208,14 +209,21 @@ def _append(target, name, values):
 def _check_seal(path):
     """Raise OSError if the SHA-256 that follows the end of our HDF5 files is not that of the file.
 
-    Files of others have none. HDF5 itself takes it away if it changes a file.
+    Files of others have none. HDF5 itself takes it away if it changes a file. A large file is read
+    block by block, so that it does not fill the memory.
     """
-    content = np.memmap(path, np.uint8, "r")
-    end = int.from_bytes(content[28:36].tobytes(), "little")  # as version 2 and 3 of HDF5 tell it
-    if content[8] in (2, 3) and end < len(content):
-        if len(content) < end + SEAL:
+    size = path.stat().st_size
+    with path.open("rb") as f:
+        head = f.read(36)
+        end = int.from_bytes(head[28:], "little")  # as version 2 and 3 of HDF5 tell it
+        if size <= len(head) or head[8] not in (2, 3) or end >= size:
+            return
+        if size < end + SEAL:
             raise OSError("truncated file: its last bytes are missing")
-        if hashlib.sha256(content[:end]).digest() != content[end:].tobytes():
+        digest = hashlib.sha256(head)
+        for start in range(len(head), end, BLOCK):
+            digest.update(f.read(min(BLOCK, end - start)))
+        if digest.digest() != f.read():
             raise OSError("its content is not what was written")
 
 
@@ -251,15 +259,18 @@ def _check(group):
 
 
 @contextmanager
-def opened(path, group):
-    """Open a group of an HDF5 file and check it. Errors of the file become one sentence."""
+def opened(path, group, sealed=True):
+    """Open a group of an HDF5 file and check it. Errors of the file become one sentence.
+
+    Its seal is left out if ``sealed`` is False, as for a file that was opened before.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file: check its name")
     try:
         # No lock is needed, because files of spectra get their names when they are complete. Some
         # network disks have none.
-        if path.stat().st_size > 36:
+        if sealed:
             _check_seal(path)
         with h5py.File(path, "r", locking=False) as f:
             if group not in f:
@@ -282,6 +293,7 @@ def read_rows(dataset, rows, missing=None):
     text = h5py.check_string_dtype(dataset.dtype)
     values = dataset.asstr()[rows].astype(str) if text else dataset[rows]
     unit = dataset.attrs.get("unit") or None
-    if missing is not None and missing[rows].any():
-        return MaskedColumn(values, mask=missing[rows], unit=unit)
+    mask = None if missing is None else missing[rows]
+    if mask is not None and mask.any():
+        return MaskedColumn(values, mask=mask, unit=unit)
     return values if unit is None else Column(values, unit=unit)

@@ -134,9 +134,10 @@ def stars_of(sheet):
         grids = {size: _grid(sheet, size) for size in sorted({each.size for each in flux})}
         wave = [grids[each.size] for each in flux]
     else:
-        air = _in_air(wave, table, sheet.air)
-        wave = [_angstrom(wave, values) for values in _arrays(wave, rows)]
-        wave = [vacuum_from_air(each) for each in wave] if air else wave
+        arrays = _arrays(wave, rows)
+        values = _angstrom(wave, np.concatenate(arrays))
+        values = vacuum_from_air(values) if _in_air(wave, table, sheet.air) else values
+        wave = np.split(values, np.cumsum([each.size for each in arrays])[:-1])
     for k, values in enumerate(zip(wave, flux, error, flags)):
         row, sizes = rows[k][0], [each.size for each in values]
         if len(set(sizes)) > 1:

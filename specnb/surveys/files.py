@@ -146,6 +146,12 @@ def left_out_text(reasons):
     return "\n".join([f"Left out ({len(reasons)} files):", *lines])
 
 
+def reason_of(path, error):
+    """Why a file is left out: the message of an error in one line, without the path."""
+    reason = " ".join(f"{error}".split()).replace(str(path), path.name)
+    return reason.removeprefix(path.name).lstrip(": ")
+
+
 def read_files(paths, read, on_error=None):
     """Read files one by one and join their spectra to one set.
 
@@ -172,15 +178,14 @@ def read_files(paths, read, on_error=None):
     ValueError
         If there is nothing to read, or for the reasons given in `specnb.read_spectra`.
     """
-    files, left_out = _named(paths, on_error), {}
+    files, left_out = named_files(paths, on_error), {}
 
     def leave_out(path, error):
         if not files[path]:
             advice = "" if len(files) == 1 else "; on_error='skip' reads the others"
             known = type(error) if isinstance(error, OSError) else ValueError
             raise known(f"{error}{advice}") from error
-        reason = " ".join(f"{error}".split()).replace(str(path), path.name)
-        left_out[path] = reason.removeprefix(path.name).lstrip(": ")
+        left_out[path] = reason_of(path, error)
 
     found = {}
     for path in files:
@@ -206,7 +211,7 @@ def read_files(paths, read, on_error=None):
     return Spectra.join(parts), left_out
 
 
-def _named(paths, on_error):
+def named_files(paths, on_error):
     """The files of some paths, and for each whether it may be left out."""
     if on_error not in (None, "raise", "skip"):
         raise ValueError(f"on_error is {on_error!r}: give 'raise' or 'skip'")
@@ -228,12 +233,8 @@ def _pixels(spectra):
     return len(spectra.wavelength), *ends, spectra.correlation_length, spectra.at_rest
 
 
-def _new(path, part, first_path, first, seen, left_out):
-    """The spectra of a file whose stars are not in `seen`, if they can be joined to the first.
-
-    ``left_out`` gets the reason why stars of the file are left out. If it is False, this is an
-    error.
-    """
+def check_alike(path, part, first_path, first):
+    """Raise ValueError unless the spectra of a file can be joined to those of the first one."""
     try:
         Spectra.join([first[:1], part[:1]])
     except ValueError as error:
@@ -243,6 +244,15 @@ def _new(path, part, first_path, first, seen, left_out):
             frame = "" if part.at_rest else ", not at rest"
             what = f"different wavelengths than {first_path}, {n} pixels at {low:.2f}-{high:.2f} Å{frame}"
         raise ValueError(f"{path} has {what}: read them apart") from error
+
+
+def _new(path, part, first_path, first, seen, left_out):
+    """The spectra of a file whose stars are not in `seen`, if they can be joined to the first.
+
+    ``left_out`` gets the reason why stars of the file are left out. If it is False, this is an
+    error.
+    """
+    check_alike(path, part, first_path, first)
     twice = np.array([star in seen for star in part.ids])
     if twice.any():
         star = part.ids[twice.argmax()]

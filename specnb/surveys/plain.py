@@ -18,7 +18,7 @@ from specnb.core.wavelength import air_from_vacuum, detectors, vacuum_from_air
 from specnb.surveys.columns import AIR, Sheet, find, stars_of
 from specnb.surveys.files import HEAD, REMEDY, LeftOutWarning, content_of, kind_of
 from specnb.surveys.noise import missing_error
-from specnb.surveys.tables import tables_of
+from specnb.surveys.tables import parquet_rows, tables_of
 
 # A pixel with a larger error than this, in units of the continuum, has no information and is
 # masked. This limit is a choice. The papers keep such pixels with a huge error, which has the same
@@ -28,15 +28,18 @@ MISSING_ERROR = 1e10  # pipelines give such errors, in the unit of the file, to 
 USUAL_FLUX = (0.1, 10.0)  # where the median of a normalised spectrum lies
 
 
-def read_any(path, surveys, error=None):
+def read_any(path, surveys, error=None, rows: slice | None = None):
     """Read the spectra of a file that may be of any kind and of any of some surveys.
 
     The surveys are asked in turn whether the file is one of theirs, the last one first. What
-    remains are tables, see `read_table`.
+    remains are tables, see `read_table`. Of HDF5, and of parquet with a row per star, some ``rows``
+    can be read, see `Spectra.read` and `specnb.surveys.tables.parquet_rows`.
     """
     surveys = list(surveys)
+    if rows is not None and not is_hdf5(path):
+        return spectra_of(Sheet(parquet_rows(path, rows.start, rows.stop), path), surveys)
     if is_hdf5(path):
-        spectra = Spectra.read(path)
+        spectra = Spectra.read(path, rows=rows)
         for survey in surveys:
             spectra = survey.with_correlation(spectra)
         return surveys[0].on_pixels(spectra) if _rebins(surveys) else spectra

@@ -7,12 +7,13 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
+import numpy as np
 from astropy.io import fits, votable
 from astropy.io.ascii import InconsistentTableError
 from astropy.table import MaskedColumn, Table
 
 from specnb.core.reading import DAMAGE
-from specnb.surveys.columns import NAMES
+from specnb.surveys.columns import NAMES, find
 from specnb.surveys.files import (
     BESIDE,
     COMMENT,
@@ -27,6 +28,10 @@ from specnb.surveys.files import (
     kind_of,
     largest_size,
 )
+
+# Rows of a parquet file that are decoded at a time, and bytes that are read at a time for them.
+PARQUET_BATCH, PARQUET_BUFFER = 256, 2**20
+_READING = {}  # where the last call of `parquet_rows` ended, by file and group
 
 
 def tables_of(path):
@@ -183,11 +188,7 @@ def table_of(element):
 
 
 def _parquet(content):
-    """One table, with a column for each part of a structure.
-
-    The Multimodal Universe keeps flux, ivar and lambda in the structure `spectrum`.
-    """
-    from pyarrow import parquet, types
+    from pyarrow import parquet
 
     file = parquet.ParquetFile(BytesIO(content))
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
@@ -196,16 +197,88 @@ def _parquet(content):
     size = sum(max(8 * each.num_values, each.total_uncompressed_size) for each in columns)
     if size > largest_size(len(content)):
         raise ValueError(f"it unpacks to {size / 1e6:.0f} MB, which spectra of its size do not")
-    data, table = file.read().flatten(), Table()
+    return [_astropy_table(file.read())]
+
+
+def parquet_layout(path):
+    """How spectra lie in a file of parquet: samples in a row, and the rows of each of its groups.
+
+    There is 1 sample if a row is a pixel, if the file is of another kind, or without pyarrow.
+    """
+    with path.open("rb") as f:
+        if f.read(4) != b"PAR1" or find_spec("pyarrow") is None:
+            return 1, []
+    from pyarrow import Table as Rows
+
+    file, ends = _opened(path)
+    flux = find(_astropy_table(Rows.from_batches([next(file.iter_batches(1))])), "flux")
+    return (1 if flux is None else flux[0].size), np.diff(ends, prepend=0).tolist()
+
+
+def parquet_rows(path, start, stop):
+    """Rows of one group of a parquet file as a table, without reading the whole group.
+
+    Parameters
+    ----------
+    path : Path
+    start, stop : int
+        Both are multiples of `PARQUET_BATCH` from the start of the group, or ``stop`` is its end.
+        A call that goes on where the last one ended need not skip rows.
+    """
+    from pyarrow import Table as Rows
+
+    file, ends = _opened(path)
+    group = int(np.searchsorted(ends, start, side="right"))
+    key = path, path.stat().st_mtime_ns, group
+    at, batches = _READING.get(key, (stop, None))
+    if at > start:
+        at = ends[group] - file.metadata.row_group(group).num_rows
+        batches = file.iter_batches(PARQUET_BATCH, [group])
+    rows = []
+    while at < stop:
+        batch = next(batches)
+        rows += [batch] if at >= start else []
+        at += len(batch)
+    _READING.clear()
+    _READING[key] = at, batches
+    return _astropy_table(Rows.from_batches(rows))
+
+
+def _opened(path):
+    """A parquet file and the ends of its groups of rows."""
+    from pyarrow.parquet import ParquetFile
+
+    file = ParquetFile(path, buffer_size=PARQUET_BUFFER, pre_buffer=False)
+    groups = range(file.metadata.num_row_groups)
+    return file, np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
+
+
+def _astropy_table(data):
+    """Rows of pyarrow as a table of astropy, with a column for each part of a structure.
+
+    The Multimodal Universe keeps flux, ivar and lambda in the structure `spectrum`.
+    """
+    data, table = data.flatten(), Table()
     for name, column in zip(data.column_names, data.columns):
-        # NumPy has no integers that are missing: they stay Python's, with None.
-        plain = types.is_floating(column.type) or types.is_nested(column.type)
-        values = column.to_numpy() if plain else column.to_pylist()
-        table[name.removeprefix("spectrum.")] = values
+        table[name.removeprefix("spectrum.")] = _values(column)
     # astropy writes the mask of a column beside it
     for name in [name for name in table.colnames if f"{name}.mask" in table.colnames]:
         table[name] = MaskedColumn(table[name].tolist(), mask=table[f"{name}.mask"].tolist())
-    return [table]
+    return table
+
+
+def _values(column):
+    """The values of a column of pyarrow. Lists of as many numbers in each row are one array."""
+    from pyarrow import compute, types
+
+    if types.is_list(column.type) or types.is_large_list(column.type):
+        sizes, kind = compute.list_value_length(column).to_numpy(), column.type.value_type
+        plain = types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind)
+        if plain and not column.null_count and len(set(sizes)) == 1:
+            return compute.list_flatten(column).to_numpy().reshape(len(column), -1)
+    # NumPy has no integers that are missing: they stay Python's, with None.
+    plain = types.is_floating(column.type) or types.is_nested(column.type)
+    return column.to_numpy() if plain else column.to_pylist()
 
 
 READERS = {
