@@ -130,22 +130,21 @@ class ForwardModel:
         model.emulator = self.emulator.of(rows)
         return model
 
-    def _emulated(self, p):
-        """The emulator's flux (n, n_pix) for the first n_labels parameters."""
-        return self.emulator.network(self.outer(p))
-
     def flux(self, p):
         """Flux (n, n_pix) for parameters (n, n_parameters)."""
         n = len(self.emulator.labels)
-        flux = self._emulated(p[:, :n])
+        flux = self.emulator.network(self.outer(p[:, :n]))
         if self.rv:
             flux = doppler_shift(flux, self.emulator.wavelength, p[:, n])
         return flux * self.continuum(p)
 
-    def flux_and_jacobian(self, p):
-        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
+    def flux_and_jacobian(self, p, weight):
+        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix), both times a weight."""
         n = len(self.emulator.labels)
-        flux, jacobian = flux_and_jacobian(self._emulated, p[:, :n])
+        labels = self.outer(p[:, :n])
+        flux, jacobian = self.emulator.flux_and_jacobian(labels)
+        log = self.logarithmic[:n]
+        jacobian[:, log] *= labels[:, log, None]
         if self.rv:
             rest, velocity = flux, p[:, n : n + 1]
             # The shift is linear in the flux, so that it applies to the Jacobian, too.
@@ -154,11 +153,12 @@ class ForwardModel:
                 lambda v: doppler_shift(rest, self.emulator.wavelength, v[:, 0]), velocity
             )
             jacobian = torch.cat([jacobian, by_rv], dim=1)
-        continuum = self.continuum(p)
-        by_continuum = flux[:, None, :] * self.legendre
-        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
+        continuum = weight * self.continuum(p)
+        by_continuum = (weight * flux)[:, None] * self.legendre
+        jacobian *= continuum[:, None]
+        return flux * continuum, torch.cat([jacobian, by_continuum], dim=1)
 
-    def chi2(self, p, flux, ivar, components):
+    def chi2(self, p, flux, weight, directions):
         """χ² (n,) of some parameters for spectra (n, n_pix).
 
         The parameters may be on any device and the spectra must be on the emulator's. The result is
@@ -167,14 +167,12 @@ class ForwardModel:
         Parameters
         ----------
         p : Tensor, shape (n, n_parameters)
-        flux, ivar : Tensor, shape (n, n_pix)
-            The inverse variance is that of noise and of the errors of each pixel alone.
-        components : Tensor, shape (n, m, n_pix)
-            Correlated errors of each star's model.
+        flux : Tensor, shape (n, n_pix)
+        weight, directions : Tensor
+            Of `whitening`.
         """
-        residual = flux - self.flux(self.tensor(p))
-        squares = residual * cleaned(residual[:, None], ivar, components)[:, 0]
-        return (ivar * squares).sum(dim=1).cpu().double()
+        residual = (flux - self.flux(self.tensor(p))) * weight
+        return (residual * cleaned(residual[:, None], directions)[:, 0]).sum(dim=1).cpu().double()
 
     def departure(self, p):
         """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations."""
@@ -190,16 +188,16 @@ class ForwardModel:
             covariance[:, :n, :n] = self.calibration.covariance(labels, self.emulator.survey)
         return covariance
 
-    def normal_equations(self, p, flux, ivar, components):
+    def normal_equations(self, p, flux, weight, directions):
         """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
 
         Arguments and precision are as for `chi2`. C is the covariance of the residual r. What is
         usual for labels (`departure`) is part of both.
         """
-        value, jacobian = self.flux_and_jacobian(self.tensor(p))
-        weighted = cleaned(jacobian, ivar, components) * ivar[:, None, :]
-        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0].cpu().double()
-        fisher = (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        value, jacobian = self.flux_and_jacobian(self.tensor(p), weight)
+        clean = cleaned(jacobian, directions)
+        gradient = (clean @ (flux * weight - value)[:, :, None])[:, :, 0].cpu().double()
+        fisher = (clean @ jacobian.transpose(1, 2)).cpu().double()
         n = len(self.emulator.labels)
         gradient[:, :n] -= self.departure(p) @ self.relations
         fisher[:, :n, :n] += self.relations.T @ self.relations

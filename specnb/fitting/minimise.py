@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from specnb.emulator.calibration import whitening
+
 # Numbers in the Jacobian of a batch of stars: on a CPU they fit in its cache, on a GPU they are 1 GB
 # and keep it busy.
 JACOBIAN_FLOATS = {"cpu": 2**21, "cuda": 2**28}
@@ -33,11 +35,14 @@ class _Stars(SimpleNamespace):
         """Stars whose fits start, each at the nearest model of the library."""
         flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows])
         begun = model.begin(flux, ivar, library)
-        p, ivar = begun["parameters"], begun["ivar"]
+        p, ivar = begun["parameters"], begun.pop("ivar")
+        weight, directions = whitening(ivar, begun.pop("components"))
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
             flux=flux,
+            weight=weight,
+            directions=directions,
             **begun,
             # infinite before the first trial, so that any χ² is an improvement
             chi2=p.new_full((n,), torch.inf),
@@ -131,7 +136,7 @@ def _iterate(model, stars, tolerance):
     # The last step of a star needs no further Jacobian.
     stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
-    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar, stars.components)
+    new = model.of(stars.row).chi2(trial, stars.flux, stars.weight, stars.directions)
     new += model.departure(trial).square().sum(dim=1)
     # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
@@ -142,7 +147,7 @@ def _iterate(model, stars, tolerance):
     taken = better & ~stars.converged
     moving, moved = stars[taken], trial[taken] - p[taken]
     gradient, fisher = model.of(moving.row).normal_equations(
-        moving.parameters, moving.flux, moving.ivar, moving.components
+        moving.parameters, moving.flux, moving.weight, moving.directions
     )
     # If the slope along a step has changed its sign, the step went too far, even if χ² is not
     # higher. Without more damping such steps would oscillate about the minimum for ever.
@@ -175,8 +180,8 @@ def _ending(model, stars, noise):
     at_limit = (p <= stars.low) | (p >= stars.high)
     chi2 = chi2_noise = stars.chi2 - model.departure(p).square().sum(dim=1)
     if model.calibration is not None:
-        noise = torch.where(stars.ivar > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
-        chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise, stars.components[:, :0])
+        noise = torch.where(stars.weight > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
+        chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise.sqrt(), stars.directions[:, :0])
     p = model.outer(p)
     # The standard error of a label is that of its logarithm, times the label.
     error = error * torch.where(model.logarithmic, p, 1.0)
