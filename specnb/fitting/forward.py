@@ -138,25 +138,28 @@ class ForwardModel:
             flux = doppler_shift(flux, self.emulator.wavelength, p[:, n])
         return flux * self.continuum(p)
 
-    def flux_and_jacobian(self, p, weight):
-        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix), both times a weight."""
+    def weighted_rows(self, p, flux, weight):
+        """Derivatives of each parameter, then residuals of spectra (n, n_pix), times their weights.
+
+        The shape is (n, n_parameters + 1, n_pix). The derivatives are exact.
+        """
         n = len(self.emulator.labels)
-        labels = self.outer(p[:, :n])
-        flux, jacobian = self.emulator.flux_and_jacobian(labels)
-        log = self.logarithmic[:n]
+        labels, log = self.outer(p[:, :n]), self.logarithmic[:n]
+        model, jacobian = self.emulator.flux_and_jacobian(labels)
         jacobian[:, log] *= labels[:, log, None]
         if self.rv:
-            rest, velocity = flux, p[:, n : n + 1]
+            rest, velocity = model, p[:, n : n + 1]
             # The shift is linear in the flux, so that it applies to the Jacobian, too.
             jacobian = doppler_shift(jacobian, self.emulator.wavelength, velocity)
-            flux, by_rv = flux_and_jacobian(
+            model, by_rv = flux_and_jacobian(
                 lambda v: doppler_shift(rest, self.emulator.wavelength, v[:, 0]), velocity
             )
             jacobian = torch.cat([jacobian, by_rv], dim=1)
         continuum = weight * self.continuum(p)
-        by_continuum = (weight * flux)[:, None] * self.legendre
         jacobian *= continuum[:, None]
-        return flux * continuum, torch.cat([jacobian, by_continuum], dim=1)
+        by_continuum = (weight * model)[:, None] * self.legendre
+        residual = weight * flux - continuum * model
+        return torch.cat([jacobian, by_continuum, residual[:, None]], dim=1)
 
     def chi2(self, p, flux, weight, directions):
         """χ² (n,) of some parameters for spectra (n, n_pix).
@@ -194,10 +197,9 @@ class ForwardModel:
         Arguments and precision are as for `chi2`. C is the covariance of the residual r. What is
         usual for labels (`departure`) is part of both.
         """
-        value, jacobian = self.flux_and_jacobian(self.tensor(p), weight)
-        clean = cleaned(jacobian, directions)
-        gradient = (clean @ (flux * weight - value)[:, :, None])[:, :, 0].cpu().double()
-        fisher = (clean @ jacobian.transpose(1, 2)).cpu().double()
+        rows = self.weighted_rows(self.tensor(p), flux, weight)
+        products = (cleaned(rows, directions) @ rows.transpose(1, 2)).cpu().double()
+        gradient, fisher = products[:, :-1, -1], products[:, :-1, :-1]
         n = len(self.emulator.labels)
         gradient[:, :n] -= self.departure(p) @ self.relations
         fisher[:, :n, :n] += self.relations.T @ self.relations

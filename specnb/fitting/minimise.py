@@ -3,8 +3,7 @@ r"""Minimise χ² of many stars at once: Levenberg-Marquardt with the exact Jaco
 If the model is wrong, the residuals are large, and the Fisher matrix F differs from the curvature
 of :math:`\chi^2`, in some directions by a factor of 4. Steps that use F alone then oscillate about
 the minimum. The difference between F and the curvature is estimated from the change of the gradient
-along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981), with
-symmetric rank-one updates.
+along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981).
 """
 
 from types import SimpleNamespace
@@ -21,6 +20,9 @@ JACOBIAN_FLOATS = {"cpu": 2**21, "cuda": 2**28}
 # Relative numerical noise of χ² of a float32 model. A step is accepted even if it raises χ² by this
 # fraction.
 CHI2_NOISE = 1e-5
+# A step is short if χ² falls by less than this fraction. The curvature is learnt from short steps,
+# because it changes along long ones. This is a choice: from 0.003 to 0.03 it hardly matters.
+SHORT = 0.01
 
 
 class _Stars(SimpleNamespace):
@@ -140,23 +142,21 @@ def _iterate(model, stars, tolerance):
     new += model.departure(trial).square().sum(dim=1)
     # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
+    short = stars.chi2 - new < SHORT * new
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
-    damping[~better] = (damping[~better] * 10).clamp(max=1e9)
+    more, less = (damping * 10).clamp(1e-2, 1e9), (damping / 10).clamp(min=1e-9)
+    stars.damping = torch.where(better, less, more)
     stars.trials += 1
 
     taken = better & ~stars.converged
-    moving, moved = stars[taken], trial[taken] - p[taken]
+    moving = stars[taken]
     gradient, fisher = model.of(moving.row).normal_equations(
         moving.parameters, moving.flux, moving.weight, moving.directions
     )
-    # If the slope along a step has changed its sign, the step went too far, even if χ² is not
-    # higher. Without more damping such steps would oscillate about the minimum for ever.
-    old, step = old[taken], step[taken]
-    too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
-    more, less = (moving.damping * 10).clamp(min=1e-4), moving.damping / 10
-    damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
+    mean, moved = (moving.fisher + fisher) / 2, moving.parameters - p[taken]
+    secant = _secant(moving.secant, mean, moved, old[taken] - gradient)
     stars.gradient[taken], stars.fisher[taken] = gradient, fisher
-    stars.secant[taken] = _secant(moving.secant, fisher, moved, old - gradient)
+    stars.secant[taken] = torch.where(short[taken, None, None], secant, 0.0)
 
 
 def _ending(model, stars, noise):
@@ -206,11 +206,11 @@ def _ending(model, stars, noise):
 
 
 def _secant(old, fisher, step, fall):
-    """The secant matrix S, for which (F + S) step = fall.
+    """The secant matrix S, so that (F + S) step = fall, with the update of NL2SOL.
 
-    ``fall`` is the decrease of the gradient along the step. If the old S predicts more curvature
-    along the step than was found, it is first made smaller, as in NL2SOL, because F may have
-    changed.
+    ``fall`` is the decrease of the gradient along the step and F the mean of the Fisher matrices at
+    both ends. If the old S predicts more curvature along the step than was found, it is first made
+    smaller. S is not updated if the curvature along the step is negative.
     """
     needed = fall - (fisher @ step[:, :, None])[:, :, 0]
     predicted, measured = (
@@ -218,14 +218,11 @@ def _secant(old, fisher, step, fall):
     )
     old = old * torch.where(predicted > measured, measured / predicted, 1.0)[:, None, None]
     missing = needed - (old @ step[:, :, None])[:, :, 0]
-    slope, scale = (missing * step).sum(dim=1), _scale(fisher)
-    sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
-    return (
-        old
-        + torch.where(sound, 1.0 / slope, 0.0)[:, None, None]
-        * missing[:, :, None]
-        * missing[:, None, :]
-    )
+    curvature = (fall * step).sum(dim=1)
+    fall = fall * torch.where(curvature > 0, 1.0 / curvature, 0.0)[:, None]
+    mixed = missing[:, :, None] * fall[:, None, :]
+    again = (missing * step).sum(dim=1)[:, None, None] * fall[:, :, None] * fall[:, None, :]
+    return old + mixed + mixed.transpose(1, 2) - again
 
 
 def _scale(fisher):
