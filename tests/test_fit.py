@@ -143,6 +143,8 @@ def test_shift_derivative_matches_finite_differences(emulator):
         doppler_shift(flux, wavelength, v + 1e-4) - doppler_shift(flux, wavelength, v - 1e-4)
     ) / 2e-4
     torch.testing.assert_close(exact, numeric, atol=1e-8, rtol=1e-5)
+    direct = doppler_shift(flux, wavelength, v, derivative=True)
+    torch.testing.assert_close(direct, exact, atol=1e-10, rtol=1e-9)
 
 
 def test_star_without_enough_pixels_is_flagged_not_fitted(emulator):

@@ -1,4 +1,4 @@
-"""The network of an emulator, from labels to flux, and the derivatives of such functions."""
+"""The network of an emulator, from labels to flux, and its derivatives."""
 
 from copy import copy
 
@@ -75,10 +75,7 @@ class Network(nn.Module):
         scaled, slope = self._scaled(labels)
         hidden = labels.new_empty(len(labels), self.output.in_features)
         derivatives = labels.new_zeros(*labels.shape, hidden.shape[1])
-        ranges = [range(0)] * labels.shape[
-            1
-        ]  # the neurons that depend on a label lie in this range
-        start = 0
+        start, neurons = 0, {}  # those that depend on a label lie in one slice
         for branch, (columns, _) in zip(self.branches, self.shape):
             value, derivative = scaled[:, columns], torch.diag_embed(slope[:, columns])
             for layer in branch:
@@ -88,16 +85,14 @@ class Network(nn.Module):
                     sigmoid = value.sigmoid()
                     value = value * sigmoid
                     derivative *= (sigmoid + value * (1.0 - sigmoid))[:, None]
-            stop = start + value.shape[1]
-            hidden[:, start:stop], derivatives[:, columns, start:stop] = value, derivative
+            own = slice(start, start + value.shape[1])
+            hidden[:, own], derivatives[:, columns, own] = value, derivative
             for column in columns:
-                first = ranges[column].start if ranges[column] else start
-                ranges[column] = range(first, stop)
-            start = stop
+                neurons[column] = slice(neurons.get(column, own).start, own.stop)
+            start = own.stop
         flux, weight = self.output(hidden), self.output.weight
-        jacobian = labels.new_empty(*labels.shape, flux.shape[1])
-        for column, neurons in enumerate(ranges):
-            part = slice(neurons.start, neurons.stop)
+        jacobian = labels.new_zeros(*labels.shape, flux.shape[1])
+        for column, part in neurons.items():
             jacobian[:, column] = derivatives[:, column, part] @ weight[:, part].T
         unit = torch.eye(labels.shape[1]).to(labels).expand(len(labels), -1, -1)
         for step in self.steps:
@@ -119,28 +114,22 @@ class Network(nn.Module):
         return torch.where(self.is_log, positive.log(), labels)
 
 
-def flux_and_jacobian(function, inputs):
-    """Value and Jacobian of a batched function, by forward-mode differentiation.
+def pushed(function, inputs, derivatives):
+    """Value of a batched function, and its derivatives from those of its inputs.
 
     Parameters
     ----------
     function : callable
-        Maps a tensor (n, k) to a tensor (n, n_pix), where each row depends only on the same row.
-    inputs : Tensor, shape (n, k)
+        Each row of its value depends only on the same rows of its inputs.
+    inputs : tuple of Tensor, shape (n, ...)
+    derivatives : tuple of Tensor, shape (n, k, ...)
+        Derivatives of each input with respect to k labels.
 
     Returns
     -------
-    value : Tensor, shape (n, n_pix)
-    jacobian : Tensor, shape (n, k, n_pix)
-    """
-    unit = torch.eye(inputs.shape[1]).to(inputs).expand(len(inputs), -1, -1)
-    return pushed(function, (inputs,), (unit,))
-
-
-def pushed(function, inputs, derivatives):
-    """Value of a batched function, and its derivatives from those of its inputs (n, k, ...).
-
-    There is one tangent vector per derivative, and all are computed at once.
+    value : Tensor, shape (n, ...)
+    derivatives : Tensor, shape (n, k, ...)
+        By forward-mode differentiation of all at once.
     """
 
     def push(*tangents):

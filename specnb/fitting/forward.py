@@ -9,7 +9,6 @@ from scipy.stats import qmc
 from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.wavelength import C_KM_S
 from specnb.emulator.calibration import cleaned
-from specnb.emulator.network import flux_and_jacobian
 from specnb.fitting.continuum import legendre
 from specnb.fitting.velocity import NEAR, CrossCorrelation
 
@@ -148,13 +147,12 @@ class ForwardModel:
         model, jacobian = self.emulator.flux_and_jacobian(labels)
         jacobian[:, log] *= labels[:, log, None]
         if self.rv:
-            rest, velocity = model, p[:, n : n + 1]
+            wavelength, velocity = self.emulator.wavelength, p[:, n : n + 1]
             # The shift is linear in the flux, so that it applies to the Jacobian, too.
-            jacobian = doppler_shift(jacobian, self.emulator.wavelength, velocity)
-            model, by_rv = flux_and_jacobian(
-                lambda v: doppler_shift(rest, self.emulator.wavelength, v[:, 0]), velocity
-            )
-            jacobian = torch.cat([jacobian, by_rv], dim=1)
+            jacobian = doppler_shift(jacobian, wavelength, velocity)
+            by_rv = doppler_shift(model, wavelength, velocity[:, 0], derivative=True)
+            model = doppler_shift(model, wavelength, velocity[:, 0])
+            jacobian = torch.cat([jacobian, by_rv[:, None]], dim=1)
         continuum = weight * self.continuum(p)
         jacobian *= continuum[:, None]
         by_continuum = (weight * model)[:, None] * self.legendre
