@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from specnb.emulator.network import pushed
+from specnb.emulator.step import pushed
 from specnb.translate.config import PAPER
 from specnb.translate.conv import KERNEL, Convolutions, layout
 

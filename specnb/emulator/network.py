@@ -94,9 +94,8 @@ class Network(nn.Module):
         jacobian = labels.new_zeros(*labels.shape, flux.shape[1])
         for column, part in neurons.items():
             jacobian[:, column] = derivatives[:, column, part] @ weight[:, part].T
-        unit = torch.eye(labels.shape[1]).to(labels).expand(len(labels), -1, -1)
         for step in self.steps:
-            flux, jacobian = pushed(step, (flux, labels), (jacobian, unit))
+            flux, jacobian = step.push(flux, labels, jacobian)
         return flux, jacobian
 
     def _scaled(self, labels):
@@ -112,27 +111,3 @@ class Network(nn.Module):
         # `where` also protects the logarithm from other labels that are negative
         positive = torch.where(self.is_log, labels, 1.0).clamp(min=LEAST)
         return torch.where(self.is_log, positive.log(), labels)
-
-
-def pushed(function, inputs, derivatives):
-    """Value of a batched function, and its derivatives from those of its inputs.
-
-    Parameters
-    ----------
-    function : callable
-        Each row of its value depends only on the same rows of its inputs.
-    inputs : tuple of Tensor, shape (n, ...)
-    derivatives : tuple of Tensor, shape (n, k, ...)
-        Derivatives of each input with respect to k labels.
-
-    Returns
-    -------
-    value : Tensor, shape (n, ...)
-    derivatives : Tensor, shape (n, k, ...)
-        By forward-mode differentiation of all at once.
-    """
-
-    def push(*tangents):
-        return torch.func.jvp(function, inputs, tangents)
-
-    return torch.func.vmap(push, in_dims=1, out_dims=(None, 1))(*derivatives)

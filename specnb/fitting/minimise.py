@@ -42,7 +42,7 @@ class _Stars(SimpleNamespace):
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
-            flux=flux,
+            flux=flux.clone(),  # other stars will take this place
             weight=weight,
             directions=directions,
             **begun,
@@ -64,14 +64,10 @@ class _Stars(SimpleNamespace):
         """Some of the stars, chosen by a mask."""
         return _Stars(**{name: array[which.to(array.device)] for name, array in vars(self).items()})
 
-    def join(self, others):
-        """These stars together with others."""
-        return _Stars(
-            **{
-                name: torch.cat([array, getattr(others, name)])
-                for name, array in vars(self).items()
-            }
-        )
+    def __setitem__(self, which, others):
+        """Put other stars in the place of some."""
+        for name, array in vars(self).items():
+            array[which.to(array.device)] = getattr(others, name)
 
 
 def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
@@ -112,7 +108,8 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         "informed": np.empty(n, bool),
         "ambiguous": np.empty(n, bool),
     }
-    stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
+    stars = _Stars.begin(model, library, spectra, ivar, slice(batch))
+    begun = len(stars)
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
         while len(stars):
             _iterate(model, stars, config.tolerance)
@@ -122,8 +119,13 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
             for name, values in _ending(model, ended, ivar).items():
                 result[name][ended.row.numpy()] = values.numpy()
             bar.update(len(ended))
-            rows = slice(begun, begun := begun + len(ended))
-            stars = stars[~done].join(_Stars.begin(model, library, spectra, ivar, rows))
+            fresh = _Stars.begin(model, library, spectra, ivar, slice(begun, begun + len(ended)))
+            begun += len(fresh)
+            place, free = done.nonzero()[:, 0].tensor_split([len(fresh)])
+            stars[place] = fresh
+            if len(free):
+                done[place] = False
+                stars = stars[~done]
     return result
 
 
