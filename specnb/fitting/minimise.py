@@ -35,14 +35,15 @@ class _Stars(SimpleNamespace):
     @classmethod
     def begin(cls, model, library, spectra, ivar, rows):
         """Stars whose fits start, each at the nearest model of the library."""
-        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows])
+        # copies, because other stars take the places of finished ones
+        flux, ivar = (model.tensor(np.array(a[rows], order="C")) for a in (spectra.flux, ivar))
         begun = model.begin(flux, ivar, library)
         p, ivar = begun["parameters"], begun.pop("ivar")
         weight, directions = whitening(ivar, begun.pop("components"))
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
-            flux=flux.clone(),  # other stars will take this place
+            flux=flux,
             weight=weight,
             directions=directions,
             **begun,
