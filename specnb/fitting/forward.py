@@ -154,10 +154,12 @@ class ForwardModel:
             model = doppler_shift(model, wavelength, velocity[:, 0])
             jacobian = torch.cat([jacobian, by_rv[:, None]], dim=1)
         continuum = weight * self.continuum(p)
-        jacobian *= continuum[:, None]
-        by_continuum = (weight * model)[:, None] * self.legendre
-        residual = weight * flux - continuum * model
-        return torch.cat([jacobian, by_continuum, residual[:, None]], dim=1)
+        rows = jacobian.new_empty(len(p), p.shape[1] + 1, model.shape[1])
+        named = jacobian.shape[1]
+        torch.mul(jacobian, continuum[:, None], out=rows[:, :named])
+        torch.mul((weight * model)[:, None], self.legendre, out=rows[:, named:-1])
+        rows[:, -1] = weight * flux - continuum * model
+        return rows
 
     def chi2(self, p, flux, weight, directions):
         """χ² (n,) of some parameters for spectra (n, n_pix).
