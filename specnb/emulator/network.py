@@ -91,7 +91,7 @@ class Network(nn.Module):
                 neurons[column] = slice(neurons.get(column, own).start, own.stop)
             start = own.stop
         flux, weight = self.output(hidden), self.output.weight
-        jacobian = labels.new_empty(*labels.shape, flux.shape[1])
+        jacobian = labels.new_zeros(*labels.shape, flux.shape[1])
         for column, part in neurons.items():
             jacobian[:, column] = derivatives[:, column, part] @ weight[:, part].T
         for step in self.steps:

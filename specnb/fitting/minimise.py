@@ -21,7 +21,7 @@ JACOBIAN_FLOATS = {"cpu": 2**21, "cuda": 2**28}
 # fraction.
 CHI2_NOISE = 1e-5
 # A step is short if χ² falls by less than this fraction. The curvature is learnt from short steps,
-# because it changes along long ones. This is a choice: from 0.003 to 0.03 it hardly matters.
+# because it changes along long ones. This is a choice: up to 0.1 it hardly matters.
 SHORT = 0.01
 
 
