@@ -36,9 +36,8 @@ class PixelChange(Step):
 
     def push(self, flux, labels, jacobian):
         bright = flux.clamp(min=DARK)
-        changed = bright**self.power
-        slope = torch.where(flux >= DARK, self.power * changed / bright, 0.0)
-        return changed + self.offset, jacobian * slope[:, None]
+        slope = torch.where(flux >= DARK, self.power * bright ** (self.power - 1.0), 0.0)
+        return self(flux, labels), jacobian * slope[:, None]
 
     @classmethod
     def build(cls, settings, survey):

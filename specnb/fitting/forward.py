@@ -155,9 +155,8 @@ class ForwardModel:
             jacobian = torch.cat([jacobian, by_rv[:, None]], dim=1)
         continuum = weight * self.continuum(p)
         rows = jacobian.new_empty(len(p), p.shape[1] + 1, model.shape[1])
-        named = jacobian.shape[1]
-        torch.mul(jacobian, continuum[:, None], out=rows[:, :named])
-        torch.mul((weight * model)[:, None], self.legendre, out=rows[:, named:-1])
+        torch.mul(jacobian, continuum[:, None], out=rows[:, : len(self.names)])
+        torch.mul((weight * model)[:, None], self.legendre, out=rows[:, len(self.names) : -1])
         rows[:, -1] = weight * flux - continuum * model
         return rows
 

@@ -147,8 +147,9 @@ def _iterate(model, stars, tolerance):
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
     short = stars.chi2 - new < SHORT * new
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
-    more, less = (damping * 10).clamp(1e-2, 1e9), (damping / 10).clamp(min=1e-9)
-    stars.damping = torch.where(better, less, more)
+    stars.damping = torch.where(
+        better, (damping / 10).clamp(min=1e-9), (damping * 10).clamp(1e-2, 1e9)
+    )
     stars.trials += 1
 
     taken = better & ~stars.converged
@@ -156,8 +157,8 @@ def _iterate(model, stars, tolerance):
     gradient, fisher = model.of(moving.row).normal_equations(
         moving.parameters, moving.flux, moving.weight, moving.directions
     )
-    mean, moved = (moving.fisher + fisher) / 2, moving.parameters - p[taken]
-    secant = _secant(moving.secant, mean, moved, old[taken] - gradient)
+    moved, fall = moving.parameters - p[taken], old[taken] - gradient
+    secant = _secant(moving.secant, (moving.fisher + fisher) / 2, moved, fall)
     stars.gradient[taken], stars.fisher[taken] = gradient, fisher
     stars.secant[taken] = torch.where(short[taken, None, None], secant, 0.0)
 
