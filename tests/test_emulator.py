@@ -157,3 +157,22 @@ def test_truncated_weights(tmp_path):
     path.write_bytes((tmp_path / "whole.safetensors").read_bytes()[:-100])
     with pytest.raises(OSError, match="cut.safetensors is not a whole emulator file"):
         Emulator.load(path, survey)
+
+
+@pytest.mark.parametrize("name", ["rvs", "apogee", "rvs-real", "apogee-real"])
+def test_the_jacobian_is_the_derivative_of_the_flux(name):
+    """Through branches, logarithms and steps, against backward differentiation."""
+    emulator = specnb.load_emulator(name).to(dtype=torch.float64)
+    fraction = np.array([[0.3], [0.6]])
+    labels = torch.tensor(emulator.low + fraction * (emulator.high - emulator.low))
+    flux, jacobian = emulator.flux_and_jacobian(labels.requires_grad_())
+    expected, some = emulator(labels), torch.randn_like(flux)
+    torch.testing.assert_close(flux, expected)
+    (slope,) = torch.autograd.grad((some * expected).sum(), labels)
+    torch.testing.assert_close((jacobian @ some[:, :, None])[:, :, 0], slope)
+
+
+def test_a_label_without_a_branch_changes_nothing():
+    network = Network([0.0] * 3, [1.0] * 3, [([2], [4]), ([0, 2], [])], 8)
+    _, jacobian = network.flux_and_jacobian(torch.rand(5, 3))
+    assert (jacobian[:, 1] == 0).all() and (jacobian[:, [0, 2]] != 0).any(dim=2).all()

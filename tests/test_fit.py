@@ -13,6 +13,7 @@ from specnb.core.spectra import Spectra
 from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, fitted_flux
 from specnb.fitting.forward import ForwardModel
+from specnb.fitting.minimise import _secant
 from specnb.fitting.pulls import interior_stars, pull_statistics
 from specnb.plots.spectra import best_fit
 from specnb.surveys import APOGEE, RVS
@@ -65,6 +66,15 @@ def test_fit_does_not_depend_on_the_batch(ideal, ideal_fit, emulator):
     for name in emulator.labels:
         difference = (alone[name] - ideal_fit[name][:3]) / alone[f"{name}_error"]
         assert np.abs(difference).max() < 0.02, name
+
+
+def test_fitting_changes_no_spectrum(ideal, emulator):
+    """Although in the batch other stars take the places of finished ones."""
+    stars = ideal[:60]
+    flux, error = stars.flux.copy(), stars.flux_error.copy()
+    fit_labels(stars, emulator, FitConfig(batch=8))
+    np.testing.assert_array_equal(stars.flux, flux)
+    np.testing.assert_array_equal(stars.flux_error, error)
 
 
 def test_table(ideal_fit, emulator):
@@ -143,6 +153,8 @@ def test_shift_derivative_matches_finite_differences(emulator):
         doppler_shift(flux, wavelength, v + 1e-4) - doppler_shift(flux, wavelength, v - 1e-4)
     ) / 2e-4
     torch.testing.assert_close(exact, numeric, atol=1e-8, rtol=1e-5)
+    direct = doppler_shift(flux, wavelength, v, derivative=True)
+    torch.testing.assert_close(direct, exact, atol=1e-10, rtol=1e-9)
 
 
 def test_star_without_enough_pixels_is_flagged_not_fitted(emulator):
@@ -341,3 +353,16 @@ def test_stars_are_fitted_without_one_of_their_detectors(fit_rv):
             assert whole[f"{name}_error"][0] < fit[f"{name}_error"][0] < np.inf
             assert abs(fit[name][0] - star.labels[name][0]) < 5 * fit[f"{name}_error"][0]
         assert np.isfinite(fitted_flux(fit, emulator, config)[0, dead.stop + 300])
+
+
+def test_the_secant_matrix_explains_the_gradient_along_a_step():
+    root, old = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    fisher, old = root @ root.transpose(1, 2), old + old.transpose(1, 2)
+    step = torch.randn(3, 4, dtype=torch.float64)
+    fall = 1.7 * (fisher @ step[:, :, None])[:, :, 0]
+    secant = _secant(old, fisher, step, fall)
+    torch.testing.assert_close(((fisher + secant) @ step[:, :, None])[:, :, 0], fall)
+    torch.testing.assert_close(secant, secant.transpose(1, 2))
+    # a step that finds negative curvature teaches nothing
+    learnt = _secant(0.0 * old, fisher, step, -fall)
+    assert (learnt == 0).all()

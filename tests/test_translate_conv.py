@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from specnb.emulator.network import flux_and_jacobian
+from specnb.emulator.step import pushed
 from specnb.translate.config import PAPER
 from specnb.translate.conv import KERNEL, Convolutions, layout
 
@@ -240,7 +240,8 @@ def test_translation_has_an_exact_forward_derivative():
         return net.decode_observed(net.encode_synthetic(x + labels @ directions), z_split)
 
     labels = torch.full((3, 4), 0.1, dtype=torch.float64)
-    flux, jacobian = flux_and_jacobian(translated, labels)
+    unit = torch.eye(4, dtype=torch.float64).expand(3, 4, 4)
+    flux, jacobian = pushed(translated, (labels,), (unit,))
     assert torch.equal(flux, translated(labels))
     step = torch.zeros(3, 4, dtype=torch.float64)
     step[:, 2] = 1e-8  # so small that no activation changes its sign

@@ -16,11 +16,12 @@ from specnb.core.wavelength import C_KM_S, detectors
 # distance from the nearest pixel.
 STENCIL = range(-3, 4)
 COEFFICIENTS = np.linalg.inv(np.vander(STENCIL))
+SLOPES = COEFFICIENTS[:-1] * np.arange(len(STENCIL) - 1, 0, -1)[:, None]  # of their derivatives
 # Largest deviation of pixels from even spacing, in pixels. The error of the shift is of this order.
 UNEVEN = 1e-2
 
 
-def doppler_shift(flux, wavelength, velocity):
+def doppler_shift(flux, wavelength, velocity, derivative=False):
     """Shift rest-frame spectra to a radial velocity on the same pixels.
 
     Parameters
@@ -30,6 +31,8 @@ def doppler_shift(flux, wavelength, velocity):
         Wavelengths in Å. On each detector they are evenly spaced in λ or in log λ.
     velocity : Tensor, shape (...) or broadcast to it
         Radial velocity in km/s, positive for recession.
+    derivative : bool
+        Return the exact derivative by the velocity instead.
 
     Returns
     -------
@@ -44,14 +47,16 @@ def doppler_shift(flux, wavelength, velocity):
     """
     scales = (torch.as_tensor(a, device=flux.device) for a in _scales(tuple(wavelength.tolist())))
     linear, logarithmic, first, last = scales
-    beta = velocity[..., None] / C_KM_S
+    linear, logarithmic, beta = linear.to(flux), logarithmic.to(flux), velocity[..., None] / C_KM_S
     # In pixels. Light that is observed at λ left the star at λ / (1 + β).
-    offset = -linear.to(flux) * beta / (1.0 + beta) - logarithmic.to(flux) * torch.log1p(beta)
+    offset = -linear * beta / (1.0 + beta) - logarithmic * torch.log1p(beta)
     whole = torch.round(offset)
     index = torch.arange(flux.shape[-1], device=flux.device) + whole.long()
     weights = torch.zeros_like(offset).expand(len(STENCIL), *offset.shape)
-    for coefficients in torch.as_tensor(COEFFICIENTS).to(flux):
+    for coefficients in torch.as_tensor(SLOPES if derivative else COEFFICIENTS).to(flux):
         weights = weights * (offset - whole) + coefficients.reshape(-1, *[1] * offset.ndim)
+    if derivative:
+        weights = -weights * (linear / (1.0 + beta) + logarithmic) / (1.0 + beta) / C_KM_S
     shifted = torch.zeros_like(flux)
     for node, weight in zip(STENCIL, weights):
         source = (index + node).clamp(first, last).expand(flux.shape)

@@ -63,6 +63,9 @@ class Calibration(Step):
     def forward(self, flux, labels):
         return flux
 
+    def push(self, flux, labels, jacobian):
+        return flux, jacobian
+
     def settings(self):
         sizes = [len(self.components), len(self.stars), len(self.relations), len(self.offsets)]
         return {"sizes": sizes, "names": self.names, "chi2_limit": self.chi2_limit}
@@ -123,28 +126,40 @@ class Calibration(Step):
         return KDTree(known[:first] / scale), np.nan_to_num(labels[:, columns] / scale, nan=1e9)
 
 
-def cleaned(rows, ivar, components):
-    """Rows of pixels without the correlated errors that they most probably contain.
+def whitening(ivar, components):
+    """What makes residuals white: the weights of pixels, and the directions of correlated errors.
 
-    For a row r, weights W and components U, the amplitudes z minimise (r − Uᵀz)ᵀ W (r − Uᵀz) + zᵀz.
-    With the covariance C = W⁻¹ + UᵀU, the inverse of Woodbury says C⁻¹ r = W (r − Uᵀz) and z = (1 +
-    U W Uᵀ)⁻¹ U W r. It needs a small matrix for each star, and no matrix of pixels.
+    A residual r with weights W and components U has the covariance C = W⁻¹ + UᵀU. By the inverse of
+    Woodbury, rᵀ C⁻¹ r = sᵀ (1 − VᵀV) s, where s = W^½ r, V = L⁻¹ U W^½ and L Lᵀ = 1 + U W Uᵀ. It
+    needs a small matrix for each star, and no matrix of pixels. See `cleaned`.
 
     Parameters
     ----------
-    rows : Tensor, shape (n, k, n_pix)
     ivar : Tensor, shape (n, n_pix)
     components : Tensor, shape (n, m, n_pix)
 
     Returns
     -------
-    Tensor, shape (n, k, n_pix)
-        r − Uᵀz. The algebra of the small matrices is done in float64 on the CPU.
+    weight : Tensor, shape (n, n_pix)
+        The square root of W.
+    directions : Tensor, shape (n, m, n_pix)
+        V. The algebra of the small matrices is done in float64 on the CPU.
     """
-    m = components.shape[1]
-    if not m:
+    weight = ivar.sqrt()
+    weighted = components * weight[:, None]
+    eye = torch.eye(components.shape[1])
+    matrix = eye + (weighted @ weighted.transpose(1, 2)).cpu().double()
+    inverse = torch.linalg.solve_triangular(
+        torch.linalg.cholesky_ex(matrix).L, eye.double(), upper=False
+    )
+    return weight, inverse.to(weighted) @ weighted
+
+
+def cleaned(rows, directions):
+    """Weighted rows (n, k, n_pix) without the correlated errors that they most probably contain.
+
+    This is s − VᵀV s for a row s, see `whitening`.
+    """
+    if not directions.shape[1]:
         return rows
-    weighted = (components * ivar[:, None]).transpose(1, 2)
-    matrix, right = ((each @ weighted).cpu().double() for each in (components, rows))
-    amplitudes = torch.linalg.solve_ex(torch.eye(m) + matrix, right, left=False).result
-    return rows - amplitudes.to(rows) @ components
+    return rows - (rows @ directions.transpose(1, 2)) @ directions

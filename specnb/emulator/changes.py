@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 import torch
 
-from specnb.emulator.step import Step
+from specnb.emulator.step import Step, pushed
 
 DARK = 1e-3  # smallest flux that a power is taken of
 DEGREE = 3  # of the polynomials of labels
@@ -33,6 +33,11 @@ class PixelChange(Step):
 
     def forward(self, flux, labels):
         return flux.clamp(min=DARK) ** self.power + self.offset
+
+    def push(self, flux, labels, jacobian):
+        bright = flux.clamp(min=DARK)
+        slope = torch.where(flux >= DARK, self.power * bright ** (self.power - 1.0), 0.0)
+        return self(flux, labels), jacobian * slope[:, None]
 
     @classmethod
     def build(cls, settings, survey):
@@ -67,6 +72,12 @@ class LabelCorrection(Step):
 
     def forward(self, flux, labels):
         return flux + self.features(labels) @ self.coefficients
+
+    def push(self, flux, labels, jacobian):
+        unit = torch.eye(labels.shape[1]).to(labels)[self.columns].expand(len(labels), -1, -1)
+        features, slopes = pushed(self.features, (labels,), (unit,))
+        jacobian[:, self.columns] += slopes @ self.coefficients
+        return flux + features @ self.coefficients, jacobian
 
     def settings(self):
         return {"columns": self.columns}

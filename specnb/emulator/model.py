@@ -16,7 +16,7 @@ from specnb.core.files import read_tensors, whole_file, write_tensors
 from specnb.core.labels import label_array, label_columns
 from specnb.core.wavelength import same_pixels
 from specnb.emulator.calibration import Calibration
-from specnb.emulator.network import Network, flux_and_jacobian
+from specnb.emulator.network import Network
 from specnb.emulator.step import Step, check_readable, step_kind
 
 
@@ -177,7 +177,7 @@ class Emulator:
 
     def flux_and_jacobian(self, labels):
         """Flux (n, n_pix) and Jacobian (n, n_labels, n_pix) of a tensor of labels (n, n_labels)."""
-        return flux_and_jacobian(self.network, labels)
+        return self.network.flux_and_jacobian(labels)
 
     def in_hull(self, labels):
         """Whether labels lie in the region in which the training spectra were drawn.

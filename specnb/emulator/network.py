@@ -1,4 +1,4 @@
-"""The network of an emulator, from labels to flux, and the derivatives of such functions."""
+"""The network of an emulator, from labels to flux, and its derivatives."""
 
 from copy import copy
 
@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from specnb.core.perceptron import perceptron
+
+LEAST = 1e-3  # smallest label that a logarithm is taken of
 
 
 class Network(nn.Module):
@@ -56,8 +58,7 @@ class Network(nn.Module):
         return selected
 
     def forward(self, labels):
-        logged, low, high = (self._logged(values) for values in (labels, self.low, self.high))
-        scaled = 2.0 * (logged - low) / (high - low) - 1.0
+        scaled = self._scaled(labels)[0]
         branches = zip(self.branches, self.shape)
         parts = [branch(scaled[:, columns]) for branch, (columns, _) in branches]
         flux = self.output(torch.cat(parts, dim=1))
@@ -65,35 +66,48 @@ class Network(nn.Module):
             flux = step(flux, labels)
         return flux
 
+    def flux_and_jacobian(self, labels):
+        """Flux (n, n_pix) and its exact derivatives (n, n_labels, n_pix), by the chain rule.
+
+        The derivatives of all neurons are carried from layer to layer (forward mode). That of a
+        neuron with respect to a label is 0 unless its branch has the label.
+        """
+        scaled, slope = self._scaled(labels)
+        hidden = labels.new_empty(len(labels), self.output.in_features)
+        derivatives = labels.new_zeros(*labels.shape, hidden.shape[1])
+        start, neurons = 0, {}  # those that depend on a label lie in one slice
+        for branch, (columns, _) in zip(self.branches, self.shape):
+            value, derivative = scaled[:, columns], torch.diag_embed(slope[:, columns])
+            for layer in branch:
+                if isinstance(layer, nn.Linear):
+                    value, derivative = layer(value), derivative @ layer.weight.T
+                else:  # SiLU, x s(x) with the sigmoid s, whose derivative is s + x s (1 - s)
+                    sigmoid = value.sigmoid()
+                    value = value * sigmoid
+                    derivative *= (sigmoid + value * (1.0 - sigmoid))[:, None]
+            own = slice(start, start + value.shape[1])
+            hidden[:, own], derivatives[:, columns, own] = value, derivative
+            for column in columns:
+                neurons[column] = slice(neurons.get(column, own).start, own.stop)
+            start = own.stop
+        flux, weight = self.output(hidden), self.output.weight
+        jacobian = labels.new_zeros(*labels.shape, flux.shape[1])
+        for column, part in neurons.items():
+            jacobian[:, column] = derivatives[:, column, part] @ weight[:, part].T
+        for step in self.steps:
+            flux, jacobian = step.push(flux, labels, jacobian)
+        return flux, jacobian
+
+    def _scaled(self, labels):
+        """Labels or their logarithms, scaled to ±1 over the training range, and their derivatives."""
+        logged, low, high = (self._logged(values) for values in (labels, self.low, self.high))
+        by_label = 1.0 / torch.where(self.is_log, labels.clamp(min=LEAST), 1.0)
+        return 2.0 * (logged - low) / (high - low) - 1.0, 2.0 * by_label / (high - low)
+
     def _logged(self, labels):
         """Labels, of which those in `logarithmic` are replaced by their logarithms."""
         if not self.logarithmic:
             return labels
         # `where` also protects the logarithm from other labels that are negative
-        positive = torch.where(self.is_log, labels, 1.0).clamp(min=1e-3)
+        positive = torch.where(self.is_log, labels, 1.0).clamp(min=LEAST)
         return torch.where(self.is_log, positive.log(), labels)
-
-
-def flux_and_jacobian(function, inputs):
-    """Value and Jacobian of a batched function, by forward-mode differentiation.
-
-    There is one tangent vector per input, and all are computed at once.
-
-    Parameters
-    ----------
-    function : callable
-        Maps a tensor (n, k) to a tensor (n, n_pix), where each row depends only on the same row.
-    inputs : Tensor, shape (n, k)
-
-    Returns
-    -------
-    value : Tensor, shape (n, n_pix)
-    jacobian : Tensor, shape (n, k, n_pix)
-    """
-
-    def push(direction):
-        return torch.func.jvp(function, (inputs,), (direction.expand_as(inputs),))
-
-    basis = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
-    value, jacobian = torch.func.vmap(push, out_dims=(None, 1))(basis)
-    return value, jacobian

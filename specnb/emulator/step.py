@@ -2,6 +2,7 @@
 
 import sys
 
+import torch
 from torch import nn
 
 
@@ -12,6 +13,26 @@ class Step(nn.Module):
     from the flux (n, n_pix) and the labels (n, n_labels), all as tensors. To be saved and loaded,
     it must also define ``settings`` and ``build``.
     """
+
+    def push(self, flux, labels, jacobian):
+        """The changed flux and its derivatives by the labels, from those before the step.
+
+        This is exact for every step. A step may know a faster way.
+
+        Parameters
+        ----------
+        flux : Tensor, shape (n, n_pix)
+        labels : Tensor, shape (n, n_labels)
+        jacobian : Tensor, shape (n, n_labels, n_pix)
+            It may be changed.
+
+        Returns
+        -------
+        flux : Tensor, shape (n, n_pix)
+        jacobian : Tensor, shape (n, n_labels, n_pix)
+        """
+        unit = torch.eye(labels.shape[1]).to(labels).expand(len(labels), -1, -1)
+        return pushed(self, (flux, labels), (jacobian, unit))
 
     def of(self, rows):
         """The step for some of the stars, if it stores something for each star.
@@ -40,6 +61,30 @@ class Step(nn.Module):
     def kind(cls) -> str:
         """The module and the name of the class, by which it is found."""
         return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def pushed(function, inputs, derivatives):
+    """Value of a batched function, and its derivatives from those of its inputs.
+
+    Parameters
+    ----------
+    function : callable
+        Each row of its value depends only on the same rows of its inputs.
+    inputs : tuple of Tensor, shape (n, ...)
+    derivatives : tuple of Tensor, shape (n, k, ...)
+        Derivatives of each input with respect to k labels.
+
+    Returns
+    -------
+    value : Tensor, shape (n, ...)
+    derivatives : Tensor, shape (n, k, ...)
+        By forward-mode differentiation of all at once.
+    """
+
+    def push(*tangents):
+        return torch.func.jvp(function, inputs, tangents)
+
+    return torch.func.vmap(push, in_dims=1, out_dims=(None, 1))(*derivatives)
 
 
 def step_kind(name: str) -> type[Step]:

@@ -9,7 +9,6 @@ from scipy.stats import qmc
 from specnb.core.doppler import doppler_shift, known_pixels
 from specnb.core.wavelength import C_KM_S
 from specnb.emulator.calibration import cleaned
-from specnb.emulator.network import flux_and_jacobian
 from specnb.fitting.continuum import legendre
 from specnb.fitting.velocity import NEAR, CrossCorrelation
 
@@ -130,35 +129,38 @@ class ForwardModel:
         model.emulator = self.emulator.of(rows)
         return model
 
-    def _emulated(self, p):
-        """The emulator's flux (n, n_pix) for the first n_labels parameters."""
-        return self.emulator.network(self.outer(p))
-
     def flux(self, p):
         """Flux (n, n_pix) for parameters (n, n_parameters)."""
         n = len(self.emulator.labels)
-        flux = self._emulated(p[:, :n])
+        flux = self.emulator.network(self.outer(p[:, :n]))
         if self.rv:
             flux = doppler_shift(flux, self.emulator.wavelength, p[:, n])
         return flux * self.continuum(p)
 
-    def flux_and_jacobian(self, p):
-        """Flux (n, n_pix) and its exact derivatives (n, n_parameters, n_pix)."""
-        n = len(self.emulator.labels)
-        flux, jacobian = flux_and_jacobian(self._emulated, p[:, :n])
-        if self.rv:
-            rest, velocity = flux, p[:, n : n + 1]
-            # The shift is linear in the flux, so that it applies to the Jacobian, too.
-            jacobian = doppler_shift(jacobian, self.emulator.wavelength, velocity)
-            flux, by_rv = flux_and_jacobian(
-                lambda v: doppler_shift(rest, self.emulator.wavelength, v[:, 0]), velocity
-            )
-            jacobian = torch.cat([jacobian, by_rv], dim=1)
-        continuum = self.continuum(p)
-        by_continuum = flux[:, None, :] * self.legendre
-        return flux * continuum, torch.cat([jacobian * continuum[:, None, :], by_continuum], dim=1)
+    def weighted_rows(self, p, flux, weight):
+        """Derivatives of each parameter, then residuals of spectra (n, n_pix), times their weights.
 
-    def chi2(self, p, flux, ivar, components):
+        The shape is (n, n_parameters + 1, n_pix). The derivatives are exact.
+        """
+        n = len(self.emulator.labels)
+        labels, log = self.outer(p[:, :n]), self.logarithmic[:n]
+        model, jacobian = self.emulator.flux_and_jacobian(labels)
+        jacobian[:, log] *= labels[:, log, None]
+        if self.rv:
+            wavelength, velocity = self.emulator.wavelength, p[:, n : n + 1]
+            # The shift is linear in the flux, so that it applies to the Jacobian, too.
+            jacobian = doppler_shift(jacobian, wavelength, velocity)
+            by_rv = doppler_shift(model, wavelength, velocity[:, 0], derivative=True)
+            model = doppler_shift(model, wavelength, velocity[:, 0])
+            jacobian = torch.cat([jacobian, by_rv[:, None]], dim=1)
+        continuum = weight * self.continuum(p)
+        rows = jacobian.new_empty(len(p), p.shape[1] + 1, model.shape[1])
+        torch.mul(jacobian, continuum[:, None], out=rows[:, : len(self.names)])
+        torch.mul((weight * model)[:, None], self.legendre, out=rows[:, len(self.names) : -1])
+        rows[:, -1] = weight * flux - continuum * model
+        return rows
+
+    def chi2(self, p, flux, weight, directions):
         """χ² (n,) of some parameters for spectra (n, n_pix).
 
         The parameters may be on any device and the spectra must be on the emulator's. The result is
@@ -167,14 +169,12 @@ class ForwardModel:
         Parameters
         ----------
         p : Tensor, shape (n, n_parameters)
-        flux, ivar : Tensor, shape (n, n_pix)
-            The inverse variance is that of noise and of the errors of each pixel alone.
-        components : Tensor, shape (n, m, n_pix)
-            Correlated errors of each star's model.
+        flux : Tensor, shape (n, n_pix)
+        weight, directions : Tensor
+            Of `whitening`.
         """
-        residual = flux - self.flux(self.tensor(p))
-        squares = residual * cleaned(residual[:, None], ivar, components)[:, 0]
-        return (ivar * squares).sum(dim=1).cpu().double()
+        residual = (flux - self.flux(self.tensor(p))) * weight
+        return (residual * cleaned(residual[:, None], directions)[:, 0]).sum(dim=1).cpu().double()
 
     def departure(self, p):
         """How far labels (n, n_parameters) are from what is usual, (n, r), in standard deviations."""
@@ -190,16 +190,15 @@ class ForwardModel:
             covariance[:, :n, :n] = self.calibration.covariance(labels, self.emulator.survey)
         return covariance
 
-    def normal_equations(self, p, flux, ivar, components):
+    def normal_equations(self, p, flux, weight, directions):
         """Gradient Jᵀ C⁻¹ r (n, n_parameters) and Fisher matrix Jᵀ C⁻¹ J of each star.
 
         Arguments and precision are as for `chi2`. C is the covariance of the residual r. What is
         usual for labels (`departure`) is part of both.
         """
-        value, jacobian = self.flux_and_jacobian(self.tensor(p))
-        weighted = cleaned(jacobian, ivar, components) * ivar[:, None, :]
-        gradient = (weighted @ (flux - value)[:, :, None])[:, :, 0].cpu().double()
-        fisher = (weighted @ jacobian.transpose(1, 2)).cpu().double()
+        rows = self.weighted_rows(self.tensor(p), flux, weight)
+        products = (cleaned(rows, directions) @ rows.transpose(1, 2)).cpu().double()
+        gradient, fisher = products[:, :-1, -1], products[:, :-1, :-1]
         n = len(self.emulator.labels)
         gradient[:, :n] -= self.departure(p) @ self.relations
         fisher[:, :n, :n] += self.relations.T @ self.relations

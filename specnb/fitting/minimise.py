@@ -3,8 +3,7 @@ r"""Minimise χ² of many stars at once: Levenberg-Marquardt with the exact Jaco
 If the model is wrong, the residuals are large, and the Fisher matrix F differs from the curvature
 of :math:`\chi^2`, in some directions by a factor of 4. Steps that use F alone then oscillate about
 the minimum. The difference between F and the curvature is estimated from the change of the gradient
-along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981), with
-symmetric rank-one updates.
+along each step. This is a secant approximation as in NL2SOL (Dennis, Gay & Welsch 1981).
 """
 
 from types import SimpleNamespace
@@ -13,12 +12,17 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from specnb.emulator.calibration import whitening
+
 # Numbers in the Jacobian of a batch of stars: on a CPU they fit in its cache, on a GPU they are 1 GB
 # and keep it busy.
 JACOBIAN_FLOATS = {"cpu": 2**21, "cuda": 2**28}
 # Relative numerical noise of χ² of a float32 model. A step is accepted even if it raises χ² by this
 # fraction.
 CHI2_NOISE = 1e-5
+# A step is short if χ² falls by less than this fraction. The curvature is learnt from short steps,
+# because it changes along long ones. This is a choice: up to 0.1 it hardly matters.
+SHORT = 0.01
 
 
 class _Stars(SimpleNamespace):
@@ -31,13 +35,17 @@ class _Stars(SimpleNamespace):
     @classmethod
     def begin(cls, model, library, spectra, ivar, rows):
         """Stars whose fits start, each at the nearest model of the library."""
-        flux, ivar = model.tensor(spectra.flux[rows]), model.tensor(ivar[rows])
+        # copies, because other stars take the places of finished ones
+        flux, ivar = (model.tensor(np.array(a[rows], order="C")) for a in (spectra.flux, ivar))
         begun = model.begin(flux, ivar, library)
-        p, ivar = begun["parameters"], begun["ivar"]
+        p, ivar = begun["parameters"], begun.pop("ivar")
+        weight, directions = whitening(ivar, begun.pop("components"))
         n, k = p.shape
         return cls(
             row=torch.arange(len(spectra))[rows],  # index in the set of spectra
             flux=flux,
+            weight=weight,
+            directions=directions,
             **begun,
             # infinite before the first trial, so that any χ² is an improvement
             chi2=p.new_full((n,), torch.inf),
@@ -57,14 +65,10 @@ class _Stars(SimpleNamespace):
         """Some of the stars, chosen by a mask."""
         return _Stars(**{name: array[which.to(array.device)] for name, array in vars(self).items()})
 
-    def join(self, others):
-        """These stars together with others."""
-        return _Stars(
-            **{
-                name: torch.cat([array, getattr(others, name)])
-                for name, array in vars(self).items()
-            }
-        )
+    def __setitem__(self, which, others):
+        """Put other stars in the place of some."""
+        for name, array in vars(self).items():
+            array[which.to(array.device)] = getattr(others, name)
 
 
 def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
@@ -105,7 +109,8 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
         "informed": np.empty(n, bool),
         "ambiguous": np.empty(n, bool),
     }
-    stars = _Stars.begin(model, library, spectra, ivar, slice(0, begun := batch))
+    stars = _Stars.begin(model, library, spectra, ivar, slice(batch))
+    begun = len(stars)
     with tqdm(total=n, desc="fit", unit="star", disable=not progress) as bar:
         while len(stars):
             _iterate(model, stars, config.tolerance)
@@ -115,8 +120,13 @@ def minimise(model, spectra, config, progress) -> dict[str, np.ndarray]:
             for name, values in _ending(model, ended, ivar).items():
                 result[name][ended.row.numpy()] = values.numpy()
             bar.update(len(ended))
-            rows = slice(begun, begun := begun + len(ended))
-            stars = stars[~done].join(_Stars.begin(model, library, spectra, ivar, rows))
+            fresh = _Stars.begin(model, library, spectra, ivar, slice(begun, begun + len(ended)))
+            begun += len(fresh)
+            place, free = done.nonzero()[:, 0].tensor_split([len(fresh)])
+            stars[place] = fresh
+            if len(free):
+                done[place] = False
+                stars = stars[~done]
     return result
 
 
@@ -131,27 +141,26 @@ def _iterate(model, stars, tolerance):
     # The last step of a star needs no further Jacobian.
     stars.converged = torch.isfinite(stars.chi2) & (distance < tolerance)
     trial = torch.clamp(p + step, low, high)
-    new = model.of(stars.row).chi2(trial, stars.flux, stars.ivar, stars.components)
+    new = model.of(stars.row).chi2(trial, stars.flux, stars.weight, stars.directions)
     new += model.departure(trial).square().sum(dim=1)
     # χ² is not finite where extreme flux or errors overflow float32.
     better = torch.isfinite(new) & (new <= stars.chi2 * (1.0 + CHI2_NOISE))
+    short = stars.chi2 - new < SHORT * new
     stars.parameters[better], stars.chi2[better] = trial[better], new[better]
-    damping[~better] = (damping[~better] * 10).clamp(max=1e9)
+    stars.damping = torch.where(
+        better, (damping / 10).clamp(min=1e-9), (damping * 10).clamp(1e-2, 1e9)
+    )
     stars.trials += 1
 
     taken = better & ~stars.converged
-    moving, moved = stars[taken], trial[taken] - p[taken]
+    moving = stars[taken]
     gradient, fisher = model.of(moving.row).normal_equations(
-        moving.parameters, moving.flux, moving.ivar, moving.components
+        moving.parameters, moving.flux, moving.weight, moving.directions
     )
-    # If the slope along a step has changed its sign, the step went too far, even if χ² is not
-    # higher. Without more damping such steps would oscillate about the minimum for ever.
-    old, step = old[taken], step[taken]
-    too_far = (gradient * step).sum(dim=1) < -0.1 * (old * step).sum(dim=1)
-    more, less = (moving.damping * 10).clamp(min=1e-4), moving.damping / 10
-    damping[taken] = torch.where(too_far, more, less).clamp(min=1e-9)
+    moved, fall = moving.parameters - p[taken], old[taken] - gradient
+    secant = _secant(moving.secant, (moving.fisher + fisher) / 2, moved, fall)
     stars.gradient[taken], stars.fisher[taken] = gradient, fisher
-    stars.secant[taken] = _secant(moving.secant, fisher, moved, old - gradient)
+    stars.secant[taken] = torch.where(short[taken, None, None], secant, 0.0)
 
 
 def _ending(model, stars, noise):
@@ -175,8 +184,8 @@ def _ending(model, stars, noise):
     at_limit = (p <= stars.low) | (p >= stars.high)
     chi2 = chi2_noise = stars.chi2 - model.departure(p).square().sum(dim=1)
     if model.calibration is not None:
-        noise = torch.where(stars.ivar > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
-        chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise, stars.components[:, :0])
+        noise = torch.where(stars.weight > 0, model.tensor(noise[stars.row.numpy()]), 0.0)
+        chi2_noise = model.of(stars.row).chi2(p, stars.flux, noise.sqrt(), stars.directions[:, :0])
     p = model.outer(p)
     # The standard error of a label is that of its logarithm, times the label.
     error = error * torch.where(model.logarithmic, p, 1.0)
@@ -201,11 +210,11 @@ def _ending(model, stars, noise):
 
 
 def _secant(old, fisher, step, fall):
-    """The secant matrix S, for which (F + S) step = fall.
+    """The secant matrix S, so that (F + S) step = fall, with the update of NL2SOL.
 
-    ``fall`` is the decrease of the gradient along the step. If the old S predicts more curvature
-    along the step than was found, it is first made smaller, as in NL2SOL, because F may have
-    changed.
+    ``fall`` is the decrease of the gradient along the step and F the mean of the Fisher matrices at
+    both ends. If the old S predicts more curvature along the step than was found, it is first made
+    smaller. S is not updated if the curvature along the step is negative.
     """
     needed = fall - (fisher @ step[:, :, None])[:, :, 0]
     predicted, measured = (
@@ -213,14 +222,11 @@ def _secant(old, fisher, step, fall):
     )
     old = old * torch.where(predicted > measured, measured / predicted, 1.0)[:, None, None]
     missing = needed - (old @ step[:, :, None])[:, :, 0]
-    slope, scale = (missing * step).sum(dim=1), _scale(fisher)
-    sound = slope.abs() > 1e-6 * (missing * scale).norm(dim=1) * (step / scale).norm(dim=1)
-    return (
-        old
-        + torch.where(sound, 1.0 / slope, 0.0)[:, None, None]
-        * missing[:, :, None]
-        * missing[:, None, :]
-    )
+    curvature = (fall * step).sum(dim=1)
+    fall = fall * torch.where(curvature > 0, 1.0 / curvature, 0.0)[:, None]
+    mixed = missing[:, :, None] * fall[:, None, :]
+    again = (missing * step).sum(dim=1)[:, None, None] * fall[:, :, None] * fall[:, None, :]
+    return old + mixed + mixed.transpose(1, 2) - again
 
 
 def _scale(fisher):
