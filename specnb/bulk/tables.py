@@ -41,7 +41,7 @@ def write_table(
     paths : sequence of path
         Files and folders, see `specnb.read_spectra`. Files that are bad or unlike the first good one,
         and stars that an earlier file has, are left out. Of a star that is more than once in a file
-        all rows are kept, and a note names it. This is seen when the parts are joined, with about 50
+        all rows are kept, and a note names it. This is seen when the parts are joined, with about 80
         bytes of memory a star. Tables in a folder that were made here count as no spectra.
     output : path
         File of the table, whose name ends with .ecsv, .csv or .parquet.
