@@ -13,14 +13,32 @@ import subprocess
 
 SHARDS = int(config.get("shards", 16))
 OUTPUT = config.get("output", "labels.ecsv")
-SPECTRA = config.get("spectra", [])
+SPECTRA = config.get("spectra", [])  # a file or folder, or a list of some
+SPECTRA = [SPECTRA] if isinstance(SPECTRA, str) else SPECTRA
 PROFILE = config.get("profile", "demo")
 RUNS = config.get("runs", "sweep")  # folder of the runs of a sweep
 FIGURES = config.get("figures", "paper_figures")
 DONE = ".snakemake/specnb"
 
 
-localrules: stars, papers
+LABEL = ["specnb", "label", *SPECTRA, "-o", OUTPUT, *shlex.split(config.get("options", ""))]
+
+
+localrules: targets, stars, papers
+
+
+rule targets:  # without a target: says which there are, in the lines above
+    params:
+        file=lambda wildcards: shlex.quote(workflow.snakefile),
+    shell:
+        "sed '/^#/!q' {params.file}"
+
+
+def spectra(wildcards):
+    """The files of spectra, which only labels need."""
+    if not SPECTRA:
+        raise WorkflowError("no spectra are given: add --config spectra=FILE")
+    return SPECTRA
 
 
 def listed(*command):
@@ -33,11 +51,11 @@ def listed(*command):
 
 rule shard:  # labels its share of the stars; the exit code 3 says that bad files were left out
     input:
-        SPECTRA,
+        spectra,
     output:
         temp(touch(f"{DONE}/labels-{{shard}}-of-{SHARDS}")),
     params:
-        command=f"specnb label {SPECTRA} -o {OUTPUT} {config.get('options', '')}",
+        command=lambda wildcards: shlex.join(LABEL),
     resources:
         mem_mb=2000,
     shell:
@@ -46,12 +64,12 @@ rule shard:  # labels its share of the stars; the exit code 3 says that bad file
 
 rule labels:  # joins the shards
     input:
-        SPECTRA,
+        spectra,
         expand(f"{DONE}/labels-{{shard}}-of-{SHARDS}", shard=range(1, SHARDS + 1)),
     output:
         OUTPUT,
     params:
-        command=f"specnb label {SPECTRA} -o {OUTPUT} {config.get('options', '')}",
+        command=lambda wildcards: shlex.join(LABEL),
     shell:
         "{params.command} || [ $? -eq 3 ]"
 

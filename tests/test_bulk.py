@@ -1,6 +1,10 @@
 """Tables of many stars: the same bytes however they are computed, formats, pieces and what is left out."""
 
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,9 +77,10 @@ def test_shards_and_jobs_change_no_byte(tmp_path, small_pieces, kind, jobs):
         assert not shards.exists()
     write_table([tmp_path / "a.h5"], shards, choose, jobs=jobs)
     assert once.read_bytes() == shards.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["a.h5", once.name, shards.name]
-    )
+    names = {"a.h5", once.name, shards.name}
+    if kind == "csv":
+        names |= {"once.csv.meta.json", "shards.csv.meta.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_run_that_was_interrupted_goes_on(tmp_path, small_pieces, monkeypatch):
@@ -130,6 +135,7 @@ def test_a_run_that_failed_at_once_is_in_nobodys_way(tmp_path):
 
     with pytest.raises(ValueError, match="a setting is wrong"):
         write_table([tmp_path / "a.h5"], tmp_path / "t.csv", other, jobs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
     assert write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)["stars"] == 1
 
 
@@ -167,7 +173,9 @@ def test_small_files_are_put_together_in_their_order(tmp_path):
         files[f"{k}"] = tmp_path / f"{k}.csv"
         files[f"{k}"].write_bytes(b"x" * 4000)
     pieces_of = pieces.pieces_of
-    assert [len(piece) for piece in pieces_of(files)[0]] == [10]
+    assert [len(piece) for piece in pieces_of(files)[0]] == [8, 2]  # two shards have work
+    many = {f"{k}": files["0"] for k in range(300)}
+    assert [len(piece) for piece in pieces_of(many)[0]] == [18] * 16 + [12]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "BYTES", 12_000)
         cut = pieces_of(files)[0]
@@ -192,6 +200,104 @@ def test_the_table_and_its_parts_may_lie_beside_the_spectra(tmp_path):
     assert first["left_out"] == again["left_out"] == third["left_out"] == {}
 
 
+@pytest.mark.parametrize("inputs", [["a.h5", "b.h5"], ["a.h5"], ["link.h5"], ["."]])
+def test_spectra_are_never_overwritten(tmp_path, monkeypatch, inputs):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts, "KINDS", (*parts.KINDS, ".h5"))
+    for k, name in enumerate("ab"):
+        stars([k], k).write(tmp_path / f"{name}.h5")
+    (tmp_path / "link.h5").symlink_to(tmp_path / "a.h5")
+    content = (tmp_path / "a.h5").read_bytes()
+    with pytest.raises(
+        ValueError, match=r"a.h5 is one of the files of spectra, too: choose another"
+    ):
+        write_table(inputs, "a.h5", choose, jobs=1)
+    assert (tmp_path / "a.h5").read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["csv", "ecsv", "parquet"])
+def test_of_a_folder_only_spectra_are_read(tmp_path, kind):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    for k, name in enumerate(("0.h5", f"t.{kind}1.h5")):  # this name begins with the output's
+        stars([k], k).write(tmp_path / name)
+    write_table([tmp_path], tmp_path / f"other.{kind}", choose, jobs=1)
+    write_table([tmp_path], tmp_path / f"begun.{kind}", choose, shard="1/1", jobs=1)
+    for _ in range(2):
+        done = write_table([tmp_path], tmp_path / f"t.{kind}", choose, jobs=1)
+        assert (done["stars"], done["left_out"]) == (2, {})
+    with pytest.raises(ValueError, match="no files of spectra"):
+        (tmp_path / "0.h5").unlink()
+        (tmp_path / f"t.{kind}1.h5").unlink()
+        write_table([tmp_path], tmp_path / f"t.{kind}", choose, jobs=1)
+
+
+@pytest.mark.parametrize("change", ["content", "nothing"])
+def test_a_file_that_changed_between_shards_is_noticed(tmp_path, change):
+    path, text = tmp_path / "a.csv", "id,wavelength,flux,flux_error\n"
+    text += "".join(f"1,{pixel:.3f},1.00000,0.1\n" for pixel in RVS_PIXELS)
+    path.write_text(text)
+    write_table([path], tmp_path / "t.csv", choose, shard="1/1", jobs=1)
+    if change == "content":
+        before = path.stat()
+        path.write_text(text.replace("1.00000", "1.00001"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+        assert path.stat().st_size == before.st_size
+        with pytest.raises(ValueError, match=r"\(inputs differ\)"):
+            write_table([path], tmp_path / "t.csv", choose, jobs=1)
+    else:
+        assert write_table([path], tmp_path / "t.csv", choose, jobs=1)["stars"] == 1
+
+
+def test_two_runs_with_one_output(tmp_path, small_pieces, monkeypatch):
+    stars(np.arange(N)).write(tmp_path / "a.h5")
+    read = parts.Parts.read
+
+    def other_is_faster(self, number):
+        monkeypatch.setattr(parts.Parts, "read", read)
+        write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)
+        return read(self, number)
+
+    monkeypatch.setattr(parts.Parts, "read", other_is_faster)
+    with pytest.raises(
+        OSError, match=r"another run has joined the parts in .*t.csv.parts meanwhile"
+    ):
+        write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)
+    assert len(Table.read(tmp_path / "t.csv")) == N
+
+
+def test_spectra_in_another_frame_are_told_so(tmp_path):
+    rest = stars(["a"])
+    rest.write(tmp_path / "1.h5")
+    replace(rest, ids=["b"], at_rest=False).write(tmp_path / "2.h5")
+    replace(rest, ids=["c"], correlation_length=3.0).write(tmp_path / "3.h5")
+    reasons = write_table([tmp_path], tmp_path / "t.csv", choose, jobs=1)["left_out"]
+    assert reasons["2.h5"] == "has spectra not at rest, unlike 1.h5: read them apart"
+    assert reasons["3.h5"].startswith("has other labels or correlations of noise than 1.h5")
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_star_that_is_twice_in_a_file_is_noted(tmp_path, small_pieces, files):
+    ids = [f"{k}" for k in range(N - 2)] + ["7", "7"]  # in another piece
+    for k in range(files):
+        stars(ids if k == 0 else ["x"], k).write(tmp_path / f"{k}.h5")
+    done = write_table([tmp_path], tmp_path / "t.ecsv", choose, jobs=1)
+    assert (done["stars"], done["left_out"]) == (N + files - 1, {})
+    assert done["notes"] == [
+        "0.h5: 2 rows repeat stars of rows above, such as star 7: all are kept"
+    ]
+
+
+def test_a_worker_ends_after_its_command_was_killed():
+    code = "import sys, time\nfrom specnb.bulk.tables import _end_with\n"
+    code += "_end_with(int(sys.argv[1]))\ntime.sleep(60)\nprint('still there')"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    worker = [sys.executable, "-c", code, str(ended.pid)]
+    done = subprocess.run(worker, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
 def test_of_stars_that_two_files_have_the_first_stays(tmp_path):
     stars(["a", "b", "b"]).write(tmp_path / "1.h5")  # rows of one file are all kept
     stars(["c", "b", 'd,"e"'], 1).write(tmp_path / "2.h5")
@@ -201,6 +307,9 @@ def test_of_stars_that_two_files_have_the_first_stays(tmp_path):
     assert table["id"].tolist() == ["a", "b", "b", "c", 'd,"e"']
     assert table["file"].tolist() == ["1.h5"] * 3 + ["2.h5"] * 2
     assert done["stars"] == 5
+    assert done["notes"] == [
+        "1.h5: 1 rows repeat stars of rows above, such as star b: all are kept"
+    ]
     assert done["left_out"] == {
         "2.h5": "star b is in both 1.h5 and 2.h5: give only one of them",
         "3.h5": "star a is in both 1.h5 and 3.h5: give only one of them (and 1 more such reasons)",
@@ -224,13 +333,20 @@ def test_tables_tell_units_and_settings(tmp_path, kind):
         assert rows["id"] == ids and rows["good"] == expected["good"].tolist()
         assert rows["flags"] == expected["flags"].tolist()
         return
-    table = Table.read(path, format="ascii.ecsv")
+    if kind == "csv":
+        plain = Table.read(path)
+        assert plain.colnames == expected.colnames and len(plain) == 3
+        np.testing.assert_allclose(plain["mean"], expected["mean"], rtol=1e-6)
+        assert path.read_text("utf-8").startswith("id,mean,good,flags\n")
+        about = json.loads((tmp_path / "t.csv.meta.json").read_text("utf-8"))
+        assert about["units"] == {"id": "", "mean": "K", "good": "", "flags": ""}
+        assert about["model"] == "averages" and about["sha256"] == "0" * 64
+        return
+    table = Table.read(path)
     assert table["mean"].unit == "K" and table.meta["model"] == "averages"
     assert table["id"].tolist() == ids and table["good"].tolist() == expected["good"].tolist()
     np.testing.assert_allclose(table["mean"], expected["mean"], rtol=1e-6)
-    plain = Table.read(path, format="csv", comment="#")  # as pandas.read_csv(comment="#")
-    assert plain.colnames == expected.colnames and len(plain) == 3
-    assert path.read_text("utf-8").startswith("# %ECSV")
+    assert np.ma.filled(table["flags"], "").tolist() == expected["flags"].tolist()
 
 
 def test_a_damaged_large_file_is_left_out_whole(tmp_path, small_pieces):

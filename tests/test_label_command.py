@@ -14,6 +14,7 @@ from specnb.commands.main import main
 from specnb.core.paths import data_folder
 from specnb.fitting.pulls import interior_stars
 from specnb.surveys import RVS
+from specnb.surveys.files import left_out_text
 
 FEW = ["--jobs", "1", "--device", "cpu", "--quiet"]
 
@@ -74,7 +75,7 @@ def test_a_bad_folder_of_real_files(tmp_path, capsys):
     assert (code, done["stars"], len(done["left_out"])) == (3, 1, 3)
     assert "star 2052747119115620352 is in both a.csv and b.csv" in done["left_out"]["b.csv"]
     fit = Table.read(tmp_path / "t.csv", format="ascii")
-    assert fit["id"].tolist() == list(read_spectra(real).ids)
+    assert list(map(str, fit["id"])) == list(read_spectra(real).ids)
     assert abs(fit["teff"][0] - 5669) < 200
 
 
@@ -151,6 +152,13 @@ def test_encode_and_predict_want_their_models(folder, tmp_path, capsys):
         wrong = str(folder / "1-good.csv")
         assert main([command, str(folder), "-o", str(tmp_path / "t.csv"), option, wrong]) == 1
         assert capsys.readouterr().err.startswith(f"specnb: {wrong} is not a whole")
+
+
+def test_at_most_ten_files_of_a_fault_are_named():
+    for count, end in ((10, "9.csv: is bad"), (300, "9.csv and 290 more: is bad")):
+        text = left_out_text({Path(f"{k}.csv"): "is bad" for k in range(count)})
+        assert text.startswith(f"Left out ({count} files):\n  0.csv, 1.csv, ")
+        assert text.endswith(end)
 
 
 def test_help_takes_no_time():

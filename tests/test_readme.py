@@ -36,6 +36,12 @@ def page(tmp_path):
     return page
 
 
+def test_without_a_page_there_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    assert main(["readme", "--check"]) == 1
+    assert "README.md is not there: this command is for a clone" in capsys.readouterr().err
+
+
 def test_blocks_become_what_a_run_wrote_and_the_rest_stays(page):
     assert update_blocks(page) == ["runs/01/summary.md", "runs/01/numbers.md"]
     filled = page.read_text()

@@ -74,16 +74,33 @@ def test_the_jobs_of_each_target(snakemake, arguments, rules):
     assert found == rules and total == sum(rules.values())
 
 
+def test_without_a_target_or_spectra_the_user_is_told(snakemake):
+    process = snakemake("-j1")
+    told, _ = process.communicate()
+    assert process.returncode == 0, told
+    assert all(f"snakemake -j2 {target}" in told for target in ("labels", "sweep", "papers"))
+    process = snakemake("-n", "labels")
+    told, _ = process.communicate()
+    assert process.returncode == 1 and "no spectra are given: add --config spectra=FILE" in told
+
+
 @pytest.mark.slow
 def test_killed_labels_go_on(snakemake, tmp_path):
-    folder, emulator = tmp_path / "spectra", load_emulator("rvs")
+    folder, emulator = tmp_path / "my spectra", load_emulator("rvs")
     folder.mkdir()
     stars = interior_stars(emulator, 200, snr=100.0, seed=1)
     for name, flux, error in zip(stars.ids, stars.flux, stars.flux_error):
         columns = {"wavelength": stars.wavelength, "flux": flux, "flux_error": error}
         Table(columns).write(folder / f"{name}.csv")
-    command = ["-j2", "labels", "--config", "spectra=spectra", "output=labels.csv", "shards=4"]
-    process, parts = snakemake(*command), tmp_path / "labels.csv.parts"
+    command = [
+        "-j2",
+        "labels",
+        "--config",
+        "spectra=my spectra",
+        "output=my labels.csv",
+        "shards=4",
+    ]
+    process, parts = snakemake(*command), tmp_path / "my labels.csv.parts"
     while process.poll() is None and not list(parts.glob("[0-9]*")):
         time.sleep(0.05)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -91,11 +108,11 @@ def test_killed_labels_go_on(snakemake, tmp_path):
     process.communicate()
     psutil.wait_procs(family)
     done = {path: path.stat().st_mtime_ns for path in parts.glob("[0-9]*")}
-    assert done and not (tmp_path / "labels.csv").exists()
+    assert done and not (tmp_path / "my labels.csv").exists()
     unlocking = snakemake("--unlock", *command)
     assert unlocking.communicate() and unlocking.returncode == 0
     process = snakemake(*command)
     told, _ = process.communicate()
     assert process.returncode == 0, told
-    table = Table.read(tmp_path / "labels.csv", comment="#")
+    table = Table.read(tmp_path / "my labels.csv")
     assert sorted(table["id"]) == sorted(stars.ids) and np.isfinite(table["teff"]).all()

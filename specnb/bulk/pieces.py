@@ -41,11 +41,14 @@ def pieces_of(files):
         Why a file cannot be read in pieces.
     """
     pieces, left_out, total = {}, {}, 0
+    together = min(
+        FILES, max(8, len(files) // 16)
+    )  # so that 16 shards have work, with few files, too
     for number, (name, path) in enumerate(files.items()):
         try:
             total += path.stat().st_size
             for start, rows in _cut(path):
-                key = number // FILES, total // BYTES, start
+                key = number // together, total // BYTES, start
                 pieces.setdefault(key, []).append((name, path, rows))
         except DAMAGE as error:
             left_out[name] = [reason_of(path, error)]

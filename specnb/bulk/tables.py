@@ -5,7 +5,9 @@ that share a disk. The table is the same in all cases, see `specnb.bulk.pieces` 
 `specnb.bulk.parts`.
 """
 
+import os
 import re
+import threading
 import time
 import warnings
 from dataclasses import replace
@@ -14,11 +16,12 @@ from os.path import commonpath
 from pathlib import Path
 
 import joblib
+import psutil
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from specnb import __version__
-from specnb.bulk.parts import Parts
+from specnb.bulk.parts import Parts, is_ours
 from specnb.bulk.pieces import first_of, pieces_of
 from specnb.core.reading import DAMAGE
 from specnb.core.spectra import Spectra
@@ -37,7 +40,9 @@ def write_table(
     ----------
     paths : sequence of path
         Files and folders, see `specnb.read_spectra`. Files that are bad or unlike the first good one,
-        and stars that an earlier file has, are left out.
+        and stars that an earlier file has, are left out. Of a star that is more than once in a file
+        all rows are kept, and a note names it. This is seen when the parts are joined, with about 80
+        bytes of memory a star. Tables in a folder that were made here count as no spectra.
     output : path
         File of the table, whose name ends with .ecsv, .csv or .parquet.
     choose : callable
@@ -45,7 +50,8 @@ def write_table(
         `Spectra` on the pixels of the survey to a Table, which processes can be sent, and what the
         table depends on, a dict with "model" and its "sha256".
     pixels : ndarray, optional
-        Pixels of the survey (vacuum Å). Files of other surveys are left out.
+        Pixels of the survey (vacuum Å). Files of other surveys are left out. The default is the
+        survey of the first good file.
     survey : Survey, str or path, optional
         The survey of the files, see `specnb.surveys.survey_of`.
     shard : str, optional
@@ -76,16 +82,27 @@ def write_table(
     share, shares = map(int, match.groups())
     surveys = list(SURVEYS.values()) if survey is None else [survey_of(survey)]
     wanted = [each for each in surveys if pixels is None or same_pixels(each.pixels, pixels)]
-    own = str(Path(output).absolute())  # so begin the names of the table and of its parts
-    paths = [path.absolute() for path in named_files(paths, "skip")]
-    paths = [path for path in paths if not str(path).startswith(own)]
-    folder = commonpath([path.parent for path in paths])
+    paths = [
+        path.absolute()
+        for path, in_folder in named_files(paths, None).items()
+        if not (in_folder and is_ours(path))
+    ]
+    if Path(output).resolve() in [path.resolve() for path in paths]:
+        raise ValueError(f"{output} is one of the files of spectra, too: choose another output")
+    folder = commonpath([path.parent for path in paths] or ["."])
     files = {path.relative_to(folder).as_posix(): path for path in paths}
     pieces, left_out = pieces_of(files)
     name, first, survey = first_of(pieces, paths, surveys, wanted or surveys)
     task, about = choose(first, survey)
-    inputs = [(key, path.stat().st_size) for key, path in files.items() if key not in left_out]
-    about |= {"version": __version__, "inputs": sha256(repr(inputs).encode()).hexdigest()}
+    inputs = [
+        (key, path.stat().st_size, path.stat().st_mtime_ns)
+        for key, path in files.items()
+        if key not in left_out
+    ]
+    about |= {
+        "version": f"specnb {__version__}",
+        "inputs": sha256(repr(inputs).encode()).hexdigest(),
+    }
     parts = Parts(output, about)
     numbers = range(*(len(pieces) * each // shares for each in (share - 1, share)))
     missing = [number for number in numbers if not parts.path(number).is_file()]
@@ -98,15 +115,17 @@ def write_table(
         jobs,
         batch_size=1,
         return_as="generator_unordered",
-        idle_worker_timeout=10,  # seconds; processes whose command was killed end then, too
+        idle_worker_timeout=10,  # seconds
+        initializer=_end_with,
+        initargs=(os.getpid(),),
     )
     with tqdm(total=total, desc="stars", unit="star", disable=not progress) as bar:
         for n in work(calls):
             bar.update(n)
     told = [parts.read(number)[0] for number in numbers]
-    stars, twice = sum(n for each in told for _, n in each["rows"]), {}
+    stars, twice, again = sum(n for each in told for _, n in each["rows"]), {}, {}
     if shard is None:
-        stars, twice = parts.join(len(pieces))
+        stars, twice, again = parts.join(len(pieces))
     for reasons in (*(each["left_out"] for each in told), twice):
         for key, texts in reasons.items():
             left_out.setdefault(key, []).extend(texts)
@@ -117,10 +136,25 @@ def write_table(
             key: texts[0] + f" (and {len(texts) - 1} more such reasons)" * (len(texts) > 1)
             for key, texts in sorted(left_out.items())
         },
-        "notes": sorted({note for each in told for note in each["notes"]}),
+        "notes": sorted({note for each in told for note in each["notes"]})
+        + [
+            f"{key}: {len(stars)} rows repeat stars of rows above, such as star {stars[0]}: all are kept"
+            for key, stars in again.items()
+        ],
         "seconds": round(time.perf_counter() - begun, 3),
         **{key: about[key] for key in ("model", "sha256")},
     }
+
+
+def _end_with(pid):
+    """End this process soon after another one, whose work it does and which may be killed."""
+
+    def watch():
+        while psutil.pid_exists(pid):
+            time.sleep(5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @threadpool_limits.wrap(limits=1)  # more threads could change the last digits

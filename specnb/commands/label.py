@@ -37,9 +37,12 @@ def table_options(command):
 def label(model, fit_rv, continuum_order, no_model_error, x_h, **options):
     """Fit the labels of all stars in files and folders, and write one table.
 
-    The survey of the files is recognised. A file that is bad, of another survey, or of a star that an
-    earlier file has, is left out: the end says why, and the exit code is 3. A run that was
-    interrupted goes on when it is started again.
+    The survey is that of --model, or that of the first good file. A file that is bad, of another
+    survey, or of a star that an earlier file has, is left out: the end says why, and the exit code
+    is 3. A run that was interrupted goes on when it is started again.
+
+    Tables .ecsv and .parquet have units, model and settings inside. A .csv is plain: they are in
+    OUTPUT.meta.json.
 
     On many computers that share a disk, run it on each with another --shard i/n; then once more
     without, which joins the parts. Python's specnb.bulk.label.label_files does the same.

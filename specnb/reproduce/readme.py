@@ -33,10 +33,14 @@ def update_blocks(page: Path, check: bool = False) -> list[str]:
     Raises
     ------
     FileNotFoundError
-        If a file is missing.
+        If the page or a file is missing.
     ValueError
         If a marker has no partner, or a block differs that is only checked.
     """
+    if not page.is_file():
+        raise FileNotFoundError(
+            f"{page} is not there: this command is for a clone of the repository"
+        )
     text, changed = page.read_text("utf-8"), []
 
     def filled(block):

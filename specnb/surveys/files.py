@@ -25,6 +25,7 @@ KINDS = {
     # .npz files of NumPy are ZIPs, too
     "zip": ("ZIP of such tables", rb"PK\x03\x04(?!(?s:.{26})[^\0]{0,99}\.npy)"),
 }
+NAMES = 10  # so many files of the same fault are named
 HEAD = 2**16  # bytes that tell the kind
 # Cells of text with these words are missing values, and so are NaN and masked cells. Others, such
 # as the error "#N/A" of a spreadsheet, are refused.
@@ -36,7 +37,9 @@ csv.field_size_limit(2**31 - 1)
 # of spectra, and would fill the memory.
 LARGEST_GROWTH, LEAST_LIMIT, LARGEST_SIZE = 50, 2**24, 2**31
 # Names of files that lie beside spectra and are none.
-BESIDE = re.compile(r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelengths?\.)", re.IGNORECASE)
+BESIDE = re.compile(
+    r"\.|readme|licen[cs]e|.*(md5|sha\d+|checksum|wavelengths?\.|\.meta\.json)", re.IGNORECASE
+)
 # A line of text that is none of a table. A row may start with an error of a spreadsheet, as "#N/A".
 COMMENT = re.compile(r"#(?!N/A|VALUE!|REF!|DIV/0!|NAME\?|NUM!|NULL!)")
 
@@ -142,7 +145,11 @@ def left_out_text(reasons):
     names = {}
     for path, reason in reasons.items():
         names.setdefault(reason, []).append(path.name)
-    lines = [f"  {', '.join(files)}: {reason}" for reason, files in names.items()]
+    more = {reason: f" and {len(files) - NAMES} more" for reason, files in names.items()}
+    lines = [
+        f"  {', '.join(files[:NAMES])}{more[reason] * (len(files) > NAMES)}: {reason}"
+        for reason, files in names.items()
+    ]
     return "\n".join([f"Left out ({len(reasons)} files):", *lines])
 
 
@@ -238,8 +245,10 @@ def check_alike(path, part, first_path, first):
     try:
         Spectra.join([first[:1], part[:1]])
     except ValueError as error:
-        what = f"other labels than {first_path} ({error})"
-        if _pixels(part) != _pixels(first):
+        what = f"other labels or correlations of noise than {first_path} ({error})"
+        if part.at_rest != first.at_rest:
+            what = f"spectra{' not' * (not part.at_rest)} at rest, unlike {first_path}"
+        if _pixels(part)[:3] != _pixels(first)[:3]:
             n, (low, high) = len(part.wavelength), part.wavelength[[0, -1]]
             frame = "" if part.at_rest else ", not at rest"
             what = f"different wavelengths than {first_path}, {n} pixels at {low:.2f}-{high:.2f} Å{frame}"
