@@ -99,7 +99,7 @@ def test_pixels_may_be_logarithmic_in_a_file_and_in_air(declare, tmp_path):
         ("low = 0.1", "low = 20", "label age has the range 20 to 14"),
         ("low = 0.1", 'low = "old"', "mine.toml: "),
         ("step = 0.0001", "step = -1", "increasing pixels"),
-        ("step = 0.0001", 'step = "small"', "step must be numbers"),
+        ("step = 0.0001", 'step = "small"', "pixels has step = 'small': give a number"),
         ('unit = "um"', 'unit = "kg"', "'kg', which cannot be converted"),
         ('unit = "um"', 'unit = "um"\nmedium = "water"', "medium is 'water': give air or vacuum"),
         ("", 'error = "guess"\n', "error is 'guess': give 'estimate'"),

@@ -40,19 +40,34 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from astropy.units import Unit, UnrecognizedUnit
 from numpy.polynomial.legendre import legvander
 
 from specnb.core.config import check_keys, read_toml
-from specnb.core.labels import Label, Line
+from specnb.core.labels import Label, Line, limits
 from specnb.core.reading import whole_file
-from specnb.core.values import numbers
+from specnb.core.values import SAME_UNIT, numbers
 from specnb.core.wavelength import detectors, vacuum_from_air
+from specnb.surveys import APOGEE, RVS
+from specnb.surveys.catalogue import in_declared_units
 from specnb.surveys.noise import missing_error
 from specnb.surveys.survey import Survey
 
 NEEDED = ("name", "pixels", "labels")
 NUMBERS = {"resolving_power": np.inf, "error_floor": 0.0, "correlation_length": 1.0}
 OPTIONAL = ("title", "continuum", "error", "at_rest", "lines", "windows", *NUMBERS)
+LOWEST = {"resolving_power": 1, "error_floor": 0, "correlation_length": 1}
+TEXTS = ("name", "title", "file", "unit", "medium", "symbol", "meaning", "species")
+PLAIN_NUMBERS = ("start", "stop", "step", "log_step", "low", "high", "wavelength", *LOWEST)
+TYPES = {
+    **dict.fromkeys(TEXTS, (str,)),
+    **dict.fromkeys(PLAIN_NUMBERS, (float,)),
+    **dict.fromkeys(("at_rest", "logarithmic", "broadens"), (bool,)),
+    **dict.fromkeys(("pixels", "windows"), (dict,)),
+    **dict.fromkeys(("labels", "lines"), (tuple[dict, ...],)),
+    "error": (float, str),
+    "continuum": (int, str),
+}
 LARGEST_ORDER, MOST_PIXELS = 20, 1_000_000
 
 
@@ -65,7 +80,7 @@ def declared(path) -> Survey:
         If the file is missing or is no TOML, or a key is unknown, missing or has a wrong value.
     """
     about = read_toml(path, "declaration of a survey")
-    check_keys(about, NEEDED, OPTIONAL, str(path))
+    check_keys(about, NEEDED, OPTIONAL, str(path), TYPES)
     try:
         return _survey(about, Path(path))
     except (ValueError, TypeError) as error:
@@ -76,6 +91,11 @@ def _survey(about, path):
     """The survey of the keys of a file, which have been checked."""
     if not re.fullmatch(r"\w[\w-]*", str(about["name"])):
         raise ValueError(f"name is {about['name']!r}: give letters, digits, _ and -")
+    if about["name"] in (APOGEE.name, RVS.name):
+        raise ValueError(f"name is {about['name']!r}, a survey that is shipped: give another name")
+    for key, lowest in LOWEST.items():
+        if not lowest <= about.get(key, lowest) < np.inf:
+            raise ValueError(f"{key} is {about[key]}: give a number from {lowest}")
     pixels, unit, air = _pixels(about["pixels"], path)
     error, order, rest = (about.get(key) for key in ("error", "continuum", "at_rest"))
     if error is not None:
@@ -88,8 +108,12 @@ def _survey(about, path):
     labels = tuple(_label(each, f"label {k}") for k, each in enumerate(about["labels"], 1))
     lines = []
     for k, line in enumerate(about.get("lines", ()), 1):
-        check_keys(line, ("species", "wavelength"), (), f"line {k}")
+        check_keys(line, ("species", "wavelength"), (), f"line {k}", TYPES)
         lines.append(Line(line["species"], _vacuum(line["wavelength"], unit, air)))
+    windows = about.get("windows", {})
+    check_keys(windows, (), windows, "windows", dict.fromkeys(windows, (tuple[float, ...],)))
+    if wrong := [name for name, ends in windows.items() if len(ends) != 2 or ends[0] >= ends[1]]:
+        raise ValueError(f"windows has {wrong[0]} = {windows[wrong[0]]}: give its two ends")
     return Survey(
         name=about["name"],
         title=about.get("title", about["name"]),
@@ -98,10 +122,8 @@ def _survey(about, path):
         rebins=True,
         normalize=None if order is None else partial(continuum, pixels, order),
         lines=tuple(lines),
-        windows={
-            name: tuple(_vacuum(ends, unit, air)) for name, ends in about.get("windows", {}).items()
-        },
-        complete=partial(_complete, tuple(each.name for each in labels), air, error, rest),
+        windows={name: tuple(_vacuum(ends, unit, air)) for name, ends in windows.items()},
+        complete=partial(_complete, labels, air, error, rest),
         **{key: float(about.get(key, value)) for key, value in NUMBERS.items()},
     )
 
@@ -110,7 +132,8 @@ def _pixels(about, path):
     """Pixels in vacuum Å, the unit that the file uses, and whether it uses air."""
     steps = [key for key in ("step", "log_step") if key in about]
     ends = () if "file" in about else ("start", "stop", *(steps or ["step"]))
-    check_keys(about, (*(("file",) if "file" in about else ends),), ("unit", "medium"), "pixels")
+    needed = ("file",) if "file" in about else ends
+    check_keys(about, needed, ("unit", "medium"), "pixels", TYPES)
     unit, medium = about.get("unit", "Angstrom"), about.get("medium", "vacuum")
     if medium not in ("air", "vacuum"):
         raise ValueError(f"medium is {medium!r}: give air or vacuum")
@@ -145,15 +168,34 @@ def _label(about, where):
     names = [each.name for each in fields(Label) if each.default is MISSING]
     needed = [name for name in names if name not in ("unit", "symbol", "meaning")]
     check_keys(
-        about, needed, [each.name for each in fields(Label) if each.name not in needed], where
+        about,
+        needed,
+        [each.name for each in fields(Label) if each.name not in needed],
+        where,
+        TYPES,
     )
-    name = str(about["name"])
-    return Label(**{"unit": "", "symbol": name.replace("_", " "), "meaning": name} | about)
+    name, usual = about["name"], limits(about["name"])
+    own = {"unit": usual.unit or "", "symbol": name.replace("_", " "), "meaning": name}
+    label = Label(**own | about)
+    if usual.unit is not None and limits(label) != usual:
+        raise ValueError(
+            f"label {name} has the unit {label.unit!r}, but {name} is in {usual.unit} everywhere: "
+            "give that, or another name"
+        )
+    unit = Unit(label.unit, parse_strict="silent")
+    if label.unit not in SAME_UNIT and isinstance(unit, UnrecognizedUnit):
+        raise ValueError(
+            f"label {name} has the unit {label.unit!r}, which is none: give one such as K, Gyr, km / s"
+        )
+    return label
 
 
 def _complete(labels, air, error, at_rest, sheet):
     """Tell a sheet what the declaration says, see `specnb.surveys.columns.Sheet`."""
-    sheet.labels = [name for name in labels if name in sheet.table.colnames]
+    own = [label for label in labels if label.name in sheet.table.colnames]
+    sheet.labels = [label.name for label in own]
+    own = [label for label in own if sheet.table[label.name].dtype.kind in "fiu"]
+    sheet.table = in_declared_units(sheet.table, own)
     sheet.air, sheet.at_rest = air, at_rest is not False
     sheet.error = error if sheet.error is None else sheet.error
 
