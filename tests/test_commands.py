@@ -96,7 +96,7 @@ def test_lab_opens_the_first_notebook_with_specnb_on_the_path(monkeypatch):
     assert main(["lab", "--no-browser", "--port", "9000"]) == 0
     (python, command, environment) = started[0]
     assert python == sys.executable and command[-3:] == ["--no-browser", "--port", "9000"]
-    assert str(NOTEBOOKS / "00_start_here.ipynb") in command
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in command
     assert environment["PATH"].split(os.pathsep) == [str(Path(python).parent), "/bin"]
 
 

@@ -18,8 +18,7 @@ TESTS = {
         lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
     ),
 }
-TESTS |= {int: TESTS[float], Mapping[str, float]: TESTS[dict]}
-TESTS |= {
+TESTS |= {int: TESTS[float], Mapping[str, float]: TESTS[dict]} | {
     kind: (words, lambda value, one=one: isinstance(value, list) and all(map(TESTS[one][1], value)))
     for words, one, *kinds in (
         ("a list of texts", str, tuple[str, ...]),

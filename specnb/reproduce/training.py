@@ -31,6 +31,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from specnb.core.config import check_keys, read_toml
+from specnb.core.device import pick_device
 from specnb.core.labels import label_array, limits
 from specnb.disentangle import DisentangleConfig, Disentangler
 from specnb.disentangle import train as train_disentangler
@@ -125,6 +126,14 @@ def _named(source, *others):
         raise ValueError(f"{error}" if named else f"{source}: {error}") from error
 
 
+def _config(about, make, *given, **settings):
+    """A configuration, whose errors name the file."""
+    with _named(about["file"]):
+        config = make(*given, **settings)
+        pick_device(config.device)
+    return config
+
+
 def _stars(about, labels, survey=None):
     """The training stars with their labels, on the pixels of their survey, and how many are left
     out, because a label of theirs must be a mistake.
@@ -148,8 +157,7 @@ def _stars(about, labels, survey=None):
 
 def _emulator(about, given, progress):
     survey, output = about["survey"], about["output"]
-    with _named(about["file"]):
-        config = EmulatorConfig.for_survey(survey, **given)
+    config = _config(about, EmulatorConfig.for_survey, survey, **given)
     grid = load_grid(survey, about.get("grid"))
     emulator = train_emulator(grid, config, output.with_suffix(".checkpoint"), progress)
     emulator.save(output)
@@ -158,8 +166,7 @@ def _emulator(about, given, progress):
 
 
 def _disentangle(about, given, progress):
-    with _named(about["file"]):
-        config = DisentangleConfig(**given)
+    config = _config(about, DisentangleConfig, **given)
     stars, wrong = _stars(about, config.labels)
     output = about["output"]
     with warnings.catch_warnings(action="ignore", category=OutlierWarning):  # they are named
@@ -186,8 +193,7 @@ def _translate(about, given, progress):
     own = isinstance(name, Path)
     survey = survey_of(about.get("survey", "rvs"))
     emulator = Emulator.load(name, survey) if own else load_emulator(name)
-    with _named(about["file"]):
-        config = TranslateConfig.for_survey(emulator.survey, **given)
+    config = _config(about, TranslateConfig.for_survey, emulator.survey, **given)
     observed, _ = _stars(
         {"spectra": about["spectra"], "error": about.get("error")}, (), emulator.survey
     )

@@ -49,7 +49,6 @@ from specnb.core.reading import whole_file
 from specnb.core.values import SAME_UNIT, numbers
 from specnb.core.wavelength import detectors, vacuum_from_air
 from specnb.surveys import APOGEE, RVS
-from specnb.surveys.catalogue import in_declared_units
 from specnb.surveys.noise import missing_error
 from specnb.surveys.survey import Survey
 
@@ -57,14 +56,14 @@ NEEDED = ("name", "pixels", "labels")
 NUMBERS = {"resolving_power": np.inf, "error_floor": 0.0, "correlation_length": 1.0}
 OPTIONAL = ("title", "continuum", "error", "at_rest", "lines", "windows", *NUMBERS)
 LOWEST = {"resolving_power": 1, "error_floor": 0, "correlation_length": 1}
-TEXTS = ("name", "title", "file", "unit", "medium", "symbol", "meaning", "species")
-PLAIN_NUMBERS = ("start", "stop", "step", "log_step", "low", "high", "wavelength", *LOWEST)
 TYPES = {
-    **dict.fromkeys(TEXTS, (str,)),
-    **dict.fromkeys(PLAIN_NUMBERS, (float,)),
+    **dict.fromkeys(("name", "title", "file", "unit", "medium", "symbol", "meaning"), (str,)),
+    **dict.fromkeys(("start", "stop", "step", "log_step", "low", "high", *LOWEST), (float,)),
     **dict.fromkeys(("at_rest", "logarithmic", "broadens"), (bool,)),
     **dict.fromkeys(("pixels", "windows"), (dict,)),
     **dict.fromkeys(("labels", "lines"), (tuple[dict, ...],)),
+    "species": (str,),
+    "wavelength": (float,),
     "error": (float, str),
     "continuum": (int, str),
 }
@@ -123,7 +122,7 @@ def _survey(about, path):
         normalize=None if order is None else partial(continuum, pixels, order),
         lines=tuple(lines),
         windows={name: tuple(_vacuum(ends, unit, air)) for name, ends in windows.items()},
-        complete=partial(_complete, labels, air, error, rest),
+        complete=partial(_complete, tuple(each.name for each in labels), air, error, rest),
         **{key: float(about.get(key, value)) for key, value in NUMBERS.items()},
     )
 
@@ -135,6 +134,7 @@ def _pixels(about, path):
     needed = ("file",) if "file" in about else ends
     check_keys(about, needed, ("unit", "medium"), "pixels", TYPES)
     unit, medium = about.get("unit", "Angstrom"), about.get("medium", "vacuum")
+    _check_unit(unit, "pixels")
     if medium not in ("air", "vacuum"):
         raise ValueError(f"medium is {medium!r}: give air or vacuum")
     if "file" in about:
@@ -182,20 +182,20 @@ def _label(about, where):
             f"label {name} has the unit {label.unit!r}, but {name} is in {usual.unit} everywhere: "
             "give that, or another name"
         )
-    unit = Unit(label.unit, parse_strict="silent")
-    if label.unit not in SAME_UNIT and isinstance(unit, UnrecognizedUnit):
-        raise ValueError(
-            f"label {name} has the unit {label.unit!r}, which is none: give one such as K, Gyr, km / s"
-        )
+    _check_unit(label.unit, f"label {name}")
     return label
+
+
+def _check_unit(unit, where):
+    """Raise ValueError unless astropy knows a unit."""
+    known = not isinstance(Unit(unit, parse_strict="silent"), UnrecognizedUnit)
+    if unit not in SAME_UNIT and not known:
+        raise ValueError(f"{where} has the unit {unit!r}, which is none: give one such as K or um")
 
 
 def _complete(labels, air, error, at_rest, sheet):
     """Tell a sheet what the declaration says, see `specnb.surveys.columns.Sheet`."""
-    own = [label for label in labels if label.name in sheet.table.colnames]
-    sheet.labels = [label.name for label in own]
-    own = [label for label in own if sheet.table[label.name].dtype.kind in "fiu"]
-    sheet.table = in_declared_units(sheet.table, own)
+    sheet.labels = [name for name in labels if name in sheet.table.colnames]
     sheet.air, sheet.at_rest = air, at_rest is not False
     sheet.error = error if sheet.error is None else sheet.error
 
