@@ -48,7 +48,6 @@ from specnb.core.labels import Label, Line, limits
 from specnb.core.reading import whole_file
 from specnb.core.values import SAME_UNIT, numbers
 from specnb.core.wavelength import detectors, vacuum_from_air
-from specnb.surveys import APOGEE, RVS
 from specnb.surveys.noise import missing_error
 from specnb.surveys.survey import Survey
 
@@ -90,8 +89,6 @@ def _survey(about, path):
     """The survey of the keys of a file, which have been checked."""
     if not re.fullmatch(r"\w[\w-]*", str(about["name"])):
         raise ValueError(f"name is {about['name']!r}: give letters, digits, _ and -")
-    if about["name"] in (APOGEE.name, RVS.name):
-        raise ValueError(f"name is {about['name']!r}, a survey that is shipped: give another name")
     for key, lowest in LOWEST.items():
         if not lowest <= about.get(key, lowest) < np.inf:
             raise ValueError(f"{key} is {about[key]}: give a number from {lowest}")
