@@ -196,6 +196,16 @@ def test_labels_have_the_units_of_the_own_survey(folder):
     with pytest.warns(UserWarning, match="age is converted from Myr to Gyr"):
         found = train_from("regressor", folder / "regressor.toml", progress=False)
     assert found["mae"]["age"] == pytest.approx(plain["mae"]["age"], rel=1e-2)
+    changed(folder, "regressor.toml", "labels.ecsv", "labels.csv")
+    labels_of(folder, "age", 7, 56.0)
+    with pytest.warns(OutlierWarning, match="left out, .* star s7 with age = 56$"):
+        assert train_from("regressor", folder / "regressor.toml", progress=False)["left_out"] == 1
+    changed(folder, "mine.toml", "high = 14", "high = 60")
+    with pytest.warns(OutlierWarning, match="possible but far .* star s7 with age = 56$"):
+        assert train_from("regressor", folder / "regressor.toml", progress=False)["left_out"] == 0
+    changed(folder, "mine.toml", "high = 60", "high = -60")
+    with pytest.raises(ValueError, match="^[^ ]*mine.toml: label age has the range"):
+        train_from("regressor", folder / "regressor.toml", progress=False)
 
 
 def test_a_flux_that_is_missing_is_named(folder, capsys):

@@ -106,8 +106,9 @@ def train_from(kind: str, path, progress: bool = True) -> dict:
     for key in ("survey", "emulator"):
         if str(about.get(key)).endswith((".toml", ".safetensors")):
             about[key] = folder / about[key]
-    with _named(path):
-        own = survey_of(about["survey"]) if "survey" in about else None
+    survey = about.get("survey")
+    with _named(path, *([survey] if isinstance(survey, Path) else [])):
+        own = survey_of(survey) if survey else None
     about |= {"survey": own} if own else {}
     files = [about[key] for key in ("catalogue",) if key in about] + about.get("spectra", [])
     with _named(*files, path), among_surveys(own):
@@ -145,12 +146,12 @@ def _stars(about, labels, survey=None):
     with _named(*about["spectra"]):
         spectra = spectra if survey is None else survey.on_pixels(spectra)
     declared = {each.name: each for each in survey.labels} if survey else {}
-    labels = [declared.get(name, name) for name in labels]
+    wanted = [declared.get(name, name) for name in labels]
     if "catalogue" in about:
-        spectra = with_labels(spectra, about["catalogue"], labels)
+        spectra = with_labels(spectra, about["catalogue"], wanted)
     if not labels or spectra.labels is None:
         return spectra, 0
-    spectra = replace(spectra, labels=in_declared_units(spectra.labels, labels))
+    spectra = replace(spectra, labels=in_declared_units(spectra.labels, wanted))
     _, good = training_labels(spectra.labels, labels, spectra.ids)
     return spectra[good], int((~good).sum())
 
@@ -206,7 +207,7 @@ def _translate(about, given, progress):
 
 def _regressor(about, given, progress):
     encoder = Disentangler.load(about["encoder"]) if "encoder" in about else None
-    labels = tuple(about.get("labels", LABELS if encoder is None else encoder.labels))
+    labels = tuple(about.get("labels") or (LABELS if encoder is None else encoder.labels))
     config = RegressorConfig(**given)
     if encoder is not None and encoder.config.labels_in_encoder:
         raise ValueError(
