@@ -380,6 +380,7 @@ def twins_of(part):
     return twins, np.array([twins[spt][1] >= 3 for spt in types])
 
 
+# %%
 twins, chosen = twins_of(test)
 alone = chosen.sum() >= 10
 if not alone:

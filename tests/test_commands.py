@@ -107,7 +107,6 @@ def test_a_warning_is_one_plain_line(monkeypatch, capsys):
         return {"notebooks": [], "models": [], "surveys": []}
 
     monkeypatch.setattr(contents, "contents", warned)
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # it is put back
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         warnings.showwarning = lambda *given: sys.stderr.write(warnings.formatwarning(*given[:4]))

@@ -69,7 +69,7 @@ def one_line(message, *_) -> str:
 
 def main(arguments=None) -> int:
     """Run one command; the exit code is 1 after an error, told in one message."""
-    warnings.formatwarning = one_line
+    usual, warnings.formatwarning = warnings.formatwarning, one_line
     try:
         return commands(arguments, prog_name="specnb", standalone_mode=False) or 0
     except click.UsageError as error:
@@ -81,6 +81,8 @@ def main(arguments=None) -> int:
     except click.Abort:  # Ctrl-C
         click.echo("specnb: interrupted; earlier results are untouched", err=True)
         return 130
+    finally:
+        warnings.formatwarning = usual
 
 
 if __name__ == "__main__":  # as `python -m specnb`
