@@ -529,7 +529,7 @@ study.table(commands, "commands", "Errors of the saved regressor on latents of t
 
 # %%
 where = "Real spectra of brown dwarfs and cool stars (SpeX prism, R ≈ 120)" if real else "Made-up spectra, of no real star"
-origin = "were\nmeasured on the same spectra" if real else "were given to make them"
+origin = "which were\nmeasured on the same spectra" if real else "from which the spectra were made"
 several = f", means of {len(seeds)} seeds" if len(seeds) > 1 else ", one seed"
 nets = [f"λ = {lam:g}" for lam in lambdas]
 
@@ -541,7 +541,7 @@ def left_of(setting):
 
 
 points = [
-    f"""{where}: {len(training):,} stars train, {len(test)} test; labels are the spectral type and the gravity class, which
+    f"""{where}: {len(training):,} stars train, {len(test)} test; labels are the spectral type and the gravity class,
 {origin}{several}. R² of a perceptron for both: {of("spectra", "spt", "mlp_r2"):.2f} and
 {of("spectra", "gravity", "mlp_r2"):.2f} from spectra."""
 ]

@@ -16,6 +16,8 @@ That is ``disentangle``. ``regressor`` also takes ``encoder``, an autoencoder's 
 the regressor takes spectra, and ``labels``; its ``config`` has the fields of `RegressorConfig`.
 ``translate`` also takes ``emulator`` (a name, or a file of the survey), and its catalogue has the labels of
 the synthetic stars. ``emulator`` takes ``survey`` and ``grid``, an HDF5 file of `SyntheticGrid`.
+Labels that the survey declares get its units. Stars with a label that must be a mistake are left out,
+see `specnb.surveys.outliers`.
 ``shipped = "rvs"`` instead of all inputs trains the emulator or the translator that is shipped.
 """
 

@@ -29,9 +29,10 @@
     [windows]
     "J band" = [1.1, 1.35]
 
-``labels`` have the fields of `specnb.core.labels.Label`. Further keys are ``error_floor``,
-``correlation_length`` (of the noise, in pixels of the survey) and ``at_rest``, as in `Survey` and
-`specnb.Spectra`. ``specnb.read_spectra(files, survey="spex.toml")`` reads spectra.
+``labels`` have the fields of `specnb.core.labels.Label`; a usual name such as teff has its usual
+unit. Further keys are ``error_floor``, ``correlation_length`` (of the noise, in pixels of the
+survey; without it an estimate of the errors of resampled spectra is too small) and ``at_rest``, as
+in `Survey` and `specnb.Spectra`. ``specnb.read_spectra(files, survey="spex.toml")`` reads spectra.
 """
 
 import re
