@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 import webbrowser
 from html.parser import HTMLParser
 from pathlib import Path
@@ -96,8 +97,21 @@ def test_lab_opens_the_first_notebook_with_specnb_on_the_path(monkeypatch):
     assert main(["lab", "--no-browser", "--port", "9000"]) == 0
     (python, command, environment) = started[0]
     assert python == sys.executable and command[-3:] == ["--no-browser", "--port", "9000"]
-    assert str(NOTEBOOKS / "00_start_here.ipynb") in command
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in command
     assert environment["PATH"].split(os.pathsep) == [str(Path(python).parent), "/bin"]
+
+
+def test_a_warning_is_one_plain_line(monkeypatch, capsys):
+    def warned():
+        warnings.warn("two\nlines of 3 stars", UserWarning, stacklevel=1)
+        return {"notebooks": [], "models": [], "surveys": []}
+
+    monkeypatch.setattr(contents, "contents", warned)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = lambda *given: sys.stderr.write(warnings.formatwarning(*given[:4]))
+        assert main(["list", "--json"]) == 0
+    assert capsys.readouterr().err == "specnb: warning: two lines of 3 stars\n"
 
 
 def test_lab_without_notebooks_tells_how_to_get_them(monkeypatch, tmp_path, capsys):

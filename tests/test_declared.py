@@ -5,6 +5,7 @@ import pytest
 from astropy.table import Table
 
 import specnb
+from specnb.core.labels import Label
 from specnb.core.wavelength import air_from_vacuum, vacuum_from_air
 from specnb.surveys import LeftOutWarning, Survey, survey_of
 from specnb.surveys.catalogue import with_labels
@@ -99,13 +100,33 @@ def test_pixels_may_be_logarithmic_in_a_file_and_in_air(declare, tmp_path):
         ("low = 0.1", "low = 20", "label age has the range 20 to 14"),
         ("low = 0.1", 'low = "old"', "mine.toml: "),
         ("step = 0.0001", "step = -1", "increasing pixels"),
-        ("step = 0.0001", 'step = "small"', "step must be numbers"),
+        ("step = 0.0001", 'step = "small"', "pixels has step = 'small': give a number"),
         ('unit = "um"', 'unit = "kg"', "'kg', which cannot be converted"),
         ('unit = "um"', 'unit = "um"\nmedium = "water"', "medium is 'water': give air or vacuum"),
         ("", 'error = "guess"\n', "error is 'guess': give 'estimate'"),
         ("", "error = -0.1\n", "error is -0.1"),
         ("", 'continuum = "spline"\n', "continuum is 'spline': give 'median'"),
         ('name = "mine"', 'name = "../mine"', "name is '../mine'"),
+        (
+            "resolving_power = 500",
+            "resolving_power = -3",
+            "resolving_power is -3: give a number from 1",
+        ),
+        ("resolving_power = 500", "resolving_power = [5]", "resolving_power = .5.: give a number"),
+        ("start = 0.50", "start = [0.5]", "pixels has start = .0.5.: give a number"),
+        ('unit = "Gyr"', 'unit = "Gyears"', "label age has the unit 'Gyears', which is none"),
+        ('name = "mass"', 'name = "teff"\nunit = "kK"', "unit 'kK', but teff is in K everywhere"),
+        ("", 'at_rest = "no"\n', "has at_rest = 'no': give true or false"),
+        ("", "continuum = true\n", "has continuum = True: give a number or text"),
+        ("", "correlation_length = 0.5\n", "correlation_length is 0.5: give a number from 1"),
+        ('name = "mine"', "name = 3", "has name = 3: give text"),
+        ("[0.504, 0.506]", "[1]", "windows has the line = .1.: give its two ends"),
+        ("[0.504, 0.506]", "1", "windows has the line = 1: give a list of numbers"),
+        (
+            "wavelength = 0.505",
+            'wavelength = "red"',
+            "line 1 has wavelength = 'red': give a number",
+        ),
         ("title =", "title", "is not a whole declaration of a survey"),
     ],
 )
@@ -116,7 +137,9 @@ def test_mistakes_are_named_in_one_sentence(declare, old, new, message):
     assert "mine.toml" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_missing_file_or_name_is_named():
+def test_a_missing_file_or_name_is_named(declare):
+    with pytest.raises(ValueError, match="mine.toml: name is 'rvs', a survey that is shipped"):
+        survey_of(declare(old='name = "mine"', new='name = "rvs"'))
     with pytest.raises(ValueError, match="nowhere.toml"):
         survey_of("nowhere.toml")
     with pytest.raises(ValueError, match="no survey is named rsv: give rvs, apogee"):
@@ -187,6 +210,10 @@ def test_the_estimate_is_der_snr():
     assert missing_error(flux, "estimate")[0] == pytest.approx(3, rel=0.03)
     assert missing_error(flux, 0.02)[0] == pytest.approx(2, rel=0.01)
     slope = np.linspace(1, 2, 100)
+    for length in (2, 3, 5):  # a running mean has the triangular correlation
+        mean = np.convolve(np.random.default_rng(3).normal(0, 1, 50_000), np.ones(length) / length)
+        found = missing_error(mean, "estimate", length)[0]
+        assert found == pytest.approx(length**-0.5, rel=0.03)
     np.testing.assert_allclose(missing_error(slope, "estimate"), 0, atol=1e-12)
 
 
@@ -201,6 +228,19 @@ def test_files_in_air_are_shifted_unless_they_say_vacuum(declare, tmp_path):
     np.testing.assert_allclose(spectra.flux[0], spectra.flux[1], atol=1e-3)
     assert np.argmin(spectra.flux[0]) == np.abs(survey.pixels - 5050).argmin()
     np.testing.assert_allclose(air_from_vacuum(survey.pixels), np.arange(5000, 5101), atol=1e-6)
+
+
+def test_the_estimate_knows_the_correlation_of_the_survey(declare, tmp_path):
+    pixels = np.arange(4990.0, 5111.0, 0.05)
+    noise = np.random.default_rng(4).normal(0, 0.03, (8, pixels.size + 60))
+    noise = np.array([np.convolve(row, np.ones(60) / 60, "valid")[: pixels.size] for row in noise])
+    ids = np.repeat([*"abcdefgh"], pixels.size)
+    path = write(tmp_path / "a.csv", np.tile(pixels, 8), 1 + noise.ravel(), error=None, id=ids)
+    for length, factor in ((3, 1), (1, 10)):  # pixels of the survey are 1 Å
+        survey = declare(new=f'error = "estimate"\ncorrelation_length = {length}\n')
+        found = specnb.read_spectra(path, survey=survey)
+        assert np.median(found.flux_error) * factor < 1.3 * found.flux.std()
+        assert length == 1 or np.median(found.flux_error) > 0.7 * found.flux.std()
 
 
 @pytest.mark.parametrize("order", ["median", 2])
@@ -248,6 +288,18 @@ def test_labels_of_a_catalogue_are_matched_by_id(tmp_path):
     with pytest.warns(LeftOutWarning, match="2 of 3 .* no row for 1 and lacks a label of 1"):
         found = with_labels(some(["a", "b", "z"]), catalogue, ["age"])
     assert list(found.ids) == ["b"] and list(found.labels["age"]) == [2]
+
+
+def test_a_catalogue_gets_the_units_of_labels():
+    catalogue = Table({"id": ["a", "b"], "age": [1.0, 2.0], "mass": [1.0, 2.0]})
+    age = Label("age", "Gyr", 0.0, 14.0, "age", "age")
+    found = with_labels(some(["b", "a"]), catalogue, [age, "mass"]).labels
+    assert (str(found["age"].unit), found["mass"].unit) == ("Gyr", None)
+    assert list(found["age"]) == [2, 1] and catalogue["age"].unit is None
+    catalogue["age"].unit = "Myr"
+    with pytest.warns(UserWarning, match="age is converted from Myr to Gyr"):
+        found = with_labels(some(["b"]), catalogue, [age]).labels
+    assert found["age"][0] == 2e-3 and catalogue["age"][1] == 2
 
 
 def test_a_catalogue_that_does_not_match_is_refused(tmp_path):

@@ -7,11 +7,19 @@ import pytest
 from astropy.table import Table
 
 from specnb import Spectra
-from specnb.core.outliers import OutlierWarning, far_from_others, training_labels
+from specnb.core.labels import Label
 from specnb.disentangle import DisentangleConfig, train
 from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.regress import RegressorConfig, fit_regressor
+from specnb.disentangle.scales import Scales
 from specnb.evaluate.probes import probe
+from specnb.surveys import SURVEYS, Survey
+from specnb.surveys.outliers import (
+    OutlierWarning,
+    among_surveys,
+    far_from_others,
+    training_labels,
+)
 
 LABELS = ("teff", "age")
 CONFIG = DisentangleConfig(
@@ -89,15 +97,45 @@ def test_tails_flags_and_rare_values_are_kept(seed):
         "mostly zero": np.where(rng.uniform(size=n) < 0.6, 0, rng.uniform(0, 50, n)),
         "classes": rng.integers(0, 3, n),
     }
-    assert not far_from_others(np.column_stack([*columns.values()]).astype(float), [*columns]).any()
+    assert not far_from_others(np.column_stack([*columns.values()]).astype(float)).any()
     few = rng.normal(size=(20, 1))
-    assert not far_from_others(few, ["few"]).any()
+    assert not far_from_others(few).any()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_true_but_rare_labels_are_kept_and_named(seed):
+    rng = np.random.default_rng(seed)
+    fe_h, vsini = rng.normal(-0.05, 0.2, 300), np.abs(rng.normal(4, 1, 300))
+    fe_h[7:9], vsini[:3] = rng.uniform(-3.5, -2.5, 2), rng.uniform(80, 250, 3)
+    with pytest.warns(OutlierWarning, match="of 300 .* possible but far .*star 0 with vsini"):
+        _, good = training_labels({"fe_h": fe_h, "vsini": vsini}, ("fe_h", "vsini"))
+    assert good.all()
+
+
+def test_a_label_within_the_range_of_its_survey_is_kept(spoiled):
+    own = Survey("mine", "Mine", (Label("age", "", 0.0, 60.0, "age", "age"),), spoiled.wavelength)
+    with pytest.warns(OutlierWarning), among_surveys(own):
+        _, good = training_labels(spoiled.labels, LABELS)
+    assert np.flatnonzero(~good).tolist() == [200]
+    with pytest.warns(OutlierWarning):
+        _, good = training_labels(spoiled.labels, LABELS)
+    assert np.flatnonzero(~good).tolist() == [17, 200] and own.name not in SURVEYS
+
+
+def test_bins_and_scales_are_those_of_the_others(spoiled):
+    values = np.column_stack([spoiled.labels[name] for name in LABELS])
+    found = Scales.of(spoiled, values, LABELS)
+    good = np.r_[0:17, 18:200, 201:300]
+    expected = Scales.of(spoiled[good], values[good], LABELS)
+    for name in ("label_low", "label_high", "label_mean", "label_std"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0.01)
+    assert found.targets(values, CONFIG)[[17, 200]].max(axis=0).tolist() == [9, 9]
 
 
 def test_a_missing_value_is_an_error_and_no_outlier(spoiled):
     table = spoiled.labels.copy()
     table["age"][3] = -9999
-    with pytest.raises(ValueError, match="star 3 .*age = -9999"), pytest.warns(OutlierWarning):
-        training_labels(table, LABELS)
+    with pytest.raises(ValueError, match="star s3 .*age = -9999"), pytest.warns(OutlierWarning):
+        training_labels(table, LABELS, spoiled.ids)
     with pytest.raises(ValueError, match="star 0 .*teff = 5, not 500"):
         training_labels({"teff": np.full(30, 5.0), "age": np.arange(30.0)}, LABELS)

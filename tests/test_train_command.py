@@ -1,6 +1,7 @@
 """Training from a TOML file through the command, and what it says of bad input."""
 
 import json
+import re
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ from specnb.disentangle.regressor import Regressor
 from specnb.emulator.model import Emulator
 from specnb.reproduce.training import train_from
 from specnb.surveys import RVS
+from specnb.surveys.outliers import OutlierWarning
 from specnb.translate.model import Translator
 
 RVS_STAR = np.array([5200.0, 3.4, -0.3, 0.1, 1.2, 6.0])
@@ -42,6 +44,7 @@ labels = ["teff", "age"]
 hidden = [20]
 max_iter = 300
 """
+ENCODER_FILE = "disentangle", "encoder.toml"
 OWN = """
 name = "mine"
 
@@ -150,7 +153,59 @@ def test_a_label_that_is_missing_is_named(folder, capsys):
     labels_of(folder, "teff", 3, -9999)
     for kind, name in (("disentangle", "encoder.toml"), ("regressor", "regressor.toml")):
         text = refused(capsys, kind, folder / name)
-        assert "labels.csv" in text and "teff = -9999" in text and "leave out such stars" in text
+        assert "labels.csv: star s3 of" in text and "teff = -9999" in text
+        assert "leave out such stars" in text
+
+
+def test_a_wrong_label_spoils_neither_the_training_nor_the_errors(folder, capsys):
+    wrong = np.random.default_rng(1).permutation(N)[3]  # one of the stars that test
+    whole = train_from("regressor", folder / "regressor.toml", progress=False)
+    labels_of(folder, "teff", wrong, 1e6)
+    (folder / "regressor.safetensors").unlink()
+    with pytest.warns(OutlierWarning) as told:
+        assert main(["train", "regressor", str(folder / "regressor.toml"), "--json"]) == 0
+    (told,) = (str(each.message) for each in told)
+    assert f"1 of {N} training stars are left out" in told and f"star s{wrong} with teff" in told
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["stars"], summary["left_out"]) == (N - 1, 1) and whole["left_out"] == 0
+    for name in ("mae", "linear_mae"):
+        assert summary[name]["teff"] < 3 * whole[name]["teff"]
+    changed(folder, "encoder.toml", "epochs = 8", "epochs = 1")
+    with pytest.warns(UserWarning, match="left out"):
+        summary = train_from("disentangle", folder / "encoder.toml", progress=False)
+    assert (summary["stars"], summary["left_out"]) == (N - 1, 1)
+
+
+def test_an_impossible_label_of_most_stars_leaves_no_file(folder, capsys):
+    labels_of(folder, "teff", slice(0, 60), 1e6)
+    text = refused(capsys, "regressor", folder / "regressor.toml")
+    assert "labels.csv" in text and "teff = 1000000" in text
+    assert not (folder / "regressor.safetensors").exists()
+
+
+def test_labels_have_the_units_of_the_own_survey(folder):
+    changed(folder, "mine.toml", 'name = "age"\n', 'name = "age"\nunit = "Gyr"\n')
+    changed(folder, "regressor.toml", "spectra =", 'survey = "mine.toml"\nspectra =')
+    plain = train_from("regressor", folder / "regressor.toml", progress=False)
+    assert Regressor.load(folder / "regressor.safetensors").units == ("K", "Gyr")
+    table = Table.read(folder / "labels.csv")
+    table["age"] = 1000 * table["age"]
+    table["age"].unit = "Myr"
+    table.write(folder / "labels.ecsv")
+    changed(folder, "regressor.toml", "labels.csv", "labels.ecsv")
+    with pytest.warns(UserWarning, match="age is converted from Myr to Gyr"):
+        found = train_from("regressor", folder / "regressor.toml", progress=False)
+    assert found["mae"]["age"] == pytest.approx(plain["mae"]["age"], rel=1e-2)
+    changed(folder, "regressor.toml", "labels.ecsv", "labels.csv")
+    labels_of(folder, "age", 7, 56.0)
+    with pytest.warns(OutlierWarning, match="left out, .* star s7 with age = 56$"):
+        assert train_from("regressor", folder / "regressor.toml", progress=False)["left_out"] == 1
+    changed(folder, "mine.toml", "high = 14", "high = 60")
+    with pytest.warns(OutlierWarning, match="possible but far .* star s7 with age = 56$"):
+        assert train_from("regressor", folder / "regressor.toml", progress=False)["left_out"] == 0
+    changed(folder, "mine.toml", "high = 60", "high = -60")
+    with pytest.raises(ValueError, match="^[^ ]*mine.toml: label age has the range"):
+        train_from("regressor", folder / "regressor.toml", progress=False)
 
 
 def test_a_flux_that_is_missing_is_named(folder, capsys):
@@ -208,19 +263,49 @@ def test_spectra_of_an_own_survey_are_rebinned_before_the_training(folder):
         ("disentangle", "encoder.toml", '"labels.csv"', '"none.csv"', "none.csv"),
         ("regressor", "regressor.toml", "hidden = [20]", "alpha = []", "alpha is"),
         ("regressor", "regressor.toml", '"age"]', '"mass"]', "no column mass"),
+        (*ENCODER_FILE, "{age = 0.01}", "[0.1]", r"\[config\] has lambdas = \[0.1\]: give a table"),
+        (
+            *ENCODER_FILE,
+            '"encoder.safetensors"',
+            "3",
+            "^[^ ]*encoder.toml has output = 3: give text",
+        ),
+        (*ENCODER_FILE, '"stars.h5"', "3", "has spectra = 3: give text or a list of texts"),
+        (*ENCODER_FILE, '"labels.csv"', '["a.csv"]', "has catalogue = .*: give text"),
+        (*ENCODER_FILE, "epochs = 8", "epochs = [3]", "has epochs = .3.: give a number"),
+        (*ENCODER_FILE, "epochs = 8", "epochs = 0", "^[^ ]*encoder.toml: epochs is 0"),
+        (*ENCODER_FILE, '"cpu"', '"gpu"', "^[^ ]*encoder.toml: device is 'gpu'"),
+        (*ENCODER_FILE, "spectra", 'survey = "rsv"\nspectra', "^[^ ]*encoder.toml: no survey is"),
+        ("regressor", "regressor.toml", '["teff", "age"]', '"teff"', "give a list of texts"),
+        ("regressor", "regressor.toml", '["teff", "age"]', "3", "has labels = 3: give a list"),
+        (
+            "regressor",
+            "regressor.toml",
+            "max_iter = 300",
+            "max_iter = -1",
+            "^[^ ]*regressor.toml: ",
+        ),
         ("emulator", "encoder.toml", "output", "output", "has the key spectra"),
         ("translate", "encoder.toml", "output", "output", "lacks emulator"),
     ],
 )
 def test_mistakes_in_the_file(folder, capsys, kind, name, old, new, message):
-    import re
-
     changed(folder, name, old, new)
     assert re.search(message, refused(capsys, kind, folder / name))
 
 
 def test_a_missing_file_is_named(tmp_path, capsys):
     assert "nothing.toml" in refused(capsys, "disentangle", tmp_path / "nothing.toml")
+
+
+def test_the_help_has_all_keys(capsys):
+    from specnb.reproduce.training import KINDS
+
+    assert main(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for kind, (_, needed, optional, _) in KINDS.items():
+        line = re.search(rf" {kind} +needs (.*?); may have ([\w, ]*)", text)
+        assert all(key in line[1] for key in needed) and all(key in line[2] for key in optional)
 
 
 @pytest.mark.parametrize("kind", ["emulator", "translate"])

@@ -58,8 +58,8 @@ def lab(options):
     """
     first, here = all_notebooks()[0], str(Path(sys.executable).parent)
     path = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
-    command = [sys.executable, "-P", "-m", "jupyterlab", str(first)]
-    command += [f"--ServerApp.root_dir={ROOT}", *options]
+    command = [sys.executable, "-P", "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
+    command += [f"--LabApp.default_url=/lab/tree/{first.relative_to(ROOT).as_posix()}", *options]
     os.execve(command[0], command, os.environ | {"PATH": path})  # Ctrl-C is JupyterLab's alone
 
 

@@ -3,6 +3,8 @@
 What takes long to import is imported by the commands that need it.
 """
 
+import warnings
+
 import click
 
 from specnb import __version__
@@ -60,8 +62,14 @@ def commands():
     """Labels of stars from their spectra, and the notebooks that reproduce two papers."""
 
 
+def one_line(message, *_) -> str:
+    """A warning in one line, without the place in the code that gave it."""
+    return f"specnb: warning: {' '.join(str(message).split())}\n"
+
+
 def main(arguments=None) -> int:
     """Run one command; the exit code is 1 after an error, told in one message."""
+    usual, warnings.formatwarning = warnings.formatwarning, one_line
     try:
         return commands(arguments, prog_name="specnb", standalone_mode=False) or 0
     except click.UsageError as error:
@@ -73,6 +81,8 @@ def main(arguments=None) -> int:
     except click.Abort:  # Ctrl-C
         click.echo("specnb: interrupted; earlier results are untouched", err=True)
         return 130
+    finally:
+        warnings.formatwarning = usual
 
 
 if __name__ == "__main__":  # as `python -m specnb`

@@ -13,10 +13,30 @@ KINDS = click.Choice(["emulator", "disentangle", "translate", "regressor"])
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(kind, config, as_json):
-    """Train a network that the file CONFIG describes, and write it to one file.
+    r"""Train a network that the file CONFIG describes, and write it to one file.
 
-    CONFIG is a TOML file: `specnb.reproduce.training` tells what is in it. After an interruption the
-    same command goes on.
+    CONFIG is a TOML file with these keys, and a table [config] with settings of the network (a wrong
+    one lists all). Paths are relative to the file. For example:
+
+    \b
+        output = "encoder.safetensors"
+        spectra = ["train.h5", "more/"]  # files or folders
+        catalogue = "labels.csv"         # with the ids of the stars; without it, spectra have labels
+        [config]
+        labels = ["teff", "logg"]
+        lambdas = {teff = 0.03}
+
+    \b
+    emulator     needs output, survey; may have grid
+    disentangle  needs output, spectra; may have catalogue, survey, error
+    regressor    needs output, spectra; may have catalogue, survey, error, encoder, labels
+    translate    needs output, spectra, catalogue (of the synthetic stars), emulator;
+                 may have survey, error
+    emulator and translate, for the models that are shipped: only shipped = "rvs" or "apogee"
+
+    survey is rvs, apogee or the TOML file of your own (default: it is recognised). error, for spectra
+    without errors, is "estimate" or a number. encoder is an autoencoder's file. After an interruption
+    the same command goes on, but for a regressor.
     """
     from specnb.reproduce.training import train_from
 

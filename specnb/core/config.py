@@ -2,10 +2,31 @@
 
 import numbers
 import tomllib
+from collections.abc import Mapping
 from dataclasses import field, fields
 from pathlib import Path
 
 from specnb.core.reading import whole_file
+
+# What a value of a TOML file must be for a field of a type, in words, and a test of it
+TESTS = {
+    str: ("text", lambda value: isinstance(value, str)),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    dict: ("a table", lambda value: isinstance(value, dict)),
+    float: (
+        "a number",
+        lambda value: isinstance(value, numbers.Real) and not isinstance(value, bool),
+    ),
+}
+TESTS |= {int: TESTS[float], Mapping[str, float]: TESTS[dict]} | {
+    kind: (words, lambda value, one=one: isinstance(value, list) and all(map(TESTS[one][1], value)))
+    for words, one, *kinds in (
+        ("a list of texts", str, tuple[str, ...]),
+        ("a list of tables", dict, tuple[dict, ...]),
+        ("a list of numbers", float, *(tuple[int, ...], tuple[float, ...], tuple[float, float])),
+    )
+    for kind in kinds
+}
 
 
 def within(lowest: float, highest: float, default, off=None):
@@ -74,8 +95,9 @@ def read_toml(path, kind: str) -> dict:
         return tomllib.loads(Path(path).read_text("utf-8"))
 
 
-def check_keys(given: dict, needed, optional, where: str):
-    """Raise ValueError if a table of a file lacks a key that is needed, or has one that is unknown.
+def check_keys(given: dict, needed, optional, where: str, types=None):
+    """Raise ValueError if a table of a file lacks a key that is needed, has one that is unknown, or
+    has a value of a wrong type.
 
     Parameters
     ----------
@@ -83,6 +105,9 @@ def check_keys(given: dict, needed, optional, where: str):
     needed, optional : sequence of str
     where : str
         The file, and the table in it, for the error message.
+    types : mapping of str to tuple of type, optional
+        The types that a value may have, as a dataclass would name them, see `TESTS`. Values of other
+        keys and types are not checked.
     """
     known = ", ".join((*needed, *optional))
     if not isinstance(given, dict):
@@ -93,3 +118,8 @@ def check_keys(given: dict, needed, optional, where: str):
         )
     if missing := [key for key in needed if key not in given]:
         raise ValueError(f"{where} lacks {missing[0]}: add it")
+    for key, value in given.items():
+        tests = [TESTS[each] for each in (types or {}).get(key, ()) if each in TESTS]
+        if tests and not any(suits(value) for _, suits in tests):
+            words = " or ".join(words for words, _ in tests)
+            raise ValueError(f"{where} has {key} = {value!r}: give {words}")

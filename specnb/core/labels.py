@@ -194,7 +194,7 @@ def label_array(table, labels) -> np.ndarray:
     return check_limits(finite_rows(values, what, [_name(label) for label in labels]), what, labels)
 
 
-def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
+def check_limits(values, what: str, labels, ranges: bool = True, ids=None) -> np.ndarray:
     """Raise ValueError if a label of a star is impossible or a placeholder. NaN is left alone.
 
     Parameters
@@ -205,6 +205,8 @@ def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
     labels : sequence of str or Label
     ranges : bool
         Whether the values are in the labels' own units, so that `LIMITS` hold.
+    ids : sequence of str, optional
+        Names of the stars for the error message. The default is their rows.
 
     Returns
     -------
@@ -219,7 +221,8 @@ def check_limits(values, what: str, labels, ranges: bool = True) -> np.ndarray:
             allowed = f"not {low:g} to {high:g} {unit}".rstrip()
             reason = allowed if impossible[row] else "which stands for a missing value"
             raise ValueError(
-                f"star {row} of the {what} has {_name(label)} = {column[row]:.10g}, {reason}: "
+                f"star {row if ids is None else ids[row]} of the {what} has "
+                f"{_name(label)} = {column[row]:.10g}, {reason}: "
                 "leave out such stars or correct their values and units"
             )
     return values

@@ -19,11 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from specnb.core.labels import label_array
-from specnb.core.outliers import training_labels
 from specnb.core.spectra import Spectra, check_at_rest
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.model import Autoencoder
 from specnb.disentangle.scales import Scales
+from specnb.surveys.outliers import training_labels
 
 COMPONENTS = 60  # principal components of the spectra that LEACE works on and that are decoded
 ERASED = 2  # degree of the polynomials of labels that are removed

@@ -22,10 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 
 from specnb.core.labels import finite_rows, label_array, label_columns
-from specnb.core.outliers import training_labels
 from specnb.disentangle.config import LABELS
 from specnb.evaluate.spread import spread
 from specnb.surveys import known_label
+from specnb.surveys.outliers import training_labels
 
 
 @dataclass(frozen=True)

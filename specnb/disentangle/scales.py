@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import entr
 
+from specnb.surveys.outliers import far_from_others
+
 
 @dataclass(frozen=True)
 class Scales:
@@ -17,7 +19,9 @@ class Scales:
     flux_scale : float
         Standard deviation of the flux about that mean, over all unmasked pixels.
     label_mean, label_std, label_low, label_high : ndarray, shape (n_labels,), float64
-        Mean, standard deviation, lowest and highest value of each label.
+        Mean, standard deviation, lowest and highest value of each label, without values that are
+        far from all others (`specnb.surveys.outliers.far_from_others`): the stars of these fall in
+        the first or last bin.
     """
 
     flux_mean: np.ndarray = field(repr=False)
@@ -43,7 +47,9 @@ class Scales:
             raise ValueError(
                 f"the pixel at {pixel:.2f} Å is masked in all training spectra: cut it off"
             )
-        low, high = values.min(axis=0), values.max(axis=0)
+        if (far := far_from_others(values)).any():
+            values = np.ma.array(values, mask=far)
+        low, high = (np.ma.getdata(each(axis=0)) for each in (values.min, values.max))
         if (constant := low == high).any():
             k = np.argmax(constant)
             raise ValueError(
@@ -58,8 +64,8 @@ class Scales:
         return cls(
             mean.astype(np.float32),
             float(scale),
-            values.mean(axis=0),
-            values.std(axis=0),
+            np.ma.getdata(values.mean(axis=0)),
+            np.ma.getdata(values.std(axis=0)),
             low,
             high,
         )

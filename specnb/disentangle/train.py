@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from specnb.core.device import pick_device
-from specnb.core.outliers import training_labels
 from specnb.core.spectra import Spectra, check_at_rest
 from specnb.core.training import EpochTraining, run
 from specnb.disentangle.config import DisentangleConfig
@@ -19,6 +18,7 @@ from specnb.disentangle.losses import (
 from specnb.disentangle.model import Disentangler
 from specnb.disentangle.networks import Networks, drawn_latents
 from specnb.disentangle.scales import Scales, chance
+from specnb.surveys.outliers import training_labels
 
 
 def train(
@@ -34,8 +34,8 @@ def train(
     ----------
     spectra : Spectra
         Training stars. A fraction ``config.validation`` of them is not trained on. The model has
-        the weights of the epoch with the lowest loss on these stars. Stars with a label that is far
-        from all others take no part, see `specnb.core.outliers`.
+        the weights of the epoch with the lowest loss on these stars. Stars with a label that
+        must be a mistake take no part, see `specnb.surveys.outliers`.
     config : DisentangleConfig
     checkpoint : path, optional
         File that keeps the state of the training, see `specnb.core.training.run`.

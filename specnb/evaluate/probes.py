@@ -20,9 +20,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length
 
 from specnb.core.labels import check_limits, finite_rows, label_array, label_columns
-from specnb.core.outliers import far_from_others
 from specnb.core.values import numbers
 from specnb.evaluate.posterior import weighted_jacobians
+from specnb.surveys.outliers import wrong_labels
 
 
 def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
@@ -61,7 +61,7 @@ def probe(z_train, y_train, z_test, y_test, labels, seed: int = 0) -> Table:
     y_train, y_test = _labels("training", y_train, labels), _labels("test", y_test, labels)
     z_train, z_test = (finite_rows(z, "latents") for z in (z_train, z_test))
     check_consistent_length(z_train, y_train)
-    good = ~far_from_others(y_train, labels).any(axis=1)
+    good = ~wrong_labels(y_train, labels).any(axis=1)
     z_train, y_train = z_train[good], y_train[good]
     z_scaler, y_scaler = StandardScaler().fit(z_train), StandardScaler().fit(y_train)
     # float32 is twice as fast

@@ -130,7 +130,8 @@ def probe_bars(table):
                 low, high = row[f"{name}_min"], row[f"{name}_max"]
                 axes.hlines(y + shift, low, high, color=color, linewidth=1.2)
                 style = {"color": color, "markersize": 3.5, "linestyle": ""}
-                marks[title] = style | {"marker": marker}
+                if np.isfinite(row[name]):
+                    marks[title] = style | {"marker": marker}
                 shown = marker if row[name] >= LEAST else "<"
                 axes.plot(max(row[name], LEAST), y + shift, marker=shown, clip_on=False, **style)
             for name in limits:

@@ -32,7 +32,7 @@ def _colors(names):
 
 
 @styled
-def compared_spectra(wavelength, spectra, reference: str, windows):
+def compared_spectra(wavelength, spectra, reference: str, windows, over="continuum"):
     """Draw spectra, and below them their differences to one of them.
 
     Parameters
@@ -46,6 +46,8 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
         Name of the spectrum to which the others are compared.
     windows : sequence of (float, float)
         Wavelength ranges in Å. Each of them gets a column of panels.
+    over : str
+        What the flux is divided by, for the title of the axis.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def compared_spectra(wavelength, spectra, reference: str, windows):
             draw_within(below, wavelength, spectra[name] - spectra[reference], window, **look)
         below.axhline(0, color=GREY, linewidth=0.5, zorder=1)
         top.set_xlim(window)
-    panels[0].set_ylabel("Flux / continuum")
+    panels[0].set_ylabel(f"Flux / {over}")
     panels[n].set_ylabel(f"Difference\nto {reference}")
     figure.supxlabel(WAVELENGTH, fontsize=8)
     legend(figure, top, loc="outside upper center")

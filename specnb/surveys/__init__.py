@@ -44,7 +44,10 @@ def survey_of(given) -> Survey:
     if not str(given).endswith(".toml"):
         known = ", ".join(SURVEYS)
         raise ValueError(f"no survey is named {given}: give {known}, or the TOML file of your own")
-    return Survey.from_toml(given)
+    own = Survey.from_toml(given)
+    if own.name in (RVS.name, APOGEE.name):
+        raise ValueError(f"{given}: name is {own.name!r}, a survey that is shipped: give another")
+    return own
 
 
 def read_spectra(paths, on_error=None, survey=None, error=None):

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Column, Table
 
-from specnb.core.labels import label_columns
+from specnb.core.labels import Label, label_columns
 from specnb.core.spectra import Spectra
 from specnb.surveys.columns import ids_of
 from specnb.surveys.files import LeftOutWarning
@@ -24,7 +24,7 @@ def with_labels(spectra: Spectra, catalogue, labels) -> Spectra:
         A table of any kind that spectra are read from. A column names the stars, as in
         `specnb.surveys.columns.NAMES`. Its rows may be in any order and of further stars.
     labels : sequence of str or Label
-        The labels that a star must have.
+        The labels that a star must have. Columns of those that are a `Label` get its unit.
 
     Raises
     ------
@@ -41,6 +41,7 @@ def with_labels(spectra: Spectra, catalogue, labels) -> Spectra:
         source, table = str(catalogue), tables_of(Path(catalogue))[0]
     try:
         ids = ids_of(table, "", True)
+        table = in_declared_units(table, labels)
         values = label_columns(table, labels)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
@@ -64,3 +65,14 @@ def with_labels(spectra: Spectra, catalogue, labels) -> Spectra:
             stacklevel=2,
         )
     return replace(spectra[whole], labels=table[first[place[whole]]])
+
+
+def in_declared_units(table, labels) -> Table:
+    """A catalogue whose columns have the units of the labels that are a `Label`. Numbers in another
+    unit are converted, and those without one are in it.
+    """
+    declared = [label for label in labels if isinstance(label, Label)]
+    table = Table(table, copy=False)
+    for label, values in zip(declared, label_columns(table, declared).T if declared else ()):
+        table[label.name] = Column(values, unit=label.unit or None)
+    return table

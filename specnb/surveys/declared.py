@@ -29,9 +29,10 @@
     [windows]
     "J band" = [1.1, 1.35]
 
-``labels`` have the fields of `specnb.core.labels.Label`. Further keys are ``error_floor``,
-``correlation_length`` (of the noise, in pixels of the survey) and ``at_rest``, as in `Survey` and
-`specnb.Spectra`. ``specnb.read_spectra(files, survey="spex.toml")`` reads spectra.
+``labels`` have the fields of `specnb.core.labels.Label`; a usual name such as teff has its usual
+unit. Further keys are ``error_floor``, ``correlation_length`` (of the noise, in pixels of the
+survey; without it an estimate of the errors of resampled spectra is too small) and ``at_rest``, as
+in `Survey` and `specnb.Spectra`. ``specnb.read_spectra(files, survey="spex.toml")`` reads spectra.
 """
 
 import re
@@ -40,12 +41,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from astropy.units import Unit, UnrecognizedUnit
 from numpy.polynomial.legendre import legvander
 
 from specnb.core.config import check_keys, read_toml
-from specnb.core.labels import Label, Line
+from specnb.core.labels import Label, Line, limits
 from specnb.core.reading import whole_file
-from specnb.core.values import numbers
+from specnb.core.values import SAME_UNIT, numbers
 from specnb.core.wavelength import detectors, vacuum_from_air
 from specnb.surveys.noise import missing_error
 from specnb.surveys.survey import Survey
@@ -53,6 +55,18 @@ from specnb.surveys.survey import Survey
 NEEDED = ("name", "pixels", "labels")
 NUMBERS = {"resolving_power": np.inf, "error_floor": 0.0, "correlation_length": 1.0}
 OPTIONAL = ("title", "continuum", "error", "at_rest", "lines", "windows", *NUMBERS)
+LOWEST = {"resolving_power": 1, "error_floor": 0, "correlation_length": 1}
+TYPES = {
+    **dict.fromkeys(("name", "title", "file", "unit", "medium", "symbol", "meaning"), (str,)),
+    **dict.fromkeys(("start", "stop", "step", "log_step", "low", "high", *LOWEST), (float,)),
+    **dict.fromkeys(("at_rest", "logarithmic", "broadens"), (bool,)),
+    **dict.fromkeys(("pixels", "windows"), (dict,)),
+    **dict.fromkeys(("labels", "lines"), (tuple[dict, ...],)),
+    "species": (str,),
+    "wavelength": (float,),
+    "error": (float, str),
+    "continuum": (int, str),
+}
 LARGEST_ORDER, MOST_PIXELS = 20, 1_000_000
 
 
@@ -65,7 +79,7 @@ def declared(path) -> Survey:
         If the file is missing or is no TOML, or a key is unknown, missing or has a wrong value.
     """
     about = read_toml(path, "declaration of a survey")
-    check_keys(about, NEEDED, OPTIONAL, str(path))
+    check_keys(about, NEEDED, OPTIONAL, str(path), TYPES)
     try:
         return _survey(about, Path(path))
     except (ValueError, TypeError) as error:
@@ -76,6 +90,9 @@ def _survey(about, path):
     """The survey of the keys of a file, which have been checked."""
     if not re.fullmatch(r"\w[\w-]*", str(about["name"])):
         raise ValueError(f"name is {about['name']!r}: give letters, digits, _ and -")
+    for key, lowest in LOWEST.items():
+        if not lowest <= about.get(key, lowest) < np.inf:
+            raise ValueError(f"{key} is {about[key]}: give a number from {lowest}")
     pixels, unit, air = _pixels(about["pixels"], path)
     error, order, rest = (about.get(key) for key in ("error", "continuum", "at_rest"))
     if error is not None:
@@ -88,8 +105,12 @@ def _survey(about, path):
     labels = tuple(_label(each, f"label {k}") for k, each in enumerate(about["labels"], 1))
     lines = []
     for k, line in enumerate(about.get("lines", ()), 1):
-        check_keys(line, ("species", "wavelength"), (), f"line {k}")
+        check_keys(line, ("species", "wavelength"), (), f"line {k}", TYPES)
         lines.append(Line(line["species"], _vacuum(line["wavelength"], unit, air)))
+    windows = about.get("windows", {})
+    check_keys(windows, (), windows, "windows", dict.fromkeys(windows, (tuple[float, ...],)))
+    if wrong := [name for name, ends in windows.items() if len(ends) != 2 or ends[0] >= ends[1]]:
+        raise ValueError(f"windows has {wrong[0]} = {windows[wrong[0]]}: give its two ends")
     return Survey(
         name=about["name"],
         title=about.get("title", about["name"]),
@@ -98,9 +119,7 @@ def _survey(about, path):
         rebins=True,
         normalize=None if order is None else partial(continuum, pixels, order),
         lines=tuple(lines),
-        windows={
-            name: tuple(_vacuum(ends, unit, air)) for name, ends in about.get("windows", {}).items()
-        },
+        windows={name: tuple(_vacuum(ends, unit, air)) for name, ends in windows.items()},
         complete=partial(_complete, tuple(each.name for each in labels), air, error, rest),
         **{key: float(about.get(key, value)) for key, value in NUMBERS.items()},
     )
@@ -110,8 +129,10 @@ def _pixels(about, path):
     """Pixels in vacuum Å, the unit that the file uses, and whether it uses air."""
     steps = [key for key in ("step", "log_step") if key in about]
     ends = () if "file" in about else ("start", "stop", *(steps or ["step"]))
-    check_keys(about, (*(("file",) if "file" in about else ends),), ("unit", "medium"), "pixels")
+    needed = ("file",) if "file" in about else ends
+    check_keys(about, needed, ("unit", "medium"), "pixels", TYPES)
     unit, medium = about.get("unit", "Angstrom"), about.get("medium", "vacuum")
+    _check_unit(unit, "pixels")
     if medium not in ("air", "vacuum"):
         raise ValueError(f"medium is {medium!r}: give air or vacuum")
     if "file" in about:
@@ -145,10 +166,29 @@ def _label(about, where):
     names = [each.name for each in fields(Label) if each.default is MISSING]
     needed = [name for name in names if name not in ("unit", "symbol", "meaning")]
     check_keys(
-        about, needed, [each.name for each in fields(Label) if each.name not in needed], where
+        about,
+        needed,
+        [each.name for each in fields(Label) if each.name not in needed],
+        where,
+        TYPES,
     )
-    name = str(about["name"])
-    return Label(**{"unit": "", "symbol": name.replace("_", " "), "meaning": name} | about)
+    name, usual = about["name"], limits(about["name"])
+    own = {"unit": usual.unit or "", "symbol": name.replace("_", " "), "meaning": name}
+    label = Label(**own | about)
+    if usual.unit is not None and limits(label) != usual:
+        raise ValueError(
+            f"label {name} has the unit {label.unit!r}, but {name} is in {usual.unit} everywhere: "
+            "give that, or another name"
+        )
+    _check_unit(label.unit, f"label {name}")
+    return label
+
+
+def _check_unit(unit, where):
+    """Raise ValueError unless astropy knows a unit."""
+    known = not isinstance(Unit(unit, parse_strict="silent"), UnrecognizedUnit)
+    if unit not in SAME_UNIT and not known:
+        raise ValueError(f"{where} has the unit {unit!r}, which is none: give one such as K or um")
 
 
 def _complete(labels, air, error, at_rest, sheet):

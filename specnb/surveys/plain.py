@@ -184,18 +184,25 @@ def over_continuum(survey, flux, error, mask):
     return flux, error, mask | ~(error <= LARGEST_ERROR)
 
 
-def _stars(sheet):
+def _stars(sheet, survey):
     """The stars of a sheet, see `stars_of`, with errors if the table has none."""
     without = find(sheet.table, "error", "ivar") is None
     for star, row, wavelength, flux, error, flags in stars_of(sheet):
-        error = missing_error(flux, sheet.error) if without else error
+        if without:
+            error = missing_error(flux, sheet.error, _length(survey, wavelength))
         yield star, row, wavelength, flux, error, flags
+
+
+def _length(survey, wavelength):
+    """Correlation length of a survey's noise, in samples at some wavelengths."""
+    ratio = np.median(np.diff(survey.native)) / np.median(np.diff(wavelength))
+    return max(1.0, survey.correlation_length * ratio) if survey.correlation_length > 1 else 1.0
 
 
 def _placed(sheet, surveys):
     """The survey and the grid of the stars of a sheet; for each star id, row, flux, error, flags."""
     found, grids, previous = [], set(), None
-    for star, row, wavelength, *values in _stars(sheet):
+    for star, row, wavelength, *values in _stars(sheet, surveys[-1]):
         if not np.array_equal(wavelength, previous):
             survey, grid, chosen = _place(star, wavelength, surveys)
             previous, grids = wavelength, grids | {id(grid)}
@@ -208,18 +215,15 @@ def _placed(sheet, surveys):
 def _rebinned(sheet, surveys):
     """As `_placed`, with the spectra rebinned. Those that do not cover the pixels are left out."""
     survey, found, refused = surveys[0], [], {}
-    for star, row, wavelength, flux, error, flags in _stars(sheet):
+    for star, row, wavelength, flux, error, flags in _stars(sheet, survey):
         bad = ~(np.isfinite(flux) & (error > 0) & (error < np.inf)) | (flags != 0)
         bad |= far_placeholders(flux)
         # Flux that is not divided by a continuum may have any unit.
         free = survey.normalize is not None and not bad.all()
         scale = (np.median(np.abs(flux[~bad])) or 1.0) if free else 1.0
-        ratio = np.median(np.diff(survey.pixels)) / np.median(np.diff(wavelength))
-        correlated = survey.correlation_length > 1
-        length = max(1.0, survey.correlation_length * ratio) if correlated else 1.0
         arrays = (np.where(bad, 1, each / scale)[None] for each in (flux, error))
         try:
-            old = Spectra(wavelength, *arrays, bad[None], [star], None, length)
+            old = Spectra(wavelength, *arrays, bad[None], [star], None, _length(survey, wavelength))
             new = rebin(old, survey.pixels)
         except ValueError as problem:
             refused[star] = f"star {star}: {problem}"
