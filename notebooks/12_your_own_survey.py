@@ -528,7 +528,9 @@ study.table(commands, "commands", "Errors of the saved regressor on latents of t
 # ## Summary of this run
 
 # %%
-where = "Real spectra of brown dwarfs and cool stars (SpeX prism, R ≈ 120)" if real else "Made-up spectra, of no real star"
+where = (
+    "Real spectra of brown dwarfs and cool stars (SpeX prism, R ≈ 120)" if real else "Made-up spectra, of no real star"
+)
 origin = "which were\nmeasured on the same spectra" if real else "from which the spectra were made"
 several = f", means of {len(seeds)} seeds" if len(seeds) > 1 else ", one seed"
 nets = [f"λ = {lam:g}" for lam in lambdas]
