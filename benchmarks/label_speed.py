@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 
 BATCH = 8192
+FIRST_ID = 2 * 10**18  # as long as Gaia's
 
 
 def main():
@@ -79,7 +80,7 @@ def write(path, band, n, large_groups):
         for start in range(0, n, BATCH):
             size = min(BATCH, n - start)
             spectra, _ = make_mock(emulator, emulator.survey.mock(n_stars=size, seed=1 + start))
-            spectra = replace(spectra, ids=np.arange(start + 1, start + size + 1))
+            spectra = replace(spectra, ids=np.arange(FIRST_ID + start, FIRST_ID + start + size))
             if writer:
                 file.append(spectra)
                 continue

@@ -51,7 +51,7 @@ def installed(wheel, tmp_path_factory):
     """A fresh environment with the wheel, in whose folder nothing may be written, and its package."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder)
-    pip("install", wheel, python=folder / "bin" / "python")
+    pip("install", "--ignore-installed", wheel, python=folder / "bin" / "python")
     (site,) = folder.glob("lib/python*/site-packages")
     seen = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (site / "seen.pth").write_text("\n".join(seen))
