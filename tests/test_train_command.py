@@ -302,7 +302,9 @@ def test_the_help_has_all_keys(capsys):
     from specnb.reproduce.training import KINDS
 
     assert main(["train", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
+    text = capsys.readouterr().out
+    assert "\\b" not in text and '\n      labels = ["teff", "logg"]\n' in text
+    text = " ".join(text.split())
     for kind, (_, needed, optional, _) in KINDS.items():
         line = re.search(rf" {kind} +needs (.*?); may have ([\w, ]*)", text)
         assert all(key in line[1] for key in needed) and all(key in line[2] for key in optional)

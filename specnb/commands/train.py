@@ -13,7 +13,7 @@ KINDS = click.Choice(["emulator", "disentangle", "translate", "regressor"])
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 def train(kind, config, as_json):
-    r"""Train a network that the file CONFIG describes, and write it to one file.
+    """Train a network that the file CONFIG describes, and write it to one file.
 
     CONFIG is a TOML file with these keys, and a table [config] with settings of the network (a wrong
     one lists all). Paths are relative to the file. For example:
@@ -37,7 +37,7 @@ def train(kind, config, as_json):
     survey is rvs, apogee or the TOML file of your own (default: it is recognised). error, for spectra
     without errors, is "estimate" or a number. encoder is an autoencoder's file. After an interruption
     the same command goes on, but for a regressor.
-    """
+    """  # noqa: D301 - \b is the character that keeps lines as they are, see click
     from specnb.reproduce.training import train_from
 
     summary = train_from(kind, config)
