@@ -43,7 +43,7 @@ def check_state(name: str, value, page, ids):
     return _CHECKS[name](value, page, ids)
 
 
-def check_moves(values, ranges) -> dict[str, float]:
+def check_ranges(values, ranges) -> dict[str, float]:
     """The values as numbers. ValueError unless each is within the range (low, high) of its name."""
     for name in values:
         if name not in ranges:
@@ -77,7 +77,7 @@ def label_ranges(page) -> dict[str, tuple[float, float]]:
 
 
 def _labels(value, page, ids):
-    return check_moves(dict(value), label_ranges(page))
+    return check_ranges(dict(value), label_ranges(page))
 
 
 def _star(value, page, ids):
@@ -142,7 +142,7 @@ def _lambdas(value, page, ids):
     value, reach = dict(value), known["range"]
     if value and not known["names"]:
         raise ValueError("this model was trained at fixed λ: it has none to set")
-    return check_moves(value, dict.fromkeys(known["names"], (-reach, reach)))
+    return check_ranges(value, dict.fromkeys(known["names"], (-reach, reach)))
 
 
 def _panels(value, page, ids):
