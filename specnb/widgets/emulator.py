@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from astropy.table import Column
 
-from specnb.core.wavelength import check_pixels, detectors
+from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, with_errors
 from specnb.fitting.seen import at_velocity, continuum_factor
 from specnb.plots.explorer import ExplorerFigure
@@ -97,7 +97,8 @@ class EmulatorExplorer(Explorer):
         plain = {name: plain[name] for name in self.survey.everywhere}
         plain |= {"rv": "velocity"} if "rv" in fit.colnames else {}
         texts = [f"{symbol} {with_errors(fit, name)[0]}" for name, symbol in plain.items()]
-        return ", ".join([f"χ²/ν {fit['chi2_reduced'][0]:.2f}", *texts])
+        text = ", ".join([f"χ²/ν {fit['chi2_reduced'][0]:.2f}", *texts])
+        return text.replace(" dex", "").replace(" / ", "/").replace("-", "−")
 
     @property
     def _gradient(self):
@@ -158,7 +159,7 @@ def explore_emulator(
     labels : mapping, optional
         First labels; by default those of `Survey.start`.
     stars : Spectra, optional
-        Stars on the emulator's pixels with which the emulator can be compared, and which can be
+        Stars of the emulator's survey, with which the emulator can be compared, and which can be
         fitted. With a star its labels are shown.
     physics : Emulator, optional
         Another emulator whose spectrum at the same labels is shown, too.
@@ -184,8 +185,7 @@ def explore_emulator(
     """
     emulator, known = emulator.of(None), Stars(emulator.survey.labels)
     if stars is not None:
-        check_pixels(stars.wavelength, emulator.wavelength)
-        known.add(stars, fits)
+        known.add(emulator.survey.on_pixels(stars), fits)
     if fits is not None:
         count = sum(name.startswith("continuum_") for name in fits.colnames)
         order = count // len(detectors(emulator.wavelength)) - 1

@@ -184,9 +184,7 @@ class Explorer(anywidget.AnyWidget):
 
     def spectrum(self) -> Table:
         """What is shown, as a table of spectra, with labels and the like as metadata."""
-        wavelength = Column(
-            self.survey.pixels, "wavelength", unit="Angstrom", description="vacuum"
-        )
+        wavelength = Column(self.survey.pixels, "wavelength", unit="Angstrom", description="vacuum")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the metadata tell where the labels are
             return Table([wavelength, *self._columns()], meta=self._meta())
@@ -195,7 +193,11 @@ class Explorer(anywidget.AnyWidget):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
         the name is made from what is shown.
         """
-        parts = [self._stem, *filter(None, [self.star]), *(f"{x:.5g}" for x in self.labels.values())]
+        parts = [
+            self._stem,
+            *filter(None, [self.star]),
+            *(f"{x:.5g}" for x in self.labels.values()),
+        ]
         path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path

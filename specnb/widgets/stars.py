@@ -54,9 +54,7 @@ class Stars:
         ends = np.cumsum([0, *map(len, self._parts)])
         kept = [part[old[a:b]] for part, a, b in zip(self._parts, ends, ends[1:])]
         self._parts = [part for part in (*kept, spectra) if len(part)]
-        known = known_labels(
-            spectra.labels if table is None else table, self._labels, len(spectra)
-        )
+        known = known_labels(spectra.labels if table is None else table, self._labels, len(spectra))
         self.labels = np.concatenate([self.labels[old], known])
 
     def spectrum(self, star: str) -> Spectra:
@@ -71,7 +69,9 @@ class Stars:
     def observed(self, star: str):
         """Flux, NaN in masked pixels, and errors, infinite there, each of shape (n_pix,)."""
         one = self.spectrum(star)
-        return np.where(one.mask, np.nan, one.flux)[0].astype(float), one.flux_error[0].astype(float)
+        return np.where(one.mask, np.nan, one.flux)[0].astype(float), one.flux_error[0].astype(
+            float
+        )
 
     def joined(self) -> Spectra | None:
         """All spectra as one set for a picture, or None if there are none: it does not tell which

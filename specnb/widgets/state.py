@@ -66,7 +66,9 @@ def star_id(star, ids, names=()) -> str:
         return ids[star]
     named = dict(zip(names, ids)) | {each: each for each in ids}
     if not isinstance(star, str) or star not in named:
-        rows = f": give an id, or choose 0 to {len(ids) - 1}" if ids else ": give the explorer stars"
+        rows = (
+            f": give an id, or choose 0 to {len(ids) - 1}" if ids else ": give the explorer stars"
+        )
         raise ValueError(f"no star {star!r} among these {len(ids)}{rows}")
     return named[star]
 
@@ -173,9 +175,7 @@ def _within(name, value, low, high):
 
 def _choice(name, value, choices):
     if value not in choices:
-        raise ValueError(
-            f"{name} is {value!r}: choose {', '.join(repr(each) for each in choices)}"
-        )
+        raise ValueError(f"{name} is {value!r}: choose {', '.join(repr(each) for each in choices)}")
     return value
 
 
@@ -184,4 +184,6 @@ def _vector(name, value, about):
     size = about["size"] if about else 0
     if values and len(values) != size:
         raise ValueError(f"{name} has {len(values)} numbers: this model's has {size}")
-    return [_within(f"{name} {k}", each, about["low"], about["high"]) for k, each in enumerate(values)]
+    return [
+        _within(f"{name} {k}", each, about["low"], about["high"]) for k, each in enumerate(values)
+    ]
