@@ -26,12 +26,12 @@ VELOCITY = 34.5
 
 @pytest.fixture
 def stars():
-    """The Sun at rest, and a dwarf with a slope in its continuum and some masked pixels."""
+    """A star like the Sun, and a dwarf with a slope in its continuum and some masked pixels."""
     labels = np.array([list(SUN.values()), list(DWARF.values())])
     mask = np.zeros((2, 800), dtype=bool)
     mask[1, 50:60] = True
     flux = EMULATOR(labels) * [np.ones(800), np.linspace(0.97, 1.04, 800)]
-    ids = np.array(["Sun", "<img src=x onerror=alert(1)>"])
+    ids = np.array(["near", "<img src=x onerror=alert(1)>"])
     table = Table(labels, names=EMULATOR.labels)
     return Spectra(EMULATOR.wavelength, flux, np.full((2, 800), 0.01), mask, ids, table)
 
@@ -113,7 +113,7 @@ def test_a_star_comes_with_its_labels(stars):
     widget = explore_emulator(EMULATOR, stars=stars, star=1)
     assert widget.labels == DWARF and widget.star == stars.ids[1]
     widget.set(velocity=20)
-    widget.set(star="Sun", teff=6000)
+    widget.set(star="near", teff=6000)
     assert widget.labels == SUN | {"teff": 6000} and widget.velocity == 0
     widget.set(star=None)
     assert widget.star == "" and widget.labels["teff"] == 6000
@@ -122,7 +122,7 @@ def test_a_star_comes_with_its_labels(stars):
     for k in range(3):
         fits[f"continuum_{k}"] = 0.0
     widget = explore_emulator(EMULATOR, DWARF, stars, fits=fits)
-    widget.set(star="Sun")
+    widget.set(star="near")
     assert widget.labels == DWARF | {"teff": 5872, "logg": 4.44} and widget.continuum == 2
     widget.set(star=1)
     assert widget.labels["teff"] == 5872
@@ -199,7 +199,7 @@ def test_a_file_adds_its_stars(stars, tmp_path):
     path = tmp_path / "two.h5"
     stars.write(path)
     widget._hear(None, {"type": "open", "name": "../two.h5"}, [path.read_bytes()])
-    assert widget.told == "opened two.h5: 2 stars" and widget.star == "Sun"
+    assert widget.told == "opened two.h5: 2 stars" and widget.star == "near"
     assert widget._stars["ids"] == list(map(str, stars.ids))
     widget.open_file(path)  # the same stars again take the places of the first
     assert widget.stars.ids == list(map(str, stars.ids))
