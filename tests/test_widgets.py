@@ -9,6 +9,7 @@ import torch
 import traitlets
 from astropy import units
 from astropy.table import Table
+from browser_numbers import shown_in_browser
 
 import specnb
 from specnb.core.doppler import doppler_shift
@@ -157,6 +158,22 @@ def test_a_continuum_brings_the_model_to_the_star(stars):
     assert np.isnan(table["observed"][~good]).all() and np.isfinite(table["flux"]).all()
     residual = widget.figure().axes[1].lines[-1].get_ydata()
     assert np.nanmax(np.abs(residual)) < 1e-6
+
+
+def test_the_numbers_are_those_of_the_browser(stars, tmp_path):
+    physics = specnb.load_emulator("rvs-real")
+    widget = explore_emulator(EMULATOR, stars=stars, star=1, physics=physics)
+    widget.set(teff=5100, velocity=VELOCITY, continuum=2, gradient="m_h")
+    shown, table = shown_in_browser(widget, tmp_path), widget.spectrum()
+    change = RVS.label("m_h").steps.change
+    for curve, column in {"star": "observed", "model": "flux", "physics": "physics"}.items():
+        np.testing.assert_allclose(shown["curves"][f"flux {curve}"], table[column], atol=1e-5)
+    derivative = shown["curves"]["gradient gradient"] / change
+    np.testing.assert_allclose(derivative, table["dflux_dm_h"], atol=1e-5)
+    assert shown["labels"] == widget.labels and shown["outside"] == []
+    widget.set(star=None, teff=7000, logg=1.0)
+    assert "training hull" in shown_in_browser(widget, tmp_path)["outside"][0]
+    assert widget.outside == "training hull"
 
 
 def test_the_picture_shows_what_the_browser_shows(stars):
