@@ -106,7 +106,10 @@ export class Picker {
       row.classList.remove("specnb-pointed");
     }
     rows[this.at].classList.add("specnb-pointed");
-    rows[this.at].scrollIntoView({ block: "nearest" });
+    // Only the list is scrolled, not the notebook around it
+    const { offsetTop, offsetHeight } = rows[this.at];
+    const lowest = offsetTop + offsetHeight - this.list.clientHeight;
+    this.list.scrollTop = Math.min(offsetTop, Math.max(lowest, this.list.scrollTop));
     this.search.setAttribute("aria-activedescendant", rows[this.at].id);
   }
 
