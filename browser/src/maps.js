@@ -7,7 +7,7 @@ import { themeOf } from "./theme.js";
 
 const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "alpha_m"]]];
 const INVERTED = new Set(["teff", "logg"]);
-const EDGE = { left: 26, right: 6, top: 6, bottom: 16 }; // pixels for the values at the ends
+const EDGE = { left: 26, right: 6, top: 6, bottom: 18 }; // pixels for the values at the ends
 const REACH = 7; // pixels within which a click means a star
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -100,7 +100,7 @@ class StarMap {
     const context = layer.getContext("2d");
     context.scale(ratio, ratio);
     context.strokeStyle = theme.frame;
-    context.strokeRect(EDGE.left - 3.5, 0.5, width - EDGE.left + 3, height - EDGE.bottom + 3);
+    context.strokeRect(EDGE.left - 3.5, 0.5, width - EDGE.left + 3, height - EDGE.bottom + 2);
     context.fillStyle = theme.muted;
     this._writeEnds(context, width, height);
     const size = this.stars.size > 300 ? 2 : 3.5;
@@ -118,8 +118,8 @@ class StarMap {
       Object.assign(context, { font: "10px sans-serif", textAlign: align, textBaseline: baseline });
       context.fillText(numberText(value, Math.min(label.decimals, 1)), x, y);
     };
-    write(this.x, left, EDGE.left - 4, height - 3, "left", "bottom");
-    write(this.x, right, width - 3, height - 3, "right", "bottom");
+    write(this.x, left, EDGE.left - 4, height - 2, "left", "bottom");
+    write(this.x, right, width - 3, height - 2, "right", "bottom");
     write(this.y, top, 3, 3, "left", "top");
     write(this.y, bottom, 3, height - EDGE.bottom, "left", "bottom");
   }

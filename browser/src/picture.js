@@ -26,6 +26,11 @@ export function pictureOf(el) {
     if (width && height) context.drawImage(part, left, top, width, height);
   }
   for (const part of el.querySelectorAll("svg line, svg circle")) drawSwatch(context, part);
+  for (const part of el.querySelectorAll(".specnb-legend-shade")) {
+    const { left, top, height } = part.getBoundingClientRect();
+    context.fillStyle = getComputedStyle(part, "::before").backgroundColor;
+    context.fillRect(left, top + height / 2 - 5, 18, 10);
+  }
   const blocks = new Set();
   const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
