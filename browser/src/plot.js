@@ -7,7 +7,7 @@ import { helpTable, pressed } from "./keys.js";
 import { Marks, nearestLine, nextLine } from "./lines.js";
 import { Overview } from "./overview.js";
 import { FEW, MARGIN, Panel } from "./panel.js";
-import { textColor, themeOf } from "./theme.js";
+import { curveColor, textColor, themeOf } from "./theme.js";
 import { nearestPixel, pixelsWithin, within } from "./window.js";
 
 const NEAR = 8; // A click this many screen pixels from a line means this line
@@ -271,7 +271,7 @@ export class SpectrumPlot {
     const pieces = readout(this.shown, pixel, this._near(this.x)).map(({ text, curve }) => {
       const piece = document.createElement("span");
       piece.textContent = text;
-      if (curve) piece.style.color = textColor(this.theme, this.theme.roles[curve.role]);
+      if (curve) piece.style.color = textColor(this.theme, curveColor(this.theme, curve));
       return piece;
     });
     el.replaceChildren(...pieces);
