@@ -64,7 +64,7 @@ function drawPieces(context, x, y, [first, end], starts, { across, left, down, t
 
 function drawColumns(context, x, y, [first, end], starts, { across, left, down, top }) {
   const thick = context.lineWidth;
-  const width = Math.max(1, Math.round(thick));
+  const width = Math.max(1, Math.floor(thick));
   context.fillStyle = context.strokeStyle;
   let column = NaN;
   let low, high; // of this column

@@ -83,28 +83,31 @@ function written(value, error, unit) {
   return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
 }
 
+const ORDER = ["star", "model", "residual"]; // these come first in the readout
+
 /**
  * What the readout says of one pixel, as pieces of text in the order of their importance.
  *
  * @param {object} shown What the scene computed.
  * @param {number} pixel Index of the pixel.
- * @param {object} line The spectral line at the pointer, or undefined.
  * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
  */
-export function readout(shown, pixel, line) {
-  const pieces = [
-    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
-    { text: `pixel ${pixel}` },
-  ];
+export function readout(shown, pixel) {
+  const pieces = [];
   shown.panels.forEach((panel, at) => {
     const unit = panel.unit === "σ" ? " σ" : "";
     for (const curve of panel.curves) {
       const several = panel.curves.length > 1 && curve.name;
       const name = at === 0 ? curve.name : several ? `${panel.key}: ${curve.name}` : panel.key;
-      const value = curve.values[pixel];
-      pieces.push({ text: `${short(name)} ${written(value, curve.errors?.[pixel], unit)}`, curve });
+      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
+      pieces.push({ text: `${short(name)} ${value}`, curve });
     }
   });
-  if (line) pieces.push({ text: `${line.species} ${angstrom(line.wavelength)}` });
-  return pieces;
+  const rank = ({ curve: { role } }) => (ORDER.indexOf(role) + ORDER.length + 1) % (ORDER.length + 1);
+  pieces.sort((a, b) => rank(a) - rank(b));
+  return [
+    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
+    { text: `pixel ${pixel}` },
+    ...pieces,
+  ];
 }
