@@ -10,7 +10,6 @@ _HOME = {
     "explore_emulator": "explorer",
     "explore_missing": "missing",
     "explore_translator": "explorer",
-    "slide_lambdas": "lambdas",
     "train_live": "training",
     "train_translator": "translating",
 }
