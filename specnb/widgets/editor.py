@@ -13,8 +13,8 @@ from specnb.plots.autoencoder import EditorFigure
 from specnb.plots.live import label_text
 from specnb.plots.style import plain_text
 from specnb.surveys.mock import remake
-from specnb.widgets.editor_page import editor_page, editor_stars, latent_range
 from specnb.widgets.explorer import Explorer
+from specnb.widgets.page import editor_page
 from specnb.widgets.stars import Stars
 from specnb.widgets.state import check_moves, label_ranges
 
@@ -43,15 +43,19 @@ class LatentEditor(Explorer):
         self.model, self.simulator, self._probed = model, simulator, probed
         self._entry = 0
         self._known = [survey.label(name) for name in model.labels]
-        stars = Stars(self._known)
+        stars = Stars()
         stars.add(spectra)
         super().__init__(survey, stars, **{"star": str(spectra.ids[0])} | state)
 
     def _describe(self, half=False):
-        return editor_page(self.model, self.survey, self.simulator, self._probed, half)
+        _, *made = self.simulator or (None, None, None)
+        return editor_page(self.model, self.survey, *made, self._probed, half)
 
-    def _describe_stars(self, half=False):
-        return editor_stars(self.stars, self.simulator, half)
+    def _of_stars(self, spectra):
+        """The true labels of mock stars, unless a file with others has been opened."""
+        truth, _, mock = self.simulator or (None, None, None)
+        known = truth is not None and np.array_equal(truth.ids, spectra.ids)
+        return {"truth": truth, "mock": mock} if known else {}
 
     @property
     def own_latents(self) -> np.ndarray:
@@ -66,7 +70,7 @@ class LatentEditor(Explorer):
     @property
     def own_labels(self) -> dict[str, float]:
         """The star's own labels by its catalogue, NaN where it has none."""
-        row = self.stars.labels[self.stars.ids.index(self.star)]
+        row = self._known_labels()[self.stars.ids.index(self.star)]
         return dict(zip(self.model.labels, row.tolist()))
 
     @property
@@ -120,7 +124,7 @@ class LatentEditor(Explorer):
         latents = self.edited_latents.tolist()
         if not 0 <= k < len(latents):
             raise ValueError(f"no latent entry {k}: choose 0 to {len(latents) - 1}")
-        name, (low, high) = f"latent entry {k}", latent_range(self.model)
+        name, (low, high) = f"latent entry {k}", self._reach
         value = check_moves({name: value}, {name: (low, high)})[name]
         latents[k] = value
         # The star's own entries may lie beyond the range, in which only an edit must be
@@ -141,7 +145,7 @@ class LatentEditor(Explorer):
 
     def figure(self):
         """The picture for print, a matplotlib Figure."""
-        view = EditorFigure(self.survey.pixels, self.model.latent, latent_range(self.model))
+        view = EditorFigure(self.survey.pixels, self.model.latent, self._reach)
         edits = [
             label_text(label, self.labels[label.name], self._start[label.name])
             for label in self._known
@@ -157,31 +161,32 @@ class LatentEditor(Explorer):
         return view.figure
 
     @property
+    def _reach(self):
+        return self._page["latents"]["low"], self._page["latents"]["high"]
+
+    @property
     def _start(self):
-        """The labels at which the star is not edited: its own, or those shown if it has none."""
-        ranges = label_ranges(self._page)
-        return {
-            name: float(np.clip(value, *ranges[name])) if value == value else self.labels[name]
-            for name, value in self.own_labels.items()
-        }
+        """The labels at which the star is not edited: its own, or the page's if it has none."""
+        start = self._page["start"]
+        return {k: v if v == v else start[k] for k, v in self.own_labels.items()}  # not NaN
 
     def _distances(self, labels):
         """Largest difference of each star to some labels; up to 1 it counts as the same place."""
         columns = [self.model.labels.index(name) for name in labels]
         near = np.array([self._known[column].steps.near for column in columns])
-        differences = np.abs(self.stars.labels[:, columns] - list(labels.values())) / near
+        differences = np.abs(self._known_labels()[:, columns] - list(labels.values())) / near
         return np.nan_to_num(differences, nan=np.inf).max(axis=1)
 
     def _true(self, star, changed):
         """The true flux of a star of the mock survey with some labels changed; all others keep their
         true values.
         """
-        if self.simulator is None or star not in list(self.simulator[0].ids):
+        if self.simulator is None or star not in self.simulator[0].ids:
             raise ValueError(
                 f"the true spectrum of {star} is not known: give edit_star truth, emulator and mock"
             )
         truth, emulator, mock = self.simulator
-        one = truth[list(truth.ids).index(star)]
+        one = truth[truth.ids == star]
         labels = one.labels.copy()
         for name, value in changed.items():
             labels[name] = value
@@ -190,9 +195,7 @@ class LatentEditor(Explorer):
     def _decode(self, latents, labels):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # `outside` says it
-            flux = self.model.decode(
-                latents[None], [list(labels.values())], self.lambdas or None
-            )
+            flux = self.model.decode(latents[None], [list(labels.values())], self.lambdas or None)
         return flux[0].astype(float)
 
     def _columns(self):
