@@ -20,9 +20,9 @@ def test_there_are_notebooks():
     assert STEMS
 
 
-@pytest.fixture(scope="module", params=STEMS)
+@pytest.fixture(scope="module", params=[NOTEBOOKS / f"{stem}.ipynb" for stem in STEMS], ids=STEMS)
 def notebook(request):
-    return NOTEBOOKS / f"{request.param}.ipynb"
+    return request.param
 
 
 def test_pair_is_in_step(notebook):
@@ -49,21 +49,26 @@ def test_profiles_are_valid(notebook):
         check_parameters(notebook, profile_of(notebook, profile)[0])
 
 
-# Without real spectra on this machine, both are the same: `make test` need not run notebooks twice.
-OFFLINE = pytest.param(True, id="offline", marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("offline", [pytest.param(False, id="with what there is"), OFFLINE])
-def test_quick_profile_runs(notebook, offline, tmp_path, monkeypatch):
-    if offline:
-        if not re.search(r"\breal_spectra\b", notebook.read_text("utf-8")):
-            pytest.skip("needs no real stars")
-        monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "nothing"))
-        monkeypatch.setenv("SPECNB_OFFLINE", "1")
-    parameters, limit = profile_of(notebook, "quick")
-    output = tmp_path / notebook.stem
-    run_notebook(notebook, parameters, output, limit)
+def check_results(output):
     results = json.loads((output / "results.json").read_text("utf-8"))
     assert results["figures"] or results["tables"]
     for entry in [*results["figures"].values(), *results["tables"].values()]:
         assert entry["caption"] and all((output / file).stat().st_size for file in entry["files"])
+
+
+def test_notebook_runs(notebook, notebook_runs):
+    run, output = notebook_runs[notebook]
+    run.result()
+    check_results(output)
+
+
+@pytest.mark.slow
+def test_quick_profile_runs_without_real_stars(notebook, tmp_path, monkeypatch):
+    if not re.search(r"\breal_spectra\b", notebook.read_text("utf-8")):
+        pytest.skip("needs no real stars")
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setenv("SPECNB_OFFLINE", "1")
+    parameters, limit = profile_of(notebook, "quick")
+    output = tmp_path / notebook.stem
+    run_notebook(notebook, parameters, output, limit)
+    check_results(output)
