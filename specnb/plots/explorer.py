@@ -135,6 +135,9 @@ class ExplorerFigure(EmulatorFigure):
         Label of the gradient panel; by default the first label of the survey.
     physics : Emulator, optional
         Another emulator whose spectrum at the same labels is drawn, too.
+    seen : callable, optional
+        ``seen(flux)`` gives spectra (..., n_pix) as the star is seen, for example at its radial
+        velocity, see `specnb.fitting.seen`. By default the models are at rest.
 
     Attributes
     ----------
@@ -161,6 +164,7 @@ class ExplorerFigure(EmulatorFigure):
         reference_name="start",
         gradient=None,
         physics=None,
+        seen=None,
     ):
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
@@ -169,7 +173,7 @@ class ExplorerFigure(EmulatorFigure):
             "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
-        self.physics = physics
+        self.physics, self.seen = physics, seen or np.asarray
         self.gradient = gradient or emulator.labels[0]
         self.reference = None if reference is None else (reference, reference_name)
         self.update()
@@ -194,7 +198,8 @@ class ExplorerFigure(EmulatorFigure):
         """
         self.gradient = gradient or self.gradient
         label = self.survey.label(self.gradient)
-        self.flux, slopes = self._emulate(labels, self.emulator, self.emulator.jacobian)
+        functions = self.emulator, self.emulator.jacobian
+        self.flux, slopes = map(self.seen, self._emulate(labels, *functions))
         self.derivative = slopes[self.survey.labels.index(label)]
         flux, name = self.reference = self.reference or (self.flux, "start")
         amount = f"{label.steps.change:g} {label.unit.replace(' ', '')}".strip()
@@ -206,7 +211,7 @@ class ExplorerFigure(EmulatorFigure):
             {f"_{label.name}": self.derivative * label.steps.change},
         ]
         if self.physics is not None:
-            (values[0]["physics"],) = self._emulate(None, self.physics)
+            (values[0]["physics"],) = map(self.seen, self._emulate(None, self.physics))
             values[1]["_physics"] = values[0]["physics"] - flux
         self._show_star(values, window, self.survey.element_of(label.name))
 
