@@ -1,7 +1,5 @@
 """A translated spectrum with sliders for the labels and for z_split."""
 
-import warnings
-
 import numpy as np
 from astropy.table import Column
 
