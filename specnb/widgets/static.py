@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import threading
-import webbrowser
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -74,35 +71,18 @@ def static_files(explorer) -> dict[str, bytes]:
     return {".json": text.encode(), ".bin": data, ".stars.bin": stars}
 
 
-def serve(folder: Path, port: int = 0, browser: bool = True, started=None):
-    """Serve a folder on this computer, and open it in the browser, until Ctrl-C.
-
-    Parameters
-    ----------
-    folder : Path
-    port : int
-        0 takes any free one.
-    browser : bool
-    started : callable, optional
-        It is called with the address.
+def server_of(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A web server of a folder for this computer alone; port 0 takes any free one.
 
     Raises
     ------
     OSError
         If the port is taken.
     """
-    handler = partial(_Quiet, directory=str(folder))
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        return ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
     except OSError as error:
         raise OSError(f"port {port} cannot be used ({error.strerror}): choose another") from error
-    address = f"http://127.0.0.1:{server.server_port}/"
-    with server, suppress(KeyboardInterrupt):
-        if started:
-            started(address)
-        if browser:
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        server.serve_forever()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
