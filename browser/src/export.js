@@ -10,7 +10,7 @@ const SCALE = 2; // pixels of the picture per pixel of the screen, at least
  * @param {object} page
  * @param {object} state
  * @param {object} shown - As `Scene.compute` returns it.
- * @param {Stars} stars
+ * @param {Catalogue} stars
  * @returns {string}
  */
 export function tableOf(page, state, shown, stars) {

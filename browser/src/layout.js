@@ -11,7 +11,7 @@ import { Maps } from "./maps.js";
 import { SpectrumPlot } from "./plot.js";
 import { Probes } from "./probes.js";
 import { Scene } from "./scene.js";
-import { Stars } from "./stars.js";
+import { Catalogue } from "./catalogue.js";
 import { Status } from "./status.js";
 import { Store } from "./store.js";
 import { Toolbar } from "./toolbar.js";
@@ -27,7 +27,7 @@ export class View {
   constructor(model, el) {
     Object.assign(this, { model, el, drawn: 0, kernel: "live" });
     const page = (this.page = model.get("_page"));
-    const data = new Data(page, model.get("_data"));
+    const data = new Data(page.arrays, model.get("_data"));
     this.store = new Store(model, page);
     this.store.data = data;
     this.scene = new Scene(page, data);
@@ -126,8 +126,8 @@ export class View {
     if (this._stars === stars && this._bytes === bytes) return false;
     Object.assign(this, { _stars: stars, _bytes: bytes });
     const has = stars && stars.arrays;
-    const data = has ? new Data(stars, bytes) : null;
-    this.store.stars = new Stars(has ? stars : null, data);
+    const data = has ? new Data(stars.arrays, bytes) : null;
+    this.store.stars = new Catalogue(has ? stars : null, data);
     this.scene.setStars(has ? stars : null, data);
     return true;
   }
@@ -136,10 +136,6 @@ export class View {
   _readLink() {
     if (this.store.kernel || !location.hash) return;
     const changes = stateOf(this.page, this.store.stars, location.hash);
-    if (changes.star) {
-      const labels = { ...this.page.start, ...changes.labels };
-      changes.labels = labels;
-    }
     this.store.set(changes, { record: false });
   }
 

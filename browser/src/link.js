@@ -41,7 +41,7 @@ export function hashOf(page, state) {
  * Reads the state from the hash of a link. What does not fit the page is left out.
  *
  * @param {object} page
- * @param {Stars} stars
+ * @param {Catalogue} stars
  * @param {string} hash
  * @returns {object} Changes of the state.
  */
@@ -50,21 +50,23 @@ export function stateOf(page, stars, hash) {
   const first = firstState(page);
   const changes = {};
   const labels = { ...page.start };
+  let known = false; // a page around may use the hash for something else
   for (const [key, text] of parts) {
     const label = page.labels.find((one) => one.name === key);
     if (label) {
       const value = Number(text);
-      if (text && Number.isFinite(value)) {
-        labels[key] = Math.min(label.high, Math.max(label.low, value));
-      }
+      if (!text || !Number.isFinite(value)) continue;
+      labels[key] = Math.min(label.high, Math.max(label.low, value));
+      known = true;
     } else if (key in first && key !== "labels") {
       const value = read(key, text);
-      if (value !== null && fits(page, stars, key, value)) changes[key] = value;
+      if (value === null || !fits(page, stars, key, value)) continue;
+      changes[key] = value;
+      known = true;
     }
   }
   if (changes.split === "by hand" && !changes.split_values) delete changes.split;
-  if (differs(labels, page.start)) changes.labels = labels;
-  return changes;
+  return known ? { ...changes, labels } : {};
 }
 
 function read(key, text) {

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { numberText, unitText } from "./slider.js";
-import { chooseStar } from "./stars.js";
+import { chooseStar } from "./catalogue.js";
 import { themeOf } from "./theme.js";
 
 const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "alpha_m"]]];

@@ -53,11 +53,12 @@ export class Status {
     this.undo.disabled = !this.store.canUndo;
     this.busy.hidden = !state.busy;
     setText(this.busy, state.busy);
-    setText(this.told, state.told);
-    this.told.title = state.told;
+    const told = [shown.note, state.told].filter(Boolean).join(" · ");
+    setText(this.told, told);
+    this.told.title = told;
     setText(this.kernel, KERNEL[kernel]);
     this.kernel.dataset.kernel = kernel;
-    this._speak([scores, outside.join("; "), state.busy, state.told].filter(Boolean).join(". "));
+    this._speak([scores, outside.join("; "), state.busy, told].filter(Boolean).join(". "));
   }
 
   destroy() {

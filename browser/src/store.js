@@ -97,7 +97,7 @@ export class Store {
     const { star, overlay, window, gradient, residual, compare, panels, theme, reference } =
       this.state;
     const kept = { star, overlay, window, gradient, residual, compare, panels, theme, reference };
-    const labels = this.page.kind === "editor" ? this.known(star) : {};
+    const labels = this.page.kind === "editor" ? this.known(star || this.stars.ids[0]) : {};
     const first = firstState(this.page);
     this.set({ ...first, ...kept, labels: { ...first.labels, ...labels } });
   }

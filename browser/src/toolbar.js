@@ -6,7 +6,7 @@ import { callOf, hashOf } from "./link.js";
 import { Overlay } from "./overlay.js";
 import { Picker } from "./picker.js";
 import { Popover } from "./popover.js";
-import { chooseStar } from "./stars.js";
+import { chooseStar } from "./catalogue.js";
 
 const PANELS = {
   emulator: { flux: "flux", residual: "residual", gradient: "gradient" },
@@ -85,7 +85,11 @@ export class Toolbar {
     const editor = page.kind === "editor";
     this.picker = new Picker(this.stars, page, store, {
       title: "star", text: "Star:", none: editor ? "" : "none",
-      chosen: () => (store.state.star ? [store.state.star] : []),
+      chosen: () => {
+        const { star } = store.state;
+        const shown = editor && !star ? store.stars.ids.slice(0, 1) : [star];
+        return shown.filter(Boolean);
+      },
       onChoose: (id) => chooseStar(store, id),
     });
     if (editor) return;

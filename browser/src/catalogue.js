@@ -1,9 +1,9 @@
-/** The stars of an explorer: found by id, by name or by what the user types, with their labels. */
+/** The stars of an explorer as they are chosen: by id, by name or by what is typed, with labels. */
 
 const LONG = 12; // characters of an id that are shown whole
 
 /** The stars of the page, of which there may be none. */
-export class Stars {
+export class Catalogue {
   /**
    * @param {object} stars - The description of the stars.
    * @param {Data} data - Their arrays.
