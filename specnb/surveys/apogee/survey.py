@@ -9,8 +9,6 @@ Conventions of the labels
 - ``c12_c13`` is the number ratio of the carbon isotopes.
 """
 
-import numpy as np
-
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
