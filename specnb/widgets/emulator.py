@@ -183,7 +183,7 @@ def explore_emulator(
         If labels or settings are unknown, the stars are on other pixels, or the fits are not of
         these stars.
     """
-    emulator, known = emulator.of(None), Stars(emulator.survey.labels)
+    emulator, known = emulator.of(None), Stars()
     if stars is not None:
         known.add(emulator.survey.on_pixels(stars), fits)
     if fits is not None:

@@ -11,9 +11,11 @@ import warnings
 from pathlib import Path
 
 import anywidget
+import numpy as np
 import traitlets
 from astropy.table import Column, Table
 
+from specnb.widgets.page import stars_part
 from specnb.widgets.stars import Stars
 from specnb.widgets.state import BY_HAND, STATE, TYPICAL, check_state, label_ranges, star_id
 
@@ -44,7 +46,7 @@ class Explorer(anywidget.AnyWidget):
     """Spectra, with sliders for what they depend on. Subclasses say what is shown.
 
     They define `_describe`, which makes the page, `_columns`, the spectra that are shown, and
-    `figure`; perhaps also `_meta`, `outside` and `_describe_stars`.
+    `figure`; perhaps also `_meta`, `outside` and `_of_stars`.
 
     Parameters
     ----------
@@ -117,15 +119,12 @@ class Explorer(anywidget.AnyWidget):
     _stem = "spectrum"  # with which names of exported files begin
 
     def __init__(self, survey, stars=None, **state):
-        self.survey, self.stars = survey, Stars(survey.labels) if stars is None else stars
+        self.survey, self.stars = survey, stars or Stars()
         page, data = self._describe()
-        about, spectra = self._describe_stars()
         files = {"_esm": bundled("explorer.js"), "_css": bundled("explorer.css")}
         self._moved = page["labels"][0]["name"]
-        super().__init__(
-            **files, _page=page, _data=data, _stars=about, _stars_data=spectra,
-            labels=dict(page["start"]),
-        )  # fmt: skip
+        super().__init__(**files, _page=page, _data=data, labels=dict(page["start"]))
+        self._stars, self._stars_data = self._describe_stars()
         self.on_msg(self._hear)
         self.set(**state)
 
@@ -134,11 +133,14 @@ class Explorer(anywidget.AnyWidget):
         raise NotImplementedError
 
     def _describe_stars(self, half: bool = False) -> tuple[dict, bytes]:
-        """What the browser knows of the stars."""
-        from specnb.widgets.page import stars_part
+        """What the browser knows of the stars, and its arrays."""
+        names = [label["name"] for label in self._page["labels"]]
+        spectra = self.stars.joined([self.survey.label(name) for name in names])
+        return stars_part(spectra, names, half=half, **self._of_stars(spectra))
 
-        arrays, about = stars_part(self.stars.joined(), self.stars.labels, half=half)
-        return about, arrays
+    def _of_stars(self, spectra) -> dict:
+        """What else `specnb.widgets.page.stars_part` should write of stars (or None)."""
+        return {}
 
     def _columns(self) -> list[Column]:
         """The spectra that are shown."""
@@ -257,7 +259,7 @@ class Explorer(anywidget.AnyWidget):
                 state[name] = star_id(state[name], ids, names)
         labels = dict(self.labels)
         if state.get("star"):
-            known = zip(ranges, self.stars.labels[ids.index(state["star"])].tolist())
+            known = zip(ranges, self._known_labels()[ids.index(state["star"])].tolist())
             labels |= {
                 name: min(max(value, ranges[name][0]), ranges[name][1])
                 for name, value in known
@@ -269,6 +271,11 @@ class Explorer(anywidget.AnyWidget):
             name: check_state(name, value, self._page, ids)
             for name, value in ({"labels": labels} | state).items()
         }
+
+    def _known_labels(self):
+        """Labels of the stars, as the browser knows them, shape (n, n_labels)."""
+        at, shape = (self._stars["arrays"]["labels"][key] for key in ("offset", "shape"))
+        return np.frombuffer(self._stars_data, float, np.prod(shape), at).reshape(shape)
 
     @traitlets.validate(*STATE)
     def _check(self, proposal):

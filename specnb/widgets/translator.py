@@ -39,6 +39,10 @@ class TranslatorExplorer(Explorer):
             state |= {"split": BY_HAND, "split_values": np.atleast_1d(split).tolist()}
         super().set(**state)
 
+    def _of_stars(self, spectra):
+        split = spectra is not None and self.translator.config.split
+        return {"splits": self.translator.encode(spectra)[1]} if split else {}
+
     @property
     def z_split(self) -> np.ndarray | None:
         """The z_split that is shown, or None if the translator has none."""
@@ -105,7 +109,7 @@ def explore_translator(
     ValueError
         If emulator, translator and stars are not on the same pixels, or settings are unknown.
     """
-    known = Stars(emulator.survey.labels)
+    known = Stars()
     check_pixels(translator.wavelength, emulator.wavelength)
     if stars is not None:
         check_at_rest(stars, translator.wavelength)
