@@ -9,7 +9,6 @@ _HOME = {
     "explore_emulator": "emulator",
     "explore_missing": "missing",
     "explore_translator": "translator",
-    "slide_lambdas": "lambdas",
     "train_live": "training",
     "train_translator": "translating",
 }
