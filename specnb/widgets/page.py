@@ -16,6 +16,7 @@ from specnb.simulator.responses import line_markers
 from specnb.surveys import SURVEYS
 from specnb.surveys.rvs.archive import literature
 from specnb.widgets.arrays import Arrays
+from specnb.widgets.probes import probes_part, tail_program
 from specnb.widgets.programs import (
     decoder_program,
     emulator_program,
@@ -81,7 +82,7 @@ def translator_page(emulator, translator, labels=None, half: bool = False):
     return _finished(page, arrays)
 
 
-def editor_page(model, survey, emulator=None, mock=None, half: bool = False):
+def editor_page(model, survey, emulator=None, mock=None, probed=None, half: bool = False):
     """The page of an autoencoder, with which labels, latents and λ of stars are edited.
 
     Parameters
@@ -91,6 +92,8 @@ def editor_page(model, survey, emulator=None, mock=None, half: bool = False):
     emulator : Emulator, optional
     mock : RvsMockConfig, optional
         Both are given, or none: what made the stars, for the true edited spectra.
+    probed : Spectra, optional
+        Stars with a catalogue whose latents are probed, if the model takes λ.
     half : bool
 
     Returns
@@ -121,6 +124,9 @@ def editor_page(model, survey, emulator=None, mock=None, half: bool = False):
     page["latents"] = {"size": config.latent, "low": reach[0], "high": reach[1], "step": step}
     if span := config.lambda_range:
         page["lambdas"] = {"names": list(model.labels), "range": span, "step": span / 20}
+    if probed is not None:
+        arrays_of_page["tail"] = tail_program(model, arrays)
+        page["probes"] = probes_part(model, probed, arrays)
     return _finished(page, arrays)
 
 
