@@ -15,15 +15,12 @@ import numpy as np
 import traitlets
 from astropy.table import Column, Table
 
+from specnb.fitting.seen import as_seen
 from specnb.widgets.page import stars_part
-from specnb.widgets.stars import Stars
-from specnb.widgets.state import BY_HAND, STATE, TYPICAL, check_state, label_ranges, star_id
+from specnb.widgets.stars import Stars, read_stars
+from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
 
 BUNDLE = Path(__file__).parent / "browser"  # written by `make browser`
-FIRST = {"velocity": 0.0, "continuum": -1, "split": TYPICAL, "split_values": []}
-FIRST |= {"lambdas": {}, "latents": []}  # what `reset` returns to, besides the labels
-# Settings that name a star, and what they may name instead
-WORDS = {"star": (), "reference": ("start",), "split": (TYPICAL, BY_HAND)}
 
 
 def bundled(name: str) -> str:
@@ -106,7 +103,7 @@ class Explorer(anywidget.AnyWidget):
     continuum = traitlets.Int(-1).tag(sync=True)
     reference = traitlets.Unicode("start").tag(sync=True)
     residual = traitlets.Unicode("sigma").tag(sync=True)
-    split = traitlets.Unicode(TYPICAL).tag(sync=True)
+    split = traitlets.Unicode(FIRST["split"]).tag(sync=True)
     split_values = traitlets.List().tag(sync=True)
     lambdas = traitlets.Dict().tag(sync=True)
     latents = traitlets.List().tag(sync=True)
@@ -155,6 +152,17 @@ class Explorer(anywidget.AnyWidget):
         """The region in which the labels should lie, but do not; "" if they do."""
         return ""
 
+    _error = 0.0  # of the model in each pixel
+
+    def _seen(self, model):
+        """How spectra at rest (..., n_pix) are seen: at the velocity and, beside a star, with the
+        continuum that brings a model (n_pix,) nearest to it. It returns a function.
+        """
+        star = self.stars.observed(self.star) if self.star else None
+        if star:
+            star = star[0], np.hypot(star[1], self._error)
+        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum)
+
     def packed(self, half: bool = True):
         """What a static page needs: a dict with "page", "stars" and "state", and the bytes of the
         page's arrays and of the stars'. With ``half``, weights have half precision.
@@ -195,12 +203,9 @@ class Explorer(anywidget.AnyWidget):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
         the name is made from what is shown.
         """
-        parts = [
-            self._stem,
-            *filter(None, [self.star]),
-            *(f"{x:.5g}" for x in self.labels.values()),
-        ]
-        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
+        parts = [self._stem, self.star, *(f"{x:.5g}" for x in self.labels.values())]
+        name = re.sub(r"[^\w .+-]", "-", "_".join(filter(None, parts)), flags=re.ASCII)[:200]
+        path = path or f"{name}.ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
 
@@ -214,17 +219,7 @@ class Explorer(anywidget.AnyWidget):
         OSError, ValueError
             If the file cannot be read, or holds spectra of another survey.
         """
-        from specnb.surveys import SURVEYS, read_spectra
-
-        known = SURVEYS.get(self.survey.name) is self.survey
-        spectra = read_spectra(path, survey=None if known else self.survey)
-        if not (self.survey.rebins or self.survey.has(spectra.wavelength)):
-            other = next((s.title for s in SURVEYS.values() if s.has(spectra.wavelength)), "others")
-            raise ValueError(
-                f"{Path(path).name} has spectra of {other}, and this explorer shows {self.survey.title}: "
-                "open it in an explorer of its survey"
-            )
-        spectra = self.survey.on_pixels(spectra)
+        spectra = read_stars(path, self.survey)
         self.stars.add(spectra)
         with self.hold_sync():
             self._stars, self._stars_data = self._describe_stars()
@@ -254,17 +249,11 @@ class Explorer(anywidget.AnyWidget):
                 f"{', '.join(unknown)}: no label or setting of this explorer, which has "
                 f"{', '.join([*ranges, *STATE])}"
             )
-        for name in WORDS.keys() & state.keys():
-            if state[name] not in WORDS[name]:
-                state[name] = star_id(state[name], ids, names)
+        state = with_ids(state, ids, names)
         labels = dict(self.labels)
         if state.get("star"):
-            known = zip(ranges, self._known_labels()[ids.index(state["star"])].tolist())
-            labels |= {
-                name: min(max(value, ranges[name][0]), ranges[name][1])
-                for name, value in known
-                if value == value  # not NaN
-            }
+            known = self._known_labels()[ids.index(state["star"])].tolist()
+            labels |= clipped(dict(zip(ranges, known)), ranges)
             state = {"velocity": 0.0, "latents": []} | state
         labels |= dict(state.pop("labels", {})) | moves
         return {
@@ -288,7 +277,7 @@ class Explorer(anywidget.AnyWidget):
     def _follow(self, change):
         old = change["old"] if isinstance(change["old"], dict) else {}
         moved = [name for name, value in change["new"].items() if old.get(name, value) != value]
-        self._moved = moved[-1] if moved else self._moved
+        self._moved = moved[0] if len(moved) == 1 else self._moved
 
     def _hear(self, _, content, buffers):
         """A message of the browser: a button that needs the kernel was pressed."""

@@ -1,0 +1,113 @@
+/* Numbers and names as they are written in the plot. */
+
+const FAMILY = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+
+/** The font of the plot's numbers and names for a canvas, whose size is in screen pixels. */
+export function font(ratio, size = 11, bold = false) {
+  return `${bold ? "600 " : ""}${Math.round(size * ratio)}px ${FAMILY}`;
+}
+
+/** A number with some decimals, a true minus sign, and without a sign if it is rounded to zero. */
+export function fixed(value, decimals) {
+  if (!Number.isFinite(value)) return "–";
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
+/** A number with about three digits, for a readout. */
+export function brief(value) {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && size < 1e-4) return value.toExponential(1).replaceAll("-", "−");
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4);
+}
+
+/** A wavelength in Å with as many decimals as one pixel of a spectrum needs. */
+export function angstrom(wavelength) {
+  return wavelength.toFixed(2);
+}
+
+const PIECE = /<(\/?)(sub|sup|i)>/;
+
+/**
+ * The nodes of a text in which only sub, sup and i are marked up. Whatever else looks like HTML, for
+ * example in the name of a star, stays the text that it is.
+ */
+export function markup(text) {
+  const whole = document.createDocumentFragment();
+  let place = whole;
+  const pieces = String(text).split(PIECE); // text, slash, tag, text, slash, tag, … text
+  pieces.forEach((piece, at) => {
+    if (at % 3 === 0) place.append(piece);
+    else if (at % 3 === 2 && pieces[at - 1]) place = place.parentNode ?? whole;
+    else if (at % 3 === 2) place = place.appendChild(document.createElement(piece));
+  });
+  return whole;
+}
+
+/** The same text without its markup, for a reader that takes only plain text. */
+export function plain(text) {
+  return String(text).split(PIECE).filter((_, at) => at % 3 === 0).join("");
+}
+
+/**
+ * Round values at which an axis has ticks.
+ *
+ * @returns {{step: number, major: number[], minor: number[], decimals: number}} The distance of
+ *   labelled ticks, these, the small ticks between them, and the decimals that their numbers need.
+ */
+export function roundTicks(low, high, most) {
+  const rough = (high - low) / Math.max(most, 1);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const factor = [1, 2, 5, 10].find((each) => each * power >= rough * 0.999);
+  const parts = factor === 2 ? 4 : 5;
+  const step = factor * power;
+  const first = Math.ceil((low / step) * parts - 1e-6);
+  const last = Math.floor((high / step) * parts + 1e-6);
+  const major = [];
+  const minor = [];
+  for (let k = first; k <= last; k++) (k % parts ? minor : major).push((k / parts) * step);
+  return { step, major, minor, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+}
+
+/** A long name, such as a number of 19 digits, with its middle left out. */
+function short(name) {
+  return name.length > 16 ? `${name.slice(0, 7)}…${name.slice(-6)}` : name;
+}
+
+/** A value with its error, if it has one, and its unit. */
+function written(value, error, unit) {
+  if (unit) return `${fixed(value, 1)}${unit}`;
+  if (!Number.isFinite(value) || !(error > 0 && error < 1)) return brief(value);
+  const decimals = 1 - Math.floor(Math.log10(error));
+  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
+}
+
+const ORDER = ["star", "model", "residual"]; // these come first in the readout
+
+/**
+ * What the readout says of one pixel, as pieces of text in the order of their importance.
+ *
+ * @param {object} shown What the scene computed.
+ * @param {number} pixel Index of the pixel.
+ * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
+ */
+export function readout(shown, pixel) {
+  const pieces = [];
+  shown.panels.forEach((panel, at) => {
+    const unit = panel.unit === "σ" ? " σ" : "";
+    for (const curve of panel.curves) {
+      const several = panel.curves.length > 1 && curve.name;
+      const name = at === 0 ? curve.name : several ? `${panel.key}: ${curve.name}` : panel.key;
+      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
+      pieces.push({ text: `${short(name)} ${value}`, curve });
+    }
+  });
+  const rank = ({ curve: { role } }) => (ORDER.indexOf(role) + ORDER.length + 1) % (ORDER.length + 1);
+  pieces.sort((a, b) => rank(a) - rank(b));
+  return [
+    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
+    { text: `pixel ${pixel}` },
+    ...pieces,
+  ];
+}

@@ -1,0 +1,332 @@
+/* The spectrum plot: panels with one horizontal axis, the overview strip, and the readout. */
+
+import { labelOf, LineCard } from "./card.js";
+import { writeLegend } from "./legend.js";
+import { angstrom, fixed, plain, readout } from "./format.js";
+import { Gestures } from "./gestures.js";
+import { helpTable, pressed } from "./keys.js";
+import { Marks, nearestLine, nextLine } from "./lines.js";
+import { Overview } from "./overview.js";
+import { FEW, MARGIN, Panel } from "./panel.js";
+import { curveColor, textColor, themeOf } from "./theme.js";
+import { nearestPixel, pixelsWithin, within } from "./window.js";
+
+const NEAR = 8; // A click this many screen pixels from a line means this line
+const SMALLEST = 8; // Least number of pixels in a window
+const FIRST = 2.2; // Height of the first panel, in heights of the others
+const MOMENT = 4000; // How long the hint about scrolling stays, in ms
+
+const PARTS = `
+  <div class="specnb-plot-figure">
+    <div class="specnb-legend"></div>
+    <button type="button" class="specnb-plot-button specnb-rescale" tabindex="-1" hidden
+      title="Fit the vertical axes to the curves in view (r)">rescale</button>
+    <div class="specnb-panels"></div>
+    <div class="specnb-pad" tabindex="0" role="img" aria-keyshortcuts="?"
+      data-lm-suppress-shortcuts="true">
+      <div class="specnb-hair" hidden></div>
+      <div class="specnb-picked" hidden></div>
+      <div class="specnb-box" hidden></div>
+    </div>
+    <div class="specnb-card" role="status" hidden></div>
+    <div class="specnb-keys" hidden></div>
+    <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
+  </div>
+  <div class="specnb-strip"><div></div></div>
+  <div class="specnb-foot">
+    <div class="specnb-readout"></div>
+    <div class="specnb-readout-line"></div>
+    <button type="button" class="specnb-plot-button specnb-help" tabindex="-1"
+      title="Keys and mouse (?)">?</button>
+  </div>`;
+
+/**
+ * The plot of what the scene computed.
+ *
+ * @param {HTMLElement} el An element with a height of its own; the plot fills it.
+ * @param {object} page See the description of the page in specnb/widgets/page.py.
+ * @param {Store} store Windows and gradients that the user chooses are set here.
+ */
+export class SpectrumPlot {
+  constructor(el, page, store) {
+    Object.assign(this, { page, store, panels: [], moving: false, x: null });
+    this.root = el.appendChild(document.createElement("div"));
+    this.root.className = "specnb-plot";
+    this.root.innerHTML = PARTS;
+    const part = (name) => this.root.querySelector(`.specnb-${name}`);
+    const names = "legend rescale panels pad hair picked box card keys hint strip readout readout-line help";
+    this.parts = Object.fromEntries(names.split(" ").map((name) => [name, part(name)]));
+    this.marks = new Marks(page.lines ?? []);
+    this.card = new LineCard(this.parts.card, this.parts.picked);
+    this.parts.keys.append(helpTable());
+    this._listen();
+    this.watch = new ResizeObserver(() => this._again());
+    this.watch.observe(this.root);
+    this.themes = new MutationObserver(() => this._again());
+  }
+
+  /** Draw. When this returns, all panels are on the screen's canvases. */
+  draw(shown, state) {
+    const first = !this.shown || this.shown.wavelength !== shown.wavelength;
+    Object.assign(this, { shown, state });
+    if (first) this._begin(shown.wavelength);
+    const asked = state.window?.length === 2 ? state.window : this.whole;
+    const window = within(asked, this.whole, this.least);
+    const other = String(window) !== String(this.window);
+    this.window = window;
+    const theme = themeOf(this.root);
+    this._paint(theme);
+    const range = pixelsWithin(shown.wavelength, window);
+    const untrusted = (this.page.untrusted ?? []).filter(([low, high]) => low < this.whole[1] && high > this.whole[0]);
+    const view = {
+      wavelength: shown.wavelength, starts: this.starts, window, range, untrusted, theme,
+      ratio: devicePixelRatio,
+    };
+    this._drawPanels(view, this.fit || (other && !this.moving));
+    this.fit = false;
+    this._drawAround(view);
+    this.root.dataset.window = window.map(angstrom).join(" ");
+  }
+
+  destroy() {
+    this.watch.disconnect();
+    this.themes.disconnect();
+    clearTimeout(this.hintTimer);
+    this.overview?.destroy();
+    this.panels.forEach((panel) => panel.destroy());
+    this.root.remove();
+  }
+
+  _begin(wavelength) {
+    const last = wavelength.length - 1;
+    this.whole = [wavelength[0], wavelength[last]];
+    this.least = (SMALLEST * (this.whole[1] - this.whole[0])) / last;
+    this.starts = new Uint8Array(wavelength.length);
+    for (const [first] of this.page.detectors ?? []) this.starts[first] = 1;
+    this.overview?.destroy();
+    const el = document.createElement("div");
+    this.parts.strip.replaceChildren(el);
+    const move = (window, done) => this._move(window, done);
+    this.overview = new Overview(el, { whole: this.whole, least: this.least, move });
+    const host = this.root.closest("[data-theme]");
+    if (host) this.themes.observe(host, { attributes: true, attributeFilter: ["data-theme"] });
+  }
+
+  _again() {
+    if (this.shown) this.draw(this.shown, this.state);
+  }
+
+  /** Give the style sheet the colours of the theme. */
+  _paint(theme) {
+    if (this.theme === theme) return;
+    this.theme = theme;
+    for (const name of ["background", "text", "muted", "frame", "zero", "shade", "window"]) {
+      this.root.style.setProperty(`--specnb-plot-${name}`, theme[name]);
+    }
+  }
+
+  _drawPanels(view, fit) {
+    const { panels } = this.shown;
+    const shapes = panels.map((spec, k) => Panel.shape(spec, k === panels.length - 1));
+    if (shapes.length !== this.panels.length || shapes.some((each, k) => each !== this.panels[k].shape)) {
+      this.panels.forEach((panel) => panel.destroy());
+      this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k === panels.length - 1));
+    }
+    const { clientWidth: width, clientHeight: height } = this.parts.panels;
+    if (!width || !height || !panels.length) return;
+    this.plotWidth = width - MARGIN.title - MARGIN.numbers - MARGIN.right;
+    const unit = (height - MARGIN.bottom) / (FIRST + panels.length - 1);
+    const own = this.shown.gradient ?? "";
+    const isOwn = ({ element }) => Boolean(element && own && this.page.elements?.[element] === own);
+    const marks = this.marks.choose(view.window, this.plotWidth, own, isOwn);
+    let [loose, top] = [false, 0];
+    panels.forEach((spec, k) => {
+      const panel = this.panels[k];
+      const inner = Math.round(k === 0 ? FIRST * unit : unit);
+      const tall = k === panels.length - 1 ? height - top : inner;
+      loose = panel.adjust(spec, view.range, inner, fit) || loose;
+      panel.el.style.top = `${top}px`;
+      panel.el.style.height = `${tall}px`;
+      panel.title.style.height = `${inner - 4}px`;
+      panel.draw({ ...view, width, height: tall, marks: k === 0 ? marks : null });
+      top += inner;
+    });
+    this.parts.rescale.hidden = !loose;
+  }
+
+  _drawAround(view) {
+    const { panels } = this.shown;
+    const curves = panels[0]?.curves ?? [];
+    const few = view.range[1] - view.range[0] < FEW;
+    const [low, high] = view.window;
+    const shaded = view.untrusted.some((each) => each[0] < high && each[1] > low);
+    writeLegend(this.parts.legend, curves, view.theme, few, shaded);
+    const curve = curves.find(({ role }) => role === "star") ?? curves[0];
+    const { clientWidth: width, clientHeight: height } = this.parts.strip.firstChild;
+    if (curve && width) this.overview.draw({ ...view, curve, width, height });
+    this._place();
+    this._read();
+    const label = this._describe(curves);
+    if (label !== this.label) this.parts.pad.setAttribute("aria-label", label);
+    this.label = label;
+  }
+
+  /** What is shown, in words. */
+  _describe(curves) {
+    const [low, high] = this.window.map((value) => fixed(value, 0));
+    const names = curves.map(({ name }) => name).filter(Boolean);
+    const last = names.length > 1 ? ` and ${names.pop()}` : "";
+    const parts = [`Spectrum ${low} to ${high} Å`, `${names.join(", ")}${last}`];
+    const panels = this.shown.panels.slice(1).map(({ title }) => plain(title).replace(/\s+/g, " "));
+    if (panels.length) parts.push(`below it ${panels.join(", ")}`);
+    const { scores } = this.shown;
+    if (scores?.nu > 0) parts.push(`χ²/ν ${fixed(scores.chi2 / scores.nu, 1)}`);
+    return `${parts.join("; ")}. Press question mark for the keys.`;
+  }
+
+  _listen() {
+    const { pad, rescale, help, keys } = this.parts;
+    this.actions = {
+      window: () => this.window,
+      move: (window, done) => this._move(window, done),
+      whole: () => {
+        this._close();
+        this._move(this.whole, true);
+      },
+      hover: (x) => this._hover(x),
+      pick: (x) => this._pickAt(x),
+      box: (ends) => this._box(ends),
+      hint: () => this._hint(),
+      step: (direction) => this._step(direction),
+      gradient: () => this._gradient(),
+      rescale: () => this._rescale(),
+      help: () => (keys.hidden = !keys.hidden),
+      close: () => this._close(),
+    };
+    this.gestures = new Gestures(pad, this.actions);
+    pad.addEventListener("keydown", (event) => {
+      if (!this.window || !pressed(event, this.actions)) return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    rescale.addEventListener("click", () => this._rescale());
+    help.addEventListener("click", () => this.actions.help());
+  }
+
+  /** Let the user's window be shown. While it moves, the vertical axes may only grow. */
+  _move(window, done) {
+    if (!this.whole) return;
+    const next = within(window, this.whole, this.least);
+    const ended = done && this.moving;
+    this.moving = !done;
+    const all = next[0] <= this.whole[0] && next[1] >= this.whole[1];
+    if (String(next) !== String(this.window)) {
+      this.fit = ended;
+      this.store.set({ window: all ? [] : next }, { record: false });
+    } else if (ended) this._rescale();
+  }
+
+  _rescale() {
+    this.fit = true;
+    this._again();
+  }
+
+  _value(x) {
+    return this.window[0] + (x / this.plotWidth) * (this.window[1] - this.window[0]);
+  }
+
+  _near(x) {
+    const angstroms = (NEAR * (this.window[1] - this.window[0])) / this.plotWidth;
+    return nearestLine(this.marks.lines, this._value(x), angstroms);
+  }
+
+  _hover(x) {
+    if (!this.shown) return;
+    this.x = x;
+    this._place();
+    this._read();
+  }
+
+  /** Put the hair line and the card of the picked line where they belong. */
+  _place() {
+    const { hair } = this.parts;
+    hair.hidden = this.x === null;
+    if (!hair.hidden) hair.style.transform = `translateX(${Math.round(this.x)}px)`;
+    const [low, high] = this.window;
+    const at = (wavelength) => ((wavelength - low) / (high - low)) * this.plotWidth;
+    this.card.place(at, MARGIN.title + MARGIN.numbers, this.plotWidth);
+  }
+
+  _read() {
+    const { readout: el, "readout-line": at } = this.parts;
+    const line = this.x === null ? undefined : this._near(this.x);
+    at.textContent = line ? `${line.species} ${angstrom(line.wavelength)}` : "";
+    if (this.x === null) {
+      const count = pixelsWithin(this.shown.wavelength, this.window);
+      const [low, high] = this.window.map(angstrom);
+      el.textContent = `${low}–${high} Å · ${count[1] - count[0]} pixels`;
+      return;
+    }
+    const pixel = nearestPixel(this.shown.wavelength, this._value(this.x));
+    const pieces = readout(this.shown, pixel).map(({ text, curve }) => {
+      const piece = document.createElement("span");
+      piece.textContent = text;
+      if (curve) piece.style.color = textColor(this.theme, curveColor(this.theme, curve));
+      return piece;
+    });
+    el.replaceChildren(...pieces);
+  }
+
+  _box(ends) {
+    const { box } = this.parts;
+    box.hidden = !ends;
+    if (!ends) return;
+    box.style.left = `${ends[0]}px`;
+    box.style.width = `${ends[1] - ends[0]}px`;
+  }
+
+  _hint() {
+    if (this.hinted) return;
+    this.hinted = true;
+    this.parts.hint.hidden = false;
+    this.hintTimer = setTimeout(() => (this.parts.hint.hidden = true), MOMENT);
+  }
+
+  _pickAt(x) {
+    const line = this._near(x);
+    if (!line) {
+      this._close();
+      return;
+    }
+    this._pick(line);
+    this._gradient();
+  }
+
+  _pick(line) {
+    this.card.show(line, labelOf(this.page, line), this.theme);
+    this._place();
+  }
+
+  _gradient() {
+    const label = this.card.line && labelOf(this.page, this.card.line);
+    if (label && this.state.gradient !== label.name) this.store.set({ gradient: label.name });
+  }
+
+  _step(direction) {
+    const [low, high] = this.window;
+    const from = this.card.line?.wavelength ?? (direction > 0 ? low : high);
+    const line = nextLine(this.marks.lines, from, direction);
+    if (!line || line.wavelength < this.whole[0] || line.wavelength > this.whole[1]) return;
+    if (line.wavelength < low || line.wavelength > high) {
+      const half = (high - low) / 2;
+      this._move([line.wavelength - half, line.wavelength + half], true);
+    }
+    this._pick(line);
+  }
+
+  _close() {
+    this.card.close();
+    this.parts.keys.hidden = true;
+    if (this.window) this._place();
+  }
+}
