@@ -10,10 +10,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build, transform } from "esbuild";
+import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = join(HERE, "..", "specnb", "widgets", "browser");
@@ -56,10 +56,19 @@ await build({
   legalComments: "none",
   banner: { js: banner },
 });
-const styles = [join(UPLOT, "dist", "uPlot.min.css"), join(HERE, "plot.css"), join(HERE, "style.css")];
-const css = styles.map((path) => readFileSync(path, "utf8")).join("\n");
-const small = await transform(css, { loader: "css", minify: true, charset: "utf8" });
-writeFileSync(join(OUT, "explorer.css"), `${banner}\n${small.code}`);
+await build({
+  stdin: {
+    contents: '@import "uplot/dist/uPlot.min.css"; @import "./plot.css"; @import "./style.css";',
+    resolveDir: HERE,
+    loader: "css",
+  },
+  outfile: join(OUT, "explorer.css"),
+  bundle: true,
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  banner: { css: banner },
+});
 copyFileSync(join(UPLOT, "LICENSE"), join(OUT, "LICENSE-uPlot"));
 
 const sizes = ["explorer.js", "explorer.css"].map((name) => statSync(join(OUT, name)).size);

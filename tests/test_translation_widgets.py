@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser_numbers import shown_in_browser
 from h_band import linear_emulator
 
 import specnb
@@ -71,6 +72,13 @@ def test_z_split_is_typical_by_hand_or_of_a_star(explorer, translator, domains):
     explorer.reset()
     assert explorer.split == "typical"
     check_spectrum(explorer, None)
+
+
+def test_the_numbers_are_those_of_the_browser(explorer, tmp_path):
+    explorer.set(star=0, split=3, teff=5000, velocity=20, continuum=1)
+    curves, table = shown_in_browser(explorer, tmp_path)["curves"], explorer.spectrum()
+    for name in ("synthetic", "translated"):
+        np.testing.assert_allclose(curves[f"flux {name}"], table[name], atol=1e-5)
 
 
 def test_wrong_choices_change_nothing(explorer, emulator, translator):

@@ -9,6 +9,7 @@ import torch
 import traitlets
 from astropy import units
 from astropy.table import Table
+from browser_numbers import shown_in_browser
 
 import specnb
 from specnb.core.doppler import doppler_shift
@@ -26,12 +27,12 @@ VELOCITY = 34.5
 
 @pytest.fixture
 def stars():
-    """The Sun at rest, and a dwarf with a slope in its continuum and some masked pixels."""
+    """A star like the Sun, and a dwarf with a slope in its continuum and some masked pixels."""
     labels = np.array([list(SUN.values()), list(DWARF.values())])
     mask = np.zeros((2, 800), dtype=bool)
     mask[1, 50:60] = True
     flux = EMULATOR(labels) * [np.ones(800), np.linspace(0.97, 1.04, 800)]
-    ids = np.array(["Sun", "<img src=x onerror=alert(1)>"])
+    ids = np.array(["near", "<img src=x onerror=alert(1)>"])
     table = Table(labels, names=EMULATOR.labels)
     return Spectra(EMULATOR.wavelength, flux, np.full((2, 800), 0.01), mask, ids, table)
 
@@ -113,7 +114,7 @@ def test_a_star_comes_with_its_labels(stars):
     widget = explore_emulator(EMULATOR, stars=stars, star=1)
     assert widget.labels == DWARF and widget.star == stars.ids[1]
     widget.set(velocity=20)
-    widget.set(star="Sun", teff=6000)
+    widget.set(star="near", teff=6000)
     assert widget.labels == SUN | {"teff": 6000} and widget.velocity == 0
     widget.set(star=None)
     assert widget.star == "" and widget.labels["teff"] == 6000
@@ -122,7 +123,7 @@ def test_a_star_comes_with_its_labels(stars):
     for k in range(3):
         fits[f"continuum_{k}"] = 0.0
     widget = explore_emulator(EMULATOR, DWARF, stars, fits=fits)
-    widget.set(star="Sun")
+    widget.set(star="near")
     assert widget.labels == DWARF | {"teff": 5872, "logg": 4.44} and widget.continuum == 2
     widget.set(star=1)
     assert widget.labels["teff"] == 5872
@@ -157,6 +158,22 @@ def test_a_continuum_brings_the_model_to_the_star(stars):
     assert np.isnan(table["observed"][~good]).all() and np.isfinite(table["flux"]).all()
     residual = widget.figure().axes[1].lines[-1].get_ydata()
     assert np.nanmax(np.abs(residual)) < 1e-6
+
+
+def test_the_numbers_are_those_of_the_browser(stars, tmp_path):
+    physics = specnb.load_emulator("rvs-real")
+    widget = explore_emulator(EMULATOR, stars=stars, star=1, physics=physics)
+    widget.set(teff=5100, velocity=VELOCITY, continuum=2, gradient="m_h")
+    shown, table = shown_in_browser(widget, tmp_path), widget.spectrum()
+    change = RVS.label("m_h").steps.change
+    for curve, column in {"star": "observed", "model": "flux", "physics": "physics"}.items():
+        np.testing.assert_allclose(shown["curves"][f"flux {curve}"], table[column], atol=1e-5)
+    derivative = shown["curves"]["gradient gradient"] / change
+    np.testing.assert_allclose(derivative, table["dflux_dm_h"], atol=1e-5)
+    assert shown["labels"] == widget.labels and shown["outside"] == []
+    widget.set(star=None, teff=7000, logg=1.0)
+    assert "training hull" in shown_in_browser(widget, tmp_path)["outside"][0]
+    assert widget.outside == "training hull"
 
 
 def test_the_picture_shows_what_the_browser_shows(stars):
@@ -199,7 +216,7 @@ def test_a_file_adds_its_stars(stars, tmp_path):
     path = tmp_path / "two.h5"
     stars.write(path)
     widget._hear(None, {"type": "open", "name": "../two.h5"}, [path.read_bytes()])
-    assert widget.told == "opened two.h5: 2 stars" and widget.star == "Sun"
+    assert widget.told == "opened two.h5: 2 stars" and widget.star == "near"
     assert widget._stars["ids"] == list(map(str, stars.ids))
     widget.open_file(path)  # the same stars again take the places of the first
     assert widget.stars.ids == list(map(str, stars.ids))

@@ -1,6 +1,6 @@
 /** The stars of an explorer as they are chosen: by id, by name or by what is typed, with labels. */
 
-const LONG = 12; // characters of an id that are shown whole
+const LONG = /\d{12,}/; // a number that is too long to be read
 
 /** The stars of the page, of which there may be none. */
 export class Catalogue {
@@ -29,11 +29,10 @@ export class Catalogue {
     return this._index.has(id) ? this._index.get(id) : -1;
   }
 
-  /** A star's name as it is shown: its name, or its id, which is shortened if it is long. */
+  /** A star's name, or else its id. Of a long number, the last digits are shown. */
   name(id) {
-    const name = this._names[this.index(id)];
-    if (name && name !== id) return name;
-    return id.length > LONG ? `…${id.slice(-6)}` : id;
+    const name = this._names[this.index(id)] || id;
+    return name.replace(LONG, (digits) => `…${digits.slice(-6)}`);
   }
 
   /** A star's name followed by its full id. */

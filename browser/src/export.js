@@ -1,8 +1,6 @@
-/** What is shown as a table (CSV) and as a picture (PNG), and texts for the clipboard. */
+/** What is shown as a table (CSV); files for the user, and texts for the clipboard. */
 
 import { unitText } from "./slider.js";
-
-const SCALE = 2; // pixels of the picture per pixel of the screen, at least
 
 /**
  * Writes what is shown as a table. Lines of comment above it have the labels.
@@ -31,48 +29,6 @@ export function tableOf(page, state, shown, stars) {
     lines.push([at, ...numbers].join(","));
   });
   return `${lines.join("\n")}\n`;
-}
-
-/**
- * Draws the canvases of an element, and the texts beside them, into one picture.
- *
- * @param {HTMLElement} el
- * @returns {Promise<Blob>}
- */
-export function pictureOf(el) {
-  const scale = Math.max(SCALE, window.devicePixelRatio || 1);
-  const frame = el.getBoundingClientRect();
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(frame.width * scale);
-  canvas.height = Math.round(frame.height * scale);
-  const context = canvas.getContext("2d");
-  context.scale(scale, scale);
-  const root = getComputedStyle(el.closest(".specnb-explorer") || el);
-  context.fillStyle = root.getPropertyValue("--specnb-background") || "#ffffff";
-  context.fillRect(0, 0, frame.width, frame.height);
-  for (const part of el.querySelectorAll("canvas")) {
-    const { left, top, width, height } = part.getBoundingClientRect();
-    if (width && height) context.drawImage(part, left - frame.left, top - frame.top, width, height);
-  }
-  const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) drawText(context, walker.currentNode, frame);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-function drawText(context, node, frame) {
-  const text = node.textContent.trim();
-  const parent = node.parentElement;
-  if (!text || !parent.checkVisibility || !parent.checkVisibility()) return;
-  const style = getComputedStyle(parent);
-  if (style.visibility === "hidden" || parent.closest("button, .specnb-hidden-text")) return;
-  const range = document.createRange();
-  range.selectNodeContents(node);
-  const { left, top, height, width } = range.getBoundingClientRect();
-  if (!width) return;
-  context.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-  context.fillStyle = style.color;
-  context.textBaseline = "middle";
-  context.fillText(text, left - frame.left, top - frame.top + height / 2);
 }
 
 /** Hands a file to the user. */

@@ -70,31 +70,44 @@ export function roundTicks(low, high, most) {
   return { step, major, minor, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
+/** A long name, such as a number of 19 digits, with its middle left out. */
+function short(name) {
+  return name.length > 16 ? `${name.slice(0, 7)}…${name.slice(-6)}` : name;
+}
+
+/** A value with its error, if it has one, and its unit. */
+function written(value, error, unit) {
+  if (unit) return `${fixed(value, 1)}${unit}`;
+  if (!Number.isFinite(value) || !(error > 0 && error < 1)) return brief(value);
+  const decimals = 1 - Math.floor(Math.log10(error));
+  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
+}
+
+const ORDER = ["star", "model", "residual"]; // these come first in the readout
+
 /**
  * What the readout says of one pixel, as pieces of text in the order of their importance.
  *
  * @param {object} shown What the scene computed.
  * @param {number} pixel Index of the pixel.
- * @param {object} line The spectral line at the pointer, or undefined.
  * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
  */
-export function readout(shown, pixel, line) {
-  const pieces = [
-    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
-    { text: `pixel ${pixel}` },
-  ];
+export function readout(shown, pixel) {
+  const pieces = [];
   shown.panels.forEach((panel, at) => {
     const unit = panel.unit === "σ" ? " σ" : "";
     for (const curve of panel.curves) {
       const several = panel.curves.length > 1 && curve.name;
       const name = at === 0 ? curve.name : several ? `${panel.key}: ${curve.name}` : panel.key;
-      const value = curve.values[pixel];
-      const error = curve.errors?.[pixel];
-      const written = unit ? fixed(value, 1) : brief(value);
-      const spread = Number.isFinite(error) && Number.isFinite(value) ? ` ± ${brief(error)}` : "";
-      pieces.push({ text: `${name} ${written}${spread}${unit}`, curve });
+      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
+      pieces.push({ text: `${short(name)} ${value}`, curve });
     }
   });
-  if (line) pieces.push({ text: `${line.species} ${angstrom(line.wavelength)}` });
-  return pieces;
+  const rank = ({ curve: { role } }) => (ORDER.indexOf(role) + ORDER.length + 1) % (ORDER.length + 1);
+  pieces.sort((a, b) => rank(a) - rank(b));
+  return [
+    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
+    { text: `pixel ${pixel}` },
+    ...pieces,
+  ];
 }

@@ -87,7 +87,7 @@ export class Labels {
       `${name} ${plain} ${meaning}`.toLowerCase().split(/[^\p{L}\p{N}]+/u)
         .some((word) => word.startsWith(text)) || plain.toLowerCase().startsWith(text));
     this._show(found.map((label) => label.name));
-    if (!found.length) this.panel.append(make("p.specnb-hint", {}, "no label has this name"));
+    if (!found.length) this.panel.append(make("p.specnb-note", {}, "no label has this name"));
     if (this.tabs) this.tabs.forEach((tab) => tab.setAttribute("aria-selected", "false"));
   }
 

@@ -3,8 +3,8 @@
 import { make } from "./dom.js";
 import { paint } from "./small_canvas.js";
 
-const HEIGHT = 112;
-const MARGIN = { left: 34, right: 8, top: 6, bottom: 18 };
+const HEIGHT = 84;
+const MARGIN = { left: 34, right: 8, top: 6, bottom: 16 };
 const KEYS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 const DRAG = 4; // pixels that a pointer moves before it changes a value
 
@@ -132,7 +132,8 @@ export class Latents {
   }
 
   _say() {
-    const [own, value] = [this.own[this.entry], this.edited[this.entry]].map(number);
+    const own = number(this.own[this.entry]);
+    const value = number(this.edited[this.entry]);
     const changed = this.own[this.entry] !== this.edited[this.entry];
     const name = `entry ${this.entry} of 0 to ${this.about.size - 1}`;
     const text = changed ? `${value}, the star's own is ${own}` : `${value}, the star's own`;

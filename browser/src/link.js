@@ -2,7 +2,6 @@
 
 import { firstState } from "./store.js";
 
-const LEFT_OUT = new Set(["theme", "split_values"]);
 const NUMBERS = ["velocity", "continuum"];
 const LISTS = ["overlay", "window", "split_values", "latents", "panels"];
 
@@ -117,9 +116,7 @@ const fits = (page, stars, key, value) => Boolean(CHECKS[key](page, stars, value
 export function callOf(page, state) {
   const parts = changedLabels(page, state).map(([name, value]) => `${name}=${float(value)}`);
   for (const key of changed(page, state)) {
-    if (LEFT_OUT.has(key)) continue;
-    const value = key === "split" && state.split === "by hand" ? state.split_values : state[key];
-    parts.push(`${key}=${python(key, value)}`);
+    if (key !== "theme") parts.push(`${key}=${python(key, state[key])}`);
   }
   return `explorer.set(${parts.join(", ")})`;
 }

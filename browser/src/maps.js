@@ -7,7 +7,7 @@ import { themeOf } from "./theme.js";
 
 const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "alpha_m"]]];
 const INVERTED = new Set(["teff", "logg"]);
-const EDGE = { left: 5, right: 5, top: 5, bottom: 5 };
+const EDGE = { left: 26, right: 6, top: 6, bottom: 18 }; // pixels for the values at the ends
 const REACH = 7; // pixels within which a click means a star
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -27,7 +27,7 @@ class StarMap {
     const title = `${x.plain}${unit(x)}: ${end(x)} on the right; ` +
       `${y.plain}${unit(y)}: ${end(y)} at the top`;
     this.canvas.dataset.map = `${x.name} ${y.name}`;
-    this.hint = make("div.specnb-hint");
+    this.hint = make("div.specnb-note");
     this.element = make("figure.specnb-map", {},
       make("figcaption", { html: `${y.symbol} against ${x.symbol}`, title }), this.canvas, this.hint);
   }
@@ -64,8 +64,8 @@ class StarMap {
     const ratio = window.devicePixelRatio || 1;
     const theme = themeOf(this.canvas);
     const key = [width, height, ratio, theme.background].join(" ");
-    if (!this._layer || this._key !== key) {
-      this._key = key;
+    if (!this._layer || this._made !== key) {
+      this._made = key;
       this._layer = this._starLayer(width, height, ratio, theme);
       this.canvas.width = width * ratio;
       this.canvas.height = height * ratio;
@@ -100,14 +100,28 @@ class StarMap {
     const context = layer.getContext("2d");
     context.scale(ratio, ratio);
     context.strokeStyle = theme.frame;
-    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+    context.strokeRect(EDGE.left - 3.5, 0.5, width - EDGE.left + 3, height - EDGE.bottom + 2);
     context.fillStyle = theme.muted;
+    this._writeEnds(context, width, height);
     const size = this.stars.size > 300 ? 2 : 3.5;
     for (let i = 0; i < this.stars.size; i++) {
       const [x, y] = this._star(i);
       if (Number.isFinite(x + y)) context.fillRect(x - size / 2, y - size / 2, size, size);
     }
     return layer;
+  }
+
+  /** Writes the values at the ends of both axes. */
+  _writeEnds(context, width, height) {
+    const [[left, right], [bottom, top]] = this.ends;
+    const write = (label, value, x, y, align, baseline) => {
+      Object.assign(context, { font: "10px sans-serif", textAlign: align, textBaseline: baseline });
+      context.fillText(numberText(value, Math.min(label.decimals, 1)), x, y);
+    };
+    write(this.x, left, EDGE.left - 4, height - 2, "left", "bottom");
+    write(this.x, right, width - 3, height - 2, "right", "bottom");
+    write(this.y, top, 3, 3, "left", "top");
+    write(this.y, bottom, 3, height - EDGE.bottom, "left", "bottom");
   }
 
   _ring(context, i, color, radius) {

@@ -3,11 +3,10 @@
 
 const LEAST = 1e-3; // smallest label that a logarithm is taken of, and smallest flux of a power
 
-/** A setting as a function of the index: it is the name of an array, or one number. */
-function setting(data, value) {
-  if (typeof value !== "string") return () => value;
-  const array = data.array(value);
-  return (i) => array[i];
+/** A setting as an array of some size: it is the name of an array, or one number for all. */
+function setting(data, value, size) {
+  const known = typeof value === "string" ? data.array(value) : null;
+  return known ? Float64Array.from(known) : new Float64Array(size).fill(value);
 }
 
 /** A function of single numbers, with its slope at x, where it has the value y. */
@@ -24,39 +23,128 @@ function elementwise(f, slope) {
   });
 }
 
-/** A function whose settings differ from number to number; `make` gives the function and slope. */
-function settled(make) {
-  return (step, data, x) => elementwise(...make(step, (name) => setting(data, step[name])))(step, data, x);
+// The following functions of whole spectra are loops of their own, because a call for each number
+// would take longer than all the rest.
+
+function affine(step, data, x) {
+  const size = x.value.length;
+  const [scale, shift] = [step.scale, step.shift].map((value) => setting(data, value, size));
+  return {
+    size,
+    apply(out) {
+      for (let i = 0; i < size; i++) out.value[i] = x.value[i] * scale[i] + shift[i];
+      if (!out.moving) return;
+      for (let i = 0; i < size; i++) out.tangent[i] = x.tangent[i] * scale[i];
+    },
+  };
 }
 
-/** A function of two vectors; `slopes` are its derivatives by both. */
-function ofTwo(f, slopes) {
+function standardize(step, data, x) {
+  const size = x.value.length;
+  const [mean, scale] = [step.mean, step.scale].map((value) => setting(data, value, size));
+  return {
+    size,
+    apply(out) {
+      for (let i = 0; i < size; i++) {
+        const value = (x.value[i] - mean[i]) / scale[i];
+        out.value[i] = Number.isNaN(value) ? 0 : value;
+        if (out.moving) out.tangent[i] = Number.isNaN(value) ? 0 : x.tangent[i] / scale[i];
+      }
+    },
+  };
+}
+
+function power(step, data, x) {
+  const size = x.value.length;
+  const [exponent, offset] = [step.power, step.offset].map((value) => setting(data, value, size));
+  return {
+    size,
+    apply(out) {
+      for (let i = 0; i < size; i++) {
+        const bright = Math.max(x.value[i], LEAST);
+        const raised = exponent[i] === 1 ? bright : bright ** exponent[i];
+        out.value[i] = raised + offset[i];
+        if (!out.moving) continue;
+        out.tangent[i] = x.value[i] >= LEAST ? (exponent[i] * raised * x.tangent[i]) / bright : 0;
+      }
+    },
+  };
+}
+
+/** The sum of two vectors, or their difference if the sign is −1. */
+function sum(sign) {
   return (step, data, x, y) => ({
     size: x.value.length,
     apply(out) {
-      for (let i = 0; i < out.value.length; i++) out.value[i] = f(x.value[i], y.value[i]);
+      const [byX, byY] = [x.moving ? 1 : 0, y.moving ? sign : 0];
+      for (let i = 0; i < out.value.length; i++) out.value[i] = x.value[i] + sign * y.value[i];
       if (!out.moving) return;
       for (let i = 0; i < out.value.length; i++) {
-        const [byX, byY] = [slopes[0](y.value[i]), slopes[1](x.value[i])];
-        out.tangent[i] = (x.moving ? byX * x.tangent[i] : 0) + (y.moving ? byY * y.tangent[i] : 0);
+        out.tangent[i] = byX * x.tangent[i] + byY * y.tangent[i];
       }
     },
   });
 }
 
-/** Σ weight[start + k] x[k] for k from `from` to `to`, in four sums that do not wait for each other. */
-function dot(weight, start, x, from, to) {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let k = from;
-  for (const end = to - 3; k < end; k += 4) {
-    const w = start + k;
-    a += weight[w] * x[k];
-    b += weight[w + 1] * x[k + 1];
-    c += weight[w + 2] * x[k + 2];
-    d += weight[w + 3] * x[k + 3];
+function product(step, data, x, y) {
+  return {
+    size: x.value.length,
+    apply(out) {
+      const [byX, byY] = [x.moving ? 1 : 0, y.moving ? 1 : 0];
+      for (let i = 0; i < out.value.length; i++) {
+        out.value[i] = x.value[i] * y.value[i];
+        if (!out.moving) continue;
+        out.tangent[i] = byX * x.tangent[i] * y.value[i] + byY * y.tangent[i] * x.value[i];
+      }
+    },
+  };
+}
+
+/**
+ * Add weight × x to the result, for the columns from `from` to `to` of a matrix with rows of `width`.
+ * Four rows and two columns are taken at a time, in sums that do not wait for each other.
+ */
+function multiply(weight, width, x, from, to, out) {
+  let i = 0;
+  for (; i + 3 < out.length; i += 4) {
+    let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
+    let p = i * width + from;
+    let q = p + width;
+    let r = q + width;
+    let s = r + width;
+    let k = from;
+    for (; k + 1 < to; k += 2) {
+      const u = x[k];
+      const v = x[k + 1];
+      a += weight[p] * u;
+      b += weight[q] * u;
+      c += weight[r] * u;
+      d += weight[s] * u;
+      e += weight[p + 1] * v;
+      f += weight[q + 1] * v;
+      g += weight[r + 1] * v;
+      h += weight[s + 1] * v;
+      p += 2;
+      q += 2;
+      r += 2;
+      s += 2;
+    }
+    if (k < to) {
+      a += weight[p] * x[k];
+      b += weight[q] * x[k];
+      c += weight[r] * x[k];
+      d += weight[s] * x[k];
+    }
+    out[i] += a + e;
+    out[i + 1] += b + f;
+    out[i + 2] += c + g;
+    out[i + 3] += d + h;
   }
-  for (; k < to; k++) a += weight[start + k] * x[k];
-  return a + b + (c + d);
+  for (; i < out.length; i++) {
+    let sum = 0;
+    for (let k = from; k < to; k++) sum += weight[i * width + k] * x[k];
+    out[i] += sum;
+  }
 }
 
 /** Runs of numbers that are not zero, as pairs of first and end: [first, end, first, end, ...]. */
@@ -77,17 +165,13 @@ function linear(step, data, x) {
   return {
     size,
     apply(out) {
-      for (let i = 0, at = 0; i < size; i++, at += width) {
-        out.value[i] = bias[i] + dot(weight, at, x.value, 0, width);
-      }
+      out.value.set(bias);
+      multiply(weight, width, x.value, 0, width, out.value);
       if (!out.moving) return;
+      out.tangent.fill(0);
       runs(x.tangent, moved);
-      for (let i = 0, at = 0; i < size; i++, at += width) {
-        let sum = 0;
-        for (let k = 0; k < moved.length; k += 2) {
-          sum += dot(weight, at, x.tangent, moved[k], moved[k + 1]);
-        }
-        out.tangent[i] = sum;
+      for (let k = 0; k < moved.length; k += 2) {
+        multiply(weight, width, x.tangent, moved[k], moved[k + 1], out.tangent);
       }
     },
   };
@@ -157,38 +241,27 @@ function combinations(n, degree, first = 0) {
   return all;
 }
 
+/** All products of `degree` of 1 and the scaled labels, which bend towards ±`edge`. */
 function polynomial(step, data, x) {
   const { columns, degree, edge } = step;
-  const [mean, std, coefficients] = ["mean", "std", "coefficients"].map((k) => data.array(step[k]));
-  const size = data.shape(step.coefficients)[1];
+  const [mean, std] = [data.array(step.mean), data.array(step.std)];
   const terms = combinations(columns.length, degree);
-  const factor = new Float64Array(columns.length + 1).fill(1); // 1 and the scaled labels
+  const factor = new Float64Array(columns.length + 1).fill(1);
   const slope = new Float64Array(columns.length + 1);
-
-  function accumulate(sums, amount, start) {
-    if (amount) for (let i = 0; i < size; i++) sums[i] += amount * coefficients[start + i];
-  }
-
   return {
-    size,
+    size: terms.length,
     apply(out) {
       columns.forEach((column, k) => {
         const bent = Math.tanh((x.value[column] - mean[k]) / std[k] / edge);
         factor[k + 1] = edge * bent;
         slope[k + 1] = x.moving ? ((1 - bent * bent) / std[k]) * x.tangent[column] : 0;
       });
-      out.value.fill(0);
-      if (out.moving) out.tangent.fill(0);
       terms.forEach((term, t) => {
-        const product = term.reduce((all, k) => all * factor[k], 1);
-        accumulate(out.value, product, t * size);
-        if (!out.moving) return;
-        let change = 0;
-        term.forEach((k, place) => {
-          const others = term.reduce((all, j, at) => (at === place ? all : all * factor[j]), 1);
-          change += slope[k] * others;
-        });
-        accumulate(out.tangent, change, t * size);
+        out.value[t] = term.reduce((all, k) => all * factor[k], 1);
+        out.tangent[t] = term.reduce((all, k, place) => {
+          const others = (rest, j, at) => (at === place ? rest : rest * factor[j]);
+          return slope[k] ? all + slope[k] * term.reduce(others, 1) : all;
+        }, 0);
       });
     },
   };
@@ -259,27 +332,12 @@ export const OPERATIONS = {
   layernorm,
   concat,
   constant,
-  add: ofTwo((x, y) => x + y, [() => 1, () => 1]),
-  subtract: ofTwo((x, y) => x - y, [() => 1, () => -1]),
-  multiply: ofTwo((x, y) => x * y, [(y) => y, (x) => x]),
-  affine: settled((step, get) => {
-    const [scale, shift] = [get("scale"), get("shift")];
-    return [(x, i) => x * scale(i) + shift(i), (x, y, i) => scale(i)];
-  }),
-  standardize: settled((step, get) => {
-    const [mean, scale] = [get("mean"), get("scale")];
-    return [
-      (x, i) => (Number.isNaN(x) ? 0 : (x - mean(i)) / scale(i)),
-      (x, y, i) => (Number.isNaN(x) ? 0 : 1 / scale(i)),
-    ];
-  }),
-  power: settled((step, get) => {
-    const [power, offset] = [get("power"), get("offset")];
-    return [
-      (x, i) => Math.max(x, LEAST) ** power(i) + offset(i),
-      (x, y, i) => (x >= LEAST ? power(i) * x ** (power(i) - 1) : 0),
-    ];
-  }),
+  add: sum(1),
+  subtract: sum(-1),
+  multiply: product,
+  affine,
+  standardize,
+  power,
   polynomial,
   smooth,
 };

@@ -1,6 +1,6 @@
 /* The strip below the panels: the whole spectrum, and the window in it, which can be dragged. */
 
-import { linePath, scaling } from "./curve.js";
+import { drawLine, scaling } from "./curve.js";
 import { fluxLimits, reach } from "./limits.js";
 import { curveColor } from "./theme.js";
 import { within } from "./window.js";
@@ -65,7 +65,7 @@ export class Overview {
     }
     context.strokeStyle = curveColor(theme, curve);
     context.lineWidth = ratio;
-    context.stroke(linePath(wavelength, curve.values, [0, wavelength.length], starts, scale));
+    drawLine(context, wavelength, curve.values, [0, wavelength.length], starts, scale);
   }
 
   _position(value) {

@@ -2,7 +2,7 @@
 
 import uPlot from "uplot";
 
-import { errorsPath, linePath, pointsPath, scaling } from "./curve.js";
+import { drawLine, drawPoints, scaling } from "./curve.js";
 import { fixed, font, markup, roundTicks } from "./format.js";
 import { fluxLimits, reach, symmetricLimits, union } from "./limits.js";
 import { drawLines, linesRoom } from "./lines.js";
@@ -13,6 +13,8 @@ export const MARGIN = { title: 36, numbers: 46, right: 14, bottom: 36 };
 
 /** With fewer pixels in view an observed star is drawn as points. */
 export const FEW = 300;
+
+const THIN = ["star", "overlay", "reference", "residual"]; // roles whose curves are thin, as noise is
 
 /** What makes two drawings of a panel comparable, so that its scale stays as it is. */
 export function identity({ key, title, unit, curves }) {
@@ -35,6 +37,7 @@ export class Panel {
     this.el.dataset.panel = spec.key;
     this.title = this.el.appendChild(document.createElement("div"));
     this.title.className = "specnb-panel-title";
+    this.title.append(document.createElement("span"));
   }
 
   /** Two panels of the same shape can share one chart. */
@@ -71,7 +74,7 @@ export class Panel {
   draw(view) {
     this.view = view;
     if (this.written !== this.spec.title) {
-      this.title.replaceChildren(markup(this.spec.title));
+      this.title.firstChild.replaceChildren(markup(this.spec.title));
       this.written = this.spec.title;
     }
     const data = [view.wavelength, ...this.spec.curves.map((curve) => curve.values)];
@@ -109,7 +112,10 @@ export class Panel {
       ticks: { show: false },
       gap: 5,
     };
-    const numbers = (values, axis) => values.map((value) => fixed(value, this._ticks(axis).decimals));
+    const numbers = (values, axis) => {
+      const { decimals } = this._ticks(axis);
+      return values.map((value) => fixed(value, decimals));
+    };
     return {
       width: this.view.width,
       height: this.view.height,
@@ -136,13 +142,20 @@ export class Panel {
           ...look,
           size: MARGIN.numbers,
           splits: () => this._ticks("y").major,
-          values: (_, splits) => numbers(splits, "y"),
+          values: (_, splits) =>
+            numbers(splits, "y").map((text, k) => (this._fits(splits[k]) ? text : "")),
         },
       ],
-      series: [{}, ...this.spec.curves.map((_, k) => this._series(k))],
+      // uPlot knows the curves, but they are drawn here: quicker, and with the gaps of a spectrum
+      series: [
+        {},
+        ...this.spec.curves.map(() => ({
+          auto: false, points: { show: false }, paths: () => null,
+        })),
+      ],
       hooks: {
-        drawClear: [(chart) => this._under(chart)],
-        draw: [(chart) => this._over(chart)],
+        drawClear: [(chart) => this._layer(chart, "_under")],
+        draw: [(chart) => this._layer(chart, "_curves"), (chart) => this._layer(chart, "_over")],
       },
     };
   }
@@ -155,39 +168,41 @@ export class Panel {
     return roundTicks(low, high, most);
   }
 
-  _series(k) {
-    const curve = () => this.spec.curves[k];
-    const { role, points, dashed } = curve();
-    const color = () => curveColor(this.view.theme, curve());
-    const quiet = role === "star" || role === "reference";
-    const asPoints = () => points && this.view.range[1] - this.view.range[0] < FEW;
-    return {
-      auto: false,
-      points: { show: false },
-      pxAlign: 0,
-      width: quiet ? 1 : 1.25,
-      dash: dashed ? [5, 3] : undefined,
-      stroke: color,
-      fill: () => (asPoints() ? color() : undefined),
-      paths: (chart) => {
-        const { wavelength, starts, range } = this.view;
-        const { values, errors } = curve();
-        const scale = scaling(this.view.window, this.limits, chart.bbox);
-        if (!asPoints()) return { stroke: linePath(wavelength, values, range, starts, scale) };
-        return {
-          stroke: errors ? errorsPath(wavelength, values, errors, range, scale) : null,
-          fill: pointsPath(wavelength, values, range, scale, 1.7 * uPlot.pxRatio),
-          width: 1,
-        };
-      },
-    };
+  /** Whether a number beside the panel is not cut off at the panel's ends. */
+  _fits(value) {
+    const [low, high] = this.limits;
+    const part = 6 / (this.view.height - (this.lowest ? MARGIN.bottom : 0));
+    return Math.min(value - low, high - value) > part * (high - low);
+  }
+
+  /** Draw one layer, and leave the canvas in the state that uPlot remembers. */
+  _layer(chart, name) {
+    const { ctx, bbox } = chart;
+    ctx.save();
+    this[name](ctx, bbox, uPlot.pxRatio, scaling(this.view.window, this.limits, bbox));
+    ctx.restore();
+  }
+
+  _curves(ctx, bbox, ratio, scale) {
+    const { wavelength, starts, range, theme } = this.view;
+    if (range[1] <= range[0]) return;
+    const few = range[1] - range[0] < FEW;
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    for (const curve of this.spec.curves) {
+      const { values, errors, role, points, dashed } = curve;
+      ctx.strokeStyle = curveColor(theme, curve);
+      ctx.lineWidth = (THIN.includes(role) ? 1 : 1.25) * ratio;
+      ctx.setLineDash(dashed ? [5 * ratio, 3 * ratio] : []);
+      if (points && few) drawPoints(ctx, wavelength, values, errors, range, scale, 1.8 * ratio);
+      else drawLine(ctx, wavelength, values, range, starts, scale);
+    }
   }
 
   /** What lies below the curves: shaded windows that are not trusted, and the zero line. */
-  _under(chart) {
-    const { ctx, bbox } = chart;
-    const { theme, window, untrusted } = this.view;
-    const { across, left, down, top } = scaling(window, this.limits, bbox);
+  _under(ctx, bbox, ratio, { across, left, top }) {
+    const { theme, untrusted } = this.view;
     ctx.fillStyle = theme.shade;
     for (const [low, high] of untrusted) {
       const from = Math.max(left + low * across, bbox.left);
@@ -195,18 +210,15 @@ export class Panel {
       if (to > from) ctx.fillRect(from, bbox.top, to - from, bbox.height);
     }
     if (!this.spec.zero) return;
-    const thick = Math.max(1, Math.round(uPlot.pxRatio * 0.75));
+    const thick = Math.max(1, Math.round(ratio * 0.75));
     ctx.fillStyle = theme.zero;
     ctx.fillRect(bbox.left, Math.round(top - thick / 2), bbox.width, thick);
   }
 
   /** What lies above the curves: the frame with its ticks on all sides, and the spectral lines. */
-  _over(chart) {
-    const { ctx, bbox } = chart;
-    const { theme, window, marks } = this.view;
-    const ratio = uPlot.pxRatio;
+  _over(ctx, bbox, ratio, scale) {
+    const { theme, marks } = this.view;
     const thick = Math.max(1, Math.round(ratio * 0.75));
-    const scale = scaling(window, this.limits, bbox);
     const [left, top] = [Math.round(bbox.left), Math.round(bbox.top)];
     const [right, bottom] = [left + Math.round(bbox.width), top + Math.round(bbox.height)];
     ctx.fillStyle = theme.frame;

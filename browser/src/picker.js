@@ -40,7 +40,7 @@ export class Picker {
         if (row) this._choose(row.dataset.id);
       },
     });
-    this.more = make("div.specnb-hint");
+    this.more = make("div.specnb-note");
     this.popover.panel.append(this.search, this.list, this.more);
     this.popover.onOpen = () => {
       this.search.value = "";

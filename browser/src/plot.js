@@ -1,13 +1,14 @@
 /* The spectrum plot: panels with one horizontal axis, the overview strip, and the readout. */
 
+import { labelOf, LineCard } from "./card.js";
 import { writeLegend } from "./legend.js";
-import { angstrom, fixed, markup, plain, readout } from "./format.js";
+import { angstrom, fixed, plain, readout } from "./format.js";
 import { Gestures } from "./gestures.js";
 import { helpTable, pressed } from "./keys.js";
 import { Marks, nearestLine, nextLine } from "./lines.js";
 import { Overview } from "./overview.js";
 import { FEW, MARGIN, Panel } from "./panel.js";
-import { textColor, themeOf } from "./theme.js";
+import { curveColor, textColor, themeOf } from "./theme.js";
 import { nearestPixel, pixelsWithin, within } from "./window.js";
 
 const NEAR = 8; // A click this many screen pixels from a line means this line
@@ -34,6 +35,7 @@ const PARTS = `
   <div class="specnb-strip"><div></div></div>
   <div class="specnb-foot">
     <div class="specnb-readout"></div>
+    <div class="specnb-readout-line"></div>
     <button type="button" class="specnb-plot-button specnb-help" tabindex="-1"
       title="Keys and mouse (?)">?</button>
   </div>`;
@@ -47,14 +49,15 @@ const PARTS = `
  */
 export class SpectrumPlot {
   constructor(el, page, store) {
-    Object.assign(this, { page, store, panels: [], moving: false, line: null, x: null });
+    Object.assign(this, { page, store, panels: [], moving: false, x: null });
     this.root = el.appendChild(document.createElement("div"));
     this.root.className = "specnb-plot";
     this.root.innerHTML = PARTS;
     const part = (name) => this.root.querySelector(`.specnb-${name}`);
-    const names = "legend rescale panels pad hair picked box card keys hint strip readout help";
+    const names = "legend rescale panels pad hair picked box card keys hint strip readout readout-line help";
     this.parts = Object.fromEntries(names.split(" ").map((name) => [name, part(name)]));
     this.marks = new Marks(page.lines ?? []);
+    this.card = new LineCard(this.parts.card, this.parts.picked);
     this.parts.keys.append(helpTable());
     this._listen();
     this.watch = new ResizeObserver(() => this._again());
@@ -232,11 +235,6 @@ export class SpectrumPlot {
     return this.window[0] + (x / this.plotWidth) * (this.window[1] - this.window[0]);
   }
 
-  _position(wavelength) {
-    const [low, high] = this.window;
-    return ((wavelength - low) / (high - low)) * this.plotWidth;
-  }
-
   _near(x) {
     const angstroms = (NEAR * (this.window[1] - this.window[0])) / this.plotWidth;
     return nearestLine(this.marks.lines, this._value(x), angstroms);
@@ -249,18 +247,20 @@ export class SpectrumPlot {
     this._read();
   }
 
-  /** Put the hair line and the mark of the picked line where they belong. */
+  /** Put the hair line and the card of the picked line where they belong. */
   _place() {
-    const { hair, picked } = this.parts;
+    const { hair } = this.parts;
     hair.hidden = this.x === null;
     if (!hair.hidden) hair.style.transform = `translateX(${Math.round(this.x)}px)`;
-    const at = this.line ? this._position(this.line.wavelength) : -1;
-    picked.hidden = at < 0 || at > this.plotWidth;
-    if (!picked.hidden) picked.style.transform = `translateX(${Math.round(at)}px)`;
+    const [low, high] = this.window;
+    const at = (wavelength) => ((wavelength - low) / (high - low)) * this.plotWidth;
+    this.card.place(at, MARGIN.title + MARGIN.numbers, this.plotWidth);
   }
 
   _read() {
-    const { readout: el } = this.parts;
+    const { readout: el, "readout-line": at } = this.parts;
+    const line = this.x === null ? undefined : this._near(this.x);
+    at.textContent = line ? `${line.species} ${angstrom(line.wavelength)}` : "";
     if (this.x === null) {
       const count = pixelsWithin(this.shown.wavelength, this.window);
       const [low, high] = this.window.map(angstrom);
@@ -268,10 +268,10 @@ export class SpectrumPlot {
       return;
     }
     const pixel = nearestPixel(this.shown.wavelength, this._value(this.x));
-    const pieces = readout(this.shown, pixel, this._near(this.x)).map(({ text, curve }) => {
+    const pieces = readout(this.shown, pixel).map(({ text, curve }) => {
       const piece = document.createElement("span");
       piece.textContent = text;
-      if (curve) piece.style.color = textColor(this.theme, this.theme.roles[curve.role]);
+      if (curve) piece.style.color = textColor(this.theme, curveColor(this.theme, curve));
       return piece;
     });
     el.replaceChildren(...pieces);
@@ -302,43 +302,19 @@ export class SpectrumPlot {
     this._gradient();
   }
 
-  /** Name a line on the card, and mark it. */
   _pick(line) {
-    this.line = line;
-    const { card } = this.parts;
-    const label = this._labelOf(line);
-    const name = document.createElement("strong");
-    name.textContent = line.species;
-    name.style.color = textColor(this.theme, line.color);
-    const raised = document.createElement("div");
-    if (label) raised.append(markup(label.symbol), " raises it");
-    else raised.append(line.element ? `${line.element} has no label of its own` : "no label of its own");
-    card.replaceChildren(name, ` ${angstrom(line.wavelength)} Å`, raised);
-    card.hidden = false;
+    this.card.show(line, labelOf(this.page, line), this.theme);
     this._place();
-    this._placeCard();
-  }
-
-  _placeCard() {
-    const { card, pad } = this.parts;
-    const at = pad.offsetLeft + this._position(this.line.wavelength);
-    const right = at + 10 + card.offsetWidth < pad.offsetLeft + pad.offsetWidth;
-    card.style.left = `${right ? at + 10 : at - 10 - card.offsetWidth}px`;
-  }
-
-  _labelOf({ element }) {
-    const name = element && this.page.elements?.[element];
-    return name ? this.page.labels.find((label) => label.name === name) : undefined;
   }
 
   _gradient() {
-    const label = this.line && this._labelOf(this.line);
+    const label = this.card.line && labelOf(this.page, this.card.line);
     if (label && this.state.gradient !== label.name) this.store.set({ gradient: label.name });
   }
 
   _step(direction) {
     const [low, high] = this.window;
-    const from = this.line?.wavelength ?? (direction > 0 ? low : high);
+    const from = this.card.line?.wavelength ?? (direction > 0 ? low : high);
     const line = nextLine(this.marks.lines, from, direction);
     if (!line || line.wavelength < this.whole[0] || line.wavelength > this.whole[1]) return;
     if (line.wavelength < low || line.wavelength > high) {
@@ -349,8 +325,8 @@ export class SpectrumPlot {
   }
 
   _close() {
-    this.line = null;
-    this.parts.card.hidden = this.parts.keys.hidden = true;
+    this.card.close();
+    this.parts.keys.hidden = true;
     if (this.window) this._place();
   }
 }

@@ -14,7 +14,7 @@ export class Popover {
     this.button = make(
       "button.specnb-button",
       {
-        type: "button", title, "aria-label": title,
+        type: "button", title, "aria-label": `${text}: ${title}`,
         "aria-haspopup": role, "aria-expanded": "false", onclick: () => this.toggle(),
       },
       this.text,

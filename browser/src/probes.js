@@ -7,7 +7,7 @@ import { plain } from "./format.js";
 
 const REST = 150; // ms for which the sliders must rest
 const SLICE = 12; // ms of computing between two chances for the page to answer
-const HEIGHT = 190;
+const HEIGHT = 148;
 const BARS = { left: 58, right: 10, top: 20, bottom: 20 };
 const MAP = { left: 8, right: 46, top: 8, bottom: 20 };
 // Colours of the map from low to high values: viridis without its end of least contrast
@@ -164,8 +164,11 @@ export class Probes {
     const sorted = [...values].sort((a, b) => a - b);
     const [low, high] = [0.01, 0.99].map((share) => sorted[Math.round(share * (n - fit - 1))]);
     const { points } = this.found;
-    const reach = [0, 1].map((axis) =>
-      1.05 * points.reduce((most, v, i) => (i % 2 === axis ? Math.max(most, Math.abs(v)) : most), 1e-9));
+    const reach = [0, 1].map((axis) => {
+      const sizes = Array.from({ length: n - fit }, (_, i) => Math.abs(points[2 * i + axis]));
+      return 1.2 * sizes.sort((a, b) => a - b)[Math.round(0.98 * (n - fit - 1))] || 1;
+    });
+    const place = (i, axis) => Math.min(1, Math.max(-1, points[2 * i + axis] / reach[axis]));
     this.map.setAttribute(
       "aria-label",
       `map of the latents of ${n - fit} stars, two principal components, coloured by ${label.plain}`,
@@ -177,8 +180,8 @@ export class Probes {
       context.strokeRect(MAP.left + 0.5, MAP.top + 0.5, right - MAP.left, bottom - MAP.top);
       const share = (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)));
       values.forEach((value, i) => {
-        const x = MAP.left + (0.5 + points[2 * i] / (2 * reach[0])) * (right - MAP.left);
-        const y = MAP.top + (0.5 - points[2 * i + 1] / (2 * reach[1])) * (bottom - MAP.top);
+        const x = MAP.left + (0.5 + place(i, 0) / 2) * (right - MAP.left);
+        const y = MAP.top + (0.5 - place(i, 1) / 2) * (bottom - MAP.top);
         context.fillStyle = mixed(COLORS[name], share(value));
         context.beginPath();
         context.arc(x, y, 2.4, 0, 2 * Math.PI);

@@ -5,6 +5,7 @@ import { Continuum } from "./fit_linear.js";
 import { compile } from "./program.js";
 import { outside } from "./region.js";
 import { Stars } from "./stars.js";
+import { inQuadrature, inverseVariance } from "./vectors.js";
 import { VIEWS } from "./views.js";
 
 /**
@@ -94,13 +95,6 @@ export class Scene {
     return this.buffers.get(name);
   }
 
-  /** Fill the buffer of a name with a function of the pixel. */
-  fill(name, of) {
-    const values = this.buffer(name);
-    for (let i = 0; i < values.length; i++) values[i] = of(i);
-    return values;
-  }
-
   /** A copy of a spectrum, which stays when its program runs again. */
   keep(name, flux) {
     const values = this.buffer(name);
@@ -119,18 +113,15 @@ export class Scene {
    */
   sigma(star) {
     const own = this.page.error ? this.data.array(this.page.error) : null;
-    return this.fill("sigma", (i) => {
-      const sigma = own ? Math.hypot(star.error[i], own[i]) : star.error[i];
-      return Number.isFinite(star.flux[i]) && sigma > 0 ? sigma : Infinity;
-    });
+    return inQuadrature(star.flux, star.error, own, this.buffer("sigma"));
   }
 
   /** The continuum by which a model is multiplied to fit a star, or null if it is not wanted. */
   continuumOf(star, model, sigma) {
     const order = this.state.continuum ?? -1;
     if (!star || order < 0) return null;
-    const weight = this.fill("weight", (i) => 1 / sigma[i] ** 2);
-    return this.continuum.fit(order, Float64Array.from(star.flux), model, weight);
+    const weight = inverseVariance(sigma, this.buffer("weight"));
+    return this.continuum.fit(order, star.flux, model, weight);
   }
 
   /** χ², ν, the rms of the residual in units of the flux, and the number of pixels that count. */

@@ -56,7 +56,11 @@ export class Slider {
       onkeydown: (event) => this._key(event),
     });
     this.tick = make("i.specnb-tick", { "aria-hidden": "true", hidden: true });
-    this.shown = make("span.specnb-value", { title: "click to type", onclick: () => this._type("") });
+    this.number = make("span");
+    const unitShown = make("small", {}, this.unit ? ` ${this.unit}` : "");
+    this.shown = make("span.specnb-value", {
+      title: "click to type", onclick: () => this._type(""),
+    }, this.number, unitShown);
     const track = make("span.specnb-track", {}, this.tick, this.input);
     this.element = make("div.specnb-slider", {}, this.symbol, track, this.shown);
     this.set(about.start);
@@ -68,9 +72,10 @@ export class Slider {
     this._drawn = this.value = value;
     const { low, high } = this.about;
     this.input.value = Math.min(high, Math.max(low, value));
-    const text = this._text(value);
-    setText(this.shown, text);
-    this.input.setAttribute("aria-valuetext", text.replace("−", "minus "));
+    const text = this._number(value);
+    setText(this.number, text);
+    const spoken = this.unit ? `${text} ${this.unit}` : text;
+    this.input.setAttribute("aria-valuetext", spoken.replace("−", "minus "));
   }
 
   /** Puts a small tick at a value, for example the star's own; null takes it away. */
@@ -92,10 +97,15 @@ export class Slider {
     else this.input.removeAttribute("aria-description");
   }
 
-  _text(value) {
+  /** The value with its decimals, and one more for a value between two steps. */
+  _number(value) {
     const { decimals } = this.about;
-    const digits = [0, 1, 2].find((k) => Math.abs(value - value.toFixed(decimals + k)) < 1e-9);
-    const text = numberText(value, decimals + Math.min(digits ?? 1, 1));
+    const isStep = Math.abs(value - value.toFixed(decimals)) < 1e-9;
+    return numberText(value, isStep ? decimals : decimals + 1);
+  }
+
+  _text(value) {
+    const text = this._number(value);
     return this.unit ? `${text} ${this.unit}` : text;
   }
 
@@ -179,9 +189,9 @@ export class Slider {
       this.say(`“${field.value}” is not a number: ${plain} stays at ${this._text(this.value)}.`);
       return;
     }
+    this._move(value);
     if (value < low || value > high) {
       this.say(`${plain} goes from ${this._text(low)} to ${this._text(high)}.`);
     }
-    this._move(value);
   }
 }

@@ -10,6 +10,7 @@ export class Stars {
     this.description = description ?? {};
     this.data = data;
     this.ids = this.description.ids ?? [];
+    this.found = new Map();
     this.rows = new Map(this.ids.map((id, row) => [id, row]));
   }
 
@@ -17,13 +18,11 @@ export class Stars {
   find(id) {
     const row = this.rows.get(id);
     if (row === undefined) return null;
-    return {
-      id,
-      row,
-      name: this.description.names?.[row] ?? id,
-      flux: this.data.row("flux", row),
-      error: this.data.row("error", row),
-    };
+    if (!this.found.has(id)) {
+      const [flux, error] = ["flux", "error"].map((k) => Float64Array.from(this.data.row(k, row)));
+      this.found.set(id, { id, row, name: this.description.names?.[row] ?? id, flux, error });
+    }
+    return this.found.get(id);
   }
 
   /** Further numbers of a star, such as its "splits", or null if they are not known. */

@@ -57,6 +57,7 @@ export class Store {
     this._last = null; // which control was changed last, and when
     this._timer = null;
     this._waiting = false;
+    this._said = false;
     this._handlers = [];
     for (const key of [...Object.keys(firstState(page)), ...FROM_KERNEL]) {
       const value = model.get(key);
@@ -79,6 +80,8 @@ export class Store {
     const keys = Object.keys(changes).filter((key) => !same(changes[key], this.state[key]));
     if (!keys.length) return;
     if (record) this._record(changes, keys);
+    if (this._said) this.state.told = "";
+    this._said = false;
     this._apply(changes, keys);
     for (const key of keys) this.model.set(key, changes[key]);
     this._notify(keys);
@@ -112,9 +115,10 @@ export class Store {
     return known;
   }
 
-  /** Shows a message of the explorer's own in the place of Python's last one. */
+  /** Shows a message of the explorer's own until the next change. */
   say(text) {
     this.state.told = text;
+    this._said = true;
     this._notify(["told"]);
   }
 

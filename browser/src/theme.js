@@ -26,9 +26,9 @@ const LIGHT = {
     truth: "#009E73",
     residual: "#33363b",
     gradient: "#D55E00",
-    split: "#CC79A7",
+    split: "#C26A9A",
   },
-  overlay: ["#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#7A5195"],
+  overlay: ["#C98A00", "#009E73", "#C26A9A", "#2E9BD6", "#7A5195"],
 };
 
 const DARK = {

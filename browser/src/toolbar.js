@@ -1,10 +1,11 @@
 /** The row above the plot: stars, window, what is compared, link, export and theme. */
 
 import { make, makeSelect, setOptions, setText } from "./dom.js";
-import { copyText, download, pictureOf, tableOf } from "./export.js";
+import { copyText, download, tableOf } from "./export.js";
 import { callOf, hashOf } from "./link.js";
 import { Overlay } from "./overlay.js";
 import { Picker } from "./picker.js";
+import { pictureOf } from "./picture.js";
 import { Popover } from "./popover.js";
 import { chooseStar } from "./catalogue.js";
 
@@ -199,7 +200,7 @@ export class Toolbar {
 
   _addExport() {
     const { page, store } = this;
-    const menu = new Popover("Export", "export what is shown");
+    const menu = new Popover("Export", "what is shown, as a file");
     const name = (ending) => `${page.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${ending}`;
     const entry = (text, write) =>
       this._button(text, text, async () => {
@@ -212,7 +213,10 @@ export class Toolbar {
         const text = tableOf(page, store.state, this.shown, store.stars);
         download(name("csv"), new Blob([text], { type: "text/csv" }));
       }),
-      entry("Picture (PNG)", async () => download(name("png"), await pictureOf(this.plotted))),
+      entry("Picture (PNG)", async () => {
+        const figure = this.plotted.querySelector(".specnb-plot-figure") || this.plotted;
+        download(name("png"), await pictureOf(figure));
+      }),
     );
     menu.panel.classList.add("specnb-menu");
     this.right.append(menu.element);

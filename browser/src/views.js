@@ -2,6 +2,8 @@
 // {key, title, unit, zero, limits: "flux"|"symmetric", curves: [{key, name, values, role, points,
 // dashed, index}]}, and possibly `scores`, `latents` and `note`.
 
+import { deviation, multiply, subtract } from "./vectors.js";
+
 /** A curve. Its role decides on its colour. */
 function curve(role, name, values, more = {}) {
   return { key: role, name, values, role, points: false, dashed: false, ...more };
@@ -31,11 +33,8 @@ function starCurve(star) {
 function residuals(scene, state, star, sigma, models) {
   const inFlux = state.residual === "flux";
   const curves = Object.entries(models).map(([role, [name, model]]) => {
-    const values = scene.fill(`${role} residual`, (i) => {
-      if (sigma[i] === Infinity) return NaN;
-      return (star.flux[i] - model[i]) / (inFlux ? 1 : sigma[i]);
-    });
-    return curve(role, name, values);
+    const out = scene.buffer(`${role} residual`);
+    return curve(role, name, deviation(star.flux, model, sigma, inFlux, out));
   });
   return differences("residual", "Star − model", inFlux ? "" : "σ", curves);
 }
@@ -48,7 +47,7 @@ function observed(scene, star, spectra, model) {
   const continuum = scene.continuumOf(star, shifted[model], sigma);
   if (continuum) {
     for (const [role, flux] of Object.entries(shifted)) {
-      shifted[role] = scene.fill(`observed ${role}`, (i) => flux[i] * continuum[i]);
+      shifted[role] = multiply(flux, continuum, scene.buffer(`observed ${role}`));
     }
   }
   return { sigma, spectra: shifted };
@@ -89,7 +88,7 @@ function emulator(scene, state, labels, gradient) {
       panels.push(residuals(scene, state, star, seen.sigma, models));
     } else {
       const parts = Object.entries(models).map(([role, [name, flux]]) =>
-        curve(role, name, scene.fill(`${role} residual`, (i) => flux[i] - reference[i])),
+        curve(role, name, subtract(flux, reference, scene.buffer(`${role} residual`))),
       );
       panels.push(differences("residual", "Model − reference", "", parts));
     }
@@ -134,14 +133,14 @@ function translator(scene, state, labels) {
   const curves = star ? [starCurve(star)] : [];
   curves.push(curve("synthetic", "synthetic", seen.synthetic));
   curves.push(curve("translated", "translated", seen.translated));
-  const change = scene.fill("difference", (i) => seen.translated[i] - seen.synthetic[i]);
+  const change = subtract(seen.translated, seen.synthetic, scene.buffer("difference"));
   const parts = [curve("residual", "translated − synthetic", change)];
   const panels = [
     fluxes(scene, state, curves),
     differences("difference", "Translated − synthetic", "", parts),
   ];
   if (effect) {
-    const by = scene.fill("split", (i) => seen.translated[i] - seen.typical[i]);
+    const by = subtract(seen.translated, seen.typical, scene.buffer("split"));
     const part = curve("split", "this − typical z_split", by);
     panels.push(differences("split", "This − typical z_split", "", [part]));
   }
@@ -196,7 +195,7 @@ function editor(scene, state, labels) {
     curve("edited", "edited", flux),
   ];
   const minus = (role, name, one, other) =>
-    curve(role, name, scene.fill(`minus ${role}`, (i) => one[i] - other[i]));
+    curve(role, name, subtract(one, other, scene.buffer(`minus ${role}`)));
   const parts = [
     minus("star", "original − reconstruction", star.flux, reconstruction),
     minus("edited", "edited − reconstruction", flux, reconstruction),

@@ -1,11 +1,40 @@
 """Model spectra as a star would be seen: at its radial velocity and with its continuum."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
 from specnb.core.doppler import doppler_shift
 from specnb.core.wavelength import detectors
 from specnb.fitting.continuum import legendre
+
+
+def as_seen(model, wavelength, velocity=0.0, star=None, order=-1):
+    """How spectra are changed by a radial velocity and by the continuum of a star.
+
+    Parameters
+    ----------
+    model : ndarray, shape (n_pix,)
+        The spectrum at rest that is brought to the star's continuum.
+    wavelength : ndarray, shape (n_pix,)
+    velocity : float
+        km/s.
+    star : (ndarray, ndarray), optional
+        Flux and error of the star, see `continuum_factor`.
+    order : int
+
+    Returns
+    -------
+    callable
+        It takes spectra (..., n_pix) at rest, such as the model and its derivatives, and gives them
+        as they are seen.
+    """
+    if star is None or order < 0:
+        return partial(at_velocity, wavelength=wavelength, velocity=velocity)
+    moved = at_velocity(model, wavelength, velocity)
+    factor = continuum_factor(moved, *star, wavelength, order)
+    return lambda flux: at_velocity(flux, wavelength, velocity) * factor
 
 
 def at_velocity(flux, wavelength, velocity: float):

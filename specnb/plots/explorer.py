@@ -120,8 +120,7 @@ class EmulatorFigure(SpectrumFigure):
 class ExplorerFigure(EmulatorFigure):
     """The flux with line markers, its difference to a reference, and its gradient by one label.
 
-    The lines of an element have the colour of its group. They are highlighted if the gradient is by
-    the abundance of this element.
+    Lines of the element of whose abundance the gradient is are highlighted.
 
     Parameters
     ----------
@@ -136,8 +135,7 @@ class ExplorerFigure(EmulatorFigure):
     physics : Emulator, optional
         Another emulator whose spectrum at the same labels is drawn, too.
     seen : callable, optional
-        ``seen(flux)`` gives spectra (..., n_pix) as the star is seen, for example at its radial
-        velocity, see `specnb.fitting.seen`. By default the models are at rest.
+        How models are seen, see `specnb.fitting.seen.as_seen`. By default they are at rest.
 
     Attributes
     ----------
@@ -157,15 +155,9 @@ class ExplorerFigure(EmulatorFigure):
 
     @styled
     def __init__(
-        self,
-        emulator,
-        labels=None,
-        reference=None,
-        reference_name="start",
-        gradient=None,
-        physics=None,
-        seen=None,
-    ):
+        self, emulator, labels=None, reference=None, reference_name="start", gradient=None,
+        physics=None, seen=None,
+    ):  # fmt: skip
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
             FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third],
@@ -229,6 +221,8 @@ class TranslatedFigure(EmulatorFigure):
         See `specnb.plots.live.start_labels`.
     split : ndarray, shape of one z_split, optional
         By default it is the typical one.
+    seen : callable, optional
+        As for `ExplorerFigure`.
 
     Attributes
     ----------
@@ -245,11 +239,11 @@ class TranslatedFigure(EmulatorFigure):
     """
 
     @styled
-    def __init__(self, emulator, translator, labels=None, split=None):
+    def __init__(self, emulator, translator, labels=None, split=None, seen=None):
         if not same_pixels(emulator.wavelength, translator.wavelength):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
-        self.translator = translator
+        self.translator, self.seen = translator, seen or np.asarray
         panels = {
             FLUX: [(DOMAINS["synthetic"], 0.9, "-"), (DOMAINS["translated"], 0.9, "-")],
             "Translated −\nsynthetic": [(BLACK, 0.9, "-")],
@@ -295,11 +289,11 @@ class TranslatedFigure(EmulatorFigure):
         ValueError
             If a label does not exist.
         """
-        (self.synthetic,) = self._emulate(labels, self.emulator)
-        typical, own = (
-            self.translator.translate(self.synthetic[None], split)[0].astype(float)
-            for split in (None, None if self.split is None else self.split[None])
+        (flux,) = self._emulate(labels, self.emulator)
+        own, typical = (
+            self.seen(self.translator.translate(flux[None], split)[0].astype(float))
+            for split in (None if self.split is None else self.split[None], None)
         )
-        self.translated = own
+        self.synthetic, self.translated = self.seen(flux), own
         fluxes = {"synthetic": self.synthetic, "translated": own}
         self._show_star([fluxes, {"_": own - self.synthetic}, {"_": own - typical}], window)

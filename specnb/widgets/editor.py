@@ -16,7 +16,7 @@ from specnb.surveys.mock import remake
 from specnb.widgets.explorer import Explorer
 from specnb.widgets.page import editor_page
 from specnb.widgets.stars import Stars
-from specnb.widgets.state import check_moves, label_ranges
+from specnb.widgets.state import check_ranges, label_ranges
 
 
 class LatentEditor(Explorer):
@@ -105,7 +105,7 @@ class LatentEditor(Explorer):
         if (star is None) == (not labels):
             raise ValueError("choose a star by its row or id, or by labels, as choose(teff=5000)")
         if labels:
-            check_moves(labels, label_ranges(self._page))
+            check_ranges(labels, label_ranges(self._page))
             star = int(np.argmin(self._distances(labels)))
         self.set(star=star)
 
@@ -124,11 +124,9 @@ class LatentEditor(Explorer):
         latents = self.edited_latents.tolist()
         if not 0 <= k < len(latents):
             raise ValueError(f"no latent entry {k}: choose 0 to {len(latents) - 1}")
-        name, (low, high) = f"latent entry {k}", self._reach
-        value = check_moves({name: value}, {name: (low, high)})[name]
-        latents[k] = value
-        # The star's own entries may lie beyond the range, in which only an edit must be
-        self.latents, self._entry = np.clip(latents, low, high).tolist(), k
+        name = f"latent entry {k}"
+        latents[k] = check_ranges({name: value}, {name: self._reach})[name]
+        self.latents, self._entry = latents, k
 
     def nearest(self) -> str | None:
         """Id of the star nearest to the edited labels, or None if no star is near enough to count

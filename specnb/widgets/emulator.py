@@ -1,14 +1,12 @@
 """The spectrum of an emulator with sliders for the labels, beside real stars: the fit by hand."""
 
 import warnings
-from functools import partial
 
 import numpy as np
 from astropy.table import Column
 
 from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, with_errors
-from specnb.fitting.seen import at_velocity, continuum_factor
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.live import start_labels
 from specnb.widgets.explorer import Explorer
@@ -42,15 +40,21 @@ class EmulatorExplorer(Explorer):
         row = np.array([list(self.labels.values())])
         if not self.emulator.in_hull(row)[0]:
             return "training hull"
-        calibration = getattr(self.emulator, "calibration", None)
+        calibration = self.emulator.calibration
         far = calibration is not None and calibration.outside(row, self.survey)[0]
-        return "domain of the stars from which the model was learnt" if far else ""
+        return "domain of the real stars with which the model was made" if far else ""
+
+    @property
+    def _error(self):
+        calibration = self.emulator.calibration
+        return 0.0 if calibration is None else calibration.error.cpu().numpy().astype(float)
 
     def figure(self):
         """The picture for print."""
         reference, name = self._reference()
+        seen = self._seen(self._emulate(self.emulator))
         view = ExplorerFigure(
-            self.emulator, self.labels, reference, name, self._gradient, self.physics, self._seen()
+            self.emulator, self.labels, reference, name, self._gradient, self.physics, seen
         )
         view.update(window=self.window or None)
         return view.figure
@@ -109,17 +113,6 @@ class EmulatorExplorer(Explorer):
             warnings.simplefilter("ignore", UserWarning)  # `outside` says it
             return emulator([list((labels or self.labels).values())])[0].astype(float)
 
-    def _seen(self):
-        """How spectra are changed by the velocity and, beside a star, by its continuum."""
-        pixels = self.survey.pixels
-        shift = partial(at_velocity, wavelength=pixels, velocity=self.velocity)
-        if not self.star or self.continuum < 0:
-            return shift
-        model = shift(self._emulate(self.emulator))
-        observed = self.stars.observed(self.star)
-        factor = continuum_factor(model, *observed, pixels, self.continuum)
-        return lambda flux: shift(flux) * factor
-
     def _reference(self):
         """Flux to compare with and its name: that of a star, or of the first labels."""
         star = self.star or self.reference.removeprefix("start")
@@ -129,12 +122,13 @@ class EmulatorExplorer(Explorer):
 
     def _columns(self):
         """The emulator's flux and its derivative, and that of the physics and of the star."""
-        seen, label = self._seen(), self.survey.label(self._gradient)
+        flux, label = self._emulate(self.emulator), self.survey.label(self._gradient)
+        seen = self._seen(flux)
         row = [list(self.labels.values())]
         slopes = self.emulator.jacobian(row)[0, self.survey.labels.index(label)].astype(float)
         unit = f"1 / ({label.unit})" if label.unit else None
         columns = [
-            Column(seen(self._emulate(self.emulator)), "flux", description=NORMALISED),
+            Column(seen(flux), "flux", description=NORMALISED),
             Column(seen(slopes), f"dflux_d{label.name}", unit=unit),
         ]
         if self.physics is not None:

@@ -15,8 +15,9 @@ import numpy as np
 import traitlets
 from astropy.table import Column, Table
 
+from specnb.fitting.seen import as_seen
 from specnb.widgets.page import stars_part
-from specnb.widgets.stars import Stars
+from specnb.widgets.stars import Stars, read_stars
 from specnb.widgets.state import BY_HAND, STATE, TYPICAL, check_state, label_ranges, star_id
 
 BUNDLE = Path(__file__).parent / "browser"  # written by `make browser`
@@ -155,6 +156,17 @@ class Explorer(anywidget.AnyWidget):
         """The region in which the labels should lie, but do not; "" if they do."""
         return ""
 
+    _error = 0.0  # of the model in each pixel
+
+    def _seen(self, model):
+        """How spectra at rest (..., n_pix) are seen: at the velocity and, beside a star, with the
+        continuum that brings a model (n_pix,) nearest to it. It returns a function.
+        """
+        star = self.stars.observed(self.star) if self.star else None
+        if star:
+            star = star[0], np.hypot(star[1], self._error)
+        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum)
+
     def packed(self, half: bool = True):
         """What a static page needs: a dict with "page", "stars" and "state", and the bytes of the
         page's arrays and of the stars'. With ``half``, weights have half precision.
@@ -214,17 +226,7 @@ class Explorer(anywidget.AnyWidget):
         OSError, ValueError
             If the file cannot be read, or holds spectra of another survey.
         """
-        from specnb.surveys import SURVEYS, read_spectra
-
-        known = SURVEYS.get(self.survey.name) is self.survey
-        spectra = read_spectra(path, survey=None if known else self.survey)
-        if not (self.survey.rebins or self.survey.has(spectra.wavelength)):
-            other = next((s.title for s in SURVEYS.values() if s.has(spectra.wavelength)), "others")
-            raise ValueError(
-                f"{Path(path).name} has spectra of {other}, and this explorer shows {self.survey.title}: "
-                "open it in an explorer of its survey"
-            )
-        spectra = self.survey.on_pixels(spectra)
+        spectra = read_stars(path, self.survey)
         self.stars.add(spectra)
         with self.hold_sync():
             self._stars, self._stars_data = self._describe_stars()
@@ -288,7 +290,7 @@ class Explorer(anywidget.AnyWidget):
     def _follow(self, change):
         old = change["old"] if isinstance(change["old"], dict) else {}
         moved = [name for name, value in change["new"].items() if old.get(name, value) != value]
-        self._moved = moved[-1] if moved else self._moved
+        self._moved = moved[0] if len(moved) == 1 else self._moved
 
     def _hear(self, _, content, buffers):
         """A message of the browser: a button that needs the kernel was pressed."""

@@ -106,10 +106,11 @@ def _(step: PixelChange, program, flux):
 
 @_changed.register
 def _(step: LabelCorrection, program, flux):
-    correction = program.add(
-        "polynomial", "labels", columns=step.columns, mean=step.mean, std=step.std,
-        coefficients=step.coefficients, degree=DEGREE, edge=EDGE,
+    features = program.add(
+        "polynomial", "labels", columns=step.columns, mean=step.mean, std=step.std, degree=DEGREE,
+        edge=EDGE,
     )  # fmt: skip
+    correction = program.add("linear", features, weight=step.coefficients.T, bias=None)
     return program.add("add", flux, correction)
 
 

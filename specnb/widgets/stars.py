@@ -1,12 +1,33 @@
 """The spectra of an explorer's stars, which may come from several files."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
 from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
+from specnb.surveys import SURVEYS, read_spectra
+
+
+def read_stars(path, survey) -> Spectra:
+    """Spectra of a file on a survey's pixels, see `specnb.read_spectra`.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read, or holds spectra of another survey.
+    """
+    known = SURVEYS.get(survey.name) is survey
+    spectra = read_spectra(path, survey=None if known else survey)
+    if not (survey.rebins or survey.has(spectra.wavelength)):
+        others = (each.title for each in SURVEYS.values() if each.has(spectra.wavelength))
+        raise ValueError(
+            f"{Path(path).name} has spectra of {next(others, 'other pixels')}, and this explorer shows "
+            f"{survey.title}: open it in an explorer of its survey"
+        )
+    return survey.on_pixels(spectra)
 
 
 class Stars:

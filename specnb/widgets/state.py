@@ -136,7 +136,8 @@ def _split_values(value, page, ids):
 
 
 def _latents(value, page, ids):
-    return _vector("latents", value, page.get("latents"))
+    about = page.get("latents")  # those of a star may lie beyond the range of edits
+    return _vector("latents", value, about and about | {"low": -np.inf, "high": np.inf})
 
 
 def _lambdas(value, page, ids):

@@ -62,16 +62,21 @@ class TranslatorExplorer(Explorer):
 
     def figure(self):
         """The picture for print."""
-        view = TranslatedFigure(self.emulator, self.translator, self.labels, self.z_split)
+        seen = self._seen(self._translated()[1])
+        view = TranslatedFigure(self.emulator, self.translator, self.labels, self.z_split, seen)
         view.update(window=self.window or None)
         return view.figure
 
     def _columns(self):
         """Synthetic and translated flux."""
-        synthetic = self.emulator([list(self.labels.values())])
-        split = None if self.z_split is None else self.z_split[None]
-        translated = self.translator.translate(synthetic, split)
-        return [Column(synthetic[0], "synthetic"), Column(translated[0], "translated")]
+        spectra = self._translated()
+        return list(map(Column, map(self._seen(spectra[1]), spectra), ("synthetic", "translated")))
+
+    def _translated(self):
+        """The synthetic spectrum and its translation, each of shape (n_pix,)."""
+        synthetic, split = self.emulator([list(self.labels.values())]), self.z_split
+        translated = self.translator.translate(synthetic, None if split is None else split[None])
+        return synthetic[0].astype(float), translated[0].astype(float)
 
     def _meta(self):
         split = [] if self.z_split is None else self.z_split.tolist()
