@@ -285,7 +285,7 @@ def test_the_gradient_is_that_of_the_element_of_a_line(browser, address, site):
         assert "raises it" in card.inner_text()
         with redrawn(page):
             page.keyboard.press("Enter")
-        name = page.get_by_label("gradient").input_value()
+        name = page.get_by_label("label of the gradient panel").input_value()
         assert symbols[name] in card.inner_text()
 
 
