@@ -39,7 +39,7 @@ function runScene({ page, stars, states, name }, data) {
     const labels = why(PIXEL).map(({ name, value }) => [name, value]); // it must change no curve
     const shown = panels.map(({ key, curves }) => [
       key,
-      Object.fromEntries(curves.map(({ role, name, values }) => [role, [name, Array.from(values)]])),
+      Object.fromEntries(curves.map((each) => [each.role, [each.name, Array.from(each.values)]])),
     ]);
     const found = latents && plain(latents);
     const plainPanels = Object.fromEntries(shown);
