@@ -1,6 +1,6 @@
 /** One slider with its symbol and its value, which can also be typed. */
 
-import { make, setText } from "./dom.js";
+import { make, setAttributes, setText } from "./dom.js";
 
 const FINE = 10; // Shift divides steps by this
 const KEYS = {
@@ -80,6 +80,8 @@ export class Slider {
 
   /** Puts a small tick at a value, for example the star's own; null takes it away. */
   setTick(value, name) {
+    if (this._ticked === `${name} ${value}`) return;
+    this._ticked = `${name} ${value}`;
     const { low, high } = this.about;
     this.tick.hidden = value === null || !(value >= low && value <= high);
     if (this.tick.hidden) return;
@@ -92,9 +94,7 @@ export class Slider {
     this.element.classList.toggle("specnb-beyond", Boolean(beyond));
     this.element.classList.toggle("specnb-derived", Boolean(gradient));
     const text = beyond || (gradient ? "the gradient panel shows this label" : "");
-    if (this.input.title !== text) this.input.title = text;
-    if (beyond) this.input.setAttribute("aria-description", beyond);
-    else this.input.removeAttribute("aria-description");
+    setAttributes(this.input, { title: text || null, "aria-description": beyond || null });
   }
 
   /** The value with its decimals, and one more for a value between two steps. */
