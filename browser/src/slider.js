@@ -16,6 +16,9 @@ export const unitText = (unit) => (unit || "").replace(/ \/ /g, "/");
 /** A number with a true minus sign. */
 export const numberText = (value, decimals) => value.toFixed(decimals).replace("-", "−");
 
+/** A number that pulls to one side or the other: "+0.0025", "−0.01" or "0". */
+const signedText = (value) => (value > 0 ? `+${value}` : String(value).replace("-", "−"));
+
 /** A slider from `low` to `high` that calls `onMove` with each new value. */
 export class Slider {
   /**
@@ -28,6 +31,7 @@ export class Slider {
    * @param {number} about.high
    * @param {number} about.step - Of an arrow key; Shift makes it ten times finer.
    * @param {number} about.decimals - Of the value that is shown.
+   * @param {boolean} about.signed - Whether the value is written with its sign, and 0 without one.
    * @param {number} about.start - Double-click on the symbol, or Delete, returns here.
    * @param {function(number)} onMove
    * @param {function(string)} say - Tells the user something.
@@ -99,7 +103,8 @@ export class Slider {
 
   /** The value with its decimals, and one more for a value between two steps. */
   _number(value) {
-    const { decimals } = this.about;
+    const { decimals, signed } = this.about;
+    if (signed) return signedText(value);
     const isStep = Math.abs(value - value.toFixed(decimals)) < 1e-9;
     return numberText(value, isStep ? decimals : decimals + 1);
   }
