@@ -44,6 +44,7 @@ export class Latents {
     on("keydown", (event) => this._key(event));
     this.observer = new ResizeObserver(() => this._paint());
     this.observer.observe(this.canvas);
+    this.end = store.subscribe((changed) => this._follow(changed));
   }
 
   /** Show the star's own and the edited latents; the whole chart hides if there are none. */
@@ -58,8 +59,17 @@ export class Latents {
   }
 
   destroy() {
+    this.end();
     this.observer.disconnect();
     this.root.remove();
+  }
+
+  /** At another λ, or of another star, the latents are others: an edit of the old ones ends. */
+  _follow(changed) {
+    const others = changed.has("lambdas") || changed.has("star");
+    if (others && !changed.has("latents") && this.store.state.latents.length) {
+      this.store.set({ latents: [] }, { record: false });
+    }
   }
 
   /** Where the bars are, in CSS pixels. */

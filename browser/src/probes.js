@@ -164,10 +164,8 @@ export class Probes {
     const sorted = [...values].sort((a, b) => a - b);
     const [low, high] = [0.01, 0.99].map((share) => sorted[Math.round(share * (n - fit - 1))]);
     const { points } = this.found;
-    const reach = [0, 1].map((axis) => {
-      const sizes = Array.from({ length: n - fit }, (_, i) => Math.abs(points[2 * i + axis]));
-      return 1.2 * sizes.sort((a, b) => a - b)[Math.round(0.98 * (n - fit - 1))] || 1;
-    });
+    const [now, start] = [points, this.scores.start.points].map(reachOf);
+    const reach = [0, 1].map((axis) => Math.max(now[axis], start[axis]));
     const place = (i, axis) => Math.min(1, Math.max(-1, points[2 * i + axis] / reach[axis]));
     this.map.setAttribute(
       "aria-label",
@@ -202,6 +200,15 @@ export class Probes {
       context.fillText("first principal component →", (MAP.left + right) / 2, HEIGHT - 9);
     });
   }
+}
+
+/** How far points (n, 2) reach along both axes, but for the outermost few. */
+function reachOf(points) {
+  const n = points.length / 2;
+  return [0, 1].map((axis) => {
+    const sizes = Array.from({ length: n }, (_, i) => Math.abs(points[2 * i + axis]));
+    return 1.2 * sizes.sort((a, b) => a - b)[Math.round(0.98 * (n - 1))] || 1;
+  });
 }
 
 function r2Text(value) {

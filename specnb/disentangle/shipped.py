@@ -8,10 +8,10 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.model import Disentangler
 
 SHIPPED = DATA / "autoencoders"
-STARS = 60_000  # mock stars of the shipped autoencoder: a fifth of them are test stars
+STARS = 30_000  # mock stars of the shipped autoencoder: a fifth of them are test stars
 # λ is an input: one model for all λ, as in the notebook 04_disentangle, but trained for longer
 CONDITIONAL = replace(
-    BOTTLENECK.config(DisentangleConfig(epochs=15, patience=15, batch=32)),
+    BOTTLENECK.config(DisentangleConfig(epochs=40, patience=40, batch=32)),
     lambdas={},
     lambda_range=BOTTLENECK.entangle,
     bottleneck=2e-4,

@@ -224,10 +224,12 @@ def ship_autoencoder(
     model.networks.float()  # the scores below are those of the weights in the file
     add_to_list(path, DATA)
     reach = config.lambda_range
-    settings = {"all 0": {}, "largest for teff": {"teff": reach}} | {
-        setting: {each: -reach if each in entangled else reach for each in config.labels}
-        for setting, entangled in ENTANGLED.items()
+    settings = {"0 / 0 / 0 / 0": {}} | {
+        f"{value:g} / 0 / 0 / 0": {"teff": value} for value in (reach / 2, reach)
     }
+    for entangled in ENTANGLED.values():
+        lambdas = {each: -reach if each in entangled else reach for each in config.labels}
+        settings[" / ".join(f"{value:g}" for value in lambdas.values())] = lambdas
     rows = [
         {"name": setting} | _autoencoder_scores(model, stars, lambdas)
         for setting, lambdas in settings.items()

@@ -12,7 +12,7 @@ from specnb.plots.live import start_labels
 from specnb.widgets.explorer import Explorer
 from specnb.widgets.page import emulator_page
 from specnb.widgets.stars import Stars
-from specnb.widgets.state import ORDER
+from specnb.widgets.state import ORDER, VELOCITY, clipped, label_ranges
 
 NORMALISED = "continuum-normalised"
 
@@ -87,7 +87,8 @@ class EmulatorExplorer(Explorer):
             flags = str(fit["flags"][0])
             if not np.isfinite(list(values.values())).all():
                 raise ValueError(f"{self.star} cannot be fitted: {flags}")
-            if "rv" in fit.colnames and fit["converged"][0]:
+            values = clipped(values, label_ranges(self._page))  # a fit may end between two steps
+            if "rv" in fit.colnames and fit["converged"][0] and abs(fit["rv"][0]) <= VELOCITY:
                 values["velocity"] = float(fit["rv"][0])
             self.set(continuum=order, **values)
             self.told = self._result(fit) + (f" ({flags})" if flags else "")

@@ -18,13 +18,9 @@ from astropy.table import Column, Table
 from specnb.fitting.seen import as_seen
 from specnb.widgets.page import stars_part
 from specnb.widgets.stars import Stars, read_stars
-from specnb.widgets.state import BY_HAND, STATE, TYPICAL, check_state, label_ranges, star_id
+from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
 
 BUNDLE = Path(__file__).parent / "browser"  # written by `make browser`
-FIRST = {"velocity": 0.0, "continuum": -1, "split": TYPICAL, "split_values": []}
-FIRST |= {"lambdas": {}, "latents": []}  # what `reset` returns to, besides the labels
-# Settings that name a star, and what they may name instead
-WORDS = {"star": (), "reference": ("start",), "split": (TYPICAL, BY_HAND)}
 
 
 def bundled(name: str) -> str:
@@ -107,7 +103,7 @@ class Explorer(anywidget.AnyWidget):
     continuum = traitlets.Int(-1).tag(sync=True)
     reference = traitlets.Unicode("start").tag(sync=True)
     residual = traitlets.Unicode("sigma").tag(sync=True)
-    split = traitlets.Unicode(TYPICAL).tag(sync=True)
+    split = traitlets.Unicode(FIRST["split"]).tag(sync=True)
     split_values = traitlets.List().tag(sync=True)
     lambdas = traitlets.Dict().tag(sync=True)
     latents = traitlets.List().tag(sync=True)
@@ -207,12 +203,9 @@ class Explorer(anywidget.AnyWidget):
         """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
         the name is made from what is shown.
         """
-        parts = [
-            self._stem,
-            *filter(None, [self.star]),
-            *(f"{x:.5g}" for x in self.labels.values()),
-        ]
-        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
+        parts = [self._stem, self.star, *(f"{x:.5g}" for x in self.labels.values())]
+        name = re.sub(r"[^\w .+-]", "-", "_".join(filter(None, parts)), flags=re.ASCII)[:200]
+        path = path or f"{name}.ecsv"
         self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
         return path
 
@@ -256,17 +249,11 @@ class Explorer(anywidget.AnyWidget):
                 f"{', '.join(unknown)}: no label or setting of this explorer, which has "
                 f"{', '.join([*ranges, *STATE])}"
             )
-        for name in WORDS.keys() & state.keys():
-            if state[name] not in WORDS[name]:
-                state[name] = star_id(state[name], ids, names)
+        state = with_ids(state, ids, names)
         labels = dict(self.labels)
         if state.get("star"):
-            known = zip(ranges, self._known_labels()[ids.index(state["star"])].tolist())
-            labels |= {
-                name: min(max(value, ranges[name][0]), ranges[name][1])
-                for name, value in known
-                if value == value  # not NaN
-            }
+            known = self._known_labels()[ids.index(state["star"])].tolist()
+            labels |= clipped(dict(zip(ranges, known)), ranges)
             state = {"velocity": 0.0, "latents": []} | state
         labels |= dict(state.pop("labels", {})) | moves
         return {

@@ -13,6 +13,11 @@ PANELS = {
     "translator": ("flux", "difference", "split", "residual"),
     "editor": ("flux", "difference"),
 }
+# What `reset` returns to, besides the labels
+FIRST = {"velocity": 0.0, "continuum": -1, "split": TYPICAL, "split_values": []}
+FIRST |= {"lambdas": {}, "latents": []}
+# Settings that name a star, and what they may name instead
+WORDS = {"star": (), "reference": ("start",), "split": (TYPICAL, BY_HAND)}
 CHOICES = {
     "residual": ("sigma", "flux"),
     "compare": ("nothing", "nearest", "truth"),
@@ -51,6 +56,15 @@ def check_ranges(values, ranges) -> dict[str, float]:
     return {name: _within(name, value, *ranges[name]) for name, value in values.items()}
 
 
+def clipped(values, ranges) -> dict[str, float]:
+    """The values that are known, not NaN, each moved into the range (low, high) of its name."""
+    return {
+        name: min(max(value, ranges[name][0]), ranges[name][1])
+        for name, value in values.items()
+        if not np.isnan(value)
+    }
+
+
 def star_id(star, ids, names=()) -> str:
     """The id of a star that is given by its id, its name, or its row number, which may count from
     the end. None and "" stand for no star.
@@ -71,6 +85,14 @@ def star_id(star, ids, names=()) -> str:
         )
         raise ValueError(f"no star {star!r} among these {len(ids)}{rows}")
     return named[star]
+
+
+def with_ids(state, ids, names) -> dict:
+    """Settings in which each star is given by its id, see `star_id`."""
+    return {
+        name: star_id(value, ids, names) if value not in WORDS.get(name, (value,)) else value
+        for name, value in state.items()
+    }
 
 
 def label_ranges(page) -> dict[str, tuple[float, float]]:
