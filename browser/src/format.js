@@ -47,14 +47,15 @@ export function markup(text) {
 
 /** The same text without its markup, for a reader that takes only plain text. */
 export function plain(text) {
-  return String(text).split(PIECE).filter((_, at) => at % 3 === 0).join("");
+  const pieces = String(text).split(PIECE);
+  return pieces.filter((_, at) => at % 3 === 0).join("").replace(/\s+/g, " ");
 }
 
 /**
  * Round values at which an axis has ticks.
  *
- * @returns {{step: number, major: number[], minor: number[], decimals: number}} The distance of
- *   labelled ticks, these, the small ticks between them, and the decimals that their numbers need.
+ * @returns {object} {major, minor, decimals}: the values of labelled ticks, those of the small ticks
+ *   between them, and the decimals that the numbers of the labelled ticks need.
  */
 export function roundTicks(low, high, most) {
   const rough = (high - low) / Math.max(most, 1);
@@ -67,47 +68,6 @@ export function roundTicks(low, high, most) {
   const major = [];
   const minor = [];
   for (let k = first; k <= last; k++) (k % parts ? minor : major).push((k / parts) * step);
-  return { step, major, minor, decimals: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
-}
-
-/** A long name, such as a number of 19 digits, with its middle left out. */
-function short(name) {
-  return name.length > 16 ? `${name.slice(0, 7)}…${name.slice(-6)}` : name;
-}
-
-/** A value with its error, if it has one, and its unit. */
-function written(value, error, unit) {
-  if (unit) return `${fixed(value, 1)}${unit}`;
-  if (!Number.isFinite(value) || !(error > 0 && error < 1)) return brief(value);
-  const decimals = 1 - Math.floor(Math.log10(error));
-  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
-}
-
-const ORDER = ["star", "model", "residual"]; // these come first in the readout
-
-/**
- * What the readout says of one pixel, as pieces of text in the order of their importance.
- *
- * @param {object} shown What the scene computed.
- * @param {number} pixel Index of the pixel.
- * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
- */
-export function readout(shown, pixel) {
-  const pieces = [];
-  shown.panels.forEach((panel, at) => {
-    const unit = panel.unit === "σ" ? " σ" : "";
-    for (const curve of panel.curves) {
-      const several = panel.curves.length > 1 && curve.name;
-      const name = at === 0 ? curve.name : several ? `${panel.key}: ${curve.name}` : panel.key;
-      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
-      pieces.push({ text: `${short(name)} ${value}`, curve });
-    }
-  });
-  const rank = ({ curve: { role } }) => (ORDER.indexOf(role) + ORDER.length + 1) % (ORDER.length + 1);
-  pieces.sort((a, b) => rank(a) - rank(b));
-  return [
-    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
-    { text: `pixel ${pixel}` },
-    ...pieces,
-  ];
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return { major, minor, decimals };
 }

@@ -8,8 +8,8 @@ const STILL = 4; // A press that moves less than this many screen pixels is a cl
  * Listen to the pointer and the wheel on the plot's pad.
  *
  * @param {HTMLElement} pad The element over the panels; its width is that of the horizontal axis.
- * @param {object} plot {window(), move(window, done), hover(x), pick(x), box(ends), whole(), hint()}
- *   where x is a position in screen pixels from the left end of the pad, or null.
+ * @param {object} plot {window(), move(window, done), hover(x), pick(x), box(ends), whole(),
+ *   hint()}, where x is a position in screen pixels from the left end of the pad, or null.
  */
 export class Gestures {
   constructor(pad, plot) {

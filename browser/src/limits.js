@@ -5,7 +5,8 @@
 /** The next larger round number. */
 export function roundLimit(reach) {
   const power = 10 ** Math.floor(Math.log10(Math.max(reach, 1e-6)) + 1e-12);
-  return [1, 1.5, 2, 3, 5, 7, 10].map((factor) => factor * power).find((each) => each >= reach);
+  const rounded = [1, 1.5, 2, 3, 5, 7, 10, 15].map((factor) => factor * power);
+  return rounded.find((each) => each >= reach);
 }
 
 /** Smallest and largest finite value of some curves between two pixels; [∞, −∞] if there is none. */

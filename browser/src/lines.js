@@ -5,6 +5,7 @@ import { textColor, tickColor } from "./theme.js";
 
 const SPACE = 3; // least distance of two ticks in screen pixels
 const BETWEEN = 8; // least distance of two names
+const EDGE = 3; // least distance of a name from the frame
 const HEIGHT = { name: 13, tick: 5, own: 8 };
 
 /** The part of a flux panel's height that the ticks and names need. */
@@ -36,8 +37,9 @@ export function arrange(lines, [low, high], width, isOwn, measure) {
     const free = chosen.every((other) => Math.abs(other.at - mark.at) >= SPACE);
     if (!mark.own && !free) continue;
     const half = measure(mark.line.species, mark.own) / 2;
-    const fits = mark.at > half && mark.at < width - half;
-    const named = fits && names.every((other) => Math.abs(other.at - mark.at) >= other.half + half + BETWEEN);
+    const fits = mark.at > half + EDGE && mark.at < width - half - EDGE;
+    const apart = (other) => Math.abs(other.at - mark.at) >= other.half + half + BETWEEN;
+    const named = fits && names.every(apart);
     if (named) names.push({ at: mark.at, half });
     chosen.push({ ...mark, named });
   }

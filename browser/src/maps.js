@@ -36,13 +36,8 @@ class StarMap {
   setStars(stars) {
     this.stars = stars;
     this.columns = [this.x, this.y].map((label) => stars.column(label.name));
-    this.ends = [this.x, this.y].map((label, k) => {
-      const known = (this.columns[k] || []).filter(Number.isFinite);
-      const low = Math.max(label.low, Math.min(...known));
-      const high = Math.min(label.high, Math.max(...known));
-      const room = 0.06 * (high - low) || label.near;
-      return INVERTED.has(label.name) ? [high + room, low - room] : [low - room, high + room];
-    });
+    this.ends = [this.x, this.y].map(({ name, low, high }) =>
+      INVERTED.has(name) ? [high, low] : [low, high]);
     this._layer = null;
   }
 
@@ -53,7 +48,7 @@ class StarMap {
   }
 
   get isUseful() {
-    return this.columns.every(Boolean) && this.ends.flat().every(Number.isFinite);
+    return this.columns.every((column) => column && column.some(Number.isFinite));
   }
 
   /** Draws the stars, once, and the cross, at every change. */

@@ -14,11 +14,11 @@ export const MARGIN = { title: 36, numbers: 46, right: 14, bottom: 36 };
 /** With fewer pixels in view an observed star is drawn as points. */
 export const FEW = 300;
 
-const THIN = ["star", "overlay", "reference", "residual"]; // roles whose curves are thin, as noise is
+const THIN = ["star", "overlay", "reference", "residual"]; // roles of noisy curves
 
 /** What makes two drawings of a panel comparable, so that its scale stays as it is. */
-export function identity({ key, title, unit, curves }) {
-  return [key, title, unit, ...curves.map((each) => `${each.key}:${each.role}:${each.name}`)].join("|");
+function identity({ key, title, unit, curves }) {
+  return [key, title, unit, ...curves.map((each) => `${each.key} ${each.role} ${each.name}`)].join();
 }
 
 /**
@@ -73,10 +73,7 @@ export class Panel {
    */
   draw(view) {
     this.view = view;
-    if (this.written !== this.spec.title) {
-      this.title.firstChild.replaceChildren(markup(this.spec.title));
-      this.written = this.spec.title;
-    }
+    this._writeTitle();
     const data = [view.wavelength, ...this.spec.curves.map((curve) => curve.values)];
     const [min, max] = view.window;
     if (!this.chart) {
@@ -97,6 +94,22 @@ export class Panel {
       this.chart.setData(data, false);
       this.chart.setScale("x", { min, max });
     });
+  }
+
+  /** Write the title, smaller if it is too long for the height of the panel. */
+  _writeTitle() {
+    const { title, unit } = this.spec;
+    const room = this.view.height - (this.lowest ? MARGIN.bottom : 0) - 6;
+    const key = `${title} ${unit} ${room}`;
+    if (key === this.written) return;
+    this.written = key;
+    this.title.style.height = `${room}px`;
+    const text = this.title.firstChild;
+    text.replaceChildren(markup(unit ? `${title} (${unit})` : title));
+    for (const size of [12, 11, 10, 9]) {
+      this.title.style.fontSize = `${size}px`;
+      if (text.offsetHeight <= room && text.offsetWidth <= MARGIN.title - 2) break;
+    }
   }
 
   destroy() {
@@ -164,7 +177,7 @@ export class Panel {
     const [low, high] = axis === "x" ? this.view.window : this.limits;
     const { width, height } = this.view;
     const below = this.lowest ? MARGIN.bottom : 0;
-    const most = axis === "x" ? (width - 96) / 90 : Math.min((height - below) / 26, 8);
+    const most = axis === "x" ? (width - 96) / 90 : Math.min((height - below) / 22, 8);
     return roundTicks(low, high, most);
   }
 

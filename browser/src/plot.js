@@ -1,13 +1,15 @@
 /* The spectrum plot: panels with one horizontal axis, the overview strip, and the readout. */
 
 import { labelOf, LineCard } from "./card.js";
-import { writeLegend } from "./legend.js";
-import { angstrom, fixed, plain, readout } from "./format.js";
+import { angstrom } from "./format.js";
 import { Gestures } from "./gestures.js";
 import { helpTable, pressed } from "./keys.js";
+import { writeLegend } from "./legend.js";
 import { Marks, nearestLine, nextLine } from "./lines.js";
 import { Overview } from "./overview.js";
 import { FEW, MARGIN, Panel } from "./panel.js";
+import { makeParts } from "./parts.js";
+import { describe, readout } from "./readout.js";
 import { curveColor, textColor, themeOf } from "./theme.js";
 import { nearestPixel, pixelsWithin, within } from "./window.js";
 
@@ -15,30 +17,6 @@ const NEAR = 8; // A click this many screen pixels from a line means this line
 const SMALLEST = 8; // Least number of pixels in a window
 const FIRST = 2.2; // Height of the first panel, in heights of the others
 const MOMENT = 4000; // How long the hint about scrolling stays, in ms
-
-const PARTS = `
-  <div class="specnb-plot-figure">
-    <div class="specnb-legend"></div>
-    <button type="button" class="specnb-plot-button specnb-rescale" tabindex="-1" hidden
-      title="Fit the vertical axes to the curves in view (r)">rescale</button>
-    <div class="specnb-panels"></div>
-    <div class="specnb-pad" tabindex="0" role="img" aria-keyshortcuts="?"
-      data-lm-suppress-shortcuts="true">
-      <div class="specnb-hair" hidden></div>
-      <div class="specnb-picked" hidden></div>
-      <div class="specnb-box" hidden></div>
-    </div>
-    <div class="specnb-card" role="status" hidden></div>
-    <div class="specnb-keys" hidden></div>
-    <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
-  </div>
-  <div class="specnb-strip"><div></div></div>
-  <div class="specnb-foot">
-    <div class="specnb-readout"></div>
-    <div class="specnb-readout-line"></div>
-    <button type="button" class="specnb-plot-button specnb-help" tabindex="-1"
-      title="Keys and mouse (?)">?</button>
-  </div>`;
 
 /**
  * The plot of what the scene computed.
@@ -52,10 +30,7 @@ export class SpectrumPlot {
     Object.assign(this, { page, store, panels: [], moving: false, x: null });
     this.root = el.appendChild(document.createElement("div"));
     this.root.className = "specnb-plot";
-    this.root.innerHTML = PARTS;
-    const part = (name) => this.root.querySelector(`.specnb-${name}`);
-    const names = "legend rescale panels pad hair picked box card keys hint strip readout readout-line help";
-    this.parts = Object.fromEntries(names.split(" ").map((name) => [name, part(name)]));
+    this.parts = makeParts(this.root);
     this.marks = new Marks(page.lines ?? []);
     this.card = new LineCard(this.parts.card, this.parts.picked);
     this.parts.keys.append(helpTable());
@@ -77,10 +52,9 @@ export class SpectrumPlot {
     const theme = themeOf(this.root);
     this._paint(theme);
     const range = pixelsWithin(shown.wavelength, window);
-    const untrusted = (this.page.untrusted ?? []).filter(([low, high]) => low < this.whole[1] && high > this.whole[0]);
     const view = {
-      wavelength: shown.wavelength, starts: this.starts, window, range, untrusted, theme,
-      ratio: devicePixelRatio,
+      wavelength: shown.wavelength, starts: this.starts, window, range, theme,
+      untrusted: this.page.untrusted ?? [], ratio: devicePixelRatio,
     };
     this._drawPanels(view, this.fit || (other && !this.moving));
     this.fit = false;
@@ -127,15 +101,16 @@ export class SpectrumPlot {
 
   _drawPanels(view, fit) {
     const { panels } = this.shown;
-    const shapes = panels.map((spec, k) => Panel.shape(spec, k === panels.length - 1));
-    if (shapes.length !== this.panels.length || shapes.some((each, k) => each !== this.panels[k].shape)) {
+    const last = panels.length - 1;
+    const shapes = panels.map((spec, k) => Panel.shape(spec, k === last));
+    if (shapes.join() !== this.panels.map(({ shape }) => shape).join()) {
       this.panels.forEach((panel) => panel.destroy());
-      this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k === panels.length - 1));
+      this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k === last));
     }
     const { clientWidth: width, clientHeight: height } = this.parts.panels;
     if (!width || !height || !panels.length) return;
     this.plotWidth = width - MARGIN.title - MARGIN.numbers - MARGIN.right;
-    const unit = (height - MARGIN.bottom) / (FIRST + panels.length - 1);
+    const unit = (height - MARGIN.bottom) / (FIRST + last);
     const own = this.shown.gradient ?? "";
     const isOwn = ({ element }) => Boolean(element && own && this.page.elements?.[element] === own);
     const marks = this.marks.choose(view.window, this.plotWidth, own, isOwn);
@@ -143,11 +118,10 @@ export class SpectrumPlot {
     panels.forEach((spec, k) => {
       const panel = this.panels[k];
       const inner = Math.round(k === 0 ? FIRST * unit : unit);
-      const tall = k === panels.length - 1 ? height - top : inner;
+      const tall = k === last ? height - top : inner;
       loose = panel.adjust(spec, view.range, inner, fit) || loose;
       panel.el.style.top = `${top}px`;
       panel.el.style.height = `${tall}px`;
-      panel.title.style.height = `${inner - 4}px`;
       panel.draw({ ...view, width, height: tall, marks: k === 0 ? marks : null });
       top += inner;
     });
@@ -166,22 +140,9 @@ export class SpectrumPlot {
     if (curve && width) this.overview.draw({ ...view, curve, width, height });
     this._place();
     this._read();
-    const label = this._describe(curves);
+    const label = describe(this.shown, this.window);
     if (label !== this.label) this.parts.pad.setAttribute("aria-label", label);
     this.label = label;
-  }
-
-  /** What is shown, in words. */
-  _describe(curves) {
-    const [low, high] = this.window.map((value) => fixed(value, 0));
-    const names = curves.map(({ name }) => name).filter(Boolean);
-    const last = names.length > 1 ? ` and ${names.pop()}` : "";
-    const parts = [`Spectrum ${low} to ${high} Å`, `${names.join(", ")}${last}`];
-    const panels = this.shown.panels.slice(1).map(({ title }) => plain(title).replace(/\s+/g, " "));
-    if (panels.length) parts.push(`below it ${panels.join(", ")}`);
-    const { scores } = this.shown;
-    if (scores?.nu > 0) parts.push(`χ²/ν ${fixed(scores.chi2 / scores.nu, 1)}`);
-    return `${parts.join("; ")}. Press question mark for the keys.`;
   }
 
   _listen() {
@@ -194,7 +155,10 @@ export class SpectrumPlot {
         this._move(this.whole, true);
       },
       hover: (x) => this._hover(x),
-      pick: (x) => this._pickAt(x),
+      pick: (x) => {
+        this.parts.hint.hidden = true;
+        this._pickAt(x);
+      },
       box: (ends) => this._box(ends),
       hint: () => this._hint(),
       step: (direction) => this._step(direction),
@@ -258,9 +222,9 @@ export class SpectrumPlot {
   }
 
   _read() {
-    const { readout: el, "readout-line": at } = this.parts;
+    const { readout: el, nearest } = this.parts;
     const line = this.x === null ? undefined : this._near(this.x);
-    at.textContent = line ? `${line.species} ${angstrom(line.wavelength)}` : "";
+    nearest.textContent = line ? `${line.species} ${angstrom(line.wavelength)}` : "";
     if (this.x === null) {
       const count = pixelsWithin(this.shown.wavelength, this.window);
       const [low, high] = this.window.map(angstrom);

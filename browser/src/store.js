@@ -56,7 +56,7 @@ export class Store {
     this._edits = [];
     this._last = null; // which control was changed last, and when
     this._timer = null;
-    this._waiting = false;
+    this._unsent = new Set();
     this._said = false;
     this._handlers = [];
     for (const key of [...Object.keys(firstState(page)), ...FROM_KERNEL]) {
@@ -83,7 +83,10 @@ export class Store {
     if (this._said) this.state.told = "";
     this._said = false;
     this._apply(changes, keys);
-    for (const key of keys) this.model.set(key, changes[key]);
+    for (const key of keys) {
+      this._unsent.add(key);
+      this.model.set(key, changes[key]);
+    }
     this._notify(keys);
     this._save();
   }
@@ -160,6 +163,11 @@ export class Store {
   _take(key) {
     const value = this.model.get(key);
     if (same(value, this.state[key])) return;
+    if (this._unsent.has(key)) {
+      // Jupyter echoes what it got some moves ago: what was set here since then is newer
+      this.model.set(key, this.state[key]);
+      return;
+    }
     const changes = { [key]: value };
     if (!FROM_KERNEL.includes(key)) this._record(changes, [key], "kernel");
     this._apply(changes, [key]);
@@ -201,13 +209,12 @@ export class Store {
 
   /** Sends the changes to Python now, or a little later if some were sent just before. */
   _save() {
-    this._waiting = true;
     if (this._timer === null) this._flush();
   }
 
   _flush() {
-    if (!this._waiting) return;
-    this._waiting = false;
+    if (!this._unsent.size) return;
+    this._unsent.clear();
     clearTimeout(this._timer);
     this.model.save_changes();
     this._timer = setTimeout(() => {

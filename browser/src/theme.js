@@ -99,8 +99,9 @@ export function legible(color, background, least) {
 
 /** The colour of a curve: of its role, and for an overlaid star also of its index. */
 export function curveColor(theme, { role, index = 0 }) {
-  const color = role === "overlay" ? theme.overlay[index % theme.overlay.length] : theme.roles[role];
-  return legible(color ?? theme.text, theme.background, CURVE);
+  const overlaid = theme.overlay[index % theme.overlay.length];
+  const color = (role === "overlay" ? overlaid : theme.roles[role]) ?? theme.text;
+  return legible(color, theme.background, CURVE);
 }
 
 /** Any colour, such as that of a group of elements, as it is used for curves and ticks. */

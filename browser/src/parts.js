@@ -1,0 +1,36 @@
+/* The elements of the plot. The pad lies over the panels: it takes the focus, pointer and wheel. */
+
+const PARTS = `
+  <div class="specnb-plot-figure">
+    <div class="specnb-legend"></div>
+    <button type="button" class="specnb-plot-button specnb-rescale" tabindex="-1" hidden
+      title="Fit the vertical axes to the curves in view (r)">rescale</button>
+    <div class="specnb-panels"></div>
+    <div class="specnb-pad" tabindex="0" role="img" aria-keyshortcuts="?">
+      <div class="specnb-hair" hidden></div>
+      <div class="specnb-picked" hidden></div>
+      <div class="specnb-box" hidden></div>
+    </div>
+    <div class="specnb-card" role="status" hidden></div>
+    <div class="specnb-keys" hidden></div>
+    <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
+  </div>
+  <div class="specnb-strip"><div></div></div>
+  <div class="specnb-foot">
+    <div class="specnb-readout"></div>
+    <div class="specnb-nearest"></div>
+    <button type="button" class="specnb-plot-button specnb-help" tabindex="-1"
+      title="Keys and mouse (?)">?</button>
+  </div>`;
+
+/**
+ * Put the elements of the plot into an element.
+ *
+ * @returns {object} Those that change, by the name that follows "specnb-" in their class.
+ */
+export function makeParts(root) {
+  root.innerHTML = PARTS;
+  const names = "legend rescale panels pad hair picked box card keys hint strip readout nearest help";
+  const found = names.split(" ").map((name) => [name, root.querySelector(`.specnb-${name}`)]);
+  return Object.fromEntries(found);
+}

@@ -1,0 +1,64 @@
+/* What is shown, in words: the values at one pixel, and the whole plot for a screen reader. */
+
+import { angstrom, brief, fixed, plain } from "./format.js";
+
+/** A long name, such as a number of 19 digits, with its middle left out. */
+function short(name) {
+  return name.length > 16 ? `${name.slice(0, 7)}…${name.slice(-6)}` : name;
+}
+
+/** What a curve of a panel of differences is called in the readout. */
+function nameIn(panel, curve) {
+  if (panel.curves.length === 1 || curve.role === panel.key) return panel.key;
+  return curve.name.includes(" − ") ? curve.name : `${panel.key} of ${curve.name}`;
+}
+
+/** A value with its error, if it has one, and its unit. */
+function written(value, error, unit) {
+  if (unit) return `${fixed(value, 1)}${unit}`;
+  if (!Number.isFinite(value) || !(error > 0 && error < 1)) return brief(value);
+  const decimals = 1 - Math.floor(Math.log10(error));
+  return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
+}
+
+const ORDER = ["star", "model", "residual"]; // these come first in the readout
+
+/**
+ * What the readout says of one pixel, as pieces of text in the order of their importance.
+ *
+ * @param {object} shown What the scene computed.
+ * @param {number} pixel Index of the pixel.
+ * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
+ */
+export function readout(shown, pixel) {
+  const pieces = [];
+  shown.panels.forEach((panel, at) => {
+    const unit = panel.unit === "σ" ? " σ" : "";
+    for (const curve of panel.curves) {
+      const name = at === 0 ? short(curve.name) : nameIn(panel, curve);
+      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
+      pieces.push({ text: `${name} ${value}`, curve });
+    }
+  });
+  const rank = ({ curve: { role } }) => (ORDER.includes(role) ? ORDER.indexOf(role) : Infinity);
+  pieces.sort((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
+  return [
+    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
+    { text: `pixel ${pixel}` },
+    ...pieces,
+  ];
+}
+
+/** What is shown, as a sentence for those who do not see it. */
+export function describe(shown, [low, high]) {
+  const [first, ...others] = shown.panels;
+  const names = (first?.curves ?? []).map(({ name }) => name).filter(Boolean);
+  const last = names.length > 1 ? ` and ${names.pop()}` : "";
+  const parts = [
+    `Spectrum ${fixed(low, 0)} to ${fixed(high, 0)} Å`, `${names.join(", ")}${last}`,
+  ];
+  if (others.length) parts.push(`below it ${others.map(({ title }) => plain(title)).join(", ")}`);
+  const { scores } = shown;
+  if (scores?.nu > 0) parts.push(`χ²/ν ${fixed(scores.chi2 / scores.nu, 1)}`);
+  return `${parts.join("; ")}. Press question mark for the keys.`;
+}
