@@ -120,8 +120,7 @@ class EmulatorFigure(SpectrumFigure):
 class ExplorerFigure(EmulatorFigure):
     """The flux with line markers, its difference to a reference, and its gradient by one label.
 
-    The lines of an element have the colour of its group. They are highlighted if the gradient is by
-    the abundance of this element.
+    Lines of the element of whose abundance the gradient is are highlighted.
 
     Parameters
     ----------
@@ -135,6 +134,8 @@ class ExplorerFigure(EmulatorFigure):
         Label of the gradient panel; by default the first label of the survey.
     physics : Emulator, optional
         Another emulator whose spectrum at the same labels is drawn, too.
+    seen : callable, optional
+        How models are seen, see `specnb.fitting.seen.as_seen`. By default they are at rest.
 
     Attributes
     ----------
@@ -154,14 +155,9 @@ class ExplorerFigure(EmulatorFigure):
 
     @styled
     def __init__(
-        self,
-        emulator,
-        labels=None,
-        reference=None,
-        reference_name="start",
-        gradient=None,
-        physics=None,
-    ):
+        self, emulator, labels=None, reference=None, reference_name="start", gradient=None,
+        physics=None, seen=None,
+    ):  # fmt: skip
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
             FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third],
@@ -169,7 +165,7 @@ class ExplorerFigure(EmulatorFigure):
             "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
-        self.physics = physics
+        self.physics, self.seen = physics, seen or np.asarray
         self.gradient = gradient or emulator.labels[0]
         self.reference = None if reference is None else (reference, reference_name)
         self.update()
@@ -194,7 +190,8 @@ class ExplorerFigure(EmulatorFigure):
         """
         self.gradient = gradient or self.gradient
         label = self.survey.label(self.gradient)
-        self.flux, slopes = self._emulate(labels, self.emulator, self.emulator.jacobian)
+        functions = self.emulator, self.emulator.jacobian
+        self.flux, slopes = map(self.seen, self._emulate(labels, *functions))
         self.derivative = slopes[self.survey.labels.index(label)]
         flux, name = self.reference = self.reference or (self.flux, "start")
         amount = f"{label.steps.change:g} {label.unit.replace(' ', '')}".strip()
@@ -206,7 +203,7 @@ class ExplorerFigure(EmulatorFigure):
             {f"_{label.name}": self.derivative * label.steps.change},
         ]
         if self.physics is not None:
-            (values[0]["physics"],) = self._emulate(None, self.physics)
+            (values[0]["physics"],) = map(self.seen, self._emulate(None, self.physics))
             values[1]["_physics"] = values[0]["physics"] - flux
         self._show_star(values, window, self.survey.element_of(label.name))
 
@@ -224,6 +221,8 @@ class TranslatedFigure(EmulatorFigure):
         See `specnb.plots.live.start_labels`.
     split : ndarray, shape of one z_split, optional
         By default it is the typical one.
+    seen : callable, optional
+        As for `ExplorerFigure`.
 
     Attributes
     ----------
@@ -240,11 +239,11 @@ class TranslatedFigure(EmulatorFigure):
     """
 
     @styled
-    def __init__(self, emulator, translator, labels=None, split=None):
+    def __init__(self, emulator, translator, labels=None, split=None, seen=None):
         if not same_pixels(emulator.wavelength, translator.wavelength):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
-        self.translator = translator
+        self.translator, self.seen = translator, seen or np.asarray
         panels = {
             FLUX: [(DOMAINS["synthetic"], 0.9, "-"), (DOMAINS["translated"], 0.9, "-")],
             "Translated −\nsynthetic": [(BLACK, 0.9, "-")],
@@ -290,11 +289,11 @@ class TranslatedFigure(EmulatorFigure):
         ValueError
             If a label does not exist.
         """
-        (self.synthetic,) = self._emulate(labels, self.emulator)
-        typical, own = (
-            self.translator.translate(self.synthetic[None], split)[0].astype(float)
-            for split in (None, None if self.split is None else self.split[None])
+        (flux,) = self._emulate(labels, self.emulator)
+        own, typical = (
+            self.seen(self.translator.translate(flux[None], split)[0].astype(float))
+            for split in (None if self.split is None else self.split[None], None)
         )
-        self.translated = own
+        self.synthetic, self.translated = self.seen(flux), own
         fluxes = {"synthetic": self.synthetic, "translated": own}
         self._show_star([fluxes, {"_": own - self.synthetic}, {"_": own - typical}], window)

@@ -10,7 +10,6 @@ import warnings
 from functools import partial
 from html import escape
 from io import BytesIO
-from numbers import Real
 
 import ipywidgets
 import numpy as np
@@ -19,6 +18,7 @@ from PIL import Image
 
 from specnb.core.labels import Label
 from specnb.plots.style import SCREEN_DPI
+from specnb.widgets.state import check_ranges
 
 COLUMNS = {"grid_template_columns": "repeat(2, max-content)"}
 WARNING = "<b style='color: #D55E00'>{}</b>"
@@ -77,14 +77,7 @@ def place(control, value):
 
 def check_moves(values, sliders):
     """Raise ValueError unless each value is a number within the range of the slider of its name."""
-    for name, value in values.items():
-        if not isinstance(value, Real):
-            raise ValueError(f"{name} is {value!r}: give a number without a unit")
-        if name not in sliders:
-            raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
-        low, high = sliders[name].min, sliders[name].max
-        if not low <= value <= high:
-            raise ValueError(f"{name} = {value:g} is beyond the slider: choose {low:g} to {high:g}")
+    check_ranges(values, {name: (each.min, each.max) for name, each in sliders.items()})
 
 
 def row_of(star, ids) -> int:
@@ -109,8 +102,6 @@ class Panel(ipywidgets.VBox):
     choices : dict of Widget
         All other controls. They become attributes of these names.
     buttons : sequence of Widget
-    groups : mapping of str to sequence of str, optional
-        Names of sliders by group: each group is in a tab of its own.
 
     Attributes
     ----------
@@ -125,7 +116,7 @@ class Panel(ipywidgets.VBox):
     view = None
     outside = ""  # the region that the labels have left; then the readout begins with a warning
 
-    def __init__(self, sliders, choices, buttons=(), groups=None):
+    def __init__(self, sliders, choices, buttons=()):
         self.sliders, self.controls = sliders, sliders | choices
         self.values = {name: control.value for name, control in self.controls.items()}
         self._first = {name: self.values[name] for name in sliders}
@@ -135,11 +126,7 @@ class Panel(ipywidgets.VBox):
             control.observe(partial(self._moved, name), "value")
         self.readout = ipywidgets.HTML()
         self.image = ipywidgets.Image(layout={"max_width": "100%", "object_fit": "contain"})
-        grids = [
-            ipywidgets.GridBox([sliders[name] for name in names], layout=COLUMNS)
-            for names in (groups or {"": sliders}).values()
-        ]
-        top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
+        top = ipywidgets.GridBox(list(sliders.values()), layout=COLUMNS)
         middle = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
         # The readout has a line of its own: it is often long, and would press the buttons together
         super().__init__([top, middle, ipywidgets.HBox(buttons), self.readout, self.image])

@@ -1,0 +1,124 @@
+/** The sliders of the labels, in tabs where there are several groups of them. */
+
+import { make } from "./dom.js";
+import { Slider, numberText, unitText } from "./slider.js";
+
+const MANY = 8; // labels above which they can be searched
+
+/** Sliders for all labels of the page. */
+export class Labels {
+  /**
+   * @param {HTMLElement} el
+   * @param {object} page
+   * @param {Store} store
+   */
+  constructor(el, page, store) {
+    Object.assign(this, { page, store });
+    this.sliders = {};
+    this.order = new Map(page.labels.map((label, k) => [label.name, k]));
+    for (const label of page.labels) {
+      const about = { ...label, start: page.start[label.name] };
+      const move = (value) => this._move(label.name, value);
+      this.sliders[label.name] = new Slider(about, move, (text) => store.say(text));
+      this.sliders[label.name].element.dataset.label = label.name;
+    }
+    this.panel = make("div.specnb-labels");
+    this.groups = Object.entries(page.groups || { "": page.labels.map((label) => label.name) });
+    this.group = 0;
+    if (page.labels.length > MANY) el.append(this._filter());
+    if (this.groups.length > 1) el.append(this._tabList());
+    el.append(this.panel);
+    this._show(this.groups[0][1]);
+  }
+
+  /** Shows the labels' values and marks. */
+  update(shown, state) {
+    const known = state.star ? this.store.stars.labels(state.star) : null;
+    const { low, high, name: region } = this.page.region || { low: [], high: [] };
+    const beyondTabs = new Set();
+    for (const [name, slider] of Object.entries(this.sliders)) {
+      const value = state.labels[name];
+      slider.set(value);
+      const k = this.order.get(name);
+      const out = value < low[k] || value > high[k];
+      const { plain, decimals, unit } = slider.about;
+      const range = [low[k], high[k]].map((end) => out && numberText(end, decimals)).join(" to ");
+      const beyond = out && `${plain} is beyond the ${region}: ${range} ${unitText(unit)}`.trim();
+      slider.mark({ beyond, gradient: shown && shown.gradient === name });
+      if (out) beyondTabs.add(this.groups.findIndex(([, names]) => names.includes(name)));
+      const own = known ? known[name] : this.page.start[name];
+      slider.setTick(own ?? null, known ? "the star's own" : "start");
+    }
+    if (this.tabs) {
+      this.tabs.forEach((tab, k) => tab.classList.toggle("specnb-beyond", beyondTabs.has(k)));
+    }
+  }
+
+  _move(name, value) {
+    this.store.set({ labels: { ...this.store.state.labels, [name]: value } });
+  }
+
+  _show(names) {
+    this.panel.replaceChildren(...names.map((name) => this.sliders[name].element));
+  }
+
+  _filter() {
+    this.filter = make("input.specnb-search", {
+      type: "search", placeholder: "find a label, e.g. Mg", "aria-label": "find labels",
+      oninput: () => this._find(),
+      onkeydown: (event) => {
+        if (event.key !== "Escape" || !this.filter.value) return;
+        event.preventDefault();
+        this.filter.value = "";
+        this._find();
+      },
+    });
+    return this.filter;
+  }
+
+  /** Shows the labels whose name, symbol, element or meaning begins a word with the text. */
+  _find() {
+    const text = this.filter.value.trim().toLowerCase();
+    if (!text) {
+      this._choose(this.group);
+      return;
+    }
+    const found = this.page.labels.filter(({ name, plain, meaning }) =>
+      `${name} ${plain} ${meaning}`.toLowerCase().split(/[^\p{L}\p{N}]+/u)
+        .some((word) => word.startsWith(text)) || plain.toLowerCase().startsWith(text));
+    this._show(found.map((label) => label.name));
+    if (!found.length) this.panel.append(make("p.specnb-note", {}, "no label has this name"));
+    if (this.tabs) this.tabs.forEach((tab) => tab.setAttribute("aria-selected", "false"));
+  }
+
+  _tabList() {
+    this.tabs = this.groups.map(([group], k) =>
+      make("button.specnb-tab", { type: "button", role: "tab", onclick: () => this._choose(k) },
+        group || "general"));
+    this.panel.setAttribute("role", "tabpanel");
+    const list = make("div.specnb-tabs", {
+      role: "tablist", "aria-label": "groups of labels",
+      onkeydown: (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        this._choose((this.group + step + this.tabs.length) % this.tabs.length);
+        this.tabs[this.group].focus();
+      },
+    }, ...this.tabs);
+    this._choose(0);
+    return list;
+  }
+
+  _choose(k) {
+    this.group = k;
+    if (this.filter) this.filter.value = "";
+    this._show(this.groups[k][1]);
+    if (!this.tabs) return;
+    this.tabs.forEach((tab, j) => {
+      tab.setAttribute("aria-selected", String(j === k));
+      tab.tabIndex = j === k ? 0 : -1;
+    });
+    this.panel.setAttribute("aria-label", this.groups[k][0] || "general");
+  }
+}

@@ -1,0 +1,162 @@
+/** The page of an explorer: where its parts are, and the drawing after each change. */
+
+import { applyTheme, watchTheme } from "./appearance.js";
+import { Controls } from "./controls.js";
+import { Data } from "./data.js";
+import { make } from "./dom.js";
+import { watchKernel } from "./kernel.js";
+import { Latents } from "./latents.js";
+import { stateOf } from "./link.js";
+import { Maps } from "./maps.js";
+import { SpectrumPlot } from "./plot.js";
+import { Probes } from "./probes.js";
+import { Scene } from "./scene.js";
+import { Catalogue } from "./catalogue.js";
+import { Status } from "./status.js";
+import { Store } from "./store.js";
+import { Toolbar } from "./toolbar.js";
+
+const WIDE = 700; // CSS pixels from which sliders are beside the plot
+
+/** One view of an explorer. */
+export class View {
+  /**
+   * @param {object} model - anywidget's model, or its stand-in.
+   * @param {HTMLElement} el - Where the explorer is put.
+   */
+  constructor(model, el) {
+    Object.assign(this, { model, el, drawn: 0, kernel: "live" });
+    const page = (this.page = model.get("_page"));
+    const data = new Data(page.arrays, model.get("_data"));
+    this.store = new Store(model, page);
+    this.store.data = data;
+    this.scene = new Scene(page, data);
+    this._takeStars();
+    this._readLink();
+    this._build(page, data);
+    this._listen();
+    this.draw(new Set(Object.keys(this.store.state)));
+  }
+
+  /** Computes and draws what the state says; it is done when this returns. */
+  draw(changed) {
+    const { state } = this.store;
+    if (changed.has("theme")) applyTheme(this.root, state.theme);
+    const words = [...changed].every((key) => key === "told" || key === "busy");
+    if (!words) {
+      this.shown = this.scene.compute(state);
+      this.plot.draw(this.shown, state);
+      this.controls.update(this.shown, state);
+      this.maps.update(this.shown, state);
+      if (this.latents) this.latents.draw(this.shown, state);
+      if (this.probes) this.probes.draw(state);
+    }
+    this.toolbar.update(this.shown, state, this.kernel);
+    this.status.update(this.shown, state, this.kernel);
+    this.root.classList.toggle("specnb-working", Boolean(state.busy));
+    this.drawn += 1;
+    this.el.dataset.drawn = this.drawn;
+    this.el.dispatchEvent(new CustomEvent("specnb:drawn", { bubbles: true }));
+  }
+
+  /** Ends everything that would outlive the view. */
+  destroy() {
+    for (const end of this._ends.splice(0)) end();
+    this.root.remove();
+  }
+
+  _build(page, data) {
+    const part = (name, label) =>
+      make(`div.specnb-${name}`, label ? { role: "region", "aria-label": label } : {});
+    const [toolbar, side, main, status] = [
+      part("toolbar"), part("side", "sliders"), part("main", "spectrum"), part("status"),
+    ];
+    const [controls, maps, plot] = [part("controls"), part("maps"), part("plot-area")];
+    side.append(controls, maps);
+    main.append(plot);
+    // JupyterLab's one-letter shortcuts would otherwise take the keys of sliders
+    this.root = make("div.specnb-explorer.lm-suppress-shortcuts", {
+      role: "group", "aria-label": `explorer: ${page.title}`, "data-lm-suppress-shortcuts": "true",
+      "data-kind": page.kind, onkeydown: (event) => this._key(event),
+    }, toolbar, side, main, status);
+    applyTheme(this.root, this.store.state.theme);
+    this._fit(this.el.clientWidth);
+    this.el.append(this.root);
+    this.plot = new SpectrumPlot(plot, page, this.store);
+    this.controls = new Controls(controls, page, this.store);
+    this.maps = new Maps(maps, page, this.store);
+    if (page.latents) {
+      const latents = part("latents-area");
+      main.append(latents);
+      this.latents = new Latents(latents, page, this.store);
+    }
+    if (page.probes) {
+      const probes = part("probes-area");
+      main.append(probes);
+      this.probes = new Probes(probes, page, data, this.store);
+    }
+    this.toolbar = new Toolbar(toolbar, page, this.store, plot);
+    this.status = new Status(status, page, this.store);
+  }
+
+  _listen() {
+    const sizes = new ResizeObserver(([entry]) => this._fit(entry.contentRect.width));
+    sizes.observe(this.el);
+    const stars = () => this._takeStars() && this.draw(new Set(["_stars"]));
+    const events = ["change:_stars", "change:_stars_data"];
+    for (const event of events) this.model.on(event, stars);
+    this._ends = [
+      () => this.store.destroy(),
+      () => this.plot.destroy(),
+      () => this.maps.destroy(),
+      () => this.status.destroy(),
+      () => this.latents?.destroy?.(),
+      () => this.probes?.destroy?.(),
+      () => sizes.disconnect(),
+      () => events.forEach((event) => this.model.off(event, stars)),
+      this.store.subscribe((changed) => this.draw(changed)),
+      watchTheme(() => this.draw(new Set(["theme"]))),
+      watchKernel(this.model, (kernel) => this._setKernel(kernel)),
+    ];
+  }
+
+  /** Takes over the stars, which Python replaces when the user opens a file. */
+  _takeStars() {
+    const [stars, bytes] = [this.model.get("_stars"), this.model.get("_stars_data")];
+    if (this._stars === stars && this._bytes === bytes) return false;
+    Object.assign(this, { _stars: stars, _bytes: bytes });
+    const has = stars && stars.arrays;
+    const data = has ? new Data(stars.arrays, bytes) : null;
+    this.store.stars = new Catalogue(has ? stars : null, data);
+    this.scene.setStars(has ? stars : null, data);
+    return true;
+  }
+
+  /** Without Python, the state may come from the address of the page. */
+  _readLink() {
+    if (this.store.kernel || !location.hash) return;
+    const changes = stateOf(this.page, this.store.stars, location.hash);
+    this.store.set(changes, { record: false });
+  }
+
+  _setKernel(kernel) {
+    if (this.kernel === kernel) return;
+    this.kernel = kernel;
+    if (this.shown) this.draw(new Set(["told"]));
+  }
+
+  _fit(width) {
+    this.root.classList.toggle("specnb-wide", width >= WIDE);
+  }
+
+  /** Undo; and no key that was meant for the explorer reaches the page around it. */
+  _key(event) {
+    const undoes = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === "z";
+    const typing = event.target.matches("input[type=text], input[type=search]");
+    if (undoes && !typing) {
+      event.preventDefault();
+      this.store.undo();
+    }
+    event.stopPropagation();
+  }
+}

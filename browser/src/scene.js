@@ -1,0 +1,140 @@
+// What is shown for a state of the explorer: curves, scores and warnings.
+
+import { Shift } from "./doppler.js";
+import { Continuum } from "./fit_linear.js";
+import { compile } from "./program.js";
+import { outside } from "./region.js";
+import { Stars } from "./stars.js";
+import { inQuadrature, inverseVariance } from "./vectors.js";
+import { VIEWS } from "./views.js";
+
+/**
+ * The models of a page with their stars. `compute` gives what is shown; its arrays are valid until
+ * the next call.
+ */
+export class Scene {
+  /**
+   * @param {Object} page - what Python says of the models, see `specnb.widgets.page`.
+   * @param {Data} data - the arrays of the page.
+   */
+  constructor(page, data) {
+    this.page = page;
+    this.data = data;
+    this.wavelength = data.array(page.wavelength);
+    const programs = Object.entries(page.programs);
+    this.programs = Object.fromEntries(programs.map(([name, each]) => [name, compile(each, data)]));
+    // a second copy, which keeps the reconstruction while the first makes edited spectra
+    if (page.programs.decoder) this.original = compile(page.programs.decoder, data);
+    this.shift = new Shift(this.wavelength, page.detectors);
+    this.continuum = new Continuum(this.wavelength, page.detectors);
+    this.stars = new Stars(null, null);
+    this.moved = page.labels[0].name; // the label moved last
+    this.before = null;
+    this.buffers = new Map();
+  }
+
+  /** Take other stars, with their arrays. */
+  setStars(description, data) {
+    this.stars = new Stars(description, data);
+  }
+
+  /** What is shown for a state: see `views.js`. */
+  compute(state) {
+    const labels = { ...this.page.start, ...state.labels };
+    this.follow(labels);
+    this.state = state;
+    const names = this.page.labels.map((label) => label.name);
+    const gradient = names.includes(state.gradient) ? state.gradient : this.moved;
+    const view = VIEWS[this.page.kind](this, state, labels, gradient);
+    return {
+      wavelength: this.wavelength,
+      outside: outside(this.page, labels, this.data),
+      scores: null,
+      latents: null,
+      note: "",
+      gradient,
+      labels,
+      ...view,
+    };
+  }
+
+  /** Remember which label moved last. If several changed at once, none was moved by hand. */
+  follow(labels) {
+    const { before } = this;
+    const changed = before ? Object.keys(labels).filter((k) => labels[k] !== before[k]) : [];
+    if (changed.length === 1) [this.moved] = changed;
+    this.before = labels;
+  }
+
+  /** Whether a panel is to be shown. */
+  shows(key) {
+    const { panels } = this.state;
+    return !panels?.length || panels.includes(key);
+  }
+
+  /** Labels by name as a vector. */
+  vector(labels) {
+    return this.page.labels.map((label) => labels[label.name]);
+  }
+
+  /** The emulator's flux at the first labels, at rest. */
+  start() {
+    if (!this.first) {
+      const emulator = compile(this.page.programs.emulator, this.data);
+      const { flux } = emulator.run({ labels: this.vector(this.page.start) });
+      this.first = Float64Array.from(flux);
+    }
+    return this.first;
+  }
+
+  /** An array (n_pix,) of this name, which is used again in the next call. */
+  buffer(name) {
+    if (!this.buffers.has(name)) {
+      this.buffers.set(name, new Float64Array(this.wavelength.length));
+    }
+    return this.buffers.get(name);
+  }
+
+  /** A copy of a spectrum, which stays when its program runs again. */
+  keep(name, flux) {
+    const values = this.buffer(name);
+    values.set(flux);
+    return values;
+  }
+
+  /** A spectrum at the velocity of the state. */
+  shifted(name, flux) {
+    return this.shift.apply(flux, this.state.velocity ?? 0, this.buffer(`shifted ${name}`));
+  }
+
+  /**
+   * The standard deviation of a star's flux minus a model's, infinite in pixels that do not count.
+   * The errors of the star and of the emulator are added in quadrature.
+   */
+  sigma(star) {
+    const own = this.page.error ? this.data.array(this.page.error) : null;
+    return inQuadrature(star.flux, star.error, own, this.buffer("sigma"));
+  }
+
+  /** The continuum by which a model is multiplied to fit a star, or null if it is not wanted. */
+  continuumOf(star, model, sigma) {
+    const order = this.state.continuum ?? -1;
+    if (!star || order < 0) return null;
+    const weight = inverseVariance(sigma, this.buffer("weight"));
+    return this.continuum.fit(order, star.flux, model, weight);
+  }
+
+  /** χ², ν, the rms of the residual in units of the flux, and the number of pixels that count. */
+  scores(star, model, sigma) {
+    let [chi2, squares, pixels] = [0, 0, 0];
+    for (let i = 0; i < model.length; i++) {
+      if (sigma[i] === Infinity) continue;
+      const residual = star.flux[i] - model[i];
+      chi2 += (residual / sigma[i]) ** 2;
+      squares += residual ** 2;
+      pixels += 1;
+    }
+    const nu = pixels - this.page.labels.length;
+    return { chi2, nu, rms: Math.sqrt(squares / pixels), pixels };
+  }
+}

@@ -1,0 +1,90 @@
+/** The row below the plot: how well the model fits, warnings, Fit, Reset, Undo, and the kernel. */
+
+import { make, setText } from "./dom.js";
+import { numberText } from "./slider.js";
+
+const SPOKEN = 1000; // ms between two announcements for screen readers
+const KERNEL = {
+  live: "● live",
+  busy: "● the kernel is busy: sliders still work",
+  none: "no kernel: Fit and Open are off",
+};
+
+/** The status bar. */
+export class Status {
+  /**
+   * @param {HTMLElement} el
+   * @param {object} page
+   * @param {Store} store
+   */
+  constructor(el, page, store) {
+    Object.assign(this, { page, store });
+    this.scores = make("span.specnb-scores", {
+      title: "reduced chi-square, and root mean square of star − model, in the whole spectrum",
+    });
+    this.region = make("span.specnb-region");
+    const button = (text, title, onClick) =>
+      make("button.specnb-button", { type: "button", title, onclick: onClick }, text);
+    this.fit = button("Fit", "fit the labels to the star, by Python", () => this._fit());
+    this.reset = button("Reset", "back to the first values", () => store.reset());
+    this.undo = button("Undo", "take the last edit back (Ctrl+Z)", () => store.undo());
+    this.busy = make("span.specnb-busy", { hidden: true });
+    this.told = make("span.specnb-told");
+    this.kernel = make("span.specnb-kernel");
+    this.spoken = make("span.specnb-hidden-text", { "aria-live": "polite", role: "status" });
+    el.append(this.scores, this.region, this.fit, this.reset, this.undo, this.busy, this.told,
+      this.kernel, this.spoken);
+  }
+
+  /** Shows the scores and what Python does. */
+  update(shown, state, kernel) {
+    const scores = this._scores(shown);
+    setText(this.scores, scores);
+    this.scores.classList.toggle("specnb-stale", Boolean(state.busy));
+    const outside = shown.outside || [];
+    this.region.classList.toggle("specnb-warning", outside.length > 0);
+    const { region } = this.page;
+    const inside = region ? `inside the ${region.name} ✓` : "";
+    setText(this.region, outside.length ? `⚠ ${outside.join("; ")}` : inside);
+    this.region.title = this.region.textContent;
+    this.fit.hidden = this.page.kind !== "emulator" || kernel === "none";
+    this.fit.disabled = !state.star || Boolean(state.busy);
+    this.fit.title = state.star ? "fit the labels to the star, by Python" : "choose a star first";
+    this.undo.disabled = !this.store.canUndo;
+    this.busy.hidden = !state.busy;
+    setText(this.busy, state.busy);
+    const told = [shown.note, state.told].filter(Boolean).join(" · ");
+    setText(this.told, told);
+    this.told.title = told;
+    setText(this.kernel, KERNEL[kernel]);
+    this.kernel.dataset.kernel = kernel;
+    this._speak([scores, outside.join("; "), state.busy, told].filter(Boolean).join(". "));
+  }
+
+  destroy() {
+    clearTimeout(this._timer);
+  }
+
+  _scores(shown) {
+    if (!shown.scores) return "";
+    const { chi2, nu, rms } = shown.scores;
+    const reduced = chi2 / nu;
+    const digits = reduced < 10 ? 2 : reduced < 100 ? 1 : 0;
+    const chi = Number.isFinite(reduced) ? `χ²/ν ${numberText(reduced, digits)} · ` : "";
+    return `${chi}rms ${numberText(100 * rms, 2)}%`;
+  }
+
+  _fit() {
+    this.store.send({ type: "fit" });
+  }
+
+  /** Tells screen readers, at most once a second, what changed last. */
+  _speak(text) {
+    this._next = text;
+    if (this._timer || text === this.spoken.textContent) return;
+    this._timer = setTimeout(() => {
+      this._timer = null;
+      setText(this.spoken, this._next);
+    }, SPOKEN);
+  }
+}

@@ -1,0 +1,52 @@
+// Runs the explorer's modules for tests/test_programs.py: `node programs.mjs SRC JOBS RESULTS`.
+
+import { readFileSync, writeFileSync } from "node:fs";
+
+const [source, jobsFile, resultsFile] = process.argv.slice(2);
+const from = (name) => import(`${source}/${name}.js`);
+const { Data } = await from("data");
+const { compile } = await from("program");
+const { Scene } = await from("scene");
+const { Shift } = await from("doppler");
+const { outside } = await from("region");
+
+const bytes = (name) => readFileSync(`${jobsFile}.${name}`);
+const plain = (record) =>
+  Object.fromEntries(Object.entries(record).map(([name, values]) => [name, Array.from(values)]));
+
+function runProgram({ program, calls }, data) {
+  const compiled = compile(program, data);
+  return calls.map(({ inputs, tangents }) => {
+    if (!tangents) return plain(compiled.run(inputs));
+    const pushed = compiled.push(inputs, tangents);
+    return { values: plain(pushed.values), tangents: plain(pushed.tangents) };
+  });
+}
+
+function runScene({ page, stars, states, name }, data) {
+  const scene = new Scene(page, data);
+  if (stars) scene.setStars(stars, new Data(stars.arrays, bytes(`${name}.stars`)));
+  return states.map((state) => {
+    const { panels, scores, note, gradient, latents, outside } = scene.compute(state);
+    const shown = panels.map(({ key, curves }) => [
+      key,
+      Object.fromEntries(curves.map(({ role, name, values }) => [role, [name, Array.from(values)]])),
+    ]);
+    const found = latents && plain(latents);
+    return { panels: Object.fromEntries(shown), scores, note, gradient, outside, latents: found };
+  });
+}
+
+function run(job) {
+  const data = new Data(job.arrays, bytes(job.name));
+  if (job.program) return runProgram(job, data);
+  if (job.states) return runScene(job, data);
+  if (job.stars) return job.stars.map((labels) => outside(job.page, labels, data));
+  const shift = new Shift(job.wavelength, job.detectors);
+  const out = new Float64Array(job.flux.length);
+  return job.velocities.map((velocity) => Array.from(shift.apply(job.flux, velocity, out)));
+}
+
+const jobs = JSON.parse(readFileSync(jobsFile));
+const results = Object.fromEntries(jobs.map((job) => [job.name, run(job)]));
+writeFileSync(resultsFile, JSON.stringify(results));
