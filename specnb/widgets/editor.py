@@ -79,6 +79,11 @@ class LatentEditor(Explorer):
         "reconstruction", "edited", and what the edited one is compared with: "truth", or the
         nearest star by its id.
         """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # `outside` says where the labels are
+            return self._spectra()
+
+    def _spectra(self):
         own = self.own_latents
         spectra = {
             "original": self.stars.observed(self.star)[0],
@@ -191,10 +196,8 @@ class LatentEditor(Explorer):
         return remake(emulator, mock, one.ids, labels)[0].astype(float)
 
     def _decode(self, latents, labels):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # `outside` says it
-            flux = self.model.decode(latents[None], [list(labels.values())], self.lambdas or None)
-        return flux[0].astype(float)
+        row = [list(labels.values())]
+        return self.model.decode(latents[None], row, self.lambdas or None)[0].astype(float)
 
     def _columns(self):
         return [
