@@ -125,6 +125,9 @@ class Explorer(anywidget.AnyWidget):
         self.on_msg(self._hear)
         self.set(**state)
 
+    def __repr__(self):
+        return f"<{type(self).__name__} of {self.survey.title}: use .set() and .spectrum()>"
+
     def _describe(self, half: bool = False) -> tuple[dict, bytes]:
         """The page and its arrays; with ``half``, weights have half precision."""
         raise NotImplementedError
