@@ -9,7 +9,7 @@ import { drawLines, linesRoom } from "./lines.js";
 import { curveColor } from "./theme.js";
 
 /** Space beside and below the panels in screen pixels. */
-export const MARGIN = { title: 36, numbers: 46, right: 14, bottom: 36 };
+export const MARGIN = { title: 36, numbers: 54, right: 14, bottom: 36 };
 
 /** With fewer pixels in view an observed star is drawn as points. */
 export const FEW = 300;
@@ -18,7 +18,8 @@ const THIN = ["star", "overlay", "reference", "residual"]; // roles of noisy cur
 
 /** What makes two drawings of a panel comparable, so that its scale stays as it is. */
 function identity({ key, title, unit, curves }) {
-  return [key, title, unit, ...curves.map((each) => `${each.key} ${each.role} ${each.name}`)].join();
+  const parts = curves.map((each) => `${each.key} ${each.role} ${each.name}`);
+  return [key, title, unit, ...parts].join();
 }
 
 /**
@@ -69,7 +70,8 @@ export class Panel {
    * Draw the panel. When this returns, everything is on the canvas: uPlot waits for a microtask
    * before it draws unless it is told within `batch` or at its creation.
    *
-   * @param {object} view {wavelength, starts, range, window, untrusted, theme, width, height, marks}
+   * @param {object} view {wavelength, starts, range, window, untrusted, theme, width, height,
+   *   marks}
    */
   draw(view) {
     this.view = view;
@@ -177,7 +179,7 @@ export class Panel {
     const [low, high] = axis === "x" ? this.view.window : this.limits;
     const { width, height } = this.view;
     const below = this.lowest ? MARGIN.bottom : 0;
-    const most = axis === "x" ? (width - 96) / 90 : Math.min((height - below) / 22, 8);
+    const most = axis === "x" ? (width - MARGIN.title - MARGIN.numbers) / 90 : Math.min((height - below) / 22, 8);
     return roundTicks(low, high, most);
   }
 
