@@ -19,7 +19,9 @@ from specnb.core.spectra import Spectra
 from specnb.plots.style import Figure
 from specnb.reproduce.provenance import ROOT
 from specnb.surveys import APOGEE, RVS
+from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator, explorer
+from specnb.widgets.page import stars_part
 from specnb.widgets.panel import Panel
 
 EMULATOR = specnb.load_emulator("rvs")
@@ -209,6 +211,9 @@ def test_fit_moves_the_sliders_to_the_star(stars):
     assert widget.velocity == pytest.approx(VELOCITY, abs=0.1) and widget.continuum == 2
     assert widget.told.startswith("χ²/ν 0.0") and "T_eff 49" in widget.told
     assert "velocity 34.50 ± 0.19 km/s" in widget.told
+    hot = replace(stars[[0]], flux=1 - 0.5 * (1 - stars.flux[[0]]))  # lines as no star has them
+    widget = explore_emulator(EMULATOR, SUN, hot, star=0)
+    assert str(widget.fit()["flags"][0]).split(",")[0] in widget.told.split(" · ")[0]
     widget.set(star=None)
     widget._hear(None, {"type": "fit"}, [])
     assert "no star is chosen" in widget.told and widget.busy == ""
@@ -219,7 +224,7 @@ def test_a_file_adds_its_stars(stars, tmp_path):
     path = tmp_path / "two.h5"
     stars.write(path)
     widget._hear(None, {"type": "open", "name": "../two.h5"}, [path.read_bytes()])
-    assert widget.told == "opened two.h5: 2 stars" and widget.star == "near"
+    assert widget.told == "opened two.h5, stars: 2" and widget.star == "near"
     assert widget._stars["ids"] == list(map(str, stars.ids))
     widget.open_file(path)  # the same stars again take the places of the first
     assert widget.stars.ids == list(map(str, stars.ids))
@@ -229,6 +234,15 @@ def test_a_file_adds_its_stars(stars, tmp_path):
         widget.open_file(tmp_path / "other.h5")
     widget._hear(None, {"type": "open", "name": "x.txt"}, [b"nothing"])
     assert "x.txt" in widget.told and widget.stars.ids == list(map(str, stars.ids))
+
+
+def test_true_labels_that_are_the_catalogues_are_found_too():
+    """Equal arrays are stored once, but the browser asks for them by both names."""
+    mock = RVS.mock(n_stars=2)
+    observed, truth = make_mock(EMULATOR, mock)
+    known = replace(observed, labels=truth.labels)
+    about, _ = stars_part(known, list(EMULATOR.labels), truth=truth, mock=mock)
+    assert about["arrays"]["true_labels"] == about["arrays"]["labels"]
 
 
 def test_without_its_javascript_it_says_how_to_build_it(monkeypatch, tmp_path):
