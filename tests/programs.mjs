@@ -10,7 +10,14 @@ const { Scene } = await from("scene");
 const { Shift } = await from("doppler");
 const { outside } = await from("region");
 
-const bytes = (name) => readFileSync(`${jobsFile}.${name}`);
+/** The bytes of a job. As in messages of Jupyter, they may begin anywhere in their buffer. */
+function bytes(name, start = 0) {
+  const content = readFileSync(`${jobsFile}.${name}`);
+  const all = new Uint8Array(start + content.length);
+  all.set(content, start);
+  return new DataView(all.buffer, start);
+}
+
 const plain = (record) =>
   Object.fromEntries(Object.entries(record).map(([name, values]) => [name, Array.from(values)]));
 
@@ -38,7 +45,7 @@ function runScene({ page, stars, states, name }, data) {
 }
 
 function run(job) {
-  const data = new Data(job.arrays, bytes(job.name));
+  const data = new Data(job.arrays, bytes(job.name, job.name === "half" ? 3 : 0));
   if (job.program) return runProgram(job, data);
   if (job.states) return runScene(job, data);
   if (job.stars) return job.stars.map((labels) => outside(job.page, labels, data));

@@ -166,5 +166,5 @@ def test_a_notebook_depends_only_on_the_widgets_that_it_shows():
     )
     assert {"specnb.widgets.emulator", "specnb.widgets.explorer"} <= modules
     assert (
-        not {"specnb.widgets.missing", "specnb.missing.scores", "specnb.translate.conv"} & modules
+        not {"specnb.widgets.missing", "specnb.missing.scores", "specnb.widgets.training"} & modules
     )

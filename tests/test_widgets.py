@@ -1,6 +1,8 @@
 """The explorer of an emulator, without a browser: settings, numbers, fits, files and the picture."""
 
+import hashlib
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ import specnb
 from specnb.core.doppler import doppler_shift
 from specnb.core.spectra import Spectra
 from specnb.plots.style import Figure
+from specnb.reproduce.provenance import ROOT
 from specnb.surveys import APOGEE, RVS
 from specnb.widgets import explore_emulator, explorer
 from specnb.widgets.panel import Panel
@@ -243,3 +246,20 @@ def test_a_message_is_plain_text_with_a_warning_in_bold():
     panel._say("a < b & c", "<b>")
     bold = "<b style='color: #D55E00'>&lt;b&gt;</b>"
     assert panel.readout.value == f"<span>{bold} · a &lt; b &amp; c</span>"
+
+
+@pytest.mark.parametrize("name", ["explorer.js", "explorer.css"])
+def test_the_committed_bundle_is_built_from_the_sources(name):
+    """Its first lines have the SHA-256 of the sources, see browser/build.mjs."""
+    folder, total = ROOT / "browser", hashlib.sha256()
+    kinds = "build.mjs", "package-lock.json", "*.css", "src/*.js"
+    paths = {path.relative_to(folder).as_posix() for kind in kinds for path in folder.glob(kind)}
+    for path in sorted(paths):
+        total.update(path.encode() + b"\0" + (folder / path).read_bytes() + b"\0")
+    stated = re.search(r"sources sha256 (\w+)", explorer.bundled(name)[:500])[1]
+    assert stated == total.hexdigest(), "build the explorer again: make browser"
+    assert "Leon Sorokin" in explorer.bundled(name)[:2000]  # the licence of uPlot
+
+
+def test_the_bundle_is_small():
+    assert sum(len(explorer.bundled(f"explorer.{kind}")) for kind in ("js", "css")) < 300e3

@@ -40,15 +40,15 @@ export class LineCard {
    * Put the card beside its line, or hide both if the line is not in view.
    *
    * @param {function} position Screen pixels from the left end of the axis, of a wavelength.
-   * @param {number} left Left end of the axis in the figure, in screen pixels.
-   * @param {number} width Width of the axis.
+   * @param {object} box {left, bottom, width} of the first panel in the figure, in screen pixels.
    */
-  place(position, left, width) {
+  place(position, { left, bottom, width }) {
     const at = this.line ? Math.round(position(this.line.wavelength)) : -1;
     this.el.hidden = this.mark.hidden = at < 0 || at > width;
     if (this.el.hidden) return;
     this.mark.style.transform = `translateX(${at}px)`;
     const fits = at + BESIDE + this.el.offsetWidth < width;
+    this.el.style.top = `${bottom - BESIDE - this.el.offsetHeight}px`;
     this.el.style.left = `${left + (fits ? at + BESIDE : at - BESIDE - this.el.offsetWidth)}px`;
   }
 

@@ -51,7 +51,6 @@ export class Controls {
   /** λ above zero removes a label from the latents, λ below zero reinforces it. */
   _addLambdas(el, say) {
     const { names, range, step } = this.page.lambdas;
-    const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
     this.lambdas = {};
     el.append(make("div.specnb-ends", { "aria-hidden": "true" },
       make("span", {}, "← reinforces"), make("span", {}, "0"), make("span", {}, "removes →")));
@@ -61,7 +60,7 @@ export class Controls {
       const about = {
         symbol: `λ(${symbol})`, plain: `λ(${plain})`,
         meaning: `above 0 the latents forget ${plain}, below 0 they hold more of it`,
-        unit: "", low: -range, high: range, step, decimals, start: 0,
+        unit: "", low: -range, high: range, step, signed: true, start: 0,
       };
       const move = (value) => this.store.set({
         lambdas: { ...this.store.state.lambdas, [name]: value }, latents: [],

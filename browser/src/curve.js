@@ -106,6 +106,7 @@ export function drawPoints(context, x, y, errors, [first, end], scale, radius) {
     context.arc(right, below, radius, 0, 2 * Math.PI);
     context.fill();
     const reach = Math.abs((errors?.[i] ?? NaN) * scale.down);
-    if (reach < FAR) context.fillRect(right - radius / 5, below - reach, (2 * radius) / 5, 2 * reach);
+    const half = radius / 5;
+    if (reach < FAR) context.fillRect(right - half, below - reach, 2 * half, 2 * reach);
   }
 }

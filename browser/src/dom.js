@@ -46,7 +46,16 @@ export function setOptions(element, options) {
   element.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
 }
 
-/** Sets an attribute or a text only where it changes, since each change costs layout. */
+/** Sets a text only where it changes, since each change costs layout. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** Sets attributes, by name, only where they change; null takes one away. */
+export function setAttributes(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === element.getAttribute(name)) continue;
+    if (value === null) element.removeAttribute(name);
+    else element.setAttribute(name, value);
+  }
 }

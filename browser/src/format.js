@@ -17,8 +17,9 @@ export function fixed(value, decimals) {
 /** A number with about three digits, for a readout. */
 export function brief(value) {
   if (!Number.isFinite(value)) return "–";
+  if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-4) return value.toExponential(1).replaceAll("-", "−");
+  if (size < 1e-4) return value.toExponential(1).replaceAll("-", "−");
   return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 4);
 }
 
@@ -30,8 +31,8 @@ export function angstrom(wavelength) {
 const PIECE = /<(\/?)(sub|sup|i)>/;
 
 /**
- * The nodes of a text in which only sub, sup and i are marked up. Whatever else looks like HTML, for
- * example in the name of a star, stays the text that it is.
+ * The nodes of a text in which only sub, sup and i are marked up. Whatever else looks like HTML,
+ * for example in the name of a star, stays the text that it is.
  */
 export function markup(text) {
   const whole = document.createDocumentFragment();
@@ -54,8 +55,8 @@ export function plain(text) {
 /**
  * Round values at which an axis has ticks.
  *
- * @returns {object} {major, minor, decimals}: the values of labelled ticks, those of the small ticks
- *   between them, and the decimals that the numbers of the labelled ticks need.
+ * @returns {object} {major, minor, decimals}: the values of labelled ticks, those of the small
+ *   ticks between them, and the decimals that the numbers of the labelled ticks need.
  */
 export function roundTicks(low, high, most) {
   const rough = (high - low) / Math.max(most, 1);

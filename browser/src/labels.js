@@ -5,6 +5,9 @@ import { Slider, numberText, unitText } from "./slider.js";
 
 const MANY = 8; // labels above which they can be searched
 
+/** Whether a limit of the region is one of a label's. */
+const concerns = ({ weights, by }, name) => name in weights || by === name;
+
 /** Sliders for all labels of the page. */
 export class Labels {
   /**
@@ -34,7 +37,8 @@ export class Labels {
   /** Shows the labels' values and marks. */
   update(shown, state) {
     const known = state.star ? this.store.stars.labels(state.star) : null;
-    const { low, high, name: region } = this.page.region || { low: [], high: [] };
+    const { low, high, name: region, limits: all } = this.page.region;
+    const limits = all.filter(({ text }) => shown.outside.some((reason) => reason.endsWith(text)));
     const beyondTabs = new Set();
     for (const [name, slider] of Object.entries(this.sliders)) {
       const value = state.labels[name];
@@ -43,9 +47,11 @@ export class Labels {
       const out = value < low[k] || value > high[k];
       const { plain, decimals, unit } = slider.about;
       const range = [low[k], high[k]].map((end) => out && numberText(end, decimals)).join(" to ");
-      const beyond = out && `${plain} is beyond the ${region}: ${range} ${unitText(unit)}`.trim();
-      slider.mark({ beyond, gradient: shown && shown.gradient === name });
-      if (out) beyondTabs.add(this.groups.findIndex(([, names]) => names.includes(name)));
+      const beyond = out
+        ? `${plain} is beyond the ${region}: ${range} ${unitText(unit)}`.trim()
+        : limits.find((limit) => concerns(limit, name))?.text;
+      slider.mark({ beyond, gradient: shown.gradient === name });
+      if (beyond) beyondTabs.add(this.groups.findIndex(([, names]) => names.includes(name)));
       const own = known ? known[name] : this.page.start[name];
       slider.setTick(own ?? null, known ? "the star's own" : "start");
     }

@@ -34,6 +34,7 @@ export class Latents {
     this.text = make("span.specnb-latents-text");
     const title = make("strong", { html: "Latents <i>z<sub>k</sub></i>" });
     const head = make("div.specnb-latents-head", {}, title, " ", this.text);
+    head.style.cssText = "line-height:1.7";
     this.root = make("div.specnb-latents", {}, head, this.canvas);
     el.append(this.root);
     const on = (type, handler) => this.canvas.addEventListener(type, handler);
@@ -136,7 +137,7 @@ export class Latents {
     const latents = Array.from(this.edited);
     const own = this.own[this.entry];
     const tidy = Number(Math.min(high, Math.max(low, value)).toPrecision(12));
-    latents[this.entry] = value === own ? own : tidy;
+    latents[this.entry] = Math.abs(value - own) < 1e-9 ? own : tidy;
     const edited = latents.some((each, k) => each !== this.own[k]);
     this.store.set({ latents: edited ? latents : [] });
   }

@@ -9,7 +9,7 @@ export function roundLimit(reach) {
   return rounded.find((each) => each >= reach);
 }
 
-/** Smallest and largest finite value of some curves between two pixels; [∞, −∞] if there is none. */
+/** Smallest and largest finite value of curves between two pixels; [∞, −∞] if there is none. */
 export function reach(curves, first, end) {
   let low = Infinity;
   let high = -Infinity;

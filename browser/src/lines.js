@@ -14,8 +14,8 @@ export function linesRoom(height) {
 }
 
 /**
- * Choose the lines that get ticks and names. The most important come first, and before them those of
- * the element whose label's gradient is shown.
+ * Choose the lines that get ticks and names. The most important come first, and before them those
+ * of the element whose label's gradient is shown.
  *
  * @param {object[]} lines Lines, the most important first.
  * @param {number[]} window Range of wavelengths in Å.

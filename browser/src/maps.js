@@ -9,6 +9,7 @@ const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "al
 const INVERTED = new Set(["teff", "logg"]);
 const EDGE = { left: 26, right: 6, top: 6, bottom: 18 }; // pixels for the values at the ends
 const REACH = 7; // pixels within which a click means a star
+const STACKED = 380; // pixels of height from which one map is below the other
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** One map: the stars as dots, the present labels as a cross, the chosen star as a ring. */
@@ -239,10 +240,15 @@ export class Maps {
       .map(([x, y]) => new StarMap(page, store, x, y));
     this._sizes = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) {
+        if (target === el) {
+          el.classList.toggle("specnb-stacked", contentRect.height > STACKED);
+          continue;
+        }
         const map = this.maps.find(({ canvas }) => canvas === target);
         map.resize(contentRect.width, contentRect.height);
       }
     });
+    this._sizes.observe(el);
     for (const map of this.maps) {
       el.append(map.element);
       this._sizes.observe(map.canvas);

@@ -18,7 +18,8 @@ const THIN = ["star", "overlay", "reference", "residual"]; // roles of noisy cur
 
 /** What makes two drawings of a panel comparable, so that its scale stays as it is. */
 function identity({ key, title, unit, curves }) {
-  return [key, title, unit, ...curves.map((each) => `${each.key} ${each.role} ${each.name}`)].join();
+  const parts = curves.map((each) => `${each.key} ${each.role} ${each.name}`);
+  return [key, title, unit, ...parts].join();
 }
 
 /**
@@ -69,7 +70,8 @@ export class Panel {
    * Draw the panel. When this returns, everything is on the canvas: uPlot waits for a microtask
    * before it draws unless it is told within `batch` or at its creation.
    *
-   * @param {object} view {wavelength, starts, range, window, untrusted, theme, width, height, marks}
+   * @param {object} view {wavelength, starts, range, window, untrusted, theme, width, height,
+   *   marks}
    */
   draw(view) {
     this.view = view;

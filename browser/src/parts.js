@@ -30,7 +30,10 @@ const PARTS = `
  */
 export function makeParts(root) {
   root.innerHTML = PARTS;
-  const names = "legend rescale panels pad hair picked box card keys hint strip readout nearest help";
-  const found = names.split(" ").map((name) => [name, root.querySelector(`.specnb-${name}`)]);
+  const names = [
+    "legend", "rescale", "panels", "pad", "hair", "picked", "box", "card", "keys", "hint", "strip",
+    "readout", "nearest", "help",
+  ];
+  const found = names.map((name) => [name, root.querySelector(`.specnb-${name}`)]);
   return Object.fromEntries(found);
 }

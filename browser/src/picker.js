@@ -1,6 +1,6 @@
 /** A button that opens a list of the stars, which can be searched. */
 
-import { make, setText } from "./dom.js";
+import { make, setAttributes, setText } from "./dom.js";
 import { Popover } from "./popover.js";
 
 const MOST = 200; // stars in the list at a time
@@ -57,8 +57,7 @@ export class Picker {
     const { text, none, title } = this.options;
     setText(this.popover.text, `${text} ${id ? this.store.stars.name(id) : none}`.trim());
     const full = id ? `${title}: ${this.store.stars.fullName(id)}` : `${title}: ${none}`;
-    this.popover.button.title = full;
-    this.popover.button.setAttribute("aria-label", full);
+    setAttributes(this.popover.button, { title: full, "aria-label": full });
   }
 
   _find() {

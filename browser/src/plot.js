@@ -11,7 +11,7 @@ import { FEW, MARGIN, Panel } from "./panel.js";
 import { makeParts } from "./parts.js";
 import { describe, readout } from "./readout.js";
 import { curveColor, textColor, themeOf } from "./theme.js";
-import { nearestPixel, pixelsWithin, within } from "./window.js";
+import { pixelsWithin, within } from "./window.js";
 
 const NEAR = 8; // A click this many screen pixels from a line means this line
 const SMALLEST = 8; // Least number of pixels in a window
@@ -218,7 +218,8 @@ export class SpectrumPlot {
     if (!hair.hidden) hair.style.transform = `translateX(${Math.round(this.x)}px)`;
     const [low, high] = this.window;
     const at = (wavelength) => ((wavelength - low) / (high - low)) * this.plotWidth;
-    this.card.place(at, MARGIN.title + MARGIN.numbers, this.plotWidth);
+    const bottom = this.parts.panels.offsetTop + (this.panels[0]?.view?.height ?? 0);
+    this.card.place(at, { left: MARGIN.title + MARGIN.numbers, bottom, width: this.plotWidth });
   }
 
   _read() {
@@ -231,8 +232,7 @@ export class SpectrumPlot {
       el.textContent = `${low}–${high} Å · ${count[1] - count[0]} pixels`;
       return;
     }
-    const pixel = nearestPixel(this.shown.wavelength, this._value(this.x));
-    const pieces = readout(this.shown, pixel).map(({ text, curve }) => {
+    const pieces = readout(this.shown, this._value(this.x)).map(({ text, curve }) => {
       const piece = document.createElement("span");
       piece.textContent = text;
       if (curve) piece.style.color = textColor(this.theme, curveColor(this.theme, curve));

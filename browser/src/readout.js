@@ -1,6 +1,7 @@
 /* What is shown, in words: the values at one pixel, and the whole plot for a screen reader. */
 
 import { angstrom, brief, fixed, plain } from "./format.js";
+import { nearestPixel, pixelWidth } from "./window.js";
 
 /** A long name, such as a number of 19 digits, with its middle left out. */
 function short(name) {
@@ -21,29 +22,35 @@ function written(value, error, unit) {
   return `${fixed(value, decimals)} ± ${fixed(error, decimals)}`;
 }
 
-const ORDER = ["star", "model", "residual"]; // these come first in the readout
+// The roles that come first in the readout
+const ORDER = ["star", "model", "translated", "edited", "residual", "gradient", "split"];
 
 /**
- * What the readout says of one pixel, as pieces of text in the order of their importance.
+ * What the readout says of one wavelength, as pieces of text in the order of their importance.
  *
  * @param {object} shown What the scene computed.
- * @param {number} pixel Index of the pixel.
+ * @param {number} value Wavelength in Å. The values are those of the nearest pixel.
  * @returns {{text: string, curve: object}[]} Pieces; those of a curve have the curve.
  */
-export function readout(shown, pixel) {
+export function readout(shown, value) {
+  const { wavelength } = shown;
+  const pixel = nearestPixel(wavelength, value);
+  if (Math.abs(value - wavelength[pixel]) > pixelWidth(wavelength, pixel)) {
+    return [{ text: `λ ${angstrom(value)} Å` }, { text: "between the detectors" }];
+  }
   const pieces = [];
   shown.panels.forEach((panel, at) => {
     const unit = panel.unit === "σ" ? " σ" : "";
     for (const curve of panel.curves) {
       const name = at === 0 ? short(curve.name) : nameIn(panel, curve);
-      const value = written(curve.values[pixel], curve.errors?.[pixel], unit);
-      pieces.push({ text: `${name} ${value}`, curve });
+      const number = written(curve.values[pixel], curve.errors?.[pixel], unit);
+      pieces.push({ text: `${name} ${number}`, curve });
     }
   });
-  const rank = ({ curve: { role } }) => (ORDER.includes(role) ? ORDER.indexOf(role) : Infinity);
-  pieces.sort((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
+  const rank = ({ curve: { role } }) => (ORDER.includes(role) ? ORDER.indexOf(role) : ORDER.length);
+  pieces.sort((a, b) => rank(a) - rank(b));
   return [
-    { text: `λ ${angstrom(shown.wavelength[pixel])} Å` },
+    { text: `λ ${angstrom(wavelength[pixel])} Å` },
     { text: `pixel ${pixel}` },
     ...pieces,
   ];

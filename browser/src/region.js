@@ -28,13 +28,12 @@ function outsideDomain({ columns, scale, stars, limit }, values, data) {
 }
 
 /**
- * The reasons why labels are outside the region of a page, as sentences' ends; none if they are
- * inside.
+ * What tells that labels are outside the region of a page; nothing if they are inside.
  *
  * @param {Object} page - with `labels` and `region`.
  * @param {Object} values - labels by name.
  * @param {Data} data
- * @returns {string[]} such as "training hull: T_eff > 7650 K".
+ * @returns {string[]} such as "outside the training hull: T_eff > 7650 K".
  */
 export function outside(page, values, data) {
   const { low, high, name, limits, domain } = page.region;
@@ -44,17 +43,17 @@ export function outside(page, values, data) {
     const unit = label.unit ? ` ${label.unit}` : "";
     let end = value > high[i] ? `> ${number(high[i], label.decimals)}` : "";
     if (!(value >= low[i])) end = `< ${number(low[i], label.decimals)}`;
-    if (end) texts.push(`${name}: ${label.plain} ${end}${unit}`);
+    if (end) texts.push(`outside the ${name}: ${label.plain} ${end}${unit}`);
   });
   for (const limit of limits) {
     const weights = Object.entries(limit.weights);
     const total = weights.reduce((sum, [label, weight]) => sum + weight * values[label], 0);
     const least = limit.by ? interpolate(values[limit.by], limit.x, limit.y) : limit.y[0];
-    if (!(total >= least)) texts.push(`${name}: ${limit.text}`);
+    if (!(total >= least)) texts.push(`outside the ${name}: ${limit.text}`);
   }
   const row = page.labels.map((label) => values[label.name]);
   if (domain && outsideDomain(domain, row, data)) {
-    texts.push("domain of the real stars with which the model was made");
+    texts.push("outside the domain of the real stars that corrected the model");
   }
   return texts;
 }

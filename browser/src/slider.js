@@ -1,6 +1,6 @@
 /** One slider with its symbol and its value, which can also be typed. */
 
-import { make, setText } from "./dom.js";
+import { make, setAttributes, setText } from "./dom.js";
 
 const FINE = 10; // Shift divides steps by this
 const KEYS = {
@@ -16,6 +16,9 @@ export const unitText = (unit) => (unit || "").replace(/ \/ /g, "/");
 /** A number with a true minus sign. */
 export const numberText = (value, decimals) => value.toFixed(decimals).replace("-", "−");
 
+/** A number that pulls to one side or the other: "+0.0025", "−0.01" or "0". */
+const signedText = (value) => (value > 0 ? `+${value}` : String(value).replace("-", "−"));
+
 /** A slider from `low` to `high` that calls `onMove` with each new value. */
 export class Slider {
   /**
@@ -28,6 +31,7 @@ export class Slider {
    * @param {number} about.high
    * @param {number} about.step - Of an arrow key; Shift makes it ten times finer.
    * @param {number} about.decimals - Of the value that is shown.
+   * @param {boolean} about.signed - Whether the value is written with its sign, and 0 without one.
    * @param {number} about.start - Double-click on the symbol, or Delete, returns here.
    * @param {function(number)} onMove
    * @param {function(string)} say - Tells the user something.
@@ -80,6 +84,8 @@ export class Slider {
 
   /** Puts a small tick at a value, for example the star's own; null takes it away. */
   setTick(value, name) {
+    if (this._ticked === `${name} ${value}`) return;
+    this._ticked = `${name} ${value}`;
     const { low, high } = this.about;
     this.tick.hidden = value === null || !(value >= low && value <= high);
     if (this.tick.hidden) return;
@@ -92,14 +98,13 @@ export class Slider {
     this.element.classList.toggle("specnb-beyond", Boolean(beyond));
     this.element.classList.toggle("specnb-derived", Boolean(gradient));
     const text = beyond || (gradient ? "the gradient panel shows this label" : "");
-    if (this.input.title !== text) this.input.title = text;
-    if (beyond) this.input.setAttribute("aria-description", beyond);
-    else this.input.removeAttribute("aria-description");
+    setAttributes(this.input, { title: text || null, "aria-description": beyond || null });
   }
 
   /** The value with its decimals, and one more for a value between two steps. */
   _number(value) {
-    const { decimals } = this.about;
+    const { decimals, signed } = this.about;
+    if (signed) return signedText(value);
     const isStep = Math.abs(value - value.toFixed(decimals)) < 1e-9;
     return numberText(value, isStep ? decimals : decimals + 1);
   }

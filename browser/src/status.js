@@ -1,6 +1,6 @@
 /** The row below the plot: how well the model fits, warnings, Fit, Reset, Undo, and the kernel. */
 
-import { make, setText } from "./dom.js";
+import { make, setAttributes, setText } from "./dom.js";
 import { numberText } from "./slider.js";
 
 const SPOKEN = 1000; // ms between two announcements for screen readers
@@ -46,16 +46,17 @@ export class Status {
     const { region } = this.page;
     const inside = region ? `inside the ${region.name} ✓` : "";
     setText(this.region, outside.length ? `⚠ ${outside.join("; ")}` : inside);
-    this.region.title = this.region.textContent;
+    setAttributes(this.region, { title: this.region.textContent });
     this.fit.hidden = this.page.kind !== "emulator" || kernel === "none";
     this.fit.disabled = !state.star || Boolean(state.busy);
-    this.fit.title = state.star ? "fit the labels to the star, by Python" : "choose a star first";
+    const title = state.star ? "fit the labels to the star, by Python" : "choose a star first";
+    setAttributes(this.fit, { title });
     this.undo.disabled = !this.store.canUndo;
     this.busy.hidden = !state.busy;
     setText(this.busy, state.busy);
     const told = [shown.note, state.told].filter(Boolean).join(" · ");
     setText(this.told, told);
-    this.told.title = told;
+    setAttributes(this.told, { title: told || null });
     setText(this.kernel, KERNEL[kernel]);
     this.kernel.dataset.kernel = kernel;
     this._speak([scores, outside.join("; "), state.busy, told].filter(Boolean).join(". "));

@@ -71,7 +71,7 @@ function luminance(color) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** The contrast of two colours "#rrggbb", from 1 (equal) to 21 (black on white), as WCAG defines. */
+/** The contrast of two colours "#rrggbb" as WCAG defines it: 1 if equal, 21 for black on white. */
 export function contrast(first, second) {
   const [low, high] = [luminance(first), luminance(second)].sort((a, b) => a - b);
   return (high + 0.05) / (low + 0.05);

@@ -1,6 +1,6 @@
 /** The row above the plot: stars, window, what is compared, link, export and theme. */
 
-import { make, makeSelect, setOptions, setText } from "./dom.js";
+import { make, makeSelect, setAttributes, setOptions, setText } from "./dom.js";
 import { copyText, download, tableOf } from "./export.js";
 import { callOf, hashOf } from "./link.js";
 import { Overlay } from "./overlay.js";
@@ -69,10 +69,7 @@ export class Toolbar {
     }
     setText(this.theme, THEMES[state.theme]);
     const title = `theme: ${state.theme}. Click for the next one.`;
-    if (this.theme.title !== title) {
-      this.theme.title = title;
-      this.theme.setAttribute("aria-label", title);
-    }
+    setAttributes(this.theme, { title, "aria-label": title });
     setText(this.copy, kernel === "none" ? "Copy link" : "Copy call");
     this.hasKernel = kernel !== "none";
   }

@@ -38,6 +38,14 @@ export function nearestPixel(wavelength, value) {
   return closer ? next - 1 : next;
 }
 
+/** Width in Å of a pixel: the distance to its nearer neighbour. */
+export function pixelWidth(wavelength, pixel) {
+  const before = pixel > 0 ? wavelength[pixel] - wavelength[pixel - 1] : Infinity;
+  const last = wavelength.length - 1;
+  const after = pixel < last ? wavelength[pixel + 1] - wavelength[pixel] : Infinity;
+  return Math.min(before, after);
+}
+
 function firstFrom(sorted, value) {
   let [low, high] = [0, sorted.length];
   while (low < high) {

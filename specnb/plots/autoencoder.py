@@ -48,17 +48,16 @@ class EditorFigure(SpectrumFigure):
         super().__init__(wavelength, PANELS, 5.3, bottom=0.275, top=0.92, room=0.03)
         bottom = self.figure.add_axes((0.105, 0.085, 0.87, 0.12))
         entries, zeros = np.arange(latent), np.zeros(latent)
-        self._span = bottom.axvspan(-0.5, 0.5, color=SKY, alpha=0.3, linewidth=0, animated=True)
+        self._span = bottom.axvspan(-0.5, 0.5, color=SKY, alpha=0.3, linewidth=0)
         self._bars = [
             bar
             for shift, color in ((-0.2, GREY), (0.2, BLUE))
-            for bar in bottom.bar(entries + shift, zeros, 0.4, color=color, animated=True)
+            for bar in bottom.bar(entries + shift, zeros, 0.4, color=color)
         ]
         bottom.axhline(0, color=BLACK, linewidth=0.5)
         bottom.set(xlabel="Entry k of the latent vector", ylabel="$z_k$", ylim=limits,
                    xlim=(-0.7, latent - 0.3))  # fmt: skip
         bottom.yaxis.set_label_coords(-0.068, 0.5)
-        self.moving += [self._span, *self._bars]
 
     @styled
     def update(self, flux, latents, title="", outside="", entry=0, window=None):

@@ -1,6 +1,4 @@
-"""Figures of the spectrum at chosen labels: of an emulator, and of a translator. The same figures
-are used in print and by the slider widgets, which redraw them in place.
-"""
+"""Figures of the spectrum at chosen labels, of an emulator and of a translator, for print."""
 
 import textwrap
 import warnings
@@ -81,7 +79,8 @@ class EmulatorFigure(SpectrumFigure):
 
     def _show_star(self, values, window, element=None):
         """Show spectra of the star. The lines of an element are highlighted."""
-        self._show(values, self._written(), self.outside, window, (element,))
+        self._show(values, self._written(), self.outside, window)
+        self._arrange(element)
 
     def _written(self):
         """The labels as text. A second line has the abundances of single elements that are not
@@ -199,8 +198,7 @@ class ExplorerFigure(EmulatorFigure):
         values = [
             {name: flux, "emulator": self.flux},
             {"_": self.flux - flux},
-            # This name changes with the title of the panel, which is in the background
-            {f"_{label.name}": self.derivative * label.steps.change},
+            {"_": self.derivative * label.steps.change},
         ]
         if self.physics is not None:
             (values[0]["physics"],) = map(self.seen, self._emulate(None, self.physics))

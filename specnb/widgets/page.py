@@ -13,7 +13,7 @@ from specnb.core.wavelength import check_pixels, detectors
 from specnb.plots.live import start_labels
 from specnb.plots.style import element_color
 from specnb.simulator.responses import line_markers
-from specnb.surveys import SURVEYS
+from specnb.surveys import RVS, SURVEYS
 from specnb.surveys.rvs.archive import literature
 from specnb.widgets.arrays import Arrays
 from specnb.widgets.probes import probes_part, tail_program
@@ -144,9 +144,9 @@ def stars_part(
     splits, latents : array_like, shape (n, ...), optional
         z_split of each star, or its latents at λ = 0.
     truth : Spectra, optional
-        The same stars of a mock survey, with their true labels.
     mock : RvsMockConfig, optional
-        The mock survey.
+        Both are given, or none: the same stars of a mock survey, with their true labels, and its
+        configuration.
     half : bool
         Store the errors in half precision.
 
@@ -178,10 +178,8 @@ def stars_part(
             arrays.add(key, values)
     if mock is not None:
         arrays.add("own", own_numbers(mock, ids), np.float64)
-    if truth is not None:
-        survey = next(each for each in SURVEYS.values() if each.has(truth.wavelength))
-        arrays.add("true_labels", label_columns(truth.labels, survey.labels), np.float64)
-        stars["true_names"] = list(survey.names)
+        arrays.add("true_labels", label_columns(truth.labels, RVS.labels), np.float64)
+        stars["true_names"] = list(RVS.names)
     return _finished(stars, arrays)
 
 
