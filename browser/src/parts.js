@@ -1,5 +1,7 @@
 /* The elements of the plot. The pad lies over the panels: it takes the focus, pointer and wheel. */
 
+const MOMENT = 4000; // How long the hint about scrolling stays, in ms
+
 const PARTS = `
   <div class="specnb-plot-figure">
     <div class="specnb-legend"></div>
@@ -15,7 +17,7 @@ const PARTS = `
     <div class="specnb-keys" hidden></div>
     <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
   </div>
-  <div class="specnb-strip"><div></div></div>
+  <div class="specnb-strip" aria-hidden="true"><div></div></div>
   <div class="specnb-foot">
     <div class="specnb-readout"></div>
     <div class="specnb-nearest"></div>
@@ -36,4 +38,23 @@ export function makeParts(root) {
   ];
   const found = names.map((name) => [name, root.querySelector(`.specnb-${name}`)]);
   return Object.fromEntries(found);
+}
+
+/** A function that shows an element for a moment, the first time it is called. */
+export function showOnce(el) {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    el.hidden = false;
+    setTimeout(() => (el.hidden = true), MOMENT);
+  };
+}
+
+/** Show the box of a zoom between two positions in screen pixels, or hide it (null). */
+export function showBox(el, ends) {
+  el.hidden = !ends;
+  if (!ends) return;
+  el.style.left = `${ends[0]}px`;
+  el.style.width = `${ends[1] - ends[0]}px`;
 }
