@@ -38,7 +38,8 @@ export class Catalogue {
   /** A star's name followed by its full id. */
   fullName(id) {
     const name = this._names[this.index(id)];
-    return name && name !== id ? `${name} (${id})` : id;
+    if (!name) return id;
+    return name.includes(id) ? name : `${name} (${id})`;
   }
 
   /** The ids of the first stars whose name or id has all the words of a text. */

@@ -15,7 +15,7 @@ const PARTS = `
     <div class="specnb-keys" hidden></div>
     <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
   </div>
-  <div class="specnb-strip"><div></div></div>
+  <div class="specnb-strip" aria-hidden="true"><div></div></div>
   <div class="specnb-foot">
     <div class="specnb-readout"></div>
     <div class="specnb-nearest"></div>

@@ -108,8 +108,8 @@ export class SpectrumPlot {
       this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k === last));
     }
     const { clientWidth: width, clientHeight: height } = this.parts.panels;
-    if (!width || !height || !panels.length) return;
-    this.plotWidth = width - MARGIN.title - MARGIN.numbers - MARGIN.right;
+    this.plotWidth = Math.max(width - MARGIN.title - MARGIN.numbers - MARGIN.right, 1);
+    if (this.plotWidth === 1 || !height || !panels.length) return;
     const unit = (height - MARGIN.bottom) / (FIRST + last);
     const own = this.shown.gradient ?? "";
     const isOwn = ({ element }) => Boolean(element && own && this.page.elements?.[element] === own);
@@ -122,7 +122,8 @@ export class SpectrumPlot {
       loose = panel.adjust(spec, view.range, inner, fit) || loose;
       panel.el.style.top = `${top}px`;
       panel.el.style.height = `${tall}px`;
-      panel.draw({ ...view, width, height: tall, marks: k === 0 ? marks : null });
+      const marked = k === 0 && spec.limits === "flux";
+      panel.draw({ ...view, width, height: tall, marks: marked ? marks : null });
       top += inner;
     });
     this.parts.rescale.hidden = !loose;
@@ -135,7 +136,10 @@ export class SpectrumPlot {
     const [low, high] = view.window;
     const shaded = view.untrusted.some((each) => each[0] < high && each[1] > low);
     writeLegend(this.parts.legend, curves, view.theme, few, shaded);
-    const curve = curves.find(({ role }) => role === "star") ?? curves[0];
+    // Without a panel of fluxes the strip keeps the spectrum that it has
+    const fluxes = panels.find(({ limits }) => limits === "flux")?.curves ?? [];
+    const curve =
+      fluxes.find(({ role }) => role === "star") ?? fluxes[0] ?? this.overview.view?.curve;
     const { clientWidth: width, clientHeight: height } = this.parts.strip.firstChild;
     if (curve && width) this.overview.draw({ ...view, curve, width, height });
     this._place();

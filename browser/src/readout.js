@@ -39,14 +39,14 @@ export function readout(shown, value) {
     return [{ text: `λ ${angstrom(value)} Å` }, { text: "between the detectors" }];
   }
   const pieces = [];
-  shown.panels.forEach((panel, at) => {
+  for (const panel of shown.panels) {
     const unit = panel.unit === "σ" ? " σ" : "";
     for (const curve of panel.curves) {
-      const name = at === 0 ? short(curve.name) : nameIn(panel, curve);
+      const name = panel.limits === "flux" ? short(curve.name) : nameIn(panel, curve);
       const number = written(curve.values[pixel], curve.errors?.[pixel], unit);
       pieces.push({ text: `${name} ${number}`, curve });
     }
-  });
+  }
   const rank = ({ curve: { role } }) => (ORDER.includes(role) ? ORDER.indexOf(role) : ORDER.length);
   pieces.sort((a, b) => rank(a) - rank(b));
   return [

@@ -108,11 +108,11 @@ def editor_page(model, survey, emulator=None, mock=None, probed=None, half: bool
     """
     arrays, config, scales = Arrays(half), model.config, model.scales
     page = _survey_page("editor", survey, arrays, names=model.labels)
-    arrays_of_page = page["programs"]
-    arrays_of_page["encoder"] = encoder_program(model, arrays)
-    arrays_of_page["decoder"] = decoder_program(model, arrays)
+    made = page["programs"]
+    made["encoder"] = encoder_program(model, arrays)
+    made["decoder"] = decoder_program(model, arrays)
     if mock is not None:
-        arrays_of_page["truth"] = truth_program(emulator, mock, arrays)
+        made["truth"] = truth_program(emulator, mock, arrays)
     # Sliders go through the survey's whole range; beyond the training stars the decoder extrapolates
     for label, low, high in zip(page["labels"], scales.label_low, scales.label_high):
         label |= _ends(min(label["low"], low), max(label["high"], high), label["step"])
@@ -125,7 +125,7 @@ def editor_page(model, survey, emulator=None, mock=None, probed=None, half: bool
     if span := config.lambda_range:
         page["lambdas"] = {"names": list(model.labels), "range": span, "step": span / 20}
     if probed is not None:
-        arrays_of_page["tail"] = tail_program(model, arrays)
+        made["tail"] = tail_program(model, arrays)
         page["probes"] = probes_part(model, probed, arrays)
     return _finished(page, arrays)
 
