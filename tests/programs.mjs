@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 
+const PIXEL = 400; // at which the strongest labels are asked for
 const [source, jobsFile, resultsFile] = process.argv.slice(2);
 const from = (name) => import(`${source}/${name}.js`);
 const { Data } = await from("data");
@@ -34,13 +35,15 @@ function runScene({ page, stars, states, name }, data) {
   const scene = new Scene(page, data);
   if (stars) scene.setStars(stars, new Data(stars.arrays, bytes(`${name}.stars`)));
   return states.map((state) => {
-    const { panels, scores, note, gradient, latents, outside } = scene.compute(state);
+    const { panels, scores, note, gradient, latents, outside, why } = scene.compute(state);
+    const labels = why(PIXEL).map(({ name, value }) => [name, value]); // it must change no curve
     const shown = panels.map(({ key, curves }) => [
       key,
       Object.fromEntries(curves.map(({ role, name, values }) => [role, [name, Array.from(values)]])),
     ]);
     const found = latents && plain(latents);
-    return { panels: Object.fromEntries(shown), scores, note, gradient, outside, latents: found };
+    const plainPanels = Object.fromEntries(shown);
+    return { panels: plainPanels, scores, note, gradient, outside, latents: found, why: labels };
   });
 }
 

@@ -494,6 +494,33 @@ def test_scores_and_the_continuum(ran):
     same(in_flux, np.where(good, plain, np.nan))
 
 
+def check_strongest(found, survey, slopes):
+    """The three labels that matter most at pixel 400, from derivatives (n_labels, n_pix)."""
+    steps = np.array([label.steps.change for label in survey.labels])
+    values = steps * slopes[:, 400]
+    order = np.argsort(-np.abs(values))[:3]
+    assert [name for name, _ in found["why"]] == [survey.names[k] for k in order]
+    same([value for _, value in found["why"]], values[order])
+
+
+def test_which_labels_make_a_line(ran):
+    model, (alone, with_star, *_) = emulator("rvs-real"), ran["emulator"]
+    row = torch.tensor([list((RVS.start | FITTED).values())], dtype=torch.float32)
+    flux, jacobian = model.flux_and_jacobian(row)
+    check_strongest(alone, RVS, jacobian[0].numpy())
+    velocity = torch.tensor(40.0).double()
+    flux, slopes = (
+        doppler_shift(each[0].double(), RVS.pixels, velocity) for each in (flux, jacobian)
+    )
+    continuum = array(with_star["panels"]["flux"]["model"][1]) / flux.numpy()
+    check_strongest(with_star, RVS, slopes.numpy() * continuum)
+    carrier = translator("rvs-mock")
+    split = torch.from_numpy(carrier.encode(mock()[0][:3])[1][1:2])
+    step = emulator("rvs").then(Translation(carrier, split))
+    check_strongest(ran["translator"][0], RVS, step.flux_and_jacobian(row)[1][0].numpy())
+    assert len(ran["editor"][0]["why"]) == 3
+
+
 def test_panels_of_a_translator(ran):
     carrier, few = translator("rvs-mock"), mock()[0][:3]
     synthetic = flux_of(emulator("rvs"), FITTED)[None]

@@ -38,15 +38,16 @@ export class Scene {
     this.stars = new Stars(description, data);
   }
 
-  /** What is shown for a state: see `views.js`. */
+  /** What is shown for a state: see `views.js`. `why(pixel)` says what makes a line. */
   compute(state) {
     const labels = { ...this.page.start, ...state.labels };
     this.follow(labels);
     this.state = state;
     const names = this.page.labels.map((label) => label.name);
     const gradient = names.includes(state.gradient) ? state.gradient : this.moved;
-    const view = VIEWS[this.page.kind](this, state, labels, gradient);
+    const { model, ...view } = VIEWS[this.page.kind](this, state, labels, gradient);
     return {
+      why: (pixel) => (model ? this.strongest(model, pixel) : []),
       wavelength: this.wavelength,
       outside: outside(this.page, labels, this.data),
       scores: null,
@@ -56,6 +57,23 @@ export class Scene {
       labels,
       ...view,
     };
+  }
+
+  /**
+   * The three labels that change a model most at a pixel, the strongest first, each with its
+   * description and `value`, the change of the flux for one `change` of the label.
+   */
+  strongest({ program, inputs, output, velocity, continuum }, pixel) {
+    // a copy of its own, because what is shown must stay
+    this.asked ??= compile(this.page.programs[program], this.data);
+    const { labels } = this.page;
+    const found = labels.map((label) => {
+      const tangent = labels.map((other) => (other === label ? label.change : 0));
+      const slope = this.asked.push(inputs, { labels: tangent }).tangents[output];
+      const seen = this.shift.apply(slope, velocity, this.buffer("why"));
+      return { ...label, value: seen[pixel] * (continuum?.[pixel] ?? 1) };
+    });
+    return found.sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, 3);
   }
 
   /** Remember which label moved last. If several changed at once, none was moved by hand. */

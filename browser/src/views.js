@@ -1,6 +1,6 @@
 // The panels of the three kinds of pages. Each view gives `panels`, a list of
 // {key, title, unit, zero, limits: "flux"|"symmetric", curves: [{key, name, values, role, points,
-// dashed, index}]}, and possibly `scores`, `latents` and `note`.
+// dashed, index}]}, possibly `scores`, `latents` and `note`, and in `model` how the model was run.
 
 import { deviation, multiply, subtract } from "./vectors.js";
 
@@ -50,7 +50,12 @@ function observed(scene, star, spectra, model) {
       shifted[role] = multiply(flux, continuum, scene.buffer(`observed ${role}`));
     }
   }
-  return { sigma, spectra: shifted };
+  return { sigma, continuum, spectra: shifted };
+}
+
+/** How a model was run, and how its result is seen, see `Scene.strongest`. */
+function run({ velocity = 0 }, program, output, inputs, continuum) {
+  return { program, output, inputs, velocity, continuum };
 }
 
 /** The flux, the residual and the gradient of an emulator. */
@@ -99,8 +104,11 @@ function emulator(scene, state, labels, gradient) {
     const parts = [curve("gradient", name, seen.spectra.gradient)];
     panels.push(differences("gradient", `Change per ${unit} in ${label.plain}`, "", parts));
   }
-  const scores = star && scene.scores(star, model, seen.sigma);
-  return { panels: panels.filter(({ key }) => scene.shows(key)), scores };
+  return {
+    panels: panels.filter(({ key }) => scene.shows(key)),
+    scores: star && scene.scores(star, model, seen.sigma),
+    model: run(state, "emulator", "flux", { labels: values }, seen.continuum),
+  };
 }
 
 /** The z_split of the state: by hand, of a star, or the typical one. */
@@ -129,7 +137,7 @@ function translator(scene, state, labels) {
   Object.assign(spectra, program.run({ labels: values, split }));
 
   const star = scene.stars.find(state.star);
-  const { sigma, spectra: seen } = observed(scene, star, spectra, "translated");
+  const { sigma, continuum, spectra: seen } = observed(scene, star, spectra, "translated");
   const curves = star ? [starCurve(star)] : [];
   curves.push(curve("synthetic", "synthetic", seen.synthetic));
   curves.push(curve("translated", "translated", seen.translated));
@@ -148,8 +156,11 @@ function translator(scene, state, labels) {
     const models = { residual: ["translated", seen.translated] };
     panels.push(residuals(scene, state, star, sigma, models));
   }
-  const scores = star && scene.scores(star, seen.translated, sigma);
-  return { panels: panels.filter(({ key }) => scene.shows(key)), scores };
+  return {
+    panels: panels.filter(({ key }) => scene.shows(key)),
+    scores: star && scene.scores(star, seen.translated, sigma),
+    model: run(state, "translated", "translated", { labels: values, split }, continuum),
+  };
 }
 
 /** What an edited spectrum is compared with: its role, name and flux; or a note that says why not. */
@@ -186,7 +197,8 @@ function editor(scene, state, labels) {
   const latents = encoded ?? stars.numbers("latents", star.row);
   const edited = state.latents?.length === latents.length ? state.latents : latents;
   const { flux: reconstruction } = scene.original.run({ ...inputs, latents });
-  const { flux } = programs.decoder.run({ labels: scene.vector(labels), lambdas, latents: edited });
+  const decoded = { labels: scene.vector(labels), lambdas, latents: edited };
+  const { flux } = programs.decoder.run(decoded);
   const compared = comparison(scene, state, star, own, labels);
 
   const curves = [
@@ -210,6 +222,7 @@ function editor(scene, state, labels) {
     panels: panels.filter(({ key }) => scene.shows(key)),
     latents: { own: latents, edited },
     note: compared.note,
+    model: run({}, "decoder", "flux", decoded, null),
   };
 }
 
