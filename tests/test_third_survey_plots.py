@@ -9,9 +9,10 @@ from astropy.table import Table
 from third_survey import THIRD
 
 from specnb.disentangle import DisentangleConfig, train
+from specnb.disentangle.conditional import Conditional
 from specnb.emulator.model import Emulator
 from specnb.emulator.network import Network
-from specnb.plots.autoencoder import ConditionalFigure
+from specnb.plots.autoencoder import conditional_latents
 from specnb.plots.disentangle import probe_bars, tsne_panels
 from specnb.plots.emulator import training_history
 from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
@@ -24,7 +25,6 @@ from specnb.widgets import (
     edit_star,
     explore_emulator,
     explore_translator,
-    slide_lambdas,
     train_live,
 )
 
@@ -112,7 +112,6 @@ def test_figures_of_many_stars(stars):
     assert "$R^2$ of age" in texts(probes)
     history = [{"epoch": k, "train": 1 / k, "validation": 1 / k} for k in range(1, 5)]
     assert "Epoch" in texts(training_history(history))
-    ConditionalFigure(THIRD.names).figure.draw_without_rendering()
 
 
 def test_explorers_have_sliders_for_its_labels(emulator, translator, stars):
@@ -133,14 +132,14 @@ def test_study_widgets(emulator, mock):
     panel = train_live(stars[:90], stars[90:], config())
     panel.train(age=-0.01)
     assert set(panel.mlp) == set(THIRD.names) and bytes(panel.image.value).startswith(PNG)
-    editor = edit_star(panel.model, stars, THIRD, truth, emulator, MOCK)
-    editor.set(age=3.0)
-    editor.compare.value = "nearest star"
-    editor.compare.value = "simulator"
-    assert np.isfinite(editor.spectrum()["simulator"]).all()
-    assert editor.labels["age"] == 3.0 and bytes(editor.image.value).startswith(PNG)
-    slider = slide_lambdas(
-        train(stars, config(lambda_range=0.02, bottleneck=1e-3), progress=False), stars
-    )
-    slider.set(dust=0.01)
-    assert slider.lambdas["dust"] == 0.01 and bytes(slider.image.value).startswith(PNG)
+    editor = edit_star(panel.model, stars, THIRD)
+    editor.set(age=3.0, compare="nearest")
+    assert np.isfinite(editor.spectrum()["edited"]).all() and len(editor.figure().axes) == 3
+    with pytest.raises(ValueError, match="only those of an RvsMockConfig"):
+        edit_star(panel.model, stars, THIRD, truth, emulator, MOCK)
+    model = train(stars, config(lambda_range=0.02, bottleneck=1e-3), progress=False)
+    editor = edit_star(model, stars, THIRD, lambdas={"dust": 0.01})
+    assert editor._page["lambdas"]["names"] == list(model.labels) and editor._page["probes"]
+    study = Conditional(model, stars)
+    figure = conditional_latents(study.at(dust=0.01), study.start, study.values[:, 0][60:], "age")
+    assert "age" in texts(figure)

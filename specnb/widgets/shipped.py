@@ -14,6 +14,7 @@ from specnb.widgets.static import Entry
 from specnb.widgets.translator import explore_translator
 
 STARS = {"rvs": 60, "apogee": 40}  # mock stars of each survey, which no training has seen
+PROBED = 500  # mock stars whose latents are probed at each λ
 BANDS = {"rvs": "RVS", "apogee": "H band"}
 FIT = "Choose a star to fit it by hand: χ² and rms are below, the residual is in σ."
 TRANSLATE = (
@@ -22,7 +23,8 @@ TRANSLATE = (
 )
 EDIT = (
     "The autoencoder keeps of a star 25 latents; its decoder is also given the labels. λ says which "
-    "labels the latents may keep. Compare the edited spectrum with the true one."
+    "labels the latents may keep, and probes tell what they keep. Compare the edited spectrum with "
+    "the true one."
 )
 
 
@@ -60,7 +62,8 @@ def entries(files=()):
             f"translator-{key}", "translators", title, TRANSLATE, _with(explorer, own[name])
         )
     physics, config, observed, truth = mocks["rvs"]
-    editor = edit_star(load_autoencoder("rvs-mock"), observed, RVS, truth, physics, config)
+    probed, _ = make_mock(physics, RVS.mock(n_stars=PROBED, seed=TEST_SEED))
+    editor = edit_star(load_autoencoder("rvs-mock"), observed, RVS, truth, physics, config, probed)
     yield Entry("editor", "edit a star", "Edit a star", EDIT, editor)
 
 
