@@ -104,7 +104,7 @@ def test_windows_stay_within_the_spectrum(run):
 
 def test_names_of_stars_are_no_markup(run):
     found = run("format.js", "plot.plain('T<sub>eff</sub> of <img src=x>')")
-    assert found == "Teff of <img src=x>"
+    assert found == "T_eff of <img src=x>"
 
 
 def test_lines_get_names_where_there_is_room(run):

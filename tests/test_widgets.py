@@ -209,6 +209,9 @@ def test_fit_moves_the_sliders_to_the_star(stars):
     assert widget.velocity == pytest.approx(VELOCITY, abs=0.1) and widget.continuum == 2
     assert widget.told.startswith("χ²/ν 0.0") and "T_eff 49" in widget.told
     assert "velocity 34.50 ± 0.19 km/s" in widget.told
+    hot = replace(stars[[0]], flux=1 - 0.5 * (1 - stars.flux[[0]]))  # lines as no star has them
+    widget = explore_emulator(EMULATOR, SUN, hot, star=0)
+    assert str(widget.fit()["flags"][0]).split(",")[0] in widget.told.split(" · ")[0]
     widget.set(star=None)
     widget._hear(None, {"type": "fit"}, [])
     assert "no star is chosen" in widget.told and widget.busy == ""
@@ -219,7 +222,7 @@ def test_a_file_adds_its_stars(stars, tmp_path):
     path = tmp_path / "two.h5"
     stars.write(path)
     widget._hear(None, {"type": "open", "name": "../two.h5"}, [path.read_bytes()])
-    assert widget.told == "opened two.h5: 2 stars" and widget.star == "near"
+    assert widget.told == "opened two.h5, stars: 2" and widget.star == "near"
     assert widget._stars["ids"] == list(map(str, stars.ids))
     widget.open_file(path)  # the same stars again take the places of the first
     assert widget.stars.ids == list(map(str, stars.ids))

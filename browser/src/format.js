@@ -48,7 +48,7 @@ export function markup(text) {
 
 /** The same text without its markup, for a reader that takes only plain text. */
 export function plain(text) {
-  const pieces = String(text).split(PIECE);
+  const pieces = String(text).replaceAll("<sub>", "_<sub>").split(PIECE);
   return pieces.filter((_, at) => at % 3 === 0).join("").replace(/\s+/g, " ");
 }
 

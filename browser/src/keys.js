@@ -7,7 +7,7 @@ const HELP = [
   ["+ −", "zoom in and out"],
   ["0", "the whole range"],
   ["[ ]", "previous and next spectral line"],
-  ["Enter", "gradient of the label that raises this line"],
+  ["Enter", "what makes this place; again: gradient of the label that raises the line"],
   ["r", "rescale the vertical axes"],
   ["Esc", "close"],
 ];
@@ -15,7 +15,7 @@ const HELP = [
 const MOUSE = [
   ["scroll", "zoom about the pointer (after a click, or with Ctrl)"],
   ["drag", "move; with Shift: zoom into a box"],
-  ["click", "name the line; double-click: whole range"],
+  ["click", "what makes this place; double-click: whole range"],
 ];
 
 /**

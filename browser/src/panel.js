@@ -9,7 +9,7 @@ import { drawLines, linesRoom } from "./lines.js";
 import { curveColor } from "./theme.js";
 
 /** Space beside and below the panels in screen pixels. */
-export const MARGIN = { title: 36, numbers: 46, right: 14, bottom: 36 };
+export const MARGIN = { title: 36, numbers: 54, right: 14, bottom: 36 };
 
 /** With fewer pixels in view an observed star is drawn as points. */
 export const FEW = 300;
@@ -179,7 +179,7 @@ export class Panel {
     const [low, high] = axis === "x" ? this.view.window : this.limits;
     const { width, height } = this.view;
     const below = this.lowest ? MARGIN.bottom : 0;
-    const most = axis === "x" ? (width - 96) / 90 : Math.min((height - below) / 22, 8);
+    const most = axis === "x" ? (width - MARGIN.title - MARGIN.numbers) / 90 : Math.min((height - below) / 22, 8);
     return roundTicks(low, high, most);
   }
 

@@ -1,5 +1,7 @@
 /* The elements of the plot. The pad lies over the panels: it takes the focus, pointer and wheel. */
 
+const MOMENT = 4000; // How long the hint about scrolling stays, in ms
+
 const PARTS = `
   <div class="specnb-plot-figure">
     <div class="specnb-legend"></div>
@@ -36,4 +38,23 @@ export function makeParts(root) {
   ];
   const found = names.map((name) => [name, root.querySelector(`.specnb-${name}`)]);
   return Object.fromEntries(found);
+}
+
+/** A function that shows an element for a moment, the first time it is called. */
+export function showOnce(el) {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    el.hidden = false;
+    setTimeout(() => (el.hidden = true), MOMENT);
+  };
+}
+
+/** Show the box of a zoom between two positions in screen pixels, or hide it (null). */
+export function showBox(el, ends) {
+  el.hidden = !ends;
+  if (!ends) return;
+  el.style.left = `${ends[0]}px`;
+  el.style.width = `${ends[1] - ends[0]}px`;
 }

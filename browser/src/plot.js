@@ -1,6 +1,6 @@
 /* The spectrum plot: panels with one horizontal axis, the overview strip, and the readout. */
 
-import { labelOf, LineCard } from "./card.js";
+import { Card, labelOf } from "./card.js";
 import { angstrom } from "./format.js";
 import { Gestures } from "./gestures.js";
 import { helpTable, pressed } from "./keys.js";
@@ -8,7 +8,7 @@ import { writeLegend } from "./legend.js";
 import { Marks, nearestLine, nextLine } from "./lines.js";
 import { Overview } from "./overview.js";
 import { FEW, MARGIN, Panel } from "./panel.js";
-import { makeParts } from "./parts.js";
+import { makeParts, showBox, showOnce } from "./parts.js";
 import { describe, readout } from "./readout.js";
 import { curveColor, textColor, themeOf } from "./theme.js";
 import { pixelsWithin, within } from "./window.js";
@@ -16,7 +16,6 @@ import { pixelsWithin, within } from "./window.js";
 const NEAR = 8; // A click this many screen pixels from a line means this line
 const SMALLEST = 8; // Least number of pixels in a window
 const FIRST = 2.2; // Height of the first panel, in heights of the others
-const MOMENT = 4000; // How long the hint about scrolling stays, in ms
 
 /**
  * The plot of what the scene computed.
@@ -32,7 +31,7 @@ export class SpectrumPlot {
     this.root.className = "specnb-plot";
     this.parts = makeParts(this.root);
     this.marks = new Marks(page.lines ?? []);
-    this.card = new LineCard(this.parts.card, this.parts.picked);
+    this.card = new Card(this.parts.card, this.parts.picked, page);
     this.parts.keys.append(helpTable());
     this._listen();
     this.watch = new ResizeObserver(() => this._again());
@@ -65,7 +64,7 @@ export class SpectrumPlot {
   destroy() {
     this.watch.disconnect();
     this.themes.disconnect();
-    clearTimeout(this.hintTimer);
+    this.card.close();
     this.overview?.destroy();
     this.panels.forEach((panel) => panel.destroy());
     this.root.remove();
@@ -142,6 +141,7 @@ export class SpectrumPlot {
       fluxes.find(({ role }) => role === "star") ?? fluxes[0] ?? this.overview.view?.curve;
     const { clientWidth: width, clientHeight: height } = this.parts.strip.firstChild;
     if (curve && width) this.overview.draw({ ...view, curve, width, height });
+    this.card.refresh(this.shown);
     this._place();
     this._read();
     const label = describe(this.shown, this.window);
@@ -162,9 +162,10 @@ export class SpectrumPlot {
       pick: (x) => {
         this.parts.hint.hidden = true;
         this._pickAt(x);
+        this._gradient();
       },
-      box: (ends) => this._box(ends),
-      hint: () => this._hint(),
+      box: (ends) => showBox(this.parts.box, ends),
+      hint: showOnce(this.parts.hint),
       step: (direction) => this._step(direction),
       gradient: () => this._gradient(),
       rescale: () => this._rescale(),
@@ -245,51 +246,37 @@ export class SpectrumPlot {
     el.replaceChildren(...pieces);
   }
 
-  _box(ends) {
-    const { box } = this.parts;
-    box.hidden = !ends;
-    if (!ends) return;
-    box.style.left = `${ends[0]}px`;
-    box.style.width = `${ends[1] - ends[0]}px`;
-  }
-
-  _hint() {
-    if (this.hinted) return;
-    this.hinted = true;
-    this.parts.hint.hidden = false;
-    this.hintTimer = setTimeout(() => (this.parts.hint.hidden = true), MOMENT);
-  }
-
+  /** Say what is at a position: the line there, if there is one. */
   _pickAt(x) {
     const line = this._near(x);
-    if (!line) {
-      this._close();
-      return;
-    }
-    this._pick(line);
-    this._gradient();
+    this._pick(line?.wavelength ?? this._value(x), line);
   }
 
-  _pick(line) {
-    this.card.show(line, labelOf(this.page, line), this.theme);
+  _pick(wavelength, line) {
+    this.card.show(wavelength, line, this.shown, this.theme);
     this._place();
   }
 
+  /** The gradient of the label that raises the picked line; without one, pick what is hovered. */
   _gradient() {
+    if (this.card.wavelength === null) {
+      this._pickAt(this.x ?? this.plotWidth / 2);
+      return;
+    }
     const label = this.card.line && labelOf(this.page, this.card.line);
     if (label && this.state.gradient !== label.name) this.store.set({ gradient: label.name });
   }
 
   _step(direction) {
     const [low, high] = this.window;
-    const from = this.card.line?.wavelength ?? (direction > 0 ? low : high);
+    const from = this.card.wavelength ?? (direction > 0 ? low : high);
     const line = nextLine(this.marks.lines, from, direction);
     if (!line || line.wavelength < this.whole[0] || line.wavelength > this.whole[1]) return;
     if (line.wavelength < low || line.wavelength > high) {
       const half = (high - low) / 2;
       this._move([line.wavelength - half, line.wavelength + half], true);
     }
-    this._pick(line);
+    this._pick(line.wavelength, line);
   }
 
   _close() {

@@ -102,7 +102,7 @@ function emulator(scene, state, labels, gradient) {
     const unit = `${label.change} ${label.unit}`.trim();
     const name = `${label.plain} + ${unit}`;
     const parts = [curve("gradient", name, seen.spectra.gradient)];
-    panels.push(differences("gradient", `Change per ${unit} in ${label.plain}`, "", parts));
+    panels.push(differences("gradient", `Change per ${unit} in ${label.symbol}`, "", parts));
   }
   return {
     panels: panels.filter(({ key }) => scene.shows(key)),
@@ -150,7 +150,7 @@ function translator(scene, state, labels) {
   if (effect) {
     const by = subtract(seen.translated, seen.typical, scene.buffer("split"));
     const part = curve("split", "this − typical z_split", by);
-    panels.push(differences("split", "This − typical z_split", "", [part]));
+    panels.push(differences("split", "This − typical z<sub>split</sub>", "", [part]));
   }
   if (star) {
     const models = { residual: ["translated", seen.translated] };

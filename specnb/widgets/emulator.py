@@ -91,7 +91,8 @@ class EmulatorExplorer(Explorer):
             if "rv" in fit.colnames and fit["converged"][0] and abs(fit["rv"][0]) <= VELOCITY:
                 values["velocity"] = float(fit["rv"][0])
             self.set(continuum=order, **values)
-            self.told = self._result(fit) + (f" ({flags})" if flags else "")
+            # Flags come first, because the line may be cut off
+            self.told = " · ".join(filter(None, [flags.replace(",", ", "), self._result(fit)]))
         finally:
             self.busy = ""
         return fit

@@ -125,6 +125,9 @@ class Explorer(anywidget.AnyWidget):
         self.on_msg(self._hear)
         self.set(**state)
 
+    def __repr__(self):
+        return f"<{type(self).__name__} of {self.survey.title}: use .set() and .spectrum()>"
+
     def _describe(self, half: bool = False) -> tuple[dict, bytes]:
         """The page and its arrays; with ``half``, weights have half precision."""
         raise NotImplementedError
@@ -212,7 +215,7 @@ class Explorer(anywidget.AnyWidget):
     def open_file(self, path):
         """Add the stars of a file, see `specnb.read_spectra`, and show the first.
 
-        They are rebinned to the survey's pixels. Those that are not at rest have a velocity.
+        They are rebinned to the survey's pixels. Those that are not at rest are shown as they are.
 
         Raises
         ------
@@ -224,7 +227,8 @@ class Explorer(anywidget.AnyWidget):
         with self.hold_sync():
             self._stars, self._stars_data = self._describe_stars()
             self.set(star=str(spectra.ids[0]))
-        self.told = f"opened {Path(path).name}: {len(spectra)} stars"
+        moving = "" if spectra.at_rest else ", not at rest: Fit finds velocities"
+        self.told = f"opened {Path(path).name}, stars: {len(spectra)}{moving}"
 
     def fit(self):
         """What the button *Fit* does, for explorers that can fit."""
