@@ -233,7 +233,7 @@ def test_the_editor_edits_a_latent_and_follows_lambda(browser, address):
         with redrawn(page):
             page.get_by_role("button", name="Undo").click()
         assert picture(page) == before
-        page.locator(".specnb-lambdas input[type=range]").first.focus()
+        page.locator("[aria-label^=Disentangling] input[type=range]").first.focus()
         with redrawn(page):
             page.keyboard.press("End")
         assert picture(page) != before
