@@ -34,6 +34,7 @@ export class Latents {
     this.text = make("span.specnb-latents-text");
     const title = make("strong", { html: "Latents <i>z<sub>k</sub></i>" });
     const head = make("div.specnb-latents-head", {}, title, " ", this.text);
+    head.style.cssText = "line-height:1.7";
     this.root = make("div.specnb-latents", {}, head, this.canvas);
     el.append(this.root);
     const on = (type, handler) => this.canvas.addEventListener(type, handler);
@@ -54,6 +55,7 @@ export class Latents {
     if (!latents) return;
     this.own = Float64Array.from(latents.own);
     this.edited = Float64Array.from(latents.edited);
+    if (!this.pressed) this._scale();
     this._paint();
     this._say();
   }
@@ -62,6 +64,14 @@ export class Latents {
     this.end();
     this.observer.disconnect();
     this.root.remove();
+  }
+
+  /** The ends of the scale: those of all stars' own latents, or what this star needs. */
+  _scale() {
+    const { low, high, shown } = this.about;
+    const sizes = [...this.own, ...this.edited].map(Math.abs);
+    const reach = Math.max(shown ?? high, Math.ceil(2 * Math.max(...sizes)) / 2);
+    this.ends = { low: Math.max(low, -reach), high: Math.min(high, reach) };
   }
 
   /** At another λ, or of another star, the latents are others: an edit of the old ones ends. */
@@ -75,7 +85,8 @@ export class Latents {
   /** Where the bars are, in CSS pixels. */
   _place() {
     const { width } = this.canvas.getBoundingClientRect();
-    const { low, high, size } = this.about;
+    const { size } = this.about;
+    const { low, high } = this.ends;
     const inner = width - MARGIN.left - MARGIN.right;
     const step = inner / size;
     const tall = HEIGHT - MARGIN.top - MARGIN.bottom;
@@ -101,9 +112,11 @@ export class Latents {
     this.pressed.moved ||= Math.abs(event.clientY - this.pressed.y) >= DRAG;
     if (!this.pressed.moved) return;
     const { tall } = this._place();
-    const { low, high, step } = this.about;
+    const { step } = this.about;
+    const { low, high } = this.ends;
     const y = event.clientY - this.canvas.getBoundingClientRect().top - MARGIN.top;
-    this._change(Math.round((high - (y / tall) * (high - low)) / step) * step);
+    const value = Math.min(high, Math.max(low, high - (y / tall) * (high - low)));
+    this._change(Math.round(value / step) * step);
   }
 
   _key(event) {
@@ -136,7 +149,7 @@ export class Latents {
     const latents = Array.from(this.edited);
     const own = this.own[this.entry];
     const tidy = Number(Math.min(high, Math.max(low, value)).toPrecision(12));
-    latents[this.entry] = value === own ? own : tidy;
+    latents[this.entry] = Math.abs(value - own) < 1e-9 ? own : tidy;
     const edited = latents.some((each, k) => each !== this.own[k]);
     this.store.set({ latents: edited ? latents : [] });
   }
@@ -155,7 +168,8 @@ export class Latents {
 
   _paint() {
     if (!this.own) return;
-    const { low, high, size } = this.about;
+    const { size } = this.about;
+    const { low, high } = this.ends;
     const place = this._place();
     paint(this.canvas, HEIGHT, (context, theme) => {
       context.fillStyle = theme.shade;
@@ -181,7 +195,7 @@ export class Latents {
       context.textBaseline = "middle";
       context.textAlign = "right";
       for (const value of new Set([low, 0, high])) {
-        if (value >= low) context.fillText(number(value, 0), MARGIN.left - 5, place.y(value));
+        if (value >= low) context.fillText(number(value, value % 1 ? 1 : 0), MARGIN.left - 5, place.y(value));
       }
       context.textAlign = "center";
       const every = Math.max(1, Math.ceil(26 / place.step));

@@ -43,8 +43,11 @@ export class Probes {
       this.color = Number(value);
       this._paint();
     });
-    const head = make("div.specnb-probes-head", {}, make("strong", {}, "Probes of the latents "));
-    head.append(this.text, make("label", {}, " colour ", choose));
+    const title = make("strong", {}, "Probes of the latents");
+    const color = make("label", {}, "colour ", choose);
+    const head = make("div.specnb-probes-head", {}, title, this.text, color);
+    head.style.cssText = "display:flex;gap:8px;align-items:baseline;margin-top:4px";
+    color.style.marginLeft = "auto";
     const [left, right] = [make("div", {}, this.bars), make("div", {}, this.map)];
     const both = make("div.specnb-probes-panels", {}, left, right);
     both.style.cssText = "display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:8px";

@@ -1,10 +1,13 @@
 """What a model that takes λ as an input (loss-conditional training) does at one λ and another."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
+from specnb.disentangle.model import OutsideBinsWarning
 from specnb.evaluate.quick_probes import linear_r2, nonlinear_r2
 
 STARS = 2000  # largest number of stars; they are encoded again for each λ
@@ -67,8 +70,6 @@ class Conditional:
         The stars that are used: the first ``half`` of them fit.
     values : ndarray, shape (n, n_labels)
         Their catalogue labels.
-    start : AtLambda
-        The scores if all λ are 0.
 
     Raises
     ------
@@ -82,8 +83,11 @@ class Conditional:
         rows = np.random.default_rng(0).permutation(len(spectra))[:n]
         self.spectra, self.half = spectra[rows], len(rows) // 2
         self.values = model.label_array(self.spectra.labels)
-        self.start = None
-        self.start = self.at()
+
+    @cached_property
+    def start(self) -> AtLambda:
+        """The scores if all λ are 0."""
+        return self._scores({})
 
     @property
     def shown(self):
@@ -92,17 +96,22 @@ class Conditional:
 
     def at(self, **lambdas) -> AtLambda:
         """Scores at some λ, as in ``at(teff=1e-4)``. λ is 0 for labels that are not given."""
+        found = self._scores(lambdas)
+        # Turned in their plane to lie near those at λ = 0, because principal axes can flip
+        turn = orthogonal_procrustes(found.points, self.start.points)[0]
+        return replace(found, points=found.points @ turn)
+
+    def _scores(self, lambdas):
         model, h, y = self.model, self.half, self.values
         z = model.encode(self.spectra, lambdas)
         linear, nonlinear = (
             dict(zip(model.labels, r2(z[:h], y[:h], z[h:], y[h:]).tolist()))
             for r2 in (linear_r2, nonlinear_r2)
         )
-        flux = model.decode(z[h:], y[h:], lambdas)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutsideBinsWarning)  # of few of many stars
+            flux = model.decode(z[h:], y[h:], lambdas)
         error = float(np.sqrt(np.mean((flux - self.shown.flux)[~self.shown.mask] ** 2)))
         mean = z[:h].mean(axis=0)
         points = (z[h:] - mean) @ np.linalg.svd(z[:h] - mean, full_matrices=False)[2][:2].T
-        if self.start is not None:
-            # Turned in their plane to lie near those at λ = 0, because principal axes can flip
-            points = points @ orthogonal_procrustes(points, self.start.points)[0]
         return AtLambda(linear, nonlinear, error, points)

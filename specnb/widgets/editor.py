@@ -2,6 +2,7 @@
 2025).
 """
 
+import re
 import warnings
 
 import numpy as np
@@ -43,13 +44,17 @@ class LatentEditor(Explorer):
         self.model, self.simulator, self._probed = model, simulator, probed
         self._entry = 0
         self._known = [survey.label(name) for name in model.labels]
+        self._largest = float(np.abs(model.encode(spectra)).max())
         stars = Stars()
         stars.add(spectra)
         super().__init__(survey, stars, **{"star": str(spectra.ids[0])} | state)
 
     def _describe(self, half=False):
         _, *made = self.simulator or (None, None, None)
-        return editor_page(self.model, self.survey, *made, self._probed, half)
+        page, data = editor_page(self.model, self.survey, *made, self._probed, half)
+        if self.model.noise:  # such latents have no ends: the bars' scale follows the stars' own
+            page["latents"]["shown"] = max(1.0, np.ceil(2 * self._largest) / 2)
+        return page, data
 
     def _of_stars(self, spectra):
         """The true labels of mock stars, unless a file with others has been opened."""
@@ -137,8 +142,7 @@ class LatentEditor(Explorer):
         """Id of the star nearest to the edited labels, or None if no star is near enough to count
         as at the same place, see `Label.steps`.
         """
-        distances = self._distances(self.labels)
-        row = int(np.argmin(distances))
+        row = int(np.argmin(distances := self._distances(self.labels)))
         return self.stars.ids[row] if distances[row] <= 1 else None
 
     @property
@@ -176,7 +180,7 @@ class LatentEditor(Explorer):
     def _distances(self, labels):
         """Largest difference of each star to some labels; up to 1 it counts as the same place."""
         columns = [self.model.labels.index(name) for name in labels]
-        near = np.array([self._known[column].steps.near for column in columns])
+        near = [self._known[column].steps.near for column in columns]
         differences = np.abs(self._known_labels()[:, columns] - list(labels.values())) / near
         return np.nan_to_num(differences, nan=np.inf).max(axis=1)
 
@@ -200,11 +204,9 @@ class LatentEditor(Explorer):
         return self.model.decode(latents[None], row, self.lambdas or None)[0].astype(float)
 
     def _columns(self):
+        flux = {re.sub("[ -]", "_", name): values for name, values in self.flux.items()}
         return [
-            Column(
-                flux, name.replace(" ", "_").replace("-", "_"), description="continuum-normalised"
-            )
-            for name, flux in self.flux.items()
+            Column(each, name, description="continuum-normalised") for name, each in flux.items()
         ]
 
     def _meta(self):
@@ -288,9 +290,8 @@ def edit_star(
     if all(given):
         again = remake(emulator, mock, truth.ids[:1], truth.labels[:1])
         if not np.allclose(again, truth.flux[:1], atol=1e-5):
-            raise ValueError(
-                "emulator and mock do not give these true spectra: pass those that did"
-            )
+            text = "emulator and mock do not give these true spectra: pass those that did"
+            raise ValueError(text)
     if model.config.lambda_range:
         if probed is not None:
             check_conditional(model, probed)

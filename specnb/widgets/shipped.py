@@ -1,8 +1,10 @@
 """The explorers of the shipped models, with mock stars and a user's own."""
 
+import warnings
+
 from specnb.disentangle.shipped import load_autoencoder
 from specnb.emulator.shipped import REAL, load_emulator
-from specnb.surveys import RVS, SURVEYS, read_spectra
+from specnb.surveys import RVS, SURVEYS, LeftOutWarning, read_spectra
 from specnb.surveys.mock import make_mock
 from specnb.translate.domains import TEST_SEED
 from specnb.translate.model import load_translator
@@ -78,6 +80,8 @@ def _survey_of(path):
 
 
 def _with(explorer, files):
-    for path in files:
-        explorer.open_file(path)
+    """The explorer with the stars of files that `_survey_of` has read, and warned of, before."""
+    with warnings.catch_warnings(action="ignore", category=LeftOutWarning):
+        for path in files:
+            explorer.open_file(path)
     return explorer
