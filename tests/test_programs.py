@@ -585,7 +585,8 @@ def test_arrays_that_are_equal_are_written_once():
     assert arrays.add("a", weights) == "a" == arrays.add("b", torch.from_numpy(weights))
     assert arrays.add("c", [0.5, 1.0]) == "c" and arrays.add("d", [0.1, 1.0]) == "d"
     kinds = {name: entry["dtype"] for name, entry in arrays.index().items()}
-    assert kinds == {"a": "float16", "c": "float16", "d": "float32"}
+    assert kinds == {"a": "float16", "b": "float16", "c": "float16", "d": "float32"}
+    assert arrays.index()["a"] == arrays.index()["b"] and len(arrays.data()) == 1200 + 8 + 8
     assert all(entry["offset"] % 8 == 0 for entry in arrays.index().values())
     with pytest.raises(ValueError, match="there is another array 'a' already"):
         arrays.add("a", weights + 1)

@@ -19,7 +19,9 @@ from specnb.core.spectra import Spectra
 from specnb.plots.style import Figure
 from specnb.reproduce.provenance import ROOT
 from specnb.surveys import APOGEE, RVS
+from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator, explorer
+from specnb.widgets.page import stars_part
 from specnb.widgets.panel import Panel
 
 EMULATOR = specnb.load_emulator("rvs")
@@ -232,6 +234,15 @@ def test_a_file_adds_its_stars(stars, tmp_path):
         widget.open_file(tmp_path / "other.h5")
     widget._hear(None, {"type": "open", "name": "x.txt"}, [b"nothing"])
     assert "x.txt" in widget.told and widget.stars.ids == list(map(str, stars.ids))
+
+
+def test_true_labels_that_are_the_catalogues_are_found_too():
+    """Equal arrays are stored once, but the browser asks for them by both names."""
+    mock = RVS.mock(n_stars=2)
+    observed, truth = make_mock(EMULATOR, mock)
+    known = replace(observed, labels=truth.labels)
+    about, _ = stars_part(known, list(EMULATOR.labels), truth=truth, mock=mock)
+    assert about["arrays"]["true_labels"] == about["arrays"]["labels"]
 
 
 def test_without_its_javascript_it_says_how_to_build_it(monkeypatch, tmp_path):

@@ -51,10 +51,12 @@ class Arrays:
             array = short if array.ndim > 1 or np.array_equal(short, array) else array
         content = array.tobytes()
         key = (array.dtype.name, array.shape, hashlib.sha256(content).digest())
-        if key in self._known:
-            return self._known[key]
-        if name in self._index:
+        known = self._known.get(key)
+        if name in self._index and self._index[name] != self._index.get(known):
             raise ValueError(f"there is another array {name!r} already: give another name")
+        if known is not None:
+            self._index[name] = self._index[known]  # which is found by both names
+            return known
         self._known[key] = name
         self._index[name] = {
             "dtype": array.dtype.name, "shape": list(array.shape), "offset": self._size,
