@@ -244,10 +244,15 @@ def test_the_editor_edits_a_latent_and_follows_lambda(browser, address):
         with redrawn(page):
             page.get_by_role("button", name="Undo").click()
         assert picture(page) == before
+        page.wait_for_selector(".specnb-probes[data-probed='1']")
+        probes = page.locator(".specnb-probes-bars")
+        at_zero = probes.get_attribute("aria-label")
         page.locator("[aria-label^=Disentangling] input[type=range]").first.focus()
         with redrawn(page):
             page.keyboard.press("End")
         assert picture(page) != before
+        page.wait_for_selector(".specnb-probes[data-probed='2']")
+        assert probes.get_attribute("aria-label") != at_zero
 
 
 def test_the_window_zooms_and_returns(browser, address):
