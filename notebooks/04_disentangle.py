@@ -49,10 +49,9 @@ from astropy.table import Table, vstack
 
 import specnb
 from specnb.core.device import pick_device
-from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.conditional import Conditional
-from specnb.disentangle.config import LABELS
+from specnb.disentangle.config import LABELS, DisentangleConfig
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
 from specnb.disentangle.joint import discriminator_cost, validation_scores
