@@ -41,7 +41,6 @@ output: str = ""  # folder for figures and tables; empty: only show them
 # %%
 import time
 from dataclasses import replace
-from textwrap import TextWrapper
 
 import joblib
 import numpy as np
@@ -575,6 +574,8 @@ text = ", ".join(f"{four([row[f'r2_{label}'] for label in LABELS])} ({row['code'
 says["λ"] = f"**One model for all λ**, at the λ of the bottleneck with all labels removed: {text}."
 
 # %%
+from textwrap import TextWrapper
+
 items = ["- " + " ".join(text.split()) for text in says.values()]
 wrap = TextWrapper(128, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
 study.text("summary", "\n".join([start, "", *map(wrap, items)]) + "\n")
