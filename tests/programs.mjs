@@ -36,10 +36,10 @@ function runScene({ page, stars, states, name }, data) {
   if (stars) scene.setStars(stars, new Data(stars.arrays, bytes(`${name}.stars`)));
   return states.map((state) => {
     const { panels, scores, note, gradient, latents, outside, why } = scene.compute(state);
-    const labels = why(PIXEL).map(({ name, value }) => [name, value]); // it must change no curve
+    const labels = why(PIXEL).map(({ label, change }) => [label, change]); // it must change no curve
     const shown = panels.map(({ key, curves }) => [
       key,
-      Object.fromEntries(curves.map(({ role, name, values }) => [role, [name, Array.from(values)]])),
+      Object.fromEntries(curves.map((each) => [each.role, [each.name, Array.from(each.values)]])),
     ]);
     const found = latents && plain(latents);
     const plainPanels = Object.fromEntries(shown);

@@ -132,6 +132,27 @@ def derivative_calls(survey):
     ]
 
 
+MIXED = (
+    (0, ""),
+    (0, "age"),
+    (1, ""),
+    (1, "dust"),
+    (1, "age"),
+    (1, ""),
+    (0, ""),
+    (0, "age"),
+    (0, "age"),
+)
+
+
+def mixed_calls():
+    """Calls with and without derivatives, of stars and labels that change, or do not."""
+    labels = some_labels(THIRD)
+    for row, name in MIXED:
+        moving = {"labels": tangent(THIRD, name)} if name else None
+        yield {"inputs": {"labels": labels[row].tolist()}, "tangents": moving}
+
+
 def rounded(module):
     """A copy whose tensors of two and more dimensions are in half precision."""
     state = {
@@ -214,6 +235,9 @@ def add_programs(jobs):
     step = small.then(Translation(small_translator("mlp", 3, True)))
     jobs.add_program(
         "step", lambda arrays: programs.emulator_program(step, arrays), derivative_calls(THIRD)
+    )
+    jobs.add_program(
+        "mixed", lambda arrays: programs.emulator_program(small, arrays), mixed_calls()
     )
     for options in OPTIONS:
         model = autoencoder(*options)
@@ -363,6 +387,16 @@ def test_shipped_emulators_and_their_derivatives(ran, name):
 
 def test_logarithmic_labels_and_all_steps(ran):
     check_derivatives(ran["small"], small_emulator())
+
+
+def test_only_what_changed_is_computed_but_all_of_that(ran):
+    labels = torch.from_numpy(some_labels(THIRD)).float()
+    flux, jacobian = (each.numpy() for each in small_emulator().flux_and_jacobian(labels))
+    for found, (row, name) in zip(ran["mixed"], MIXED, strict=True):
+        same(found["values"]["flux"] if name else found["flux"], flux[row])
+        if name:
+            expected = moved(THIRD)[name] * jacobian[row, THIRD.names.index(name)]
+            same(found["tangents"]["flux"], expected)
 
 
 def test_a_translation_is_a_step(ran):

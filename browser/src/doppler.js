@@ -15,9 +15,9 @@ function evenStep(scale) {
 /**
  * Lagrange's interpolation through seven pixels about the nearest one.
  *
- * Light that is observed at λ left the star at λ / (1 + v/c). Beyond the ends of a detector its last
- * pixel is repeated. If the pixels of a detector are evenly spaced neither in λ nor in log λ, spectra
- * are not shifted, and `possible` is false.
+ * Light that is observed at λ left the star at λ / (1 + v/c). Beyond the ends of a detector its
+ * last pixel is repeated. If the pixels of a detector are evenly spaced neither in λ nor in log λ,
+ * spectra are not shifted, and `possible` is false.
  */
 export class Shift {
   /**

@@ -23,7 +23,7 @@ export function fitLinear(basis, y, weight) {
   return solve(matrix, right);
 }
 
-/** Solve a symmetric positive system by Cholesky's method. The lower half is given and is used up. */
+/** Solve a symmetric positive system by Cholesky's method. Its lower half is given, and used up. */
 function solve(matrix, right) {
   const n = right.length;
   for (let j = 0; j < n; j++) {

@@ -1,8 +1,8 @@
 // The layer of networks, which takes nearly all the time: a matrix times a vector.
 
 /**
- * Add weight × x to the result, for the columns from `from` to `to` of a matrix with rows of `width`.
- * Four rows and two columns are taken at a time, in sums that do not wait for each other.
+ * Add weight × x to the result, for the columns from `from` to `to` of a matrix with rows of
+ * `width`. Four rows and two columns are taken at a time, in sums that do not wait for each other.
  */
 function multiply(weight, width, x, from, to, out) {
   let i = 0;
@@ -65,9 +65,11 @@ export function linear(step, data, x) {
   const moved = [];
   return {
     size,
-    apply(out) {
-      out.value.set(bias);
-      multiply(weight, width, x.value, 0, width, out.value);
+    apply(out, fresh) {
+      if (fresh) {
+        out.value.set(bias);
+        multiply(weight, width, x.value, 0, width, out.value);
+      }
       if (!out.moving) return;
       out.tangent.fill(0);
       runs(x.tangent, moved);

@@ -1,5 +1,6 @@
-// The instructions of programs. Each is made ready for its settings and its input vectors, and gives
-// the size of its result and a function that fills the result, and its derivative if it moves.
+// The instructions of programs. Each is made ready for its settings and its input vectors. It gives
+// the size of its result and a function `apply(out, fresh)`, which fills the result, and its
+// derivative if it moves. If not `fresh`, only the derivatives of its inputs have changed.
 
 import { linear } from "./linear.js";
 

@@ -11,22 +11,25 @@ export class Vector {
     this.tangent = new Float64Array(size);
     this.moving = false;
     this.changed = 0; // when it last changed, counted in runs
+    this.renewed = 0; // when its numbers changed, and not only its derivative
   }
 
   /**
-   * Take other numbers, and tell whether anything has changed. The vector moves along the tangent,
-   * and does not move if that is null. If it is undefined, nobody asks for derivatives.
+   * Take other numbers in the run `now`. The vector moves along the tangent, and does not move if
+   * that is null. If it is undefined, nobody asks for derivatives.
    */
-  set(values, tangent) {
-    let same = tangent === undefined || Boolean(tangent) === this.moving;
+  set(values, tangent, now) {
+    let turned = tangent !== undefined && Boolean(tangent) !== this.moving;
     for (let i = 0; i < this.value.length; i++) {
       const value = values[i] ?? NaN;
-      same &&= Object.is(this.value[i], value) && (!tangent || this.tangent[i] === tangent[i]);
+      if (!Object.is(this.value[i], value)) this.renewed = now;
+      if (tangent && this.tangent[i] !== tangent[i]) turned = true;
       this.value[i] = value;
       if (tangent) this.tangent[i] = tangent[i];
     }
-    if (!same) this.moving = Boolean(tangent);
-    return !same;
+    if (!turned && this.renewed !== now) return;
+    this.moving = Boolean(tangent);
+    this.changed = now;
   }
 }
 
@@ -65,19 +68,23 @@ export function compile(program, data) {
 
   function execute(given, tangents) {
     if (!steps) prepare(given);
-    now += 1;
     for (const [name, vector] of inputs) {
       if ((given[name]?.length ?? 0) !== vector.value.length) {
         throw new Error(`${name} has ${given[name]?.length} numbers, not ${vector.value.length}`);
       }
+    }
+    now += 1;
+    for (const [name, vector] of inputs) {
       const tangent = tangents && (tangents[name] ?? null);
-      if (vector.set(given[name] ?? [], tangent)) vector.changed = now;
+      vector.set(given[name] ?? [], tangent, now);
     }
     for (const step of steps) {
       if (step.done && step.taken.every((vector) => vector.changed < now)) continue;
       step.out.moving = step.taken.some((vector) => vector.moving);
-      step.apply(step.out);
+      const fresh = !step.done || step.taken.some((vector) => vector.renewed === now);
+      step.apply(step.out, fresh);
       step.out.changed = now;
+      if (fresh) step.out.renewed = now;
       step.done = true;
     }
   }

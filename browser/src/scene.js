@@ -60,8 +60,8 @@ export class Scene {
   }
 
   /**
-   * The three labels that change a model most at a pixel, the strongest first, each with its
-   * description and `value`, the change of the flux for one `change` of the label.
+   * The three labels that change a model most at a pixel, the strongest first: {label, symbol,
+   * change}, where `change` is that of the flux if the label rises by its own `change`.
    */
   strongest({ program, inputs, output, velocity, continuum }, pixel) {
     // a copy of its own, because what is shown must stay
@@ -71,9 +71,10 @@ export class Scene {
       const tangent = labels.map((other) => (other === label ? label.change : 0));
       const slope = this.asked.push(inputs, { labels: tangent }).tangents[output];
       const seen = this.shift.apply(slope, velocity, this.buffer("why"));
-      return { ...label, value: seen[pixel] * (continuum?.[pixel] ?? 1) };
+      const change = seen[pixel] * (continuum?.[pixel] ?? 1);
+      return { label: label.name, symbol: label.symbol, change };
     });
-    return found.sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, 3);
+    return found.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)).slice(0, 3);
   }
 
   /** Remember which label moved last. If several changed at once, none was moved by hand. */

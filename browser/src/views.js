@@ -163,14 +163,15 @@ function translator(scene, state, labels) {
   };
 }
 
-/** What an edited spectrum is compared with: its role, name and flux; or a note that says why not. */
+/** What an edited spectrum is compared with: role, name and flux; or a note that says why not. */
 function comparison(scene, state, star, own, labels) {
   const { page, programs, stars } = scene;
   if (state.compare === "nearest") {
     const nearest = stars.nearest(page.labels, labels);
     if (nearest?.id === star.id) return { note: "nearest star: this one" };
     if (!nearest) return { note: "nearest star: none here" };
-    return { note: `nearest star: ${nearest.name}`, with: ["reference", nearest.name, nearest.flux] };
+    const found = ["reference", nearest.name, nearest.flux];
+    return { note: `nearest star: ${nearest.name}`, with: found };
   }
   const numbers = stars.numbers("own", star.row);
   if (state.compare !== "truth" || !programs.truth || !numbers) return { note: "" };
@@ -189,9 +190,8 @@ function editor(scene, state, labels) {
   if (!star) return { panels: [fluxes(scene, state, [])], note: "there are no stars" };
   const lambdas = (page.lambdas?.names ?? []).map((name) => state.lambdas?.[name] ?? 0);
   const known = stars.labels(star.row);
-  const own = Object.fromEntries(
-    page.labels.map(({ name }) => [name, Number.isNaN(known[name]) ? page.start[name] : known[name]]),
-  );
+  const own = { ...page.start };
+  for (const name of Object.keys(own)) if (Number.isFinite(known[name])) own[name] = known[name];
   const inputs = { labels: scene.vector(own), lambdas };
   const encoded = programs.encoder?.run({ ...inputs, flux: star.flux }).latents;
   const latents = encoded ?? stars.numbers("latents", star.row);
