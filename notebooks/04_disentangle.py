@@ -41,7 +41,6 @@ output: str = ""  # folder for figures and tables; empty: only show them
 # %%
 import time
 from dataclasses import replace
-from textwrap import TextWrapper
 
 import joblib
 import numpy as np
@@ -50,10 +49,9 @@ from astropy.table import Table, vstack
 # %%
 import specnb
 from specnb.core.device import pick_device
-from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.conditional import Conditional
-from specnb.disentangle.config import LABELS
+from specnb.disentangle.config import LABELS, DisentangleConfig
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
 from specnb.disentangle.joint import discriminator_cost, validation_scores
@@ -577,6 +575,8 @@ text = ", ".join(f"{four([row[f'r2_{label}'] for label in LABELS])} ({row['code'
 says["λ"] = f"**One model for all λ**, at the λ of the bottleneck with all labels removed: {text}."
 
 # %%
+from textwrap import TextWrapper
+
 items = ["- " + " ".join(text.split()) for text in says.values()]
 wrap = TextWrapper(128, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
 study.text("summary", "\n".join([start, "", *map(wrap, items)]) + "\n")

@@ -58,8 +58,7 @@ SMALLER = {
     "07_domain_adaptation": {"n_stars": 200, "n_mapped": 80, "live_steps": 60},
     "08_fit_residuals": {"n_stars": 15, "n_baseline": 300, "n_classified": 50, "n_ideal": 15},
     "09_ablations": {"n_stars": 300, "iterations": 10, "n_test": 150, "n_fitted": 15},
-    "10_missing_lines": {"n_stars": 300, "n_baseline": 80, "iterations": 10},
-    "11_real_stars": {"n_stars": 6, "n_trained": 24},
+    "10_missing_lines": {"n_stars": 300, "n_baseline": 110, "iterations": 10},
     "12_your_own_survey": {"n_stars": 700, "epochs": 15},
 }
 # Without real spectra on this machine, both are the same: `make test` need not run notebooks twice.
