@@ -29,9 +29,9 @@ from specnb.surveys import APOGEE, RVS
 from specnb.surveys.mock import make_mock, remake
 from specnb.translate.config import TranslateConfig
 from specnb.translate.model import Translation, Translator, load_translator
-from specnb.widgets import page, programs, truth
-from specnb.widgets.arrays import Arrays
-from specnb.widgets.symbols import html_symbol, plain_symbol
+from specnb.widgets.pages import page, programs, truth
+from specnb.widgets.pages.arrays import Arrays
+from specnb.widgets.pages.symbols import html_symbol, plain_symbol
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent / "browser" / "src"

@@ -21,7 +21,7 @@ from specnb.reproduce.provenance import ROOT
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.mock import make_mock
 from specnb.widgets import explore_emulator, explorer
-from specnb.widgets.page import stars_part
+from specnb.widgets.pages.page import stars_part
 from specnb.widgets.panel import Panel
 
 EMULATOR = specnb.load_emulator("rvs")

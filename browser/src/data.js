@@ -30,7 +30,7 @@ function halfValues() {
  * Arrays by name. Each is decoded when it is first used, and then kept.
  *
  * @param {Object} description - by name the dtype, the shape and the offset in bytes, see
- *   `specnb.widgets.arrays`.
+ *   `specnb.widgets.pages.arrays`.
  * @param {DataView|ArrayBuffer|TypedArray} view - the bytes.
  */
 export class Data {

@@ -21,7 +21,7 @@ const FIRST = 2.2; // Height of the first panel, in heights of the others
  * The plot of what the scene computed.
  *
  * @param {HTMLElement} el An element with a height of its own; the plot fills it.
- * @param {object} page See the description of the page in specnb/widgets/page.py.
+ * @param {object} page See the description of the page in specnb/widgets/pages/page.py.
  * @param {Store} store Windows and gradients that the user chooses are set here.
  */
 export class SpectrumPlot {

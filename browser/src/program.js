@@ -1,4 +1,4 @@
-// Runs the programs that `specnb.widgets.programs` writes, with exact derivatives (forward mode).
+// Runs the programs that `specnb.widgets.pages.programs` writes, with exact derivatives (forward mode).
 
 import { OPERATIONS } from "./operations.js";
 

@@ -14,7 +14,7 @@ import { VIEWS } from "./views.js";
  */
 export class Scene {
   /**
-   * @param {Object} page - what Python says of the models, see `specnb.widgets.page`.
+   * @param {Object} page - what Python says of the models, see `specnb.widgets.pages.page`.
    * @param {Data} data - the arrays of the page.
    */
   constructor(page, data) {

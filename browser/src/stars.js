@@ -1,6 +1,6 @@
 // The stars of a page: their spectra, and what is known of them.
 
-/** A set of stars with spectra, see `specnb.widgets.page.stars_part`. */
+/** A set of stars with spectra, see `specnb.widgets.pages.page.stars_part`. */
 export class Stars {
   /**
    * @param {Object|null} description - ids, names, kind, names of labels.

@@ -15,7 +15,7 @@ from specnb.plots.live import label_text
 from specnb.plots.style import plain_text
 from specnb.surveys.mock import remake
 from specnb.widgets.explorer import Explorer
-from specnb.widgets.page import editor_page
+from specnb.widgets.pages.page import editor_page
 from specnb.widgets.stars import Stars
 from specnb.widgets.state import check_ranges, label_ranges
 

@@ -10,7 +10,7 @@ from specnb.fitting.fit import FitConfig, fit_labels, with_errors
 from specnb.plots.explorer import ExplorerFigure
 from specnb.plots.live import start_labels
 from specnb.widgets.explorer import Explorer
-from specnb.widgets.page import emulator_page
+from specnb.widgets.pages.page import emulator_page
 from specnb.widgets.stars import Stars
 from specnb.widgets.state import ORDER, VELOCITY, clipped, label_ranges
 

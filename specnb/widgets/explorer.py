@@ -16,7 +16,7 @@ import traitlets
 from astropy.table import Column, Table
 
 from specnb.fitting.seen import as_seen
-from specnb.widgets.page import stars_part
+from specnb.widgets.pages.page import stars_part
 from specnb.widgets.stars import Stars, read_stars
 from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
 
@@ -139,7 +139,7 @@ class Explorer(anywidget.AnyWidget):
         return stars_part(spectra, names, half=half, **self._of_stars(spectra))
 
     def _of_stars(self, spectra) -> dict:
-        """What else `specnb.widgets.page.stars_part` should write of stars (or None)."""
+        """What else `specnb.widgets.pages.page.stars_part` should write of stars (or None)."""
         return {}
 
     def _columns(self) -> list[Column]:

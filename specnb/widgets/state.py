@@ -34,7 +34,7 @@ def check_state(name: str, value, page, ids):
         A trait of `specnb.widgets.explorer.Explorer` that the browser knows, too.
     value : object
     page : dict
-        The description of the page, see `specnb.widgets.page`.
+        The description of the page, see `specnb.widgets.pages.page`.
     ids : sequence of str
         The stars of the page.
 

@@ -8,7 +8,7 @@ from specnb.core.wavelength import check_pixels
 from specnb.plots.explorer import TranslatedFigure
 from specnb.plots.live import start_labels
 from specnb.widgets.explorer import Explorer
-from specnb.widgets.page import translator_page
+from specnb.widgets.pages.page import translator_page
 from specnb.widgets.stars import Stars
 from specnb.widgets.state import BY_HAND, TYPICAL
 

@@ -1,5 +1,5 @@
 /*! The explorer of specnb, built by browser/build.mjs
-sources sha256 de0a43fe1186b10094e4af7c6284088cf1b0ae1cc8799e3716abc40e6a741855
+sources sha256 542d37f258cf18e31b721383bd1f6d612ce00f8e9ce62d3e3d68969384c0d81e
 Contains uPlot 1.6.32:
 
 The MIT License (MIT)

@@ -1,6 +1,6 @@
 """What the explorer in the browser needs to know: a page that JSON can hold, and its arrays.
 
-A page describes the labels, the pixels and the models, as programs (`specnb.widgets.programs`). The
+A page describes the labels, the pixels and the models, as programs (`specnb.widgets.pages.programs`). The
 stars are apart from it, because other files may be opened.
 """
 
@@ -15,16 +15,16 @@ from specnb.plots.style import element_color
 from specnb.simulator.responses import line_markers
 from specnb.surveys import RVS, SURVEYS
 from specnb.surveys.rvs.archive import literature
-from specnb.widgets.arrays import Arrays
-from specnb.widgets.probes import probes_part, tail_program
-from specnb.widgets.programs import (
+from specnb.widgets.pages.arrays import Arrays
+from specnb.widgets.pages.probes import probes_part, tail_program
+from specnb.widgets.pages.programs import (
     decoder_program,
     emulator_program,
     encoder_program,
     translator_program,
 )
-from specnb.widgets.symbols import html_symbol, plain_symbol
-from specnb.widgets.truth import own_numbers, truth_program
+from specnb.widgets.pages.symbols import html_symbol, plain_symbol
+from specnb.widgets.pages.truth import own_numbers, truth_program
 
 BY_HAND = 16  # up to so many numbers of z_split get one slider each
 

@@ -5,8 +5,8 @@ from numpy.polynomial.legendre import legvander
 from scipy.ndimage import fourier_gaussian
 
 from specnb.surveys.rvs import mock as rvs_mock
-from specnb.widgets.program import Program
-from specnb.widgets.programs import emulated
+from specnb.widgets.pages.program import Program
+from specnb.widgets.pages.programs import emulated
 
 
 def truth_program(emulator, mock, arrays) -> dict:

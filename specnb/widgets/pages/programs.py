@@ -12,7 +12,7 @@ from specnb.emulator.calibration import Calibration
 from specnb.emulator.changes import DEGREE, EDGE, LabelCorrection, PixelChange
 from specnb.translate.autoencoders import Perceptrons, Principal
 from specnb.translate.model import Translation
-from specnb.widgets.program import Program
+from specnb.widgets.pages.program import Program
 
 
 def emulator_program(emulator, arrays, name: str = "emulator") -> dict:

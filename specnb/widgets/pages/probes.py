@@ -5,7 +5,7 @@ import torch
 
 from specnb.disentangle.conditional import Conditional
 from specnb.evaluate.quick_probes import PENALTIES, kernel_sampler
-from specnb.widgets.program import Program
+from specnb.widgets.pages.program import Program
 
 STARS = 500  # largest number of stars; their latents are computed in the browser for each λ
 ERRORS = 100  # of them, stars whose spectra are reconstructed for the error
