@@ -46,6 +46,7 @@ import joblib
 import numpy as np
 from astropy.table import Table, vstack
 
+# %%
 import specnb
 from specnb.core.device import pick_device
 from specnb.disentangle.closed_form import ClosedForm
