@@ -52,6 +52,8 @@ def test_profiles_are_valid(notebook):
 # Parameters that are smaller than those of the profile quick: every cell still runs.
 SMALLER = {
     "01_simulator_and_emulator": {"epochs": 1},
+    "02_fitting_stars": {"n_stars": 150},
+    "03_reference_stars": {"n_stars": 1000},
     "04_disentangle": {"n_stars": 500, "epochs": 1, "n_joint": 200, "n_mapped": 100},
     "05_parameterize": {"n_stars": 500, "epochs": 1, "max_iter": 5},
     "06_apogee_world": {"n_ideal": 40, "n_survey": 100},
@@ -59,6 +61,7 @@ SMALLER = {
     "08_fit_residuals": {"n_stars": 15, "n_baseline": 300, "n_classified": 50, "n_ideal": 15},
     "09_ablations": {"n_stars": 300, "iterations": 10, "n_test": 150, "n_fitted": 15},
     "10_missing_lines": {"n_stars": 300, "n_baseline": 110, "iterations": 10},
+    "11_real_stars": {"n_stars": 9},
     "12_your_own_survey": {"n_stars": 700, "epochs": 15},
 }
 # Without real spectra on this machine, both are the same: `make test` need not run notebooks twice.
