@@ -1,6 +1,6 @@
 // The panels of the three kinds of pages. Each view gives `panels`, a list of
-// {key, title, unit, zero, limits: "flux"|"symmetric", curves: [{key, name, values, role, points,
-// dashed, index}]}, possibly `scores`, `latents` and `note`, and in `model` how the model was run.
+// {key, title, unit, zero, limits: "flux"|"symmetric", curves: [{key, name, values, errors, role,
+// points, dashed, index}]}, possibly `scores`, `latents` and `note`, and in `model` how the model was run.
 
 import { deviation, multiply, subtract } from "./vectors.js";
 
@@ -22,11 +22,11 @@ function fluxes(scene, state, curves) {
     const key = `overlay ${index}`;
     curves.push(curve("overlay", star.name, star.flux, { key, index, points: false }));
   });
-  return { key: "flux", title: "Flux", unit: "", zero: false, limits: "flux", curves };
+  return { key: "flux", title: "Flux / continuum", unit: "", zero: false, limits: "flux", curves };
 }
 
 function starCurve(star) {
-  return curve("star", star.name, star.flux, { points: true });
+  return curve("star", star.name, star.flux, { points: true, errors: star.error });
 }
 
 /** The residual of a star, in units of its error or of the flux. */
@@ -202,7 +202,7 @@ function editor(scene, state, labels) {
   const compared = comparison(scene, state, star, own, labels);
 
   const curves = [
-    curve("star", "original", star.flux, { points: true }),
+    curve("star", "original", star.flux, { points: true, errors: star.error }),
     curve("reconstruction", "reconstruction", reconstruction),
     curve("edited", "edited", flux),
   ];
