@@ -1,4 +1,4 @@
-// Small dense linear algebra for the probes: matrices are Float64Arrays, row by row.
+// Small dense linear algebra: matrices are Float64Arrays, row by row.
 
 /**
  * The lower triangle L of a symmetric positive definite matrix A = L Lᵀ, in place of it.
@@ -36,6 +36,12 @@ export function backward(l, n, b) {
     b[i] = sum / l[i * n + i];
   }
   return b;
+}
+
+/** The solution x of A x = b, for a symmetric positive definite A (n, n); both are used up. */
+export function solve(a, n, b) {
+  cholesky(a, n);
+  return backward(a, n, forward(a, n, b));
 }
 
 /** XᵀX of a matrix x (rows, n); both triangles are filled. */
