@@ -12,7 +12,7 @@ const STACKED = 380; // pixels of height from which one map is below the other
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** One map: the stars as dots, the present labels as a cross, the chosen star as a ring. */
-class StarMap {
+export class StarMap {
   constructor(page, store, x, y) {
     Object.assign(this, { page, store, x, y });
     this.canvas = make("canvas", {

@@ -142,10 +142,10 @@ export class Scene {
 
   /**
    * χ², ν, the rms of the residual in units of the flux, the number of pixels that count, and that
-   * of those in grey windows. ν is that of a fit of the labels, of the continuum and, if the star
+   * of those in grey windows, and the level of the star. ν is that of a fit of the labels, of the continuum and, if the star
    * moves, of the velocity.
    */
-  scores(star, model, { sigma, directions, moves }) {
+  scores(star, model, { sigma, directions, moves, level }) {
     const weighted = this.buffer("scores");
     let [squares, pixels, grey] = [0, 0, 0];
     for (let i = 0; i < model.length; i++) {
@@ -159,6 +159,6 @@ export class Scene {
     const series = this.page.detectors.length * ((this.state.continuum ?? -1) + 1);
     const nu = pixels - this.page.labels.length - series - moves;
     const rms = Math.sqrt(squares / pixels);
-    return { chi2: chiSquared(weighted, directions), nu, rms, pixels, grey };
+    return { chi2: chiSquared(weighted, directions), nu, rms, pixels, grey, level };
   }
 }

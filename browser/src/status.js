@@ -75,11 +75,13 @@ export class Status {
   }
 
   /** What the scores are, in words. */
-  _meaning({ pixels, grey, nu }) {
+  _meaning({ pixels, grey, nu, level }) {
     const some = grey ? ` (${grey} of them in grey windows)` : "";
     const model = this.page.error ? " and of the model" : "";
+    const rough = level === 1 ? "" : ". The star is not normalised: the model's errors are scaled " +
+      "to its level, of which Fit knows a little more, so that its chi-square differs";
     return `reduced chi-square of ${pixels} pixels${some}, less ${pixels - nu} numbers that a fit ` +
-      `finds, with the errors of the star${model}; and root mean square of star − model`;
+      `finds, with the errors of the star${model}; and root mean square of star − model${rough}`;
   }
 
   _fit() {
