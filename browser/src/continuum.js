@@ -62,7 +62,9 @@ export class Continuum {
     const parts = this.detectors.filter(counts).map(([first, end]) => {
       const weighted = (value) => {
         const part = new Float64Array(end - first);
-        for (let i = first; i < end; i++) if (sigma[i] < Infinity) part[i - first] = value(i) / sigma[i];
+        for (let i = first; i < end; i++) {
+          if (sigma[i] < Infinity) part[i - first] = value(i) / sigma[i];
+        }
         const shared = directions.map((direction) => dot(direction.subarray(first, end), part));
         return { first, part, shared };
       };
@@ -70,7 +72,8 @@ export class Continuum {
       return { first, end, rows, star: weighted((i) => flux[i]) };
     });
     const rows = parts.flatMap((part) => part.rows);
-    const shared = directions.map((_, k) => parts.reduce((sum, { star }) => sum + star.shared[k], 0));
+    const shared = directions.map((_, k) =>
+      parts.reduce((sum, { star }) => sum + star.shared[k], 0));
     const n = rows.length;
     const matrix = new Float64Array(n * n);
     const right = new Float64Array(n);

@@ -12,7 +12,8 @@ export function cholesky(a, n) {
     for (let j = 0; j <= i; j++) {
       let sum = a[i * n + j];
       for (let k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
-      a[i * n + j] = i === j ? Math.sqrt(Math.max(sum, 1e-300)) : sum / a[j * n + j];
+      const least = Math.max(1e-15 * a[i * n + i], 1e-300);
+      a[i * n + j] = i === j ? Math.sqrt(Math.max(sum, least)) : sum / a[j * n + j];
     }
   }
   return a;

@@ -30,9 +30,9 @@ export class Noise {
    * @param {Object} star - as from `Catalogue.find`.
    * @param {number} velocity - of the model in km/s. The model's errors move with it.
    * @returns {{sigma: Float64Array, directions: Float64Array[], moves: boolean, level: number}}
-   *   sigma is infinite in pixels that do not count. With residuals s = r / sigma and the directions V, χ² is
-   *   sᵀ (1 − VᵀV) s, see `chiSquared`. `moves` tells whether a fit finds a velocity, too, and
-   *   `level` by what the model's errors are multiplied.
+   *   sigma is infinite in pixels that do not count. With residuals s = r / sigma and the
+   *   directions V, χ² is sᵀ (1 − VᵀV) s, see `chiSquared`. `moves` tells whether a fit finds a
+   *   velocity, too, and `level` by what the model's errors are multiplied.
    */
   of(star, velocity) {
     if (this.star !== star || this.velocity !== velocity) {

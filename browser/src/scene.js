@@ -141,9 +141,9 @@ export class Scene {
   }
 
   /**
-   * χ², ν, the rms of the residual in units of the flux, the number of pixels that count, and that
-   * of those in grey windows, and the level of the star. ν is that of a fit of the labels, of the continuum and, if the star
-   * moves, of the velocity.
+   * χ², ν, the rms of the residual in units of the flux, the number of pixels that count, and of
+   * those in grey windows, and the level of the star, see `Noise.of`. ν is that of a fit of the
+   * labels, of the continuum and, if the star moves, of the velocity.
    */
   scores(star, model, { sigma, directions, moves, level }) {
     const weighted = this.buffer("scores");

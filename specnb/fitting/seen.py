@@ -12,7 +12,7 @@ from specnb.fitting.continuum import legendre
 from specnb.fitting.velocity import NEAR
 
 
-def as_seen(model, wavelength, velocity=0.0, star=None, order=-1):
+def as_seen(model, wavelength, velocity=0.0, star=None, order=-1, moving=False, calibration=None):
     """How spectra are changed by a radial velocity and by the continuum of a star.
 
     Parameters
@@ -22,9 +22,13 @@ def as_seen(model, wavelength, velocity=0.0, star=None, order=-1):
     wavelength : ndarray, shape (n_pix,)
     velocity : float
         km/s.
-    star : (ndarray, ndarray, ndarray), optional
-        Flux, errors and components of the star, see `noise`.
+    star : (ndarray, ndarray), optional
+        Flux and error of the star, see `continuum_factor`.
     order : int
+    moving : bool
+        Whether the star is not at rest.
+    calibration : Calibration, optional
+        Of the model.
 
     Returns
     -------
@@ -35,7 +39,8 @@ def as_seen(model, wavelength, velocity=0.0, star=None, order=-1):
     if star is None or order < 0:
         return partial(at_velocity, wavelength=wavelength, velocity=velocity)
     moved = at_velocity(model, wavelength, velocity)
-    factor = continuum_factor(moved, *star, wavelength, order)
+    error = noise(star[1], wavelength, velocity, moving or velocity != 0, calibration)
+    factor = continuum_factor(moved, star[0], *error, wavelength, order)
     return lambda flux: at_velocity(flux, wavelength, velocity) * factor
 
 
@@ -130,5 +135,5 @@ def continuum_factor(flux, observed, error, components, wavelength, order: int):
     )
     rows = torch.from_numpy(np.where(good, np.vstack([series * flux, observed]), 0.0)) * weight
     products = (cleaned(rows[None], directions)[0] @ rows.T).numpy()
-    solution = np.linalg.solve(products[:-1, :-1], products[:-1, -1])
+    solution = np.linalg.lstsq(products[:-1, :-1], products[:-1, -1], rcond=None)[0]
     return np.where(series.any(axis=0), solution @ series, 1.0)

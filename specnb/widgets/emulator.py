@@ -50,10 +50,10 @@ class EmulatorExplorer(Explorer):
 
     def figure(self):
         """The picture for print."""
-        reference, other = self._references()
+        reference, *others = self._references()
         seen = self._seen(self._emulate(self.emulator))
         view = ExplorerFigure(
-            self.emulator, self.labels, *reference, self._gradient, self.physics, seen, other
+            self.emulator, self.labels, *reference, self._gradient, self.physics, seen, others
         )
         view.update(window=self.window or None)
         return view.figure
@@ -115,13 +115,12 @@ class EmulatorExplorer(Explorer):
             return emulator([list((labels or self.labels).values())])[0].astype(float)
 
     def _references(self):
-        """Flux to compare with and its name, of a star or of the first labels; and that of a further
-        star which the browser shows beside the chosen one, or None.
+        """Spectra to compare with and their names: the chosen star, and one that the user named for
+        it, as in the browser; or else that of the first labels.
         """
         stars = dict.fromkeys(filter(None, [self.star, self.reference.removeprefix("start")]))
         shown = [(self.stars.observed(star)[0], star) for star in stars]
-        shown = shown or [(self._emulate(self.emulator, self._page["start"]), "start")]
-        return (*shown, None)[:2]
+        return shown or [(self._emulate(self.emulator, self._page["start"]), "start")]
 
     def _columns(self):
         """The emulator's flux and its derivative, and that of the physics and of the star."""

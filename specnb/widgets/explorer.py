@@ -15,7 +15,7 @@ import numpy as np
 import traitlets
 from astropy.table import Column, Table
 
-from specnb.fitting.seen import as_seen, noise
+from specnb.fitting.seen import as_seen
 from specnb.widgets.pages.page import stars_part
 from specnb.widgets.stars import Stars, read_stars
 from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
@@ -136,8 +136,8 @@ class Explorer(anywidget.AnyWidget):
         """What the browser knows of the stars, and its arrays."""
         names = [label["name"] for label in self._page["labels"]]
         spectra = self.stars.joined([self.survey.label(name) for name in names])
-        known = self._of_stars(spectra)
-        return stars_part(spectra, names, moving=self.stars.moving, half=half, **known)
+        known = {"moving": self.stars.moving} | self._of_stars(spectra)
+        return stars_part(spectra, names, half=half, **known)
 
     def _of_stars(self, spectra) -> dict:
         """What else `specnb.widgets.pages.page.stars_part` should write of stars (or None)."""
@@ -162,13 +162,9 @@ class Explorer(anywidget.AnyWidget):
         """How spectra at rest (..., n_pix) are seen: at the velocity and, beside a star, with the
         continuum that brings a model (n_pix,) nearest to it. It returns a function.
         """
-        star = None
-        if self.star and self.continuum >= 0:
-            flux, error = self.stars.observed(self.star)
-            moves = self.velocity != 0 or self.star in self.stars.moving
-            pixels, calibration = self.survey.pixels, self._calibration
-            star = flux, *noise(error, pixels, self.velocity, moves, calibration)
-        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum)
+        star = self.stars.observed(self.star) if self.star else None
+        known = {"moving": self.star in self.stars.moving, "calibration": self._calibration}
+        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum, **known)
 
     def packed(self, half: bool = True):
         """What a static page needs: a dict with "page", "stars" and "state", and the bytes of the
