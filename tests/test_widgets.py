@@ -137,7 +137,7 @@ def test_a_star_comes_with_its_labels(stars):
     first = DWARF | {"teff": 5872, "logg": 4.44, "vbroad": 50}
     assert widget.labels == first and widget.continuum == 2
     widget.set(star=1)
-    assert widget.labels == DWARF | {"logg": DWARF["logg"]}
+    assert widget.labels == DWARF
 
 
 def test_the_spectrum_is_the_emulators_at_its_velocity(stars, tmp_path):
@@ -224,6 +224,22 @@ def test_fit_moves_the_sliders_to_the_star(stars):
     widget.set(star=None)
     widget.set_state({"_asked": {"type": "fit"}})
     assert "no star is chosen" in widget.told and widget.busy == ""
+
+
+def test_the_answer_of_a_fit_is_one_message(stars, monkeypatch):
+    """So that the browser can take it over as one edit. Settings come before the wish to fit."""
+    widget, sent = explore_emulator(EMULATOR, SUN, stars), []
+    send = lambda _, content, **__: sent.append((content["method"], content["state"]))  # noqa: E731
+    monkeypatch.setattr(type(widget), "_send", send)
+    widget.set_state({"star": "near", "_asked": {"type": "fit"}})
+    answers = [state for method, state in sent if method == "update"]
+    assert answers[0] == {"busy": "fitting…"} and len(answers) == 2
+    assert answers[1].keys() >= {"labels", "continuum", "told", "busy", "_asked", "_done"}
+    assert (answers[1]["busy"], answers[1]["_asked"], answers[1]["_done"]) == ("", {}, 1)
+    sent.clear()
+    widget.set_state({"star": "", "_asked": {"type": "fit"}})
+    answers = [state for method, state in sent if method == "update"]
+    assert answers[-2] == {"busy": "", "_asked": {}} and "no star" in answers[-1]["told"]
 
 
 def test_a_file_adds_its_stars(stars, tmp_path):

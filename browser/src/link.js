@@ -8,10 +8,12 @@ const LISTS = ["overlay", "window", "split_values", "latents", "panels"];
 
 const differs = (a, b) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** The keys of the state, but labels, whose values are not the first ones. */
+/** The keys of the state, but labels and theme, whose values are not the first ones. */
 function changed(page, state) {
-  const first = firstState(page);
-  return Object.keys(first).filter((key) => key !== "labels" && differs(first[key], state[key]));
+  const { labels, theme, ...first } = firstState(page);
+  // the label moved last matters if it is the one of the gradient
+  if (page.kind !== "emulator" || state.gradient) delete first.moved;
+  return Object.keys(first).filter((key) => differs(first[key], state[key]));
 }
 
 /** The labels whose values are not the first ones, as pairs of a name and a value. */
@@ -30,7 +32,6 @@ export function hashOf(page, state) {
   const parts = new URLSearchParams();
   for (const [name, value] of changedLabels(page, state)) parts.set(name, String(value));
   for (const key of changed(page, state)) {
-    if (key === "theme") continue;
     const value = state[key];
     parts.set(key, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
@@ -133,7 +134,6 @@ export function callOf(page, state) {
   const labels = state.star ? Object.entries(state.labels) : changedLabels(page, state);
   const parts = labels.map(([name, value]) => `${name}=${float(value)}`);
   const keys = new Set(state.star ? [...changed(page, state), ...NUMBERS] : changed(page, state));
-  keys.delete("theme");
   for (const key of keys) parts.push(`${key}=${python(key, state[key])}`);
   return `explorer.set(${parts.join(", ")})`;
 }

@@ -176,6 +176,7 @@ export class Store {
    */
   ask(request) {
     if (this.state.busy) return;
+    this._last = null;
     this._unsent.add("_asked");
     this.model.set("_asked", request);
     this._flush();
