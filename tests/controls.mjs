@@ -67,6 +67,9 @@ function start() {
   const model = new Model();
   model.values = { _page: { ...page }, labels: page.start, _done: 0 };
   const store = storeOf(model);
+  model.python({ continuum: 0 }); // before there is a view, it is no edit
+  model.python({ continuum: -1 });
+  store.subscribe(() => {});
   store.stars = new Catalogue(description, data);
   const move = (name, value) =>
     store.set({ labels: { ...store.state.labels, [name]: value } }, { slider: name });

@@ -217,7 +217,8 @@ export class Store {
     // Jupyter echoes what it got some moves ago: what was set here since then is newer
     const newer = (key) => keeps || this._unsent.has(key);
     const taken = differ.filter((key) => !newer(key));
-    this._record(taken.filter((key) => !VIEW.has(key)));
+    // what came before the first view is where undo ends
+    if (this._listeners.size) this._record(taken.filter((key) => !VIEW.has(key)));
     for (const key of taken) this.state[key] = this.model.get(key);
     this._send(differ.filter(newer));
     return taken;
