@@ -120,8 +120,9 @@ class Explorer(Asked):
         page, data = self._describe()
         files = {"_esm": bundled("explorer.js"), "_css": bundled("explorer.css")}
         super().__init__(**files, _page=page, _data=data, labels=dict(page["start"]))
-        self._stars, self._stars_data = self._describe_stars()
-        self.set(**state)
+        with self.hold_sync():
+            self._stars, self._stars_data = self._describe_stars()
+            self.set(**state)
 
     def __repr__(self):
         return f"<{type(self).__name__} of {self.survey.title}: use .set() and .spectrum()>"
