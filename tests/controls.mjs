@@ -44,6 +44,7 @@ class Model {
   }
   save_changes() {
     this.sent += 1;
+    this.saved = { ...this.values };
   }
   on(event, handler) {
     if (event === "change") this.handlers.push(handler);
@@ -174,8 +175,12 @@ const results = {};
   }
   model.python({ told: "fitted" }); // the same again
   seen.push(store.state.told);
+  wait(1000);
   store.undo();
-  results.told = [...seen, store.state.told, model.values.told];
+  results.told = [...seen, store.state.told, model.saved.told];
+  store.say("copied");
+  model.python({ velocity: 3 }); // Python has said nothing
+  results.told.push(store.state.told);
 }
 
 { // views share a store; another model, such as that of a reloaded page, knows the label moved last

@@ -88,6 +88,7 @@ export class Store {
     this._edits = [];
     this._last = null; // which slider was moved last, and when
     this._timer = null;
+    this._writes = false; // whether changes of the model come from here
     this._unsent = new Set();
     this._takeStars();
     model.on("change", () => this._take());
@@ -195,6 +196,7 @@ export class Store {
 
   /** Takes over what Python has changed. */
   _take() {
+    if (this._writes) return;
     const { model, state } = this;
     const [was, keys] = [state.busy, []];
     if (this._takeStars()) keys.push("_stars");
@@ -254,8 +256,13 @@ export class Store {
 
   /** Sends settings to Python now, or a little later if some were sent just before. */
   _send(keys) {
-    for (const key of keys) this._unsent.add(key); // before the model tells of the first
-    for (const key of keys) this.model.set(key, this.state[key]);
+    this._writes = true;
+    for (const key of keys) {
+      this._unsent.add(key);
+      this.model.set(key, this.state[key]);
+    }
+    this._writes = false;
+    this._told = this.model.get("told") || "";
     if (this._timer === null) this._flush();
   }
 
