@@ -175,6 +175,7 @@ const results = {};
   }
   model.python({ told: "fitted" }); // the same again
   seen.push(store.state.told);
+  wait(1000); // so that nothing is left to be sent
   wait(1000);
   store.undo();
   results.told = [...seen, store.state.told, model.saved.told];
