@@ -12,7 +12,7 @@ import torch
 import traitlets
 from astropy import units
 from astropy.table import Table
-from browser_numbers import shown_in_browser
+from browser_numbers import copied, shown_in_browser
 
 import specnb
 from specnb.core.doppler import doppler_shift
@@ -186,6 +186,19 @@ def test_the_numbers_are_those_of_the_browser(stars, tmp_path):
     widget.set(star=None, teff=7000, logg=1.0)
     assert "training hull" in shown_in_browser(widget, tmp_path)["outside"][0]
     assert widget.outside == "training hull"
+
+
+def test_a_copied_call_or_link_shows_the_same(stars):
+    """The star's own labels and velocity do not return, even where the first ones are set."""
+    explorer = explore_emulator(EMULATOR, SUN, stars, star=1, window="Ca II 8544", reference=0)
+    explorer.set(**SUN, overlay=["near"], panels=["flux"])
+    explorer.set(vbroad=3)
+    state = explorer.packed()[0]["state"]
+    found = copied(explorer)
+    assert found["link"] == state and state["moved"] == "vbroad"
+    explorer.set(star=0, velocity=20, continuum=1, logg=2)
+    eval(found["call"], {"explorer": explorer})
+    assert explorer.packed()[0]["state"] == state
 
 
 def test_the_picture_shows_what_the_browser_shows(stars):
