@@ -27,6 +27,26 @@ const curves = shown.panels.flatMap((panel) =>
 console.log(JSON.stringify({ ...shown, panels: null, wavelength: null, curves: Object.fromEntries(curves) }));
 """
 
+LINK = """
+import { readFileSync } from "node:fs";
+const from = (name) => import(`${process.argv[1]}/${name}.js`);
+const [{ callOf, hashOf, stateOf }, { Catalogue }] = [await from("link"), await from("catalogue")];
+const { page, stars, state } = JSON.parse(readFileSync(0));
+const link = stateOf(page, new Catalogue({ ...stars, arrays: {} }, null), hashOf(page, state));
+console.log(JSON.stringify({ call: callOf(page, state), link: { ...link, theme: state.theme } }));
+"""
+
+
+def copied(widget) -> dict:
+    """What the browser copies: the "call", and the state that a "link" brings back."""
+    if (node := shutil.which("node")) is None:
+        pytest.skip("node is not installed")
+    command = [node, "--input-type=module", "-e", LINK, f"{ROOT}/browser/src"]
+    about = json.dumps(widget.packed()[0])
+    return json.loads(
+        subprocess.run(command, input=about, stdout=subprocess.PIPE, check=True, text=True).stdout
+    )
+
 
 def shown_in_browser(widget, folder) -> dict:
     """What `Scene.compute` shows for a widget's state. ``curves`` has arrays, named after panel and

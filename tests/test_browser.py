@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from chromium import chromium, drawings, exported, picture, redrawn, shown_value, watched
+from chromium import DRAWN, chromium, drawings, exported, picture, redrawn, shown_value, watched
 
 ROOT = Path(__file__).parents[1]
 # Settings of JupyterLab: no news pop-up, and all outputs are in the page even when out of view.
@@ -31,6 +31,20 @@ def hear(_):
 explorer.observe(hear, "labels")
 display(explorer, heard)""",
 )
+# Two views of one explorer with a star, whose fit waits for a file.
+FIT = """\
+import time, pathlib, numpy, specnb, specnb.widgets.emulator as emulator
+fit_labels, model = emulator.fit_labels, specnb.load_emulator("rvs")
+def wait(*args):
+    while not pathlib.Path("go").exists():
+        time.sleep(0.05)
+    return fit_labels(*args)
+emulator.fit_labels = wait
+flux, n = model([[5000, 4.4, 0, 0, 1, 2]]), len(model.wavelength)
+mask, error = numpy.zeros((1, n), bool), numpy.full((1, n), 0.01)
+star = specnb.Spectra(model.wavelength, flux, error, mask, ["star"])
+explorer = emulator.explore_emulator(model, stars=star, star=0)
+display(explorer, explorer)"""
 ALL_RAN = """() => ![...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].some(
     e => e.innerText.includes("*")
 )"""
@@ -98,12 +112,12 @@ def run_all(page):
 
 
 @contextmanager
-def notebook(tmp_path, width=1280, height=900):
+def notebook(tmp_path, width=1280, height=900, cells=CELLS):
     """A page of JupyterLab in which all cells of a small notebook run."""
     folder, home = tmp_path / "work", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
-    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(made, folder / "explorer.ipynb")
@@ -139,6 +153,33 @@ def test_a_slider_moves_the_spectrum_in_jupyterlab(tmp_path):
         labels, columns = exported(page)
         assert labels["teff"] == teff
         assert columns["flux: model"][400] == pytest.approx(float(heard.split()[-1]), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_fit_wins_over_sliders_and_views_share_their_state(tmp_path):
+    with notebook(tmp_path, cells=[FIT]) as page:
+        page.locator(DRAWN).nth(1).wait_for()
+        first, second = page.locator(".specnb-explorer").all()
+        slider = first.get_by_role("slider", name="effective temperature")
+        fit, busy = first.get_by_role("button", name="Fit"), first.locator(".specnb-busy")
+        fit.click()
+        busy.get_by_text("fitting…").wait_for()
+        assert fit.is_disabled() and second.get_by_role("button", name="Fit").is_disabled()
+        slider.focus()
+        with redrawn(page):
+            page.keyboard.press("End")
+        moved = shown_value(slider)
+        assert moved > 6000
+        (tmp_path / "work" / "go").touch()
+        busy.wait_for(state="hidden")
+        assert shown_value(slider) == pytest.approx(5000, abs=2)
+        there = second.get_by_role("slider", name="effective temperature")
+        assert shown_value(there) == shown_value(slider) and fit.is_enabled()
+        for each in first, second:
+            assert "T_eff 5000" in each.locator(".specnb-told").inner_text()
+        with redrawn(page):
+            second.get_by_role("button", name="Undo").click()
+        assert shown_value(there) == shown_value(slider) == moved
 
 
 @pytest.mark.slow

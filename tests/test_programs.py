@@ -41,7 +41,7 @@ SHIPPED = ("rvs", "apogee", "rvs-real", "apogee-real")
 TRANSLATORS = ("rvs-mock", "apogee-mock", "apogee-real")
 MOCK = RVS.mock(n_stars=30)
 STATE = {
-    "labels": {}, "star": "", "overlay": [], "gradient": "", "velocity": 0, "continuum": -1,
+    "labels": {}, "star": "", "overlay": [], "gradient": "", "moved": "", "velocity": 0, "continuum": -1,
     "reference": "start", "residual": "sigma", "split": "typical", "split_values": [],
     "lambdas": {}, "latents": [], "compare": "nothing", "panels": [],
 }  # fmt: skip
@@ -331,7 +331,7 @@ def add_scenes(jobs):
         [
             {"labels": FITTED},
             {"labels": FITTED, "star": ids[1], "velocity": 40.0, "continuum": 2, "overlay": ids[:1]},
-            {"labels": FITTED | {"logg": 3.1}, "star": ids[1], "residual": "flux"},
+            {"labels": FITTED | {"logg": 3.1}, "star": ids[1], "residual": "flux", "moved": "logg"},
             {"labels": FITTED, "panels": ["gradient"], "gradient": "m_h", "reference": ids[2]},
         ],
     )  # fmt: skip

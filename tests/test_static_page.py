@@ -344,6 +344,37 @@ def test_links_and_wrong_names(browser, address):
         page.get_by_text("There is no explorer named gaia: choose rvs, apogee").wait_for()
 
 
+def test_a_link_in_the_same_tab_is_read_again(browser, address):
+    with watched(browser, f"{address}#teff=4900&velocity=30") as page:
+        drawings(page)
+        slider = page.get_by_role("slider", name="effective temperature")
+        velocity = page.get_by_role("slider", name="radial velocity")
+        assert (shown_value(slider), shown_value(velocity)) == (4900, 30)
+        with redrawn(page):  # what it does not name is as at first, and what is wrong is left out
+            page.evaluate("""() => { location.hash = 'teff=5000&window=[1,2]&panels=["sky"]'; }""")
+        assert (shown_value(slider), shown_value(velocity)) == (5000, 0)
+        low, high = map(float, page.locator(".specnb-plot").get_attribute("data-window").split())
+        assert low < 8470 < 8690 < high and page.locator(".specnb-panel canvas").count() == 3
+        with redrawn(page):
+            page.get_by_role("button", name="Undo").click()
+        assert (shown_value(slider), shown_value(velocity)) == (4900, 30)
+
+
+def test_one_panel_always_stays(browser, address):
+    with watched(browser, address) as page:
+        drawings(page)
+        page.get_by_role("button", name="View").click()
+        boxes = page.get_by_role("checkbox", name="panel:")
+        for k in range(2):
+            assert boxes.nth(2).is_enabled()
+            with redrawn(page):
+                boxes.nth(k).uncheck()
+        assert boxes.nth(2).is_checked() and boxes.nth(2).is_disabled()
+        with redrawn(page):
+            boxes.nth(0).check()
+        assert boxes.nth(2).is_enabled()
+
+
 def test_a_file_says_that_a_server_is_needed(browser, site):
     page = browser.new_page()
     page.goto((site / "index.html").as_uri())

@@ -321,6 +321,13 @@ def test_at_another_lambda_a_star_has_other_latents(conditional, survey):
     assert editor.flux["edited"] == pytest.approx(expected)
     editor.reset()
     assert editor.lambdas == {}
+    edited = [0.1, 0.2, 0.3, 0.4, 0.5]
+    editor.set(latents=edited, lambdas={"teff": 0.01}, star=0)  # as in a call that was copied
+    assert editor.latents == edited
+    editor.set_state({"star": editor.stars.ids[1], "latents": edited[::-1]})  # the browser's Undo
+    assert editor.latents == edited[::-1]
+    editor.set_state({"star": editor.stars.ids[0]})
+    assert editor.latents == []
 
 
 PROBES = """

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 import traitlets
 from astropy import units
 from astropy.table import Table
-from browser_numbers import shown_in_browser
+from browser_numbers import copied, shown_in_browser
 
 import specnb
 from specnb.core.doppler import doppler_shift
@@ -84,6 +85,7 @@ def test_settings_are_traits_and_arguments(stars):
         ("window", (1, 2), "within 8460"),
         ("window", "K band", "window is 'K band': choose 'whole range'"),
         ("gradient", "age", "gradient is 'age': choose"),
+        ("moved", "age", "moved is 'age': choose"),
         ("velocity", 1000, "velocity = 1000 is beyond the slider"),
         ("continuum", 2.5, "continuum is 2.5: give the order"),
         ("continuum", 9, "continuum = 9 is beyond"),
@@ -124,14 +126,18 @@ def test_a_star_comes_with_its_labels(stars):
     widget.set(star=None)
     assert widget.star == "" and widget.labels["teff"] == 6000
     fits = stars.labels["teff", "logg"]
-    fits["teff"] += [100, np.nan]  # a label that is unknown stays, as do all without a column
+    fits["teff"] += [
+        100,
+        np.nan,
+    ]  # a label that is unknown is the first one, whatever it was before
     for k in range(3):
         fits[f"continuum_{k}"] = 0.0
     widget = explore_emulator(EMULATOR, DWARF, stars, fits=fits)
-    widget.set(star="near")
-    assert widget.labels == DWARF | {"teff": 5872, "logg": 4.44} and widget.continuum == 2
+    widget.set(star="near", vbroad=50)
+    first = DWARF | {"teff": 5872, "logg": 4.44, "vbroad": 50}
+    assert widget.labels == first and widget.continuum == 2
     widget.set(star=1)
-    assert widget.labels["teff"] == 5872
+    assert widget.labels == DWARF
 
 
 def test_the_spectrum_is_the_emulators_at_its_velocity(stars, tmp_path):
@@ -150,7 +156,8 @@ def test_the_spectrum_is_the_emulators_at_its_velocity(stars, tmp_path):
     assert back.meta["labels"] == DWARF and back.meta["velocity"] == VELOCITY
     assert back["wavelength"].unit == "Angstrom"
     widget.set(gradient="", vbroad=8)  # the gradient is by the label that was moved last
-    assert "dflux_dvbroad" in widget.spectrum().colnames
+    assert "dflux_dvbroad" in widget.spectrum().colnames and widget.moved == "vbroad"
+    assert widget.packed()[0]["state"]["moved"] == "vbroad"
 
 
 def test_a_continuum_brings_the_model_to_the_star(stars):
@@ -179,6 +186,19 @@ def test_the_numbers_are_those_of_the_browser(stars, tmp_path):
     widget.set(star=None, teff=7000, logg=1.0)
     assert "training hull" in shown_in_browser(widget, tmp_path)["outside"][0]
     assert widget.outside == "training hull"
+
+
+def test_a_copied_call_or_link_shows_the_same(stars):
+    """The star's own labels and velocity do not return, even where the first ones are set."""
+    explorer = explore_emulator(EMULATOR, SUN, stars, star=1, window="Ca II 8544", reference=0)
+    explorer.set(**SUN, overlay=["near"], panels=["flux"])
+    explorer.set(vbroad=3)
+    state = explorer.packed()[0]["state"]
+    found = copied(explorer)
+    assert found["link"] == state and state["moved"] == "vbroad"
+    explorer.set(star=0, velocity=20, continuum=1, logg=2)
+    eval(found["call"], {"explorer": explorer})
+    assert explorer.packed()[0]["state"] == state
 
 
 def test_the_picture_shows_what_the_browser_shows(stars):
@@ -225,7 +245,7 @@ def test_fit_moves_the_sliders_to_the_star(stars):
     widget = explore_emulator(EMULATOR, SUN, moving, star=0)
     busy = []
     widget.observe(lambda change: busy.append(change["new"]), "busy")
-    widget._hear(None, {"type": "fit"}, [])  # the button of the browser
+    widget.set_state({"_asked": {"type": "fit"}})  # the button of the browser
     assert busy == ["fitting…", ""]
     assert widget.labels == pytest.approx(DWARF, rel=0.02, abs=0.05)
     assert widget.velocity == pytest.approx(VELOCITY, abs=0.1) and widget.continuum == 2
@@ -235,15 +255,32 @@ def test_fit_moves_the_sliders_to_the_star(stars):
     widget = explore_emulator(EMULATOR, SUN, hot, star=0)
     assert str(widget.fit()["flags"][0]).split(",")[0] in widget.told.split(" · ")[0]
     widget.set(star=None)
-    widget._hear(None, {"type": "fit"}, [])
+    widget.set_state({"_asked": {"type": "fit"}})
     assert "no star is chosen" in widget.told and widget.busy == ""
+
+
+def test_the_answer_of_a_fit_is_one_message(stars, monkeypatch):
+    """So that the browser can take it over as one edit. Settings come before the wish to fit."""
+    widget, sent = explore_emulator(EMULATOR, SUN, stars), []
+    send = lambda _, content, **__: sent.append((content["method"], content["state"]))  # noqa: E731
+    monkeypatch.setattr(type(widget), "_send", send)
+    widget.set_state({"star": "near", "_asked": {"type": "fit"}})
+    answers = [state for method, state in sent if method == "update"]
+    assert answers[0] == {"busy": "fitting…"} and len(answers) == 2
+    assert answers[1].keys() >= {"labels", "continuum", "told", "busy", "_asked", "_done"}
+    assert (answers[1]["busy"], answers[1]["_asked"], answers[1]["_done"]) == ("", {}, 1)
+    sent.clear()
+    widget.set_state({"star": "", "_asked": {"type": "fit"}})
+    answers = [state for method, state in sent if method == "update"]
+    assert answers[-2] == {"busy": "", "_asked": {}} and "no star" in answers[-1]["told"]
 
 
 def test_a_file_adds_its_stars(stars, tmp_path):
     widget = explore_emulator(EMULATOR, SUN)
     path = tmp_path / "two.h5"
     stars.write(path)
-    widget._hear(None, {"type": "open", "name": "../two.h5"}, [path.read_bytes()])
+    data = memoryview(path.read_bytes())
+    widget.set_state({"_asked": {"type": "open", "name": "../two.h5", "data": data}})
     assert widget.told == "opened two.h5, stars: 2" and widget.star == "near"
     assert widget._stars["ids"] == list(map(str, stars.ids))
     widget.open_file(path)  # the same stars again take the places of the first
@@ -252,8 +289,11 @@ def test_a_file_adds_its_stars(stars, tmp_path):
     foreign.write(tmp_path / "other.h5")
     with pytest.raises(ValueError, match="other.h5 has spectra of APOGEE.* shows Gaia.*: open it"):
         widget.open_file(tmp_path / "other.h5")
-    widget._hear(None, {"type": "open", "name": "x.txt"}, [b"nothing"])
-    assert "x.txt" in widget.told and widget.stars.ids == list(map(str, stars.ids))
+    done = widget._done
+    widget.set_state({"_asked": {"type": "open", "name": "x.txt", "data": memoryview(b"nothing")}})
+    assert "x.txt" in widget.told and tempfile.gettempdir() not in widget.told
+    assert (widget.busy, widget._asked, widget._done) == ("", {}, done)
+    assert widget.stars.ids == list(map(str, stars.ids))
 
 
 def test_true_labels_that_are_the_catalogues_are_found_too():

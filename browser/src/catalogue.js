@@ -122,15 +122,15 @@ export class Catalogue {
 }
 
 /**
- * Chooses a star, at rest. The labels follow to the star's known ones, unless `store.follow` is
- * false.
+ * Chooses a star, at rest. The labels follow to the star's known ones, and to the first ones where
+ * it has none, unless `store.follow` is false.
  *
  * @param {Store} store
  * @param {string} id - A star's id, or "" for none.
  */
 export function chooseStar(store, id) {
   const changes = { star: id, velocity: 0, latents: [] };
-  const follow = store.follow !== false || store.page.kind === "editor";
-  if (id && follow) changes.labels = { ...store.state.labels, ...store.known(id) };
+  const follow = store.follow || store.page.kind === "editor";
+  if (id && follow) changes.labels = { ...store.page.start, ...store.known(id) };
   store.set(changes);
 }

@@ -26,7 +26,8 @@ export class Controls {
     if (page.split) this.split = new Split(section(el, "Beyond the labels"), page, store);
     if (page.kind !== "editor") {
       this.observation = section(el, "Observation");
-      this.velocity = new Slider(VELOCITY, (velocity) => store.set({ velocity }), say);
+      const move = (velocity) => store.set({ velocity }, { slider: "velocity" });
+      this.velocity = new Slider(VELOCITY, move, say);
       this.continuum = makeSelect("polynomial that scales the model to the star, per detector",
         ORDERS, (order) => store.set({ continuum: Number(order) }));
       const line = make("label.specnb-line", {}, "continuum", this.continuum);
@@ -64,7 +65,7 @@ export class Controls {
       };
       const move = (value) => this.store.set({
         lambdas: { ...this.store.state.lambdas, [name]: value }, latents: [],
-      });
+      }, { slider: about.plain });
       this.lambdas[name] = new Slider(about, move, say);
       this.lambdas[name].setTick(0, "no pull:");
       this.lambdas[name].element.dataset.lambda = name;

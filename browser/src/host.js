@@ -4,6 +4,8 @@
  */
 
 import explorer from "./index.js";
+import { stateOf } from "./link.js";
+import { storeOf } from "./store.js";
 
 /** The values of an explorer. There is no kernel: messages to it go nowhere. */
 export class StaticModel {
@@ -56,7 +58,8 @@ async function load(url) {
  * Show an explorer in an element.
  *
  * `url` is the address of its three files without their endings, such as "data/rvs". Gives a
- * function that takes the explorer away again. If a file is missing, the element says so.
+ * function that takes the explorer away again. If a file is missing, the element says so. The hash
+ * of the page's address sets the state, also when it changes later.
  */
 export async function open(el, url) {
   try {
@@ -73,7 +76,19 @@ export async function open(el, url) {
       _stars: description.stars,
       _stars_data: new DataView(starsData),
     });
-    return explorer.render({ model, el });
+    explorer.initialize({ model });
+    const store = storeOf(model);
+    const read = (record) => {
+      store.set(stateOf(description.page, store.stars, location.hash), { record });
+    };
+    const readAgain = () => read(true);
+    read(false);
+    window.addEventListener("hashchange", readAgain);
+    const end = explorer.render({ model, el });
+    return () => {
+      window.removeEventListener("hashchange", readAgain);
+      end();
+    };
   } catch (error) {
     el.textContent = error.message;
     el.setAttribute("role", "alert");

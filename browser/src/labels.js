@@ -61,7 +61,7 @@ export class Labels {
   }
 
   _move(name, value) {
-    this.store.set({ labels: { ...this.store.state.labels, [name]: value } });
+    this.store.set({ labels: { ...this.store.state.labels, [name]: value } }, { slider: name });
   }
 
   _show(names) {

@@ -151,7 +151,7 @@ export class Latents {
     const tidy = Number(Math.min(high, Math.max(low, value)).toPrecision(12));
     latents[this.entry] = Math.abs(value - own) < 1e-9 ? own : tidy;
     const edited = latents.some((each, k) => each !== this.own[k]);
-    this.store.set({ latents: edited ? latents : [] });
+    this.store.set({ latents: edited ? latents : [] }, { slider: `latent ${this.entry}` });
   }
 
   _say() {

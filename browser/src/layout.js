@@ -2,18 +2,15 @@
 
 import { applyTheme, watchTheme } from "./appearance.js";
 import { Controls } from "./controls.js";
-import { Data } from "./data.js";
 import { make } from "./dom.js";
 import { watchKernel } from "./kernel.js";
 import { Latents } from "./latents.js";
-import { stateOf } from "./link.js";
 import { Maps } from "./maps.js";
 import { SpectrumPlot } from "./plot.js";
 import { Probes } from "./probes.js";
 import { Scene } from "./scene.js";
-import { Catalogue } from "./catalogue.js";
 import { Status } from "./status.js";
-import { Store } from "./store.js";
+import { storeOf } from "./store.js";
 import { Toolbar } from "./toolbar.js";
 
 const WIDE = 700; // CSS pixels from which sliders are beside the plot
@@ -27,20 +24,18 @@ export class View {
   constructor(model, el) {
     Object.assign(this, { model, el, drawn: 0, kernel: "live" });
     const page = (this.page = model.get("_page"));
-    const data = new Data(page.arrays, model.get("_data"));
-    this.store = new Store(model, page);
-    this.store.data = data;
+    this.store = storeOf(model);
+    const { data, state } = this.store;
     this.scene = new Scene(page, data);
-    this._takeStars();
-    this._readLink();
     this._build(page, data);
     this._listen();
-    this.draw(new Set(Object.keys(this.store.state)));
+    this.draw(new Set(["_stars", ...Object.keys(state)]));
   }
 
   /** Computes and draws what the state says; it is done when this returns. */
   draw(changed) {
-    const { state } = this.store;
+    const { state, stars } = this.store;
+    if (changed.has("_stars")) this.scene.setStars(stars.description, stars.data);
     if (changed.has("theme")) applyTheme(this.root, state.theme);
     const words = [...changed].every((key) => key === "told" || key === "busy");
     if (!words) {
@@ -102,46 +97,23 @@ export class View {
   _listen() {
     const sizes = new ResizeObserver(([entry]) => this._fit(entry.contentRect.width));
     sizes.observe(this.el);
-    const stars = () => this._takeStars() && this.draw(new Set(["_stars"]));
-    const events = ["change:_stars", "change:_stars_data"];
-    for (const event of events) this.model.on(event, stars);
     this._ends = [
-      () => this.store.destroy(),
       () => this.plot.destroy(),
       () => this.maps.destroy(),
       () => this.status.destroy(),
       () => this.latents?.destroy?.(),
       () => this.probes?.destroy?.(),
       () => sizes.disconnect(),
-      () => events.forEach((event) => this.model.off(event, stars)),
       this.store.subscribe((changed) => this.draw(changed)),
       watchTheme(() => this.draw(new Set(["theme"]))),
       watchKernel(this.model, (kernel) => this._setKernel(kernel)),
     ];
   }
 
-  /** Takes over the stars, which Python replaces when the user opens a file. */
-  _takeStars() {
-    const [stars, bytes] = [this.model.get("_stars"), this.model.get("_stars_data")];
-    if (this._stars === stars && this._bytes === bytes) return false;
-    Object.assign(this, { _stars: stars, _bytes: bytes });
-    const has = stars && stars.arrays;
-    const data = has ? new Data(stars.arrays, bytes) : null;
-    this.store.stars = new Catalogue(has ? stars : null, data);
-    this.scene.setStars(has ? stars : null, data);
-    return true;
-  }
-
-  /** Without Python, the state may come from the address of the page. */
-  _readLink() {
-    if (this.store.kernel || !location.hash) return;
-    const changes = stateOf(this.page, this.store.stars, location.hash);
-    this.store.set(changes, { record: false });
-  }
-
   _setKernel(kernel) {
     if (this.kernel === kernel) return;
     this.kernel = kernel;
+    if (kernel === "none") this.store.release();
     if (this.shown) this.draw(new Set(["told"]));
   }
 

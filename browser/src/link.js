@@ -1,5 +1,6 @@
 /** The state of an explorer as a link and as a line of Python. */
 
+import { panelsOf } from "./panels.js";
 import { firstState } from "./store.js";
 
 const NUMBERS = ["velocity", "continuum"];
@@ -7,10 +8,12 @@ const LISTS = ["overlay", "window", "split_values", "latents", "panels"];
 
 const differs = (a, b) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** The keys of the state, but labels, whose values are not the first ones. */
+/** The keys of the state, but labels and theme, whose values are not the first ones. */
 function changed(page, state) {
-  const first = firstState(page);
-  return Object.keys(first).filter((key) => key !== "labels" && differs(first[key], state[key]));
+  const { labels, theme, ...first } = firstState(page);
+  // the label moved last matters if it is the one of the gradient
+  if (page.kind !== "emulator" || state.gradient) delete first.moved;
+  return Object.keys(first).filter((key) => differs(first[key], state[key]));
 }
 
 /** The labels whose values are not the first ones, as pairs of a name and a value. */
@@ -29,7 +32,6 @@ export function hashOf(page, state) {
   const parts = new URLSearchParams();
   for (const [name, value] of changedLabels(page, state)) parts.set(name, String(value));
   for (const key of changed(page, state)) {
-    if (key === "theme") continue;
     const value = state[key];
     parts.set(key, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
@@ -37,18 +39,18 @@ export function hashOf(page, state) {
 }
 
 /**
- * Reads the state from the hash of a link. What does not fit the page is left out.
+ * Reads the state from the hash of a link. What does not fit the page is left out, and what the
+ * hash does not name is as at first; only the theme stays.
  *
  * @param {object} page
  * @param {Catalogue} stars
  * @param {string} hash
- * @returns {object} Changes of the state.
+ * @returns {object} Changes of the state; none if the hash names nothing of the page.
  */
 export function stateOf(page, stars, hash) {
   const parts = new URLSearchParams(hash.replace(/^#/, ""));
-  const first = firstState(page);
+  const { theme, labels, ...first } = firstState(page);
   const changes = {};
-  const labels = { ...page.start };
   let known = false; // a page around may use the hash for something else
   for (const [key, text] of parts) {
     const label = page.labels.find((one) => one.name === key);
@@ -57,7 +59,7 @@ export function stateOf(page, stars, hash) {
       if (!text || !Number.isFinite(value)) continue;
       labels[key] = Math.min(label.high, Math.max(label.low, value));
       known = true;
-    } else if (key in first && key !== "labels") {
+    } else if (Object.hasOwn(first, key) || key === "theme") {
       const value = read(key, text);
       if (value === null || !fits(page, stars, key, value)) continue;
       changes[key] = value;
@@ -65,59 +67,74 @@ export function stateOf(page, stars, hash) {
     }
   }
   if (changes.split === "by hand" && !changes.split_values) delete changes.split;
-  return known ? { ...changes, labels } : {};
+  return known ? { ...first, ...changes, labels } : {};
 }
 
 function read(key, text) {
-  if (NUMBERS.includes(key)) return Number.isFinite(Number(text)) ? Number(text) : null;
+  if (NUMBERS.includes(key)) return text && Number.isFinite(Number(text)) ? Number(text) : null;
   if (!LISTS.includes(key) && key !== "lambdas") return text;
   try {
     const value = JSON.parse(text);
-    const right = LISTS.includes(key) ? Array.isArray(value) : value && typeof value === "object";
-    return right ? value : null;
+    const right = Array.isArray(value) === LISTS.includes(key);
+    return right && value && typeof value === "object" ? value : null;
   } catch {
     return null;
   }
 }
 
+const within = (low, high) => (value) =>
+  typeof value === "number" && value >= low && value <= high;
+const isLabel = (page, stars, name) => page.labels.some((label) => label.name === name);
+const isStar = (page, stars, id) => stars.index(id) >= 0;
+
 const CHECKS = {
-  star: (page, stars, id) => stars.index(id) >= 0,
-  reference: (page, stars, id) => id === "start" || stars.index(id) >= 0,
-  overlay: (page, stars, ids) => ids.length <= 5 && ids.every((id) => stars.index(id) >= 0),
+  star: isStar,
+  reference: (page, stars, id) => id === "start" || isStar(page, stars, id),
+  overlay: (page, stars, ids) =>
+    ids.length <= 5 && new Set(ids).size === ids.length &&
+    ids.every((id) => isStar(page, stars, id)),
   split: (page, stars, id) =>
-    page.split && (["typical", "by hand"].includes(id) || (stars.hasSplits && stars.index(id) >= 0)),
-  split_values: (page, stars, values) =>
-    page.split && values.length === page.split.size && values.every(Number.isFinite),
-  window: (page, stars, ends) =>
-    ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1],
-  gradient: (page, stars, name) => page.labels.some((label) => label.name === name),
+    page.split && (id === "typical" || (id === "by hand" && page.split.by_hand) ||
+      (stars.hasSplits && isStar(page, stars, id))),
+  split_values: ({ split }, stars, values) =>
+    split && values.length === split.size && values.every(within(split.low, split.high)),
+  window: (page, stars, ends) => {
+    const [low, high] = page.windows["whole range"];
+    return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1] &&
+      ends[0] < high && ends[1] > low;
+  },
+  gradient: isLabel,
+  moved: isLabel,
   velocity: (page, stars, velocity) => Math.abs(velocity) <= 300,
   continuum: (page, stars, order) => [-1, 0, 1, 2, 3, 4].includes(order),
   residual: (page, stars, unit) => ["sigma", "flux"].includes(unit),
-  compare: (page, stars, what) => ["nothing", "nearest", "truth"].includes(what),
+  compare: (page, stars, what) =>
+    ["nothing", "nearest"].includes(what) || (what === "truth" && page.programs.truth),
   latents: (page, stars, values) =>
     page.latents && values.length === page.latents.size && values.every(Number.isFinite),
-  lambdas: (page, stars, values) =>
-    page.lambdas && Object.entries(values).every(([name, value]) =>
-      page.lambdas.names.includes(name) && Math.abs(value) <= page.lambdas.range),
-  panels: (page, stars, keys) => keys.every((key) => typeof key === "string"),
+  lambdas: ({ lambdas }, stars, values) =>
+    lambdas && Object.entries(values).every(([name, value]) =>
+      lambdas.names.includes(name) && within(-lambdas.range, lambdas.range)(value)),
+  panels: (page, stars, keys) =>
+    keys.every((key) => typeof key === "string" && Object.hasOwn(panelsOf(page), key)),
   theme: (page, stars, theme) => ["auto", "light", "dark"].includes(theme),
 };
 
 const fits = (page, stars, key, value) => Boolean(CHECKS[key](page, stars, value));
 
 /**
- * Writes the state as a call in Python.
+ * Writes the state as a call in Python. A star would bring labels of its own, and be at rest: with
+ * a star, all labels, the velocity and the continuum are written.
  *
  * @param {object} page
  * @param {object} state
- * @returns {string} Such as `explorer.set(teff=5770.0, star="123")`.
+ * @returns {string} Such as `explorer.set(teff=5770.0, window=[8500.0, 8550.0])`.
  */
 export function callOf(page, state) {
-  const parts = changedLabels(page, state).map(([name, value]) => `${name}=${float(value)}`);
-  for (const key of changed(page, state)) {
-    if (key !== "theme") parts.push(`${key}=${python(key, state[key])}`);
-  }
+  const labels = state.star ? Object.entries(state.labels) : changedLabels(page, state);
+  const parts = labels.map(([name, value]) => `${name}=${float(value)}`);
+  const keys = new Set(state.star ? [...changed(page, state), ...NUMBERS] : changed(page, state));
+  for (const key of keys) parts.push(`${key}=${python(key, state[key])}`);
   return `explorer.set(${parts.join(", ")})`;
 }
 

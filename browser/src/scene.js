@@ -31,8 +31,6 @@ export class Scene {
     this.continuum = new Continuum(this.wavelength, page.detectors);
     this.noise = new Noise(page, data, this.shift, () => this.start());
     this.stars = new Catalogue(null, null);
-    this.moved = page.labels[0].name; // the label moved last
-    this.before = null;
     this.buffers = new Map();
   }
 
@@ -44,10 +42,8 @@ export class Scene {
   /** What is shown for a state: see `views.js`. `why(pixel)` says what makes a line. */
   compute(state) {
     const labels = { ...this.page.start, ...state.labels };
-    this.follow(labels);
     this.state = state;
-    const names = this.page.labels.map((label) => label.name);
-    const gradient = names.includes(state.gradient) ? state.gradient : this.moved;
+    const gradient = state.gradient || state.moved || this.page.labels[0].name;
     const { model, ...view } = VIEWS[this.page.kind](this, state, labels, gradient);
     return {
       why: (pixel) => (model ? this.strongest(model, pixel) : []),
@@ -78,14 +74,6 @@ export class Scene {
       return { label: label.name, symbol: label.symbol, change };
     });
     return found.sort((a, b) => Math.abs(b.change) - Math.abs(a.change)).slice(0, 3);
-  }
-
-  /** Remember which label moved last. If several changed at once, none was moved by hand. */
-  follow(labels) {
-    const { before } = this;
-    const changed = before ? Object.keys(labels).filter((k) => labels[k] !== before[k]) : [];
-    if (changed.length === 1) [this.moved] = changed;
-    this.before = labels;
   }
 
   /** Whether a panel is to be shown. */

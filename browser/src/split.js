@@ -85,6 +85,6 @@ export class Split {
   _move(k, value) {
     const values = this._values();
     values[k] = value;
-    this.store.set({ split: BY_HAND, split_values: values });
+    this.store.set({ split: BY_HAND, split_values: values }, { slider: `split ${k}` });
   }
 }

@@ -85,7 +85,7 @@ export class Status {
   }
 
   _fit() {
-    this.store.send({ type: "fit" });
+    this.store.ask({ type: "fit" });
   }
 
   /** Tells screen readers, at most once a second, what changed last. */

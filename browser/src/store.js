@@ -1,16 +1,20 @@
-/** The state of an explorer: what is shown, shared by all its parts and by Python. */
+/** The state of an explorer: what is shown, shared by all its parts, its views and Python. */
 
-const TOGETHER = 600; // ms within which changes of one control are one edit
+import { Catalogue } from "./catalogue.js";
+import { Data } from "./data.js";
+
+const TOGETHER = 600; // ms within which moves of one slider are one edit
 const SENDING = 100; // ms between two messages to Python
 const MOST_EDITS = 300;
-const VIEW = new Set(["window", "theme", "panels", "gradient", "residual"]);
-const FROM_KERNEL = ["busy", "told"];
+// Of no edit: Undo leaves them as they are
+const VIEW = new Set(["window", "theme", "panels", "gradient", "residual", "moved"]);
+const WAITING = "waiting for the kernel…";
 
 /**
  * The state of an explorer at which nothing was chosen yet.
  *
  * @param {object} page - The description of the page.
- * @returns {object}
+ * @returns {object} `moved` is the label that was moved last; "" stands for the first one.
  */
 export function firstState(page) {
   return {
@@ -19,6 +23,7 @@ export function firstState(page) {
     overlay: [],
     window: [],
     gradient: "",
+    moved: "",
     velocity: 0,
     continuum: -1,
     reference: "start",
@@ -35,35 +40,58 @@ export function firstState(page) {
 
 const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
+const stores = new WeakMap();
+
+/**
+ * The store of a model. All views of a model share one: they know each other by the description of
+ * the page, which is the same object for all of them.
+ *
+ * @param {object} model - anywidget's model, or a stand-in whose `kernel` is false.
+ * @returns {Store}
+ */
+export function storeOf(model) {
+  const page = model.get("_page");
+  if (!stores.has(page)) stores.set(page, new Store(model, page));
+  return stores.get(page);
+}
+
 /**
  * Holds the state. The browser's state is the truth: Python learns of it a little later, and what
  * Python changes is taken over.
  *
- * Beside the keys of `firstState`, `state` has `moved` (the label that was moved last, or ""), and
- * `busy` and `told`, which come from Python.
+ * While Python fits or reads a file (`state.busy` says so), edits are drawn but not sent. The
+ * answer takes their place, and is one edit; if Python could do nothing, the edits stay.
+ *
+ * Beside the keys of `firstState`, `state` has `busy` and `told`, what Python does and what it, or
+ * the explorer itself, said last.
  */
 export class Store {
   /**
-   * @param {object} model - anywidget's model, or a stand-in whose `kernel` is false.
+   * @param {object} model - It must live as long as the store.
    * @param {object} page - The description of the page.
    */
   constructor(model, page) {
     this.model = model;
     this.page = page;
-    this.kernel = model.kernel !== false;
-    this.state = { ...firstState(page), busy: "", told: "", moved: "" };
-    this._listeners = new Set();
-    this._edits = [];
-    this._last = null; // which control was changed last, and when
-    this._timer = null;
-    this._unsent = new Set();
-    this._said = false;
-    this._handlers = [];
-    for (const key of [...Object.keys(firstState(page)), ...FROM_KERNEL]) {
+    this.data = new Data(page.arrays, model.get("_data"));
+    this.stars = new Catalogue(null, null);
+    this.follow = true; // whether labels follow a star that is chosen
+    this.state = firstState(page);
+    for (const key of Object.keys(this.state)) {
       const value = model.get(key);
       if (value !== undefined && value !== null) this.state[key] = value;
-      this._on(`change:${key}`, () => this._take(key));
     }
+    this._told = this.state.told = model.get("told") || "";
+    this.state.busy = this._busy();
+    this._done = model.get("_done");
+    this._listeners = new Set();
+    this._edits = [];
+    this._last = null; // which slider was moved last, and when
+    this._timer = null;
+    this._writes = false; // whether changes of the model come from here
+    this._unsent = new Set();
+    this._takeStars();
+    model.on("change", () => this._take());
   }
 
   get canUndo() {
@@ -74,21 +102,27 @@ export class Store {
    * Changes the state, draws, and tells Python.
    *
    * @param {object} changes - New values by key.
-   * @param {{record?: boolean}} options - Whether undo can take the change back.
+   * @param {{record?: boolean, slider?: string}} options - Whether undo can take the change back,
+   *   and the name of the slider that was moved: its moves in a row are one edit.
    */
-  set(changes, { record = true } = {}) {
-    const keys = Object.keys(changes).filter((key) => !same(changes[key], this.state[key]));
-    if (!keys.length) return;
-    if (record) this._record(changes, keys);
-    if (this._said) this.state.told = "";
-    this._said = false;
-    this._apply(changes, keys);
-    for (const key of keys) {
-      this._unsent.add(key);
-      this.model.set(key, changes[key]);
+  set(changes, { record = true, slider = "" } = {}) {
+    const next = { ...changes };
+    if (changes.labels && !("moved" in changes)) {
+      const { labels } = this.state;
+      const moved = Object.keys(changes.labels).filter((k) => changes.labels[k] !== labels[k]);
+      if (moved.length === 1) [next.moved] = moved;
     }
+    const keys = Object.keys(next).filter((key) => !same(next[key], this.state[key]));
+    if (!keys.length) return;
+    const edited = keys.filter((key) => !VIEW.has(key));
+    if (record) this._record(edited, slider);
+    for (const key of keys) this.state[key] = next[key];
+    if (edited.length && this.state.told) {
+      this.state.told = "";
+      keys.push("told");
+    }
+    this._send(this.state.busy ? keys.filter((key) => !edited.includes(key)) : keys);
     this._notify(keys);
-    this._save();
   }
 
   /** Takes the last edit back. */
@@ -100,17 +134,17 @@ export class Store {
 
   /** Returns to the first labels, at rest, with nothing edited. The star stays. */
   reset() {
-    const { star, overlay, window, gradient, residual, compare, panels, theme, reference } =
-      this.state;
-    const kept = { star, overlay, window, gradient, residual, compare, panels, theme, reference };
+    const { star, overlay, reference, compare } = this.state;
+    const kept = { star, overlay, reference, compare };
+    for (const key of VIEW) kept[key] = this.state[key];
     const labels = this.page.kind === "editor" ? this.known(star || this.stars.ids[0]) : {};
     const first = firstState(this.page);
     this.set({ ...first, ...kept, labels: { ...first.labels, ...labels } });
   }
 
-  /** The known labels of a star, within the sliders' ranges; `stars` has them. */
+  /** The known labels of a star, within the sliders' ranges. */
   known(id) {
-    const values = this.stars ? this.stars.labels(id) : {};
+    const values = this.stars.labels(id);
     const known = {};
     for (const { name, low, high } of this.page.labels) {
       if (name in values) known[name] = Math.min(high, Math.max(low, values[name]));
@@ -118,10 +152,9 @@ export class Store {
     return known;
   }
 
-  /** Shows a message of the explorer's own until the next change. */
+  /** Shows a message of the explorer's own until the next edit. */
   say(text) {
     this.state.told = text;
-    this._said = true;
     this._notify(["told"]);
   }
 
@@ -136,65 +169,79 @@ export class Store {
     return () => this._listeners.delete(listener);
   }
 
-  /** Sends a message to Python, with buffers of bytes. */
-  send(message, buffers = []) {
+  /**
+   * Asks Python for something, unless it is still at work. The request takes the way of all
+   * settings, so that Python hears first what was set before.
+   *
+   * @param {object} request - `{type: "fit"}`, or `{type: "open", name, data}` with bytes.
+   */
+  ask(request) {
+    if (this.state.busy) return;
+    this._last = null;
+    this._unsent.add("_asked");
+    this.model.set("_asked", request);
     this._flush();
-    this.model.send(message, undefined, buffers);
   }
 
-  /** Calls a function with each message of Python. */
-  onMessage(listener) {
-    this._on("msg:custom", listener);
+  /** Waits no longer for Python, which is gone. */
+  release() {
+    this.model.set("busy", "");
+    this.model.set("_asked", {});
   }
 
-  /** Leaves the model, which lives on in other views. */
-  destroy() {
-    this._flush();
-    for (const [event, handler] of this._handlers) this.model.off(event, handler);
-    this._listeners.clear();
+  /** What Python is doing, or was asked to do. */
+  _busy() {
+    return this.model.get("busy") || (this.model.get("_asked")?.type ? WAITING : "");
   }
 
-  _on(event, handler) {
-    this._handlers.push([event, handler]);
-    this.model.on(event, handler);
+  /** Takes over what Python has changed. */
+  _take() {
+    if (this._writes) return;
+    const { model, state } = this;
+    const [was, keys] = [state.busy, []];
+    if (this._takeStars()) keys.push("_stars");
+    const [busy, told, done] = [this._busy(), model.get("told") || "", model.get("_done")];
+    if (busy !== was) keys.push("busy");
+    if (told !== this._told && told !== state.told) keys.push("told");
+    Object.assign(state, { busy }, told !== this._told && { told });
+    this._told = told;
+    if (!busy) keys.push(...this._takeState(was && done === this._done));
+    if (!busy) this._done = done;
+    if (keys.length) this._notify(keys);
   }
 
-  /** Takes over what Python, or another view of the same explorer, has changed. */
-  _take(key) {
-    const value = this.model.get(key);
-    if (same(value, this.state[key])) return;
-    if (this._unsent.has(key)) {
-      // Jupyter echoes what it got some moves ago: what was set here since then is newer
-      this.model.set(key, this.state[key]);
-      return;
-    }
-    const changes = { [key]: value };
-    if (!FROM_KERNEL.includes(key)) this._record(changes, [key], "kernel");
-    this._apply(changes, [key]);
-    this._notify([key]);
+  /** Takes over settings, but those that are newer here; with `keeps`, all are. */
+  _takeState(keeps) {
+    const differ = Object.keys(firstState(this.page)).filter((key) => {
+      const value = this.model.get(key);
+      return value !== undefined && !same(value, this.state[key]);
+    });
+    // Jupyter echoes what it got some moves ago: what was set here since then is newer
+    const newer = (key) => keeps || this._unsent.has(key);
+    const taken = differ.filter((key) => !newer(key));
+    // what came before the first view is where undo ends
+    if (this._listeners.size) this._record(taken.filter((key) => !VIEW.has(key)));
+    for (const key of taken) this.state[key] = this.model.get(key);
+    this._send(differ.filter(newer));
+    return taken;
   }
 
-  _apply(changes, keys) {
-    if (keys.includes("labels")) {
-      const moved = this._movedLabels(changes.labels);
-      if (moved.length === 1) this.state.moved = moved[0];
-    }
-    for (const key of keys) this.state[key] = changes[key];
+  /** Takes over the stars, which Python replaces when the user opens a file. */
+  _takeStars() {
+    const [about, bytes] = [this.model.get("_stars"), this.model.get("_stars_data")];
+    if (this._about === about && this._bytes === bytes) return false;
+    Object.assign(this, { _about: about, _bytes: bytes });
+    const has = about?.arrays;
+    this.stars = new Catalogue(has ? about : null, has ? new Data(about.arrays, bytes) : null);
+    return true;
   }
 
-  _movedLabels(labels) {
-    return Object.keys(labels).filter((name) => labels[name] !== this.state.labels[name]);
-  }
-
-  /** Remembers the values before an edit. A run of changes of one control is one edit. */
-  _record(changes, keys, by = "") {
-    const edited = keys.filter((key) => !VIEW.has(key));
+  /** Remembers the values before an edit. A run of moves of one slider is one edit. */
+  _record(edited, slider = "") {
     if (!edited.length) return;
-    const moved = edited.includes("labels") ? this._movedLabels(changes.labels) : [];
-    const control = by || [...edited, ...moved].join(" ");
     const now = performance.now();
-    const goes = this._last && this._last.control === control && now - this._last.at < TOGETHER;
-    this._last = { control, at: now };
+    const goes = slider && this._last?.slider === slider && now - this._last.at < TOGETHER;
+    this._last = { slider, at: now };
     const before = goes ? this._edits[this._edits.length - 1] : {};
     for (const key of edited) if (!(key in before)) before[key] = this.state[key];
     if (goes) return;
@@ -207,8 +254,15 @@ export class Store {
     for (const listener of this._listeners) listener(changed);
   }
 
-  /** Sends the changes to Python now, or a little later if some were sent just before. */
-  _save() {
+  /** Sends settings to Python now, or a little later if some were sent just before. */
+  _send(keys) {
+    this._writes = true;
+    for (const key of keys) {
+      this._unsent.add(key);
+      this.model.set(key, this.state[key]);
+    }
+    this._writes = false;
+    this._told = this.model.get("told") || "";
     if (this._timer === null) this._flush();
   }
 

@@ -5,18 +5,11 @@ import { copyText, download, tableOf } from "./export.js";
 import { callOf, hashOf } from "./link.js";
 import { Overlay } from "./overlay.js";
 import { Picker } from "./picker.js";
+import { panelsOf } from "./panels.js";
 import { pictureOf } from "./picture.js";
 import { Popover } from "./popover.js";
 import { chooseStar } from "./catalogue.js";
 
-const PANELS = {
-  emulator: { flux: "flux", residual: "residual", gradient: "gradient" },
-  translator: {
-    flux: "flux", difference: "translated − synthetic", split: "effect of z_split",
-    residual: "residual",
-  },
-  editor: { flux: "flux", difference: "differences" },
-};
 const THEMES = { auto: "◐", light: "☀", dark: "☾" };
 
 /** Everything above the plot. */
@@ -52,7 +45,11 @@ export class Toolbar {
     this.stars.hidden = !stars.size;
     this.picker.update();
     if (this.overlay) this.overlay.update(state);
-    if (this.open) this.open.hidden = kernel === "none";
+    if (this.open) {
+      this.open.hidden = kernel === "none";
+      this.open.lastChild.disabled = Boolean(state.busy);
+    }
+    if (this.follow) this.follow.checked = this.store.follow;
     this._updateWindow(state);
     if (this.gradient) this.gradient.value = state.gradient;
     if (this.compare) this.compare.value = state.compare;
@@ -66,6 +63,8 @@ export class Toolbar {
     }
     for (const [key, box] of Object.entries(this.panels)) {
       box.checked = !state.panels.length || state.panels.includes(key);
+      // one panel stays
+      box.disabled = shown.panels.length === 1 && shown.panels[0].key === key;
     }
     setText(this.theme, THEMES[state.theme]);
     const title = `theme: ${state.theme}. Click for the next one.`;
@@ -91,12 +90,12 @@ export class Toolbar {
       onChoose: (id) => chooseStar(store, id),
     });
     if (editor) return;
-    const follow = make("input", {
-      type: "checkbox", checked: true,
-      onchange: () => { store.follow = follow.checked; },
+    this.follow = make("input", {
+      type: "checkbox",
+      onchange: () => { store.follow = this.follow.checked; },
     });
     this.picker.popover.panel.append(
-      make("label.specnb-check", {}, follow, "labels follow the star"));
+      make("label.specnb-check", {}, this.follow, "labels follow the star"));
     this.overlay = new Overlay(this.stars, page, store);
   }
 
@@ -107,9 +106,9 @@ export class Toolbar {
       onchange: async () => {
         const [chosen] = file.files;
         if (!chosen) return;
-        const bytes = await chosen.arrayBuffer();
+        const data = new DataView(await chosen.arrayBuffer());
         file.value = "";
-        this.store.send({ type: "open", name: chosen.name }, [bytes]);
+        this.store.ask({ type: "open", name: chosen.name, data });
       },
     });
     const title = "open the spectrum of a star: a FITS file, or text with wavelength, flux, error";
@@ -161,8 +160,7 @@ export class Toolbar {
       view.panel.append(line);
     }
     this.panels = {};
-    const names = PANELS[page.kind];
-    for (const [key, text] of Object.entries(names)) {
+    for (const [key, text] of Object.entries(panelsOf(page))) {
       this.panels[key] = make("input", { type: "checkbox", onchange: () => this._setPanels() });
       view.panel.append(make("label.specnb-check", {}, this.panels[key], `panel: ${text}`));
     }
@@ -173,7 +171,6 @@ export class Toolbar {
     const all = Object.keys(this.panels);
     const kept = all.filter((key) => this.panels[key].checked);
     this.store.set({ panels: kept.length && kept.length < all.length ? kept : [] });
-    for (const [key, box] of Object.entries(this.panels)) box.checked = !kept.length || kept.includes(key);
   }
 
   _addCopy() {

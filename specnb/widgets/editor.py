@@ -227,8 +227,8 @@ class LatentEditor(Explorer):
 
     @traitlets.observe("star", "lambdas")
     def _return(self, _):
-        """Another star, or another λ, has other latents of its own."""
-        self.latents = []
+        """Another star or λ has other latents of its own, unless the browser sends some with it."""
+        self.latents = self._property_lock.get("latents", [])
 
 
 def edit_star(

@@ -72,10 +72,9 @@ class EmulatorExplorer(Explorer):
         ValueError
             If no star is chosen, or it cannot be fitted.
         """
-        if not self.star:
-            raise ValueError("no star is chosen: choose one to fit")
-        self.busy = "fitting…"
-        try:
+        with self._working("fitting…"):
+            if not self.star:
+                raise ValueError("no star is chosen: choose one to fit")
             order = self.continuum if self.continuum >= 0 else FitConfig().continuum_order
             moving = True if self.velocity else None
             fit = fit_labels(
@@ -92,8 +91,6 @@ class EmulatorExplorer(Explorer):
             self.set(continuum=order, **values)
             # Flags come first, because the line may be cut off
             self.told = " · ".join(filter(None, [flags.replace(",", ", "), self._result(fit)]))
-        finally:
-            self.busy = ""
         return fit
 
     def _result(self, fit):
@@ -107,7 +104,7 @@ class EmulatorExplorer(Explorer):
 
     @property
     def _gradient(self):
-        return self.gradient or self._moved
+        return self.gradient or self.moved or self._page["labels"][0]["name"]
 
     def _emulate(self, emulator, labels=None):
         with warnings.catch_warnings():

@@ -6,16 +6,15 @@ for them.
 """
 
 import re
-import tempfile
 import warnings
 from pathlib import Path
 
-import anywidget
 import numpy as np
 import traitlets
 from astropy.table import Column, Table
 
 from specnb.fitting.seen import as_seen
+from specnb.widgets.asked import Asked
 from specnb.widgets.pages.page import stars_part
 from specnb.widgets.stars import Stars, read_stars
 from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
@@ -39,7 +38,7 @@ def bundled(name: str) -> str:
     return path.read_text("utf-8")
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Asked):
     """Spectra, with sliders for what they depend on. Subclasses say what is shown.
 
     They define `_describe`, which makes the page, `_columns`, the spectra that are shown, and
@@ -64,6 +63,8 @@ class Explorer(anywidget.AnyWidget):
         Ends of the wavelength range in Å; none stands for all pixels.
     gradient : str
         The label of the gradient; "" stands for the label that was moved last.
+    moved : str
+        The label that was moved last; "" stands for the first one.
     velocity : float
         Radial velocity of the model, km/s.
     continuum : int
@@ -84,7 +85,7 @@ class Explorer(anywidget.AnyWidget):
         Names of the panels that are shown; none stands for all.
     theme : {"auto", "light", "dark"}
     busy, told : str
-        What the kernel does, and what it said last.
+        See `specnb.widgets.asked.Asked`.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -99,6 +100,7 @@ class Explorer(anywidget.AnyWidget):
     overlay = traitlets.List().tag(sync=True)
     window = traitlets.List().tag(sync=True)
     gradient = traitlets.Unicode().tag(sync=True)
+    moved = traitlets.Unicode().tag(sync=True)
     velocity = traitlets.Float(0.0).tag(sync=True)
     continuum = traitlets.Int(-1).tag(sync=True)
     reference = traitlets.Unicode("start").tag(sync=True)
@@ -110,8 +112,6 @@ class Explorer(anywidget.AnyWidget):
     compare = traitlets.Unicode("nothing").tag(sync=True)
     panels = traitlets.List().tag(sync=True)
     theme = traitlets.Unicode("auto").tag(sync=True)
-    busy = traitlets.Unicode().tag(sync=True)
-    told = traitlets.Unicode().tag(sync=True)
 
     _stem = "spectrum"  # with which names of exported files begin
 
@@ -119,11 +119,10 @@ class Explorer(anywidget.AnyWidget):
         self.survey, self.stars = survey, stars or Stars()
         page, data = self._describe()
         files = {"_esm": bundled("explorer.js"), "_css": bundled("explorer.css")}
-        self._moved = page["labels"][0]["name"]
         super().__init__(**files, _page=page, _data=data, labels=dict(page["start"]))
-        self._stars, self._stars_data = self._describe_stars()
-        self.on_msg(self._hear)
-        self.set(**state)
+        with self.hold_sync():
+            self._stars, self._stars_data = self._describe_stars()
+            self.set(**state)
 
     def __repr__(self):
         return f"<{type(self).__name__} of {self.survey.title}: use .set() and .spectrum()>"
@@ -179,7 +178,7 @@ class Explorer(anywidget.AnyWidget):
         8560))``. Nothing changes if one of them is wrong.
 
         A star is given by its id, name or row, a window also by its name. With a star come its
-        known labels, and velocity 0, unless they are given, too.
+        known labels, the first ones where it has none, and velocity 0, unless they are given, too.
 
         Raises
         ------
@@ -188,8 +187,8 @@ class Explorer(anywidget.AnyWidget):
         """
         changes = self._wanted(dict(state))
         with self.hold_sync():
-            for name, value in changes.items():
-                setattr(self, name, value)
+            for name in sorted(changes, key=STATE.index):  # latents end with another star
+                setattr(self, name, changes[name])
 
     def reset(self):
         """Return to the first labels, and to no velocity, continuum or other edit."""
@@ -222,17 +221,14 @@ class Explorer(anywidget.AnyWidget):
         OSError, ValueError
             If the file cannot be read, or holds spectra of another survey.
         """
-        spectra = read_stars(path, self.survey)
-        self.stars.add(spectra)
-        with self.hold_sync():
+        name = Path(path).name
+        with self._working(f"reading {name}…"):
+            spectra = read_stars(path, self.survey)
+            self.stars.add(spectra)
             self._stars, self._stars_data = self._describe_stars()
             self.set(star=str(spectra.ids[0]))
-        moving = "" if spectra.at_rest else ", not at rest: Fit finds velocities"
-        self.told = f"opened {Path(path).name}, stars: {len(spectra)}{moving}"
-
-    def fit(self):
-        """What the button *Fit* does, for explorers that can fit."""
-        raise ValueError("this explorer has nothing to fit")
+            moving = "" if spectra.at_rest else ", not at rest: Fit finds velocities"
+            self.told = f"opened {name}, stars: {len(spectra)}{moving}"
 
     def _meta(self):
         return {
@@ -257,7 +253,7 @@ class Explorer(anywidget.AnyWidget):
         labels = dict(self.labels)
         if state.get("star"):
             known = self._known_labels()[ids.index(state["star"])].tolist()
-            labels |= clipped(dict(zip(ranges, known)), ranges)
+            labels = self._page["start"] | clipped(dict(zip(ranges, known)), ranges)
             state = {"velocity": 0.0, "latents": []} | state
         labels |= dict(state.pop("labels", {})) | moves
         return {
@@ -281,19 +277,4 @@ class Explorer(anywidget.AnyWidget):
     def _follow(self, change):
         old = change["old"] if isinstance(change["old"], dict) else {}
         moved = [name for name, value in change["new"].items() if old.get(name, value) != value]
-        self._moved = moved[0] if len(moved) == 1 else self._moved
-
-    def _hear(self, _, content, buffers):
-        """A message of the browser: a button that needs the kernel was pressed."""
-        try:
-            if content.get("type") == "fit":
-                self.fit()
-            elif content.get("type") == "open":
-                with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder, Path(content["name"]).name)
-                    path.write_bytes(buffers[0])
-                    self.open_file(path)
-        except (ArithmeticError, OSError, ValueError) as error:
-            self.told = str(error)
-        finally:
-            self.busy = ""
+        self.moved = moved[0] if len(moved) == 1 else self.moved

@@ -131,6 +131,10 @@ def _gradient(value, page, ids):
     return _choice("gradient", value, ("", *label_ranges(page)))
 
 
+def _moved(value, page, ids):
+    return _choice("moved", value, ("", *label_ranges(page)))
+
+
 def _velocity(value, page, ids):
     return _within("velocity", value, -VELOCITY, VELOCITY)
 
@@ -176,7 +180,7 @@ def _panels(value, page, ids):
 
 _CHECKS = {
     "labels": _labels, "star": _star, "overlay": _overlay, "window": _window,
-    "gradient": _gradient, "velocity": _velocity, "continuum": _continuum,
+    "gradient": _gradient, "moved": _moved, "velocity": _velocity, "continuum": _continuum,
     "reference": _reference, "split": _split, "split_values": _split_values,
     "lambdas": _lambdas, "latents": _latents, "panels": _panels,
 }  # fmt: skip
