@@ -5,18 +5,18 @@ import { Controls } from "./controls.js";
 import { Data } from "./data.js";
 import { make } from "./dom.js";
 import { watchKernel } from "./kernel.js";
-import { Latents } from "./latents.js";
 import { stateOf } from "./link.js";
 import { Maps } from "./maps.js";
 import { SpectrumPlot } from "./plot.js";
-import { Probes } from "./probes.js";
 import { Scene } from "./scene.js";
 import { Catalogue } from "./catalogue.js";
 import { Status } from "./status.js";
 import { Store } from "./store.js";
+import { Strip } from "./strip.js";
 import { Toolbar } from "./toolbar.js";
 
 const WIDE = 700; // CSS pixels from which sliders are beside the plot
+const ROOMY = 940; // and from which everything above the plot fits in one row
 
 /** One view of an explorer. */
 export class View {
@@ -48,8 +48,7 @@ export class View {
       this.plot.draw(this.shown, state);
       this.controls.update(this.shown, state);
       this.maps.update(this.shown, state);
-      if (this.latents) this.latents.draw(this.shown, state);
-      if (this.probes) this.probes.draw(state);
+      if (this.strip) this.strip.draw(this.shown, state);
     }
     this.toolbar.update(this.shown, state, this.kernel);
     this.status.update(this.shown, state, this.kernel);
@@ -85,15 +84,10 @@ export class View {
     this.plot = new SpectrumPlot(plot, page, this.store);
     this.controls = new Controls(controls, page, this.store);
     this.maps = new Maps(maps, page, this.store);
-    if (page.latents) {
-      const latents = part("latents-area");
-      main.append(latents);
-      this.latents = new Latents(latents, page, this.store);
-    }
-    if (page.probes) {
-      const probes = part("probes-area");
-      main.append(probes);
-      this.probes = new Probes(probes, page, data, this.store);
+    if (page.latents || page.probes) {
+      const below = part("below");
+      main.append(below);
+      this.strip = new Strip(below, page, data, this.store);
     }
     this.toolbar = new Toolbar(toolbar, page, this.store, plot);
     this.status = new Status(status, page, this.store);
@@ -110,8 +104,7 @@ export class View {
       () => this.plot.destroy(),
       () => this.maps.destroy(),
       () => this.status.destroy(),
-      () => this.latents?.destroy?.(),
-      () => this.probes?.destroy?.(),
+      () => this.strip?.destroy(),
       () => sizes.disconnect(),
       () => events.forEach((event) => this.model.off(event, stars)),
       this.store.subscribe((changed) => this.draw(changed)),
@@ -147,6 +140,7 @@ export class View {
 
   _fit(width) {
     this.root.classList.toggle("specnb-wide", width >= WIDE);
+    this.root.classList.toggle("specnb-tight", width < ROOMY);
   }
 
   /** Undo; and no key that was meant for the explorer reaches the page around it. */

@@ -2,7 +2,7 @@
 
 import { curveColor } from "./theme.js";
 
-const SHORT = 14; // Names of at most so many letters are never cut
+const MANY = 5; // Of more curves than these, long names are cut, see plot.css
 const DRAWING = "http://www.w3.org/2000/svg";
 
 function swatch(curve, color, asPoints) {
@@ -43,7 +43,6 @@ export function writeLegend(el, curves, theme, asPoints, shaded) {
     const item = document.createElement("span");
     item.className = "specnb-legend-item";
     item.dataset.role = curve.role;
-    if (curve.name.length <= SHORT) item.style.flexShrink = 0;
     const name = document.createElement("span");
     name.textContent = name.title = curve.name;
     item.append(swatch(curve, curveColor(theme, curve), asPoints && curve.points), name);
@@ -55,5 +54,6 @@ export function writeLegend(el, curves, theme, asPoints, shaded) {
     item.textContent = "not trusted";
     items.push(item);
   }
+  el.classList.toggle("specnb-many", items.length > MANY);
   el.replaceChildren(...items);
 }
