@@ -1,37 +1,26 @@
 """The explorers of the static page in a real browser, each as a user would try it."""
 
-import json
 import re
 
 import numpy as np
 import pytest
 from chromium import (
     DRAWN,
+    NAMES,
     choose_star,
-    chromium,
+    described,
     drawings,
     exported,
     picture,
     redrawn,
-    served,
     shown_value,
     watched,
 )
 
 from specnb.emulator.shipped import load_emulator
 from specnb.translate.model import load_translator
-from specnb.widgets.shipped import entries
-from specnb.widgets.static import write_site
 
 pytestmark = pytest.mark.slow  # `make test` has a browser test in JupyterLab
-NAMES = [
-    "rvs",
-    "apogee",
-    "translator-rvs-mock",
-    "translator-apogee-mock",
-    "translator-apogee-real",
-    "editor",
-]
 HALF = 4e-3  # largest change of a spectrum if the weights have half precision
 SIZES = [(1280, 900), (1600, 1000)]
 
@@ -85,29 +74,6 @@ DOT = """canvas => {
     }
     return [0, 0];
 }"""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("static") / "site"
-    write_site(folder, entries())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with served(site) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-def described(site, name):
-    return json.loads((site / "data" / f"{name}.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", NAMES)

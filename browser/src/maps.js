@@ -11,7 +11,7 @@ const INVERTED = new Set(["teff", "logg"]);
 const EDGE = { left: 36, right: 8, top: 6, bottom: 20 }; // pixels for the frame and the numbers
 const FRAME = 3.5; // pixels from the ends of the labels to the frame
 const REACH = 7; // pixels within which a click means a star
-const STACKED = 380; // pixels of height from which one map is below the other
+const STACKED = 330; // pixels of height from which one map is below the other
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** One map: the stars as dots, the present labels as a cross, the chosen star as a ring. */
