@@ -1,5 +1,5 @@
 /*! The explorer of specnb, built by browser/build.mjs
-sources sha256 60687c31b6d138a34fe6c5d5dd6f972ee78c2ebf8f27c2cf9fbef204e1846ae9
+sources sha256 827f2d277c06eb0c14d87e83336d6b7c2adb5294dd12d7e64278a15448ea417d
 Contains uPlot 1.6.32:
 
 The MIT License (MIT)
