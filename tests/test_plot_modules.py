@@ -130,6 +130,12 @@ def test_names_of_stars_are_no_markup(run):
     assert found == "T_eff of <img src=x>"
 
 
+def test_long_names_keep_both_ends(run):
+    names = ["apogee-mock-0000001", "mock-0000001", "2052747119115620352"]
+    found = run("format.js", f"{names}.map((name) => plot.short(name, 9))")
+    assert found == ["apoge…0001", "mock-0000001", "20527…0352"]
+
+
 def test_lines_get_names_where_there_is_room(run):
     """The element whose gradient is shown comes first, then the most important lines."""
     lines = [{"wavelength": 105, "species": "Fe"}, {"wavelength": 106, "species": "Mg"},

@@ -210,6 +210,7 @@ def test_the_editor_edits_a_latent_and_follows_lambda(browser, address):
         with redrawn(page):
             page.get_by_role("button", name="Undo").click()
         assert picture(page) == before
+        page.get_by_role("tab", name="Probes").click()
         page.wait_for_selector(".specnb-probes[data-probed='1']")
         probes = page.locator(".specnb-probes-bars")
         at_zero = probes.get_attribute("aria-label")

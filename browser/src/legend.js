@@ -3,6 +3,7 @@
 import { short } from "./format.js";
 import { curveColor } from "./theme.js";
 
+const SHORT = 14; // Names of at most so many letters are never cut
 const MANY = 5; // Of more curves than these, names keep so many letters:
 const LETTERS = 9;
 const DRAWING = "http://www.w3.org/2000/svg";
@@ -47,6 +48,7 @@ export function writeLegend(el, curves, theme, asPoints, shaded) {
     const item = document.createElement("span");
     item.className = "specnb-legend-item";
     item.dataset.role = curve.role;
+    if (curve.name.length <= SHORT) item.style.flexShrink = 0;
     const name = document.createElement("span");
     name.textContent = many ? short(curve.name, LETTERS) : curve.name;
     item.append(swatch(curve, curveColor(theme, curve), asPoints && curve.points), name);

@@ -196,8 +196,11 @@ export class Panel {
 
   _ticks(axis) {
     const [low, high] = axis === "x" ? this.view.window : this.limits;
-    const most = axis === "x" ? this._across / 90 : Math.min(this._inner / 22, 8);
-    return roundTicks(low, high, most);
+    if (axis === "x") return roundTicks(low, high, this._across / 90);
+    const most = Math.min(this._inner / 22, 8);
+    const ticks = roundTicks(low, high, most);
+    const numbers = ticks.major.filter((value) => this._fits("y", value, ticks.decimals));
+    return numbers.length < 3 ? roundTicks(low, high, 1.6 * most) : ticks;
   }
 
   /** Width of the axes in screen pixels. */

@@ -38,7 +38,7 @@ export class Probes {
     };
     this.bars = canvas("bars", "img");
     this.map = canvas("map", "img");
-    this.text = make("span.specnb-probes-text", { "aria-live": "polite" });
+    this.text = make("span.specnb-note.specnb-probes-text", { "aria-live": "polite" });
     const options = this.labels.map((label, k) => [String(k), label.plain]);
     const choose = makeSelect("label that colours the map of the latents", options, (value) => {
       this.color = Number(value);
@@ -90,7 +90,7 @@ export class Probes {
     this.found = step.value;
     this.root.classList.remove("specnb-stale");
     const ratio = this.found.error / this.scores.start.error;
-    this._tell(`rms flux error ${this.found.error.toFixed(4)}, ${ratio.toFixed(2)} × that at λ = 0`);
+    this._tell(`rms error ${this.found.error.toFixed(4)}, ${ratio.toFixed(2)} × that at λ = 0`);
     this._paint();
     this.count += 1;
     this.root.dataset.probed = this.count;
