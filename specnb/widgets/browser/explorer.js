@@ -1,5 +1,5 @@
 /*! The explorer of specnb, built by browser/build.mjs
-sources sha256 f50981960261e4b690be6105fd790c7b0c6e3cdb5561565ca9a14c89c126eb00
+sources sha256 eb472f373f7882b8b6303ed99454a7ff77b76f1240380ebabd90b95450c540fe
 Contains uPlot 1.6.32:
 
 The MIT License (MIT)
