@@ -10,6 +10,8 @@ const { compile } = await from("program");
 const { Scene } = await from("scene");
 const { Shift } = await from("doppler");
 const { outside } = await from("region");
+const { Catalogue } = await from("catalogue");
+const { StarMap } = await from("maps");
 
 /** The bytes of a job. As in messages of Jupyter, they may begin anywhere in their buffer. */
 function bytes(name, start = 0) {
@@ -47,10 +49,22 @@ function runScene({ page, stars, states, name }, data) {
   });
 }
 
+/** The rows of the stars that are found at places of a map, and the labels at these places. */
+function runMap({ places, known, axes: [x, y] }, data) {
+  const map = Object.assign(Object.create(StarMap.prototype), { x, y, _size: [131, 117] });
+  map.setStars(new Catalogue(known, data));
+  return places.map(([atX, atY]) => {
+    const [offsetX, offsetY] = map._place(atX, atY);
+    const labels = map._labelsAt({ offsetX, offsetY });
+    return [map._near({ offsetX, offsetY }), labels[x.name], labels[y.name]];
+  });
+}
+
 function run(job) {
   const data = new Data(job.arrays, bytes(job.name, job.name === "half" ? 3 : 0));
   if (job.program) return runProgram(job, data);
   if (job.states) return runScene(job, data);
+  if (job.places) return runMap(job, data);
   if (job.stars) return job.stars.map((labels) => outside(job.page, labels, data));
   const shift = new Shift(job.wavelength, job.detectors);
   const out = new Float64Array(job.flux.length);

@@ -5,10 +5,16 @@ import urllib.request
 from contextlib import contextmanager
 from threading import Thread
 
+import numpy as np
 import pytest
+import torch
 
 from specnb.commands.main import main
-from specnb.widgets import static
+from specnb.core.doppler import doppler_shift
+from specnb.core.spectra import Spectra
+from specnb.emulator.shipped import load_emulator
+from specnb.surveys import RVS
+from specnb.widgets import shipped, static
 from specnb.widgets.static import Entry, server_of, write_site
 
 
@@ -135,3 +141,30 @@ def test_the_command_serves_until_it_is_interrupted(monkeypatch, capsys):
 def test_a_port_that_is_taken_is_told(tmp_path):
     with server_of(tmp_path) as server, pytest.raises(OSError, match="cannot be used .*another"):
         server_of(tmp_path, server.server_port)
+
+
+def test_a_users_stars_are_fitted_and_shown_first(tmp_path):
+    """Their labels are the fitted ones; those of mock stars are the true ones, so that all are known."""
+    emulator = load_emulator("rvs-real")
+    labels = [[5400.0, 4.3, -0.4, 0.1, 1.2, 4.0]]
+    flux = doppler_shift(
+        torch.from_numpy(emulator(labels).astype(float)), RVS.pixels, torch.tensor([20.0])
+    )
+    noise = np.random.default_rng(0).normal(scale=0.005, size=(2, 800))
+    noisy = np.vstack([flux.numpy(), np.zeros((1, 800))]) + noise
+    error, mask = np.full((2, 800), 0.005), np.zeros((2, 800), bool)
+    mask[1] = True  # a star without pixels cannot be fitted
+    mine = Spectra(RVS.pixels, noisy, error, mask, ["mine", "none"], at_rest=False)
+    mine.write(tmp_path / "mine.h5")
+    explorer = next(shipped.entries([tmp_path / "mine.h5"])).explorer
+    assert explorer.star == "mine" and explorer.continuum == 2
+    assert explorer.velocity == pytest.approx(20, abs=1)
+    found = list(explorer.labels.values())
+    np.testing.assert_array_less(np.abs(np.subtract(found, labels[0]))[:4], [60, 0.1, 0.06, 0.05])
+    about = explorer._stars
+    entry = about["arrays"]["labels"]
+    known = np.frombuffer(explorer._stars_data, float, np.prod(entry["shape"]), entry["offset"])
+    known = known.reshape(entry["shape"])
+    assert about["ids"][-2:] == about["moving"] == ["mine", "none"]
+    assert np.isfinite(known[:-1]).all() and np.isnan(known[-1]).all()
+    np.testing.assert_allclose(known[-2], list(explorer.labels.values()), rtol=1e-3, atol=1e-3)

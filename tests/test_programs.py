@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from itertools import chain, product
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from astropy.table import Table
 from third_survey import THIRD
 
 import specnb
@@ -293,6 +295,28 @@ def add_places(jobs):
         jobs.add(f"outside {name}", data, about["arrays"], page=about, stars=stars)
 
 
+def mapped():
+    """Labels of stars, some of which are not known, and many places of a map of T_eff and log g."""
+    rng, axes = np.random.default_rng(10), RVS.labels[:2]
+    low, high = np.array([(label.low, label.high) for label in axes]).T
+    stars, places = rng.uniform(low, high, (150, 2)), rng.uniform(low, high, (2000, 2))
+    stars[::10, 1] = np.nan
+    return stars, places, axes
+
+
+def add_map(jobs):
+    stars, places, axes = mapped()
+    arrays = Arrays()
+    arrays.add("labels", stars, np.float64)
+    known = {"ids": list(map(str, range(len(stars)))), "labels": ["teff", "logg"]}
+    known["arrays"] = arrays.index()
+    about = [
+        {"name": label.name, "low": label.low, "high": label.high, "near": label.steps.near}
+        for label in axes
+    ]
+    jobs.add("map", arrays.data(), arrays.index(), known=known, places=places.tolist(), axes=about)
+
+
 FITTED = {"teff": 5100.0, "logg": 3.0}
 EDITED = {"teff": 5300.0, "logg": 3.4, "m_h": -0.2, "alpha_fe": 0.1}
 
@@ -327,6 +351,7 @@ def add_scenes(jobs):
         [
             {"star": ids[2], "labels": EDITED, "compare": "truth", "lambdas": LAMBDAS},
             {"star": ids[2], "labels": near(observed, coder), "compare": "nearest", "latents": [0.1, 0.9, 0.5, 0.4]},
+            {"star": ids[2], "labels": EDITED | {"m_h": -2.4}, "compare": "nearest"},
         ],
     )  # fmt: skip
 
@@ -346,6 +371,7 @@ def ran(tmp_path_factory):
     jobs = Jobs()
     add_programs(jobs)
     add_places(jobs)
+    add_map(jobs)
     add_scenes(jobs)
     folder = tmp_path_factory.mktemp("programs")
     (folder / "jobs").write_text(json.dumps(jobs, allow_nan=False), "utf-8")
@@ -464,6 +490,17 @@ def test_doppler_shifts(ran):
         same(found, expected.numpy())
 
 
+def test_a_place_of_a_map_finds_the_nearest_star(ran):
+    stars, places, axes = mapped()
+    rows, *labels = np.array(ran["map"]).T
+    np.testing.assert_allclose(np.transpose(labels), places)
+    near = [label.steps.near for label in axes]
+    distances = np.abs((stars - places[:, None]) / near).max(axis=2)
+    expected = np.where(np.nanmin(distances, axis=1) <= 1, np.nanargmin(distances, axis=1), -1)
+    np.testing.assert_array_equal(rows, expected)
+    assert 100 < np.sum(rows < 0) < 1900
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_region_of_trust(ran, name):
     model = emulator(name)
@@ -489,7 +526,9 @@ def test_panels_of_an_emulator(ran):
     same(alone["panels"]["flux"]["model"][1], flux_of(model, FITTED))
     same(alone["panels"]["flux"]["physics"][1], flux_of(emulator("rvs"), FITTED))
     same(alone["panels"]["flux"]["reference"][1], flux_of(model, {}))
-    same(alone["panels"]["residual"]["residual"][1], flux_of(model, FITTED) - flux_of(model, {}))
+    same(alone["panels"]["residual"]["model"][1], flux_of(model, FITTED) - flux_of(model, {}))
+    physics = flux_of(emulator("rvs"), FITTED) - flux_of(model, {})
+    same(alone["panels"]["residual"]["physics"][1], physics)
     assert with_star["panels"]["flux"]["star"][0] == "mock-0000001"
     assert with_star["panels"]["flux"]["overlay"][0] == "mock-0000000"
     assert in_flux["gradient"] == "logg"  # the label moved last
@@ -499,33 +538,43 @@ def test_panels_of_an_emulator(ran):
 
 
 def test_scores_and_the_continuum(ran):
-    """Velocity, continuum and χ² by other means: PyTorch's shift, and least squares of NumPy."""
+    """Velocity, continuum and χ² by other means: PyTorch's shift, and NumPy's full covariance."""
     model, star = emulator("rvs-real"), mock()[0][1]
     flux = doppler_shift(
         torch.from_numpy(flux_of(model, FITTED)), RVS.pixels, torch.tensor(40.0).double()
     ).numpy()
-    sigma = np.hypot(star.flux_error[0], model.calibration.error.numpy())
-    good = ~star.mask[0] & np.isfinite(sigma)
-    assert good.sum() < np.sum(~star.mask[0])  # pixels that are not trusted do not count
+    # The model's errors move with it by whole pixels, and pixels near the ends do not count
+    place = RVS.pixels / (1 + 40 / 299792.458)
+    pixel = np.abs(RVS.pixels[:, None] - place).argmin(axis=0)
+    error = model.calibration.error.double().numpy()[pixel]
+    components = model.calibration.components.double().numpy()[:, pixel]
+    sigma = np.hypot(star.flux_error[0], error)
+    ends = RVS.pixels[[3, -4]] * (1 + np.array([90, -10]) / 299792.458)
+    good = ~star.mask[0] & np.isfinite(sigma) & (RVS.pixels > ends[0]) & (RVS.pixels < ends[1])
+    assert good.sum() < np.sum(~star.mask[0]) - 10  # pixels that are not trusted do not count
+    covariance = np.diag(sigma[good] ** 2) + components[:, good].T @ components[:, good]
     basis = (legendre(RVS.pixels, 2) * flux).T
-    series = np.linalg.lstsq(
-        basis[good] / sigma[good, None], star.flux[0, good] / sigma[good], rcond=None
-    )[0]
+    weighted = np.linalg.solve(covariance, basis[good])
+    series = np.linalg.solve(weighted.T @ basis[good], weighted.T @ star.flux[0, good])
     fitted, found = basis @ series, ran["emulator"][1]
     same(found["panels"]["flux"]["model"][1], fitted)
-    residual = np.where(good, (star.flux[0] - fitted) / np.where(good, sigma, 1), np.nan)
-    np.testing.assert_allclose(
-        array(found["panels"]["residual"]["residual"][1]), residual, atol=1e-2
-    )
+    difference = star.flux[0] - fitted
+    residual = np.where(good, difference / np.where(good, sigma, 1), np.nan)
+    np.testing.assert_allclose(array(found["panels"]["residual"]["model"][1]), residual, atol=1e-2)
     scores = found["scores"]
-    assert scores["chi2"] == pytest.approx(np.nansum(residual**2), rel=1e-4)
-    assert scores["pixels"] == good.sum() and scores["nu"] == good.sum() - 6
-    assert scores["rms"] == pytest.approx(
-        np.std(star.flux[0, good] - fitted[good], mean=0), rel=1e-4
+    chi2 = difference[good] @ np.linalg.solve(covariance, difference[good])
+    assert scores["chi2"] == pytest.approx(chi2, rel=1e-4)
+    assert scores["chi2"] < 0.99 * np.nansum(residual**2)  # correlated errors explain some of it
+    grey = np.any(
+        [(low <= RVS.pixels) & (RVS.pixels <= high) for low, high in RVS.untrusted], axis=0
     )
-    in_flux = ran["emulator"][2]["panels"]["residual"]["residual"][1]
+    assert (scores["pixels"], scores["grey"]) == (good.sum(), (good & grey).sum())
+    assert scores["nu"] == good.sum() - 6 - 3 - 1  # labels, continuum and velocity
+    assert scores["rms"] == pytest.approx(np.std(difference[good], mean=0), rel=1e-4)
+    in_flux = ran["emulator"][2]["panels"]["residual"]["model"][1]
     plain = star.flux[0] - flux_of(model, FITTED | {"logg": 3.1})
-    same(in_flux, np.where(good, plain, np.nan))
+    at_rest = ~star.mask[0] & np.isfinite(model.calibration.error.numpy())
+    same(in_flux, np.where(at_rest, plain, np.nan))
 
 
 def check_strongest(found, survey, slopes):
@@ -572,7 +621,8 @@ def test_panels_of_a_translator(ran):
 
 def test_panels_of_an_editor(ran):
     model, (observed, true) = autoencoder(0.0, 0.01, False), mock()
-    of_truth, of_nearest = ran["editor"]
+    of_truth, of_nearest, far = ran["editor"]
+    assert far["note"] == "nearest star: none within 100 K, 0.2 dex"
     star, values = observed[2], model.label_array(observed.labels)
     z = model.encode(star, LAMBDAS)
     same(of_truth["latents"]["own"], z[0])
@@ -588,7 +638,7 @@ def test_panels_of_an_editor(ran):
     own = near(observed, model)
     moved_latents = model.decode([[0.1, 0.9, 0.5, 0.4]], [[own[name] for name in model.labels]])[0]
     same(of_nearest["panels"]["flux"]["edited"][1], moved_latents)
-    name, flux = of_nearest["panels"]["flux"]["reference"]
+    name, flux = of_nearest["panels"]["flux"]["overlay"]
     assert name == "mock-0000004" and "mock-0000004" in of_nearest["note"]
     np.testing.assert_array_equal(np.isnan(array(flux)), observed.mask[4])
 
@@ -655,6 +705,13 @@ def test_what_is_known_of_stars():
     labels = np.frombuffer(data, entry["dtype"], 12, entry["offset"]).reshape(2, 6)
     np.testing.assert_array_equal(labels[0], [5669, 4.47, -0.18, np.nan, np.nan, np.nan])
     assert np.isnan(labels[1]).all()
+    table = Table({"logg": [4.4, np.nan], "teff": [np.nan, 5000.0], "vbroad": [2.0, 3.0]})
+    about, data = page.stars_part(replace(real, labels=table), RVS.names, moving=["1"])
+    entry = about["arrays"]["labels"]
+    labels = np.frombuffer(data, entry["dtype"], 12, entry["offset"]).reshape(2, 6)
+    np.testing.assert_array_equal(labels[0], [5669, 4.4, -0.18, np.nan, np.nan, 2])
+    np.testing.assert_array_equal(labels[1], [5000, *[np.nan] * 4, 3])
+    assert about["moving"] == ["1"]
     assert page.stars_part(observed, RVS.names)[0]["kind"] == "mock"
     assert page.stars_part(None, RVS.names)[0]["ids"] == []
 

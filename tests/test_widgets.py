@@ -190,6 +190,26 @@ def test_the_picture_shows_what_the_browser_shows(stars):
     assert str(stars.ids[1]) in curves
 
 
+def test_the_picture_shows_the_reference_beside_the_chosen_star(stars, tmp_path):
+    """As the browser does. The difference is that to the chosen star."""
+    for reference, names in (
+        (1, ["near", str(stars.ids[1])]),
+        ("near", ["near"]),
+        ("start", ["near"]),
+    ):
+        widget = explore_emulator(EMULATOR, SUN, stars, star="near", reference=reference, teff=6000)
+        axes, differences, _ = widget.figure().axes
+        curves = {line.get_label(): line.get_ydata() for line in axes.lines}
+        assert [name for name in curves if name in stars.ids] == names
+        np.testing.assert_allclose(curves["near"], stars.flux[0], atol=1e-6)
+        shown = shown_in_browser(widget, tmp_path)["curves"]
+        assert ("flux reference" in shown) == (len(names) == 2)
+        if len(names) == 2:
+            np.testing.assert_allclose(shown["flux reference"], curves[names[1]], atol=1e-6)
+        residual = differences.lines[-1].get_ydata()
+        np.testing.assert_allclose(residual, curves["emulator"] - curves["near"], atol=1e-6)
+
+
 def test_it_tells_where_the_emulator_extrapolates():
     widget = explore_emulator(EMULATOR)
     assert widget.outside == ""

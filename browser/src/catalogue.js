@@ -1,23 +1,32 @@
-/** The stars of an explorer as they are chosen: by id, by name or by what is typed, with labels. */
+/** The stars of an explorer: their spectra, what is known of them, and how they are chosen. */
+
+import { numberText, unitText } from "./slider.js";
 
 const LONG = /\d{12,}/; // a number that is too long to be read
 
-/** The stars of the page, of which there may be none. */
+/** How near a star must be to count as at the same place, such as "100 K, 0.2 dex". */
+export function reachText(labels) {
+  const texts = labels.map(({ near, unit }) => `${near} ${unitText(unit)}`.trim());
+  return [...new Set(texts)].join(", ");
+}
+
+/** The stars of the page, of which there may be none, see `specnb.widgets.pages.page.stars_part`. */
 export class Catalogue {
   /**
-   * @param {object} stars - The description of the stars.
-   * @param {Data} data - Their arrays.
+   * @param {object|null} stars - The description of the stars.
+   * @param {Data|null} data - Their arrays.
    */
   constructor(stars, data) {
-    this.ids = (stars && stars.ids) || [];
-    this.kind = (stars && stars.kind) || "real";
-    this._names = (stars && stars.names) || [];
-    this._columns = (stars && stars.labels) || [];
-    this.data = data;
-    const has = stars && stars.arrays && stars.arrays.labels;
-    this._labels = has && this.ids.length ? data.array("labels") : null;
-    this.hasSplits = Boolean(stars && stars.arrays && stars.arrays.splits);
-    this._index = new Map(this.ids.map((id, i) => [id, i]));
+    this.description = stars ?? {};
+    const { ids = [], kind = "real", names = [], labels = [], moving = [], arrays = {} } =
+      this.description;
+    Object.assign(this, { data, ids, kind, hasSplits: "splits" in arrays });
+    this._names = names;
+    this._columns = labels;
+    this._moving = new Set(moving);
+    this._labels = "labels" in arrays && ids.length ? data.array("labels") : null;
+    this._index = new Map(ids.map((id, i) => [id, i]));
+    this._found = new Map();
   }
 
   get size() {
@@ -51,6 +60,45 @@ export class Catalogue {
       if (words.every((word) => written.includes(word))) found.push(this.ids[i]);
     }
     return found;
+  }
+
+  /**
+   * The star of an id: its row, name, flux, error, and whether it moves (it is not at rest); or
+   * null if there is none.
+   */
+  find(id) {
+    const row = this.index(id);
+    if (row < 0) return null;
+    if (!this._found.has(id)) {
+      const [flux, error] = ["flux", "error"].map((k) => Float64Array.from(this.data.row(k, row)));
+      const [name, moving] = [this._names[row] ?? id, this._moving.has(id)];
+      this._found.set(id, { id, row, name, flux, error, moving });
+    }
+    return this._found.get(id);
+  }
+
+  /** Further numbers of a star, such as its "splits", or null if they are not known. */
+  numbers(name, row) {
+    return this.data?.has(name) ? this.data.row(name, row) : null;
+  }
+
+  /**
+   * The star whose labels are nearest to given ones, if none differs by more than its `near`.
+   *
+   * @param {object[]} labels - Descriptions of labels.
+   * @param {object} values - Labels by name.
+   * @returns {number} Its row, or -1.
+   */
+  nearest(labels, values) {
+    const columns = labels.map(({ name }) => this.column(name));
+    if (!columns.every(Boolean)) return -1;
+    let [best, least] = [-1, Infinity];
+    for (let i = 0; i < this.size; i++) {
+      const far = labels.map(({ name, near }, k) => Math.abs(columns[k][i] - values[name]) / near);
+      const distance = Math.max(...far); // NaN if a label is not known
+      if (distance <= 1 && distance < least) [best, least] = [i, distance];
+    }
+    return best;
   }
 
   /** The known labels of a star, by name. */

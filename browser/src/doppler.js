@@ -1,6 +1,6 @@
 // Shifts of spectra to a radial velocity, with the numbers of `specnb.core.doppler`.
 
-const C_KM_S = 299792.458;
+export const C_KM_S = 299792.458;
 const UNEVEN = 1e-2; // largest deviation of pixels from even spacing, in pixels
 const REACH = 3; // pixels on either side of the nearest one that interpolation uses
 
@@ -51,6 +51,20 @@ export class Shift {
       }
     }
     return out;
+  }
+
+  /**
+   * Call a function with each pixel whose flux is not known at all velocities between two limits,
+   * because the light comes from beyond the detector.
+   */
+  eachUnknown(low, high, call) {
+    for (const { first, end, pixels } of this.parts) {
+      const [least, most] = [pixels[REACH], pixels[pixels.length - 1 - REACH]];
+      for (let i = first; i < end; i++) {
+        const [bluest, reddest] = [high, low].map((v) => pixels[i - first] / (1 + v / C_KM_S));
+        if (!(bluest >= least && reddest <= most)) call(i);
+      }
+    }
   }
 
   /** Find the nearest pixel and the weights of the pixels about it for an offset in pixels. */

@@ -1,4 +1,4 @@
-// Small dense linear algebra for the probes: matrices are Float64Arrays, row by row.
+// Small dense linear algebra: matrices are Float64Arrays, row by row.
 
 /**
  * The lower triangle L of a symmetric positive definite matrix A = L Lᵀ, in place of it.
@@ -12,7 +12,8 @@ export function cholesky(a, n) {
     for (let j = 0; j <= i; j++) {
       let sum = a[i * n + j];
       for (let k = 0; k < j; k++) sum -= a[i * n + k] * a[j * n + k];
-      a[i * n + j] = i === j ? Math.sqrt(Math.max(sum, 1e-300)) : sum / a[j * n + j];
+      const least = Math.max(1e-15 * a[i * n + i], 1e-300);
+      a[i * n + j] = i === j ? Math.sqrt(Math.max(sum, least)) : sum / a[j * n + j];
     }
   }
   return a;
@@ -36,6 +37,12 @@ export function backward(l, n, b) {
     b[i] = sum / l[i * n + i];
   }
   return b;
+}
+
+/** The solution x of A x = b, for a symmetric positive definite A (n, n); both are used up. */
+export function solve(a, n, b) {
+  cholesky(a, n);
+  return backward(a, n, forward(a, n, b));
 }
 
 /** XᵀX of a matrix x (rows, n); both triangles are filled. */

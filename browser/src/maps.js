@@ -3,19 +3,18 @@
 import { make } from "./dom.js";
 import { fixed, font, roundTicks } from "./format.js";
 import { numberText, unitText } from "./slider.js";
-import { chooseStar } from "./catalogue.js";
+import { chooseStar, reachText } from "./catalogue.js";
 import { themeOf } from "./theme.js";
 
 const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "alpha_m"]]];
 const INVERTED = new Set(["teff", "logg"]);
 const EDGE = { left: 36, right: 8, top: 6, bottom: 20 }; // pixels for the frame and the numbers
 const FRAME = 3.5; // pixels from the ends of the labels to the frame
-const REACH = 7; // pixels within which a click means a star
 const STACKED = 330; // pixels of height from which one map is below the other
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** One map: the stars as dots, the present labels as a cross, the chosen star as a ring. */
-class StarMap {
+export class StarMap {
   constructor(page, store, x, y) {
     Object.assign(this, { page, store, x, y });
     this.canvas = make("canvas", {
@@ -166,21 +165,21 @@ class StarMap {
       .join(", ");
   }
 
-  /** The star nearest to a place on the canvas if it is near, either there or in its labels. */
+  /** The values of both labels at a place on the canvas, by name: `_place` the other way round. */
+  _labelsAt(event) {
+    const [width, height] = this._size;
+    const [[left, right], [bottom, top]] = this.ends;
+    const across = (event.offsetX - EDGE.left) / (width - EDGE.left - EDGE.right);
+    const down = (event.offsetY - EDGE.top) / (height - EDGE.top - EDGE.bottom);
+    return {
+      [this.x.name]: left + across * (right - left),
+      [this.y.name]: top + down * (bottom - top),
+    };
+  }
+
+  /** The row of the star nearest to a place on the canvas, or -1 if none is within `near`. */
   _near(event) {
-    if (!this._size) return -1;
-    let [best, least] = [-1, Infinity];
-    for (let i = 0; i < this.stars.size; i++) {
-      const [x, y] = this._star(i);
-      const distance = Math.hypot(x - event.offsetX, y - event.offsetY);
-      if (distance < least) [best, least] = [i, distance];
-    }
-    if (best < 0 || least <= REACH) return best;
-    const [x, y] = this._star(best);
-    const [near, alike] = [this._place(0, 0), this._place(this.x.near, this.y.near)];
-    const inside = Math.abs(x - event.offsetX) <= Math.abs(alike[0] - near[0]) &&
-      Math.abs(y - event.offsetY) <= Math.abs(alike[1] - near[1]);
-    return inside ? best : -1;
+    return this._size ? this.stars.nearest([this.x, this.y], this._labelsAt(event)) : -1;
   }
 
   _hover(event) {
@@ -197,8 +196,7 @@ class StarMap {
     const i = this._near(event);
     if (i >= 0) chooseStar(this.store, this.stars.ids[i]);
     else {
-      const reach = [this.x, this.y]
-        .map((label) => `${label.near} ${unitText(label.unit)}`.trim()).join(", ");
+      const reach = reachText([this.x, this.y]);
       this._say(`none within ${reach}`);
       this.store.say(`There is no star within ${reach} of the place you clicked.`);
     }

@@ -238,6 +238,7 @@ export class Panel {
     const { wavelength, starts, range, theme } = this.view;
     if (range[1] <= range[0]) return;
     const bands = this.spec.curves.length > 1 && isBand(wavelength, range, scale);
+    const thin = this.spec.key === "residual"; // noisy, whatever its model
     const isMain = ({ role }) => MAIN.includes(role);
     const order = bands ? (a, b) => isMain(a) - isMain(b) : () => 0;
     ctx.beginPath();
@@ -246,7 +247,7 @@ export class Panel {
     for (const curve of [...this.spec.curves].sort(order)) {
       const { values, errors, role, points, dashed } = curve;
       ctx.strokeStyle = (bands && !isMain(curve) ? bandColor : curveColor)(theme, curve);
-      ctx.lineWidth = (THIN.includes(role) ? 1 : 1.25) * ratio;
+      ctx.lineWidth = (thin || THIN.includes(role) ? 1 : 1.25) * ratio;
       ctx.setLineDash(dashed ? [5 * ratio, 3 * ratio] : []);
       if (points && this._isFew) drawPoints(ctx, wavelength, values, errors, range, scale, 1.8 * ratio);
       else drawLine(ctx, wavelength, values, range, starts, scale);

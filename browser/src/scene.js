@@ -1,11 +1,11 @@
 // What is shown for a state of the explorer: curves, scores and warnings.
 
+import { Catalogue } from "./catalogue.js";
+import { Continuum } from "./continuum.js";
 import { Shift } from "./doppler.js";
-import { Continuum } from "./fit_linear.js";
+import { chiSquared, Noise } from "./noise.js";
 import { compile } from "./program.js";
 import { outside } from "./region.js";
-import { Stars } from "./stars.js";
-import { inQuadrature, inverseVariance } from "./vectors.js";
 import { VIEWS } from "./views.js";
 
 /**
@@ -25,9 +25,12 @@ export class Scene {
     this.programs = Object.fromEntries(programs.map(([name, each]) => [name, compile(each, data)]));
     // a second copy, which keeps the reconstruction while the first makes edited spectra
     if (page.programs.decoder) this.original = compile(page.programs.decoder, data);
+    this.untrusted = Array.from(this.wavelength, (wavelength) =>
+      page.untrusted.some(([low, high]) => wavelength >= low && wavelength <= high));
     this.shift = new Shift(this.wavelength, page.detectors);
     this.continuum = new Continuum(this.wavelength, page.detectors);
-    this.stars = new Stars(null, null);
+    this.noise = new Noise(page, data, this.shift, () => this.start());
+    this.stars = new Catalogue(null, null);
     this.moved = page.labels[0].name; // the label moved last
     this.before = null;
     this.buffers = new Map();
@@ -35,7 +38,7 @@ export class Scene {
 
   /** Take other stars, with their arrays. */
   setStars(description, data) {
-    this.stars = new Stars(description, data);
+    this.stars = new Catalogue(description, data);
   }
 
   /** What is shown for a state: see `views.js`. `why(pixel)` says what makes a line. */
@@ -126,34 +129,36 @@ export class Scene {
     return this.shift.apply(flux, this.state.velocity ?? 0, this.buffer(`shifted ${name}`));
   }
 
-  /**
-   * The standard deviation of a star's flux minus a model's, infinite in pixels that do not count.
-   * The errors of the star and of the emulator are added in quadrature.
-   */
-  sigma(star) {
-    const own = this.page.error ? this.data.array(this.page.error) : null;
-    return inQuadrature(star.flux, star.error, own, this.buffer("sigma"));
+  /** How far a star may be from a model at the velocity of the state, see `Noise.of`. */
+  noiseOf(star) {
+    return this.noise.of(star, this.state.velocity ?? 0);
   }
 
   /** The continuum by which a model is multiplied to fit a star, or null if it is not wanted. */
-  continuumOf(star, model, sigma) {
+  continuumOf(star, model, noise) {
     const order = this.state.continuum ?? -1;
-    if (!star || order < 0) return null;
-    const weight = inverseVariance(sigma, this.buffer("weight"));
-    return this.continuum.fit(order, star.flux, model, weight);
+    return star && order >= 0 ? this.continuum.fit(order, star.flux, model, noise) : null;
   }
 
-  /** χ², ν, the rms of the residual in units of the flux, and the number of pixels that count. */
-  scores(star, model, sigma) {
-    let [chi2, squares, pixels] = [0, 0, 0];
+  /**
+   * χ², ν, the rms of the residual in units of the flux, the number of pixels that count, and of
+   * those in grey windows, and the level of the star, see `Noise.of`. ν is that of a fit of the
+   * labels, of the continuum and, if the star moves, of the velocity.
+   */
+  scores(star, model, { sigma, directions, moves, level }) {
+    const weighted = this.buffer("scores");
+    let [squares, pixels, grey] = [0, 0, 0];
     for (let i = 0; i < model.length; i++) {
-      if (sigma[i] === Infinity) continue;
-      const residual = star.flux[i] - model[i];
-      chi2 += (residual / sigma[i]) ** 2;
+      const counts = sigma[i] < Infinity;
+      const residual = counts ? star.flux[i] - model[i] : 0;
+      weighted[i] = counts ? residual / sigma[i] : 0;
       squares += residual ** 2;
-      pixels += 1;
+      pixels += counts;
+      grey += counts && this.untrusted[i];
     }
-    const nu = pixels - this.page.labels.length;
-    return { chi2, nu, rms: Math.sqrt(squares / pixels), pixels };
+    const series = this.page.detectors.length * ((this.state.continuum ?? -1) + 1);
+    const nu = pixels - this.page.labels.length - series - moves;
+    const rms = Math.sqrt(squares / pixels);
+    return { chi2: chiSquared(weighted, directions), nu, rms, pixels, grey, level };
   }
 }

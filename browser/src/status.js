@@ -19,9 +19,7 @@ export class Status {
    */
   constructor(el, page, store) {
     Object.assign(this, { page, store });
-    this.scores = make("span.specnb-scores", {
-      title: "reduced chi-square, and root mean square of star − model, in the whole spectrum",
-    });
+    this.scores = make("span.specnb-scores");
     this.region = make("span.specnb-region");
     const button = (text, title, onClick) =>
       make("button.specnb-button", { type: "button", title, onclick: onClick }, text);
@@ -40,6 +38,7 @@ export class Status {
   update(shown, state, kernel) {
     const scores = this._scores(shown);
     setText(this.scores, scores);
+    setAttributes(this.scores, { title: scores ? this._meaning(shown.scores) : null });
     this.scores.classList.toggle("specnb-stale", Boolean(state.busy));
     const outside = shown.outside || [];
     this.region.classList.toggle("specnb-warning", outside.length > 0);
@@ -73,6 +72,16 @@ export class Status {
     const digits = reduced < 10 ? 2 : reduced < 100 ? 1 : 0;
     const chi = Number.isFinite(reduced) ? `χ²/ν ${numberText(reduced, digits)} · ` : "";
     return `${chi}rms ${numberText(100 * rms, 2)}%`;
+  }
+
+  /** What the scores are, in words. */
+  _meaning({ pixels, grey, nu, level }) {
+    const some = grey ? ` (${grey} of them in grey windows)` : "";
+    const model = this.page.error ? " and of the model" : "";
+    const rough = level === 1 ? "" : ". The star is not normalised: the model's errors are scaled " +
+      "to its level, of which Fit knows a little more, so that its chi-square differs";
+    return `reduced chi-square of ${pixels} pixels${some}, less ${pixels - nu} numbers that a fit ` +
+      `finds, with the errors of the star${model}; and root mean square of star − model${rough}`;
   }
 
   _fit() {

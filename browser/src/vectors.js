@@ -20,20 +20,9 @@ export function deviation(one, other, sigma, inFlux, out) {
   return out;
 }
 
-/**
- * The errors of a star, and those of a model (if it is not null), added in quadrature. They are
- * infinite in pixels that do not count.
- */
-export function inQuadrature(flux, error, own, out) {
-  for (let i = 0; i < out.length; i++) {
-    const sigma = own ? Math.sqrt(error[i] * error[i] + own[i] * own[i]) : error[i];
-    out[i] = sigma > 0 && Number.isFinite(flux[i]) ? sigma : Infinity;
-  }
-  return out;
-}
-
-/** 1 / sigma². */
-export function inverseVariance(sigma, out) {
-  for (let i = 0; i < out.length; i++) out[i] = 1 / (sigma[i] * sigma[i]);
-  return out;
+/** The sum of the products of two vectors. */
+export function dot(one, other) {
+  let sum = 0;
+  for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
+  return sum;
 }

@@ -2,6 +2,7 @@
 // {key, title, unit, zero, limits: "flux"|"symmetric", curves: [{key, name, values, errors, role,
 // points, dashed, index}]}, possibly `scores`, `latents` and `note`, and in `model` how the model was run.
 
+import { reachText } from "./catalogue.js";
 import { deviation, multiply, subtract } from "./vectors.js";
 
 /** A curve. Its role decides on its colour. */
@@ -30,7 +31,7 @@ function starCurve(star) {
 }
 
 /** The residual of a star, in units of its error or of the flux. */
-function residuals(scene, state, star, sigma, models) {
+function residuals(scene, state, star, { sigma }, models) {
   const inFlux = state.residual === "flux";
   const curves = Object.entries(models).map(([role, [name, model]]) => {
     const out = scene.buffer(`${role} residual`);
@@ -41,16 +42,16 @@ function residuals(scene, state, star, sigma, models) {
 
 /** Spectra at the velocity of the state, and times the continuum of the star. */
 function observed(scene, star, spectra, model) {
-  const sigma = star && scene.sigma(star);
+  const noise = star && scene.noiseOf(star);
   const shifted = {};
   for (const [role, flux] of Object.entries(spectra)) shifted[role] = scene.shifted(role, flux);
-  const continuum = scene.continuumOf(star, shifted[model], sigma);
+  const continuum = scene.continuumOf(star, shifted[model], noise);
   if (continuum) {
     for (const [role, flux] of Object.entries(shifted)) {
       shifted[role] = multiply(flux, continuum, scene.buffer(`observed ${role}`));
     }
   }
-  return { sigma, continuum, spectra: shifted };
+  return { noise, continuum, spectra: shifted };
 }
 
 /** How a model was run, and how its result is seen, see `Scene.strongest`. */
@@ -77,7 +78,7 @@ function emulator(scene, state, labels, gradient) {
   const star = scene.stars.find(state.star);
   const seen = observed(scene, star, spectra, "model");
   const { model, physics } = seen.spectra;
-  const other = scene.stars.find(state.reference);
+  const other = state.reference === star?.id ? null : scene.stars.find(state.reference);
   const reference = star && !other ? null : (other?.flux ?? scene.start());
 
   const curves = star ? [starCurve(star)] : [];
@@ -87,10 +88,11 @@ function emulator(scene, state, labels, gradient) {
   const panels = [fluxes(scene, state, curves)];
 
   if (scene.shows("residual")) {
-    const models = physics ? { physics: ["physics", physics] } : {};
-    models.residual = ["model", model];
+    const models = physics
+      ? { physics: ["physics", physics], model: ["model", model] }
+      : { residual: ["model", model] };
     if (star) {
-      panels.push(residuals(scene, state, star, seen.sigma, models));
+      panels.push(residuals(scene, state, star, seen.noise, models));
     } else {
       const parts = Object.entries(models).map(([role, [name, flux]]) =>
         curve(role, name, subtract(flux, reference, scene.buffer(`${role} residual`))),
@@ -106,7 +108,7 @@ function emulator(scene, state, labels, gradient) {
   }
   return {
     panels: panels.filter(({ key }) => scene.shows(key)),
-    scores: star && scene.scores(star, model, seen.sigma),
+    scores: star && scene.scores(star, model, seen.noise),
     model: run(state, "emulator", "flux", { labels: values }, seen.continuum),
   };
 }
@@ -137,7 +139,7 @@ function translator(scene, state, labels) {
   Object.assign(spectra, program.run({ labels: values, split }));
 
   const star = scene.stars.find(state.star);
-  const { sigma, continuum, spectra: seen } = observed(scene, star, spectra, "translated");
+  const { noise, continuum, spectra: seen } = observed(scene, star, spectra, "translated");
   const curves = star ? [starCurve(star)] : [];
   curves.push(curve("synthetic", "synthetic", seen.synthetic));
   curves.push(curve("translated", "translated", seen.translated));
@@ -154,24 +156,25 @@ function translator(scene, state, labels) {
   }
   if (star) {
     const models = { residual: ["translated", seen.translated] };
-    panels.push(residuals(scene, state, star, sigma, models));
+    panels.push(residuals(scene, state, star, noise, models));
   }
   return {
     panels: panels.filter(({ key }) => scene.shows(key)),
-    scores: star && scene.scores(star, seen.translated, sigma),
+    scores: star && scene.scores(star, seen.translated, noise),
     model: run(state, "translated", "translated", { labels: values, split }, continuum),
   };
 }
 
-/** What an edited spectrum is compared with: role, name and flux; or a note that says why not. */
+/** The curve with which an edited spectrum is compared, if there is one, and a note about it. */
 function comparison(scene, state, star, own, labels) {
   const { page, programs, stars } = scene;
   if (state.compare === "nearest") {
-    const nearest = stars.nearest(page.labels, labels);
+    const nearest = stars.find(stars.ids[stars.nearest(page.labels, labels)]);
     if (nearest?.id === star.id) return { note: "nearest star: this one" };
-    if (!nearest) return { note: "nearest star: none here" };
-    const found = ["reference", nearest.name, nearest.flux];
-    return { note: `nearest star: ${nearest.name}`, with: found };
+    if (!nearest) return { note: `nearest star: none within ${reachText(page.labels)}` };
+    const about = { key: "nearest", index: state.overlay?.length ?? 0 }; // the next free colour
+    const compared = curve("overlay", nearest.name, nearest.flux, about);
+    return { note: `nearest star: ${nearest.name}`, compared };
   }
   const numbers = stars.numbers("own", star.row);
   if (state.compare !== "truth" || !programs.truth || !numbers) return { note: "" };
@@ -180,7 +183,7 @@ function comparison(scene, state, star, own, labels) {
     name in labels && labels[name] !== own[name] ? labels[name] : truth[k],
   );
   const { flux } = programs.truth.run({ labels: changed, own: numbers });
-  return { note: "", with: ["truth", "truth", flux] };
+  return { note: "", compared: curve("truth", "truth", flux, { dashed: true }) };
 }
 
 /** A star, its reconstruction, and its spectrum with edited labels and latents. */
@@ -189,9 +192,7 @@ function editor(scene, state, labels) {
   const star = stars.find(state.star) ?? stars.find(stars.ids[0]);
   if (!star) return { panels: [fluxes(scene, state, [])], note: "there are no stars" };
   const lambdas = (page.lambdas?.names ?? []).map((name) => state.lambdas?.[name] ?? 0);
-  const known = stars.labels(star.row);
-  const own = { ...page.start };
-  for (const name of Object.keys(own)) if (Number.isFinite(known[name])) own[name] = known[name];
+  const own = { ...page.start, ...stars.labels(star.id) };
   const inputs = { labels: scene.vector(own), lambdas };
   const encoded = programs.encoder?.run({ ...inputs, flux: star.flux }).latents;
   const latents = encoded ?? stars.numbers("latents", star.row);
@@ -199,29 +200,29 @@ function editor(scene, state, labels) {
   const { flux: reconstruction } = scene.original.run({ ...inputs, latents });
   const decoded = { labels: scene.vector(labels), lambdas, latents: edited };
   const { flux } = programs.decoder.run(decoded);
-  const compared = comparison(scene, state, star, own, labels);
+  const { note, compared } = comparison(scene, state, star, own, labels);
 
   const curves = [
     curve("star", "original", star.flux, { points: true, errors: star.error }),
     curve("reconstruction", "reconstruction", reconstruction),
     curve("edited", "edited", flux),
   ];
-  const minus = (role, name, one, other) =>
-    curve(role, name, subtract(one, other, scene.buffer(`minus ${role}`)));
+  const minus = (role, name, one, other, more) =>
+    curve(role, name, subtract(one, other, scene.buffer(`minus ${role}`)), more);
   const parts = [
     minus("star", "original − reconstruction", star.flux, reconstruction),
     minus("edited", "edited − reconstruction", flux, reconstruction),
   ];
-  if (compared.with) {
-    const [role, name, other] = compared.with;
-    curves.push(curve(role, name, other, { dashed: true }));
-    parts.push(minus(role, `edited − ${name}`, flux, other));
+  if (compared) {
+    const { role, name, values, ...more } = compared;
+    curves.push(compared);
+    parts.push(minus(role, `edited − ${name}`, flux, values, more));
   }
   const panels = [fluxes(scene, state, curves), differences("difference", "Difference", "", parts)];
   return {
     panels: panels.filter(({ key }) => scene.shows(key)),
     latents: { own: latents, edited },
-    note: compared.note,
+    note,
     model: run({}, "decoder", "flux", decoded, null),
   };
 }

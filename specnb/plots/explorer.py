@@ -135,6 +135,8 @@ class ExplorerFigure(EmulatorFigure):
         Another emulator whose spectrum at the same labels is drawn, too.
     seen : callable, optional
         How models are seen, see `specnb.fitting.seen.as_seen`. By default they are at rest.
+    others : sequence of (ndarray, str)
+        Up to one further spectrum, with its name.
 
     Attributes
     ----------
@@ -155,16 +157,16 @@ class ExplorerFigure(EmulatorFigure):
     @styled
     def __init__(
         self, emulator, labels=None, reference=None, reference_name="start", gradient=None,
-        physics=None, seen=None,
+        physics=None, seen=None, others=(),
     ):  # fmt: skip
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
-            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third],
+            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third, (BLACK, 0.6, ":")],
             "Emulator −\nreference": [(BLUE, 0.9, "-"), *third],
             "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
-        self.physics, self.seen = physics, seen or np.asarray
+        self.physics, self.seen, self.others = physics, seen or np.asarray, others
         self.gradient = gradient or emulator.labels[0]
         self.reference = None if reference is None else (reference, reference_name)
         self.update()
@@ -203,6 +205,7 @@ class ExplorerFigure(EmulatorFigure):
         if self.physics is not None:
             (values[0]["physics"],) = map(self.seen, self._emulate(None, self.physics))
             values[1]["_physics"] = values[0]["physics"] - flux
+        values[0] |= {name: other for other, name in self.others}
         self._show_star(values, window, self.survey.element_of(label.name))
 
 

@@ -53,16 +53,15 @@ class EmulatorExplorer(Explorer):
         return "domain of the real stars with which the model was made" if far else ""
 
     @property
-    def _error(self):
-        calibration = self.emulator.calibration
-        return 0.0 if calibration is None else calibration.error.cpu().numpy().astype(float)
+    def _calibration(self):
+        return self.emulator.calibration
 
     def figure(self):
         """The picture for print."""
-        reference, name = self._reference()
+        reference, *others = self._references()
         seen = self._seen(self._emulate(self.emulator))
         view = ExplorerFigure(
-            self.emulator, self.labels, reference, name, self._gradient, self.physics, seen
+            self.emulator, self.labels, *reference, self._gradient, self.physics, seen, others
         )
         view.update(window=self.window or None)
         return view.figure
@@ -127,12 +126,13 @@ class EmulatorExplorer(Explorer):
             warnings.simplefilter("ignore", UserWarning)  # `outside` says it
             return emulator([list((labels or self.labels).values())])[0].astype(float)
 
-    def _reference(self):
-        """Flux to compare with and its name: that of a star, or of the first labels."""
-        star = self.star or self.reference.removeprefix("start")
-        if star:
-            return self.stars.observed(star)[0], star
-        return self._emulate(self.emulator, self._page["start"]), "start"
+    def _references(self):
+        """Spectra to compare with and their names: the chosen star, and one that the user named for
+        it, as in the browser; or else that of the first labels.
+        """
+        stars = dict.fromkeys(filter(None, [self.star, self.reference.removeprefix("start")]))
+        shown = [(self.stars.observed(star)[0], star) for star in stars]
+        return shown or [(self._emulate(self.emulator, self._page["start"]), "start")]
 
     def _columns(self):
         """The emulator's flux and its derivative, and that of the physics and of the star."""

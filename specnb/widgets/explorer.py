@@ -136,7 +136,8 @@ class Explorer(anywidget.AnyWidget):
         """What the browser knows of the stars, and its arrays."""
         names = [label["name"] for label in self._page["labels"]]
         spectra = self.stars.joined([self.survey.label(name) for name in names])
-        return stars_part(spectra, names, half=half, **self._of_stars(spectra))
+        known = {"moving": self.stars.moving} | self._of_stars(spectra)
+        return stars_part(spectra, names, half=half, **known)
 
     def _of_stars(self, spectra) -> dict:
         """What else `specnb.widgets.pages.page.stars_part` should write of stars (or None)."""
@@ -155,16 +156,15 @@ class Explorer(anywidget.AnyWidget):
         """The region in which the labels should lie, but do not; "" if they do."""
         return ""
 
-    _error = 0.0  # of the model in each pixel
+    _calibration = None  # of the model
 
     def _seen(self, model):
         """How spectra at rest (..., n_pix) are seen: at the velocity and, beside a star, with the
         continuum that brings a model (n_pix,) nearest to it. It returns a function.
         """
         star = self.stars.observed(self.star) if self.star else None
-        if star:
-            star = star[0], np.hypot(star[1], self._error)
-        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum)
+        known = {"moving": self.star in self.stars.moving, "calibration": self._calibration}
+        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum, **known)
 
     def packed(self, half: bool = True):
         """What a static page needs: a dict with "page", "stars" and "state", and the bytes of the

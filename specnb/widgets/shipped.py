@@ -1,21 +1,28 @@
 """The explorers of the shipped models, with mock stars and a user's own."""
 
 import warnings
+from contextlib import suppress
 
 from specnb.disentangle.shipped import load_autoencoder
 from specnb.emulator.shipped import REAL, load_emulator
+from specnb.fitting.fit import fit_labels
 from specnb.surveys import RVS, SURVEYS, LeftOutWarning, read_spectra
 from specnb.surveys.mock import make_mock
 from specnb.translate.domains import TEST_SEED
 from specnb.translate.model import load_translator
 from specnb.widgets.editor import edit_star
-from specnb.widgets.emulator import explore_emulator
+from specnb.widgets.emulator import EmulatorExplorer
+from specnb.widgets.stars import Stars, read_stars
 from specnb.widgets.static import Entry
-from specnb.widgets.translator import explore_translator
+from specnb.widgets.translator import TranslatorExplorer
 
 STARS = {"rvs": 60, "apogee": 40}  # mock stars of each survey, which no training has seen
 PROBED = 500  # mock stars whose latents are probed at each λ
 BANDS = {"rvs": "RVS", "apogee": "H band"}
+OPENED = {
+    "apogee": (16140.0, 16240.0)
+}  # Å, about a head of CO; in the whole band lines are too dense
+SHARED = ("window", "star", "labels", "velocity", "continuum")  # what translators show, too
 FIT = "Choose a star to fit it by hand: χ² and rms are below, the residual is in σ."
 TRANSLATE = (
     "A translator turns the simulator's spectrum into an observed one. What differs between stars "
@@ -34,8 +41,8 @@ def entries(files=()):
     Parameters
     ----------
     files : iterable of path
-        Files or folders with a user's own spectra. They are added to the explorers of emulators and
-        translators of their survey.
+        Files or folders with a user's own spectra. They are fitted, and added to the explorers of
+        emulators and translators of their survey, which show the first of them.
 
     Raises
     ------
@@ -45,22 +52,27 @@ def entries(files=()):
     own = {name: [] for name in SURVEYS}
     for path in files:
         own[_survey_of(path)].append(path)
-    mocks = {}
+    mocks, shown = {}, {}
     for name, survey in SURVEYS.items():
-        physics = load_emulator(name)
+        physics, emulator, stars = load_emulator(name), load_emulator(name + REAL), Stars()
         config = survey.mock(n_stars=STARS[name], seed=TEST_SEED)
         mocks[name] = physics, config, *make_mock(physics, config)
-        explorer = explore_emulator(
-            load_emulator(name + REAL), stars=mocks[name][2], physics=physics
-        )
-        yield Entry(name, BANDS[name], survey.title, FIT, _with(explorer, own[name]))
+        stars.add(mocks[name][2], fits=mocks[name][3].labels)
+        first = [_add(stars, emulator, path) for path in own[name]][:1]
+        window = OPENED.get(name, ())
+        explorer = EmulatorExplorer(emulator, stars=stars, physics=physics, window=window)
+        if first:
+            explorer.set(star=first[0])
+            with suppress(ArithmeticError, ValueError):  # it is shown without a fit
+                explorer.fit()
+        shown[name] = stars, {key: getattr(explorer, key) for key in SHARED}
+        yield Entry(name, BANDS[name], survey.title, FIT, explorer)
     for key in ("rvs-mock", "apogee-mock", f"apogee{REAL}"):
         name, kind = key.split("-")
-        explorer = explore_translator(mocks[name][0], load_translator(key), mocks[name][2])
+        stars, state = shown[name]
+        explorer = TranslatorExplorer(mocks[name][0], load_translator(key), stars=stars, **state)
         title = f"{BANDS[name]}, {kind} stars"
-        yield Entry(
-            f"translator-{key}", "translators", title, TRANSLATE, _with(explorer, own[name])
-        )
+        yield Entry(f"translator-{key}", "translators", title, TRANSLATE, explorer)
     physics, config, observed, truth = mocks["rvs"]
     probed, _ = make_mock(physics, RVS.mock(n_stars=PROBED, seed=TEST_SEED))
     editor = edit_star(load_autoencoder("rvs-mock"), observed, RVS, truth, physics, config, probed)
@@ -79,9 +91,14 @@ def _survey_of(path):
     )
 
 
-def _with(explorer, files):
-    """The explorer with the stars of files that `_survey_of` has read, and warned of, before."""
-    with warnings.catch_warnings(action="ignore", category=LeftOutWarning):
-        for path in files:
-            explorer.open_file(path)
-    return explorer
+def _add(stars, emulator, path):
+    """Add the stars of a file to others, with fitted labels if they can be fitted. It returns the id
+    of the first.
+    """
+    with warnings.catch_warnings(action="ignore", category=LeftOutWarning):  # `_survey_of` warned
+        spectra = read_stars(path, emulator.survey)
+    fits = None
+    with suppress(ArithmeticError, ValueError):
+        fits = fit_labels(spectra, emulator)
+    stars.add(spectra, fits)
+    return str(spectra.ids[0])

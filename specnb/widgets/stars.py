@@ -61,6 +61,11 @@ class Stars:
         kept = [part[~np.isin(part.ids, spectra.ids)] for part in self._parts]
         self._parts = [part for part in (*kept, spectra) if len(part)]
 
+    @property
+    def moving(self) -> list[str]:
+        """Ids of the stars that are not at rest."""
+        return [str(name) for part in self._parts if not part.at_rest for name in part.ids]
+
     def spectrum(self, star: str) -> Spectra:
         """The star's spectrum as a set of one."""
         (part,) = (part for part in self._parts if star in part.ids)

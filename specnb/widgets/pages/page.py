@@ -61,6 +61,7 @@ def emulator_page(emulator, labels=None, physics=None, half: bool = False):
         page["programs"]["physics"] = emulator_program(physics, arrays, "physics")
     if (calibration := emulator.calibration) is not None:
         page["error"] = arrays.add("error", calibration.error, np.float32)
+        page["components"] = arrays.add("components", calibration.components)
     return _finished(page, arrays)
 
 
@@ -131,7 +132,7 @@ def editor_page(model, survey, emulator=None, mock=None, probed=None, half: bool
 
 
 def stars_part(
-    spectra, labels, splits=None, latents=None, truth=None, mock=None, half: bool = False
+    spectra, labels, splits=None, latents=None, truth=None, mock=None, moving=(), half: bool = False
 ):
     """Stars for a page.
 
@@ -147,6 +148,8 @@ def stars_part(
     mock : RvsMockConfig, optional
         Both are given, or none: the same stars of a mock survey, with their true labels, and its
         configuration.
+    moving : sequence of str
+        Ids of stars that are not at rest.
     half : bool
         Store the errors in half precision.
 
@@ -172,6 +175,7 @@ def stars_part(
         "names": list(map(str, known["name"])),
         "kind": "mock" if made else "real",
         "labels": names,
+        "moving": list(moving),
     }
     for key, values in {"splits": splits, "latents": latents}.items():
         if values is not None:
@@ -184,16 +188,15 @@ def stars_part(
 
 
 def _known_labels(table, known, names):
-    """Labels (n, n_labels) of stars: those of a catalogue, else of the literature, NaN if unknown."""
+    """Labels (n, n_labels) of stars: each of a catalogue, else of the literature, NaN if unknown."""
     if "fe_h" in names:  # as in `specnb.surveys.anchors`
         known.rename_columns(["m_h", "alpha_fe"], ["fe_h", "mg_fe"])
-    columns = [
-        label_columns(each, [name])[:, 0]
-        if (each := next((t for t in (table, known) if t and name in t.colnames), None))
-        else np.full(len(known), np.nan)
-        for name in names
-    ]
-    return np.column_stack(columns)
+    values = np.full((len(known), len(names)), np.nan)
+    for column, name in zip(values.T, names):
+        for each in (table, known):
+            if each is not None and name in each.colnames:
+                column[:] = np.where(np.isnan(column), label_columns(each, [name])[:, 0], column)
+    return values
 
 
 def _finished(description, arrays):
@@ -229,7 +232,7 @@ def _survey_page(kind, survey, arrays, start=None, names=None):
         "windows": {"whole range": ends} | {k: list(v) for k, v in survey.windows.items()},
         "untrusted": [list(window) for window in survey.untrusted],
         "programs": {},
-        **dict.fromkeys(("split", "latents", "lambdas", "probes", "error")),
+        **dict.fromkeys(("split", "latents", "lambdas", "probes", "error", "components")),
     }
 
 
