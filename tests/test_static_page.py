@@ -116,6 +116,8 @@ def test_every_slider_is_one_tab_stop_that_keys_move(browser, address, site, nam
             page.keyboard.press("PageDown")
         with redrawn(page):
             page.get_by_role("button", name="Reset").click()
+        if page.locator(".specnb-rescale").is_visible():  # while sliders move, axes only grow
+            page.locator(".specnb-rescale").click()
         assert shown_value(slider) == start and picture(page) == before
 
 
