@@ -1,5 +1,6 @@
 """Explorers in a real browser: pages that are watched, and what is done on them."""
 
+import json
 import re
 import shutil
 from contextlib import contextmanager
@@ -19,6 +20,14 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-background-networking",
     "--no-first-run",
+]
+NAMES = [  # of the explorers of the static page
+    "rvs",
+    "apogee",
+    "translator-rvs-mock",
+    "translator-apogee-mock",
+    "translator-apogee-real",
+    "editor",
 ]
 DRAWN = "[data-drawn]"  # the element of an explorer; the attribute counts how often it was drawn
 
@@ -126,3 +135,8 @@ def choose_star(page, name):
     page.keyboard.type(name)
     with redrawn(page):
         page.keyboard.press("Enter")
+
+
+def described(site, name):
+    """What the static page in a folder says of one of its explorers."""
+    return json.loads((site / "data" / f"{name}.json").read_text("utf-8"))

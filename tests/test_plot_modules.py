@@ -65,6 +65,29 @@ def test_all_colors_are_legible(run, theme):
     assert min(found["shaded"]) >= 4.5
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_gradient_has_a_color_of_its_own(run, theme):
+    """Red, green and blue of all other curves are far from the gradient's."""
+    found = run("theme.js", f"""(() => {{
+        const theme = plot.THEMES.{theme};
+        const {{ gradient, ...roles }} = theme.roles;
+        return [gradient, ...Object.values(roles), ...theme.overlay];
+    }})()""")  # fmt: skip
+    own, *others = (np.array([int(each[k : k + 2], 16) for k in (1, 3, 5)]) for each in found)
+    assert min(np.linalg.norm(other - own) for other in others) > 65
+
+
+def test_bands_are_half_way_to_the_background(run):
+    color = run("theme.js", "plot.bandColor(plot.THEMES.light, {role: 'model'})")
+    assert color == "rgb(128,185,217)"  # half way from #0072B2 to white
+
+
+def test_only_lines_through_many_pixels_are_bands(run):
+    """With 5 pixels in a column of the screen a line is a band, with 2 it is not."""
+    call = "plot.isBand([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 10], {{across: {}}})".format
+    assert run("curve.js", call(1 / 5)) and not run("curve.js", call(1 / 2))
+
+
 def test_limits_are_those_of_the_printed_figures(run):
     extents = [[0.31, 1.02], [0.93, 1.004], [0.2, 1.4], [-0.1, 1.0], [0.999, 1.0]]
     found = run("limits.js", f"{extents}.map((extent) => plot.fluxLimits(extent, 0.15))")
@@ -105,6 +128,12 @@ def test_windows_stay_within_the_spectrum(run):
 def test_names_of_stars_are_no_markup(run):
     found = run("format.js", "plot.plain('T<sub>eff</sub> of <img src=x>')")
     assert found == "T_eff of <img src=x>"
+
+
+def test_long_names_keep_both_ends(run):
+    names = ["apogee-mock-0000001", "mock-0000001", "2052747119115620352"]
+    found = run("format.js", f"{names}.map((name) => plot.short(name, 9))")
+    assert found == ["apoge…0001", "mock-0000001", "20527…0352"]
 
 
 def test_lines_get_names_where_there_is_room(run):

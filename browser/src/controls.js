@@ -74,10 +74,10 @@ export class Controls {
   }
 }
 
-/** Adds a part with a title. */
+/** Adds a group with a title, which is no heading: the levels of the page around are not known. */
 function section(el, title) {
-  const part = make("section.specnb-section", { "aria-label": title },
-    make("h4.specnb-title", {}, title));
+  const part = make("div.specnb-section", { role: "group", "aria-label": title },
+    make("div.specnb-title", { "aria-hidden": "true" }, title));
   el.append(part);
   return part;
 }

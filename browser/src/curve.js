@@ -2,6 +2,7 @@
 
 const FAR = 4000; // Positions further outside than this many screen pixels are drawn there
 const DENSE = 1.3; // With more pixels than this in a column of the screen, columns are drawn
+const BAND = 4; // With more, the line through the pixels looks like a band
 const PIECE = 8; // Pixels that are stroked at once
 
 /**
@@ -21,6 +22,16 @@ function clamped(position) {
   return position > FAR ? FAR : position < -FAR ? -FAR : position;
 }
 
+/** Pixels in a column of the screen. */
+function density(x, range, { across }) {
+  return (range[1] - range[0]) / Math.abs((x[range[1] - 1] - x[range[0]]) * across);
+}
+
+/** Whether a line through some pixels looks like a band. */
+export function isBand(x, range, scale) {
+  return density(x, range, scale) > BAND;
+}
+
 /**
  * Draw the line through some pixels. Where there are more pixels than columns of the screen, each
  * column gets one bar from its lowest to its highest value, which looks the same and is quick.
@@ -33,8 +44,7 @@ function clamped(position) {
  * @param {object} scale See `scaling`.
  */
 export function drawLine(context, x, y, range, starts, scale) {
-  const columns = Math.abs((x[range[1] - 1] - x[range[0]]) * scale.across);
-  const draw = range[1] - range[0] > DENSE * columns ? drawColumns : drawPieces;
+  const draw = density(x, range, scale) > DENSE ? drawColumns : drawPieces;
   draw(context, x, y, range, starts, scale);
 }
 

@@ -28,6 +28,14 @@ export function angstrom(wavelength) {
   return wavelength.toFixed(2);
 }
 
+/** A long name, such as a number of 19 digits, with its middle left out to keep some letters. */
+export function short(name, letters) {
+  const begin = Math.ceil(letters / 2);
+  return name.length > letters + 3
+    ? `${name.slice(0, begin)}…${name.slice(begin - letters)}`
+    : name;
+}
+
 const PIECE = /<(\/?)(sub|sup|i)>/;
 
 /**

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { Slider, numberText, unitText } from "./slider.js";
+import { Tabs } from "./tabs.js";
 
 const MANY = 8; // labels above which they can be searched
 
@@ -29,9 +30,14 @@ export class Labels {
     this.groups = Object.entries(page.groups || { "": page.labels.map((label) => label.name) });
     this.group = 0;
     if (page.labels.length > MANY) el.append(this._filter());
-    if (this.groups.length > 1) el.append(this._tabList());
+    if (this.groups.length > 1) {
+      const names = this.groups.map(([group]) => group || "general");
+      this.tabs = new Tabs("groups of labels", names, (k) => this._choose(k));
+      this.panel.setAttribute("role", "tabpanel");
+      el.append(this.tabs.element);
+    }
     el.append(this.panel);
-    this._show(this.groups[0][1]);
+    this._choose(0);
   }
 
   /** Shows the labels' values and marks. */
@@ -56,7 +62,8 @@ export class Labels {
       slider.setTick(own ?? null, known ? "the star's own" : "start");
     }
     if (this.tabs) {
-      this.tabs.forEach((tab, k) => tab.classList.toggle("specnb-beyond", beyondTabs.has(k)));
+      this.tabs.buttons.forEach((tab, k) =>
+        tab.classList.toggle("specnb-beyond", beyondTabs.has(k)));
     }
   }
 
@@ -94,26 +101,7 @@ export class Labels {
         .some((word) => word.startsWith(text)) || plain.toLowerCase().startsWith(text));
     this._show(found.map((label) => label.name));
     if (!found.length) this.panel.append(make("p.specnb-note", {}, "no label has this name"));
-    if (this.tabs) this.tabs.forEach((tab) => tab.setAttribute("aria-selected", "false"));
-  }
-
-  _tabList() {
-    this.tabs = this.groups.map(([group], k) =>
-      make("button.specnb-tab", { type: "button", role: "tab", onclick: () => this._choose(k) },
-        group || "general"));
-    this.panel.setAttribute("role", "tabpanel");
-    const list = make("div.specnb-tabs", {
-      role: "tablist", "aria-label": "groups of labels",
-      onkeydown: (event) => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        this._choose((this.group + step + this.tabs.length) % this.tabs.length);
-        this.tabs[this.group].focus();
-      },
-    }, ...this.tabs);
-    this._choose(0);
-    return list;
+    if (this.tabs) this.tabs.mark(-1);
   }
 
   _choose(k) {
@@ -121,10 +109,7 @@ export class Labels {
     if (this.filter) this.filter.value = "";
     this._show(this.groups[k][1]);
     if (!this.tabs) return;
-    this.tabs.forEach((tab, j) => {
-      tab.setAttribute("aria-selected", String(j === k));
-      tab.tabIndex = j === k ? 0 : -1;
-    });
+    this.tabs.mark(k);
     this.panel.setAttribute("aria-label", this.groups[k][0] || "general");
   }
 }

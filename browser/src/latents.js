@@ -1,15 +1,17 @@
 // The latent vector of a star as bars: choose an entry, and drag it or change it with the keys.
 
 import { make } from "./dom.js";
+import { markup } from "./format.js";
 import { paint } from "./small_canvas.js";
 
-const HEIGHT = 84;
+const HEIGHT = 104;
 const MARGIN = { left: 34, right: 8, top: 6, bottom: 16 };
 const KEYS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 const DRAG = 4; // pixels that a pointer moves before it changes a value
 
 /**
- * Bars of the entries z_k, the star's own as an outline and the edited ones filled.
+ * Bars of the entries z_k, the star's own as an outline and the edited ones filled. What is chosen
+ * is said in `head`, an element that has its place beside the tab.
  *
  * A tap chooses an entry, a drag changes it, and a double click returns it to the star's own. With
  * the focus, ← and → choose an entry, ↑ and ↓ change it (finer with Shift, ten steps with PageUp and
@@ -32,10 +34,8 @@ export class Latents {
     });
     this.canvas.style.cssText = `display:block;width:100%;height:${HEIGHT}px;touch-action:none`;
     this.text = make("span.specnb-latents-text");
-    const title = make("strong", { html: "Latents <i>z<sub>k</sub></i>" });
-    const head = make("div.specnb-latents-head", {}, title, " ", this.text);
-    head.style.cssText = "line-height:1.7";
-    this.root = make("div.specnb-latents", {}, head, this.canvas);
+    this.head = make("div.specnb-latents-head", {}, this.text);
+    this.root = make("div.specnb-latents", {}, this.canvas);
     el.append(this.root);
     const on = (type, handler) => this.canvas.addEventListener(type, handler);
     on("pointerdown", (event) => this._press(event));
@@ -162,8 +162,8 @@ export class Latents {
     const text = changed ? `${value}, the star's own is ${own}` : `${value}, the star's own`;
     this.canvas.setAttribute("aria-valuenow", this.edited[this.entry]);
     this.canvas.setAttribute("aria-valuetext", `${name}: ${text.replaceAll("−", "minus ")}`);
-    const short = changed ? `= ${value} (own ${own})` : `= ${value}`;
-    this.text.innerHTML = `z<sub>${this.entry}</sub> ${short}`;
+    const short = changed ? ` = ${value}, the star's own ${own}` : ` = ${value}, the star's own`;
+    this.text.replaceChildren(markup(`<i>z</i><sub>${this.entry}</sub>`), short);
   }
 
   _paint() {

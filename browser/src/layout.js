@@ -4,16 +4,16 @@ import { applyTheme, watchTheme } from "./appearance.js";
 import { Controls } from "./controls.js";
 import { make } from "./dom.js";
 import { watchKernel } from "./kernel.js";
-import { Latents } from "./latents.js";
 import { Maps } from "./maps.js";
 import { SpectrumPlot } from "./plot.js";
-import { Probes } from "./probes.js";
 import { Scene } from "./scene.js";
 import { Status } from "./status.js";
 import { storeOf } from "./store.js";
+import { Strip } from "./strip.js";
 import { Toolbar } from "./toolbar.js";
 
 const WIDE = 700; // CSS pixels from which sliders are beside the plot
+const ROOMY = 940; // and from which everything above the plot fits in one row
 
 /** One view of an explorer. */
 export class View {
@@ -43,8 +43,7 @@ export class View {
       this.plot.draw(this.shown, state);
       this.controls.update(this.shown, state);
       this.maps.update(this.shown, state);
-      if (this.latents) this.latents.draw(this.shown, state);
-      if (this.probes) this.probes.draw(state);
+      if (this.strip) this.strip.draw(this.shown, state);
     }
     this.toolbar.update(this.shown, state, this.kernel);
     this.status.update(this.shown, state, this.kernel);
@@ -69,10 +68,8 @@ export class View {
     const [controls, maps, plot] = [part("controls"), part("maps"), part("plot-area")];
     side.append(controls, maps);
     main.append(plot);
-    // JupyterLab's one-letter shortcuts would otherwise take the keys of sliders
-    this.root = make("div.specnb-explorer.lm-suppress-shortcuts", {
-      role: "group", "aria-label": `explorer: ${page.title}`, "data-lm-suppress-shortcuts": "true",
-      "data-kind": page.kind, onkeydown: (event) => this._key(event),
+    this.root = make("div.specnb-explorer", {
+      role: "group", "aria-label": `explorer: ${page.title}`, "data-kind": page.kind, onkeydown: (event) => this._key(event),
     }, toolbar, side, main, status);
     applyTheme(this.root, this.store.state.theme);
     this._fit(this.el.clientWidth);
@@ -80,15 +77,10 @@ export class View {
     this.plot = new SpectrumPlot(plot, page, this.store);
     this.controls = new Controls(controls, page, this.store);
     this.maps = new Maps(maps, page, this.store);
-    if (page.latents) {
-      const latents = part("latents-area");
-      main.append(latents);
-      this.latents = new Latents(latents, page, this.store);
-    }
-    if (page.probes) {
-      const probes = part("probes-area");
-      main.append(probes);
-      this.probes = new Probes(probes, page, data, this.store);
+    if (page.latents || page.probes) {
+      const below = part("below");
+      main.append(below);
+      this.strip = new Strip(below, page, data, this.store);
     }
     this.toolbar = new Toolbar(toolbar, page, this.store, plot);
     this.status = new Status(status, page, this.store);
@@ -101,8 +93,7 @@ export class View {
       () => this.plot.destroy(),
       () => this.maps.destroy(),
       () => this.status.destroy(),
-      () => this.latents?.destroy?.(),
-      () => this.probes?.destroy?.(),
+      () => this.strip?.destroy(),
       () => sizes.disconnect(),
       this.store.subscribe((changed) => this.draw(changed)),
       watchTheme(() => this.draw(new Set(["theme"]))),
@@ -119,16 +110,21 @@ export class View {
 
   _fit(width) {
     this.root.classList.toggle("specnb-wide", width >= WIDE);
+    this.root.classList.toggle("specnb-tight", width < ROOMY);
   }
 
-  /** Undo; and no key that was meant for the explorer reaches the page around it. */
+  /**
+   * Undo. JupyterLab gets only keys with Ctrl, such as Ctrl+S: its shortcuts of one letter would
+   * take those of sliders.
+   */
   _key(event) {
-    const undoes = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key === "z";
+    const control = event.ctrlKey || event.metaKey;
+    const undoes = control && !event.shiftKey && event.key === "z";
     const typing = event.target.matches("input[type=text], input[type=search]");
     if (undoes && !typing) {
       event.preventDefault();
       this.store.undo();
     }
-    event.stopPropagation();
+    if (undoes || !control) event.stopPropagation();
   }
 }

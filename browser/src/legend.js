@@ -1,8 +1,11 @@
 /* The legend of a panel: for each curve a piece of it, as it is drawn, and its name. */
 
+import { short } from "./format.js";
 import { curveColor } from "./theme.js";
 
 const SHORT = 14; // Names of at most so many letters are never cut
+const MANY = 5; // Of more curves than these, names keep so many letters:
+const LETTERS = 9;
 const DRAWING = "http://www.w3.org/2000/svg";
 
 function swatch(curve, color, asPoints) {
@@ -39,13 +42,15 @@ export function writeLegend(el, curves, theme, asPoints, shaded) {
   ]);
   if (el.dataset.key === key) return;
   el.dataset.key = key;
-  const items = curves.filter(({ name }) => name).map((curve) => {
+  const named = curves.filter(({ name }) => name);
+  const many = named.length > MANY;
+  const items = named.map((curve) => {
     const item = document.createElement("span");
     item.className = "specnb-legend-item";
     item.dataset.role = curve.role;
     if (curve.name.length <= SHORT) item.style.flexShrink = 0;
     const name = document.createElement("span");
-    name.textContent = name.title = curve.name;
+    name.textContent = many ? short(curve.name, LETTERS) : curve.name;
     item.append(swatch(curve, curveColor(theme, curve), asPoints && curve.points), name);
     return item;
   });
@@ -55,5 +60,6 @@ export function writeLegend(el, curves, theme, asPoints, shaded) {
     item.textContent = "not trusted";
     items.push(item);
   }
+  el.classList.toggle("specnb-many", many);
   el.replaceChildren(...items);
 }

@@ -1,14 +1,16 @@
 /** Small maps of the stars in pairs of labels, in which a star can be chosen. */
 
 import { make } from "./dom.js";
+import { fixed, font, roundTicks } from "./format.js";
 import { numberText, unitText } from "./slider.js";
 import { chooseStar, reachText } from "./catalogue.js";
 import { themeOf } from "./theme.js";
 
 const PAIRS = [[["teff"], ["logg"]], [["m_h", "fe_h"], ["alpha_fe", "mg_fe", "alpha_m"]]];
 const INVERTED = new Set(["teff", "logg"]);
-const EDGE = { left: 26, right: 6, top: 6, bottom: 18 }; // pixels for the values at the ends
-const STACKED = 380; // pixels of height from which one map is below the other
+const EDGE = { left: 36, right: 8, top: 6, bottom: 20 }; // pixels for the frame and the numbers
+const FRAME = 3.5; // pixels from the ends of the labels to the frame
+const STACKED = 330; // pixels of height from which one map is below the other
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** One map: the stars as dots, the present labels as a cross, the chosen star as a ring. */
@@ -73,7 +75,7 @@ export class StarMap {
     this._ring(context, this.stars.index(state.star), theme.text, 5);
     if (this._pointed !== undefined) this._ring(context, this._pointed, theme.window, 7);
     const [x, y] = this._place(state.labels[this.x.name], state.labels[this.y.name]);
-    context.strokeStyle = theme.roles.edited;
+    context.strokeStyle = theme.roles[this.page.kind === "editor" ? "edited" : "model"];
     context.lineWidth = 2;
     context.beginPath();
     context.moveTo(x - 6, y);
@@ -95,9 +97,11 @@ export class StarMap {
     const context = layer.getContext("2d");
     context.scale(ratio, ratio);
     context.strokeStyle = theme.frame;
-    context.strokeRect(EDGE.left - 3.5, 0.5, width - EDGE.left + 3, height - EDGE.bottom + 2);
+    const [across, down] = [width - EDGE.left - EDGE.right, height - EDGE.top - EDGE.bottom];
+    context.strokeRect(
+      EDGE.left - FRAME, EDGE.top - FRAME, across + 2 * FRAME, down + 2 * FRAME);
     context.fillStyle = theme.muted;
-    this._writeEnds(context, width, height);
+    this._writeTicks(context, across, down);
     const size = this.stars.size > 300 ? 2 : 3.5;
     for (let i = 0; i < this.stars.size; i++) {
       const [x, y] = this._star(i);
@@ -106,17 +110,26 @@ export class StarMap {
     return layer;
   }
 
-  /** Writes the values at the ends of both axes. */
-  _writeEnds(context, width, height) {
-    const [[left, right], [bottom, top]] = this.ends;
-    const write = (label, value, x, y, align, baseline) => {
-      Object.assign(context, { font: "10px sans-serif", textAlign: align, textBaseline: baseline });
-      context.fillText(numberText(value, Math.min(label.decimals, 1)), x, y);
+  /** Draws ticks at round values along both axes, with their numbers. */
+  _writeTicks(context, across, down) {
+    const ticks = ({ low, high }, most) => {
+      const { major, decimals } = roundTicks(low, high, most);
+      return major.map((value) => [value, fixed(value, decimals)]);
     };
-    write(this.x, left, EDGE.left - 4, height - 2, "left", "bottom");
-    write(this.x, right, width - 3, height - 2, "right", "bottom");
-    write(this.y, top, 3, 3, "left", "top");
-    write(this.y, bottom, 3, height - EDGE.bottom, "left", "bottom");
+    const [left, bottom] = [EDGE.left - FRAME, EDGE.top + down + FRAME];
+    Object.assign(context, { font: font(1, 10), textAlign: "center", textBaseline: "top" });
+    for (const [value, text] of ticks(this.x, across / 40)) {
+      const [x] = this._place(value, this.y.low);
+      context.fillRect(x - 0.5, bottom - 4, 1, 4);
+      const last = EDGE.left + across + EDGE.right - context.measureText(text).width / 2;
+      context.fillText(text, Math.min(x, last), bottom + 3);
+    }
+    Object.assign(context, { textAlign: "right", textBaseline: "middle" });
+    for (const [value, text] of ticks(this.y, down / 24)) {
+      const [, y] = this._place(this.x.low, value);
+      context.fillRect(left, y - 0.5, 4, 1);
+      context.fillText(text, left - 4, y);
+    }
   }
 
   _ring(context, i, color, radius) {

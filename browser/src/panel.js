@@ -2,17 +2,26 @@
 
 import uPlot from "uplot";
 
-import { drawLine, drawPoints, scaling } from "./curve.js";
+import { drawLine, drawPoints, isBand, scaling } from "./curve.js";
 import { fixed, font, markup, roundTicks } from "./format.js";
+import { drawFrame } from "./frame.js";
 import { fluxLimits, reach, symmetricLimits, union } from "./limits.js";
 import { drawLines, linesRoom } from "./lines.js";
-import { curveColor } from "./theme.js";
+import { writeLegend } from "./legend.js";
+import { bandColor, curveColor } from "./theme.js";
 
 /** Space beside and below the panels in screen pixels. */
-export const MARGIN = { title: 36, numbers: 54, right: 14, bottom: 36 };
+export const MARGIN = { title: 36, numbers: 54, right: 20, bottom: 36 };
+
+const DIGIT = 6.6; // width of a digit of the axes' numbers in screen pixels
 
 /** With fewer pixels in view an observed star is drawn as points. */
 export const FEW = 300;
+
+const HEAD = 18; // height of the legend of a lower panel
+
+// The roles of the curves that are drawn in full where curves become bands, and last
+const MAIN = ["model", "translated", "edited", "residual", "gradient", "split"];
 
 const THIN = ["star", "overlay", "reference", "residual"]; // roles of noisy curves
 
@@ -27,42 +36,51 @@ function identity({ key, title, unit, curves }) {
  *
  * @param {HTMLElement} parent
  * @param {object} spec A panel of the scene: {key, title, unit, zero, limits, curves}.
- * @param {boolean} lowest Whether this panel has the numbers and the title of the horizontal axis.
+ * @param {number} at Place of the panel, from the top.
+ * @param {number} last Place of the lowest panel, which has the numbers of the horizontal axis.
  */
 export class Panel {
-  constructor(parent, spec, lowest) {
-    Object.assign(this, { spec, lowest, limits: null, written: "" });
-    this.shape = Panel.shape(spec, lowest);
+  constructor(parent, spec, at, last) {
+    Object.assign(this, { spec, lowest: at === last, limits: null, written: "" });
+    this.shape = Panel.shape(spec, at, last);
     this.el = parent.appendChild(document.createElement("div"));
     this.el.className = "specnb-panel";
     this.el.dataset.panel = spec.key;
     this.title = this.el.appendChild(document.createElement("div"));
     this.title.className = "specnb-panel-title";
     this.title.append(document.createElement("span"));
+    // The first panel's legend is above all panels. One curve needs none: the title tells it.
+    this.head = at > 0 && spec.curves.length > 1 ? HEAD : 0;
+    if (!this.head) return;
+    this.legend = this.el.appendChild(document.createElement("div"));
+    this.legend.className = "specnb-legend specnb-legend-small";
   }
 
   /** Two panels of the same shape can share one chart. */
-  static shape(spec, lowest) {
+  static shape(spec, at, last) {
     const looks = spec.curves.map(({ role, dashed, points }) => `${role}${!!dashed}${!!points}`);
-    return [spec.key, lowest, ...looks].join("|");
+    return [spec.key, !at, at === last, ...looks].join("|");
   }
 
   /**
-   * The vertical limits for the curves in view. They only grow, unless they shall fit.
+   * The vertical limits for the curves in view. They only grow, unless they shall fit or the height
+   * of the panel changes.
    *
    * @returns {boolean} Whether smaller limits would do.
    */
   adjust(spec, [first, end], height, fit) {
     this.spec = spec;
-    const extent = reach(spec.curves, first, end);
+    const now = reach(spec.curves, first, end);
     const least = spec.unit === "σ" ? 3 : 1e-3;
-    const needed = spec.limits === "flux"
+    const limits = (extent) => spec.limits === "flux"
       ? fluxLimits(extent, linesRoom(height))
       : symmetricLimits(extent, least);
-    const same = this.limits && !fit && this.identity === identity(spec);
-    this.limits = same ? union(this.limits, needed) : needed;
+    const same = this.extent && !fit && this.identity === identity(spec);
+    this.extent = same ? union(this.extent, now) : now;
+    this.limits = limits(this.extent);
     this.identity = identity(spec);
     this.el.dataset.limits = this.limits.map((each) => Number(each.toPrecision(6))).join(" ");
+    const needed = limits(now);
     return this.limits.some((each, k) => each !== needed[k]);
   }
 
@@ -76,6 +94,7 @@ export class Panel {
   draw(view) {
     this.view = view;
     this._writeTitle();
+    if (this.head) writeLegend(this.legend, this.spec.curves, view.theme, this._isFew, false);
     const data = [view.wavelength, ...this.spec.curves.map((curve) => curve.values)];
     const [min, max] = view.window;
     if (!this.chart) {
@@ -101,10 +120,11 @@ export class Panel {
   /** Write the title, smaller if it is too long for the height of the panel. */
   _writeTitle() {
     const { title, unit } = this.spec;
-    const room = this.view.height - (this.lowest ? MARGIN.bottom : 0) - 6;
+    const room = this._inner - 6;
     const key = `${title} ${unit} ${room}`;
     if (key === this.written) return;
     this.written = key;
+    this.title.style.top = `${this.head + 2}px`;
     this.title.style.height = `${room}px`;
     const text = this.title.firstChild;
     text.replaceChildren(markup(unit ? `${title} (${unit})` : title));
@@ -129,12 +149,12 @@ export class Panel {
     };
     const numbers = (values, axis) => {
       const { decimals } = this._ticks(axis);
-      return values.map((value) => fixed(value, decimals));
+      return values.map((value) => (this._fits(axis, value, decimals) ? fixed(value, decimals) : ""));
     };
     return {
       width: this.view.width,
       height: this.view.height,
-      padding: [1, MARGIN.right, this.lowest ? 0 : 1, MARGIN.title],
+      padding: [Math.max(1, this.head), MARGIN.right, this.lowest ? 0 : 1, MARGIN.title],
       legend: { show: false },
       cursor: { show: false },
       select: { show: false },
@@ -157,8 +177,7 @@ export class Panel {
           ...look,
           size: MARGIN.numbers,
           splits: () => this._ticks("y").major,
-          values: (_, splits) =>
-            numbers(splits, "y").map((text, k) => (this._fits(splits[k]) ? text : "")),
+          values: (_, splits) => numbers(splits, "y"),
         },
       ],
       // uPlot knows the curves, but they are drawn here: quicker, and with the gaps of a spectrum
@@ -177,17 +196,34 @@ export class Panel {
 
   _ticks(axis) {
     const [low, high] = axis === "x" ? this.view.window : this.limits;
-    const { width, height } = this.view;
-    const below = this.lowest ? MARGIN.bottom : 0;
-    const most = axis === "x" ? (width - MARGIN.title - MARGIN.numbers) / 90 : Math.min((height - below) / 22, 8);
-    return roundTicks(low, high, most);
+    if (axis === "x") return roundTicks(low, high, this._across / 90);
+    const most = Math.min(this._inner / 22, 8);
+    const ticks = roundTicks(low, high, most);
+    const numbers = ticks.major.filter((value) => this._fits("y", value, ticks.decimals));
+    return numbers.length < 3 ? roundTicks(low, high, 1.6 * most) : ticks;
   }
 
-  /** Whether a number beside the panel is not cut off at the panel's ends. */
-  _fits(value) {
-    const [low, high] = this.limits;
-    const part = 6 / (this.view.height - (this.lowest ? MARGIN.bottom : 0));
-    return Math.min(value - low, high - value) > part * (high - low);
+  /** Width of the axes in screen pixels. */
+  get _across() {
+    return this.view.width - MARGIN.title - MARGIN.numbers - MARGIN.right;
+  }
+
+  /** Height of the axes in screen pixels. */
+  get _inner() {
+    return this.view.height - (this.lowest ? MARGIN.bottom : 0) - this.head;
+  }
+
+  /** Whether observed stars are drawn as points. */
+  get _isFew() {
+    return this.view.range[1] - this.view.range[0] < FEW;
+  }
+
+  /** Whether a number beside or below the panel is not cut off at the end of the canvas. */
+  _fits(axis, value, decimals) {
+    const [low, high] = axis === "x" ? this.view.window : this.limits;
+    const [above, below] = [high - value, value - low].map((part) => part / (high - low));
+    if (axis === "y") return Math.min(above, below) * this._inner > 6;
+    return above * this._across + MARGIN.right > (DIGIT * fixed(value, decimals).length) / 2;
   }
 
   /** Draw one layer, and leave the canvas in the state that uPlot remembers. */
@@ -201,16 +237,19 @@ export class Panel {
   _curves(ctx, bbox, ratio, scale) {
     const { wavelength, starts, range, theme } = this.view;
     if (range[1] <= range[0]) return;
-    const few = range[1] - range[0] < FEW;
+    const bands = this.spec.curves.length > 1 && isBand(wavelength, range, scale);
+    const thin = this.spec.key === "residual"; // noisy, whatever its model
+    const isMain = ({ role }) => MAIN.includes(role);
+    const order = bands ? (a, b) => isMain(a) - isMain(b) : () => 0;
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    for (const curve of this.spec.curves) {
+    for (const curve of [...this.spec.curves].sort(order)) {
       const { values, errors, role, points, dashed } = curve;
-      ctx.strokeStyle = curveColor(theme, curve);
-      ctx.lineWidth = (THIN.includes(role) ? 1 : 1.25) * ratio;
+      ctx.strokeStyle = (bands && !isMain(curve) ? bandColor : curveColor)(theme, curve);
+      ctx.lineWidth = (thin || THIN.includes(role) ? 1 : 1.25) * ratio;
       ctx.setLineDash(dashed ? [5 * ratio, 3 * ratio] : []);
-      if (points && few) drawPoints(ctx, wavelength, values, errors, range, scale, 1.8 * ratio);
+      if (points && this._isFew) drawPoints(ctx, wavelength, values, errors, range, scale, 1.8 * ratio);
       else drawLine(ctx, wavelength, values, range, starts, scale);
     }
   }
@@ -230,37 +269,12 @@ export class Panel {
     ctx.fillRect(bbox.left, Math.round(top - thick / 2), bbox.width, thick);
   }
 
-  /** What lies above the curves: the frame with its ticks on all sides, and the spectral lines. */
+  /** What lies above the curves: the frame with its ticks, and the spectral lines. */
   _over(ctx, bbox, ratio, scale) {
     const { theme, marks } = this.view;
-    const thick = Math.max(1, Math.round(ratio * 0.75));
-    const [left, top] = [Math.round(bbox.left), Math.round(bbox.top)];
-    const [right, bottom] = [left + Math.round(bbox.width), top + Math.round(bbox.height)];
     ctx.fillStyle = theme.frame;
-    const bar = (x, y, width, height) => ctx.fillRect(x, y, width, height);
-    bar(left, top, right - left, thick);
-    bar(left, bottom - thick, right - left, thick);
-    bar(left, top, thick, bottom - top);
-    bar(right - thick, top, thick, bottom - top);
-    const x = this._ticks("x");
-    const y = this._ticks("y");
-    for (const [values, size] of [[x.major, 5], [x.minor, 2.5]]) {
-      const length = Math.round(size * ratio);
-      for (const value of values) {
-        const at = Math.round(scale.left + value * scale.across - thick / 2);
-        bar(at, bottom - length, thick, length);
-        if (!marks) bar(at, top, thick, length); // the first panel has the spectral lines there
-      }
-    }
-    for (const [values, size] of [[y.major, 5], [y.minor, 2.5]]) {
-      const length = Math.round(size * ratio);
-      for (const value of values) {
-        const at = Math.round(scale.top + value * scale.down - thick / 2);
-        if (at <= top || at >= bottom - thick) continue;
-        bar(left, at, length, thick);
-        bar(right - length, at, length, thick);
-      }
-    }
+    // The first panel has the spectral lines where the others have ticks
+    drawFrame(ctx, bbox, ratio, scale, this._ticks("x"), this._ticks("y"), !marks);
     if (marks) drawLines(ctx, marks, theme, bbox, ratio);
   }
 }

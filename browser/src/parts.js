@@ -1,21 +1,25 @@
-/* The elements of the plot. The pad lies over the panels: it takes the focus, pointer and wheel. */
+/* The elements of the plot. The pad lies over the panels: it takes the focus, pointer and wheel, and
+ * says what they show.
+ */
 
 const MOMENT = 4000; // How long the hint about scrolling stays, in ms
 
 const PARTS = `
   <div class="specnb-plot-figure">
-    <div class="specnb-legend"></div>
+    <div class="specnb-legend" aria-hidden="true"></div>
     <button type="button" class="specnb-plot-button specnb-rescale" tabindex="-1" hidden
       title="Fit the vertical axes to the curves in view (r)">rescale</button>
-    <div class="specnb-panels"></div>
-    <div class="specnb-pad" tabindex="0" role="img" aria-keyshortcuts="?">
-      <div class="specnb-hair" hidden></div>
-      <div class="specnb-picked" hidden></div>
-      <div class="specnb-box" hidden></div>
+    <div class="specnb-stage">
+      <div class="specnb-panels" aria-hidden="true"></div>
+      <div class="specnb-pad" tabindex="0" role="img" aria-keyshortcuts="?">
+        <div class="specnb-hair" hidden></div>
+        <div class="specnb-picked" hidden></div>
+        <div class="specnb-box" hidden></div>
+      </div>
+      <div class="specnb-card" role="status" hidden></div>
+      <div class="specnb-keys" hidden></div>
+      <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
     </div>
-    <div class="specnb-card" role="status" hidden></div>
-    <div class="specnb-keys" hidden></div>
-    <div class="specnb-hint" hidden>Click the spectrum, then scroll to zoom (or hold Ctrl).</div>
   </div>
   <div class="specnb-strip" aria-hidden="true"><div></div></div>
   <div class="specnb-foot">

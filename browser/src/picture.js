@@ -31,39 +31,40 @@ export function pictureOf(el) {
     context.fillStyle = getComputedStyle(part, "::before").backgroundColor;
     context.fillRect(left, top + height / 2 - 5, 18, 10);
   }
-  const blocks = new Set();
   const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const upright = walker.currentNode.parentElement;
-    const turned = upright.closest("[class*=title]");
-    blocks.add(turned && isVertical(turned) ? turned : walker.currentNode);
-  }
-  for (const block of blocks) drawText(context, block);
+  while (walker.nextNode()) drawText(context, walker.currentNode);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
 const isVertical = (element) => getComputedStyle(element).writingMode.startsWith("vertical");
 
+/** Draws a text word by word, since it may be broken into lines, and cut off as on the page. */
 function drawText(context, node) {
-  const text = node.textContent.trim().replace(/\s+/g, " ");
-  const parent = node.nodeType === Node.TEXT_NODE ? node.parentElement : node;
-  if (!text || parent.closest(LEFT_OUT)) return;
+  const parent = node.parentElement;
+  if (parent.closest(LEFT_OUT)) return;
   const style = getComputedStyle(parent);
+  const vertical = isVertical(parent);
   const range = document.createRange();
-  range.selectNodeContents(node);
-  const { left, top, height, width } = range.getBoundingClientRect();
-  if (!width || style.visibility === "hidden") return;
   context.save();
   context.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
   context.fillStyle = style.color;
-  context.textBaseline = "middle";
-  if (isVertical(parent)) {
-    context.translate(left + width / 2, top + height / 2);
-    context.rotate(-Math.PI / 2);
-    context.textAlign = "center";
-    context.fillText(text, 0, 0, parent.clientHeight);
-  } else {
-    context.fillText(text, left, top + height / 2);
+  Object.assign(context, { textAlign: vertical ? "center" : "left", textBaseline: "middle" });
+  if (style.textOverflow === "ellipsis") {
+    const { left, top, width, height } = parent.getBoundingClientRect();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+  }
+  for (const { 0: word, index } of node.data.matchAll(/\S+/g)) {
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    const { left, top, width, height } = range.getBoundingClientRect();
+    if (!width) continue;
+    context.save();
+    context.translate(vertical ? left + width / 2 : left, top + height / 2);
+    if (vertical) context.rotate(-Math.PI / 2);
+    context.fillText(word, 0, 0);
+    context.restore();
   }
   context.restore();
 }

@@ -55,6 +55,7 @@ export class SpectrumPlot {
       wavelength: shown.wavelength, starts: this.starts, window, range, theme,
       untrusted: this.page.untrusted ?? [], ratio: devicePixelRatio,
     };
+    this._writeLegend(view); // before the panels, since it takes their height
     this._drawPanels(view, this.fit || (other && !this.moving));
     this.fit = false;
     this._drawAround(view);
@@ -101,22 +102,23 @@ export class SpectrumPlot {
   _drawPanels(view, fit) {
     const { panels } = this.shown;
     const last = panels.length - 1;
-    const shapes = panels.map((spec, k) => Panel.shape(spec, k === last));
+    const shapes = panels.map((spec, k) => Panel.shape(spec, k, last));
     if (shapes.join() !== this.panels.map(({ shape }) => shape).join()) {
       this.panels.forEach((panel) => panel.destroy());
-      this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k === last));
+      this.panels = panels.map((spec, k) => new Panel(this.parts.panels, spec, k, last));
     }
     const { clientWidth: width, clientHeight: height } = this.parts.panels;
     this.plotWidth = Math.max(width - MARGIN.title - MARGIN.numbers - MARGIN.right, 1);
     if (this.plotWidth === 1 || !height || !panels.length) return;
-    const unit = (height - MARGIN.bottom) / (FIRST + last);
+    const heads = this.panels.reduce((sum, panel) => sum + panel.head, 0);
+    const unit = (height - MARGIN.bottom - heads) / (FIRST + last);
     const own = this.shown.gradient ?? "";
     const isOwn = ({ element }) => Boolean(element && own && this.page.elements?.[element] === own);
     const marks = this.marks.choose(view.window, this.plotWidth, own, isOwn);
     let [loose, top] = [false, 0];
     panels.forEach((spec, k) => {
       const panel = this.panels[k];
-      const inner = Math.round(k === 0 ? FIRST * unit : unit);
+      const inner = Math.round(k === 0 ? FIRST * unit : unit) + panel.head;
       const tall = k === last ? height - top : inner;
       loose = panel.adjust(spec, view.range, inner, fit) || loose;
       panel.el.style.top = `${top}px`;
@@ -128,13 +130,15 @@ export class SpectrumPlot {
     this.parts.rescale.hidden = !loose;
   }
 
+  /** The legend above the panels: the curves of the first one, and what shaded windows mean. */
+  _writeLegend({ range, window: [low, high], untrusted, theme }) {
+    const curves = this.shown.panels[0]?.curves ?? [];
+    const shaded = untrusted.some((each) => each[0] < high && each[1] > low);
+    writeLegend(this.parts.legend, curves, theme, range[1] - range[0] < FEW, shaded);
+  }
+
   _drawAround(view) {
     const { panels } = this.shown;
-    const curves = panels[0]?.curves ?? [];
-    const few = view.range[1] - view.range[0] < FEW;
-    const [low, high] = view.window;
-    const shaded = view.untrusted.some((each) => each[0] < high && each[1] > low);
-    writeLegend(this.parts.legend, curves, view.theme, few, shaded);
     // Without a panel of fluxes the strip keeps the spectrum that it has
     const fluxes = panels.find(({ limits }) => limits === "flux")?.curves ?? [];
     const curve =
@@ -223,7 +227,7 @@ export class SpectrumPlot {
     if (!hair.hidden) hair.style.transform = `translateX(${Math.round(this.x)}px)`;
     const [low, high] = this.window;
     const at = (wavelength) => ((wavelength - low) / (high - low)) * this.plotWidth;
-    const bottom = this.parts.panels.offsetTop + (this.panels[0]?.view?.height ?? 0);
+    const bottom = this.panels[0]?.view?.height ?? 0;
     this.card.place(at, { left: MARGIN.title + MARGIN.numbers, bottom, width: this.plotWidth });
   }
 

@@ -7,7 +7,7 @@ import { plain } from "./format.js";
 
 const REST = 150; // ms for which the sliders must rest
 const SLICE = 12; // ms of computing between two chances for the page to answer
-const HEIGHT = 148;
+const HEIGHT = 128;
 const BARS = { left: 58, right: 10, top: 20, bottom: 20 };
 const MAP = { left: 8, right: 46, top: 8, bottom: 20 };
 // Colours of the map from low to high values: viridis without its end of least contrast
@@ -19,7 +19,8 @@ const COLORS = {
 /**
  * R² of a linear and of a nonlinear probe for each label, the error of the reconstruction, and the
  * latents' two principal components, coloured by a label. They are computed again when the sliders
- * of λ rest, in slices, so that sliders never wait for them.
+ * of λ rest, in slices, so that sliders never wait for them. `head`, an element that has its place
+ * beside the tab, has the error and the choice of the label.
  */
 export class Probes {
   constructor(el, page, data, store) {
@@ -37,28 +38,25 @@ export class Probes {
     };
     this.bars = canvas("bars", "img");
     this.map = canvas("map", "img");
-    this.text = make("span.specnb-probes-text", { "aria-live": "polite" });
+    this.text = make("span.specnb-note.specnb-probes-text", { "aria-live": "polite" });
     const options = this.labels.map((label, k) => [String(k), label.plain]);
     const choose = makeSelect("label that colours the map of the latents", options, (value) => {
       this.color = Number(value);
       this._paint();
     });
-    const title = make("strong", {}, "Probes of the latents");
-    const color = make("label", {}, "colour ", choose);
-    const head = make("div.specnb-probes-head", {}, title, this.text, color);
-    head.style.cssText = "display:flex;gap:8px;align-items:baseline;margin-top:4px";
-    color.style.marginLeft = "auto";
+    const color = make("label.specnb-line.specnb-right", {}, "colour ", choose);
+    this.head = make("div.specnb-probes-head", {}, this.text, color);
     const [left, right] = [make("div", {}, this.bars), make("div", {}, this.map)];
     const both = make("div.specnb-probes-panels", {}, left, right);
     both.style.cssText = "display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:8px";
-    this.root = make("div.specnb-probes", {}, head, both);
+    this.root = make("div.specnb-probes", {}, both);
     el.append(this.root);
     this.observer = new ResizeObserver(() => this._paint());
     this.observer.observe(both);
   }
 
   /** Follow the state: compute anew after a rest if λ has changed. */
-  draw(state) {
+  draw(shown, state) {
     const lambdas = this.page.lambdas.names.map((name) => state.lambdas[name] ?? 0);
     const key = lambdas.join();
     if (key === this.wanted) {
@@ -92,7 +90,7 @@ export class Probes {
     this.found = step.value;
     this.root.classList.remove("specnb-stale");
     const ratio = this.found.error / this.scores.start.error;
-    this._tell(`rms flux error ${this.found.error.toFixed(4)}, ${ratio.toFixed(2)} × that at λ = 0`);
+    this._tell(`rms error ${this.found.error.toFixed(4)}, ${ratio.toFixed(2)} × that at λ = 0`);
     this._paint();
     this.count += 1;
     this.root.dataset.probed = this.count;

@@ -1,12 +1,7 @@
 /* What is shown, in words: the values at one pixel, and the whole plot for a screen reader. */
 
-import { angstrom, brief, fixed, plain } from "./format.js";
+import { angstrom, brief, fixed, plain, short } from "./format.js";
 import { nearestPixel, pixelWidth } from "./window.js";
-
-/** A long name, such as a number of 19 digits, with its middle left out. */
-function short(name) {
-  return name.length > 16 ? `${name.slice(0, 7)}…${name.slice(-6)}` : name;
-}
 
 /** What a curve of a panel of differences is called in the readout. */
 function nameIn(panel, curve) {
@@ -42,7 +37,7 @@ export function readout(shown, value) {
   for (const panel of shown.panels) {
     const unit = panel.unit === "σ" ? " σ" : "";
     for (const curve of panel.curves) {
-      const name = panel.limits === "flux" ? short(curve.name) : nameIn(panel, curve);
+      const name = panel.limits === "flux" ? short(curve.name, 13) : nameIn(panel, curve);
       const number = written(curve.values[pixel], curve.errors?.[pixel], unit);
       pieces.push({ text: `${name} ${number}`, curve });
     }

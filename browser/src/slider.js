@@ -76,6 +76,7 @@ export class Slider {
     this._drawn = this.value = value;
     const { low, high } = this.about;
     this.input.value = Math.min(high, Math.max(low, value));
+    if (this.about.signed) this.input.style.setProperty("--at", (value - low) / (high - low));
     const text = this._number(value);
     setText(this.number, text);
     const spoken = this.unit ? `${text} ${this.unit}` : text;

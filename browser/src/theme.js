@@ -25,7 +25,7 @@ const LIGHT = {
     edited: "#D55E00",
     truth: "#009E73",
     residual: "#33363b",
-    gradient: "#D55E00",
+    gradient: "#A3007F",
     split: "#C26A9A",
   },
   overlay: ["#C98A00", "#009E73", "#C26A9A", "#2E9BD6", "#7A5195"],
@@ -50,7 +50,7 @@ const DARK = {
     edited: "#F58A45",
     truth: "#35C79B",
     residual: "#d3d7dd",
-    gradient: "#F58A45",
+    gradient: "#FF5FD2",
     split: "#E19CC3",
   },
   overlay: ["#E69F00", "#35C79B", "#E19CC3", "#8FD0F5", "#B79BD8"],
@@ -102,6 +102,12 @@ export function curveColor(theme, { role, index = 0 }) {
   const overlaid = theme.overlay[index % theme.overlay.length];
   const color = (role === "overlay" ? overlaid : theme.roles[role]) ?? theme.text;
   return legible(color, theme.background, CURVE);
+}
+
+/** The colour half way between a curve's and the background: for bands of many pixels. */
+export function bandColor(theme, curve) {
+  const [ends, background] = [channels(curveColor(theme, curve)), channels(theme.background)];
+  return `rgb(${ends.map((value, k) => Math.round((value + background[k]) / 2)).join()})`;
 }
 
 /** Any colour, such as that of a group of elements, as it is used for curves and ticks. */

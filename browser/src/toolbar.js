@@ -126,8 +126,8 @@ export class Toolbar {
     });
     this.right.append(this.window);
     if (page.kind === "emulator") {
-      const options = [["", "of the last moved"],
-        ...page.labels.map(({ name, plain }) => [name, `of ${plain}`])];
+      const options = [["", "last moved"],
+        ...page.labels.map(({ name, plain }) => [name, plain])];
       this.gradient = makeSelect("label of the gradient panel", options,
         (gradient) => store.set({ gradient }));
       this.right.append(make("label.specnb-line", {}, "gradient", this.gradient));

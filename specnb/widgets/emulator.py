@@ -15,6 +15,14 @@ from specnb.widgets.stars import Stars
 from specnb.widgets.state import ORDER, VELOCITY, clipped, label_ranges
 
 NORMALISED = "continuum-normalised"
+# What the flags of a fit mean; `at_limit` names labels, and has words of its own
+FLAGS = {
+    "not_converged": "the fit did not converge",
+    "outside_hull": "outside the emulator's training hull",
+    "ambiguous": "another velocity fits nearly as well",
+    "poor_fit": "a poor fit: χ² is above the limit of the calibration",
+    "outside_domain": "outside the domain of the stars of the calibration",
+}
 
 
 class EmulatorExplorer(Explorer):
@@ -89,18 +97,22 @@ class EmulatorExplorer(Explorer):
             if "rv" in fit.colnames and fit["converged"][0] and abs(fit["rv"][0]) <= VELOCITY:
                 values["velocity"] = float(fit["rv"][0])
             self.set(continuum=order, **values)
-            # Flags come first, because the line may be cut off
-            self.told = " · ".join(filter(None, [flags.replace(",", ", "), self._result(fit)]))
+            self.told = self._result(fit)
         return fit
 
     def _result(self, fit):
-        """χ² and the labels with their errors, as one line."""
+        """χ², the labels with their errors, and what the flags say in words, as one text."""
         plain = {label["name"]: label["plain"] for label in self._page["labels"]}
         plain = {name: plain[name] for name in self.survey.everywhere}
         plain |= {"rv": "velocity"} if "rv" in fit.colnames else {}
         texts = [f"{symbol} {with_errors(fit, name)[0]}" for name, symbol in plain.items()]
         text = ", ".join([f"χ²/ν {fit['chi2_reduced'][0]:.2f}", *texts])
-        return text.replace(" dex", "").replace(" / ", "/").replace("-", "−")
+        text = text.replace(" dex", "").replace(" / ", "/").replace("-", "−")
+        flags = [flag.partition(":") for flag in str(fit["flags"][0]).split(",") if flag]
+        limits = [plain.get(name, name) for flag, _, name in flags if flag == "at_limit"]
+        words = [f"at the ends of their ranges: {', '.join(limits)}"] if limits else []
+        words += [FLAGS[flag] for flag, *_ in flags if flag in FLAGS]
+        return " · ".join([text, *words])
 
     @property
     def _gradient(self):
