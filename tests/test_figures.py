@@ -11,7 +11,7 @@ from stand_in import SUN, StandIn
 from specnb.plots import emulator as emulator_figures
 from specnb.plots import labels as label_figures
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.live import flux_limits, label_text
+from specnb.plots.panels import flux_limits, label_text
 from specnb.plots.residuals import pulls
 from specnb.plots.spectra import best_fit
 from specnb.plots.style import COLUMN, PAGE, column, styled

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specnb.plots.live import flux_limits, round_limit
+from specnb.plots.panels import flux_limits, round_limit
 
 SOURCE = Path(__file__).parents[1] / "browser" / "src"
 ROLES = (

@@ -69,7 +69,8 @@ export class View {
     side.append(controls, maps);
     main.append(plot);
     this.root = make("div.specnb-explorer", {
-      role: "group", "aria-label": `explorer: ${page.title}`, "data-kind": page.kind, onkeydown: (event) => this._key(event),
+      role: "group", "aria-label": `explorer: ${page.title}`, "data-kind": page.kind,
+      onkeydown: (event) => this._key(event),
     }, toolbar, side, main, status);
     applyTheme(this.root, this.store.state.theme);
     this._fit(this.el.clientWidth);

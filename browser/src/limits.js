@@ -1,5 +1,5 @@
 /* Round limits of the panels' vertical axes, the same as those of the printed figures (see
- * specnb/plots/live.py), so that they seldom change while a slider moves.
+ * specnb/plots/panels.py), so that they seldom change while a slider moves.
  */
 
 /** The next larger round number. */

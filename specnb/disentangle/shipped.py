@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from specnb.core.files import shipped_file
 from specnb.core.paths import DATA
 from specnb.disentangle.config import DisentangleConfig
 from specnb.disentangle.experiment import BOTTLENECK
@@ -30,9 +31,4 @@ def load_autoencoder(name: str) -> Disentangler:
     OSError
         If the file is damaged.
     """
-    known = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
-    if name not in known:
-        raise ValueError(
-            f"there is no autoencoder {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
-        )
-    return Disentangler.load(SHIPPED / f"{name}.safetensors")
+    return Disentangler.load(shipped_file(SHIPPED, "autoencoder", name))

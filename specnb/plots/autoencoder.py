@@ -4,7 +4,7 @@ and the latents of a model that takes λ as an input.
 
 import numpy as np
 
-from specnb.plots.live import SpectrumFigure, round_limit
+from specnb.plots.panels import SpectrumFigure, round_limit
 from specnb.plots.style import (
     BLACK,
     BLUE,

@@ -7,7 +7,7 @@ import numpy as np
 
 from specnb.core.wavelength import same_pixels
 from specnb.emulator.model import OutsideHullWarning
-from specnb.plots.live import SpectrumFigure, label_text, start_labels
+from specnb.plots.panels import SpectrumFigure, label_text, start_labels
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -31,7 +31,7 @@ class EmulatorFigure(SpectrumFigure):
     ----------
     emulator : Emulator
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     panels : mapping
         See `SpectrumFigure`.
 
@@ -125,7 +125,7 @@ class ExplorerFigure(EmulatorFigure):
     ----------
     emulator : Emulator
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     reference : ndarray, shape (n_pix,), optional
         Flux to compare with, NaN in bad pixels. By default it is the emulator's at `labels`.
     reference_name : str
@@ -219,7 +219,7 @@ class TranslatedFigure(EmulatorFigure):
     translator : Translator
         It must have the emulator's pixels. If it has no z_split, there is no panel for z_split.
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     split : ndarray, shape of one z_split, optional
         By default it is the typical one.
     seen : callable, optional

@@ -11,7 +11,7 @@ from astropy.table import Column
 
 from specnb.disentangle.conditional import check_conditional
 from specnb.plots.autoencoder import EditorFigure
-from specnb.plots.live import label_text
+from specnb.plots.panels import label_text
 from specnb.plots.style import plain_text
 from specnb.surveys.mock import remake
 from specnb.widgets.explorer import Explorer

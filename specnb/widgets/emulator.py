@@ -8,7 +8,7 @@ from astropy.table import Column
 from specnb.core.wavelength import detectors
 from specnb.fitting.fit import FitConfig, fit_labels, with_errors
 from specnb.plots.explorer import ExplorerFigure
-from specnb.plots.live import start_labels
+from specnb.plots.panels import start_labels
 from specnb.widgets.explorer import Explorer
 from specnb.widgets.pages.page import emulator_page
 from specnb.widgets.stars import Stars

@@ -6,7 +6,7 @@ from astropy.table import Column
 from specnb.core.spectra import check_at_rest
 from specnb.core.wavelength import check_pixels
 from specnb.plots.explorer import TranslatedFigure
-from specnb.plots.live import start_labels
+from specnb.plots.panels import start_labels
 from specnb.widgets.explorer import Explorer
 from specnb.widgets.pages.page import translator_page
 from specnb.widgets.stars import Stars

@@ -1,5 +1,5 @@
 /*! The explorer of specnb, built by browser/build.mjs
-sources sha256 df65b050d6598c042de7e9e35217ad0eace86d6ab841232062d61baffb0185c6
+sources sha256 be799975d251815daff808b8878eb516be21c8ebd7a209dfc25369d71469e110
 Contains uPlot 1.6.32:
 
 The MIT License (MIT)

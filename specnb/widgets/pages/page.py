@@ -10,7 +10,7 @@ import numpy as np
 
 from specnb.core.labels import label_columns
 from specnb.core.wavelength import check_pixels, detectors
-from specnb.plots.live import start_labels
+from specnb.plots.panels import start_labels
 from specnb.plots.style import element_color
 from specnb.simulator.responses import line_markers
 from specnb.surveys import RVS, SURVEYS
