@@ -136,7 +136,7 @@ class ExplorerFigure(EmulatorFigure):
     seen : callable, optional
         How models are seen, see `specnb.fitting.seen.as_seen`. By default they are at rest.
     others : sequence of (ndarray, str)
-        Up to one further spectrum, with its name.
+        Further spectra with their names.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ class ExplorerFigure(EmulatorFigure):
     ):  # fmt: skip
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
-            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third, (BLACK, 0.6, ":")],
+            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third, *[(BLACK, 0.6, ":")] * len(others)],
             "Emulator −\nreference": [(BLUE, 0.9, "-"), *third],
             "Gradient": [(VERMILLION, 0.9, "-")],
         }

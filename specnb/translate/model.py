@@ -8,13 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from specnb.core.files import (
-    check_same,
-    read_tensors,
-    shipped_file,
-    whole_file,
-    write_tensors,
-)
+from specnb.core.files import check_same, read_tensors, shipped_file, whole_file, write_tensors
 from specnb.core.paths import DATA
 from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
