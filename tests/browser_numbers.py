@@ -30,9 +30,11 @@ console.log(JSON.stringify({ ...shown, panels: null, wavelength: null, curves: O
 LINK = """
 import { readFileSync } from "node:fs";
 const from = (name) => import(`${process.argv[1]}/${name}.js`);
-const [{ callOf, hashOf, stateOf }, { Catalogue }] = [await from("link"), await from("catalogue")];
+const [{ callOf, hashOf, stateOf }, { Catalogue }, { firstState }] = await Promise.all(
+  ["link", "catalogue", "store"].map(from));
 const { page, stars, state } = JSON.parse(readFileSync(0));
-const link = stateOf(page, new Catalogue({ ...stars, arrays: {} }, null), hashOf(page, state));
+const [opened, known] = [firstState(page), new Catalogue({ ...stars, arrays: {} }, null)];
+const link = stateOf(page, known, hashOf(page, state, opened), opened);
 console.log(JSON.stringify({ call: callOf(page, state), link: { ...link, theme: state.theme } }));
 """
 

@@ -5,6 +5,7 @@ const from = (name) => import(`${process.argv[2]}/${name}.js`);
 const { storeOf } = await from("store");
 const { Catalogue, chooseStar } = await from("catalogue");
 const { callOf, hashOf, stateOf } = await from("link");
+const { numberText } = await from("slider");
 
 let now = 0;
 let count = 0;
@@ -224,8 +225,8 @@ const results = {};
   const { store, teff } = start();
   teff(5000);
   store.set({ star: "1", window: [8500, 8550.5], velocity: -12 });
-  const hash = hashOf(page, store.state);
-  const read = (text) => stateOf(page, store.stars, text);
+  const hash = hashOf(page, store.state, store.opened);
+  const read = (text) => stateOf(page, store.stars, text, store.opened);
   results.link = {
     hash: read(`#${hash}`),
     wrong: read("#teff=99999&logg=x&star=none&window=[2,1]&velocity=1e9&split=7&continuum=&" +
@@ -233,11 +234,23 @@ const results = {};
       "latents=[1]&constructor=1&moved=logg"),
     beyond: read("#window=[9000,9100]&lambdas=[]&reference=2").window,
     empty: read("#teff=5770"),
+    none: read(""),
     foreign: read("#chapter-3"),
     call: callOf(page, store.state),
     callAtStart: callOf(page, { ...store.state, labels: page.start, velocity: 0 }),
     callWithoutStar: callOf(page, { ...store.state, star: "" }),
   };
+}
+
+results.numbers = [-0.0004, -0.5, 0, 12].map((value) => numberText(value, 3));
+
+{ // a page that opens with a star, a window and other labels: links may lead away from these
+  const { store } = start();
+  const labels = { teff: 5000, logg: 4 };
+  const opened = { ...store.opened, star: "1", window: [8500, 8550], gradient: "teff", labels };
+  const hash = hashOf(page, store.opened, opened);
+  const [back, none] = [hash, ""].map((text) => stateOf(page, store.stars, text, opened));
+  results.opened = { back: { ...back, theme: "auto" }, first: store.opened, none: none.star };
 }
 
 { // names

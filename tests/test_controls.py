@@ -86,16 +86,26 @@ def test_links_bring_the_state_back_and_leave_out_what_is_wrong(results):
     expected = {"star": "1", "window": [8500, 8550.5], "velocity": -12, "moved": "teff"}
     assert link["hash"] == first | expected | {"labels": {"teff": 5000, "logg": 4.4}}
     assert link["wrong"] == first | {"labels": {"teff": 7500, "logg": 4.4}, "moved": "logg"}
-    assert link["beyond"] == [] and link["foreign"] == {}
+    assert link["beyond"] == [] and link["foreign"] == {} and link["none"] == first
+
+
+def test_a_link_leads_away_from_what_a_page_opens_with(results):
+    assert results["opened"]["back"] == results["opened"]["first"]
+    assert results["opened"]["none"] == "1"  # without a hash the page is as it opens
 
 
 def test_copied_call_is_python(results):
-    link, window = results["link"], 'window=[8500.0, 8550.5], moved="teff"'
-    labels, rest = "teff=5000.0, logg=4.4", 'star="1", ' + window
-    assert link["call"] == f"explorer.set({labels}, {rest}, velocity=-12.0, continuum=-1)"
-    at_start = f"explorer.set(teff=5770.0, logg=4.4, {rest}, velocity=0.0, continuum=-1)"
+    link, labels = results["link"], "teff=5000.0, logg=4.4"
+    rest = 'star="1", window=[8500.0, 8550.5]'
+    last = 'moved="teff"'
+    assert link["call"] == f"explorer.set({labels}, {rest}, velocity=-12.0, continuum=-1, {last})"
+    at_start = f"explorer.set(teff=5770.0, logg=4.4, {rest}, velocity=0.0, continuum=-1, {last})"
     assert link["callAtStart"] == at_start  # the star has other labels
-    assert link["callWithoutStar"] == f"explorer.set(teff=5000.0, {window}, velocity=-12.0)"
+    assert link["callWithoutStar"] == link["call"].replace('star="1"', 'star=""')
+
+
+def test_numbers_have_a_true_minus_sign_but_for_zero(results):
+    assert results["numbers"] == ["0.000", "−0.500", "0.000", "12.000"]
 
 
 def test_stars_are_found_by_name_and_id(results):

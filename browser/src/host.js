@@ -79,7 +79,7 @@ export async function open(el, url) {
     explorer.initialize({ model });
     const store = storeOf(model);
     const read = (record) => {
-      store.set(stateOf(description.page, store.stars, location.hash), { record });
+      store.set(stateOf(description.page, store.stars, location.hash, store.opened), { record });
     };
     const readAgain = () => read(true);
     read(false);

@@ -68,8 +68,9 @@ export class View {
     const [controls, maps, plot] = [part("controls"), part("maps"), part("plot-area")];
     side.append(controls, maps);
     main.append(plot);
+    // A click on a text focuses the explorer: JupyterLab would take the next keys for its cell
     this.root = make("div.specnb-explorer", {
-      role: "group", "aria-label": `explorer: ${page.title}`, "data-kind": page.kind,
+      role: "group", tabindex: -1, "aria-label": `explorer: ${page.title}`, "data-kind": page.kind,
       onkeydown: (event) => this._key(event),
     }, toolbar, side, main, status);
     applyTheme(this.root, this.store.state.theme);
@@ -120,7 +121,7 @@ export class View {
    */
   _key(event) {
     const control = event.ctrlKey || event.metaKey;
-    const undoes = control && !event.shiftKey && event.key === "z";
+    const undoes = control && !event.shiftKey && event.key.toLowerCase() === "z";
     const typing = event.target.matches("input[type=text], input[type=search]");
     if (undoes && !typing) {
       event.preventDefault();

@@ -8,17 +8,12 @@ const LISTS = ["overlay", "window", "split_values", "latents", "panels"];
 
 const differs = (a, b) => JSON.stringify(a) !== JSON.stringify(b);
 
-/** The keys of the state, but labels and theme, whose values are not the first ones. */
-function changed(page, state) {
-  const { labels, theme, ...first } = firstState(page);
+/** The keys of the state, but labels and theme, whose values are not those of another state. */
+function changed(page, state, from) {
+  const { labels, theme, ...others } = from;
   // the label moved last matters if it is the one of the gradient
-  if (page.kind !== "emulator" || state.gradient) delete first.moved;
-  return Object.keys(first).filter((key) => differs(first[key], state[key]));
-}
-
-/** The labels whose values are not the first ones, as pairs of a name and a value. */
-function changedLabels(page, state) {
-  return Object.entries(state.labels).filter(([name, value]) => value !== page.start[name]);
+  if (page.kind !== "emulator" || state.gradient) delete others.moved;
+  return Object.keys(others).filter((key) => differs(others[key], state[key]));
 }
 
 /**
@@ -26,12 +21,15 @@ function changedLabels(page, state) {
  *
  * @param {object} page
  * @param {object} state
+ * @param {object} opened - The state with which the page opens, as `firstState` gives one.
  * @returns {string}
  */
-export function hashOf(page, state) {
+export function hashOf(page, state, opened) {
   const parts = new URLSearchParams();
-  for (const [name, value] of changedLabels(page, state)) parts.set(name, String(value));
-  for (const key of changed(page, state)) {
+  for (const [name, value] of Object.entries(state.labels)) {
+    if (value !== opened.labels[name]) parts.set(name, String(value));
+  }
+  for (const key of changed(page, state, opened)) {
     const value = state[key];
     parts.set(key, typeof value === "object" ? JSON.stringify(value) : String(value));
   }
@@ -40,18 +38,20 @@ export function hashOf(page, state) {
 
 /**
  * Reads the state from the hash of a link. What does not fit the page is left out, and what the
- * hash does not name is as at first; only the theme stays.
+ * hash does not name is as the page opens; only the theme stays.
  *
  * @param {object} page
  * @param {Catalogue} stars
  * @param {string} hash
+ * @param {object} opened - The state with which the page opens.
  * @returns {object} Changes of the state; none if the hash names nothing of the page.
  */
-export function stateOf(page, stars, hash) {
+export function stateOf(page, stars, hash, opened) {
   const parts = new URLSearchParams(hash.replace(/^#/, ""));
-  const { theme, labels, ...first } = firstState(page);
+  const { theme, ...first } = opened;
+  const labels = { ...opened.labels };
   const changes = {};
-  let known = false; // a page around may use the hash for something else
+  let known = !parts.size; // a page around may use the hash for something else
   for (const [key, text] of parts) {
     const label = page.labels.find((one) => one.name === key);
     if (label) {
@@ -66,7 +66,7 @@ export function stateOf(page, stars, hash) {
       known = true;
     }
   }
-  if (changes.split === "by hand" && !changes.split_values) delete changes.split;
+  if (changes.split === "by hand" && !changes.split_values?.length) delete changes.split;
   return known ? { ...first, ...changes, labels } : {};
 }
 
@@ -88,7 +88,7 @@ const isLabel = (page, stars, name) => page.labels.some((label) => label.name ==
 const isStar = (page, stars, id) => stars.index(id) >= 0;
 
 const CHECKS = {
-  star: isStar,
+  star: (page, stars, id) => id === "" || isStar(page, stars, id),
   reference: (page, stars, id) => id === "start" || isStar(page, stars, id),
   overlay: (page, stars, ids) =>
     ids.length <= 5 && new Set(ids).size === ids.length &&
@@ -97,21 +97,23 @@ const CHECKS = {
     page.split && (id === "typical" || (id === "by hand" && page.split.by_hand) ||
       (stars.hasSplits && isStar(page, stars, id))),
   split_values: ({ split }, stars, values) =>
-    split && values.length === split.size && values.every(within(split.low, split.high)),
+    split && [0, split.size].includes(values.length) &&
+      values.every(within(split.low, split.high)),
   window: (page, stars, ends) => {
     const [low, high] = page.windows["whole range"];
-    return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1] &&
+    return !ends.length || ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1] &&
       ends[0] < high && ends[1] > low;
   },
-  gradient: isLabel,
-  moved: isLabel,
+  gradient: (page, stars, name) => name === "" || isLabel(page, stars, name),
+  moved: (page, stars, name) => name === "" || isLabel(page, stars, name),
   velocity: (page, stars, velocity) => Math.abs(velocity) <= 300,
   continuum: (page, stars, order) => [-1, 0, 1, 2, 3, 4].includes(order),
   residual: (page, stars, unit) => ["sigma", "flux"].includes(unit),
   compare: (page, stars, what) =>
     ["nothing", "nearest"].includes(what) || (what === "truth" && page.programs.truth),
   latents: (page, stars, values) =>
-    page.latents && values.length === page.latents.size && values.every(Number.isFinite),
+    page.latents && [0, page.latents.size].includes(values.length) &&
+      values.every(Number.isFinite),
   lambdas: ({ lambdas }, stars, values) =>
     lambdas && Object.entries(values).every(([name, value]) =>
       lambdas.names.includes(name) && within(-lambdas.range, lambdas.range)(value)),
@@ -122,18 +124,24 @@ const CHECKS = {
 
 const fits = (page, stars, key, value) => Boolean(CHECKS[key](page, stars, value));
 
+// What a call always says besides the labels, so that it does not matter what was set before
+const SAID = {
+  emulator: ["star", "window", "velocity", "continuum"],
+  translator: ["star", "window", "velocity", "continuum", "split"],
+  editor: ["star", "window", "lambdas", "latents"],
+};
+
 /**
- * Writes the state as a call in Python. A star would bring labels of its own, and be at rest: with
- * a star, all labels, the velocity and the continuum are written.
+ * Writes the state as a call in Python.
  *
  * @param {object} page
  * @param {object} state
  * @returns {string} Such as `explorer.set(teff=5770.0, window=[8500.0, 8550.0])`.
  */
 export function callOf(page, state) {
-  const labels = state.star ? Object.entries(state.labels) : changedLabels(page, state);
-  const parts = labels.map(([name, value]) => `${name}=${float(value)}`);
-  const keys = new Set(state.star ? [...changed(page, state), ...NUMBERS] : changed(page, state));
+  const parts = Object.entries(state.labels).map(([name, value]) => `${name}=${float(value)}`);
+  const said = SAID[page.kind].filter((key) => key !== "lambdas" || page.lambdas);
+  const keys = new Set([...said, ...changed(page, state, firstState(page))]);
   for (const key of keys) parts.push(`${key}=${python(key, state[key])}`);
   return `explorer.set(${parts.join(", ")})`;
 }

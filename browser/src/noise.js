@@ -8,12 +8,13 @@ const NEAR = 50; // km/s about a velocity within which a fit looks for it
 const NORMALISED = 0.2; // a star whose level differs from the model's by more is not normalised
 
 /**
- * The covariance of a star's flux minus a model's, with the numbers of `specnb.fit_labels`: it is
- * diag(sigma²) + UᵀU, where the rows of U are errors of a calibrated model that correlate.
+ * The covariance of a star's flux minus a model's: diag(sigma²) + UᵀU, where the rows of U are
+ * errors of a calibrated model that correlate. It is that of `specnb.fit_labels`, but for stars that
+ * are not normalised.
  */
 export class Noise {
   /**
-   * @param {Object} page - with `error` and `components`, perhaps.
+   * @param {Object} page - that of a calibrated emulator has `error` and `components`.
    * @param {Data} data
    * @param {Shift} shift
    * @param {function(): Float64Array} typical - gives a model, for the level of a star.

@@ -13,8 +13,9 @@ const tidy = (value) => Number(value.toPrecision(12));
 /** A unit as it is written on the page. */
 export const unitText = (unit) => (unit || "").replace(/ \/ /g, "/");
 
-/** A number with a true minus sign. */
-export const numberText = (value, decimals) => value.toFixed(decimals).replace("-", "−");
+/** A number with a true minus sign, but for zero. */
+export const numberText = (value, decimals) =>
+  value.toFixed(decimals).replace(/^-(?=[0.]+$)/, "").replace("-", "−");
 
 /** A number that pulls to one side or the other: "+0.0025", "−0.01" or "0". */
 const signedText = (value) => (value > 0 ? `+${value}` : String(value).replace("-", "−"));

@@ -47,10 +47,11 @@ export class Status {
     setText(this.region, outside.length ? `⚠ ${outside.join("; ")}` : inside);
     setAttributes(this.region, { title: this.region.textContent });
     this.fit.hidden = this.page.kind !== "emulator" || kernel === "none";
-    this.fit.disabled = !state.star || Boolean(state.busy);
+    const idle = (button, off) => button.setAttribute("aria-disabled", String(Boolean(off)));
+    idle(this.fit, !state.star || state.busy); // `disabled` would lose the focus
     const title = state.star ? "fit the labels to the star, by Python" : "choose a star first";
     setAttributes(this.fit, { title });
-    this.undo.disabled = !this.store.canUndo;
+    idle(this.undo, !this.store.canUndo);
     this.busy.hidden = !state.busy;
     setText(this.busy, state.busy);
     const told = [shown.note, state.told].filter(Boolean).join(" · ");
@@ -85,7 +86,7 @@ export class Status {
   }
 
   _fit() {
-    this.store.ask({ type: "fit" });
+    if (this.store.state.star) this.store.ask({ type: "fit" });
   }
 
   /** Tells screen readers, at most once a second, what changed last. */

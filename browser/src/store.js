@@ -11,7 +11,7 @@ const VIEW = new Set(["window", "theme", "panels", "gradient", "residual", "move
 const WAITING = "waiting for the kernel…";
 
 /**
- * The state of an explorer at which nothing was chosen yet.
+ * The state of an explorer before anything is chosen or moved.
  *
  * @param {object} page - The description of the page.
  * @returns {object} `moved` is the label that was moved last; "" stands for the first one.
@@ -81,6 +81,7 @@ export class Store {
       const value = model.get(key);
       if (value !== undefined && value !== null) this.state[key] = value;
     }
+    this.opened = { ...this.state };
     this._told = this.state.told = model.get("told") || "";
     this.state.busy = this._busy();
     this._done = model.get("_done");

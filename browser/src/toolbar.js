@@ -179,7 +179,7 @@ export class Toolbar {
         const { page, store, hasKernel } = this;
         let text = callOf(page, store.state);
         if (!hasKernel) {
-          const hash = hashOf(page, store.state);
+          const hash = hashOf(page, store.state, store.opened);
           text = `${location.href.split("#")[0]}#${hash}`;
           try {
             history.replaceState(null, "", `#${hash}`);

@@ -21,7 +21,7 @@ function fluxes(scene, state, curves) {
   overlays.forEach((star, index) => {
     if (!star || star.id === state.star) return;
     const key = `overlay ${index}`;
-    curves.push(curve("overlay", star.name, star.flux, { key, index, points: false }));
+    curves.push(curve("overlay", star.name, star.flux, { key, index }));
   });
   return { key: "flux", title: "Flux / continuum", unit: "", zero: false, limits: "flux", curves };
 }

@@ -23,7 +23,7 @@ class Asked(anywidget.AnyWidget):
     # {"type": "fit"} or {"type": "open", "name": …, "data": bytes}. Because it is a trait, it comes
     # after the settings that were changed before it.
     _asked = traitlets.Dict().tag(sync=True, echo_update=False)
-    _done = traitlets.Int().tag(sync=True)  # how often something was done, and not in vain
+    _done = traitlets.Int().tag(sync=True)  # how often something was done with success
 
     def fit(self):
         """What the button *Fit* does, for explorers that can fit."""
@@ -53,7 +53,8 @@ class Asked(anywidget.AnyWidget):
                     self.open_file(path)
                 else:
                     self.fit()
-        except (ArithmeticError, OSError, ValueError) as error:
-            self.told = str(error).replace(f"{folder}{os.sep}", "")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user sees only the browser
+            told = str(error) if isinstance(error, OSError | ValueError) else repr(error)
+            self.told = told.replace(f"{folder}{os.sep}", "")
         finally:
             self._asked = {}

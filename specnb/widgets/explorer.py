@@ -187,7 +187,9 @@ class Explorer(Asked):
         """
         changes = self._wanted(dict(state))
         with self.hold_sync():
-            for name in sorted(changes, key=STATE.index):  # latents end with another star
+            for name in sorted(
+                changes, key=STATE.index
+            ):  # star and λ before latents, which they empty
                 setattr(self, name, changes[name])
 
     def reset(self):
@@ -255,7 +257,7 @@ class Explorer(Asked):
             known = self._known_labels()[ids.index(state["star"])].tolist()
             labels = self._page["start"] | clipped(dict(zip(ranges, known)), ranges)
             state = {"velocity": 0.0, "latents": []} | state
-        labels |= dict(state.pop("labels", {})) | moves
+        labels |= dict(state.pop("labels", None) or {}) | moves
         return {
             name: check_state(name, value, self._page, ids)
             for name, value in ({"labels": labels} | state).items()

@@ -45,7 +45,12 @@ def check_state(name: str, value, page, ids):
     """
     if name in CHOICES:
         return _choice(name, value, CHOICES[name])
-    return _CHECKS[name](value, page, ids)
+    try:
+        return _CHECKS[name](value, page, ids)
+    except TypeError as error:  # a number in place of a list, and the like
+        raise ValueError(
+            f"{name} cannot be {value!r}: see what specnb.widgets.explorer.Explorer says of it"
+        ) from error
 
 
 def check_ranges(values, ranges) -> dict[str, float]:
@@ -89,10 +94,15 @@ def star_id(star, ids, names=()) -> str:
 
 def with_ids(state, ids, names) -> dict:
     """Settings in which each star is given by its id, see `star_id`."""
-    return {
-        name: star_id(value, ids, names) if value not in WORDS.get(name, (value,)) else value
-        for name, value in state.items()
-    }
+    found = dict(state)
+    for name, words in WORDS.items():
+        if name in state and state[name] not in words:
+            found[name] = star_id(state[name], ids, names)
+    if "overlay" in state:
+        stars = state["overlay"]
+        stars = [stars] if isinstance(stars, str | Integral) else stars or []
+        found["overlay"] = [star_id(each, ids, names) for each in stars]
+    return found
 
 
 def label_ranges(page) -> dict[str, tuple[float, float]]:
@@ -118,7 +128,7 @@ def _overlay(value, page, ids):
 def _window(value, page, ids):
     if isinstance(value, str):
         value = page["windows"][_choice("window", value, page["windows"])]
-    ends = [_number("window", each) for each in value]
+    ends = [_number("window", each) for each in ([] if value is None else value)]
     low, high = page["windows"]["whole range"]
     if ends and not (len(ends) == 2 and ends[0] < ends[1] and ends[0] < high and ends[1] > low):
         raise ValueError(
@@ -175,7 +185,8 @@ def _lambdas(value, page, ids):
 
 
 def _panels(value, page, ids):
-    return [_choice("panels", each, PANELS[page["kind"]]) for each in value]
+    panels = [value] if isinstance(value, str) else value or []
+    return [_choice("panels", each, PANELS[page["kind"]]) for each in panels]
 
 
 _CHECKS = {
