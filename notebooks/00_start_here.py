@@ -121,11 +121,13 @@ study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting 
 # %% [markdown]
 # ## A first slider
 #
-# Move `teff` and watch the calcium lines. The middle panel shows the change since the start. The bottom panel shows the
-# gradient: where the spectrum would change if a label changed.
+# Move $T_\mathrm{eff}$ and watch the calcium lines. The middle panel shows the change since the start. The bottom panel shows the
+# gradient by the label that you moved last: where the spectrum would change if this label changed. Turn the mouse's wheel to
+# zoom, drag the spectrum or the strip below it, and click on a line to learn whose it is. Your browser computes all this itself:
+# the sliders work while the kernel is busy. If you choose a star at the top, the middle panel shows what the model leaves of it.
 
 # %%
-explorer = explore_emulator(emulator, {"teff": teff, "logg": 2.5})
+explorer = explore_emulator(emulator, {"teff": teff, "logg": 2.5}, spectra)
 explorer
 
 # %% [markdown]

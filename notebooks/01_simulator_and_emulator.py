@@ -155,8 +155,9 @@ study.result("jacobian_largest_relative_difference", float(worst))
 # %% [markdown]
 # ## Explore
 #
-# There are six sliders, you can choose the gradient, and there is a warning outside of the training hull. Look for lines that
-# react to log g but not to temperature, and see how the wings of the calcium lines grow in dwarfs.
+# There are six sliders, the gradient is by the label that you moved last, and there is a warning outside of the training hull. Look for
+# lines that react to log g but not to temperature, and see how the wings of the calcium lines grow in dwarfs. Arrow keys move a slider by
+# one step, and with Shift by a tenth of it.
 
 # %%
 explorer = explore_emulator(shipped, {"teff": teff, "logg": 2.5, "vmicro": 1.5, "vbroad": 5.0})

@@ -42,7 +42,7 @@ from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.archive import literature
 from specnb.surveys.rvs.survey import CA_II_WINDOWS
-from specnb.widgets import browse_fits, explore_emulator
+from specnb.widgets import explore_emulator
 
 study = Study(output)
 study.input(RVS.emulator_path)
@@ -171,15 +171,13 @@ for k, name in enumerate(names):
     study.figure(figure, f"star_{k + 1}", f"{name}: best fit by physics alone.")
 figure
 
-# %%
-browse_fits(stars, models, best, masked_windows=CA_II_WINDOWS, survey=RVS)
-
 # %% [markdown]
-# You can also fit by hand: choose a star under *reference*, and move the sliders until the middle panel is as flat as
-# possible.
+# You can also fit by hand. Choose a star at the top: its fitted labels and a continuum come with it. Move a label away, and then the
+# others until the residual is as flat as possible. Which labels can make up for each other? χ² below the picture is that of all pixels,
+# and *Fit* fits all of them, too, while the fits above leave out the lines of Ca II.
 
 # %%
-explore_emulator(emulator, reference_spectra=stars)
+explore_emulator(emulator, stars=stars, fits=best, star=0)
 
 # %% [markdown]
 # **What to see.** If the reduced χ² is above 1 and grows with the signal-to-noise ratio, the model limits the fit, and not the

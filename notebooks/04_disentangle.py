@@ -41,17 +41,17 @@ output: str = ""  # folder for figures and tables; empty: only show them
 # %%
 import time
 from dataclasses import replace
-from textwrap import TextWrapper
 
 import joblib
 import numpy as np
 from astropy.table import Table, vstack
 
+# %%
 import specnb
 from specnb.core.device import pick_device
-from specnb.disentangle import DisentangleConfig
 from specnb.disentangle.closed_form import ClosedForm
-from specnb.disentangle.config import LABELS
+from specnb.disentangle.conditional import Conditional
+from specnb.disentangle.config import LABELS, DisentangleConfig
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
 from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
 from specnb.disentangle.joint import discriminator_cost, validation_scores
@@ -59,11 +59,12 @@ from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.probes import information_ceiling, label_floor, reconstruction
 from specnb.evaluate.projection import project
 from specnb.evaluate.spread import spread
+from specnb.plots.autoencoder import conditional_latents
 from specnb.plots.disentangle import counterfactual_errors as draw_errors
 from specnb.plots.disentangle import counterfactual_spectra, probe_bars, tsne_panels
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
-from specnb.widgets import edit_star, slide_lambdas, train_live
+from specnb.widgets import edit_star, train_live
 
 # %%
 study = Study(output)
@@ -249,7 +250,8 @@ study.figure(figure, "tsne_removed", "t-SNE of latents from which all four label
 #
 # Decode a star's latents with other labels, as in Fig. 2 of the paper: $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0. For a mock star the
 # simulator gives the true spectrum with these labels (dashed). If no training star is as hot, the decoder extrapolates, and the figure
-# says so. Or move a latent, and see which part of the spectrum it changes.
+# says so. Or drag a bar of the latents $z_k$ (or choose one with ← and →, and change it with ↑ and ↓), and see which part of the
+# spectrum it changes. A double click returns the bar to the star's own value.
 
 # %%
 emulator = specnb.load_emulator("rvs")
@@ -260,11 +262,10 @@ editor
 
 # %%
 editor.choose(teff=6500.0, logg=4.2, m_h=0.0)
-editor.compare.value = "simulator"
-editor.set(teff=7500.0, alpha_fe=0.0)
+editor.set(teff=7500.0, alpha_fe=0.0, compare="truth")
+before = stars.truth_test.flux[stars.truth_test.ids == editor.star][0]
 wrong, change = (
-    float(np.sqrt(np.mean((editor.flux["simulator"] - flux) ** 2)))
-    for flux in (editor.flux["edited"], stars.truth_test[bright].flux[editor.row])
+    float(np.sqrt(np.mean((editor.flux["truth"] - flux) ** 2))) for flux in (editor.flux["edited"], before)
 )
 study.result("fig2_error", wrong)
 study.result("fig2_change", change)
@@ -413,13 +414,15 @@ study.table(joint_table, "joint", caption, formats)
 # ## Move λ without waiting
 #
 # Here one model is trained for all λ. In the training each spectrum gets random values of λ, which are inputs of the encoder, the
-# decoder and the discriminators (loss-conditional training). After that, λ can be changed with a slider.
+# decoder and the discriminators (loss-conditional training). After that, λ can be changed with a slider: the star's latents and its
+# spectra follow at once. When the slider rests, so do the probes of the latents of 500 stars (bars; the marks are for λ = 0) and a map
+# of these latents. Which other labels does λ($T_\mathrm{eff}$) > 0 remove, too? `load_autoencoder("rvs-mock")`, in
+# `specnb.disentangle.shipped`, opens such a model that was trained for longer.
 
 # %%
-conditional = replace(BOTTLENECK.config(base), lambdas={}, lambda_range=BOTTLENECK.entangle, bottleneck=2e-4)
-flexible = trained(stars, survey, [conditional])[0]
-slider = slide_lambdas(flexible, stars.test)
-slider
+for_all = replace(BOTTLENECK.config(base), lambdas={}, lambda_range=BOTTLENECK.entangle, bottleneck=2e-4)
+flexible = trained(stars, survey, [for_all])[0]
+edit_star(flexible, stars.test[bright], RVS, stars.truth_test[bright], emulator, survey, stars.test, compare="truth")
 
 
 # %%
@@ -433,10 +436,12 @@ def read(setting, column="mlp_r2"):
     return summary[column][summary["setting"] == setting]
 
 
-slider.set(**configs["bottleneck, Second"].lambdas)
-caption = f"The λ-conditional model, set to the λ of Second: kernel probes read R² = {four(slider.nonlinear.values())} "
+conditional = Conditional(flexible, stars.test)
+second = conditional.at(**configs["bottleneck, Second"].lambdas)
+caption = f"The λ-conditional model, set to the λ of Second: kernel probes read R² = {four(second.nonlinear.values())} "
 caption += f"(T_eff / log g / [M/H] / [α/Fe]). MLP probes of a model trained at these λ read {four(read('bottleneck, Second'))}."
-study.figure(slider.figure(), "lambda_slider", caption)
+figure = conditional_latents(second, conditional.start, conditional.shown.labels["teff"], "teff")
+study.figure(figure, "lambda_slider", caption)
 
 # %% [markdown]
 # Is it as good as models that were trained at fixed λ? The table gives the same probes, of the means and of one random draw of the
@@ -570,6 +575,8 @@ text = ", ".join(f"{four([row[f'r2_{label}'] for label in LABELS])} ({row['code'
 says["λ"] = f"**One model for all λ**, at the λ of the bottleneck with all labels removed: {text}."
 
 # %%
+from textwrap import TextWrapper
+
 items = ["- " + " ".join(text.split()) for text in says.values()]
 wrap = TextWrapper(128, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
 study.text("summary", "\n".join([start, "", *map(wrap, items)]) + "\n")

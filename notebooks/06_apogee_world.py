@@ -65,7 +65,7 @@ from specnb.surveys import APOGEE
 from specnb.surveys.apogee.gap import domain_gap, known_causes
 from specnb.surveys.archive import real_spectra
 from specnb.surveys.mock import make_mock
-from specnb.widgets import browse_fits, explore_emulator
+from specnb.widgets import explore_emulator
 
 # %%
 study = Study(output)
@@ -106,12 +106,12 @@ study.table(
 # %% [markdown]
 # Elements without a feature do have lines, but these are weak in this star. The tour shows the strongest of them. Where the spectrum
 # stays grey, lines are blended too much, or they are from hydrogen, such as the broad line at 16,811 Å. Now move the sliders, which
-# are in tabs by group. The ticks have the colours of the tour, and those of the element whose gradient is shown are highlighted. Go to
-# a band head of CO and change carbon. See how oxygen and carbon change the lines of OH. Find out where the isotopes of carbon differ.
+# are in tabs by group, or find one by the name of its element. The ticks have the colours of the tour; a click on a line names it, and
+# the gradient is then by the abundance of its element. Go to a band head of CO and change carbon. See how oxygen and carbon change the
+# lines of OH. Find out where the isotopes of carbon differ.
 
 # %%
-explorer = explore_emulator(emulator)
-explorer.gradient.value = APOGEE.elements[element]
+explorer = explore_emulator(emulator, gradient=APOGEE.elements[element])
 explorer
 
 # %%
@@ -294,7 +294,7 @@ for k, star in enumerate(real):
     at_limit = [flag.split(":")[1] for flag in star["flags"].split(",") if flag.startswith("at_limit")]
     study.result(f"star_{k + 1}_labels_at_limit", len(at_limit))
     print(f"{star['id']}: at a limit {', '.join(at_limit) or 'nothing'}")
-browse_fits(stars, models, real)
+explore_emulator(emulator, stars=stars, fits=real, star=0)
 
 # %% [markdown]
 # **What to see.** If χ² per pixel is far above 1, the fit is limited by the model, and not by the noise. The residuals are then

@@ -290,7 +290,7 @@ study.figure(
 #
 # Move the sliders of the labels. The upper panel shows the synthetic and the translated spectrum, and the middle panel their
 # difference. The lower panel shows the effect of $z_\mathrm{split}$, compared with the typical one. You can use the z_split of an
-# observed star or change its numbers by hand, within ±1. Does the difference change with the labels, as it does for wrong line
+# observed star or change its numbers by hand, within ±1. Drag the strip below the picture to see a part of the spectrum. Does the difference change with the labels, as it does for wrong line
 # strengths, or is it the same for all stars?
 
 # %%

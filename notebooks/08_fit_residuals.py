@@ -59,7 +59,7 @@ from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines, 
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED, translated_emulator
-from specnb.widgets import browse_fits
+from specnb.widgets import explore_emulator
 
 # %%
 study = Study(output)
@@ -334,8 +334,7 @@ study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "Th
 
 # %%
 translated = chains(emulators["apogee"], translators["apogee"], stars["apogee"])[TYPICAL]
-fitted = specnb.fitted_flux(fits["apogee"][TYPICAL], translated)
-browse_fits(stars["apogee"], fitted, fits["apogee"][TYPICAL])
+explore_emulator(translated, stars=stars["apogee"][:200], fits=fits["apogee"][TYPICAL][:200], star=0)
 
 # %% [markdown]
 # ## What was measured

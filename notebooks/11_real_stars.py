@@ -289,8 +289,8 @@ figure
 # %% [markdown]
 # ## Move it
 #
-# A real spectrum (grey), the default (blue) and physics alone (orange) at the same labels, and below them what they leave. Choose the star
-# under *reference*. Can you make the orange line flat in the middle panel?
+# A real spectrum, the default and physics alone at the same labels, and below them what the default leaves, in units of the errors. Can
+# you find labels with which physics alone follows the spectrum? Hover over the picture to read the values of both models.
 
 # %%
 stars = known["apogee"]
@@ -299,7 +299,7 @@ star, name = stars[[place]], str(stars.labels["name"][place])
 fit = fits["apogee"][DEFAULT][[place]]
 labels = {label: float(fit[label][0]) for label in physics["apogee"].labels}
 used = models["apogee"][DEFAULT]
-explore_emulator(used, labels, star, physics["apogee"])
+explore_emulator(used, stars=star, physics=physics["apogee"], fits=fit, star=0)
 
 # %%
 view = ExplorerFigure(used, labels, np.where(star.mask, np.nan, star.flux)[0], name, "mg_fe", physics["apogee"])

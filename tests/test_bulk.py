@@ -63,8 +63,7 @@ def write_parquet(path, spectra, groups=None):
     pyarrow.parquet.write_table(pyarrow.table(table), path, row_group_size=groups)
 
 
-@pytest.mark.parametrize("kind", ["csv", "ecsv", "parquet"])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("kind", "jobs"), [("csv", 2), ("ecsv", 1), ("parquet", 1)])
 def test_shards_and_jobs_change_no_byte(tmp_path, small_pieces, kind, jobs):
     if kind == "parquet":
         pytest.importorskip("pyarrow")
@@ -139,7 +138,7 @@ def test_a_run_that_failed_at_once_is_in_nobodys_way(tmp_path):
     assert write_table([tmp_path / "a.h5"], tmp_path / "t.csv", choose, jobs=1)["stars"] == 1
 
 
-@pytest.mark.parametrize("groups", [None, 300, 7])
+@pytest.mark.parametrize("groups", [300, 7])  # more and fewer stars than a piece has
 def test_parquet_and_hdf5_of_the_same_stars_agree(tmp_path, small_pieces, groups):
     spectra = stars(np.arange(N))
     spectra.write(tmp_path / "a.h5")

@@ -16,6 +16,7 @@ from specnb.commands import desk
 from specnb.commands import main as group
 from specnb.commands.main import main
 from specnb.core.paths import NOTEBOOKS, ROOT
+from specnb.disentangle.shipped import load_autoencoder
 from specnb.emulator.shipped import load_emulator
 from specnb.reproduce import contents, rendering
 from specnb.surveys import SURVEYS
@@ -39,7 +40,11 @@ def test_list_names_what_can_be_opened(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads(json.dumps(contents.contents()))
     assert found["notebooks"][0]["name"] == "00_start_here"
-    opens = {"emulator": load_emulator, "translator": load_translator}
+    opens = {
+        "emulator": load_emulator,
+        "translator": load_translator,
+        "autoencoder": load_autoencoder,
+    }
     for model in found["models"]:
         opens[model["kind"]](model["name"])
         assert model["bytes"] == Path(model["path"]).stat().st_size > 1e5

@@ -220,17 +220,16 @@ def test_more_steps_of_the_discriminators_follow_the_latents_more_closely(spectr
 
 
 def test_negative_lambda_keeps_a_label_in_the_latents_and_positive_lambda_removes_it():
-    """Compare the last three epochs of three seeds with a discriminator that knows no latents."""
+    """Compare the last three epochs with a discriminator that knows no latents."""
     _, truth = make_mock(specnb.load_emulator("rvs"), RvsMockConfig(n_stars=1500, seed=1))
-    for seed in (1, 2, 3):
-        relative = {}
-        for sign in (-1, 1):
-            setup = DisentangleConfig(lambdas={"teff": 0.01 * sign}, hidden=(64,), latent=10, discriminator=(32,),
-                                      learning_rate=0.01, epochs=20, patience=20, seed=seed, device="cpu")  # fmt: skip
-            found = [row["discriminator_teff"] for row in fit(truth, setup).history[-3:]]
-            relative[sign] = np.mean(found) / DisentangleTraining(truth, setup).chance[0].item()
-        assert relative[-1] < 0.8
-        assert 0.9 < relative[1] < 1.2
+    relative = {}
+    for sign in (-1, 1):
+        setup = DisentangleConfig(lambdas={"teff": 0.01 * sign}, hidden=(64,), latent=10, discriminator=(32,),
+                                  learning_rate=0.01, epochs=20, patience=20, seed=1, device="cpu")  # fmt: skip
+        found = [row["discriminator_teff"] for row in fit(truth, setup).history[-3:]]
+        relative[sign] = np.mean(found) / DisentangleTraining(truth, setup).chance[0].item()
+    assert relative[-1] < 0.8
+    assert 0.9 < relative[1] < 1.2
 
 
 # --- training
@@ -341,6 +340,7 @@ def test_a_resumed_run_remembers_its_best_epoch(spectra, eager, tmp_path):
     assert_same(fit(spectra, setup, checkpoint=tmp_path / "run.pt"), whole)
 
 
+@pytest.mark.slow  # a run that is interrupted within the process is tested above
 def test_a_killed_process_resumes_exactly(spectra, eager, tmp_path):
     code = """
 import os, signal, sys

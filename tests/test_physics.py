@@ -14,7 +14,7 @@ from specnb.core.wavelength import C_KM_S, air_from_vacuum, detectors, pixel_edg
 from specnb.simulator.grid import load_grid
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.apogee.pixels import APOGEE_PIXELS
-from specnb.surveys.population import lowest_logg, sampled_in_kiel
+from specnb.surveys.population import SAMPLED_IN_KIEL, lowest_logg
 from specnb.surveys.rvs.pixels import RVS_NATIVE, RVS_PIXELS
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
@@ -80,7 +80,7 @@ def test_labels_exist_where_stars_do():
     assert RVS.names[:2] == ("teff", "logg")
     assert lowest_logg(4800.0) == 0 and lowest_logg(6000.0) == pytest.approx(3.0)
     stars = {"teff": [6500.0, 4500.0, 6500.0], "logg": [2.0, 0.0, 3.2]}
-    assert sampled_in_kiel(stars).tolist() == RVS.inside(stars).tolist() == [False, True, True]
+    assert SAMPLED_IN_KIEL(stars).tolist() == RVS.inside(stars).tolist() == [False, True, True]
 
 
 @pytest.fixture(params=["rvs_grid", "apogee_grid"])

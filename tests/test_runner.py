@@ -73,7 +73,6 @@ def folder(tmp_path_factory):
 
 
 BAD = {
-    "hangs": ("x = 1", "import time; time.sleep(600)"),
     "raises": ("x = 1", "raise ValueError('no such star')"),
     "exits": (GOOD, "import sys; sys.exit(0)", "y = 2"),
     "dies": (GOOD, "import os; os._exit(0)"),
@@ -81,24 +80,23 @@ BAD = {
 }
 
 
+def fail(root, name, cells, timeout=120):
+    """The error of a bad notebook, and its folder of results, which had a good result before."""
+    output = root / name
+    output.mkdir()
+    (output / "results.json").write_text("earlier")
+    (root / "input.csv").write_text("x\n1\n")
+    notebook = write_notebook(root / f"{name}.ipynb", *cells)
+    with pytest.raises(NotebookError) as error:
+        run_notebook(notebook, {}, output, timeout)
+    return str(error.value), output
+
+
 @pytest.fixture(scope="module")
-def failures(folder, tmp_path_factory):
-    """The error of each bad notebook, and its folder of results, which had a good result before."""
-    (folder / "bad").mkdir()
-    (folder / "bad" / "input.csv").write_text("x\n1\n")
-    root = tmp_path_factory.mktemp("bad_results")
-
-    def fail(name):
-        output = root / name
-        output.mkdir()
-        (output / "results.json").write_text("earlier")
-        notebook = write_notebook(folder / "bad" / f"{name}.ipynb", *BAD[name])
-        with pytest.raises(NotebookError) as error:
-            run_notebook(notebook, {}, output, timeout=25 if name == "hangs" else 120)
-        return str(error.value), output
-
+def failures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bad")
     with ThreadPoolExecutor(3) as pool:
-        return dict(zip(BAD, pool.map(fail, BAD)))
+        return dict(zip(BAD, pool.map(lambda name: fail(root, name, BAD[name]), BAD)))
 
 
 @pytest.fixture(scope="module")
@@ -216,12 +214,21 @@ def test_freshness_follows_code_parameters_data_and_files(
         ("raises", "raises.ipynb: code cell 3 failed: ValueError: no such star"),
         ("exits", "exits.ipynb: code cell 3 failed: SystemExit: 0"),
         ("dies", "dies.ipynb: code cell 3 failed: DeadKernelError"),
-        ("hangs", "hangs.ipynb: code cell 3 failed: stopped at the time limit of 25 s"),
         ("writes_nothing", "writes_nothing.ipynb: it wrote no figure"),
     ],
 )
 def test_failure_is_named_and_leaves_earlier_results(failures, name, words):
-    message, output = failures[name]
+    check_failure(*failures[name], name, words)
+
+
+@pytest.mark.slow
+def test_a_notebook_that_hangs_is_stopped_in_the_same_way(tmp_path):
+    words = "hangs.ipynb: code cell 3 failed: stopped at the time limit of 25 s"
+    hangs = ("x = 1", "import time; time.sleep(600)")
+    check_failure(*fail(tmp_path, "hangs", hangs, timeout=25), "hangs", words)
+
+
+def check_failure(message, output, name, words):
     assert message.startswith(words)
     assert message.endswith(f"Look at {output / 'failed.ipynb'}")
     assert nbformat.read(output / "failed.ipynb", 4).cells
@@ -369,6 +376,7 @@ def hostile(home, monkeypatch):
     monkeypatch.chdir(home)
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_in_every_session(folder, tmp_path, monkeypatch):
     """What users set for matplotlib, IPython, Jupyter and Python, and where they stand."""
     plain, other = tmp_path / "plain", tmp_path / "other"

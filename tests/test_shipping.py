@@ -1,9 +1,11 @@
-"""Shipping an emulator: its weights and its model card."""
+"""Shipping a model: its weights and its model card."""
 
 import pytest
+import torch
 from third_survey import THIRD
 
 from specnb.core.checksums import LIST, listed
+from specnb.disentangle import DisentangleConfig, Disentangler
 from specnb.emulator.model import Emulator
 from specnb.emulator.train import EmulatorConfig
 from specnb.reproduce import shipping
@@ -33,3 +35,20 @@ def test_a_survey_without_texts_is_refused_before_training(monkeypatch, tmp_path
     monkeypatch.setattr(shipping, "load_grid", lambda survey: pytest.fail("it went on"))
     with pytest.raises(ValueError, match="lacks limits, notebook, wavelength, what"):
         shipping.ship_emulator(THIRD, folder=tmp_path)
+
+
+def test_an_autoencoder_is_shipped_with_its_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipping, "DATA", tmp_path)
+    settings = {"hidden": (8,), "latent": 3, "bottleneck": 1e-4, "epochs": 1, "device": "cpu"}
+    config = DisentangleConfig(**settings, lambda_range=1e-3)
+    errors = shipping.ship_autoencoder("rvs", config, tmp_path, n_stars=200)
+    path = tmp_path / "rvs-mock.safetensors"
+    assert listed(tmp_path) == {path.name: checksum(path)}
+    model = Disentangler.load(path)
+    assert model.config == config and model.networks.encoder[0].weight.dtype == torch.float32
+    card = (tmp_path / "rvs-mock.md").read_text("utf-8")
+    assert all(
+        f"| {name} | " in card and f"| {value:.1e} |" in card for name, value in errors.items()
+    )
+    with pytest.raises(ValueError, match="lambda_range 0: give rvs and a lambda_range > 0"):
+        shipping.ship_autoencoder("rvs", DisentangleConfig(**settings), tmp_path)

@@ -1,25 +1,32 @@
 import asyncio
+import json
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from astropy.table import Table
+from browser_numbers import shown_in_browser
 from matplotlib.text import Text
-from stand_in import StandIn
 
 from specnb.disentangle import DisentangleConfig, train
+from specnb.disentangle.conditional import Conditional
 from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
+from specnb.disentangle.shipped import load_autoencoder
+from specnb.emulator.shipped import load_emulator
 from specnb.evaluate.probes import probe
+from specnb.evaluate.quick_probes import linear_r2, nonlinear_r2
+from specnb.plots.autoencoder import conditional_latents
 from specnb.plots.training import disentangling_history
+from specnb.reproduce.provenance import ROOT
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock, remake
-from specnb.widgets import edit_star, slide_lambdas, train_live
-from specnb.widgets.lambdas import nonlinear_r2
-from specnb.widgets.training import linear_r2
+from specnb.widgets import edit_star, train_live
 
-EMULATOR = StandIn()
+EMULATOR = load_emulator("rvs")  # the browser runs it, too
 MOCK = RVS.mock(n_stars=200, seed=1)
 SMALL = DisentangleConfig(hidden=(32,), latent=5, epochs=2, batch=50)
 PNG = b"\x89PNG\r\n"
@@ -125,7 +132,7 @@ def test_errors_are_one_sentence_in_the_panel(survey):
     assert (panel.progress.bar_style, panel.button.disabled, panel.model) == ("danger", False, None)
     with pytest.raises(ValueError, match="at least 20"):
         panel.train()
-    with pytest.raises(ValueError, match="slide_lambdas"):
+    with pytest.raises(ValueError, match="edit_star"):
         train_live(*survey, DisentangleConfig(lambda_range=0.1))
     bare = replace(survey[0], labels=None)
     with pytest.raises(ValueError, match="no labels"):
@@ -167,12 +174,6 @@ def test_the_button_rests_while_code_trains(survey):
     assert rests and all(rests) and not panel.button.disabled
 
 
-def test_a_small_lambda_can_be_read(conditional, survey):
-    slider = slide_lambdas(conditional, survey[0]).sliders["teff"]
-    assert float(f"{slider.step:{slider.readout_format}}") == pytest.approx(slider.step)
-    assert f"{0.0005 / 20:{slider.readout_format}}" == "+2.5e-05"  # a browser writes +0.0000250
-
-
 def test_chance_is_what_a_discriminator_without_latents_reaches(survey, conditional):
     levels = chance_levels(conditional, survey[0])
     index = torch.from_numpy(
@@ -195,138 +196,102 @@ def test_history_of_a_plain_autoencoder_and_of_none():
 # --- edit_star
 
 
+@pytest.mark.parametrize("which", ["fixed", "conditional"])
+def test_the_browser_shows_the_numbers_of_the_editor(which, model, conditional, survey, tmp_path):
+    chosen = {"fixed": model, "conditional": conditional}[which]
+    editor = edit_star(chosen, survey[0], RVS, survey[1], EMULATOR, MOCK, star=3)
+    editor.set(m_h=-0.7, compare="truth")
+    if which == "conditional":
+        editor.set(lambdas={"teff": 0.01, "m_h": -0.02})
+    editor.set_latent(1, 0.75)
+    shown, flux = shown_in_browser(editor, tmp_path), editor.flux
+    for curve, name in {"star": "original", **{k: k for k in list(flux)[1:]}}.items():
+        np.testing.assert_allclose(shown["curves"][f"flux {curve}"], flux[name], atol=1e-5)
+    for name in ("own", "edited"):
+        found = shown["latents"][name]
+        found = list(found.values()) if isinstance(found, dict) else found  # of a typed array
+        np.testing.assert_allclose(found, getattr(editor, f"{name}_latents"), atol=1e-4)
+    assert not np.allclose(flux["edited"], flux["reconstruction"], atol=1e-3)
+
+
 def test_an_unedited_star_is_its_reconstruction(editor, model, survey):
     editor.choose("mock-0000003")
-    assert (editor.row, editor.star.value) == (3, 3)
     table = editor.spectrum()
     assert table["edited"] == pytest.approx(model.reconstruct(survey[0][3:4])[0])
     assert np.array_equal(table["edited"], table["reconstruction"])
     assert np.array_equal(np.isnan(table["original"]), survey[0].mask[3])
-    # It is the star's own value, not the slider's step
-    assert editor.labels["teff"] == survey[0].labels["teff"][3]
-    assert editor.sliders["teff"].value % 10 == 0
+    assert editor.labels["teff"] == survey[0].labels["teff"][3]  # not the nearest step
 
 
-def test_no_control_is_too_narrow_for_its_name(editor):
-    wide = [each for each in editor.controls.values() if len(each.description) > 11]
-    assert wide and all(each.style.description_width for each in wide)
-
-
-def test_a_slider_and_set_do_the_same(editor, model):
+def test_labels_and_latents_are_edited_and_reset(editor, model):
     editor.choose(4)
-    pictures = pictures_of(editor)
-    teff = editor.sliders["teff"].value + 300
-    editor.sliders["teff"].value = teff
-    by_slider, labels = editor.flux["edited"], dict(editor.labels)
-    # Drawing for print must not change the next redraw
+    own = editor.own_latents
+    editor.set(teff=editor.labels["teff"] + 300)
+    editor.set_latent(3, 0.9)
+    assert np.flatnonzero(editor.edited_latents != own).tolist() == [3]
+    expected = model.decode(editor.edited_latents[None], [list(editor.labels.values())])[0]
+    assert editor.flux["edited"] == pytest.approx(expected)
     assert editor.figure()._repr_png_()[0].startswith(PNG)
     editor.reset()
-    editor.set(teff=teff)
-    assert len(pictures) == 3 and pictures[0] == pictures[2] != pictures[1]
-    assert editor.labels == labels and np.array_equal(editor.flux["edited"], by_slider)
-    assert editor.flux["edited"] == pytest.approx(
-        model.decode(editor.latents[None], [list(labels.values())])[0]
-    )
-    editor.set(teff=teff + 3)  # between two steps: the slider, and so the browser, shows the lower
-    assert (editor.sliders["teff"].value, editor.labels["teff"]) == (teff, teff + 3)
-    editor.sliders["teff"].value = teff + 1e-12  # as the browser sends it back
-    assert editor.labels["teff"] == teff + 3
-
-
-def test_latents_are_edited_and_reset(editor, model):
-    first = editor.latents.copy()
-    pictures = pictures_of(editor)
+    assert editor.latents == [] and editor.labels["teff"] == editor.own_labels["teff"]
     editor.set_latent(3, 0.9)
-    assert (editor.entry.value, editor.latent.value, len(pictures)) == (3, 0.9, 1)
-    by_method = editor.flux["edited"]
-    assert not np.allclose(by_method, editor.spectrum()["reconstruction"], atol=1e-6)
-    editor.reset()
-    assert np.array_equal(editor.latents, first)
-    editor.latent.value = 0.9
-    assert np.array_equal(editor.flux["edited"], by_method)
-    assert np.flatnonzero(editor.latents != first).tolist() == [3]
+    editor.set(star=5)
+    assert editor.latents == []
 
 
 def test_nearest_star_and_none_here(editor, survey):
     catalogue = survey[0].labels
     editor.choose(**{name: catalogue[name][7] for name in editor.labels})
-    assert editor.row == 7 and "this one" in editor.readout.value
-    editor.set(**{name: catalogue[name][9] for name in editor.labels})
-    assert editor.nearest() == 9
-    assert "mock-0000009" in editor.readout.value
-    pictures = pictures_of(editor)
-    editor.compare.value = "nearest star"
-    assert len(pictures) == 1 and "mock_0000009" in editor.spectrum().colnames
-    low, high = editor.sliders["m_h"].min, editor.sliders["teff"].max
-    editor.set(m_h=low, teff=high, alpha_fe=editor.sliders["alpha_fe"].min)
-    assert editor.nearest() is None and "none here" in editor.readout.value
+    assert editor.star == "mock-0000007"
+    editor.set(**{name: catalogue[name][9] for name in editor.labels}, compare="nearest")
+    assert editor.nearest() == "mock-0000009" and "mock_0000009" in editor.spectrum().colnames
+    low, high = editor._page["labels"][2]["low"], editor._page["labels"][0]["high"]
+    editor.set(m_h=low, teff=high, alpha_fe=editor._page["labels"][3]["low"])
+    assert editor.nearest() is None and "nearest" not in editor.flux
+
+
+def test_the_true_spectrum_lies_over_the_edited_one(editor, survey):
+    truth = survey[1]
+    editor.set(star=5, compare="truth")
+    assert editor.spectrum()["truth"] == pytest.approx(truth.flux[5], abs=1e-5)
+    editor.set(teff=7500.0, alpha_fe=0.0)  # as in Fig. 2 of the paper
+    labels = truth.labels[5:6].copy()
+    labels["teff"], labels["alpha_fe"] = 7500.0, 0.0
+    expected = remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0]
+    assert editor.spectrum()["truth"] == pytest.approx(expected)
+    texts = [text.get_text() for text in editor.figure().findobj(Text)]
+    assert any(text.startswith("mock-0000005") and "→ 7500 K" in text for text in texts)
+    assert "outside the training range" in texts and "edited − truth" in texts
 
 
 def test_names_of_stars_run_nothing(model, survey, tmp_path, monkeypatch):
-    """Not in the readout, the title, the legend, and the name of a file."""
+    """Not in the figure's title and legend, nor in the name of a file."""
     monkeypatch.chdir(tmp_path)
     name = r"../<img src=x onerror=alert(1)>$\frac$"
     stars = replace(survey[0], ids=np.array([f"{name}{k}" for k in range(len(survey[0]))]))
-    editor = edit_star(model, stars, RVS)
-    catalogue = stars.labels
-    editor.set(**{label: catalogue[label][9] for label in editor.labels})
-    assert "&lt;img" in editor.readout.value and "<img" not in editor.readout.value
-    editor.compare.value = "nearest star"
+    editor = edit_star(model, stars, RVS, compare="nearest")
+    editor.set(**{label: stars.labels[label][9] for label in editor.labels})
     editor.figure().draw_without_rendering()
     path = editor.export()
     assert [file.name for file in tmp_path.iterdir()] == [path] and "/" not in path
-
-
-def test_it_warns_outside_the_training_range_only(editor, model):
-    catalogue = model.label_array(editor.spectra.labels)
-    editor.choose(int(np.argmax(model.inside(catalogue))))
-    assert "outside" not in editor.readout.value
-    editor.set(teff=editor.sliders["teff"].max)
-    assert editor.labels["teff"] > model.scales.label_high[0]
-    assert "outside the training range" in editor.readout.value
-
-
-def test_the_simulator_lies_over_the_edited_spectrum(editor, survey):
-    truth = survey[1]
-    editor.choose(5)
-    editor.compare.value = "simulator"
-    assert editor.spectrum()["simulator"] == pytest.approx(truth.flux[5], abs=1e-5)
-    editor.set(m_h=-0.5)
-    labels = truth.labels[5:6].copy()
-    labels["m_h"] = -0.5
-    assert editor.spectrum()["simulator"] == pytest.approx(
-        remake(EMULATOR, MOCK, truth.ids[5:6], labels)[0]
-    )
-
-
-def test_the_edit_of_the_paper_is_possible_whatever_the_training_stars(editor):
-    editor.choose(5)
-    editor.compare.value = "simulator"
-    editor.set(teff=7500.0, alpha_fe=0.0)
-    texts = [text.get_text() for text in editor.figure().findobj(Text)]
-    assert any(text.startswith("mock-0000005") and "→ 7500 K" in text for text in texts)
-    assert "outside the training range" in texts and "edited − simulator" in texts
-
-
-def test_export_comes_back(editor, tmp_path):
-    editor.set(alpha_fe=0.1)
-    back = Table.read(editor.export(tmp_path / "star.ecsv"))
+    back = Table.read(path)
     assert back.meta["edited_labels"] == editor.labels
     assert back["edited"] == pytest.approx(editor.flux["edited"])
-    assert back["wavelength"].unit == "Angstrom"
 
 
 def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
-    labels, row = dict(editor.labels), editor.row
+    labels, star = dict(editor.labels), editor.star
     for wrong, match in (
         (lambda: editor.set(m_h=0, teff=50_000), "beyond the slider"),
         (lambda: editor.set(age=5), "age"),
         (lambda: editor.set_latent(5, 0.5), "no latent entry 5: choose 0 to 4"),
         (lambda: editor.set_latent(0, 1.5), "beyond the slider"),
+        (lambda: editor.set(lambdas={"teff": 0.01}), "fixed λ"),
         (lambda: editor.choose("Vega"), "no star 'Vega'"),
         (lambda: editor.choose(200), "choose 0 to 199"),
         (lambda: editor.choose(age=5), "age"),
         (editor.choose, "choose a star"),
+        (lambda: edit_star(model, survey[0], RVS, compare="truth"), "is not known"),
         (lambda: edit_star(model, survey[0], RVS, survey[1]), "all or none"),
         (lambda: edit_star(model, survey[0][:9], RVS, survey[1], EMULATOR, MOCK), "same rows"),
         (
@@ -338,86 +303,117 @@ def test_wrong_edits_are_refused_and_nothing_moves(editor, model, survey):
     ):
         with pytest.raises(ValueError, match=match):
             wrong()
-    assert (editor.labels, editor.row) == (labels, row)
+    assert (editor.labels, editor.star) == (labels, star)
 
 
-def test_gaussian_latents_have_wider_sliders(conditional, survey):
-    editor = edit_star(conditional, survey[0], RVS)
+# --- λ as an input
+
+
+def test_at_another_lambda_a_star_has_other_latents(conditional, survey):
+    editor = edit_star(conditional, survey[0], RVS, star=2)
     editor.set_latent(0, -2.5)
-    assert editor.latents[0] == -2.5
-    assert "simulator" not in editor.compare.options
+    assert editor.edited_latents[0] == -2.5
+    editor.lambdas = {"teff": 0.02}
+    assert editor.latents == []
+    expected = conditional.encode(survey[0][2:3], {"teff": 0.02})[0]
+    assert editor.own_latents == pytest.approx(expected)
+    expected = conditional.reconstruct(survey[0][2:3], {"teff": 0.02})[0]
+    assert editor.flux["edited"] == pytest.approx(expected)
+    editor.reset()
+    assert editor.lambdas == {}
+    edited = [0.1, 0.2, 0.3, 0.4, 0.5]
+    editor.set(latents=edited, lambdas={"teff": 0.01}, star=0)  # as in a call that was copied
+    assert editor.latents == edited
+    editor.set_state({"star": editor.stars.ids[1], "latents": edited[::-1]})  # the browser's Undo
+    assert editor.latents == edited[::-1]
+    editor.set_state({"star": editor.stars.ids[0]})
+    assert editor.latents == []
 
 
-# --- slide_lambdas
+PROBES = """
+import { readFileSync } from "node:fs";
+const [source, folder] = process.argv.slice(1);
+const { Data } = await import(`${source}/data.js`);
+const { ProbeScores } = await import(`${source}/probe_scores.js`);
+const { page } = JSON.parse(readFileSync(`${folder}/about.json`));
+const bytes = readFileSync(`${folder}/page.bin`);
+const view = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+const scores = new ProbeScores(page, new Data(page.arrays, view));
+const found = [];
+for (const lambdas of [[0, 0, 0, 0], [0.02, 0, -0.01, 0]]) {
+  const work = scores.at(lambdas);
+  let step = work.next();
+  while (!step.done) step = work.next();
+  found.push({ ...step.value, points: Array.from(step.value.points) });
+}
+console.log(JSON.stringify(found));
+"""
 
 
-def test_a_lambda_slider_and_set_do_the_same(conditional, survey):
-    slider = slide_lambdas(conditional, survey[0])
-    assert bytes(slider.image.value).startswith(PNG)
-    pictures = pictures_of(slider)
-    slider.sliders["teff"].value = 0.01
-    points, linear = slider.points, dict(slider.linear)
-    slider.reset()
-    slider.set(teff=0.01)
-    assert len(pictures) == 3 and pictures[0] == pictures[2] != pictures[1]
-    assert np.array_equal(slider.points, points) and slider.linear == linear
-    assert slider.lambdas == {"teff": 0.01, "logg": 0, "m_h": 0, "alpha_fe": 0}
-    slider.set(teff=0.02, m_h=-0.02)
-    assert len(pictures) == 4
+def test_the_browser_probes_latents_as_python_does(conditional, survey, tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    about, page, _ = edit_star(conditional, survey[0], RVS).packed(half=False)
+    (tmp_path / "about.json").write_text(json.dumps(about), "utf-8")
+    (tmp_path / "page.bin").write_bytes(page)
+    command = [node, "--input-type=module", "-e", PROBES, f"{ROOT}/browser/src", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert not done.returncode, done.stderr
+    study = Conditional(conditional, survey[0])
+    for found, lambdas in zip(json.loads(done.stdout), ({}, {"teff": 0.02, "m_h": -0.01})):
+        expected = study.at(**lambdas)
+        # The browser's first layer is in half precision
+        assert found["linear"] == pytest.approx(list(expected.linear.values()), abs=2e-3)
+        assert found["nonlinear"] == pytest.approx(list(expected.nonlinear.values()), abs=2e-3)
+        assert found["error"] == pytest.approx(expected.error, rel=1e-3)
+        points = np.reshape(found["points"], (-1, 2))
+        lengths = np.linalg.norm(expected.points, axis=1).astype(float)
+        assert np.linalg.norm(points, axis=1) == pytest.approx(lengths, abs=0.02 * lengths.max())
 
 
-def test_numbers_are_the_models(conditional, survey):
-    slider = slide_lambdas(conditional, survey[0])
-    slider.set(logg=-0.02)
-    stars, lambdas = slider.spectra, {"logg": -0.02}
+def test_scores_at_a_lambda_are_the_models(conditional, survey):
+    study, lambdas = Conditional(conditional, survey[0]), {"logg": -0.02}
+    found, stars = study.at(**lambdas), study.spectra
     z, y = conditional.encode(stars, lambdas), conditional.label_array(stars.labels)
     halves = z[:100], y[:100], z[100:], y[100:]
-    assert list(slider.linear.values()) == pytest.approx(linear_r2(*halves))
-    assert list(slider.nonlinear.values()) == pytest.approx(nonlinear_r2(*halves))
+    assert list(found.linear.values()) == pytest.approx(linear_r2(*halves))
+    assert list(found.nonlinear.values()) == pytest.approx(nonlinear_r2(*halves))
     difference = (conditional.reconstruct(stars, lambdas) - stars.flux)[100:][~stars.mask[100:]]
-    assert slider.error == pytest.approx(np.sqrt(np.mean(difference**2)), rel=1e-4)
+    assert found.error == pytest.approx(np.sqrt(np.mean(difference**2)), rel=1e-4)
+    figure = conditional_latents(found, study.start, study.shown.labels["m_h"], "m_h")
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert len(figure.axes) == 3 and any(f"{found.error:.4f}" in text for text in texts)
 
 
-def test_the_projection_keeps_distances_and_does_not_flip(conditional, survey):
-    slider = slide_lambdas(conditional, survey[0])
-    start = slider.points
-    z = slider._z_start
+def test_the_map_keeps_distances_and_does_not_flip(conditional, survey):
+    study = Conditional(conditional, survey[0])
+    start, z = study.start.points, conditional.encode(study.spectra)
     axes = np.linalg.svd(z[:100] - z[:100].mean(0), full_matrices=False)[2][:2]
     assert np.linalg.norm(start, axis=1) == pytest.approx(
         np.linalg.norm((z[100:] - z[:100].mean(0)) @ axes.T, axis=1)
     )
-    for value in np.linspace(-0.02, 0.02, 5):
-        slider.set(teff=value)
-        assert np.sum(slider.points * start) > 0
-        assert np.trace(slider.points.T @ start) == pytest.approx(
-            np.linalg.svd(slider.points.T @ start, compute_uv=False).sum(), rel=1e-4
+    for value in (-0.02, 0.01, 0.02):
+        points = study.at(teff=value).points
+        # The trace is the largest that a turn can give
+        assert np.trace(points.T @ start) == pytest.approx(
+            np.linalg.svd(points.T @ start, compute_uv=False).sum(), rel=1e-4
         )
 
 
-def test_colour_and_projection_change_the_picture(conditional, survey):
-    slider = slide_lambdas(conditional, survey[0], projection="lda", colour="m_h")
-    pictures = pictures_of(slider)
-    slider.colour.value = "logg"
-    slider.projection.value = "pca"
-    assert len(set(pictures)) == 2
-    assert len(slider.figure().axes) == 3
-
-
-def test_what_cannot_slide_is_refused(conditional, model, survey):
+def test_what_has_no_lambda_or_too_few_stars_is_refused(conditional, model, survey):
     stars = survey[0]
-    slider = slide_lambdas(conditional, stars)
-    before = slider.lambdas
     for wrong, match in (
-        (lambda: slider.set(m_h=0.01, teff=0.03), "beyond the slider"),
-        (lambda: slider.set(age=0.01), "age"),
-        (lambda: slide_lambdas(model, stars), "fixed λ"),
-        (lambda: slide_lambdas(conditional, stars, "umap"), "pca or lda"),
-        (lambda: slide_lambdas(conditional, stars, colour="age"), "age"),
-        (lambda: slide_lambdas(conditional, stars[:10]), "at least 20"),
+        (lambda: Conditional(conditional, stars).at(teff=0.03), "from -0.02 to 0.02"),
+        (lambda: Conditional(conditional, stars).at(age=0.01), "age"),
+        (lambda: Conditional(model, stars), "fixed λ"),
+        (lambda: Conditional(conditional, stars[:10]), "at least 20"),
+        (lambda: edit_star(conditional, stars, RVS, probed=stars[:10]), "at least 20"),
+        (lambda: edit_star(conditional, stars, RVS).set(lambdas={"teff": 0.03}), "beyond"),
     ):
         with pytest.raises(ValueError, match=match):
             wrong()
-    assert slider.lambdas == before
+    assert edit_star(conditional, stars[:10], RVS)._page["probes"] is None
 
 
 def test_the_nonlinear_probe_reads_what_a_linear_one_cannot():
@@ -436,3 +432,19 @@ def test_collapsed_latents_tell_nothing(model, survey):
     y = model.label_array(survey[0].labels)
     for r2 in (linear_r2, nonlinear_r2):
         assert np.all(np.abs(r2(z[:100], y[:100], z[100:], y[100:])) < 0.1)
+
+
+# --- the shipped autoencoder
+
+
+def test_the_shipped_autoencoder_does_what_its_card_says():
+    model = load_autoencoder("rvs-mock")
+    observed, truth = make_mock(EMULATOR, RVS.mock(n_stars=2000, seed=7))
+    error = np.sqrt(np.mean((model.reconstruct(observed) - truth.flux)[~observed.mask] ** 2))
+    assert error == pytest.approx(6.7e-3, rel=0.15)
+    study = Conditional(model, observed)
+    r2, start = study.at(teff=2.5e-4).nonlinear, study.start.nonlinear
+    assert start["teff"] > 0.7 and r2["teff"] < start["teff"] - 0.1
+    assert r2["m_h"] == pytest.approx(start["m_h"], abs=0.06)
+    with pytest.raises(ValueError, match="no autoencoder 'apogee': choose one of rvs-mock"):
+        load_autoencoder("apogee")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from browser_numbers import shown_in_browser
 from h_band import linear_emulator
 
 import specnb
@@ -43,127 +44,63 @@ def explorer(emulator, translator, domains):
     return explore_translator(emulator, translator, domains.observed)
 
 
-def pictures_of(explorer):
-    pictures = []
-    explorer.image.observe(lambda change: pictures.append(bytes(change["new"])), "value")
-    return pictures
-
-
-def expected(explorer, split=None):
-    """Synthetic and translated spectrum at the sliders, without the widget."""
-    flux = explorer.emulator(np.array([list(explorer.labels.values())]))
-    split = None if split is None else np.asarray(split, dtype=np.float32)[None]
-    return flux[0], explorer.view.translator.translate(flux, split)[0]
-
-
-def test_a_label_slider_moves_both_curves(explorer):
-    before, pictures = explorer.view.translated, pictures_of(explorer)
-    explorer.sliders["teff"].value -= 500
-    synthetic, translated = expected(explorer)
-    assert explorer.labels["teff"] == 5270 and len(pictures) == 1 and pictures[0].startswith(PNG)
-    np.testing.assert_allclose(explorer.view.synthetic, synthetic, atol=1e-6)
-    np.testing.assert_allclose(explorer.view.translated, translated, atol=1e-6)
-    assert np.abs(explorer.view.translated - before).max() > 0.01
-    difference, of_split = (axes.lines[-1].get_ydata() for axes in explorer.view.figure.axes[1:])
-    np.testing.assert_allclose(difference, translated - synthetic, atol=1e-6)
-    assert (of_split == 0).all()
-
-
-def test_z_split_by_hand(explorer):
-    typical, pictures = explorer.view.translated, pictures_of(explorer)
-    explorer.split_sliders[0].value = -0.9
-    assert explorer.choice.value == "by hand" and len(pictures) == 1
-    assert explorer.split == pytest.approx([slider.value for slider in explorer.split_sliders])
-    np.testing.assert_allclose(
-        explorer.view.translated, expected(explorer, explorer.split)[1], atol=1e-6
-    )
-    effect = explorer.view.figure.axes[2].lines[-1].get_ydata()
-    np.testing.assert_allclose(effect, explorer.view.translated - typical, atol=1e-6)
-    assert np.abs(effect).max() > 1e-4
-    explorer.set_split([0.25, -0.5])
-    assert [slider.value for slider in explorer.split_sliders] == [0.25, -0.5]
-    assert explorer.spectrum().meta["z_split"] == [0.25, -0.5]
-    explorer.reset()
-    assert explorer.choice.value == "typical"
-    np.testing.assert_array_equal(explorer.view.translated, typical)
-
-
-def test_z_split_of_a_star(explorer, translator, domains):
-    own, name = translator.encode(domains.observed)[1], str(domains.observed.ids[3])
-    pictures = pictures_of(explorer)
-    explorer.choice.value = name
-    assert len(pictures) == 1
-    np.testing.assert_array_equal(explorer.split, own[3])
-    assert [slider.value for slider in explorer.split_sliders] == pytest.approx(
-        own[3].tolist(), abs=0.005
-    )
-    np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
-    explorer.set(teff=5000)  # other labels, the same z_split
-    np.testing.assert_allclose(explorer.view.translated, expected(explorer, own[3])[1], atol=1e-6)
-    explorer.set_split(-1)
-    assert explorer.choice.value == str(domains.observed.ids[-1])
-    explorer.choice.value = "by hand"
-    np.testing.assert_array_equal(explorer.split, own[-1])
-    explorer.choice.value = "typical"
-    np.testing.assert_allclose(explorer.view.translated, expected(explorer)[1], atol=1e-6)
-
-
-def test_what_a_browser_rounds_is_no_choice(emulator, translator):
-    """Browsers send sliders' values back, rounded to their steps in binary."""
-    explorer = explore_translator(emulator, translator)
-    before = explorer.image.value
-    for slider in explorer.split_sliders:
-        assert slider.value == pytest.approx(round(slider.value, 2), abs=1e-9)
-        slider.value += 1e-12
-    assert (
-        explorer.choice.value == "typical"
-        and explorer.view.split is None
-        and explorer.image.value == before
-    )
-
-
-def test_the_window_and_the_exported_spectrum(explorer, tmp_path):
-    pictures = pictures_of(explorer)
-    explorer.window.value = "Ca II 8544"
-    assert len(pictures) == 1 and explorer.view.figure.axes[0].get_xlim() == (8530, 8559)
+def check_spectrum(explorer, split):
+    """The spectrum and the picture are those of the translator at the labels and a z_split."""
+    flux = explorer.emulator([list(explorer.labels.values())])
+    translated = explorer.translator.translate(flux, None if split is None else split[None])[0]
     table = explorer.spectrum()
-    np.testing.assert_array_equal(table["translated"], explorer.view.translated)
-    np.testing.assert_array_equal(table["synthetic"], explorer.view.synthetic)
-    assert explorer.export(tmp_path / "s.ecsv").read_text("utf-8").startswith("# %ECSV")
+    np.testing.assert_allclose(table["synthetic"], flux[0], atol=1e-6)
+    np.testing.assert_allclose(table["translated"], translated, atol=1e-6)
+    difference = explorer.figure().axes[1].lines[-1].get_ydata()
+    np.testing.assert_allclose(difference, translated - flux[0], atol=1e-6)
+
+
+def test_z_split_is_typical_by_hand_or_of_a_star(explorer, translator, domains):
+    explorer.set(teff=5000)
+    check_spectrum(explorer, None)
+    explorer.set(split=[0.25, -0.5])
+    assert (explorer.split, explorer.split_values) == ("by hand", [0.25, -0.5])
+    check_spectrum(explorer, np.array([0.25, -0.5], np.float32))
+    assert explorer.spectrum().meta["z_split"] == [0.25, -0.5]
+    explorer.set(split=3)
+    assert explorer.split == str(domains.observed.ids[3]) and explorer.labels["teff"] == 5000
+    check_spectrum(explorer, translator.encode(domains.observed)[1][3])
+    explorer.set(split=str(domains.observed.ids[-1]))
+    np.testing.assert_allclose(
+        explorer.z_split, translator.encode(domains.observed)[1][-1], atol=1e-6
+    )
+    explorer.reset()
+    assert explorer.split == "typical"
+    check_spectrum(explorer, None)
+
+
+def test_the_numbers_are_those_of_the_browser(explorer, tmp_path):
+    explorer.set(star=0, split=3, teff=5000, velocity=20, continuum=1)
+    curves, table = shown_in_browser(explorer, tmp_path)["curves"], explorer.spectrum()
+    for name in ("synthetic", "translated"):
+        np.testing.assert_allclose(curves[f"flux {name}"], table[name], atol=1e-5)
 
 
 def test_wrong_choices_change_nothing(explorer, emulator, translator):
-    before = explorer.split.copy()
-    for choice, words in (("Vega", "no star 'Vega'"), (99, "no star 99"), ([0.0, 2.0], "beyond the slider"),
-                          ([0.1], "z_split of shape .1,.: this translator's has shape .2,.")):  # fmt: skip
+    for split, words in (("Vega", "no star 'Vega'"), (99, "no star 99"), ([0.0, 2.0], "beyond the slider"),
+                         ([0.1], "z_split has 1 numbers: this model's has 2")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
-            explorer.set_split(choice)
-    np.testing.assert_array_equal(explorer.split, before)
-    assert explorer.choice.value == "typical"
-    with pytest.raises(ValueError, match="no stars to take z_split from"):
-        explore_translator(emulator, translator).set_split(0)
-    with pytest.raises(ValueError, match="the emulator has 7214 pixels, the translator other 800"):
+            explorer.set(teff=5000, split=split)
+    assert explorer.split == "typical" and explorer.labels["teff"] != 5000
+    with pytest.raises(ValueError, match="give the explorer stars"):
+        explore_translator(emulator, translator).set(split=0)
+    with pytest.raises(ValueError, match="not on this model's 7214 pixels"):
         explore_translator(linear_emulator(), translator)
 
 
 def test_a_translator_without_split(emulator):
     plain = Translator(replace(TINY, split=0), emulator.wavelength, np.ones(800), 0.1)
     explorer = explore_translator(emulator, plain)
-    assert not explorer.split_sliders and len(explorer.view.figure.axes) == 2
-    with pytest.raises(ValueError, match="trained without z_split"):
-        explorer.set_split([0.1])
+    with pytest.raises(ValueError, match="no z_split"):
+        explorer.set(split=[0.1])
     explorer.set(teff=5000)
-    np.testing.assert_allclose(explorer.view.translated, expected(explorer)[1], atol=1e-6)
-
-
-def test_in_the_h_band_labels_are_in_tabs_and_curves_in_three_pieces():
-    emulator = linear_emulator()
-    plain = Translator(replace(TINY, hidden=(4, 4)), emulator.wavelength, np.ones(7214), 0.1)
-    explorer = explore_translator(emulator, plain)
-    assert len(explorer.children[0].children) == 5
-    assert np.isnan(explorer.view.figure.axes[1].lines[-1].get_ydata()).sum() == 2
-    explorer.window.value = "green detector"
-    assert bytes(explorer.image.value).startswith(PNG)
+    assert explorer.z_split is None and len(explorer.figure().axes) == 2
+    check_spectrum(explorer, None)
 
 
 def test_live_training_is_the_training(emulator, domains, translator):

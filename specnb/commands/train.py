@@ -32,7 +32,8 @@ def train(kind, config, as_json):
     regressor    needs output, spectra; may have catalogue, survey, error, encoder, labels
     translate    needs output, spectra, catalogue (of the synthetic stars), emulator;
                  may have survey, error
-    emulator and translate, for the models that are shipped: only shipped = "rvs" or "apogee"
+    emulator, translate and disentangle, for the models that are shipped: only shipped = "rvs"
+                 or, but for disentangle, "apogee"
 
     survey is rvs, apogee or the TOML file of your own (default: it is recognised). error, for spectra
     without errors, is "estimate" or a number. encoder is an autoencoder's file. After an interruption

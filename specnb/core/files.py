@@ -50,6 +50,22 @@ def read_tensors(path) -> tuple[dict, dict]:
     return tensors, about
 
 
+def shipped_file(folder: Path, kind: str, name: str) -> Path:
+    """The file of a shipped model.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    known = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if name not in known:
+        raise ValueError(
+            f"there is no {kind} {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
+        )
+    return folder / f"{name}.safetensors"
+
+
 def _checksum(tensors, about):
     """SHA-256 of tensors and texts."""
     digest = sha256(json.dumps(about, sort_keys=True).encode())

@@ -95,9 +95,27 @@ class Calibration(Step):
         -------
         ndarray of bool, shape (n,)
         """
-        tree, place = self._placed(labels, survey)
-        limit = np.quantile(tree.query(tree.data, k=2)[0][:, 1], QUANTILE)
-        return tree.query(place)[0] > limit
+        columns, scale, stars, limit = self.domain(survey)
+        place = np.nan_to_num(labels[:, columns] / scale, nan=1e9)
+        return KDTree(stars).query(place)[0] > limit
+
+    def domain(self, survey):
+        """What tells whether a star is outside, see `outside`.
+
+        Returns
+        -------
+        columns : list of int
+            The labels that decide.
+        scale : ndarray, shape (k,)
+            By what they are divided.
+        stars : ndarray, shape (m, k)
+            The domain's stars, divided by the scale.
+        limit : float
+            Largest distance of a star to the nearest of these.
+        """
+        columns, scale, stars = self._scaled(survey)
+        limit = np.quantile(KDTree(stars).query(stars, k=2)[0][:, 1], QUANTILE)
+        return columns, scale, stars, float(limit)
 
     def covariance(self, labels, survey) -> torch.Tensor:
         """Covariance of the label errors that fits of similar stars made, beyond the noise.
@@ -113,17 +131,19 @@ class Calibration(Step):
         -------
         Tensor, shape (n, n_labels, n_labels), float64
         """
-        tree, place = self._placed(labels, survey, len(self.offsets))
+        columns, scale, stars = self._scaled(survey)
+        tree = KDTree(stars[: len(self.offsets)])
+        place = np.nan_to_num(labels[:, columns] / scale, nan=1e9)
         nearest = tree.query(place, k=range(1, min(NEAREST, tree.n) + 1))[1]
         made = torch.nan_to_num(self.offsets.cpu().double())[torch.from_numpy(nearest)]
         return made.transpose(1, 2) @ made / nearest.shape[1]
 
-    def _placed(self, labels, survey, first=None):
-        """A tree of the domain's stars in the labels that decide, and the places of other stars."""
+    def _scaled(self, survey):
+        """The columns of the labels that decide, their scales, and the domain's stars in them."""
         columns = [survey.names.index(name) for name in self.names or survey.everywhere]
         known = self.stars[:, columns].cpu().double().numpy()
         scale = np.maximum(known.std(axis=0), 1e-6)
-        return KDTree(known[:first] / scale), np.nan_to_num(labels[:, columns] / scale, nan=1e9)
+        return columns, scale, known / scale
 
 
 def whitening(ivar, components):

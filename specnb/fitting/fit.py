@@ -237,7 +237,7 @@ def with_errors(table, name: str) -> list[str]:
     error, unit = np.asarray(table[f"{name}_error"], float), table[name].unit or ""
     places = np.nan_to_num(1 - np.floor(np.log10(error.clip(1e-5, 10.0)))).astype(int)
     rows = zip(table[name], error, places)  # errors have two digits
-    return [f"{value:.{n}f} ± {error:.{n}f} {unit}".rstrip() for value, error, n in rows]
+    return [f"{value:z.{n}f} ± {error:.{n}f} {unit}".rstrip() for value, error, n in rows]
 
 
 def _table(ids, fit, model):

@@ -1,17 +1,19 @@
-"""Figures of an autoencoder that sliders redraw in place: a star with edited labels and latents
-(Fig. 2 of Manteiga et al. 2025), and the latents of a model that takes λ as an input.
+"""Figures of an autoencoder: a star with edited labels and latents (Fig. 2 of Manteiga et al. 2025),
+and the latents of a model that takes λ as an input.
 """
 
 import numpy as np
 
-from specnb.plots.live import LiveFigure, SpectrumFigure, round_limit
+from specnb.plots.panels import SpectrumFigure, round_limit
 from specnb.plots.style import (
     BLACK,
     BLUE,
     GREY,
+    PAGE,
     SEQUENTIAL,
     SKY,
     VERMILLION,
+    Figure,
     axis_title,
     name_ticks,
     styled,
@@ -46,17 +48,16 @@ class EditorFigure(SpectrumFigure):
         super().__init__(wavelength, PANELS, 5.3, bottom=0.275, top=0.92, room=0.03)
         bottom = self.figure.add_axes((0.105, 0.085, 0.87, 0.12))
         entries, zeros = np.arange(latent), np.zeros(latent)
-        self._span = bottom.axvspan(-0.5, 0.5, color=SKY, alpha=0.3, linewidth=0, animated=True)
+        self._span = bottom.axvspan(-0.5, 0.5, color=SKY, alpha=0.3, linewidth=0)
         self._bars = [
             bar
             for shift, color in ((-0.2, GREY), (0.2, BLUE))
-            for bar in bottom.bar(entries + shift, zeros, 0.4, color=color, animated=True)
+            for bar in bottom.bar(entries + shift, zeros, 0.4, color=color)
         ]
         bottom.axhline(0, color=BLACK, linewidth=0.5)
         bottom.set(xlabel="Entry k of the latent vector", ylabel="$z_k$", ylim=limits,
                    xlim=(-0.7, latent - 0.3))  # fmt: skip
         bottom.yaxis.set_label_coords(-0.068, 0.5)
-        self.moving += [self._span, *self._bars]
 
     @styled
     def update(self, flux, latents, title="", outside="", entry=0, window=None):
@@ -86,77 +87,54 @@ class EditorFigure(SpectrumFigure):
         self._show([flux, differences], title, outside, window)
 
 
-class ConditionalFigure(LiveFigure):
-    """A projection of the latents, coloured by a label, and the R² of probes for each label.
+@styled
+def conditional_latents(at, start, values, colour: str):
+    """Principal components of latents at some λ, coloured by a label, and the R² of probes.
 
     Parameters
     ----------
-    labels : sequence of str
+    at, start : AtLambda
+        What a `specnb.disentangle.conditional.Conditional` gives at these λ, and at λ = 0.
+    values : ndarray, shape (n,)
+        The label ``colour`` of the stars that are shown.
+    colour : str
 
-    Attributes
-    ----------
-    figure : Figure
+    Returns
+    -------
+    Figure
     """
-
-    @styled
-    def __init__(self, labels):
-        super().__init__(3.2)
-        self._map, scale, probes = (
-            self.figure.add_axes((left, 0.135, width, 0.76))
-            for left, width in ((0.075, 0.4), (0.485, 0.015), (0.655, 0.325))
-        )
-        self._dots = self._map.scatter(
-            [], [], c=[], s=5, cmap=SEQUENTIAL, linewidths=0, animated=True
-        )
-        self._scale = self.figure.colorbar(self._dots, cax=scale)
-        y, nothing = np.arange(len(labels)), np.zeros(len(labels))
-        self._bars = [
-            bar
-            for shift, color, name in ((-0.19, SKY, "linear"), (0.19, BLUE, "nonlinear"))
-            for bar in probes.barh(y + shift, nothing, 0.36, color=color, label=name, animated=True)
-        ]
-        (self._marks,) = probes.plot(nothing, y + 0.19, "|", color=BLACK, markersize=11,
-                                     label="nonlinear, all λ = 0", animated=True)  # fmt: skip
-        probes.set(xlim=(-0.05, 1.05), xlabel="R² of probes on test stars")
-        probes.axvline(0, color=BLACK, linewidth=0.5)
-        probes.yaxis.set_inverted(True)
-        name_ticks(probes.yaxis, [symbol(name) for name in labels])
-        probes.legend(
-            ncols=3, loc="lower right", bbox_to_anchor=(1.03, 1), columnspacing=1, borderaxespad=0.2
-        )
-        self._title = self._map.text(0, 1.03, "", transform=self._map.transAxes, animated=True)
-        self.moving += [self._dots, *self._bars, self._marks, self._title]
-
-    @styled
-    def update(self, points, values, colour, r2, reference, title, axes):
-        """Show the latents at one λ.
-
-        Parameters
-        ----------
-        points : ndarray, shape (n, 2)
-            Projected latents.
-        values : ndarray, shape (n,)
-            Values of the label ``colour`` for these points.
-        colour : str
-        r2 : ndarray, shape (2, n_labels)
-            R² of the linear and of the nonlinear probe.
-        reference : ndarray, shape (n_labels,)
-            R² to mark, such as that of the nonlinear probe when all λ are 0.
-        title : str
-        axes : (str, str)
-            Titles of the two axes.
-        """
-        # Points are drawn in random order, so that no colour lies on top
-        order = np.random.default_rng(0).permutation(len(points))
-        self._dots.set_offsets(points[order])
-        self._dots.set_array(np.asarray(values)[order])
-        x, y = (round_limit(1.05 * float(np.abs(side).max())) for side in points.T)
-        colours = tuple(np.percentile(values, (1, 99)).tolist())
-        if self.frame(x, y, colour, colours, axes):
-            self._dots.set_clim(*colours)
-            self._scale.set_label(axis_title(colour))
-            self._map.set(xlim=(-x, x), ylim=(-y, y), xlabel=axes[0], ylabel=axes[1])
-        for bar, width in zip(self._bars, np.maximum(np.ravel(r2), -0.05)):
-            bar.set_width(width)
-        self._marks.set_xdata(reference)
-        self._title.set_text(title)
+    figure = Figure(PAGE, 3.2, layout="none")
+    points_axes, scale, probes = (
+        figure.add_axes((left, 0.135, width, 0.76))
+        for left, width in ((0.075, 0.4), (0.485, 0.015), (0.655, 0.325))
+    )
+    # Points are drawn in random order, so that no colour lies on top
+    order = np.random.default_rng(0).permutation(len(values))
+    low, high = np.percentile(values, (1, 99))
+    dots = points_axes.scatter(
+        *at.points[order].T, c=np.asarray(values)[order], s=5, cmap=SEQUENTIAL, linewidths=0,
+        vmin=low, vmax=high,
+    )  # fmt: skip
+    figure.colorbar(dots, cax=scale, label=axis_title(colour))
+    x, y = (round_limit(1.05 * float(np.abs(side).max())) for side in at.points.T)
+    names = [f"{which} principal component of the latents" for which in ("First", "Second")]
+    points_axes.set(xlim=(-x, x), ylim=(-y, y), xlabel=names[0], ylabel=names[1])
+    error = f"rms flux error {at.error:.4f}, {at.error / start.error:.2f} of that at λ = 0"
+    points_axes.text(0, 1.03, error, transform=points_axes.transAxes)
+    rows = np.arange(len(at.linear))
+    for shift, color, name, r2 in (
+        (-0.19, SKY, "linear", at.linear),
+        (0.19, BLUE, "nonlinear", at.nonlinear),
+    ):
+        widths = np.maximum(list(r2.values()), -0.05)
+        probes.barh(rows + shift, widths, 0.36, color=color, label=name)
+    probes.plot(list(start.nonlinear.values()), rows + 0.19, "|", color=BLACK, markersize=11,
+                label="nonlinear, all λ = 0")  # fmt: skip
+    probes.set(xlim=(-0.05, 1.05), xlabel="R² of probes on test stars")
+    probes.axvline(0, color=BLACK, linewidth=0.5)
+    probes.yaxis.set_inverted(True)
+    name_ticks(probes.yaxis, [symbol(name) for name in at.linear])
+    probes.legend(
+        ncols=3, loc="lower right", bbox_to_anchor=(1.03, 1), columnspacing=1, borderaxespad=0.2
+    )
+    return figure

@@ -1,6 +1,4 @@
-"""Figures of the spectrum at chosen labels: of an emulator, and of a translator. The same figures
-are used in print and by the slider widgets, which redraw them in place.
-"""
+"""Figures of the spectrum at chosen labels, of an emulator and of a translator, for print."""
 
 import textwrap
 import warnings
@@ -9,7 +7,7 @@ import numpy as np
 
 from specnb.core.wavelength import same_pixels
 from specnb.emulator.model import OutsideHullWarning
-from specnb.plots.live import SpectrumFigure, label_text, start_labels
+from specnb.plots.panels import SpectrumFigure, label_text, start_labels
 from specnb.plots.style import (
     BLACK,
     BLUE,
@@ -33,7 +31,7 @@ class EmulatorFigure(SpectrumFigure):
     ----------
     emulator : Emulator
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     panels : mapping
         See `SpectrumFigure`.
 
@@ -81,7 +79,8 @@ class EmulatorFigure(SpectrumFigure):
 
     def _show_star(self, values, window, element=None):
         """Show spectra of the star. The lines of an element are highlighted."""
-        self._show(values, self._written(), self.outside, window, (element,))
+        self._show(values, self._written(), self.outside, window)
+        self._arrange(element)
 
     def _written(self):
         """The labels as text. A second line has the abundances of single elements that are not
@@ -120,14 +119,13 @@ class EmulatorFigure(SpectrumFigure):
 class ExplorerFigure(EmulatorFigure):
     """The flux with line markers, its difference to a reference, and its gradient by one label.
 
-    The lines of an element have the colour of its group. They are highlighted if the gradient is by
-    the abundance of this element.
+    Lines of the element of whose abundance the gradient is are highlighted.
 
     Parameters
     ----------
     emulator : Emulator
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     reference : ndarray, shape (n_pix,), optional
         Flux to compare with, NaN in bad pixels. By default it is the emulator's at `labels`.
     reference_name : str
@@ -135,6 +133,10 @@ class ExplorerFigure(EmulatorFigure):
         Label of the gradient panel; by default the first label of the survey.
     physics : Emulator, optional
         Another emulator whose spectrum at the same labels is drawn, too.
+    seen : callable, optional
+        How models are seen, see `specnb.fitting.seen.as_seen`. By default they are at rest.
+    others : sequence of (ndarray, str)
+        Further spectra with their names.
 
     Attributes
     ----------
@@ -154,22 +156,17 @@ class ExplorerFigure(EmulatorFigure):
 
     @styled
     def __init__(
-        self,
-        emulator,
-        labels=None,
-        reference=None,
-        reference_name="start",
-        gradient=None,
-        physics=None,
-    ):
+        self, emulator, labels=None, reference=None, reference_name="start", gradient=None,
+        physics=None, seen=None, others=(),
+    ):  # fmt: skip
         third = [(VERMILLION, 0.6, "-")] * (physics is not None)
         panels = {
-            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third],
+            FLUX: [(GREY, 0.8, "-"), (BLUE, 0.9, "-"), *third, *[(BLACK, 0.6, ":")] * len(others)],
             "Emulator −\nreference": [(BLUE, 0.9, "-"), *third],
             "Gradient": [(VERMILLION, 0.9, "-")],
         }
         super().__init__(emulator, labels, panels)
-        self.physics = physics
+        self.physics, self.seen, self.others = physics, seen or np.asarray, others
         self.gradient = gradient or emulator.labels[0]
         self.reference = None if reference is None else (reference, reference_name)
         self.update()
@@ -194,7 +191,8 @@ class ExplorerFigure(EmulatorFigure):
         """
         self.gradient = gradient or self.gradient
         label = self.survey.label(self.gradient)
-        self.flux, slopes = self._emulate(labels, self.emulator, self.emulator.jacobian)
+        functions = self.emulator, self.emulator.jacobian
+        self.flux, slopes = map(self.seen, self._emulate(labels, *functions))
         self.derivative = slopes[self.survey.labels.index(label)]
         flux, name = self.reference = self.reference or (self.flux, "start")
         amount = f"{label.steps.change:g} {label.unit.replace(' ', '')}".strip()
@@ -202,12 +200,12 @@ class ExplorerFigure(EmulatorFigure):
         values = [
             {name: flux, "emulator": self.flux},
             {"_": self.flux - flux},
-            # This name changes with the title of the panel, which is in the background
-            {f"_{label.name}": self.derivative * label.steps.change},
+            {"_": self.derivative * label.steps.change},
         ]
         if self.physics is not None:
-            (values[0]["physics"],) = self._emulate(None, self.physics)
+            (values[0]["physics"],) = map(self.seen, self._emulate(None, self.physics))
             values[1]["_physics"] = values[0]["physics"] - flux
+        values[0] |= {name: other for other, name in self.others}
         self._show_star(values, window, self.survey.element_of(label.name))
 
 
@@ -221,9 +219,11 @@ class TranslatedFigure(EmulatorFigure):
     translator : Translator
         It must have the emulator's pixels. If it has no z_split, there is no panel for z_split.
     labels : mapping, optional
-        See `specnb.plots.live.start_labels`.
+        See `specnb.plots.panels.start_labels`.
     split : ndarray, shape of one z_split, optional
         By default it is the typical one.
+    seen : callable, optional
+        As for `ExplorerFigure`.
 
     Attributes
     ----------
@@ -240,11 +240,11 @@ class TranslatedFigure(EmulatorFigure):
     """
 
     @styled
-    def __init__(self, emulator, translator, labels=None, split=None):
+    def __init__(self, emulator, translator, labels=None, split=None, seen=None):
         if not same_pixels(emulator.wavelength, translator.wavelength):
             raise ValueError(f"the emulator has {len(emulator.wavelength)} pixels, the translator other "
                              f"{len(translator.wavelength)}: give those of one survey")  # fmt: skip
-        self.translator = translator
+        self.translator, self.seen = translator, seen or np.asarray
         panels = {
             FLUX: [(DOMAINS["synthetic"], 0.9, "-"), (DOMAINS["translated"], 0.9, "-")],
             "Translated −\nsynthetic": [(BLACK, 0.9, "-")],
@@ -290,11 +290,11 @@ class TranslatedFigure(EmulatorFigure):
         ValueError
             If a label does not exist.
         """
-        (self.synthetic,) = self._emulate(labels, self.emulator)
-        typical, own = (
-            self.translator.translate(self.synthetic[None], split)[0].astype(float)
-            for split in (None, None if self.split is None else self.split[None])
+        (flux,) = self._emulate(labels, self.emulator)
+        own, typical = (
+            self.seen(self.translator.translate(flux[None], split)[0].astype(float))
+            for split in (None if self.split is None else self.split[None], None)
         )
-        self.translated = own
+        self.synthetic, self.translated = self.seen(flux), own
         fluxes = {"synthetic": self.synthetic, "translated": own}
         self._show_star([fluxes, {"_": own - self.synthetic}, {"_": own - typical}], window)

@@ -274,6 +274,7 @@ def _run_here(notebook, executed, parameters, timeout):
             start_timeout=300,
             extra_arguments=list(KERNEL_OPTIONS),
             kernel_manager_class=KernelManager,
+            store_widget_state=False,  # explorers hold their networks, and no widget is alive later
         )
     except Exception as error:  # noqa: BLE001 - whatever it is, the runner tells it
         # It is read when this process has ended, and a pipe holds no more than 64 kB until then.

@@ -8,9 +8,15 @@ import torch
 
 from specnb.core.checksums import add_to_list
 from specnb.core.paths import DATA, KEPT, stars_folder
+from specnb.disentangle import DisentangleConfig
+from specnb.disentangle import train as train_disentangler
+from specnb.disentangle.experiment import ENTANGLED, reference_stars
+from specnb.disentangle.shipped import CONDITIONAL
+from specnb.disentangle.shipped import STARS as REFERENCE_STARS
 from specnb.emulator.accuracy import STATISTICS, accuracy
 from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
+from specnb.evaluate.quick_probes import linear_r2, nonlinear_r2
 from specnb.reproduce.provenance import checksum
 from specnb.reproduce.rendering import render
 from specnb.simulator.grid import held_out, load_grid
@@ -176,3 +182,94 @@ def ship_translator(
         errors=errors,
     )
     return errors
+
+
+def ship_autoencoder(
+    name: str,
+    config: DisentangleConfig = CONDITIONAL,
+    folder: Path = KEPT / "autoencoders",
+    n_stars: int = REFERENCE_STARS,
+) -> dict[str, float]:
+    """Train a λ-conditional autoencoder of a mock survey; write NAME-mock.safetensors and its card.
+
+    After an interruption the same call goes on from the checkpoint beside the weights.
+
+    Parameters
+    ----------
+    name : str
+        Of the survey, which must be "rvs": the studies of autoencoders have no other mock survey.
+    config : DisentangleConfig
+        With ``lambda_range`` > 0.
+    folder : Path
+    n_stars : int
+        Stars of the mock survey, a fifth of which are left out.
+
+    Returns
+    -------
+    dict
+        Root-mean-square errors of spectra of unseen stars, by λ, see the card.
+    """
+    survey, start = load_emulator(name).survey, time.monotonic()
+    if name != "rvs" or not config.lambda_range:
+        raise ValueError(
+            f"survey {name} with lambda_range {config.lambda_range:g}: give rvs and a lambda_range > 0"
+        )
+    stars = reference_stars(survey.mock(n_stars=n_stars, seed=config.seed))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-mock.safetensors"
+    model = train_disentangler(stars.train, config, path.with_suffix(".checkpoint"))
+    seconds = time.monotonic() - start
+    model.networks.half()
+    model.save(path)
+    model.networks.float()  # the scores below are those of the weights in the file
+    add_to_list(path, DATA)
+    reach = config.lambda_range
+    settings = {"0 / 0 / 0 / 0": {}} | {
+        f"{value:g} / 0 / 0 / 0": {"teff": value} for value in (reach / 2, reach)
+    }
+    for entangled in ENTANGLED.values():
+        lambdas = {each: -reach if each in entangled else reach for each in config.labels}
+        settings[" / ".join(f"{value:g}" for value in lambdas.values())] = lambdas
+    rows = [
+        {"name": setting} | _autoencoder_scores(model, stars, lambdas)
+        for setting, lambdas in settings.items()
+    ]
+    render(
+        "autoencoder.md",
+        path.with_suffix(".md"),
+        name=name,
+        config=config,
+        device=model.device,
+        stars=len(stars.train),
+        seed=config.seed,
+        best=min(model.history, key=lambda row: row["loss"])["epoch"],
+        test=len(stars.test),
+        seconds=seconds,
+        emulator_sha256=checksum(survey.emulator_path),
+        rows=rows,
+    )
+    return {row["name"]: row["error"] for row in rows}
+
+
+def _autoencoder_scores(model, stars, lambdas):
+    """Probes and errors of a λ-conditional model at some λ, as in its card."""
+    test, truth, half = stars.test, stars.truth_test, len(stars.test) // 2
+    y = model.label_array(test.labels)
+
+    def probed(r2, z):
+        found = r2(z[:half], y[:half], z[half:], y[half:])
+        return " / ".join(f"{value:z.2f}" for value in found)
+
+    def error(z):
+        flux = model.decode(z, y, lambdas)
+        return float(np.sqrt(np.mean((flux - truth.flux)[~test.mask] ** 2)))
+
+    z, drawn = model.encode(test, lambdas), model.encode(test, lambdas, seed=0)
+    other = np.random.default_rng(0).permutation(len(z))
+    return {
+        "linear": probed(linear_r2, z),
+        "nonlinear": probed(nonlinear_r2, z),
+        "drawn": probed(nonlinear_r2, drawn),
+        "error": error(z),
+        "other": error(z[other]),
+    }

@@ -18,7 +18,8 @@ the regressor takes spectra, and ``labels``; its ``config`` has the fields of `R
 the synthetic stars. ``emulator`` takes ``survey`` and ``grid``, an HDF5 file of `SyntheticGrid`.
 Labels that the survey declares get its units. Stars with a label that must be a mistake are left out,
 see `specnb.surveys.outliers`.
-``shipped = "rvs"`` instead of all inputs trains the emulator or the translator that is shipped.
+``shipped = "rvs"`` instead of all inputs trains the emulator, translator or autoencoder that is
+shipped.
 """
 
 import time
@@ -40,11 +41,12 @@ from specnb.disentangle import train as train_disentangler
 from specnb.disentangle.config import LABELS
 from specnb.disentangle.regress import RegressorConfig, errors, fit_regressor
 from specnb.disentangle.regressor import Regressor
+from specnb.disentangle.shipped import CONDITIONAL
 from specnb.disentangle.train import training_rows
 from specnb.emulator.model import Emulator
 from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
-from specnb.reproduce.shipping import ship_emulator, ship_translator
+from specnb.reproduce.shipping import ship_autoencoder, ship_emulator, ship_translator
 from specnb.simulator.grid import load_grid
 from specnb.surveys import SURVEYS, read_spectra, survey_of
 from specnb.surveys.catalogue import in_declared_units, with_labels
@@ -257,6 +259,10 @@ def _shipped_translator(about, given, progress):
     return ship_translator(survey.name, TranslateConfig.for_survey(survey, **given))
 
 
+def _shipped_autoencoder(about, given, progress):
+    return ship_autoencoder(survey_of(about["shipped"]).name, replace(CONDITIONAL, **given))
+
+
 # What trains each kind, the keys that it needs, those that it may have, and its configuration.
 KINDS = {
     "emulator": (_emulator, ("output", "survey"), ("grid",), EmulatorConfig),
@@ -268,4 +274,8 @@ KINDS = {
         _regressor, ("output", "spectra"), (*READ, "encoder", "labels"), RegressorConfig,
     ),
 }  # fmt: skip
-SHIPPED = {"emulator": _shipped, "translate": _shipped_translator}
+SHIPPED = {
+    "emulator": _shipped,
+    "translate": _shipped_translator,
+    "disentangle": _shipped_autoencoder,
+}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from specnb.surveys.region import Limit
+
 COMPONENTS = ("thin disc", "thick disc", "halo")
 STAGES = ("dwarf", "subgiant", "giant", "red clump")
 
@@ -91,22 +93,19 @@ def stars_exist(stars):
     return np.asarray(stars["logg"]) >= lowest_logg(stars["teff"])
 
 
-def sampled_in_kiel(stars):
-    """Whether labels lie where the shipped grids were computed.
+def _widened():
+    """The limit of the shipped grids: `lowest_logg`, widened by a margin of 150 K and 0.3 dex.
 
-    This is the region above `lowest_logg`, widened by a margin of 150 K and 0.3 dex, because an
-    emulator is worst at the edge of its training set.
-
-    Parameters
-    ----------
-    stars : mapping of str to array_like
-        Values of the labels by name. teff (K) and logg (dex) must be among them.
-
-    Returns
-    -------
-    ndarray of bool
+    There is a margin because an emulator is worst at the edge of its training set.
     """
-    return np.asarray(stars["logg"]) >= lowest_logg(np.asarray(stars["teff"]) - 150.0) - 0.3
+    step = 4800.0 + 150.0  # where `lowest_logg` jumps
+    teff = np.array([step, np.nextafter(step, np.inf), 1e5])
+    logg = lowest_logg(teff - 150.0) - 0.3
+    text = "no star of this temperature has such a low log g"
+    return Limit({"logg": 1.0}, tuple(logg.tolist()), "teff", tuple(teff.tolist()), text)
+
+
+SAMPLED_IN_KIEL = _widened()  # where in teff and logg the shipped grids were computed
 
 
 def main_sequence(teff, m_h):

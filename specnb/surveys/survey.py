@@ -70,8 +70,8 @@ class Survey:
     bad_bits : int
         Bits of the flags of a pixel that make it bad. The default is all of them.
     inside : callable
-        ``inside(stars)`` tells whether labels lie where synthetic spectra were computed. It takes a
-        mapping of label values by name and returns an array of bool.
+        ``inside(stars)`` tells where synthetic spectra were computed: it takes labels by name and
+        gives an array of bool. The explorer knows only that of a `specnb.surveys.region.Region`.
     start : mapping of str to float
         Labels of the star at which sliders start. The default is the middle of each label's range.
     lines : tuple of Line

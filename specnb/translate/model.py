@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from specnb.core.files import check_same, read_tensors, whole_file, write_tensors
+from specnb.core.files import check_same, read_tensors, shipped_file, whole_file, write_tensors
 from specnb.core.paths import DATA
 from specnb.core.spectra import check_at_rest
 from specnb.core.values import numbers
@@ -224,12 +224,7 @@ def load_translator(name: str) -> Translator:
     OSError
         If the file is damaged.
     """
-    known = sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
-    if name not in known:
-        raise ValueError(
-            f"there is no translator {name!r}: choose one of {', '.join(known) or 'none (none is shipped)'}"
-        )
-    return Translator.load(SHIPPED / f"{name}.safetensors")
+    return Translator.load(shipped_file(SHIPPED, "translator", name))
 
 
 class Translation(Step):

@@ -1,16 +1,14 @@
-"""Figures with sliders, for JupyterLab. Every interaction can also be called as a method."""
+"""Spectra and models with sliders, for JupyterLab. Whatever a hand can do, code can do, too."""
 
 from importlib import import_module
 
 # The widgets, each imported when it is first used. The results of a notebook therefore depend only
 # on the widgets that it shows.
 _HOME = {
-    "browse_fits": "fits",
     "edit_star": "editor",
-    "explore_emulator": "explorer",
+    "explore_emulator": "emulator",
     "explore_missing": "missing",
-    "explore_translator": "explorer",
-    "slide_lambdas": "lambdas",
+    "explore_translator": "translator",
     "train_live": "training",
     "train_translator": "translating",
 }

@@ -1,242 +1,282 @@
-"""The spectrum of an emulator, and its translation, with sliders for the labels."""
+"""The explorer: spectra with sliders that the browser computes and draws itself.
 
-import ipywidgets
+Its JavaScript runs the networks, so that a slider needs no kernel. What it shows is also known here:
+each control of the browser is a trait, and the numbers are computed again by PyTorch if code asks
+for them.
+"""
+
+import re
+import warnings
+from pathlib import Path
+
 import numpy as np
-from astropy.table import Column
+import traitlets
+from astropy.table import Column, Table
 
-from specnb.core.wavelength import check_pixels
-from specnb.plots.explorer import ExplorerFigure, TranslatedFigure
-from specnb.widgets.panel import (
-    Panel,
-    check_moves,
-    label_slider,
-    place,
-    row_of,
-    windows,
-)
+from specnb.fitting.seen import as_seen
+from specnb.widgets.asked import Asked
+from specnb.widgets.pages.page import stars_part
+from specnb.widgets.stars import Stars, read_stars
+from specnb.widgets.state import FIRST, STATE, check_state, clipped, label_ranges, with_ids
 
-TYPICAL, BY_HAND = "typical", "by hand"
-MOST = 16  # up to so many numbers of z_split get one slider each
+BUNDLE = Path(__file__).parent / "browser"  # written by `make browser`
 
 
-class LabelExplorer(Panel):
-    """A figure with sliders for the labels of an emulator. Subclasses add further controls.
+def bundled(name: str) -> str:
+    """The text of a file of the browser's part.
+
+    Raises
+    ------
+    OSError
+        If it has not been built.
+    """
+    path = BUNDLE / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no {path}, the explorer's part for the browser: build it with make browser"
+        )
+    return path.read_text("utf-8")
+
+
+class Explorer(Asked):
+    """Spectra, with sliders for what they depend on. Subclasses say what is shown.
+
+    They define `_describe`, which makes the page, `_columns`, the spectra that are shown, and
+    `figure`; perhaps also `_meta`, `outside` and `_of_stars`.
 
     Parameters
     ----------
-    view : ExplorerFigure or TranslatedFigure
-        Figure of the spectrum at the first labels.
-    choices : dict of Widget
-        Controls beside the choice of the window.
-    """
-
-    _stem = "spectrum"
-
-    def __init__(self, view, choices):
-        self.view, self.emulator, survey = view, view.emulator, view.survey
-        sliders = {
-            label.name: label_slider(label, label.low, label.high, view.labels[label.name])
-            for label in survey.labels
-        }
-        check_moves(view.labels, sliders)
-        self._windows = windows(survey)
-        choices["window"] = ipywidgets.Dropdown(options=list(self._windows), description="window")
-        super().__init__(sliders, choices, self._buttons(), survey.groups)
-
-    @property
-    def outside(self):
-        return self.view.outside
-
-    def _meta(self):
-        return {"labels": self.labels, "inside_hull": not self.outside}
-
-    def _redraw(self):
-        self.view.update(self.labels, window=self._windows[self.values["window"]])
-
-
-class EmulatorExplorer(LabelExplorer):
-    """The emulator's spectrum with sliders for the labels; made by `explore_emulator`.
+    survey : Survey
+    stars : Stars, optional
+    **state
+        First settings, as for `set`.
 
     Attributes
     ----------
     labels : dict of float
         The labels that are shown.
-    sliders : dict of FloatSlider
-    view : ExplorerFigure
-        ``view.figure`` is the same picture in a form for print.
+    star : str
+        Id of the chosen star, "" if there is none.
+    overlay : list of str
+        Ids of up to five further stars.
+    window : list of float
+        Ends of the wavelength range in Å; none stands for all pixels.
+    gradient : str
+        The label of the gradient; "" stands for the label that was moved last.
+    moved : str
+        The label that was moved last; "" stands for the first one.
+    velocity : float
+        Radial velocity of the model, km/s.
+    continuum : int
+        Order of the polynomials by which the model is fitted to the star's continuum, -1 for none.
+    reference : str
+        The spectrum to compare with: "start" or the id of a star.
+    residual : {"sigma", "flux"}
+    split : str
+        The z_split of a translator: "typical", "by hand" or the id of a star.
+    split_values : list of float
+        The numbers of z_split by hand.
+    lambdas : dict of float
+        λ of a model that takes them.
+    latents : list of float
+        Edited latents; none stand for the star's own.
+    compare : {"nothing", "nearest", "truth"}
+    panels : list of str
+        Names of the panels that are shown; none stands for all.
+    theme : {"auto", "light", "dark"}
+    busy, told : str
+        See `specnb.widgets.asked.Asked`.
     """
 
-    def __init__(self, emulator, labels=None, reference_spectra=None, physics=None):
-        view = ExplorerFigure(emulator, labels, physics=physics)
-        self._references = []
-        if reference_spectra is not None:
-            fluxes = np.where(reference_spectra.mask, np.nan, reference_spectra.flux)
-            self._references += zip(fluxes, map(str, reference_spectra.ids))
-        references = [("start labels", -1)]
-        references += [(name, row) for row, (_, name) in enumerate(self._references)]
-        self._references.append((view.flux, "start"))
-        choices = {
-            "gradient": ipywidgets.Dropdown(options=emulator.labels, description="gradient"),
-            "reference": ipywidgets.Dropdown(options=references, description="reference"),
-        }
-        super().__init__(view, choices)
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    _page = traitlets.Dict().tag(sync=True)
+    _data = traitlets.Bytes().tag(sync=True)
+    _stars = traitlets.Dict().tag(sync=True)
+    _stars_data = traitlets.Bytes().tag(sync=True)
 
-    def _columns(self):
-        """The flux and its derivative by the label of the gradient panel."""
-        label = self.emulator.survey.label(self.view.gradient)
-        unit = f"1 / ({label.unit})" if label.unit else None
-        return [
-            Column(self.view.flux, "flux", description="continuum-normalised"),
-            Column(self.view.derivative, f"dflux_d{label.name}", unit=unit),
-        ]
+    labels = traitlets.Dict().tag(sync=True)
+    star = traitlets.Unicode().tag(sync=True)
+    overlay = traitlets.List().tag(sync=True)
+    window = traitlets.List().tag(sync=True)
+    gradient = traitlets.Unicode().tag(sync=True)
+    moved = traitlets.Unicode().tag(sync=True)
+    velocity = traitlets.Float(0.0).tag(sync=True)
+    continuum = traitlets.Int(-1).tag(sync=True)
+    reference = traitlets.Unicode("start").tag(sync=True)
+    residual = traitlets.Unicode("sigma").tag(sync=True)
+    split = traitlets.Unicode(FIRST["split"]).tag(sync=True)
+    split_values = traitlets.List().tag(sync=True)
+    lambdas = traitlets.Dict().tag(sync=True)
+    latents = traitlets.List().tag(sync=True)
+    compare = traitlets.Unicode("nothing").tag(sync=True)
+    panels = traitlets.List().tag(sync=True)
+    theme = traitlets.Unicode("auto").tag(sync=True)
 
-    def _follow(self, changed):
-        self.view.gradient = self.values["gradient"]
-        self.view.reference = self._references[self.values["reference"]]
+    _stem = "spectrum"  # with which names of exported files begin
 
+    def __init__(self, survey, stars=None, **state):
+        self.survey, self.stars = survey, stars or Stars()
+        page, data = self._describe()
+        files = {"_esm": bundled("explorer.js"), "_css": bundled("explorer.css")}
+        super().__init__(**files, _page=page, _data=data, labels=dict(page["start"]))
+        with self.hold_sync():
+            self._stars, self._stars_data = self._describe_stars()
+            self.set(**state)
 
-def explore_emulator(
-    emulator, labels=None, reference_spectra=None, physics=None
-) -> EmulatorExplorer:
-    """Show the emulator's spectrum, its residual and its gradient, with sliders for the labels.
+    def __repr__(self):
+        return f"<{type(self).__name__} of {self.survey.title}: use .set() and .spectrum()>"
 
-    Parameters
-    ----------
-    emulator : Emulator
-    labels : mapping, optional
-        First labels; by default those of `Survey.start`.
-    reference_spectra : Spectra, optional
-        Spectra on the emulator's pixels with which the emulator can be compared.
-    physics : Emulator, optional
-        Another emulator whose spectrum at the same labels is shown, too.
+    def _describe(self, half: bool = False) -> tuple[dict, bytes]:
+        """The page and its arrays; with ``half``, weights have half precision."""
+        raise NotImplementedError
 
-    Returns
-    -------
-    EmulatorExplorer
-        It is shown as the last value of a cell. In code, use ``.set(teff=5000)``, ``.labels``,
-        ``.spectrum()``, ``.export()`` and ``.reset()``.
+    def _describe_stars(self, half: bool = False) -> tuple[dict, bytes]:
+        """What the browser knows of the stars, and its arrays."""
+        names = [label["name"] for label in self._page["labels"]]
+        spectra = self.stars.joined([self.survey.label(name) for name in names])
+        known = {"moving": self.stars.moving} | self._of_stars(spectra)
+        return stars_part(spectra, names, half=half, **known)
 
-    Raises
-    ------
-    ValueError
-        If labels are unknown or the reference spectra are on other pixels.
-    """
-    if reference_spectra is not None:
-        check_pixels(reference_spectra.wavelength, emulator.wavelength)
-    return EmulatorExplorer(emulator.of(None), labels, reference_spectra, physics)
+    def _of_stars(self, spectra) -> dict:
+        """What else `specnb.widgets.pages.page.stars_part` should write of stars (or None)."""
+        return {}
 
+    def _columns(self) -> list[Column]:
+        """The spectra that are shown."""
+        raise NotImplementedError
 
-class TranslatorExplorer(LabelExplorer):
-    """A translated spectrum with sliders for labels and z_split; made by `explore_translator`.
-
-    Attributes
-    ----------
-    labels : dict of float
-    split : ndarray
-        The z_split that is shown.
-    sliders : dict of FloatSlider
-        Sliders of the labels.
-    split_sliders : list of FloatSlider
-        One for each number of z_split, if there are few. Moving one of them chooses "by hand".
-    choice : Dropdown
-        The star whose z_split is used.
-    view : TranslatedFigure
-        ``view.figure`` is the same picture in a form for print.
-    """
-
-    def __init__(self, emulator, translator, stars=None):
-        view = TranslatedFigure(emulator, translator)
-        self._typical = translator.mean_split.cpu().numpy()
-        self._splits = {}
-        if stars is not None:
-            self._splits = dict(zip(map(str, stars.ids), translator.encode(stars)[1]))
-        few = translator.config.split and self._typical.ndim == 1 and len(self._typical) <= MOST
-        self._hands = {
-            f"z_split {k}": ipywidgets.FloatSlider(
-                min=-1, max=1, step=0.01, description=f"z_split {k}"
-            )
-            for k in range(len(self._typical) if few else 0)
-        }
-        self.split_sliders = list(self._hands.values())
-        choice = ipywidgets.Dropdown(
-            options=[TYPICAL, BY_HAND, *self._splits], description="z_split"
-        )
-        super().__init__(view, {"choice": choice} | self._hands if translator.config.split else {})
+    def figure(self):
+        """The picture for print, as a matplotlib Figure."""
+        raise NotImplementedError
 
     @property
-    def split(self):
-        return self._typical if self.view.split is None else self.view.split
+    def outside(self) -> str:
+        """The region in which the labels should lie, but do not; "" if they do."""
+        return ""
 
-    def set_split(self, choice):
-        """Use another z_split: "typical", that of a star, given by its id or row, or the numbers
-        themselves.
+    _calibration = None  # of the model
+
+    def _seen(self, model):
+        """How spectra at rest (..., n_pix) are seen: at the velocity and, beside a star, with the
+        continuum that brings a model (n_pix,) nearest to it. It returns a function.
+        """
+        star = self.stars.observed(self.star) if self.star else None
+        known = {"moving": self.star in self.stars.moving, "calibration": self._calibration}
+        return as_seen(model, self.survey.pixels, self.velocity, star, self.continuum, **known)
+
+    def packed(self, half: bool = True):
+        """What a static page needs: a dict with "page", "stars" and "state", and the bytes of the
+        page's arrays and of the stars'. With ``half``, weights have half precision.
+        """
+        (page, data), (stars, spectra) = self._describe(half), self._describe_stars(half)
+        state = {name: getattr(self, name) for name in STATE}
+        return {"page": page, "stars": stars, "state": state}, data, spectra
+
+    def set(self, **state):
+        """Change labels and other settings at once, as in ``set(teff=5000, star=0, window=(8530,
+        8560))``. Nothing changes if one of them is wrong.
+
+        A star is given by its id, name or row, a window also by its name. With a star come its
+        known labels, the first ones where it has none, and velocity 0, unless they are given, too.
 
         Raises
         ------
         ValueError
-            If there is no such star, or the numbers are too few, too many or beyond the sliders.
+            If there is no such label, setting or star, or a number is beyond its slider.
         """
-        if isinstance(choice, str | int):
-            if choice != TYPICAL and not self._splits:
-                raise ValueError("no stars to take z_split from: give explore_translator some")
-        else:
-            check_moves(dict(zip(self._hands, np.atleast_1d(choice))), self._hands)
-        self._use(choice)
-        self._draw()
+        changes = self._wanted(dict(state))
+        with self.hold_sync():
+            for name in sorted(
+                changes, key=STATE.index
+            ):  # star and λ before latents, which they empty
+                setattr(self, name, changes[name])
 
     def reset(self):
-        """Return to the first labels and the typical z_split."""
-        self._use(TYPICAL)
-        super().reset()
+        """Return to the first labels, and to no velocity, continuum or other edit."""
+        self.set(labels=self._page["start"], **FIRST)
 
-    def _use(self, choice):
-        """Show a z_split, which is given as for `set_split`, from the next redraw on."""
-        if isinstance(choice, str | int):
-            known = {TYPICAL: None} | self._splits
-            name = choice if choice == TYPICAL else list(known)[1 + row_of(choice, self._splits)]
-            split = known[name]
-        else:
-            name, split = BY_HAND, np.atleast_1d(choice)
-        self.view.set_split(split)
-        self.values |= {"choice": name} | dict(zip(self._hands, self.split.tolist()))
+    def spectrum(self) -> Table:
+        """What is shown, as a table of spectra, with labels and the like as metadata."""
+        wavelength = Column(self.survey.pixels, "wavelength", unit="Angstrom", description="vacuum")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the metadata tell where the labels are
+            return Table([wavelength, *self._columns()], meta=self._meta())
 
-    def _follow(self, changed):
-        if "choice" in changed:
-            choice = self.values["choice"]
-            self._use(self.split if choice == BY_HAND else choice)
-        elif self._hands.keys() & changed:
-            self._use([place(slider, self.values[name]) for name, slider in self._hands.items()])
+    def export(self, path=None):
+        """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
+        the name is made from what is shown.
+        """
+        parts = [self._stem, self.star, *(f"{x:.5g}" for x in self.labels.values())]
+        name = re.sub(r"[^\w .+-]", "-", "_".join(filter(None, parts)), flags=re.ASCII)[:200]
+        path = path or f"{name}.ecsv"
+        self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
+        return path
 
-    def _columns(self):
-        """Synthetic and translated flux."""
-        return [Column(getattr(self.view, name), name) for name in ("synthetic", "translated")]
+    def open_file(self, path):
+        """Add the stars of a file, see `specnb.read_spectra`, and show the first.
+
+        They are rebinned to the survey's pixels. Those that are not at rest are shown as they are.
+
+        Raises
+        ------
+        OSError, ValueError
+            If the file cannot be read, or holds spectra of another survey.
+        """
+        name = Path(path).name
+        with self._working(f"reading {name}…"):
+            spectra = read_stars(path, self.survey)
+            self.stars.add(spectra)
+            self._stars, self._stars_data = self._describe_stars()
+            self.set(star=str(spectra.ids[0]))
+            moving = "" if spectra.at_rest else ", not at rest: Fit finds velocities"
+            self.told = f"opened {name}, stars: {len(spectra)}{moving}"
 
     def _meta(self):
-        return super()._meta() | {"z_split": self.split.tolist()}
+        return {
+            "labels": dict(self.labels),
+            "inside_hull": not self.outside,
+            "star": self.star,
+            "velocity": self.velocity,
+            "continuum": self.continuum,
+        }
 
+    def _wanted(self, state):
+        """Checked values of the traits that `set` changes."""
+        ids, names = self.stars.ids, self._stars.get("names", ())
+        ranges = label_ranges(self._page)
+        moves = {name: state.pop(name) for name in list(state) if name in ranges}
+        if unknown := sorted(state.keys() - set(STATE)):
+            raise ValueError(
+                f"{', '.join(unknown)}: no label or setting of this explorer, which has "
+                f"{', '.join([*ranges, *STATE])}"
+            )
+        state = with_ids(state, ids, names)
+        labels = dict(self.labels)
+        if state.get("star"):
+            known = self._known_labels()[ids.index(state["star"])].tolist()
+            labels = self._page["start"] | clipped(dict(zip(ranges, known)), ranges)
+            state = {"velocity": 0.0, "latents": []} | state
+        labels |= dict(state.pop("labels", None) or {}) | moves
+        return {
+            name: check_state(name, value, self._page, ids)
+            for name, value in ({"labels": labels} | state).items()
+        }
 
-def explore_translator(emulator, translator, stars=None) -> TranslatorExplorer:
-    """Show a synthetic spectrum, its translation and their difference, with sliders for the labels.
-    z_split is taken from a star or set by hand.
+    def _known_labels(self):
+        """Labels of the stars, as the browser knows them, shape (n, n_labels)."""
+        at, shape = (self._stars["arrays"]["labels"][key] for key in ("offset", "shape"))
+        return np.frombuffer(self._stars_data, float, np.prod(shape), at).reshape(shape)
 
-    Parameters
-    ----------
-    emulator : Emulator
-    translator : Translator
-        A translator for the emulator's pixels.
-    stars : Spectra, optional
-        Observed stars whose z_split can be chosen.
+    @traitlets.validate(*STATE)
+    def _check(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        if name == "labels":
+            value = self.labels | dict(value)
+        return check_state(name, value, self._page, self.stars.ids)
 
-    Returns
-    -------
-    TranslatorExplorer
-        It is shown as the last value of a cell. In code, use ``.set(teff=5000)``, ``.labels``,
-        ``.split``, ``.spectrum()``, ``.export()``, ``.reset()`` and ``.set_split("typical")``,
-        which also takes a star's id or row, or the numbers themselves.
-
-    Raises
-    ------
-    ValueError
-        If emulator, translator and stars are not on the same pixels.
-    """
-    return TranslatorExplorer(emulator, translator, stars)
+    @traitlets.observe("labels")
+    def _follow(self, change):
+        old = change["old"] if isinstance(change["old"], dict) else {}
+        moved = [name for name, value in change["new"].items() if old.get(name, value) != value]
+        self.moved = moved[0] if len(moved) == 1 else self.moved

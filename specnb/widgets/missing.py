@@ -116,7 +116,7 @@ class MissingExplorer(Panel):
 
     def _redraw(self):
         name = self.values["element"]
-        return "" if len(self._features[name]) else f"of {name} nothing is hidden · "
+        return "" if len(self._features[name]) else f"of {name} nothing is hidden"
 
 
 def explore_missing(experiment, model, labels=None, window=None, title="") -> MissingExplorer:

@@ -4,33 +4,20 @@ A widget shows all its pictures in an `ipywidgets.Image`. The alternative, which
 to redraw into Output widgets, but this sometimes stalls runs of a notebook without a browser.
 """
 
-import re
-import time
 import warnings
 from functools import partial
 from html import escape
 from io import BytesIO
-from numbers import Real
 
 import ipywidgets
 import numpy as np
-from astropy.table import Column, Table
-from PIL import Image
 
 from specnb.core.labels import Label
 from specnb.plots.style import SCREEN_DPI
+from specnb.widgets.state import check_ranges
 
 COLUMNS = {"grid_template_columns": "repeat(2, max-content)"}
 WARNING = "<b style='color: #D55E00'>{}</b>"
-
-
-def encode_png(pixels) -> bytes:
-    """PNG bytes of RGBA pixels (height, width, 4). The compression is low, because it takes most of
-    the time.
-    """
-    buffer = BytesIO()
-    Image.fromarray(pixels[..., :3]).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def figure_png(figure) -> bytes:
@@ -55,18 +42,6 @@ def label_slider(label: Label, low: float, high: float, value: float) -> ipywidg
     )  # fmt: skip
 
 
-def windows(survey) -> dict[str, tuple[float, float]]:
-    """Wavelength ranges to choose from, in Å: the range of all pixels, and those of the survey."""
-    return {"whole range": tuple(survey.pixels[[0, -1]].tolist())} | dict(survey.windows)
-
-
-def button(name: str, action) -> ipywidgets.Button:
-    """A button that calls a function without arguments."""
-    made = ipywidgets.Button(description=name)
-    made.on_click(lambda _: action())
-    return made
-
-
 def place(control, value):
     """What a control shows for a value: a slider has the step that is nearest to it."""
     if not isinstance(control, ipywidgets.FloatSlider):
@@ -77,30 +52,13 @@ def place(control, value):
 
 def check_moves(values, sliders):
     """Raise ValueError unless each value is a number within the range of the slider of its name."""
-    for name, value in values.items():
-        if not isinstance(value, Real):
-            raise ValueError(f"{name} is {value!r}: give a number without a unit")
-        if name not in sliders:
-            raise ValueError(f"{name}: no label of the model, which has {', '.join(sliders)}")
-        low, high = sliders[name].min, sliders[name].max
-        if not low <= value <= high:
-            raise ValueError(f"{name} = {value:g} is beyond the slider: choose {low:g} to {high:g}")
-
-
-def row_of(star, ids) -> int:
-    """Row of a star that is given by its id or its row number, which may count from the end."""
-    rows = {str(name): row for row, name in enumerate(ids)}
-    if star not in rows and star not in range(-len(rows), len(rows)):
-        raise ValueError(
-            f"no star {star!r} among these {len(rows)}: give an id, or choose 0 to {len(rows) - 1}"
-        )
-    return rows.get(star, star) % len(rows)
+    check_ranges(values, {name: (each.min, each.max) for name, each in sliders.items()})
 
 
 class Panel(ipywidgets.VBox):
     """Controls, a readout, and a picture that is drawn again when a control moves.
 
-    Subclasses define `_redraw`, and `view`, a `LiveFigure`, or the method `figure`.
+    Subclasses define `_redraw` and `figure`.
 
     Parameters
     ----------
@@ -109,8 +67,6 @@ class Panel(ipywidgets.VBox):
     choices : dict of Widget
         All other controls. They become attributes of these names.
     buttons : sequence of Widget
-    groups : mapping of str to sequence of str, optional
-        Names of sliders by group: each group is in a tab of its own.
 
     Attributes
     ----------
@@ -122,10 +78,9 @@ class Panel(ipywidgets.VBox):
     image : Image
     """
 
-    view = None
     outside = ""  # the region that the labels have left; then the readout begins with a warning
 
-    def __init__(self, sliders, choices, buttons=(), groups=None):
+    def __init__(self, sliders, choices, buttons=()):
         self.sliders, self.controls = sliders, sliders | choices
         self.values = {name: control.value for name, control in self.controls.items()}
         self._first = {name: self.values[name] for name in sliders}
@@ -135,11 +90,7 @@ class Panel(ipywidgets.VBox):
             control.observe(partial(self._moved, name), "value")
         self.readout = ipywidgets.HTML()
         self.image = ipywidgets.Image(layout={"max_width": "100%", "object_fit": "contain"})
-        grids = [
-            ipywidgets.GridBox([sliders[name] for name in names], layout=COLUMNS)
-            for names in (groups or {"": sliders}).values()
-        ]
-        top = ipywidgets.Tab(grids, titles=list(groups)) if groups else grids[0]
+        top = ipywidgets.GridBox(list(sliders.values()), layout=COLUMNS)
         middle = ipywidgets.HBox(list(choices.values()), layout={"flex_flow": "row wrap"})
         # The readout has a line of its own: it is often long, and would press the buttons together
         super().__init__([top, middle, ipywidgets.HBox(buttons), self.readout, self.image])
@@ -169,31 +120,8 @@ class Panel(ipywidgets.VBox):
         self._change(self._first)
 
     def figure(self):
-        """The picture as a Figure. It changes with the sliders."""
-        return self.view.figure
-
-    def spectrum(self) -> Table:
-        """What is shown, as a table of spectra, with labels and the like as metadata."""
-        wavelength = Column(
-            self.view.wavelength, "wavelength", unit="Angstrom", description="vacuum"
-        )
-        return Table([wavelength, *self._columns()], meta=self._meta())
-
-    def export(self, path=None):
-        """Write the table of `spectrum` to an ECSV file and return the name of the file. By default
-        the name is made from what is shown.
-        """
-        parts = [self._stem, *(f"{x:.5g}" for x in self.labels.values())]
-        path = path or re.sub(r"[^\w .+-]", "-", "_".join(parts), flags=re.ASCII)[:200] + ".ecsv"
-        self.spectrum().write(path, format="ascii.ecsv", overwrite=True)
-        return path
-
-    def _buttons(self):
-        """Buttons of a panel that can be exported."""
-        return [
-            button("reset", self.reset),
-            button("export", lambda: self._say(f"wrote {self.export()}")),
-        ]
+        """The picture as a Figure."""
+        raise NotImplementedError
 
     def _moved(self, name, change):
         value = change["new"]
@@ -214,10 +142,9 @@ class Panel(ipywidgets.VBox):
         """Compute what is shown, and return a plain text for the readout."""
 
     def _png(self) -> bytes:
-        return encode_png(self.view.pixels()) if self.view else figure_png(self.figure())
+        return figure_png(self.figure())
 
     def _draw(self, changed=()):
-        start = time.perf_counter()
         with warnings.catch_warnings():
             # The readout itself says where the labels are
             warnings.simplefilter("ignore", UserWarning)
@@ -230,7 +157,7 @@ class Panel(ipywidgets.VBox):
             if not (isinstance(at, float) and abs(control.value - at) < 1e-9):
                 control.value = at
         self.image.value = self._png()
-        self._say(f"{text}redrawn in {1e3 * (time.perf_counter() - start):.0f} ms")
+        self._say(text)
 
     @property
     def warning(self):

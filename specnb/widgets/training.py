@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import ipywidgets
 import numpy as np
-from sklearn.linear_model import LinearRegression
-from sklearn.metrics import r2_score
 
 from specnb.core.labels import label_array
 from specnb.disentangle.config import DisentangleConfig, check_lambdas
@@ -13,6 +11,7 @@ from specnb.disentangle.experiment import BOTTLENECK
 from specnb.disentangle.score import chance_levels
 from specnb.disentangle.train import DisentangleTraining
 from specnb.evaluate.probes import probe
+from specnb.evaluate.quick_probes import linear_r2
 from specnb.plots.training import disentangling_history
 from specnb.widgets.training_panel import TrainingPanel
 
@@ -23,13 +22,6 @@ LARGEST = 100.0  # size of a λ, as for λ that is an input of the model
 PROBE_EVERY = 5  # number of epochs between linear probes
 # Largest number of stars with which a probe is fitted, and with which it is scored
 PROBE_STARS = 2000
-
-
-def linear_r2(z_train, y_train, z_test, y_test) -> np.ndarray:
-    """R² on test stars of a linear regression on latents, shape (n_labels,)."""
-    return r2_score(
-        y_test, LinearRegression().fit(z_train, y_train).predict(z_test), multioutput="raw_values"
-    )
 
 
 class AutoencoderPanel(TrainingPanel):
@@ -176,7 +168,7 @@ def train_live(
     config = config or DisentangleConfig()
     if config.lambda_range:
         raise ValueError(
-            "lambda_range makes λ an input of the model: train it once, and move λ with slide_lambdas"
+            "lambda_range makes λ an input of the model: train it once, and move λ with edit_star"
         )
     for spectra in (train_spectra, test_spectra):
         label_array(spectra.labels, config.labels)

@@ -9,8 +9,6 @@ Conventions of the labels
 - ``c12_c13`` is the number ratio of the carbon isotopes.
 """
 
-import numpy as np
-
 from specnb.core.broadening import broaden
 from specnb.core.labels import Label
 from specnb.surveys.apogee.archive import ARCHIVE
@@ -23,7 +21,8 @@ from specnb.surveys.apogee.pixels import (
     continuum,
 )
 from specnb.surveys.apogee.stars import SPREADS, complete_labels
-from specnb.surveys.population import sampled_in_kiel
+from specnb.surveys.population import SAMPLED_IN_KIEL
+from specnb.surveys.region import Limit, Region
 from specnb.surveys.survey import Survey
 
 # The elements with lines in the H band, without iron, in the order of the labels. This is the order
@@ -78,15 +77,11 @@ def observe(wavelength, flux, vbroad):
     return flux / continuum(flux)
 
 
-def inside(stars):
-    """Whether labels lie where the grid was computed: `sampled_in_kiel` and [C/O] ≤ 0.25.
-
-    Up to this limit there is more oxygen than carbon. Beyond it, carbon instead of oxygen is left
-    when CO has formed, and the star is a carbon star, whose spectrum is entirely different.
-    """
-    carbon_oxygen = np.asarray(stars["c_fe"]) - np.asarray(stars["o_fe"])
-    return sampled_in_kiel(stars) & (carbon_oxygen <= LARGEST_C_O)
-
+# Up to this limit there is more oxygen than carbon. Beyond it, carbon instead of oxygen is left when
+# CO has formed, and the star is a carbon star, whose spectrum is entirely different.
+NO_CARBON_STAR = Limit(
+    {"o_fe": 1.0, "c_fe": -1.0}, (-LARGEST_C_O,), text=f"[C/O] > {LARGEST_C_O:g}, a carbon star"
+)
 
 APOGEE = Survey(
     name="apogee",
@@ -98,7 +93,7 @@ APOGEE = Survey(
     normalize=continuum,
     error_floor=ERROR_FLOOR,
     bad_bits=BAD_BITS,
-    inside=inside,
+    inside=Region((SAMPLED_IN_KIEL, NO_CARBON_STAR)),
     # Most stars are giants. This is the star of the second paper's study of missing lines, with all
     # [X/Fe] zero.
     start=dict.fromkeys(ABUNDANCES, 0.0)

@@ -192,13 +192,18 @@ def lowered(flux, wavelength, resolving_power):
 
     The resolving power is exact in the middle of the window.
     """
-    # sigma over wavelength
-    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA
-    sigma = extra * wavelength.mean() / (wavelength[1] - wavelength[0])
+    sigma = blur(wavelength, resolving_power)
     mirrored = np.concatenate([flux, flux[:, ::-1]], axis=1)
     n = mirrored.shape[1]
     transform = fourier_gaussian(np.fft.rfft(mirrored, axis=1), (0.0, sigma), n=n, axis=1)
     return np.fft.irfft(transform, n=n, axis=1)[:, : n // 2]
+
+
+def blur(wavelength, resolving_power):
+    """Standard deviation, in pixels, of the Gaussian that lowers the emulator's resolving power."""
+    # sigma over wavelength
+    extra = np.sqrt(resolving_power**-2 - RVS_RESOLVING_POWER**-2) / FWHM_PER_SIGMA
+    return extra * wavelength.mean() / (wavelength[1] - wavelength[0])
 
 
 def _window(wavelength, centre, half_width):

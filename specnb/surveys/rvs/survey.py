@@ -19,7 +19,8 @@ from specnb.core.broadening import broaden
 from specnb.core.labels import Label, Line
 from specnb.core.rebinning import overlap_matrix
 from specnb.core.wavelength import vacuum_from_air
-from specnb.surveys.population import sampled_in_kiel
+from specnb.surveys.population import SAMPLED_IN_KIEL
+from specnb.surveys.region import Region
 from specnb.surveys.rvs.archive import ARCHIVE
 from specnb.surveys.rvs.files import complete
 from specnb.surveys.rvs.mock import RvsMockConfig
@@ -104,7 +105,7 @@ RVS = Survey(
     correlation_length=CORRELATION_LENGTH,
     resolving_power=RVS_RESOLVING_POWER,
     observe=observe,
-    inside=sampled_in_kiel,
+    inside=Region((SAMPLED_IN_KIEL,)),
     start={  # near the Sun
         "teff": 5770.0, "logg": 4.45, "m_h": 0.0, "alpha_fe": 0.0, "vmicro": 1.0, "vbroad": 2.0,
     },

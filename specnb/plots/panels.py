@@ -1,9 +1,8 @@
-"""Figures that a slider redraws many times per second, with round limits that seldom change."""
+"""Spectra and their differences for print, in panels with round limits that seldom change."""
 
 from itertools import zip_longest
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from specnb.plots.style import (
     BLACK,
@@ -76,49 +75,7 @@ def start_labels(survey, labels=None) -> dict[str, float]:
     return {name: float(labels.get(name, survey.start[name])) for name in survey.names}
 
 
-class LiveFigure:
-    """A figure that redraws only the moving parts. The other parts are kept as a background picture
-    until they change.
-
-    Attributes
-    ----------
-    figure : Figure
-    moving : list of Artist
-        They are made with ``animated=True``, so they are not in the background. savefig draws all.
-    """
-
-    def __init__(self, height):
-        self.figure = Figure(PAGE, height, layout="none", dpi=110)
-        self.moving = []
-        self._canvas = FigureCanvasAgg(self.figure)
-        self._background = self._renderer = self._frame = None
-
-    def __repr__(self):
-        return f"<{type(self).__name__}: use .figure and .update()>"
-
-    def frame(self, *state) -> bool:
-        """Whether what the background depends on differs from the last time; then it is redrawn."""
-        changed = state != self._frame
-        if changed:
-            self._frame, self._background = state, None
-        return changed
-
-    def pixels(self):
-        """The picture on the screen: RGBA, shape (height, width, 4), uint8."""
-        canvas = self._canvas
-        # savefig leaves a renderer of its own behind
-        if self._background is None or canvas.get_renderer() is not self._renderer:
-            canvas.draw()
-            self._renderer = canvas.get_renderer()
-            self._background = canvas.copy_from_bbox(self.figure.bbox)
-        else:
-            canvas.restore_region(self._background)
-        for artist in self.moving:
-            artist.axes.draw_artist(artist)
-        return np.asarray(canvas.buffer_rgba())
-
-
-class SpectrumFigure(LiveFigure):
+class SpectrumFigure:
     """Spectra against wavelength, and panels of differences below them. Subclasses call `_show`.
 
     Parameters
@@ -143,7 +100,7 @@ class SpectrumFigure(LiveFigure):
     """
 
     def __init__(self, wavelength, panels, height, bottom, top, room):
-        super().__init__(height)
+        self.figure = Figure(PAGE, height, layout="none", dpi=110)
         self.wavelength, self.window, self._room = wavelength, tuple(wavelength[[0, -1]]), room
         self._panels = self.figure.subplots(
             len(panels), 1, sharex=True, height_ratios=[2.2] + [1.0] * (len(panels) - 1),
@@ -156,24 +113,26 @@ class SpectrumFigure(LiveFigure):
         for axes, (title, looks) in zip(self._panels, panels.items()):
             axes.set_ylabel(title)
             axes.yaxis.set_label_coords(-0.068, 0.5)
-            curves = [
-                axes.plot(x, 0 * x, color=color, linewidth=width, linestyle=style, animated=True)[0]
-                for color, width, style in looks
-            ]
-            self._curves.append(curves)
-            self.moving += curves
+            self._curves.append(
+                [
+                    axes.plot(x, 0 * x, color=color, linewidth=width, linestyle=style)[0]
+                    for color, width, style in looks
+                ]
+            )
         self._panels[-1].set_xlabel(WAVELENGTH)
         # The title is above the legend, and a warning beside the legend
         self._title, self._warning = (
             self._panels[0].annotate(
                 "", (x, 1), (0, y), "axes fraction", "offset points", ha=side, color=color,
-                fontsize=8, animated=True,
+                fontsize=8,
             )
             for x, y, side, color in ((0, 17, "left", BLACK), (1, 4.5, "right", VERMILLION))
         )  # fmt: skip
-        self.moving += [self._title, self._warning]
 
-    def _show(self, values, title, outside="", window=None, background=()):
+    def __repr__(self):
+        return f"<{type(self).__name__}: use .figure and .update()>"
+
+    def _show(self, values, title, outside="", window=None):
         """Show other spectra.
 
         Parameters
@@ -186,8 +145,6 @@ class SpectrumFigure(LiveFigure):
             The region in which the labels should lie, but do not.
         window : (float, float), optional
             Another range of wavelengths.
-        background : tuple
-            Whatever else the background depends on, see `_arrange`.
         """
         self.window = self.window if window is None else tuple(window)
         shown = (self.wavelength >= self.window[0]) & (self.wavelength <= self.window[1])
@@ -203,15 +160,9 @@ class SpectrumFigure(LiveFigure):
             limits.append((-limit, limit) if limits else flux_limits(inside, self._room))
         self._title.set_text(title)
         self._warning.set_text(f"outside the {outside}" if outside else "")
-        names = [name for fluxes in values for name in fluxes]
-        if self.frame(self.window, limits, names, background):
-            for axes, curves, ends in zip(self._panels, self._curves, limits):
-                axes.set(xlim=self.window, ylim=ends)
-                named = [curve for curve in curves if not curve.get_label().startswith("_")]
-                above = {"bbox_to_anchor": (0, 1)} if axes is self._panels[0] else {}
-                if named:
-                    axes.legend(handles=named, **LEGEND, **above)
-            self._arrange(*background)
-
-    def _arrange(self):
-        """Change other parts of the background, given what they depend on."""
+        for axes, curves, ends in zip(self._panels, self._curves, limits):
+            axes.set(xlim=self.window, ylim=ends)
+            named = [curve for curve in curves if not curve.get_label().startswith("_")]
+            above = {"bbox_to_anchor": (0, 1)} if axes is self._panels[0] else {}
+            if named:
+                axes.legend(handles=named, **LEGEND, **above)
