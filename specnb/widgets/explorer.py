@@ -186,10 +186,8 @@ class Explorer(Asked):
             If there is no such label, setting or star, or a number is beyond its slider.
         """
         changes = self._wanted(dict(state))
-        with self.hold_sync():
-            for name in sorted(
-                changes, key=STATE.index
-            ):  # star and λ before latents, which they empty
+        with self.hold_sync():  # star and λ come before latents, which they empty
+            for name in sorted(changes, key=STATE.index):
                 setattr(self, name, changes[name])
 
     def reset(self):
