@@ -124,14 +124,15 @@ study.figure(figure, "first_star", "A star's RVS spectrum with its best-fitting 
 # Move $T_\mathrm{eff}$ and watch the calcium lines. The middle panel shows the change since the start. The bottom panel shows the
 # gradient by the label that you moved last: where the spectrum would change if this label changed. Turn the mouse's wheel to
 # zoom, drag the spectrum or the strip below it, and click on a line to learn whose it is. Your browser computes all this itself:
-# the sliders work while the kernel is busy. If you choose a star at the top, the middle panel shows what the model leaves of it.
+# the sliders work while the kernel is busy. If you choose a star at the top, the middle panel shows what the models leave of it. The
+# blue model is the one that is recommended for real stars, and the orange one is physics alone. *Fit* finds the labels of the star.
 
 # %%
-explorer = explore_emulator(emulator, {"teff": teff, "logg": 2.5}, spectra)
+explorer = explore_emulator(specnb.load_emulator("rvs-real"), {"teff": teff, "logg": 2.5}, spectra, emulator)
 explorer
 
 # %% [markdown]
-# This is the same picture as it is drawn without a browser, in a batch run:
+# This is the picture of physics alone as it is drawn without a browser, in a batch run:
 
 # %%
 view = ExplorerFigure(
