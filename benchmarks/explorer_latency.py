@@ -17,8 +17,9 @@ from threading import Thread
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from specnb.widgets.explorer import BUNDLE
 from specnb.widgets.shipped import entries
-from specnb.widgets.static import BROWSER, server_of, write_site
+from specnb.widgets.static import server_of, write_site
 
 # The sliders that are moved, by explorer
 CASES = {
@@ -72,7 +73,7 @@ def measure(browser, address, n):
 
 def main(n=200, site=None):
     for name in ("explorer.js", "explorer.css"):
-        content = (BROWSER / name).read_bytes()
+        content = (BUNDLE / name).read_bytes()
         print(
             f"{name}: {len(content) / 1e3:.0f} kB, {len(gzip.compress(content)) / 1e3:.0f} kB in gzip"
         )

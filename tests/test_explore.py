@@ -2,12 +2,12 @@
 
 import json
 import urllib.request
-from contextlib import contextmanager
 from threading import Thread
 
 import numpy as np
 import pytest
 import torch
+from chromium import served
 
 from specnb.commands.main import main
 from specnb.core.doppler import doppler_shift
@@ -33,26 +33,14 @@ def bundle(tmp_path, monkeypatch):
     folder.mkdir()
     for name in static.SHIPPED:
         (folder / name).write_text(f"of {name}")
-    (folder / "index.html").write_bytes((static.BROWSER / "index.html").read_bytes())
-    monkeypatch.setattr(static, "BROWSER", folder)
+    (folder / "index.html").write_bytes((static.BUNDLE / "index.html").read_bytes())
+    monkeypatch.setattr(static, "BUNDLE", folder)
 
 
 def entries(*names):
     return [
         Entry(name, name.partition("-")[0], f"title of {name}", "a <b>", Packed()) for name in names
     ]
-
-
-@contextmanager
-def served(folder):
-    with server_of(folder) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_the_folder_has_all_that_the_page_loads(tmp_path):

@@ -1,7 +1,7 @@
 """The emulators that the repository ships, and the one that is recommended for some spectra."""
 
 from specnb.emulator.model import Emulator
-from specnb.surveys import SURVEYS
+from specnb.surveys import SURVEYS, survey_at
 
 REAL = "-real"  # how the names of emulators end that are corrected with real stars
 
@@ -51,10 +51,10 @@ def recommended(spectra) -> Emulator:
     ValueError
         If no survey has these pixels, or no such emulator of the survey is shipped.
     """
-    found = [survey for survey in SURVEYS.values() if survey.has(spectra.wavelength)]
-    if not found:
+    survey = survey_at(spectra.wavelength)
+    if survey is None:
         raise ValueError(
             f"the {len(spectra.wavelength)} pixels of the spectra are those of no survey ({', '.join(SURVEYS)}): "
             "give the emulator, or rebin the spectra with specnb.rebin"
         )
-    return load_emulator(f"{found[0].name}{REAL}")
+    return load_emulator(f"{survey.name}{REAL}")

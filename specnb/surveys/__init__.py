@@ -10,7 +10,8 @@ from specnb.surveys.rvs.survey import RVS
 from specnb.surveys.survey import Survey
 
 __all__ = [
-    "APOGEE", "RVS", "SURVEYS", "LeftOutWarning", "Survey", "known_label", "read_spectra", "survey_of",
+    "APOGEE", "RVS", "SURVEYS", "LeftOutWarning", "Survey", "known_label", "read_spectra",
+    "survey_at", "survey_of",
 ]  # fmt: skip
 
 # The surveys that commands, `specnb.read_spectra` and figures know by name. You can add your own
@@ -25,6 +26,11 @@ def known_label(name: str) -> Label | None:
     """
     labels = (label for survey in SURVEYS.values() for label in survey.labels)
     return next((label for label in labels if label.name == name), None)
+
+
+def survey_at(wavelength) -> Survey | None:
+    """The one of `SURVEYS` that has these pixels (Å), see `Survey.has`, or None."""
+    return next((survey for survey in SURVEYS.values() if survey.has(wavelength)), None)
 
 
 def survey_of(given) -> Survey:

@@ -1,18 +1,17 @@
 """The explorers of the shipped models, with mock stars and a user's own."""
 
-import warnings
 from contextlib import suppress
 
 from specnb.disentangle.shipped import load_autoencoder
 from specnb.emulator.shipped import REAL, load_emulator
 from specnb.fitting.fit import fit_labels
-from specnb.surveys import RVS, SURVEYS, LeftOutWarning, read_spectra
+from specnb.surveys import RVS, SURVEYS, read_spectra, survey_at
 from specnb.surveys.mock import make_mock
 from specnb.translate.domains import TEST_SEED
 from specnb.translate.model import load_translator
 from specnb.widgets.editor import edit_star
 from specnb.widgets.emulator import EmulatorExplorer
-from specnb.widgets.stars import Stars, read_stars
+from specnb.widgets.stars import Stars
 from specnb.widgets.static import Entry
 from specnb.widgets.translator import TranslatorExplorer
 
@@ -51,14 +50,15 @@ def entries(files=()):
     """
     own = {name: [] for name in SURVEYS}
     for path in files:
-        own[_survey_of(path)].append(path)
+        spectra = read_spectra(path)
+        own[_survey_of(spectra, path)].append(spectra)
     mocks, shown = {}, {}
     for name, survey in SURVEYS.items():
         physics, emulator, stars = load_emulator(name), load_emulator(name + REAL), Stars()
         config = survey.mock(n_stars=STARS[name], seed=TEST_SEED)
         mocks[name] = physics, config, *make_mock(physics, config)
         stars.add(mocks[name][2], fits=mocks[name][3].labels)
-        first = [_add(stars, emulator, path) for path in own[name]][:1]
+        first = [_add(stars, emulator, spectra) for spectra in own[name]][:1]
         window = OPENED.get(name, ())
         explorer = EmulatorExplorer(emulator, stars=stars, physics=physics, window=window)
         if first:
@@ -79,25 +79,22 @@ def entries(files=()):
     yield Entry("editor", "edit a star", "Edit a star", EDIT, editor)
 
 
-def _survey_of(path):
+def _survey_of(spectra, path):
     """The name of the survey on whose pixels the spectra of a file are."""
-    wavelength = read_spectra(path).wavelength
-    for name, survey in SURVEYS.items():
-        if survey.has(wavelength):
-            return name
-    raise ValueError(
-        f"{path} is of no survey of the explorers ({', '.join(SURVEYS)}): in a notebook, "
-        "explore_emulator shows it with your own emulator"
-    )
+    survey = survey_at(spectra.wavelength)
+    if survey is None:
+        raise ValueError(
+            f"{path} is of no survey of the explorers ({', '.join(SURVEYS)}): in a notebook, "
+            "explore_emulator shows it with your own emulator"
+        )
+    return survey.name
 
 
-def _add(stars, emulator, path):
-    """Add the stars of a file to others, with fitted labels if they can be fitted. It returns the id
-    of the first.
+def _add(stars, emulator, spectra):
+    """Add spectra to other stars, with fitted labels if they can be fitted. It returns the id of
+    the first.
     """
-    with warnings.catch_warnings(action="ignore", category=LeftOutWarning):  # `_survey_of` warned
-        spectra = read_stars(path, emulator.survey)
-    fits = None
+    spectra, fits = emulator.survey.on_pixels(spectra), None
     with suppress(ArithmeticError, ValueError):
         fits = fit_labels(spectra, emulator)
     stars.add(spectra, fits)

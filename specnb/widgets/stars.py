@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
-from specnb.surveys import SURVEYS, read_spectra
+from specnb.surveys import SURVEYS, read_spectra, survey_at
 
 
 def read_stars(path, survey) -> Spectra:
@@ -22,9 +22,9 @@ def read_stars(path, survey) -> Spectra:
     known = SURVEYS.get(survey.name) is survey
     spectra = read_spectra(path, survey=None if known else survey)
     if not (survey.rebins or survey.has(spectra.wavelength)):
-        others = (each.title for each in SURVEYS.values() if each.has(spectra.wavelength))
+        other = survey_at(spectra.wavelength)
         raise ValueError(
-            f"{Path(path).name} has spectra of {next(others, 'other pixels')}, and this explorer shows "
+            f"{Path(path).name} has spectra of {other.title if other else 'other pixels'}, and this explorer shows "
             f"{survey.title}: open it in an explorer of its survey"
         )
     return survey.on_pixels(spectra)

@@ -9,9 +9,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from specnb.core.writing import replacing_folder
-from specnb.widgets.explorer import Explorer
+from specnb.widgets.explorer import BUNDLE, Explorer
 
-BROWSER = Path(__file__).parent / "browser"
 SHIPPED = ("explorer.js", "explorer.css", "LICENSE-uPlot")
 MARK = "<!-- explorers -->"  # where the page's menu is written
 
@@ -50,13 +49,13 @@ def write_site(folder: Path, entries):
     with replacing_folder(folder) as new:
         (new / "data").mkdir()
         for name in SHIPPED:
-            shutil.copyfile(BROWSER / name, new / name)
+            shutil.copyfile(BUNDLE / name, new / name)
         menu = []
         for entry in entries:
             for ending, content in static_files(entry.explorer).items():
                 (new / "data" / f"{entry.name}{ending}").write_bytes(content)
             menu.append(entry)
-        page = (BROWSER / "index.html").read_text("utf-8").replace(MARK, _menu(menu))
+        page = (BUNDLE / "index.html").read_text("utf-8").replace(MARK, _menu(menu))
         (new / "index.html").write_text(page, "utf-8")
 
 
