@@ -286,11 +286,9 @@ def check(name: str) -> dict[Path, str]:
             _check_head(data, path)
         except (OSError, ValueError) as error:
             problems[path] = f"{error}".replace(f"{path} ", "")
+    problems |= dict.fromkeys(data.path.rglob("*.part"), "is not whole: fetch it again, which goes on")
     problems |= {
-        path: f"is not whole: fetch it again, which goes on" for path in data.path.rglob("*.part")
-    }
-    problems |= {
-        data.path / each: f"is missing: fetch it"
+        data.path / each: "is missing: fetch it"
         for each in map(_name, data.files)
         if not (data.path / each).exists() and data.path / f"{each}.part" not in problems
     }
