@@ -230,7 +230,9 @@ def _by_source_id(data, ids, kind, progress):
 
     def get(batch):
         path = data.path / f"{hashlib.sha256(','.join(batch).encode()).hexdigest()[:16]}.h5"
-        gaia.spectra(batch, data.release).write(path)
+        spectra = gaia.spectra(batch, data.release)
+        data.path.mkdir(parents=True, exist_ok=True)
+        spectra.write(path)
         return path
 
     try:
@@ -286,7 +288,9 @@ def check(name: str) -> dict[Path, str]:
             _check_head(data, path)
         except (OSError, ValueError) as error:
             problems[path] = f"{error}".replace(f"{path} ", "")
-    problems |= dict.fromkeys(data.path.rglob("*.part"), "is not whole: fetch it again, which goes on")
+    problems |= dict.fromkeys(
+        data.path.rglob("*.part"), "is not whole: fetch it again, which goes on"
+    )
     problems |= {
         data.path / each: "is missing: fetch it"
         for each in map(_name, data.files)
