@@ -250,8 +250,8 @@ def test_compressed_files_stay_as_they_are(tmp_path, monkeypatch, target):
 
     packed = gzip.compress(b"source_id,flux\n1,2\n")
     with mirror(tmp_path, monkeypatch) as server:
-        server.pages[PATH] = packed
-        fetch_url(URL, target, checksum=f"md5:{hashlib.md5(packed).hexdigest()}")
+        server.pages[PATH + ".gz"] = packed
+        fetch_url(URL + ".gz", target, checksum=f"md5:{hashlib.md5(packed).hexdigest()}")
     assert target.read_bytes() == packed
 
 

@@ -227,6 +227,7 @@ def _by_source_id(data, ids, kind, progress):
         spectra = gaia.spectra(batch, data.release)
         data.path.mkdir(parents=True, exist_ok=True)
         spectra.write(path)
+        add_to_list(path, data.path)
         return path
 
     batches = [lost[k : k + BATCH] for k in range(0, len(lost), BATCH)]
