@@ -395,7 +395,7 @@ def test_a_part_of_the_bulk_files(server):
 def test_a_catalogue_without_a_column_is_refused(server):
     path = datasets.dataset("galah-dr3").files[0]["url"].partition("://")[2]
     server.pages[path] = table_of(datasets.dataset("galah-dr3").columns[1:])
-    with pytest.raises(OSError, match="it has no sobject_id, so that it is not GALAH DR3"):
+    with pytest.raises(OSError, match="it has no sobject_id, so that it is another file"):
         datasets.fetch("galah-dr3")
     assert list(datasets.folder("galah-dr3").iterdir()) == []
 

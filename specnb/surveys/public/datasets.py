@@ -10,26 +10,23 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-import h5py
-from astropy.io import fits
 from astropy.table import Table
 from tqdm import tqdm
 
 from specnb.core.checksums import add_to_list
 from specnb.core.paths import DATA, data_folder
-from specnb.core.reading import whole_file
 from specnb.core.storage import opened
 from specnb.surveys.apogee.data_driven import FILES
 from specnb.surveys.columns import find, whole_numbers
-from specnb.surveys.files import HEAD, LeftOutWarning, columns_of, content_of, kind_of
+from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import gaia
+from specnb.surveys.public.heads import AGAIN, check_head
 from specnb.surveys.public.stars import star_file
 from specnb.surveys.tables import tables_of
 from specnb.surveys.transfer import BadFileError, check_file, fetch_url
 
 CATALOGUE = DATA / "datasets.toml"
 BATCH = 1_000  # stars of Gaia in a request: astroquery keeps 0.2 MB of each in memory
-AGAIN = "delete it and fetch it again"
 
 
 @dataclass(frozen=True)
@@ -187,7 +184,7 @@ def _fetch_file(data, file, progress):
     """Fetch one file. If its checksum is not published, its head is read, and its own one kept."""
     path = data.path / _name(file)
     if not path.is_file():
-        read = None if "checksum" in file else lambda new: _check_head(data, new)
+        read = None if "checksum" in file else lambda new: check_head(new, data.columns)
         fetch_url(path=path, read=read, progress=progress, **file)
         if read:
             add_to_list(path, data.path)
@@ -273,29 +270,8 @@ def check(name: str) -> dict[Path, str]:
         about = wanted.get(path, {})
         try:
             check_file(path, about.get("size"), about.get("checksum"))
-            _check_head(data, path)
+            check_head(path, data.columns)
         except (OSError, ValueError) as error:
-            problems[path] = f"{error}".replace(f"{path} ", "")
+            told = f"{error}".replace(f"{path} ", "")
+            problems[path] = told.replace(AGAIN, f"delete it and {AGAIN}")
     return problems
-
-
-def _check_head(data, path):
-    """Raise OSError or ValueError if a file cannot be opened, or lacks a column of the dataset."""
-    kind = kind_of(content_of(path, HEAD))
-    with whole_file(path, "file", AGAIN), warnings.catch_warnings():
-        for sign in ("File may have been truncated", "Error validating header"):
-            warnings.filterwarnings("error", sign)
-        if kind == "hdf5":
-            with h5py.File(path, "r", locking=False) as f:
-                names = [*f]
-        elif kind == "fits":
-            with path.open("rb") as f, fits.open(f) as hdus:
-                names = [
-                    n for hdu in hdus for n in getattr(getattr(hdu, "columns", None), "names", ())
-                ]
-        else:
-            columns = columns_of(content_of(path, HEAD).decode("utf-8", "replace").splitlines())
-            names = columns[0] if columns else []
-    lacking = [column for column in data.columns if column not in names]
-    if lacking:
-        raise ValueError(f"it has no {', '.join(lacking)}, so that it is not {data.title}: {AGAIN}")
