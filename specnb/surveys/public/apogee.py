@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from astropy.table import MaskedColumn, Table
+from astropy.table import Table
 
 from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
@@ -31,7 +31,7 @@ from specnb.surveys.apogee.files import STAR_BAD, read_apogee
 from specnb.surveys.apogee.survey import APOGEE, ELEMENTS
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import datasets, stars
-from specnb.surveys.public.build import Recipe
+from specnb.surveys.public.build import Recipe, labels_of
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each, digest, shuffled
@@ -102,20 +102,20 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
     A star is left out with a warning if the archive has no file of it, or one without a good spectrum.
     """
-    folder, found, good = datasets.folder(f"apogee-{release}-stars"), [], np.zeros(len(rows), bool)
-    for number, row in enumerate(rows):
+    folder = datasets.folder(f"apogee-{release}-stars")
+    none = np.zeros((0, len(APOGEE.pixels)))
+    found = [Spectra(APOGEE.pixels, none, none, none, [])]
+    for row in rows:
         try:
             path = stars.star_file(row, release, "apStar", folder)
             found.append(replace(read_apogee(path), labels=None, ids=[row["id"]]))
-            good[number] = True
+            if not keep:
+                path.unlink()
         except (FileNotFoundError, ValueError) as error:
             warnings.warn(f"{row['id']} is left out: {error}", LeftOutWarning, stacklevel=2)
-            continue
-        if not keep:
-            path.unlink()
-    none = np.zeros((0, len(APOGEE.pixels)))
-    spectra = Spectra.join([Spectra(APOGEE.pixels, none, none, none, []), *found])
-    return replace(spectra, labels=_columns(rows[good]))
+    spectra = Spectra.join(found)
+    came = rows[np.isin(rows["id"], spectra.ids)]
+    return replace(spectra, labels=labels_of(came, APOGEE))
 
 
 def _labels(table):
@@ -146,28 +146,14 @@ def _column(table, name):
     return np.asarray(table[name] if name in table.colnames else np.full(len(table), np.nan))
 
 
-def _columns(rows):
-    """Labels of some rows with units, and masked where they are missing."""
-    table = Table()
-    units = {label.name: label.unit for label in APOGEE.labels}
-    for name in rows.colnames:
-        values = np.asarray(rows[name])
-        if name not in ("id", *FILE):
-            number = values.dtype.kind == "f"
-            unit = units.get(name.removesuffix("_error")) or None
-            mask = ~np.isfinite(values) if number else False
-            table[name] = MaskedColumn(values, mask=mask, unit=unit)
-    return table
-
-
 def _halves(path, output):
     """The stars of one half. The labels of the other half are written to a file."""
     table, counts = labelled_stars(path, "DR14")
     odd = np.array([digest(star)[-1] & 1 for star in table["id"]], dtype=bool)
-    labels = shuffled(table[odd])
-    labels.remove_columns(list(FILE))
+    others = shuffled(table[odd])
+    others.remove_columns(list(FILE))
     with replacing(output) as temporary:
-        labels.write(temporary, format="fits")
+        others.write(temporary, format="fits")
     for what, half in (("the half with labels alone", odd), ("the half with spectra", ~odd)):
         counts.append({"catalogue": "APOGEE DR14", "cut": what, "stars": int(half.sum())})
     return table[~odd], counts

@@ -10,11 +10,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import joblib
 import numpy as np
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from pooch import file_hash
 from tqdm.auto import tqdm
 
@@ -24,6 +25,8 @@ from specnb.core.storage import SpectraWriter, opened
 from specnb.core.writing import replacing
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.cuts import shuffled
+
+CHOICE = "stars.json"  # beside the parts: settings, and the counts of the cuts
 
 
 @dataclass
@@ -78,102 +81,118 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     Returns
     -------
     dict
-        What the file NAME.json says of the set: ``name``, ``stars``, ``settings`` (limit, version of
-        specnb, SHA-256 of the inputs), ``inputs`` (their sizes and dates), ``counts``, ``published``,
-        ``missing`` (ids of stars without a spectrum), ``made`` (date) and ``sha256`` of the file.
+        What the file NAME.json says of the set: ``name``, ``stars``, ``settings`` (limit, SHA-256 of
+        the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes and the dates when
+        they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum)
+        and ``sha256`` of the file.
 
     Raises
     ------
     OSError
         If an archive does not answer: the next run goes on with what is missing.
     ValueError
-        If no star is left.
+        If no star is left, or there is a set or a part with other settings.
     """
-    path, record = built_path(recipe.name), built_path(recipe.name, ".json")
+    path, record, folder = (built_path(recipe.name, end) for end in (".h5", ".json", ".parts"))
     hashes = {each.name: file_hash(each) for each in recipe.inputs}
-    settings = {"limit": limit, "version": __version__, "inputs": hashes}
-    found = _read(record)
-    if found.get("settings") == settings and all(map(Path.is_file, (path, *recipe.beside))):
+    settings, found = {"limit": limit, "inputs": hashes}, _read(record)
+    for there, about in ((path, found), (folder, _read(folder / CHOICE))):
+        known = about.get("settings", settings)
+        if there.exists() and known != settings:
+            differ = ", ".join(name for name in settings if known.get(name) != settings[name])
+            raise ValueError(
+                f"{there} is of another build ({differ} differ): give the settings of that one, or delete it"
+            )
+    if found and all(map(Path.is_file, (path, *recipe.beside))):
         return found
-    folder = built_path(recipe.name, ".parts")
-    stars, counts = _selected(folder, settings, recipe, limit)
-    if not len(stars):
-        raise ValueError(f"no star is left for {recipe.name}: see the cuts {counts}")
+    stars, counts = _chosen(folder, settings, recipe)
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
     parts = {folder / f"{number:05d}.h5": piece for number, piece in enumerate(pieces)}
-    missing = {part: piece for part, piece in parts.items() if _ids(part, piece) is None}
+    missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
     calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
     work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
     with tqdm(total=len(stars), desc=recipe.name, unit="star", disable=not progress) as bar:
         bar.update(len(stars) - sum(map(len, missing.values())))
         for n in work(calls):
             bar.update(n)
-    came = np.concatenate([_ids(part, piece) for part, piece in parts.items()])
-    if not len(came):
-        raise ValueError(f"the archive has no spectrum of the {len(stars)} stars of {recipe.name}")
+    came = []
     with SpectraWriter(path) as writer:
-        for part in parts:
-            for spectra in Spectra.stream(part, recipe.part):
-                writer.append(spectra)
+        for spectra in chain.from_iterable(Spectra.stream(part, recipe.part) for part in parts):
+            writer.append(spectra)
+            came.extend(spectra.ids)
+        if not came:
+            cuts = ", ".join("{cut}: {stars}".format(**count) for count in counts)
+            raise ValueError(f"there is no spectrum for {recipe.name} after the cuts ({cuts})")
     there = np.isin(stars["id"], came)
-    for name in dict.fromkeys(stars["catalogue"]):
-        here = there & (stars["catalogue"] == name)
-        counts.append({"catalogue": str(name), "cut": recipe.last, "stars": int(here.sum())})
     about = {
         "name": recipe.name,
         "stars": len(came),
         "settings": settings,
+        "version": f"specnb {__version__}",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "inputs": {each.name: _state(each) for each in recipe.inputs},
-        "counts": counts,
+        "counts": counts + _counted(recipe.last, stars[there]),
         "published": recipe.published,
         "missing": stars["id"][~there].tolist(),
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "sha256": file_hash(path),
     }
     _write(record, about)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder)
     return about
 
 
-def _selected(folder, settings, recipe, limit):
+def labels_of(stars: Table, survey) -> Table:
+    """The columns of chosen stars that become labels, with the units of a survey. NaN becomes missing.
+
+    Columns that tell where the spectra are, which are in capital letters, and ``id`` and ``row`` are
+    left out.
+    """
+    units = {label.name: label.unit or None for label in survey.labels}
+    table = Table()
+    for name in stars.colnames:
+        if name.islower() and name not in ("id", "row"):
+            values = (
+                np.ma.masked_invalid(stars[name]) if stars[name].dtype.kind == "f" else stars[name]
+            )
+            table[name] = MaskedColumn(values, unit=units.get(name.removesuffix("_error")))
+    return table
+
+
+def _chosen(folder, settings, recipe):
     """The stars of a set and the counts of their cuts, which an earlier run may have left in the folder."""
-    table, record = folder / "stars.fits", folder / "stars.json"
-    about = _read(record)
-    others = about.get("settings", settings) != settings
-    if others:  # parts of other stars are of no use
-        shutil.rmtree(folder)
-    if others or not (
-        all(map(Path.is_file, (table, *recipe.beside))) and about.get("sha256") == file_hash(table)
-    ):
+    table, record, limit = folder / "stars.npy", folder / CHOICE, settings["limit"]
+    if not all(map(Path.is_file, (table, record, *recipe.beside))):
         stars, counts = recipe.select()
         stars = shuffled(stars)[:limit]
-        if limit is not None:
-            for name in dict.fromkeys(stars["catalogue"]):
-                n = int(np.sum(stars["catalogue"] == name))
-                counts.append({"catalogue": str(name), "cut": f"--limit {limit}", "stars": n})
-        with replacing(table) as temporary:
-            stars.write(temporary, format="fits")
-        _write(record, {"settings": settings, "counts": counts, "sha256": file_hash(table)})
-    stars = Table.read(table, format="fits", mask_invalid=False)
-    stars.convert_bytestring_to_unicode()
-    return stars, _read(record)["counts"]
+        counts += _counted(f"the first {limit}", stars) if limit else []
+        with replacing(table) as temporary, temporary.open("wb") as f:
+            np.save(f, stars.as_array())
+        _write(record, {"settings": settings, "counts": counts})
+    return Table(np.load(table)), _read(record)["counts"]
+
+
+def _counted(cut, stars):
+    """Entries for the counts with the numbers of stars of each catalogue."""
+    names, numbers = np.unique(stars["catalogue"], return_counts=True)
+    return [
+        {"catalogue": str(name), "cut": cut, "stars": int(number)}
+        for name, number in zip(names, numbers)
+    ]
 
 
 def _make(part, stars, recipe):
     """Write a part, and give its number of stars."""
-    part.parent.mkdir(parents=True, exist_ok=True)
     recipe.spectra_of(stars).write(part)
     return len(stars)
 
 
-def _ids(part, stars):
-    """The ids in a part, or None if it is not there, is damaged, or holds other stars."""
+def _is_whole(part, stars):
+    """Whether a part is there, undamaged, and of these stars."""
     try:
         with opened(part, "spectra") as source:
-            ids = source["ids"].asstr()[:].astype(str)
+            return bool(np.isin(source["ids"].asstr()[:].astype(str), stars["id"]).all())
     except (OSError, ValueError):
-        return None
-    return ids if np.isin(ids, stars["id"]).all() else None
+        return False
 
 
 def _state(path):

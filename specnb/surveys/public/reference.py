@@ -19,6 +19,7 @@ What it leaves open, and what is done here
   phot_g_mean_mag of Gaia DR3, without a correction.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -30,7 +31,7 @@ from specnb.core.storage import opened, read_rows
 from specnb.surveys.apogee.files import STAR_BAD
 from specnb.surveys.columns import NO_ID
 from specnb.surveys.public import datasets, gaia
-from specnb.surveys.public.build import Recipe
+from specnb.surveys.public.build import Recipe, labels_of
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each
@@ -40,6 +41,7 @@ PUBLISHED = {"APOGEE DR17": 54_422, "GALAH DR3": 9_883}
 LARGEST_ERROR = {"teff": 200.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.2}
 MAGNITUDES = (8.0, 14.0)
 DUPLICATE = 1 << 4  # bit of EXTRATARG
+SOURCE = ("source_id", "phot_g_mean_mag", "has_rvs")  # what Gaia tells of a star
 PART = 2000  # stars that are asked at a time
 
 # Columns of the catalogues by our names.
@@ -108,19 +110,16 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
     """
     first, second = _apogee(apogee), _galah(galah)
     second.keep("not in APOGEE", ~np.isin(second.stars["id"], first.stars["id"]))
-    known = gaia.sources([str(star) for each in (first, second) for star in each.stars["id"]])
-    known.sort("source_id")
+    ids = [str(star) for each in (first, second) for star in each.stars["id"]]
+    known = {star: told for star, *told in gaia.sources(ids).iterrows(*SOURCE)}
     for cuts in (first, second):
-        stars = cuts.stars
-        stars["id"] = stars["id"].astype(str)
-        row = np.searchsorted(known["source_id"], stars["id"]).clip(max=len(known) - 1)
-        found = np.asarray(known["source_id"][row] == stars["id"])
-        magnitude = label_columns(known[row], ["phot_g_mean_mag"])[:, 0]
-        stars["g_mag"] = np.where(found, magnitude, np.nan)
-        stars["has_rvs"] = found & np.ma.filled(known["has_rvs"][row], False).astype(bool)
+        cuts.stars["id"] = cuts.stars["id"].astype(str)
+        told = np.reshape([known.get(star, (np.nan, False)) for star in cuts.stars["id"]], (-1, 2))
+        cuts.stars["g_mag"], has_rvs = told.T.astype(float)
         low, high = MAGNITUDES
-        cuts.keep(f"{low:g} ≤ G ≤ {high:g}", (stars["g_mag"] >= low) & (stars["g_mag"] <= high))
-        cuts.keep("Gaia has an RVS spectrum", cuts.stars["has_rvs"])
+        bright = (cuts.stars["g_mag"] >= low) & (cuts.stars["g_mag"] <= high)
+        cuts.keep(f"{low:g} ≤ G ≤ {high:g}", bright)
+        cuts.keep("Gaia has an RVS spectrum", has_rvs[bright] == 1)
         cuts.stars["catalogue"] = cuts.catalogue
     stars = vstack(
         [cuts.stars["id", "catalogue", "snr", "g_mag", *LABELS] for cuts in (first, second)]
@@ -129,9 +128,10 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
 
 
 def rvs_spectra(stars: Table) -> Spectra:
-    """RVS spectra of stars on the papers' pixels, as far as Gaia gives them."""
+    """RVS spectra of stars on the papers' pixels, as far as Gaia gives them, in the order of the stars."""
     spectra = RVS.on_pixels(gaia.spectra(stars["id"].tolist()))
-    return _labelled(spectra, stars)
+    came = stars[np.isin(stars["id"], spectra.ids)]
+    return replace(spectra, labels=labels_of(came, RVS))
 
 
 def _apogee(path):
@@ -166,23 +166,6 @@ def _good_labels(cuts):
         cuts.keep(f"error of {name} ≤ {largest:g}", cuts.stars[f"{name}_error"] <= largest)
     cuts.keep("one row a Gaia source", best_of_each(cuts.stars["id"], cuts.stars["snr"]))
     return cuts
-
-
-def _labelled(spectra, stars):
-    """Spectra of some stars in the order of the stars, with their columns as labels."""
-    place = {star: row for row, star in enumerate(spectra.ids)}
-    here = np.array([star in place for star in stars["id"]], dtype=bool)
-    spectra = spectra[[place[star] for star in stars["id"][here]]]
-    labels = Table(
-        {name: stars[name][here] for name in stars.colnames if name not in ("id", "row")}
-    )
-    for label in RVS.labels:
-        for name in {label.name, f"{label.name}_error"} & set(labels.colnames):
-            labels[name].unit = label.unit or None
-    return Spectra(
-        spectra.wavelength, spectra.flux, spectra.flux_error, spectra.mask, spectra.ids, labels,
-        spectra.correlation_length, spectra.at_rest,
-    )  # fmt: skip
 
 
 def _stars_of_apogee(path):
