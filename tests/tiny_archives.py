@@ -8,11 +8,13 @@ Columns are some of those of the data models, in their order, names and types: a
 (l31c.2) and DR17 (synspec_rev1), main_allstar_v2 of GALAH DR3.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 
 import numpy as np
+from archive_server import DATALINK, TAP, datalink, tap
 from astropy.io import fits
 
 from specnb.emulator.shipped import load_emulator
@@ -24,13 +26,13 @@ from specnb.surveys.mock import make_mock
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 NAN = float("nan")
+CSV = "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"
+PIXEL = np.abs(RVS_NATIVE[:, None] - RVS.pixels).argmin(axis=1)  # the nearest of each sample
 ALLSTAR = {
     "dr14": "https://data.sdss.org/sas/dr14/apogee/spectro/redux/r8/stars/l31c/l31c.2/allStar-l31c.2.fits",
     "dr17": "https://data.sdss.org/sas/dr17/apogee/spectro/aspcap/dr17/synspec_rev1/allStar-dr17-synspec_rev1.fits",
 }
-GALAH = (
-    "https://cloud.datacentral.org.au/teamdata/GALAH/public/GALAH_DR3/GALAH_DR3_main_allstar_v2.fits"
-)
+GALAH = "https://cloud.datacentral.org.au/teamdata/GALAH/public/GALAH_DR3/GALAH_DR3_main_allstar_v2.fits"
 GALAH_FORMATS = {
     "star_id": "16A", "sobject_id": "K", "dr2_source_id": "K", "dr3_source_id": "K", "survey_name": "11A",
     "field_id": "K", "flag_repeat": "K", "wg4_field": "27A", "wg4_pipeline": "16A", "flag_sp": "K",
@@ -87,7 +89,9 @@ class Tiny:
     @cache  # noqa: B019 - there are few such objects
     def files(self) -> dict[str, bytes]:
         """Contents of all files that can be fetched by a URL of their own, by URL."""
-        files = {url: fits_table(self.rows[name], allstar_formats(name)) for name, url in ALLSTAR.items()}
+        files = {
+            url: fits_table(self.rows[name], allstar_formats(name)) for name, url in ALLSTAR.items()
+        }
         files[GALAH] = fits_table(self.rows["galah"], GALAH_FORMATS)
         for release, telescopes in (("dr14", ("apo25m",)), ("dr17", ("apo25m", "lco25m"))):
             for row in self.rows[release]:
@@ -103,18 +107,35 @@ class Tiny:
         spectra, row = self.rvs[star], 0
         flux = np.interp(RVS_NATIVE, spectra.wavelength, spectra.flux[row])
         error = 1.13 * np.interp(
-            RVS_NATIVE, spectra.wavelength, np.where(spectra.mask[row], 1.0, spectra.flux_error[row])
+            RVS_NATIVE,
+            spectra.wavelength,
+            np.where(spectra.mask[row], 1.0, spectra.flux_error[row]),
         )
-        pixel = np.abs(RVS_NATIVE[:, None] - spectra.wavelength).argmin(axis=1)
-        missing = spectra.mask[row][pixel]
-        lines = [
-            "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,"
-            "deblended_ccds"
-        ]
+        missing = spectra.mask[row][PIXEL]
+        lines = [CSV]
         for wave, value, sigma, bad in zip(RVS_NATIVE / 10, flux, error, missing):
             cells = "," if bad else f"{value:.7g},{sigma:.7g}"
             lines.append(f"{star},1636148068921376768,1.5,2.5,{wave:.2f},{cells},12,36,0")
         return "\n".join(lines).encode()
+
+
+class _Csv(Mapping):
+    """CSV files of the stars that archives have, which are written when they are asked for."""
+
+    def __init__(self, archives):
+        self.archives = archives
+
+    def __getitem__(self, star):
+        return self.archives.rvs_csv(star)
+
+    def __contains__(self, star):
+        return star in self.archives.rvs
+
+    def __iter__(self):
+        return iter(self.archives.rvs)
+
+    def __len__(self):
+        return len(self.archives.rvs)
 
 
 def fits_table(rows, formats) -> bytes:
@@ -136,11 +157,14 @@ def apstar(spectra, star, release) -> bytes:
     outside = 0.0 if release == "dr14" else NAN
     scale = 800 + 0.02 * (spectra.wavelength - 16000)
     flux, error, bits = (
-        np.full(len(APOGEE_NATIVE), value) for value in (outside, 1e10 if release == "dr14" else 1e14, 0)
+        np.full(len(APOGEE_NATIVE), value)
+        for value in (outside, 1e10 if release == "dr14" else 1e14, 0)
     )
     bad = spectra.mask[0]
     flux[APOGEE_CUT] = np.where(bad, outside, spectra.flux[0]) * scale
-    error[APOGEE_CUT] = np.where(bad, error[APOGEE_CUT], np.where(bad, 1, spectra.flux_error[0]) * scale)
+    error[APOGEE_CUT] = np.where(
+        bad, error[APOGEE_CUT], np.where(bad, 1, spectra.flux_error[0]) * scale
+    )
     bits[APOGEE_CUT] = np.where(bad, 1 | 1 << 12, 1 << 9)  # bit 9 (persistence) is no bad pixel
     images = [flux.astype(np.float32), error.astype(np.float32), bits.astype(np.int16)]
     if release == "dr17":
@@ -173,7 +197,10 @@ def tiny(n_rvs=600, n_h_band=120, seed=7) -> Tiny:
     sources, apogee, galah = {}, [], []
     for k, number in enumerate(ids):
         labels = {name: float(rvs.labels[name][k]) for name in rvs.labels.colnames}
-        sources[number] = (float(bright.labels["g_mag"][k] - 0.1 + 0.4 * (k % 7 == 0)), rng.random() < 0.95)
+        sources[number] = (
+            float(bright.labels["g_mag"][k] - 0.1 + 0.4 * (k % 7 == 0)),
+            rng.random() < 0.95,
+        )
         if rng.random() < 0.01:
             del sources[number]
         if k % 3 or k % 10 == 0:
@@ -184,14 +211,20 @@ def tiny(n_rvs=600, n_h_band=120, seed=7) -> Tiny:
     stars = []
     for k in range(n_h_band):
         labels = {name: float(h_band.labels[name][k]) for name in h_band.labels.colnames}
-        labels |= {f"{e.lower()}_fe": float(truth.labels[f"{e.lower()}_fe"][k]) for e in ELEMENTS[:17]}
+        labels |= {
+            f"{e.lower()}_fe": float(truth.labels[f"{e.lower()}_fe"][k]) for e in ELEMENTS[:17]
+        }
         labels |= {"m_h": labels["fe_h"], "alpha_fe": labels["mg_fe"], "vmicro": 1.5}
         labels |= {"m_h_error": 0.02, "alpha_fe_error": 0.02}
         stars.append(_allstar_row(f"2M{k:08d}-0000001", 0, labels, rng))
     rows["dr17"] += _spoiled([dict(row) for row in stars], "APOGEE", rng)
     rows["dr14"] = _spoiled([dict(row) for row in stars], "APOGEE", rng)
     for row in rows["dr14"]:  # DR14 has no NaN
-        row |= {key: -9999.0 for key, value in row.items() if isinstance(value, float) and value != value}
+        row |= {
+            key: -9999.0
+            for key, value in row.items()
+            if isinstance(value, float) and value != value
+        }
     # The archives lack some spectra, and one file has no good pixel.
     spectra = {str(number): rvs[k] for k, number in enumerate(ids) if k % 41 != 5}
     files = {row["APOGEE_ID"]: h_band[k] for k, row in enumerate(stars) if k % 37 != 4}
@@ -252,5 +285,14 @@ def _spoiled(rows, survey, rng):
         result.append(row | (faults[k // 5 % len(faults)] if k % 5 == 0 else {}))
         if k % 10 == 3:
             again = row | {snr: float(rng.uniform(10, 300))}
-            result.append(again | ({"EXTRATARG": 1 << 4} if k % 20 == 3 and survey == "APOGEE" else {}))
+            result.append(
+                again | ({"EXTRATARG": 1 << 4} if k % 20 == 3 and survey == "APOGEE" else {})
+            )
     return [result[k] for k in rng.permutation(len(result))]
+
+
+def stand_in(server, archives):
+    """Let a server of `archive_server` answer like all archives."""
+    server.pages |= {url.partition("://")[2]: body for url, body in archives.files().items()}
+    server.pages[TAP] = tap({str(star): told for star, told in archives.sources.items()})
+    server.pages[DATALINK] = datalink(_Csv(archives))

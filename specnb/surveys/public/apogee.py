@@ -102,20 +102,42 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
     A star is left out with a warning if the archive has no file of it, or one without a good spectrum.
     """
-    folder = datasets.folder(f"apogee-{release}-stars")
     none = np.zeros((0, len(APOGEE.pixels)))
     found = [Spectra(APOGEE.pixels, none, none, none, [])]
     for row in rows:
         try:
-            path = stars.star_file(row, release, "apStar", folder)
-            found.append(replace(read_apogee(path), labels=None, ids=[row["id"]]))
-            if not keep:
-                path.unlink()
+            found.append(_spectrum(row, release, keep))
         except (FileNotFoundError, ValueError) as error:
             warnings.warn(f"{row['id']} is left out: {error}", LeftOutWarning, stacklevel=2)
     spectra = Spectra.join(found)
     came = rows[np.isin(rows["id"], spectra.ids)]
     return replace(spectra, labels=labels_of(came, APOGEE))
+
+
+def _spectrum(row, release, keep):
+    """The spectrum of one star. What comes is read: if that fails, it is fetched once more.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the archive has no file of the star, or no good one.
+    OSError
+        If the archive cannot be asked now.
+    """
+    folder = datasets.folder(f"apogee-{release}-stars")
+    for again in (True, False):
+        try:
+            path = stars.star_file(row, release, "apStar", folder)
+            spectrum = replace(read_apogee(path), labels=None, ids=[row["id"]])
+            if not keep:
+                path.unlink()
+            return spectrum
+        except OSError as error:
+            if not isinstance(error.__cause__, ValueError):
+                raise
+            if not again:
+                raise ValueError(f"{error}") from error
+    return None
 
 
 def _labels(table):
@@ -133,12 +155,10 @@ def _labels(table):
         labels |= {name: value, f"{name}_error": error}
     vsini = _column(table, "VSINI")
     labels |= {"vmicro": _column(table, "VMICRO"), "vbroad": np.where(vsini > 0, vsini, np.nan)}
-    known = {
-        name: values
-        for name, values in labels.items()
-        if np.asarray(values).dtype.kind != "f" or np.isfinite(values).any()
-    }
-    return Table({name: np.asarray(values) for name, values in known.items()})
+    for name in [name for name in labels if f"{name}_error" in labels]:
+        if not np.isfinite(labels[name]).any():  # the catalogue has the column, but no values
+            del labels[name], labels[f"{name}_error"]
+    return Table({name: np.asarray(values) for name, values in labels.items()})
 
 
 def _column(table, name):

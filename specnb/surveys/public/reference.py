@@ -42,7 +42,7 @@ LARGEST_ERROR = {"teff": 200.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.2}
 MAGNITUDES = (8.0, 14.0)
 DUPLICATE = 1 << 4  # bit of EXTRATARG
 SOURCE = ("source_id", "phot_g_mean_mag", "has_rvs")  # what Gaia tells of a star
-PART = 2000  # stars that are asked at a time
+PART = 1000  # stars that are asked at a time
 
 # Columns of the catalogues by our names.
 APOGEE = {
