@@ -29,9 +29,10 @@ from specnb.core.spectra import Spectra
 from specnb.core.writing import replacing
 from specnb.surveys.apogee.files import STAR_BAD, read_apogee
 from specnb.surveys.apogee.survey import APOGEE, ELEMENTS
+from specnb.surveys.downloading import BadFileError
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import datasets, stars
-from specnb.surveys.public.build import Recipe, labels_of
+from specnb.surveys.public.build import Recipe, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each, digest, shuffled
@@ -102,12 +103,11 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
     A star is left out with a warning if the archive has no file of it, or one without a good spectrum.
     """
-    none = np.zeros((0, len(APOGEE.pixels)))
-    found = [Spectra(APOGEE.pixels, none, none, none, [])]
+    found = [no_spectra(APOGEE)]
     for row in rows:
         try:
             found.append(_spectrum(row, release, keep))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, BadFileError, ValueError) as error:
             warnings.warn(f"{row['id']} is left out: {error}", LeftOutWarning, stacklevel=2)
     spectra = Spectra.join(found)
     came = rows[np.isin(rows["id"], spectra.ids)]
@@ -115,29 +115,16 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
 
 def _spectrum(row, release, keep):
-    """The spectrum of one star. What comes is read: if that fails, it is fetched once more.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the archive has no file of the star, or no good one.
-    OSError
-        If the archive cannot be asked now.
-    """
+    """The spectrum of one star. A bad file is fetched once more, as it may have been cut on its way."""
     folder = datasets.folder(f"apogee-{release}-stars")
-    for again in (True, False):
-        try:
-            path = stars.star_file(row, release, "apStar", folder)
-            spectrum = replace(read_apogee(path), labels=None, ids=[row["id"]])
-            if not keep:
-                path.unlink()
-            return spectrum
-        except OSError as error:
-            if not isinstance(error.__cause__, ValueError):
-                raise
-            if not again:
-                raise ValueError(f"{error}") from error
-    return None
+    try:
+        path = stars.star_file(row, release, "apStar", folder)
+    except BadFileError:
+        path = stars.star_file(row, release, "apStar", folder)
+    spectrum = replace(read_apogee(path), labels=None, ids=[row["id"]])
+    if not keep:
+        path.unlink()
+    return spectrum
 
 
 def _labels(table):

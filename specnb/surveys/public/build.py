@@ -158,6 +158,12 @@ def labels_of(stars: Table, survey) -> Table:
     return table
 
 
+def no_spectra(survey) -> Spectra:
+    """Spectra of no star, for parts of which the archive has none."""
+    none = np.zeros((0, len(survey.pixels)))
+    return Spectra(survey.pixels, none, none, none, [])
+
+
 def _chosen(folder, settings, recipe):
     """The stars of a set and the counts of their cuts, which an earlier run may have left in the folder."""
     table, record, limit = folder / "stars.npy", folder / CHOICE, settings["limit"]

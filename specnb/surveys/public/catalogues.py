@@ -53,7 +53,9 @@ def read_columns(path, needed, optional=()) -> Table:
     """
     path = Path(path)
     with whole_file(path, "FITS catalogue", REMEDY), fits.open(path, memmap=False) as hdus:
-        hdu = next(hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU))
+        hdu = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)), None)
+        if hdu is None:
+            raise EOFError("it has no table")
         rows, begin = hdu.header["NAXIS2"], hdu.fileinfo()["datLoc"]
         columns, types = hdu.columns, hdu.columns.dtype.newbyteorder(">")
         if begin + rows * types.itemsize > path.stat().st_size:

@@ -286,7 +286,9 @@ def check(name: str) -> dict[Path, str]:
             _check_head(data, path)
         except (OSError, ValueError) as error:
             problems[path] = f"{error}".replace(f"{path} ", "")
-    problems |= dict.fromkeys(data.path.rglob("*.part"), "is not whole: fetch it again, which goes on")
+    problems |= dict.fromkeys(
+        data.path.rglob("*.part"), "is not whole: fetch it again, which goes on"
+    )
     problems |= {
         data.path / each: "is missing: fetch it"
         for each in map(_name, data.files)

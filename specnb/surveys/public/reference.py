@@ -31,7 +31,7 @@ from specnb.core.storage import opened, read_rows
 from specnb.surveys.apogee.files import STAR_BAD
 from specnb.surveys.columns import NO_ID
 from specnb.surveys.public import datasets, gaia
-from specnb.surveys.public.build import Recipe, labels_of
+from specnb.surveys.public.build import Recipe, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each
@@ -129,7 +129,10 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
 
 def rvs_spectra(stars: Table) -> Spectra:
     """RVS spectra of stars on the papers' pixels, as far as Gaia gives them, in the order of the stars."""
-    spectra = RVS.on_pixels(gaia.spectra(stars["id"].tolist()))
+    try:
+        spectra = RVS.on_pixels(gaia.spectra(stars["id"].tolist()))
+    except FileNotFoundError:
+        spectra = no_spectra(RVS)
     came = stars[np.isin(stars["id"], spectra.ids)]
     return replace(spectra, labels=labels_of(came, RVS))
 
