@@ -47,8 +47,6 @@ class Recipe:
         archive has them. It is sent to other processes.
     part : int
         Number of stars of a part.
-    last : str
-        What is counted at the end.
     published : dict of str to int
         Numbers of stars in the paper, by catalogue.
     beside : list of Path
@@ -60,7 +58,6 @@ class Recipe:
     select: Callable
     spectra_of: Callable
     part: int
-    last: str = "a spectrum came"
     published: dict = field(default_factory=dict)
     beside: list[Path] = field(default_factory=list)
 
@@ -131,7 +128,7 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
         "version": f"specnb {__version__}",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "inputs": {each.name: _state(each) for each in recipe.inputs},
-        "counts": counts + _counted(recipe.last, stars[there]),
+        "counts": counts + _counted("a spectrum came", stars[there]),
         "published": recipe.published,
         "missing": stars["id"][~there].tolist(),
         "sha256": file_hash(path),

@@ -230,7 +230,9 @@ def _by_source_id(data, ids, kind, progress):
 
     def get(batch):
         path = data.path / f"{hashlib.sha256(','.join(batch).encode()).hexdigest()[:16]}.h5"
-        gaia.spectra(batch, data.release).write(path)
+        spectra = gaia.spectra(batch, data.release)
+        data.path.mkdir(parents=True, exist_ok=True)
+        spectra.write(path)
         return path
 
     try:
