@@ -131,7 +131,7 @@ def _sources_in(path):
     if not {"source_id", "phot_g_mean_mag", "has_rvs"} <= {*table.colnames}:
         raise ValueError(f"the answer has the columns {', '.join(table.colnames)[:99]}")
     magnitude = np.ma.filled(np.ma.asarray(table["phot_g_mean_mag"]).astype(float), np.nan)
-    has = [str(value).lower() in TRUE for value in table["has_rvs"]]
+    has = np.array([str(value).lower() in TRUE for value in table["has_rvs"]], dtype=bool)
     return Table(
         {"source_id": table["source_id"].astype(str), "phot_g_mean_mag": magnitude, "has_rvs": has}
     )
