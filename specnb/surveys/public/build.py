@@ -94,11 +94,9 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     hashes = {each.name: file_hash(each) for each in recipe.inputs}
     settings, found = {"limit": limit, "inputs": hashes}, _read(record)
     for there, about in ((path, found), (folder, _read(folder / CHOICE))):
-        known = about.get("settings", settings)
-        if there.exists() and known != settings:
-            differ = ", ".join(name for name in settings if known.get(name) != settings[name])
+        if there.exists() and about.get("settings", settings) != settings:
             raise ValueError(
-                f"{there} is of another build ({differ} differ): give the settings of that one, or delete it"
+                f"{there} is of another build, with {about['settings']}: give these settings, or delete it"
             )
     if found and all(map(Path.is_file, (path, *recipe.beside))):
         return found
@@ -108,8 +106,10 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
     calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
     work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
-    with tqdm(total=len(stars), desc=recipe.name, unit="star", disable=not progress) as bar:
-        bar.update(len(stars) - sum(map(len, missing.values())))
+    with tqdm(
+        total=len(stars), initial=len(stars) - sum(map(len, missing.values())), desc=recipe.name,
+        unit="star", disable=not progress,
+    ) as bar:  # fmt: skip
         for n in work(calls):
             bar.update(n)
     came = []
@@ -145,14 +145,16 @@ def labels_of(stars: Table, survey) -> Table:
     left out.
     """
     units = {label.name: label.unit or None for label in survey.labels}
-    table = Table()
-    for name in stars.colnames:
-        if name.islower() and name not in ("id", "row"):
-            values = (
-                np.ma.masked_invalid(stars[name]) if stars[name].dtype.kind == "f" else stars[name]
-            )
-            table[name] = MaskedColumn(values, unit=units.get(name.removesuffix("_error")))
-    return table
+    names = [name for name in stars.colnames if name.islower() and name not in ("id", "row")]
+    numeric = [name for name in names if stars[name].dtype.kind == "f"]
+    values = {name: stars[name] for name in names}
+    values |= {name: np.ma.masked_invalid(stars[name]) for name in numeric}
+    return Table(
+        {
+            name: MaskedColumn(column, unit=units.get(name.removesuffix("_error")))
+            for name, column in values.items()
+        }
+    )
 
 
 def no_spectra(survey) -> Spectra:

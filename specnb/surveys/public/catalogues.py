@@ -102,7 +102,6 @@ def _values(block, column, kind):
         return np.char.strip(texts(values))
     values = values.astype(values.dtype.newbyteorder("="))
     if kind == "number":
-        values[values < MISSING] = np.nan
-    elif column.null not in (None, ""):
-        values = np.where(values == int(column.null), UNKNOWN, values)
-    return values
+        return np.where(values < MISSING, np.nan, values)
+    null = UNKNOWN if column.null in (None, "") else int(column.null)
+    return np.where(values == null, UNKNOWN, values)
