@@ -107,6 +107,7 @@ def test_the_reference_stars_are_those_of_the_papers_cuts(server, capsys):
     assert found == [*counts, *more, *map(len, came)]
     assert min(np.diff(counts)) < 0
     assert sorted(about["missing"]) == sorted(lost)
+    assert about["command"] == "specnb data build rvs-reference"
     assert about["published"] == {"APOGEE DR17": 54_422, "GALAH DR3": 9_883}
     printed = capsys.readouterr().out
     assert "54,422 of APOGEE DR17 + 9,883 of GALAH DR3 = 64,305 stars" in printed
@@ -306,6 +307,24 @@ def test_settings_of_another_build_are_refused(data):
     assert np.isnan(label_columns(some.labels, ["snr"])).any()
 
 
+def test_parts_of_which_the_archive_has_no_spectrum(data, monkeypatch):
+    few = replace(MOCK, select=partial(mock_stars, 10))
+    assert build(replace(few, part=1))["missing"] == ["63"]
+    single = built_spectra("mock")
+    built_path("mock").unlink()
+    build(few)
+    assert np.array_equal(built_spectra("mock").ids, single.ids)
+    assert np.array_equal(built_spectra("mock").flux, single.flux)
+
+    def none(ids):
+        raise FileNotFoundError("the Gaia archive gave no good spectrum of 2 of 2 stars")
+
+    monkeypatch.setattr(reference.gaia, "spectra", none)
+    spectra = reference.rvs_spectra(mock_stars(2)[0])
+    assert len(spectra) == 0
+    assert spectra.labels.colnames == ["teff", "snr", "catalogue"]
+
+
 def test_no_star_is_told_in_one_sentence(data):
     with pytest.raises(ValueError, match=r"no spectrum for mock after the cuts \(rows .*: 1\)"):
         build(replace(MOCK, select=lambda: (mock_stars()[0][:0], mock_stars(1)[1])))
@@ -496,6 +515,9 @@ def test_catalogues_of_full_size_need_less_than_2_gb(tmp_path):
         env=os.environ | {"SPECNB_DATA": str(tmp_path)},
     )
     result = json.loads(done.stdout.splitlines()[-1])
-    print({path.name: path.stat().st_size / 1e9 for path in tmp_path.glob("*.fits")}, result)
+    sizes = {path.name: path.stat().st_size / 1e9 for path in tmp_path.glob("*.fits")}
+    for name in sizes:  # pytest would keep them
+        (tmp_path / name).unlink()
+    print("GB of the catalogues:", sizes, "build:", result)
     assert result["stars"] > 64_305
     assert result["GB"] < 2.0

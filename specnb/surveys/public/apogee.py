@@ -134,7 +134,8 @@ def _labels(table):
         error = np.hypot(values.get(f"{element}_H_ERR", np.nan), values["FE_H_ERR"])
         values.setdefault(f"{element}_FE", values[f"{element}_H"] - values["FE_H"])
         values.setdefault(f"{element}_FE_ERR", error)
-    values["VBROAD"] = np.where(values.get("VSINI", 0) > 0, values.get("VSINI"), np.nan)
+    vsini = values.get("VSINI", np.nan)
+    values["VBROAD"] = np.where(vsini > 0, vsini, np.nan)
     labels = {"id": values["APOGEE_ID"], "snr": values["SNR"]} | {
         name: values[name] for name in FILE
     }
