@@ -32,7 +32,7 @@ from specnb.core.spectra import Spectra
 from specnb.surveys import LeftOutWarning, read_spectra
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
 from specnb.surveys.public import datasets, gaia
-from specnb.surveys.public.stars import mwm_file, star_file
+from specnb.surveys.public.stars import star_file
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 from specnb.surveys.transfer import fetch_url
 
@@ -282,11 +282,11 @@ def test_sources_are_asked_for_in_batches(server, monkeypatch):
 
 def test_batches_of_gaias_stars_are_kept(server, monkeypatch, tmp_path):
     """Those that are there are not asked for again, whatever the list; damaged ones are."""
-    monkeypatch.setattr(gaia, "LARGEST", 2)
+    monkeypatch.setattr(datasets, "BATCH", 2)
     (tmp_path / "ids.txt").write_text("\n".join(["source_id", *IDS]))
     server.faults[DATALINK] = [None] + [Status(404)] * 5  # whatever words are used
     with pytest.raises(
-        OSError, match="HTTP 404 Not Found.; 1 of 2 are there: run it again to go on"
+        OSError, match="HTTP 404 Not Found.; 1 files are there: run it again to go on"
     ):
         datasets.fetch("gaia-dr3-rvs", ids=tmp_path / "ids.txt")
     server.faults = {}
@@ -312,10 +312,11 @@ def test_files_of_the_rows_of_a_catalogue(server, tmp_path):
     assert path == tmp_path / "apo25m" / "4102" / f"aspcapStar-r8-l31c.2-{STAR}.fits"
     path = star_file(Table(DR17)[0], "dr17", "apStar", tmp_path)
     assert path.read_bytes() == server.pages[AP_STAR]
-    assert mwm_file(123405, tmp_path).name == "mwmStar-0.6.0-123405.fits"
+    path = star_file({"sdss_id": 123405}, "dr19", "", tmp_path)
+    assert path == tmp_path / "mwmStar-0.6.0-123405.fits"
     with pytest.raises(FileNotFoundError, match="HTTP 404.*check star, field and telescope"):
         star_file(DR17_ROW | {"FIELD": "x"}, "dr17", "apStar", tmp_path)
-    with pytest.raises(ValueError, match="a star has no FIELD: give the columns of the catalogue"):
+    with pytest.raises(ValueError, match="the list of stars has no column TELESCOPE: add it"):
         star_file({"APOGEE_ID": STAR}, "dr17", "apStar", tmp_path)
 
 
