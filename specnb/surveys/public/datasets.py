@@ -13,7 +13,6 @@ from pathlib import Path
 import h5py
 from astropy.io import fits
 from astropy.table import Table
-from astropy.utils.exceptions import AstropyWarning
 from tqdm import tqdm
 
 from specnb.core.checksums import add_to_list
@@ -185,11 +184,12 @@ def _md5sums(path):
 
 
 def _fetch_file(data, file, progress):
-    """Fetch one file. If its checksum is not published, its own is kept to find later damage."""
+    """Fetch one file. If its checksum is not published, its head is read, and its own one kept."""
     path = data.path / _name(file)
     if not path.is_file():
-        fetch_url(read=lambda new: _check_head(data, new), path=path, progress=progress, **file)
-        if "checksum" not in file:
+        read = None if "checksum" in file else lambda new: _check_head(data, new)
+        fetch_url(path=path, read=read, progress=progress, **file)
+        if read:
             add_to_list(path, data.path)
     return path
 
@@ -227,6 +227,7 @@ def _by_source_id(data, ids, kind, progress):
         spectra = gaia.spectra(batch, data.release)
         data.path.mkdir(parents=True, exist_ok=True)
         spectra.write(path)
+        add_to_list(path, data.path)
         return path
 
     batches = [lost[k : k + BATCH] for k in range(0, len(lost), BATCH)]
@@ -282,12 +283,13 @@ def _check_head(data, path):
     """Raise OSError or ValueError if a file cannot be opened, or lacks a column of the dataset."""
     kind = kind_of(content_of(path, HEAD))
     with whole_file(path, "file", AGAIN), warnings.catch_warnings():
-        warnings.simplefilter("error", AstropyWarning)
+        for sign in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", sign)
         if kind == "hdf5":
             with h5py.File(path, "r", locking=False) as f:
                 names = [*f]
         elif kind == "fits":
-            with fits.open(path) as hdus:
+            with path.open("rb") as f, fits.open(f) as hdus:
                 names = [
                     n for hdu in hdus for n in getattr(getattr(hdu, "columns", None), "names", ())
                 ]
