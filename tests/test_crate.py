@@ -65,9 +65,11 @@ def test_a_crate_tells_what_made_what(results):
     for action, (name, record) in zip(root["mentions"], runs.items(), strict=True):
         assert action["instrument"]["name"] == f"notebooks/{name}.ipynb"
         packages = {
-            each["name"]: each["version"] for each in action["instrument"]["softwareRequirements"]
+            each["name"]: each["softwareVersion"]
+            for each in action["instrument"]["softwareRequirements"]
         }
-        assert packages == {"Python": "3.11.7", "numpy": "2.4.6", "torch": "2.13.0+cpu"}
+        assert packages == {"numpy": "2.4.6", "torch": "2.13.0+cpu"}
+        assert "Python 3.11.7, Linux" in action["description"]
         objects = action["object"]
         assert {
             each["name"]: each["sha256"] for each in objects if each.type == "CreativeWork"

@@ -84,8 +84,7 @@ def _add(crate, identifier, kind, **properties):
 
 def _add_run(crate, folder, study):
     """Add a run: its files, its notebook and packages, what it read, and its parameters."""
-    run, code = folder.name, study["code"]
-    environment = {"Python": study["environment"]["python"]} | study["environment"]["versions"]
+    run, code, environment = folder.name, study["code"], study["environment"]
     notebook = _add(
         crate,
         f"#{quote(run)}/notebook",
@@ -94,38 +93,52 @@ def _add_run(crate, folder, study):
         description=study["title"],
         softwareVersion=f"commit {code['commit'] or 'unknown'}{' with changes' if code['dirty'] else ''}",
         softwareRequirements=[
-            _add(crate, f"#{name}-{version}", "SoftwareApplication", name=name, version=version)
-            for name, version in environment.items()
+            _package(crate, name, version) for name, version in environment["versions"].items()
         ],
     )
-    inputs = [
+    given = [
         _add(crate, f"#{quote(name)}-{sha[:16]}", "CreativeWork", name=name, sha256=sha)
         for name, sha in study["inputs"].items()
-    ]
-    parameters = [
+    ] + [
         _add(crate, f"#{quote(run)}/{name}", "PropertyValue", name=name, value=json.dumps(value))
         for name, value in study["parameters"].items()
     ]
-    action = _add(
-        crate,
-        f"#{quote(run)}/run",
-        "CreateAction",
-        name=f"Run of {study['notebook']}",
-        description=f"Profile {study['profile']}, {study['device']}, {study['environment']['platform']}",
-        instrument=notebook,
-        object=inputs + parameters,
-        result=_files(crate, folder, study),
-        actionStatus="http://schema.org/CompletedActionStatus",
-        resourceUsage=_add(
+    machine = f"{study['device']}, Python {environment['python']}, {environment['platform']}"
+    crate.root_dataset.append_to(
+        "mentions",
+        _add(
             crate,
-            f"#{quote(run)}/wall_time",
-            "PropertyValue",
-            name="wall time",
-            value=study["wall_time_s"],
-            unitText="s",
+            f"#{quote(run)}/run",
+            "CreateAction",
+            name=f"Run of {study['notebook']}",
+            description=f"Profile {study['profile']} on {machine}",
+            instrument=notebook,
+            object=given,
+            result=_files(crate, folder, study),
+            actionStatus="http://schema.org/CompletedActionStatus",
+            resourceUsage=_add(
+                crate,
+                f"#{quote(run)}/wall_time",
+                "PropertyValue",
+                name="wall time",
+                value=study["wall_time_s"],
+                unitText="s",
+            ),
         ),
     )
-    crate.root_dataset.append_to("mentions", action)
+
+
+def _package(crate, name, version):
+    """Add a Python package; PyPI has no page for a local version such as 2.13.0+cpu."""
+    page = f"https://pypi.org/project/{name}/{version.partition('+')[0]}/"
+    return _add(
+        crate,
+        f"{page}#{quote(version)}",
+        "SoftwareApplication",
+        name=name,
+        softwareVersion=version,
+        url=page,
+    )
 
 
 def _files(crate, folder, study):
@@ -140,14 +153,21 @@ def _files(crate, folder, study):
         if (path := folder / name).is_file():
             if checksum(path) != outputs[name]:
                 raise ValueError(f"{name} is not the file that the run wrote")
-            about = {
-                "name": name,
-                "description": captions.get(name, "Numbers, parameters, inputs and versions"),
-                "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
-                "contentSize": str(path.stat().st_size),
-                "sha256": outputs[name],
-            }
-            files.append(crate.add_file(path, f"{folder.name}/{name}", properties=about))
+            files.append(
+                crate.add_file(
+                    path,
+                    f"{folder.name}/{name}",
+                    properties={
+                        "name": name,
+                        "description": captions.get(
+                            name, "Numbers, parameters, inputs and versions"
+                        ),
+                        "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
+                        "contentSize": str(path.stat().st_size),
+                        "sha256": outputs[name],
+                    },
+                )
+            )
     return files
 
 
