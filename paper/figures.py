@@ -54,7 +54,7 @@ def gains(table: Table) -> Figure:
             if name == "published" and against == "truth":
                 continue  # the papers have no truth
             limit = (
-                {"markersize": 16, "markeredgewidth": 1.6} if marker == "_" else {"markersize": 4}
+                {"markersize": 12, "markeredgewidth": 1.6} if marker == "_" else {"markersize": 4}
             )
             shift = 0 if marker == "_" else 0.13 * (k - 1.5)
             axes.plot(place + shift, rows[name], marker, color=color, label=text, **limit)
@@ -65,8 +65,6 @@ def gains(table: Table) -> Figure:
         axes.tick_params(axis="x", length=0)
         axes.margins(y=0.15)
     handles, names = figure.axes[0].get_legend_handles_labels()
-    for handle in handles:
-        handle.set_markersize(min(handle.get_markersize(), 8))
     figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
 
