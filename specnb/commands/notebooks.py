@@ -124,6 +124,19 @@ def sweep(notebook, given, jobs, output, minutes, x, y, listed):
 
 
 @click.command()
+@click.argument("folder", type=FOLDER, default=ROOT / "paper_figures")
+def crate(folder):
+    """Describe a folder of results for machines: write ro-crate-metadata.json into it.
+
+    It tells which notebook made which file, from what, with which parameters and versions.
+    FOLDER is that of --output (default: paper_figures).
+    """
+    from specnb.reproduce.crate import write_crate
+
+    click.echo(write_crate(folder))
+
+
+@click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if a block differs from its file.")
 def readme(check):
     """Fill the blocks of README.md with what runs wrote.
