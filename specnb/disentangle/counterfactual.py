@@ -37,8 +37,9 @@ def true_change(truth, emulator, config, label, step):
     truth : Spectra
         Stars of the survey, with their true labels.
     emulator : Emulator
-    config : MockConfig
-        Configuration of the survey.
+    config : MockConfig or None
+        Configuration of the survey. None if ``truth`` has the emulator's own spectra, as for real
+        stars, see `specnb.disentangle.experiment.without_noise`.
     label : str
     step : float
         Step in the unit of the label.
