@@ -52,9 +52,9 @@ study.input(EMULATOR)
 sample = reference_sample(survey, n_stars, seed)
 stars = reference_stars(sample)
 catalogue = vstack([stars.train.labels, stars.test.labels])
-known = stars.truth_test is not None  # whether the truth is known, as it is of mock stars
-truth = vstack([stars.truth_train.labels, stars.truth_test.labels]) if known else None
-if not known:
+truth_known = stars.truth_test is not None  # as it is of mock stars
+truth = vstack([stars.truth_train.labels, stars.truth_test.labels]) if truth_known else None
+if not truth_known:
     study.input(built_path(sample.name))
 study.result("train_stars", len(stars.train))
 study.result("test_stars", len(stars.test))
@@ -82,7 +82,7 @@ study.figure(kiel(catalogue, color="m_h"), "fig4_kiel", "Kiel diagram of the ref
 study.figure(abundance_plane(catalogue), "fig5_abundances", "[α/Fe] against [M/H] of the reference stars (Fig. 5).")
 
 # %%
-figure = abundance_plane(truth) if known else absent("The labels of real stars without errors are not known.")
+figure = abundance_plane(truth) if truth_known else absent("The labels of real stars without errors are not known.")
 study.figure(figure, "true_abundances", "The same stars before the catalogue's errors: two sequences.")
 
 # %% [markdown]
@@ -93,8 +93,8 @@ study.figure(figure, "true_abundances", "The same stars before the catalogue's e
 # %%
 snr = np.median(stars.test.flux / stars.test.flux_error, axis=1)
 examples = [int(np.argmin(np.abs(snr - level))) for level in np.percentile(snr, [5, 50, 95])]
-figure = spectra_by_snr(stars.test[examples], stars.truth_test[examples] if known else None, snr[examples])
-study.figure(figure, "spectra", f"Three reference stars: observed{', and without noise' if known else ''}.")
+figure = spectra_by_snr(stars.test[examples], stars.truth_test[examples] if truth_known else None, snr[examples])
+study.figure(figure, "spectra", f"Three reference stars: observed{', and without noise' if truth_known else ''}.")
 
 # %% [markdown]
 # ## What can be known
@@ -118,7 +118,7 @@ study.figure(figure, "spectra", f"Three reference stars: observed{', and without
 snr_median = study.result("snr_median", float(np.median(snr)))
 emulator = specnb.load_emulator("rvs")
 observed, ideal = without_noise(emulator, stars, slice(0, 3000))  # enough for a mean over stars
-if known:
+if truth_known:
     population = draw_stars(RVS, 20_000, np.random.default_rng(seed + 1), sample.population)
     reader = dict(zip(LABELS, posterior_mean(emulator, stars.test, stars.truth_test, population, LABELS).T))
 limits = Table({"label": LABELS})
@@ -129,7 +129,7 @@ for name, reference in {"true": stars.truth_test, "catalogue": stars.test}.items
     limits[f"reader_r2_{name}"] = np.nan
     limits[f"least_mae_{name}"] = [least[label] for label in LABELS]
     limits[f"reader_mae_{name}"] = np.nan
-    if known:
+    if truth_known:
         labels = reference.labels
         difference = {label: reader[label] - labels[label] for label in LABELS}
         limits[f"reader_r2_{name}"] = [1 - np.mean(difference[label] ** 2) / np.var(labels[label]) for label in LABELS]
@@ -184,7 +184,7 @@ def listed(values, form):
 
 
 highest, lowest = (symbols[LABELS[pick(limits["ceiling_catalogue"])]] for pick in (np.argmax, np.argmin))
-scattered = truth if known else catalogue
+scattered = truth if truth_known else catalogue
 shares = [np.std(scattered[name]) / error for name, error in zip(LABELS, limits["catalogue_error"])]
 origin, scatter = "were drawn as a mock survey of Gaia's RVS", "scatter of the true labels"
 best = f"""A perfect reader, who also knows that stars lie on isochrones, reaches
@@ -192,7 +192,7 @@ best = f"""A perfect reader, who also knows that stars lie on isochrones, reache
 least = f"""The mean absolute error of the perfect reader is {listed(limits["reader_mae_true"], ".3g")} (K and dex)
   against the true labels, and {listed(limits["reader_mae_catalogue"], ".3g")} against the catalogue. The simpler Gaussian
   limits are {listed(limits["least_mae_true"], ".3g")} and {listed(limits["least_mae_catalogue"], ".3g")}."""
-if not known:
+if not truth_known:
     origin, scatter = (
         f"are real stars of Gaia DR3, of the set {sample.name} (the paper has 64,305)",
         "scatter of the labels",
