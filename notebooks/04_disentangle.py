@@ -351,6 +351,8 @@ if truth_known:
         counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
     )
 caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
+if not truth_known:
+    caption += " There is no such catalogue of real stars."
 study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
 
 # %%
@@ -534,14 +536,14 @@ study.table(compact, "summary_removed", caption, formats)
 # %%
 SYMBOLS = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
 rms, rms_other = ({row["setting"]: float(row[name]) for row in fidelity} for name in (own_rms, "rms_other_z"))
-EMPTY = 1.05 if truth_known else 1.015  # the noise of real spectra, which is the same in both, hides more
+noise = 0.0 if truth_known else float(fidelity["noise_floor"][0])  # it is in both errors of real spectra
 slopes, errors = ({name: edits[edits["model"] == name][column] for name in names} for column in ("slope", "relative"))
 
 
 def verdict(setting, column="mlp_r2"):
     """What is left of labels in latents, as the end of a sentence."""
     least, most = float(min(read(setting, f"{column}_min"))), float(max(read(setting, f"{column}_max")))
-    if rms_other[setting] < EMPTY * rms[setting]:
+    if rms_other[setting] ** 2 - noise < 1.05**2 * (rms[setting] ** 2 - noise):
         return f"{least:z.2f} to {most:z.2f} by label and seed; the latents are nearly empty, for another star's serve as well"
     if most <= 0.1:
         return f"at most {most:z.2f} for any label and seed: this probe reads next to nothing"
@@ -558,12 +560,13 @@ def better(first, second):
 paper, noisy, erased, closed = names[2:]
 guess = float(np.max(np.abs(read(paper, "discriminator"))))
 one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
-origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3, of the set {sample.name} (the paper has 64,305)"
+origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}; the paper has 64,305)"
 start = f"""{len(stars.train) + len(stars.test):,} {origin}, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""
 if not truth_known:
-    start += """ No truth is known of these stars: errors of spectra contain the noise of the observed ones, and the change by
+    start += """
+No truth is known of these stars: errors of spectra contain the noise of the observed ones, and the change by
 an edit is compared with that of the emulator's spectrum at the catalogue's labels."""
 says = {}
 says[
