@@ -17,7 +17,14 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from specnb.core.writing import put_in_place
-from specnb.surveys.downloading import TIMEOUT, check_online, explained, patiently, status_of
+from specnb.surveys.downloading import (
+    TIMEOUT,
+    BadFileError,
+    check_online,
+    explained,
+    patiently,
+    status_of,
+)
 
 CHUNK = 2**20  # bytes, the most that is read at once
 STALL, LEAST = 60.0, 2**16  # seconds in which fewer bytes than this are no progress
@@ -65,10 +72,13 @@ def fetch_url(
     ------
     FileNotFoundError
         If the archive has no such file.
+    BadFileError
+        If it came, but is not the published one, or cannot be read.
     OSError
-        If it cannot be downloaded, or is not the published one, for any other reason.
+        If it cannot be downloaded for any other reason.
     """
     path = Path(path)
+    kind = OSError
     part, version = (path.with_name(path.name + end) for end in (".part", ".part.version"))
     try:
         check_online()
@@ -84,7 +94,8 @@ def fetch_url(
                 done=f.tell,
             )
             try:
-                _check(part, size, checksum)
+                check_file(part, size, checksum)
+                kind = BadFileError
                 if read is not None:
                     read(part)
             except (OSError, ValueError):
@@ -95,7 +106,8 @@ def fetch_url(
         with suppress(OSError):
             if not part.stat().st_size:
                 part.unlink()
-        kind = FileNotFoundError if status_of(error) in (404, 410) else OSError
+        kind = BadFileError if isinstance(error, BadFileError) else kind
+        kind = FileNotFoundError if status_of(error) in (404, 410) else kind
         reason = explained(error, path.parent).replace(f"{part}", path.name)
         raise kind(f"cannot download {url} ({reason})") from error
     finally:
@@ -180,19 +192,24 @@ def _check_room(part, need):
         )
 
 
-def _check(part, size, checksum):
-    """Raise OSError unless a whole file has the published size and checksum, and is no web page."""
-    with part.open("rb") as f:
+def check_file(path, size=None, checksum=None):
+    """Compare a file with its published size and checksum (both may be unknown).
+
+    Raises
+    ------
+    BadFileError
+        If it has others.
+    OSError
+        If it is a web page.
+    """
+    with path.open("rb") as f:
         if PAGE.match(f.read(1024)):
             raise OSError(
                 "the archive sent a web page instead of the file: open the address in a browser to see what it says"
             )
-    found = part.stat().st_size
+    found = path.stat().st_size
     if size is not None and found != size:
-        raise OSError(f"it has {found} bytes and not {size} as published: fetch it again later")
-    if checksum is not None:
-        kind, _, expected = checksum.partition(":")
-        if file_hash(part, kind) != expected.lower():
-            raise OSError(
-                f"its {kind.upper()} checksum is not the published one: fetch it again later, the copy was deleted"
-            )
+        raise BadFileError(f"it has {found} bytes and not {size} as published: fetch it again")
+    kind, _, expected = (checksum or "").partition(":")
+    if expected and file_hash(path, kind) != expected.lower():
+        raise BadFileError(f"its {kind.upper()} checksum is not the published one: fetch it again")
