@@ -170,7 +170,8 @@ for path in RVS.archive.files():
     study.input(path)
 shown = real or stars.test[examples]
 figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
-study.figure(figure, "real_spectra", "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand).")
+caption = "Real Gaia RVS spectra." if real or not truth_known else "Mock spectra (no real ones were at hand)."
+study.figure(figure, "real_spectra", caption)
 
 # %% [markdown]
 # ## What was found

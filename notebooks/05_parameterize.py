@@ -372,7 +372,7 @@ real, source = real_spectra(RVS)
 print(source)
 for path in RVS.archive.files():
     study.input(path)
-kind = "Real stars" if real else "Mock stars (no real ones were at hand)"
+kind = "Real stars" if real or not truth_known else "Mock stars (no real ones were at hand)"
 real = real or stars.test[:3]
 known = literature(real.ids)
 inputs = {"spectra": models[0].scale_flux(real.flux, real.mask)}
