@@ -47,6 +47,7 @@ from specnb.surveys.archive import real_spectra
 from specnb.surveys.population import draw_stars
 from specnb.surveys.public.built import built_path
 
+# %%
 study = Study(output)
 study.input(EMULATOR)
 sample = reference_sample(survey, n_stars, seed)

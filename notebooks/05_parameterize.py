@@ -48,6 +48,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+# %%
 import specnb
 from specnb.disentangle import DisentangleConfig, regress
 from specnb.disentangle.config import LABELS

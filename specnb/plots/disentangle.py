@@ -206,15 +206,13 @@ def counterfactual_spectra(wavelength, changes, window, reference="true"):
 
 
 @styled
-def counterfactual_errors(table, reference="true"):
+def counterfactual_errors(table):
     """Draw the slope and the error of the decoded change for each label and model.
 
     Parameters
     ----------
     table : Table
         From `specnb.disentangle.counterfactual.counterfactual_errors`.
-    reference : str
-        What the decoded change is compared with: that of the "true" spectra, or of the "emulator".
 
     Returns
     -------
@@ -233,7 +231,7 @@ def counterfactual_errors(table, reference="true"):
     colors = distinct_colors(models)
     offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
     figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
-    titles = ("Slope of the change", "right"), (f"Error / {reference} change", "as no edit")
+    titles = ("Slope of the change", "right"), ("Error / change", "as no edit")
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]
