@@ -100,9 +100,10 @@ study.figure(figure, "spectra", f"Three reference stars: observed{', and without
 # %% [markdown]
 # ## What can be known
 #
-# There are limits, which we can compute because the stars are mock stars. (For real stars, ceilings are computed from the
-# emulator at the labels of the catalogue, as if its errors were correct and the emulator were right, so they are estimates.
-# A perfect reader of real stars would have to know how their spectra differ from the emulator's, and is left out.)
+# There are limits, which we can compute because the stars are mock stars. (For real stars, ceilings are estimates: they are
+# computed from the emulator at the labels of the catalogue, as if its errors were correct, the noise of the pixels independent
+# and the emulator right. A perfect reader of real stars would have to know how their spectra differ from the emulator's, and is
+# left out.)
 #
 # - **Ceiling.** With the noise of a spectrum (covariance $C$), the emulator's gradient $J$ and the covariance $S$ of the labels
 #   in the population, the covariance of the labels after a measurement is $P = (J^T C^{-1} J + S^{-1})^{-1}$. The agreement

@@ -6,6 +6,9 @@ a step Δ replaces the catalogue's y by y + Δ. The truth is the simulator's spe
 v_broad), its interstellar band and its continuum residual. An edit to an absolute value, such as
 T_eff = 7500 K in the paper's Fig. 2, differs from this by the error of the star's catalogue label.
 `specnb.surveys.mock.remake` gives the truth for such edits.
+
+Of real stars no truth is known. The change of their spectra is compared with that of the emulator's
+spectra at the labels of the catalogue.
 """
 
 from itertools import product
