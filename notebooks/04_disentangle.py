@@ -317,7 +317,7 @@ edits = vstack(
     joblib.Parallel(n_jobs=-1)(joblib.delayed(counterfactual_errors)(group, *sets, *simulator) for group in groups)
 )
 one_seed = edits[: 8 * len(names)]
-figure = draw_errors(one_seed[np.isin(one_seed["model"], drawn)])
+figure = draw_errors(one_seed[np.isin(one_seed["model"], drawn)], "true change" if truth_known else "change")
 study.figure(figure, "counterfactual_errors", "Error and slope of the change of spectra with edited labels.")
 
 # %%

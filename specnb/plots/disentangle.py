@@ -206,13 +206,15 @@ def counterfactual_spectra(wavelength, changes, window, reference="true"):
 
 
 @styled
-def counterfactual_errors(table):
+def counterfactual_errors(table, change="true change"):
     """Draw the slope and the error of the decoded change for each label and model.
 
     Parameters
     ----------
     table : Table
         From `specnb.disentangle.counterfactual.counterfactual_errors`.
+    change : str
+        What the error is divided by, for the axis. The change of real stars is no true one.
 
     Returns
     -------
@@ -231,7 +233,7 @@ def counterfactual_errors(table):
     colors = distinct_colors(models)
     offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
     figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
-    titles = ("Slope of the change", "right"), ("Error / change", "as no edit")
+    titles = ("Slope of the change", "right"), (f"Error / {change}", "as no edit")
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]
