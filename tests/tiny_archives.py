@@ -9,8 +9,9 @@ Columns are some of those of the data models, in their order, names and types: a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha1
 from io import BytesIO
 
 import numpy as np
@@ -23,6 +24,7 @@ from specnb.surveys.apogee.archive import spectrum_url
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE
 from specnb.surveys.apogee.survey import ELEMENTS
 from specnb.surveys.mock import make_mock
+from specnb.surveys.public import datasets
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 NAN = float("nan")
@@ -78,7 +80,7 @@ class Tiny:
     sources : dict of int to (float, bool)
         G and has_rvs of Gaia's sources. Some that catalogues name are not there.
     rvs, h_band : dict of str to Spectra
-        Spectra by Gaia's source_id and by APOGEE_ID. Some are not there.
+        Spectra by Gaia's source_id and by APOGEE_ID. Some are not there, and some have no good pixel.
     """
 
     rows: dict
@@ -225,10 +227,16 @@ def tiny(n_rvs=600, n_h_band=120, seed=7) -> Tiny:
             for key, value in row.items()
             if isinstance(value, float) and value != value
         }
-    # The archives lack some spectra, and one file has no good pixel.
-    spectra = {str(number): rvs[k] for k, number in enumerate(ids) if k % 41 != 5}
-    files = {row["APOGEE_ID"]: h_band[k] for k, row in enumerate(stars) if k % 37 != 4}
+    # The archives lack some spectra, and some have no good pixel.
+    spectra = {str(n): _bad(rvs[k], k % 53 == 8) for k, n in enumerate(ids) if k % 41 != 5}
+    names = [row["APOGEE_ID"] for row in stars]
+    files = {n: _bad(h_band[k], k % 53 == 8) for k, n in enumerate(names) if k % 37 != 4}
     return Tiny(rows, sources, spectra, files)
+
+
+def _bad(spectra, bad):
+    """A spectrum, without a good pixel if it is bad."""
+    return replace(spectra, mask=spectra.mask | bad)
 
 
 def _allstar_row(star, source, labels, rng):
@@ -291,8 +299,17 @@ def _spoiled(rows, survey, rng):
     return [result[k] for k in rng.permutation(len(result))]
 
 
-def stand_in(server, archives):
-    """Let a server of `archive_server` answer like all archives."""
-    server.pages |= {url.partition("://")[2]: body for url, body in archives.files().items()}
+def stand_in(server, archives, monkeypatch):
+    """Let a server of `archive_server` answer like all archives, and publish the checksums of its files."""
+    files = archives.files()
+    server.pages |= {url.partition("://")[2]: body for url, body in files.items()}
     server.pages[TAP] = tap({str(star): told for star, told in archives.sources.items()})
     server.pages[DATALINK] = datalink(_Csv(archives))
+    for name, data in datasets.datasets().items():
+        known = [
+            {"url": each["url"], "checksum": f"sha1:{sha1(files[each['url']]).hexdigest()}"}
+            for each in data.files
+            if each["url"] in files
+        ]
+        if known:
+            monkeypatch.setitem(datasets.datasets(), name, replace(data, files=tuple(known)))

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -77,42 +76,34 @@ def fetch_url(
     OSError
         If it cannot be downloaded for any other reason.
     """
-    path = Path(path)
-    kind = OSError
     part, version = (path.with_name(path.name + end) for end in (".part", ".part.version"))
+    kind, keep = OSError, True
     try:
         check_online()
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab") as f:
             _lock(f)
-            if data is not None:
-                f.truncate(0)
-            known = size is not None or checksum is not None
-            patiently(
-                lambda: _receive(mirrored(url), f, version, known, size, progress, data),
-                limit=None,
-                done=f.tell,
-            )
             try:
+                patiently(
+                    lambda: _receive(mirrored(url), f, version, size, checksum, progress, data),
+                    limit=None,
+                    done=f.tell,
+                )
+                keep = False  # if it is bad, unlike the beginning of a good file
                 check_file(part, size, checksum)
                 kind = BadFileError
                 if read is not None:
                     read(part)
-            except (OSError, ValueError):
-                part.unlink()
-                raise
-            put_in_place(part, path)
+                put_in_place(part, path)
+            finally:
+                if not (keep and f.tell()):
+                    part.unlink(missing_ok=True)
+                    version.unlink(missing_ok=True)
     except (OSError, ValueError, HTTPError) as error:
-        with suppress(OSError):
-            if not part.stat().st_size:
-                part.unlink()
         kind = BadFileError if isinstance(error, BadFileError) else kind
         kind = FileNotFoundError if status_of(error) in (404, 410) else kind
         reason = explained(error, path.parent).replace(f"{part}", path.name)
         raise kind(f"cannot download {url} ({reason})") from error
-    finally:
-        if not part.exists():
-            version.unlink(missing_ok=True)
 
 
 def _lock(f):
@@ -125,13 +116,12 @@ def _lock(f):
         pass
 
 
-def _receive(url, f, version, known, size, progress, data):
+def _receive(url, f, version, size, checksum, progress, data):
     """Append what is missing of a file, in one attempt. What there is of another version is dropped."""
     have, last = f.tell(), version.read_text("utf-8") if version.exists() else ""
-    headers = {
-        "Accept-Encoding": "identity"
-    }  # bytes as in the archive, so that they can be counted
-    if have and data is None and (last or known):
+    have = have if data is None and (last or size or checksum) else 0
+    headers = {"Accept-Encoding": "identity"}  # the bytes of the archive, which can be counted
+    if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": last} if last else {})
     with requests.request(
         "GET" if data is None else "POST", url, data=data, headers=headers, stream=True,
@@ -143,7 +133,7 @@ def _receive(url, f, version, known, size, progress, data):
             return  # all had come before
         if not partial:
             answer.raise_for_status()
-        if not (place.startswith(f"bytes {have}-") and last in ("", _version(about))):
+        if not (have and place.startswith(f"bytes {have}-") and last in ("", _version(about))):
             f.truncate(0)
             f.seek(0)
             version.unlink(missing_ok=True)
