@@ -30,7 +30,6 @@ from specnb.reproduce.parameters import profile_of
 from specnb.reproduce.runner import NotebookError, run_notebook
 from specnb.surveys import RVS
 from specnb.surveys.mock import make_mock
-from specnb.surveys.public import datasets
 from specnb.surveys.public.built import built_path
 
 N = 500  # the probes of notebook 04 need 100 test stars
@@ -268,13 +267,8 @@ def test_a_notebook_tells_what_is_missing_in_one_sentence(data, tmp_path):
 def test_from_the_archives_to_the_figures(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "real"))
     archives = tiny(n_rvs=800, n_h_band=30)
-    local = {  # local files do not have the published checksums
-        name: replace(each, files=tuple({"url": file["url"]} for file in each.files))
-        for name, each in datasets.datasets().items()
-    }
-    monkeypatch.setattr(datasets, "datasets", lambda: local)
     with mirror(tmp_path, monkeypatch) as server:
-        stand_in(server, archives)
+        stand_in(server, archives, monkeypatch)
         assert main(["data", "build", "rvs-reference"]) == 3  # of some stars there is no spectrum
     monkeypatch.setenv("SPECNB_OFFLINE", "1")
     n = json.loads(built_path("rvs-reference", ".json").read_text("utf-8"))["stars"]
