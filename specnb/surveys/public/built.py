@@ -16,6 +16,14 @@ def built_path(name: str, ending: str = ".h5") -> Path:
     return data_folder() / "built" / f"{name}{ending}"
 
 
+def built_file(name: str, ending: str = ".h5") -> Path:
+    """The file of a set that was made. Raises FileNotFoundError, which tells how to make it."""
+    path = built_path(name, ending)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}: make it with `specnb data build {name}`")
+    return path
+
+
 def built_spectra(name: str, n: int | None = None) -> Spectra:
     """The first n stars of a set, or all of them.
 
@@ -38,16 +46,9 @@ def built_spectra(name: str, n: int | None = None) -> Spectra:
     OSError
         If the set was not made, or its file is damaged.
     """
-    return Spectra.read(_made(name, ".h5"), rows=None if n is None else slice(0, n))
+    return Spectra.read(built_file(name), rows=None if n is None else slice(0, n))
 
 
 def built_labels(name: str) -> Table:
     """The labels of those stars of a set whose spectra are not in it. Raises OSError as above."""
-    return Table.read(_made(name, "-labels.fits"))
-
-
-def _made(name, ending):
-    path = built_path(name, ending)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no {path}: make it with `specnb data build {name}`")
-    return path
+    return Table.read(built_file(name, "-labels.fits"))
