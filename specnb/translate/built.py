@@ -1,0 +1,134 @@
+"""Real stars that ``specnb data build`` made a set of: their two domains, and a translator for them.
+
+As in the second paper, half of the stars give the observed spectra. Of the other half only the labels
+are used, as those of the synthetic stars. Nobody knows the true spectra and labels of real stars. The
+labels of a catalogue are what another method found, with errors of its own, so that a fit can agree
+with them or not, but not be proved by them.
+"""
+
+from hashlib import sha256
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from specnb.core.artifacts import artifact, artifact_path, dropped_if_damaged
+from specnb.core.files import read_checkpoint
+from specnb.core.labels import label_columns
+from specnb.fitting.residuals import label_errors
+from specnb.surveys.public.built import built_labels, built_path, built_spectra
+from specnb.translate.config import TranslateConfig
+from specnb.translate.domains import Domains
+from specnb.translate.model import Translator
+from specnb.translate.real import LEAST, completed
+from specnb.translate.train import train
+
+
+def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apogee-dr14"):
+    """The domains of n stars that train a translator, and those of other stars that test it.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        Of the survey of the set, which has `Survey.complete_labels`.
+    n, unseen : int
+        Numbers of stars of each domain: the first n of the set train, and the next ones test.
+    seed : int
+        Draws the scatter of labels that the catalogue lacks.
+    name : str
+        Name of the set, which has spectra of one half of the stars and labels of the other half.
+
+    Returns
+    -------
+    training, test : Domains
+        The labels are complete and in the emulator's range. The spectra keep the labels that the
+        catalogue has for them, which no training uses.
+
+    Raises
+    ------
+    OSError
+        If the set was not made, or a file of it is damaged.
+    ValueError
+        If it has too few stars, or its labels cannot be completed.
+    """
+    spectra, catalogue = built_spectra(name, n + unseen), built_labels(name)
+    labels = completed(emulator, catalogue, np.random.default_rng(seed))
+    labels = labels[emulator.in_hull(labels)].astype(np.float32)
+    if (most := min(len(spectra), len(labels))) < n + unseen:
+        raise ValueError(
+            f"{built_path(name)} has too few stars to train with {n} and test with {unseen} of each "
+            f"domain, since it gives {most}: ask for fewer stars, or build a larger set"
+        )
+    parts = slice(0, n), slice(n, n + unseen)
+    return tuple(Domains(labels[part], spectra[part]) for part in parts)
+
+
+def built_translator(
+    emulator, domains: Domains, config: TranslateConfig, progress: bool = True
+) -> Translator:
+    """The translator between two domains, which is trained unless it was trained before.
+
+    An interrupted training continues from its checkpoint. See `specnb.translate.train` for what it
+    raises.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        The shipped one of a survey.
+    domains : Domains
+        Training stars, as from `built_domains`.
+    config : TranslateConfig
+    progress : bool
+        Show a progress bar.
+    """
+    digest, observed = sha256(np.ascontiguousarray(domains.labels)), domains.observed
+    for values in (observed.flux, observed.flux_error, observed.mask):
+        digest.update(np.ascontiguousarray(values))
+    what = "translator", (config, digest.hexdigest())
+    files = [emulator.survey.emulator_path]
+    checkpoint = artifact_path(*what, ".checkpoint", files, code=train)
+
+    def make(path):
+        if checkpoint.exists():
+            with dropped_if_damaged(checkpoint):
+                read_checkpoint(checkpoint, "cpu", ())
+        train(emulator, domains.labels, observed, config, checkpoint, progress).save(path)
+
+    return artifact(
+        *what, ".safetensors", make, files, train, lambda path: Translator.load(path, config)
+    )
+
+
+def agreement(fits, catalogue: Table, labels) -> Table:
+    """Differences between the labels of fits and those of a catalogue, which is not the truth.
+
+    Parameters
+    ----------
+    fits : mapping of str to Table
+        Results of `specnb.fit_labels` for the same stars.
+    catalogue : Table
+        Labels of these stars. Any of them may be missing.
+    labels : sequence of str
+
+    Returns
+    -------
+    Table
+        As from `specnb.fitting.residuals.label_errors`, with the catalogue in place of the truth.
+        Each label is compared for the stars that have it in the catalogue. Labels that fewer than
+        `LEAST` stars have are left out.
+
+    Raises
+    ------
+    ValueError
+        If no label can be compared.
+    """
+    parts = []
+    for label in (name for name in labels if name in catalogue.colnames):
+        rows = np.isfinite(label_columns(catalogue, [label])[:, 0])
+        if rows.sum() >= LEAST:
+            some = {name: fit[rows] for name, fit in fits.items()}
+            parts.append(label_errors(some, catalogue[rows], [label]))
+    if not parts:
+        raise ValueError(
+            f"the catalogue has none of {', '.join(labels)} for {LEAST} stars: fit more stars"
+        )
+    return vstack(parts)
