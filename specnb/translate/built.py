@@ -14,17 +14,25 @@ from astropy.table import Table, vstack
 from specnb.core.artifacts import artifact, artifact_path, dropped_if_damaged
 from specnb.core.files import read_checkpoint
 from specnb.core.labels import label_columns
+from specnb.core.spectra import Spectra
 from specnb.fitting.residuals import label_errors
-from specnb.surveys.public.built import built_labels, built_path, built_spectra
+from specnb.surveys.public.built import built_labels, built_path
 from specnb.translate.config import TranslateConfig
 from specnb.translate.domains import Domains
 from specnb.translate.model import Translator
 from specnb.translate.real import LEAST, completed
 from specnb.translate.train import train
 
+LARGEST_ERROR = TranslateConfig.largest_error  # of the flux of observed stars, in usable pixels
+
 
 def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apogee-dr14"):
     """The domains of n stars that train a translator, and those of other stars that test it.
+
+    Both halves of the set are cut alike, since translations are shifted to the mean of the observed
+    spectra: only stars that the catalogue has in the emulator's range take part. Nothing else uses the
+    catalogue labels of the observed stars. Observed stars also need a flux error of at most
+    `LARGEST_ERROR` in half of the pixels, because a training can use no others.
 
     Parameters
     ----------
@@ -40,8 +48,7 @@ def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apo
     Returns
     -------
     training, test : Domains
-        The labels are complete and in the emulator's range. The spectra keep the labels that the
-        catalogue has for them, which no training uses.
+        The labels are complete. The spectra keep the labels that the catalogue has for them.
 
     Raises
     ------
@@ -50,16 +57,28 @@ def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apo
     ValueError
         If it has too few stars, or its labels cannot be completed.
     """
-    spectra, catalogue = built_spectra(name, n + unseen), built_labels(name)
-    labels = completed(emulator, catalogue, np.random.default_rng(seed))
-    labels = labels[emulator.in_hull(labels)].astype(np.float32)
-    if (most := min(len(spectra), len(labels))) < n + unseen:
+    rng, total = np.random.default_rng(seed), n + unseen
+    labels, inside = _completed(emulator, built_labels(name), rng)
+    labels, found = labels[inside][:total], []
+    for batch in Spectra.stream(built_path(name)):
+        seen = ~batch.mask & (batch.flux_error <= LARGEST_ERROR)
+        inside = _completed(emulator, batch.labels, rng)[1]
+        found.append(batch[inside & (seen.mean(axis=1) >= 0.5)])
+        if sum(map(len, found)) >= total:
+            break
+    if (most := min(len(labels), sum(map(len, found)))) < total:
         raise ValueError(
             f"{built_path(name)} has too few stars to train with {n} and test with {unseen} of each "
-            f"domain, since it gives {most}: ask for fewer stars, or build a larger set"
+            f"domain, since {most} can be used: ask for fewer stars, or build a larger set"
         )
-    parts = slice(0, n), slice(n, n + unseen)
-    return tuple(Domains(labels[part], spectra[part]) for part in parts)
+    spectra = Spectra.join(found)
+    return tuple(Domains(labels[rows], spectra[rows]) for rows in (slice(n), slice(n, total)))
+
+
+def _completed(emulator, catalogue, rng):
+    """All labels of stars of a catalogue, float32, and whether they are in the emulator's range."""
+    labels = completed(emulator, catalogue, rng)
+    return labels.astype(np.float32), emulator.in_hull(labels)
 
 
 def built_translator(
