@@ -414,7 +414,8 @@ def spread(band):
     rows = seeds_table[(seeds_table["survey"] == band) & (seeds_table["fit"] == TYPICAL)]
     columns = [name for name in ("chi2", "auc", "bias", "scatter") if np.isfinite(rows[name]).all()]
     each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in columns]
-    steps = f", of which the further ones had only {iterations} steps" if iterations else ""
+    which = "" if built else "which the further ones had only "
+    steps = f", of {which}{iterations} steps" if iterations else ""
     return f"*Spread over {len(seeds)} trainings* of the translator (typical z_split){steps}: {', '.join(each)}."
 
 
