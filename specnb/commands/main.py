@@ -7,6 +7,7 @@ import warnings
 
 import click
 
+import specnb.commands.build  # noqa: F401 - a command of the group `data`
 from specnb import __version__
 from specnb.commands.data import data
 from specnb.commands.desk import completion, init, lab, list_all, open_results

@@ -1,0 +1,214 @@
+"""A set of real stars, which is built in parts and joined to one file.
+
+Parts are files of up to some thousand spectra in a folder beside the set. A build that was killed goes
+on with those that are missing or damaged. The set has the same bytes whether or not it was killed and
+however many processes worked, because parts depend on the list of the stars alone.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+import joblib
+import numpy as np
+from astropy.table import MaskedColumn, Table
+from pooch import file_hash
+from tqdm.auto import tqdm
+
+from specnb import __version__
+from specnb.core.spectra import Spectra
+from specnb.core.storage import SpectraWriter, opened
+from specnb.core.writing import replacing
+from specnb.surveys.public.built import built_path
+from specnb.surveys.public.cuts import shuffled
+
+CHOICE = "stars.json"  # beside the parts: settings, and the counts of the cuts
+
+
+@dataclass
+class Recipe:
+    """How a set of stars is made.
+
+    Attributes
+    ----------
+    name : str
+        Name of the set.
+    inputs : list of Path
+        Files on which the choice of the stars depends.
+    select : callable
+        ``select()`` gives the stars, a Table with the column ``id`` (text), and what `Cuts` counted,
+        a list of dict.
+    spectra_of : callable
+        ``spectra_of(stars)`` gives the spectra of rows of that table, with labels, as far as the
+        archive has them. It is sent to other processes.
+    part : int
+        Number of stars of a part.
+    last : str
+        What is counted at the end.
+    published : dict of str to int
+        Numbers of stars in the paper, by catalogue.
+    beside : list of Path
+        Further files that ``select()`` writes.
+    """
+
+    name: str
+    inputs: list[Path]
+    select: Callable
+    spectra_of: Callable
+    part: int
+    last: str = "a spectrum came"
+    published: dict = field(default_factory=dict)
+    beside: list[Path] = field(default_factory=list)
+
+
+def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: bool = False) -> dict:
+    """Make a set of stars, unless it is there.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    limit : int, optional
+        Only the first stars, in the order of the set.
+    jobs : int
+        Number of processes.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict
+        What the file NAME.json says of the set: ``name``, ``stars``, ``settings`` (limit, SHA-256 of
+        the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes and the dates when
+        they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum)
+        and ``sha256`` of the file.
+
+    Raises
+    ------
+    OSError
+        If an archive does not answer: the next run goes on with what is missing.
+    ValueError
+        If no star is left, or there is a set or a part with other settings.
+    """
+    path, record, folder = (built_path(recipe.name, end) for end in (".h5", ".json", ".parts"))
+    hashes = {each.name: file_hash(each) for each in recipe.inputs}
+    settings, found = {"limit": limit, "inputs": hashes}, _read(record)
+    for there, about in ((path, found), (folder, _read(folder / CHOICE))):
+        known = about.get("settings", settings)
+        if there.exists() and known != settings:
+            differ = ", ".join(name for name in settings if known.get(name) != settings[name])
+            raise ValueError(
+                f"{there} is of another build ({differ} differ): give the settings of that one, or delete it"
+            )
+    if found and all(map(Path.is_file, (path, *recipe.beside))):
+        return found
+    stars, counts = _chosen(folder, settings, recipe)
+    pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
+    parts = {folder / f"{number:05d}.h5": piece for number, piece in enumerate(pieces)}
+    missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
+    calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
+    work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
+    with tqdm(total=len(stars), desc=recipe.name, unit="star", disable=not progress) as bar:
+        bar.update(len(stars) - sum(map(len, missing.values())))
+        for n in work(calls):
+            bar.update(n)
+    came = []
+    with SpectraWriter(path) as writer:
+        for spectra in chain.from_iterable(Spectra.stream(part, recipe.part) for part in parts):
+            writer.append(spectra)
+            came.extend(spectra.ids)
+        if not came:
+            cuts = ", ".join("{cut}: {stars}".format(**count) for count in counts)
+            raise ValueError(f"there is no spectrum for {recipe.name} after the cuts ({cuts})")
+    there = np.isin(stars["id"], came)
+    about = {
+        "name": recipe.name,
+        "stars": len(came),
+        "settings": settings,
+        "version": f"specnb {__version__}",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "inputs": {each.name: _state(each) for each in recipe.inputs},
+        "counts": counts + _counted(recipe.last, stars[there]),
+        "published": recipe.published,
+        "missing": stars["id"][~there].tolist(),
+        "sha256": file_hash(path),
+    }
+    _write(record, about)
+    shutil.rmtree(folder)
+    return about
+
+
+def labels_of(stars: Table, survey) -> Table:
+    """The columns of chosen stars that become labels, with the units of a survey. NaN becomes missing.
+
+    Columns that tell where the spectra are, which are in capital letters, and ``id`` and ``row`` are
+    left out.
+    """
+    units = {label.name: label.unit or None for label in survey.labels}
+    table = Table()
+    for name in stars.colnames:
+        if name.islower() and name not in ("id", "row"):
+            values = (
+                np.ma.masked_invalid(stars[name]) if stars[name].dtype.kind == "f" else stars[name]
+            )
+            table[name] = MaskedColumn(values, unit=units.get(name.removesuffix("_error")))
+    return table
+
+
+def _chosen(folder, settings, recipe):
+    """The stars of a set and the counts of their cuts, which an earlier run may have left in the folder."""
+    table, record, limit = folder / "stars.npy", folder / CHOICE, settings["limit"]
+    if not all(map(Path.is_file, (table, record, *recipe.beside))):
+        stars, counts = recipe.select()
+        stars = shuffled(stars)[:limit]
+        counts += _counted(f"the first {limit}", stars) if limit else []
+        with replacing(table) as temporary, temporary.open("wb") as f:
+            np.save(f, stars.as_array())
+        _write(record, {"settings": settings, "counts": counts})
+    return Table(np.load(table)), _read(record)["counts"]
+
+
+def _counted(cut, stars):
+    """Entries for the counts with the numbers of stars of each catalogue."""
+    names, numbers = np.unique(stars["catalogue"], return_counts=True)
+    return [
+        {"catalogue": str(name), "cut": cut, "stars": int(number)}
+        for name, number in zip(names, numbers)
+    ]
+
+
+def _make(part, stars, recipe):
+    """Write a part, and give its number of stars."""
+    recipe.spectra_of(stars).write(part)
+    return len(stars)
+
+
+def _is_whole(part, stars):
+    """Whether a part is there, undamaged, and of these stars."""
+    try:
+        with opened(part, "spectra") as source:
+            return bool(np.isin(source["ids"].asstr()[:].astype(str), stars["id"]).all())
+    except (OSError, ValueError):
+        return False
+
+
+def _state(path):
+    """Size and date of a file, which for a catalogue is the day when it was fetched."""
+    status = path.stat()
+    date = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
+    return {"bytes": status.st_size, "date": date}
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(path, about):
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(about, indent=1), "utf-8")
