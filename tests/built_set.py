@@ -37,10 +37,7 @@ def catalogue(true, ids) -> Table:
         error = 60.0 if name == "teff" else 0.05
         values = np.asarray(true[name]) + rng.normal(0.0, error, len(true))
         missing = (np.arange(len(true)) % 4 == 0) & (name == "c_fe")
-        unit = "K" if name == "teff" else "dex"
-        table[name] = MaskedColumn(np.where(missing, np.nan, values), mask=missing, unit=unit)
+        table[name] = MaskedColumn(np.where(missing, np.nan, values), mask=missing)
         table[f"{name}_error"] = np.full(len(true), error)
     table["snr"], table["catalogue"] = 100.0, "APOGEE DR14"
     return table
-
-
