@@ -9,8 +9,9 @@ Columns are some of those of the data models, in their order, names and types: a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha1
 from io import BytesIO
 
 import numpy as np
@@ -23,6 +24,7 @@ from specnb.surveys.apogee.archive import spectrum_url
 from specnb.surveys.apogee.pixels import APOGEE_CUT, APOGEE_NATIVE
 from specnb.surveys.apogee.survey import ELEMENTS
 from specnb.surveys.mock import make_mock
+from specnb.surveys.public import datasets
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 NAN = float("nan")
@@ -291,8 +293,17 @@ def _spoiled(rows, survey, rng):
     return [result[k] for k in rng.permutation(len(result))]
 
 
-def stand_in(server, archives):
-    """Let a server of `archive_server` answer like all archives."""
-    server.pages |= {url.partition("://")[2]: body for url, body in archives.files().items()}
+def stand_in(server, archives, monkeypatch):
+    """Let a server of `archive_server` answer like all archives, and publish the checksums of its files."""
+    files = archives.files()
+    server.pages |= {url.partition("://")[2]: body for url, body in files.items()}
     server.pages[TAP] = tap({str(star): told for star, told in archives.sources.items()})
     server.pages[DATALINK] = datalink(_Csv(archives))
+    for name, data in datasets.datasets().items():
+        known = [
+            {"url": each["url"], "checksum": f"sha1:{sha1(files[each['url']]).hexdigest()}"}
+            for each in data.files
+            if each["url"] in files
+        ]
+        if known:
+            monkeypatch.setitem(datasets.datasets(), name, replace(data, files=tuple(known)))

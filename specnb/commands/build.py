@@ -20,20 +20,21 @@ def build(name, limit, keep, jobs):
     missing are fetched. A build that was interrupted goes on when it is started again. The numbers of
     stars after each cut are printed, and written to built/NAME.json in the folder SPECNB_DATA.
     """
+    from astropy.table import Table
+
     from specnb.surveys.public import apogee, reference
     from specnb.surveys.public.build import build as made
     from specnb.surveys.public.built import built_path
-    from specnb.surveys.public.cuts import counts_table
 
     recipes = (reference.rvs_reference, reference.rvs_real, apogee.apogee_dr14, apogee.apogee_real)
     about = made(dict(zip(SETS, recipes))[name](keep), limit, jobs, progress=True)
-    table = counts_table(about["counts"], about["published"])
-    click.echo("\n".join(table.pformat(max_lines=-1, max_width=-1, align="<")))
-    missing, total = len(about["missing"]), sum(about["published"].values())
-    click.echo(
-        f"{built_path(name)}: {about['stars']} stars" + f" (the paper has {total})" * (total > 0)
-    )
-    if missing:
+    table = Table(rows=about["counts"])
+    click.echo("\n".join(table.pformat(max_lines=-1, max_width=-1, align=["<", "<", ">"])))
+    click.echo(f"{built_path(name)}: {about['stars']:,} stars")
+    if published := about["published"]:
+        stars = " + ".join(f"{n:,} of {catalogue}" for catalogue, n in published.items())
+        click.echo(f"The paper has {stars} = {sum(published.values()):,} stars.")
+    if missing := len(about["missing"]):
         text = f"{missing} stars have no spectrum in the archive: {built_path(name, '.json')} names them"
         click.echo(text, err=True)
     return 3 if missing else 0

@@ -178,11 +178,9 @@ def whole_numbers(column):
             f"{column.name} is stored as floating point, which loses its last digits: write it as an integer"
         )
     ids = names(column, column.name)
-    unknown = {
-        each for each in set(ids.tolist()) if not re.fullmatch(rf"(?!{NO_ID}$)[1-9]\d*", each)
-    }
-    if unknown:
-        row = np.isin(ids, list(unknown)).argmax()
+    wrong = [each for each in {*ids} if not re.fullmatch(rf"(?!{NO_ID}$)[1-9]\d*", each)]
+    if wrong:
+        row = np.isin(ids, wrong).argmax()
         raise ValueError(
             f"{column.name} is {ids[row]} in row {row + 1}, and no number of Gaia's: write all its digits as an "
             "integer (floating point loses the last ones), or leave that row out"

@@ -35,6 +35,10 @@ REASONS = (
 )
 
 
+class BadFileError(OSError):
+    """A file that came as a whole is not as published, or cannot be read."""
+
+
 def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
     """Download files into a folder. Each one is read before it is kept; bad ones are not kept.
 
@@ -174,4 +178,5 @@ def explained(error, folder) -> str:
         return "the answer is no whole ZIP file: it was cut off, or is a web page"
     if is_busy(error):
         return "the connection broke off or was too slow"
-    return text[:300] if type(error) is OSError else f"{type(error).__name__}: {text[:300]}"
+    plain = type(error) is OSError or isinstance(error, (ValueError, BadFileError))
+    return text[:300] if plain else f"{type(error).__name__}: {text[:300]}"

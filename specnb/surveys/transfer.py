@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -17,7 +16,14 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from specnb.core.writing import put_in_place
-from specnb.surveys.downloading import TIMEOUT, check_online, explained, patiently, status_of
+from specnb.surveys.downloading import (
+    TIMEOUT,
+    BadFileError,
+    check_online,
+    explained,
+    patiently,
+    status_of,
+)
 
 CHUNK = 2**20  # bytes, the most that is read at once
 STALL, LEAST = 60.0, 2**16  # seconds in which fewer bytes than this are no progress
@@ -65,42 +71,39 @@ def fetch_url(
     ------
     FileNotFoundError
         If the archive has no such file.
+    BadFileError
+        If it came, but is not the published one, or cannot be read.
     OSError
-        If it cannot be downloaded, or is not the published one, for any other reason.
+        If it cannot be downloaded for any other reason.
     """
-    path = Path(path)
     part, version = (path.with_name(path.name + end) for end in (".part", ".part.version"))
+    kind, keep = OSError, True
     try:
         check_online()
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab") as f:
             _lock(f)
-            if data is not None:
-                f.truncate(0)
-            known = size is not None or checksum is not None
-            patiently(
-                lambda: _receive(mirrored(url), f, version, known, size, progress, data),
-                limit=None,
-                done=f.tell,
-            )
             try:
-                _check(part, size, checksum)
+                patiently(
+                    lambda: _receive(mirrored(url), f, version, size, checksum, progress, data),
+                    limit=None,
+                    done=f.tell,
+                )
+                keep = False  # if it is bad, unlike the beginning of a good file
+                check_file(part, size, checksum)
+                kind = BadFileError
                 if read is not None:
                     read(part)
-            except (OSError, ValueError):
-                part.unlink()
-                raise
-            put_in_place(part, path)
+                put_in_place(part, path)
+            finally:
+                if not (keep and f.tell()):
+                    part.unlink(missing_ok=True)
+                    version.unlink(missing_ok=True)
     except (OSError, ValueError, HTTPError) as error:
-        with suppress(OSError):
-            if not part.stat().st_size:
-                part.unlink()
-        kind = FileNotFoundError if status_of(error) in (404, 410) else OSError
+        kind = BadFileError if isinstance(error, BadFileError) else kind
+        kind = FileNotFoundError if status_of(error) in (404, 410) else kind
         reason = explained(error, path.parent).replace(f"{part}", path.name)
         raise kind(f"cannot download {url} ({reason})") from error
-    finally:
-        if not part.exists():
-            version.unlink(missing_ok=True)
 
 
 def _lock(f):
@@ -113,13 +116,14 @@ def _lock(f):
         pass
 
 
-def _receive(url, f, version, known, size, progress, data):
+def _receive(url, f, version, size, checksum, progress, data):
     """Append what is missing of a file, in one attempt. What there is of another version is dropped."""
     have, last = f.tell(), version.read_text("utf-8") if version.exists() else ""
+    have = have if data is None and (last or size or checksum) else 0
     headers = {
         "Accept-Encoding": "identity"
     }  # bytes as in the archive, so that they can be counted
-    if have and data is None and (last or known):
+    if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": last} if last else {})
     with requests.request(
         "GET" if data is None else "POST", url, data=data, headers=headers, stream=True,
@@ -131,7 +135,7 @@ def _receive(url, f, version, known, size, progress, data):
             return  # all had come before
         if not partial:
             answer.raise_for_status()
-        if not (place.startswith(f"bytes {have}-") and last in ("", _version(about))):
+        if not (have and place.startswith(f"bytes {have}-") and last in ("", _version(about))):
             f.truncate(0)
             f.seek(0)
             version.unlink(missing_ok=True)
@@ -180,19 +184,24 @@ def _check_room(part, need):
         )
 
 
-def _check(part, size, checksum):
-    """Raise OSError unless a whole file has the published size and checksum, and is no web page."""
-    with part.open("rb") as f:
+def check_file(path, size=None, checksum=None):
+    """Compare a file with its published size and checksum (both may be unknown).
+
+    Raises
+    ------
+    BadFileError
+        If it has others.
+    OSError
+        If it is a web page.
+    """
+    with path.open("rb") as f:
         if PAGE.match(f.read(1024)):
             raise OSError(
                 "the archive sent a web page instead of the file: open the address in a browser to see what it says"
             )
-    found = part.stat().st_size
+    found = path.stat().st_size
     if size is not None and found != size:
-        raise OSError(f"it has {found} bytes and not {size} as published: fetch it again later")
-    if checksum is not None:
-        kind, _, expected = checksum.partition(":")
-        if file_hash(part, kind) != expected.lower():
-            raise OSError(
-                f"its {kind.upper()} checksum is not the published one: fetch it again later, the copy was deleted"
-            )
+        raise BadFileError(f"it has {found} bytes and not {size} as published: fetch it again")
+    kind, _, expected = (checksum or "").partition(":")
+    if expected and file_hash(path, kind) != expected.lower():
+        raise BadFileError(f"its {kind.upper()} checksum is not the published one: fetch it again")

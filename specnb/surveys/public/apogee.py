@@ -29,9 +29,10 @@ from specnb.core.spectra import Spectra
 from specnb.core.writing import replacing
 from specnb.surveys.apogee.files import STAR_BAD, read_apogee
 from specnb.surveys.apogee.survey import APOGEE, ELEMENTS
+from specnb.surveys.downloading import BadFileError
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import datasets, stars
-from specnb.surveys.public.build import Recipe, labels_of
+from specnb.surveys.public.build import Recipe, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each, digest, shuffled
@@ -89,10 +90,10 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
     cuts = Cuts(f"APOGEE {release}", read_columns(path, COLUMNS, OPTIONAL))
     cuts.keep("no duplicate (EXTRATARG)", cuts.stars["EXTRATARG"] & DUPLICATE == 0)
     cuts.keep("not STAR_BAD", cuts.stars["ASPCAPFLAG"] & STAR_BAD == 0)
-    labels = _labels(cuts.stars)
-    labels["catalogue"] = cuts.catalogue
-    cuts.stars = labels
-    cuts.keep(f"{', '.join(NEEDED)} known", np.isfinite(label_columns(labels, NEEDED)).all(axis=1))
+    cuts.stars = _labels(cuts.stars)
+    cuts.stars["catalogue"] = cuts.catalogue
+    known = np.isfinite(label_columns(cuts.stars, NEEDED)).all(axis=1)
+    cuts.keep(f"{', '.join(NEEDED)} known", known)
     cuts.keep("one row a star", best_of_each(cuts.stars["id"], cuts.stars["snr"]))
     return cuts.stars, cuts.counts
 
@@ -102,12 +103,11 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
     A star is left out with a warning if the archive has no file of it, or one without a good spectrum.
     """
-    none = np.zeros((0, len(APOGEE.pixels)))
-    found = [Spectra(APOGEE.pixels, none, none, none, [])]
+    found = [no_spectra(APOGEE)]
     for row in rows:
         try:
             found.append(_spectrum(row, release, keep))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, BadFileError, ValueError) as error:
             warnings.warn(f"{row['id']} is left out: {error}", LeftOutWarning, stacklevel=2)
     spectra = Spectra.join(found)
     came = rows[np.isin(rows["id"], spectra.ids)]
@@ -115,55 +115,34 @@ def h_band_spectra(release: str, keep: bool, rows: Table) -> Spectra:
 
 
 def _spectrum(row, release, keep):
-    """The spectrum of one star. What comes is read: if that fails, it is fetched once more.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the archive has no file of the star, or no good one.
-    OSError
-        If the archive cannot be asked now.
-    """
+    """The spectrum of one star. A bad file is fetched once more, as it may have been cut on its way."""
     folder = datasets.folder(f"apogee-{release}-stars")
-    for again in (True, False):
-        try:
-            path = stars.star_file(row, release, "apStar", folder)
-            spectrum = replace(read_apogee(path), labels=None, ids=[row["id"]])
-            if not keep:
-                path.unlink()
-            return spectrum
-        except OSError as error:
-            if not isinstance(error.__cause__, ValueError):
-                raise
-            if not again:
-                raise ValueError(f"{error}") from error
-    return None
+    try:
+        path = stars.star_file(row, release, "apStar", folder)
+    except BadFileError:
+        path = stars.star_file(row, release, "apStar", folder)
+    spectrum = replace(read_apogee(path), labels=None, ids=[row["id"]])
+    if not keep:
+        path.unlink()
+    return spectrum
 
 
 def _labels(table):
-    """Labels of a catalogue allStar with our names, as plain arrays."""
-    labels = {"id": table["APOGEE_ID"], **{name: table[name] for name in FILE}, "snr": table["SNR"]}
-    for name, column in {"teff": "TEFF", "logg": "LOGG", "fe_h": "FE_H"}.items():
-        labels |= {name: table[column], f"{name}_error": table[f"{column}_ERR"]}
-    for element in map(str.upper, ELEMENTS):
-        name = f"{element.lower()}_fe"
-        if f"{element}_FE" in table.colnames:
-            value, error = (_column(table, f"{element}_FE{end}") for end in ("", "_ERR"))
-        else:
-            value = _column(table, f"{element}_H") - table["FE_H"]
-            error = np.hypot(_column(table, f"{element}_H_ERR"), table["FE_H_ERR"])
-        labels |= {name: value, f"{name}_error": error}
-    vsini = _column(table, "VSINI")
-    labels |= {"vmicro": _column(table, "VMICRO"), "vbroad": np.where(vsini > 0, vsini, np.nan)}
-    for name in [name for name in labels if f"{name}_error" in labels]:
-        if not np.isfinite(labels[name]).any():  # the catalogue has the column, but no values
-            del labels[name], labels[f"{name}_error"]
-    return Table({name: np.asarray(values) for name, values in labels.items()})
-
-
-def _column(table, name):
-    """A column as an array, NaN if there is none."""
-    return np.asarray(table[name] if name in table.colnames else np.full(len(table), np.nan))
+    """Labels of a catalogue allStar with our names. Those without any value are left out."""
+    values = {name: np.asarray(table[name]) for name in table.colnames}
+    for element in {name[:-2] for name in values if name.endswith("_H")} - {"FE"}:
+        error = np.hypot(values.get(f"{element}_H_ERR", np.nan), values["FE_H_ERR"])
+        values.setdefault(f"{element}_FE", values[f"{element}_H"] - values["FE_H"])
+        values.setdefault(f"{element}_FE_ERR", error)
+    values["VBROAD"] = np.where(values.get("VSINI", 0) > 0, values.get("VSINI"), np.nan)
+    labels = {"id": values["APOGEE_ID"], "snr": values["SNR"]} | {
+        name: values[name] for name in FILE
+    }
+    for name in APOGEE.names:
+        if np.isfinite(values.get(name.upper(), np.nan)).any():
+            labels[name] = values[name.upper()]
+            labels[f"{name}_error"] = values.get(f"{name.upper()}_ERR")
+    return Table({name: column for name, column in labels.items() if column is not None})
 
 
 def _halves(path, output):

@@ -47,8 +47,6 @@ class Recipe:
         archive has them. It is sent to other processes.
     part : int
         Number of stars of a part.
-    last : str
-        What is counted at the end.
     published : dict of str to int
         Numbers of stars in the paper, by catalogue.
     beside : list of Path
@@ -60,7 +58,6 @@ class Recipe:
     select: Callable
     spectra_of: Callable
     part: int
-    last: str = "a spectrum came"
     published: dict = field(default_factory=dict)
     beside: list[Path] = field(default_factory=list)
 
@@ -97,11 +94,9 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     hashes = {each.name: file_hash(each) for each in recipe.inputs}
     settings, found = {"limit": limit, "inputs": hashes}, _read(record)
     for there, about in ((path, found), (folder, _read(folder / CHOICE))):
-        known = about.get("settings", settings)
-        if there.exists() and known != settings:
-            differ = ", ".join(name for name in settings if known.get(name) != settings[name])
+        if there.exists() and about.get("settings", settings) != settings:
             raise ValueError(
-                f"{there} is of another build ({differ} differ): give the settings of that one, or delete it"
+                f"{there} is of another build, with {about['settings']}: give these settings, or delete it"
             )
     if found and all(map(Path.is_file, (path, *recipe.beside))):
         return found
@@ -111,8 +106,10 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
     calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
     work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
-    with tqdm(total=len(stars), desc=recipe.name, unit="star", disable=not progress) as bar:
-        bar.update(len(stars) - sum(map(len, missing.values())))
+    with tqdm(
+        total=len(stars), initial=len(stars) - sum(map(len, missing.values())), desc=recipe.name,
+        unit="star", disable=not progress,
+    ) as bar:  # fmt: skip
         for n in work(calls):
             bar.update(n)
     came = []
@@ -131,7 +128,7 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
         "version": f"specnb {__version__}",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "inputs": {each.name: _state(each) for each in recipe.inputs},
-        "counts": counts + _counted(recipe.last, stars[there]),
+        "counts": counts + _counted("a spectrum came", stars[there]),
         "published": recipe.published,
         "missing": stars["id"][~there].tolist(),
         "sha256": file_hash(path),
@@ -148,14 +145,22 @@ def labels_of(stars: Table, survey) -> Table:
     left out.
     """
     units = {label.name: label.unit or None for label in survey.labels}
-    table = Table()
-    for name in stars.colnames:
-        if name.islower() and name not in ("id", "row"):
-            values = (
-                np.ma.masked_invalid(stars[name]) if stars[name].dtype.kind == "f" else stars[name]
-            )
-            table[name] = MaskedColumn(values, unit=units.get(name.removesuffix("_error")))
-    return table
+    names = [name for name in stars.colnames if name.islower() and name not in ("id", "row")]
+    numeric = [name for name in names if stars[name].dtype.kind == "f"]
+    values = {name: stars[name] for name in names}
+    values |= {name: np.ma.masked_invalid(stars[name]) for name in numeric}
+    return Table(
+        {
+            name: MaskedColumn(column, unit=units.get(name.removesuffix("_error")))
+            for name, column in values.items()
+        }
+    )
+
+
+def no_spectra(survey) -> Spectra:
+    """Spectra of no star, for parts of which the archive has none."""
+    none = np.zeros((0, len(survey.pixels)))
+    return Spectra(survey.pixels, none, none, none, [])
 
 
 def _chosen(folder, settings, recipe):

@@ -53,7 +53,9 @@ def read_columns(path, needed, optional=()) -> Table:
     """
     path = Path(path)
     with whole_file(path, "FITS catalogue", REMEDY), fits.open(path, memmap=False) as hdus:
-        hdu = next(hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU))
+        hdu = next((hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)), None)
+        if hdu is None:
+            raise EOFError("it has no table")
         rows, begin = hdu.header["NAXIS2"], hdu.fileinfo()["datLoc"]
         columns, types = hdu.columns, hdu.columns.dtype.newbyteorder(">")
         if begin + rows * types.itemsize > path.stat().st_size:
@@ -100,7 +102,6 @@ def _values(block, column, kind):
         return np.char.strip(texts(values))
     values = values.astype(values.dtype.newbyteorder("="))
     if kind == "number":
-        values[values < MISSING] = np.nan
-    elif column.null not in (None, ""):
-        values = np.where(values == int(column.null), UNKNOWN, values)
-    return values
+        return np.where(values < MISSING, np.nan, values)
+    null = UNKNOWN if column.null in (None, "") else int(column.null)
+    return np.where(values == null, UNKNOWN, values)

@@ -60,20 +60,3 @@ def digest(star: str) -> bytes:
 def shuffled(stars: Table) -> Table:
     """The stars in the order of the `digest` of their ``id``, so that any first n are a random sample."""
     return stars[sorted(range(len(stars)), key=lambda row: digest(str(stars["id"][row])))]
-
-
-def counts_table(counts, published=None) -> Table:
-    """What `Cuts` counted as a table, beside the numbers of stars in the paper.
-
-    Parameters
-    ----------
-    counts : list of dict
-    published : dict of str to int, optional
-        For each catalogue the number of stars in the paper, which stands beside its last cut.
-    """
-    table = Table(rows=counts, names=("catalogue", "cut", "stars"))
-    if published:
-        last = {row["catalogue"]: number for number, row in enumerate(counts)}
-        cells = {last[name]: str(stars) for name, stars in published.items() if name in last}
-        table["published"] = [cells.get(row, "") for row in range(len(table))]
-    return table

@@ -48,8 +48,10 @@ def spectra(ids, release: str = "dr3", limit: float = LIMIT) -> Spectra:
     ------
     ValueError
         If there are more stars, a number is none of Gaia's, or there is no such release.
+    FileNotFoundError
+        If the archive gives no good spectrum of any star.
     OSError
-        If the archive cannot be reached, or gives no good spectrum.
+        If it cannot be reached.
 
     Warns
     -----
@@ -77,7 +79,7 @@ def spectra(ids, release: str = "dr3", limit: float = LIMIT) -> Spectra:
     why = f" ({reasons[0]})" if reasons else ", which may have none"
     text = f"the Gaia archive gave no good spectrum of {len(lost)} of {len(ids)} stars{why}: {', '.join(lost[:9])}"
     if len(lost) == len(ids):
-        raise OSError(text)
+        raise FileNotFoundError(text)
     if lost:
         warnings.warn(text, LeftOutWarning, stacklevel=2)
     return Spectra.join([found[star] for star in ids if star in found])
@@ -129,7 +131,7 @@ def _sources_in(path):
     if not {"source_id", "phot_g_mean_mag", "has_rvs"} <= {*table.colnames}:
         raise ValueError(f"the answer has the columns {', '.join(table.colnames)[:99]}")
     magnitude = np.ma.filled(np.ma.asarray(table["phot_g_mean_mag"]).astype(float), np.nan)
-    has = [str(value).lower() in TRUE for value in table["has_rvs"]]
+    has = np.array([str(value).lower() in TRUE for value in table["has_rvs"]], dtype=bool)
     return Table(
         {"source_id": table["source_id"].astype(str), "phot_g_mean_mag": magnitude, "has_rvs": has}
     )

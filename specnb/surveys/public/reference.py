@@ -31,7 +31,7 @@ from specnb.core.storage import opened, read_rows
 from specnb.surveys.apogee.files import STAR_BAD
 from specnb.surveys.columns import NO_ID
 from specnb.surveys.public import datasets, gaia
-from specnb.surveys.public.build import Recipe, labels_of
+from specnb.surveys.public.build import Recipe, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each
@@ -39,12 +39,12 @@ from specnb.surveys.rvs.survey import RVS
 
 PUBLISHED = {"APOGEE DR17": 54_422, "GALAH DR3": 9_883}
 LARGEST_ERROR = {"teff": 200.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.2}
-MAGNITUDES = (8.0, 14.0)
+BRIGHTEST, FAINTEST = 8.0, 14.0
 DUPLICATE = 1 << 4  # bit of EXTRATARG
 SOURCE = ("source_id", "phot_g_mean_mag", "has_rvs")  # what Gaia tells of a star
 PART = 1000  # stars that are asked at a time
 
-# Columns of the catalogues by our names.
+# Columns of the catalogues by our names, and what is asked of their flags.
 APOGEE = {
     "id": ("GAIAEDR3_SOURCE_ID", "id"), "snr": ("SNR", "number"), "extratarg": ("EXTRATARG", "flag"),
     "aspcapflag": ("ASPCAPFLAG", "flag"), "fe_h_flag": ("FE_H_FLAG", "flag"),
@@ -53,6 +53,11 @@ APOGEE = {
     "m_h": ("M_H", "number"), "m_h_error": ("M_H_ERR", "number"),
     "alpha_fe": ("ALPHA_M", "number"), "alpha_fe_error": ("ALPHA_M_ERR", "number"),
 }  # fmt: skip
+APOGEE_FLAGS = {
+    "no duplicate (EXTRATARG)": lambda stars: stars["extratarg"] & DUPLICATE == 0,
+    "not STAR_BAD": lambda stars: stars["aspcapflag"] & STAR_BAD == 0,
+    "FE_H_FLAG = 0": lambda stars: stars["fe_h_flag"] == 0,
+}
 GALAH = {
     "id": ("dr3_source_id", "id"), "snr": ("snr_c3_iraf", "number"),
     "flag_sp": ("flag_sp", "flag"), "flag_fe_h": ("flag_fe_h", "flag"),
@@ -61,6 +66,10 @@ GALAH = {
     "m_h": ("fe_h", "number"), "m_h_error": ("e_fe_h", "number"),
     "alpha_fe": ("alpha_fe", "number"), "alpha_fe_error": ("e_alpha_fe", "number"),
 }  # fmt: skip
+GALAH_FLAGS = {
+    "flag_sp = 0": lambda stars: stars["flag_sp"] == 0,
+    "flag_fe_h = 0": lambda stars: stars["flag_fe_h"] == 0,
+}
 LABELS = [f"{name}{end}" for name in LARGEST_ERROR for end in ("", "_error")]
 
 
@@ -108,7 +117,8 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
     counts : list of dict
         See `Cuts`.
     """
-    first, second = _apogee(apogee), _galah(galah)
+    first = _good_stars("APOGEE DR17", apogee, APOGEE, APOGEE_FLAGS)
+    second = _good_stars("GALAH DR3", galah, GALAH, GALAH_FLAGS)
     second.keep("not in APOGEE", ~np.isin(second.stars["id"], first.stars["id"]))
     ids = [str(star) for each in (first, second) for star in each.stars["id"]]
     known = {star: told for star, *told in gaia.sources(ids).iterrows(*SOURCE)}
@@ -116,9 +126,8 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
         cuts.stars["id"] = cuts.stars["id"].astype(str)
         told = np.reshape([known.get(star, (np.nan, False)) for star in cuts.stars["id"]], (-1, 2))
         cuts.stars["g_mag"], has_rvs = told.T.astype(float)
-        low, high = MAGNITUDES
-        bright = (cuts.stars["g_mag"] >= low) & (cuts.stars["g_mag"] <= high)
-        cuts.keep(f"{low:g} ≤ G ≤ {high:g}", bright)
+        bright = (cuts.stars["g_mag"] >= BRIGHTEST) & (cuts.stars["g_mag"] <= FAINTEST)
+        cuts.keep(f"{BRIGHTEST:g} ≤ G ≤ {FAINTEST:g}", bright)
         cuts.keep("Gaia has an RVS spectrum", has_rvs[bright] == 1)
         cuts.stars["catalogue"] = cuts.catalogue
     stars = vstack(
@@ -129,39 +138,24 @@ def reference_stars(apogee, galah) -> tuple[Table, list]:
 
 def rvs_spectra(stars: Table) -> Spectra:
     """RVS spectra of stars on the papers' pixels, as far as Gaia gives them, in the order of the stars."""
-    spectra = RVS.on_pixels(gaia.spectra(stars["id"].tolist()))
+    try:
+        spectra = RVS.on_pixels(gaia.spectra(stars["id"].tolist()))
+    except FileNotFoundError:
+        spectra = no_spectra(RVS)
     came = stars[np.isin(stars["id"], spectra.ids)]
     return replace(spectra, labels=labels_of(came, RVS))
 
 
-def _apogee(path):
-    cuts = Cuts("APOGEE DR17", _columns(path, APOGEE))
-    cuts.keep("no duplicate (EXTRATARG)", cuts.stars["extratarg"] & DUPLICATE == 0)
-    cuts.keep("has a Gaia source", cuts.stars["id"] > NO_ID)
-    cuts.keep("not STAR_BAD", cuts.stars["aspcapflag"] & STAR_BAD == 0)
-    cuts.keep("FE_H_FLAG = 0", cuts.stars["fe_h_flag"] == 0)
-    return _good_labels(cuts)
-
-
-def _galah(path):
-    cuts = Cuts("GALAH DR3", _columns(path, GALAH))
-    cuts.keep("has a Gaia source", cuts.stars["id"] > NO_ID)
-    cuts.keep("flag_sp = 0", cuts.stars["flag_sp"] == 0)
-    cuts.keep("flag_fe_h = 0", cuts.stars["flag_fe_h"] == 0)
-    return _good_labels(cuts)
-
-
-def _columns(path, columns):
-    """Columns of a catalogue with our names."""
+def _good_stars(catalogue, path, columns, flags):
+    """The stars of a catalogue that pass the paper's cuts, as `Cuts`."""
     table = read_columns(path, dict(columns.values()))
     table.rename_columns([name for name, _ in columns.values()], list(columns))
-    return table
-
-
-def _good_labels(cuts):
-    """The cuts that both catalogues have in common."""
-    values = label_columns(cuts.stars, LABELS)
-    cuts.keep("four labels with errors", np.isfinite(values).all(axis=1))
+    cuts = Cuts(catalogue, table)
+    for cut, good in flags.items():
+        cuts.keep(cut, good(cuts.stars))
+    cuts.keep("has a Gaia source", cuts.stars["id"] > NO_ID)
+    known = np.isfinite(label_columns(cuts.stars, LABELS)).all(axis=1)
+    cuts.keep("four labels with errors", known)
     for name, largest in LARGEST_ERROR.items():
         cuts.keep(f"error of {name} ≤ {largest:g}", cuts.stars[f"{name}_error"] <= largest)
     cuts.keep("one row a Gaia source", best_of_each(cuts.stars["id"], cuts.stars["snr"]))

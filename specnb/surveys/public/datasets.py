@@ -1,0 +1,320 @@
+"""The public data that can be fetched: what there is, where it lies, and whether it is whole."""
+
+import hashlib
+import re
+import tomllib
+import warnings
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import h5py
+from astropy.io import fits
+from astropy.table import Table
+from tqdm import tqdm
+
+from specnb.core.checksums import add_to_list
+from specnb.core.paths import DATA, data_folder
+from specnb.core.reading import whole_file
+from specnb.core.storage import opened
+from specnb.surveys.apogee.data_driven import FILES
+from specnb.surveys.columns import find, whole_numbers
+from specnb.surveys.files import HEAD, LeftOutWarning, columns_of, content_of, kind_of
+from specnb.surveys.public import gaia
+from specnb.surveys.public.stars import mwm_file, star_file
+from specnb.surveys.tables import tables_of
+from specnb.surveys.transfer import BadFileError, check_file, fetch_url
+
+CATALOGUE = DATA / "datasets.toml"
+AGAIN = "delete it and fetch it again"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Public data of one kind, as in data/datasets.toml, which explains the entries.
+
+    Attributes
+    ----------
+    name, title, use, source, credit, amount, licence : str
+        Texts for the user. The last two may be empty.
+    files : tuple of dict
+        ``url`` and, where published, ``checksum`` and ``size`` (bytes) of each file.
+    md5sums : str
+        Address of a list of checksums, whose files lie beside it.
+    by, release : str
+        "source_id" or "star", and the release, if single stars are fetched.
+    columns : tuple of str
+        Columns that each table has, or datasets of each HDF5 file.
+    folder : str
+        Folder in `data_folder()`.
+    """
+
+    name: str
+    title: str
+    use: str
+    source: str
+    credit: str
+    amount: str = ""
+    licence: str = ""
+    files: tuple = ()
+    md5sums: str = ""
+    by: str = ""
+    release: str = ""
+    columns: tuple = ()
+    folder: str = field(default="")
+
+    @property
+    def path(self) -> Path:
+        return data_folder() / (self.folder or f"archives/{self.name}")
+
+    def there(self) -> list[Path]:
+        """The whole files that are there, sorted by name."""
+        found = sorted(path for path in self.path.rglob("*") if path.is_file())
+        return [path for path in found if not re.search(r"\.part\b|^\.|SUMS?(\.txt)?$", path.name)]
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """All data that can be fetched, by their names."""
+    found = tomllib.loads(CATALOGUE.read_text("utf-8"))
+    found["data-driven"]["files"] = [
+        {"url": place + name, "checksum": f"sha256:{checksum}"}
+        for name, (place, checksum) in FILES.items()
+    ]
+    return {
+        name: Dataset(name, **{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+        for name, entry in found.items()
+    }
+
+
+def dataset(name: str) -> Dataset:
+    """One of `datasets`. Raises ValueError if there is none of that name."""
+    if name not in datasets():
+        raise ValueError(f"there is no dataset {name!r}: give one of {', '.join(datasets())}")
+    return datasets()[name]
+
+
+def folder(name: str) -> Path:
+    """Folder in which the files of a dataset lie, whether or not it is there."""
+    return dataset(name).path
+
+
+def fetch(
+    name: str, *, ids=None, stars=None, kind: str = "apStar", files: str = "*", progress=False
+) -> list[Path]:
+    """Download a dataset to its `folder`. Files that are there are kept.
+
+    If it is interrupted, the same call goes on where it stopped.
+
+    Parameters
+    ----------
+    name : str
+        One of `datasets`.
+    ids : path or sequence, optional
+        source_id of stars, or a file with them: a text with one a line, or a table with that column.
+    stars : path or Table, optional
+        Rows of a catalogue: APOGEE_ID, FIELD or LOCATION_ID, and TELESCOPE, or sdss_id.
+    kind : {"apStar", "aspcapStar"}
+        Kind of the files of APOGEE's stars.
+    files : str
+        Pattern of the names of files, such as "RvsMeanSpectrum_0000*".
+    progress : bool
+        Whether to show bars on a terminal.
+
+    Returns
+    -------
+    list of Path
+        The files that were asked for and are there. A file of Gaia's spectra by source_id has up to
+        5,000 stars and is written by specnb, and it may have other stars, too.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dataset, or the list of stars is missing or wrong.
+    OSError
+        If a file cannot be downloaded, for any other reason than that the archive has none.
+
+    Warns
+    -----
+    LeftOutWarning
+        If the archive does not have all, or some are bad.
+    """
+    data = dataset(name)
+    if data.by:
+        given, option = (ids, "--ids") if data.by == "source_id" else (stars, "--stars")
+        if given is None:
+            raise ValueError(
+                f"{name} is fetched star by star: give a list of stars ({option} FILE)"
+            )
+        by = _by_source_id if data.by == "source_id" else _by_star
+        return by(data, given, kind, progress)
+    asked = [each for each in _files(data) if fnmatch(_name(each), files)]
+    if not asked:
+        raise ValueError(f"{name} has no files {files!r}: give another pattern")
+    return _each(asked, lambda each: _fetch_file(data, each, progress), progress)
+
+
+def _name(file):
+    return file["url"].rsplit("/", 1)[1]
+
+
+def _files(data):
+    """Each file of a dataset that is not fetched by stars. A list of checksums is fetched first."""
+    if not data.md5sums:
+        return data.files
+    path = data.path / _name({"url": data.md5sums})
+    if not path.is_file():
+        fetch_url(data.md5sums, path, read=_md5sums)
+    base = data.md5sums.rsplit("/", 1)[0]
+    return [
+        {"url": f"{base}/{n}", "checksum": f"md5:{value}"} for n, value in _md5sums(path).items()
+    ]
+
+
+def _md5sums(path):
+    """MD5 of each file in a published list."""
+    lines = path.read_text("utf-8", "replace")
+    sums = dict(re.findall(r"^(?P<sum>[0-9a-f]{32})\s+\*?(?:\./)?(\S+)$", lines, re.MULTILINE))
+    if not sums:
+        raise ValueError("it is no list of MD5 checksums")
+    return {name: value for value, name in sums.items()}
+
+
+def _fetch_file(data, file, progress):
+    """Fetch one file. If its checksum is not published, its own is kept to find later damage."""
+    path = data.path / _name(file)
+    if not path.is_file():
+        fetch_url(read=lambda new: _check_head(data, new), path=path, progress=progress, **file)
+        if "checksum" not in file:
+            add_to_list(path, data.path)
+    return path
+
+
+def _each(todo, get, progress):
+    """What ``get(item)`` gives of each item. What the archive lacks, or is bad, is left out."""
+    done, lost = [], []
+    bar = tqdm(todo, unit="file", disable=None if progress and len(todo) > 9 else True)
+    for item in bar:
+        try:
+            done.append(get(item))
+        except (FileNotFoundError, BadFileError) as error:
+            lost.append(error)
+        except OSError as error:
+            bar.close()
+            count = f"{len(done)} of {len(todo)} are there: run it again to go on"
+            raise OSError(f"{error}; {count}" if len(todo) > 1 else f"{error}") from error
+    if lost and not done:
+        raise lost[0]
+    if lost:
+        text = f"{len(lost)} of {len(todo)} were left out, the first because: {lost[0]}"
+        warnings.warn(text, LeftOutWarning, stacklevel=3)
+    return done
+
+
+def _by_source_id(data, ids, kind, progress):
+    """Fetch those of Gaia's stars that no file has yet, a file for each `gaia.LARGEST` of them."""
+    wanted = dict.fromkeys(_ids(ids))
+    kept = []
+    for path in data.there():
+        try:
+            with opened(path, "spectra") as group:
+                here = wanted.keys() & {*group["ids"].asstr()[:]}
+        except (OSError, ValueError):
+            continue  # it is damaged, so that its stars are fetched again
+        if here:
+            kept.append(path)
+        wanted = {star: None for star in wanted if star not in here}
+    lost = [*wanted]
+    batches = [lost[k : k + gaia.LARGEST] for k in range(0, len(lost), gaia.LARGEST)]
+
+    def get(batch):
+        path = data.path / f"{hashlib.sha256(','.join(batch).encode()).hexdigest()[:16]}.h5"
+        spectra = gaia.spectra(batch, data.release)
+        data.path.mkdir(parents=True, exist_ok=True)
+        spectra.write(path)
+        return path
+
+    try:
+        return kept + _each(batches, get, progress)
+    except FileNotFoundError as error:
+        if not kept:
+            raise
+        warnings.warn(f"{error}", LeftOutWarning, stacklevel=3)
+        return kept
+
+
+def _by_star(data, stars, kind, progress):
+    """Fetch the file of each row of a catalogue."""
+    rows = stars if isinstance(stars, Table) else tables_of(Path(stars))[0]
+    if data.release != "dr19":
+        return _each(rows, lambda row: star_file(row, data.release, kind, data.path), progress)
+    numbers = find(rows, "sdss_id")
+    if numbers is None:
+        raise ValueError(f"the list of stars has no sdss_id, but {', '.join(rows.colnames)}")
+    return _each(numbers, lambda number: mwm_file(number, data.path), progress)
+
+
+def _ids(given):
+    """source_id of stars, from a sequence or a file."""
+    if not isinstance(given, (str, Path)):
+        return [str(star) for star in given]
+    words = Path(given).read_bytes().split()
+    words = words[1:] if words[:1] == [b"source_id"] else words
+    if words and all(word.isdigit() for word in words):
+        return [word.decode() for word in words]
+    table = tables_of(Path(given))[0]
+    column = find(table, "source_id")
+    if column is None:
+        raise ValueError(f"{given} has no column source_id: it has {', '.join(table.colnames)}")
+    return list(whole_numbers(column))
+
+
+def check(name: str) -> dict[Path, str]:
+    """Read the files of a dataset that are there, and say what is wrong with each.
+
+    Sizes and checksums are compared with those published, or with those after the download, and the
+    head of each file is read. What was not fetched as a whole is named, too.
+    """
+    data, problems = dataset(name), {}
+    known = {_name(each): each for each in data.files}
+    listed = data.path / _name({"url": data.md5sums}) if data.md5sums else None
+    if listed and listed.is_file():
+        known = {_name(each): each for each in _files(data)}
+    for path in data.there():
+        about = known.get(path.name, {})
+        try:
+            check_file(path, about.get("size"), about.get("checksum"))
+            _check_head(data, path)
+        except (OSError, ValueError) as error:
+            problems[path] = f"{error}".replace(f"{path} ", "")
+    problems |= dict.fromkeys(
+        data.path.rglob("*.part"), "is not whole: fetch it again, which goes on"
+    )
+    problems |= {
+        data.path / each: "is missing: fetch it"
+        for each in map(_name, data.files)
+        if not (data.path / each).exists() and data.path / f"{each}.part" not in problems
+    }
+    return problems
+
+
+def _check_head(data, path):
+    """Raise OSError or ValueError if a file cannot be opened, or lacks a column of the dataset."""
+    kind = kind_of(content_of(path, HEAD))
+    with whole_file(path, "file", AGAIN), warnings.catch_warnings():
+        warnings.filterwarnings("error", "File may have been truncated")
+        if kind == "hdf5":
+            with h5py.File(path, "r", locking=False) as f:
+                names = [*f]
+        elif kind == "fits":
+            with fits.open(path) as hdus:
+                names = [
+                    n for hdu in hdus for n in getattr(getattr(hdu, "columns", None), "names", ())
+                ]
+        else:
+            columns = columns_of(content_of(path, HEAD).decode("utf-8", "replace").splitlines())
+            names = columns[0] if columns else []
+    lacking = [column for column in data.columns if column not in names]
+    if lacking:
+        raise ValueError(f"it has no {', '.join(lacking)}, so that it is not {data.title}: {AGAIN}")
