@@ -218,10 +218,11 @@ def test_an_unknown_survey_is_told_in_one_sentence(stem, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::specnb.surveys.files.LeftOutWarning")
 def test_from_the_archive_to_the_figures(tmp_path, monkeypatch):
     """The catalogue and spectra are fetched, the set is built, and both notebooks run on it."""
     with mirror(tmp_path, monkeypatch) as server:
-        stand_in(server, tiny(n_rvs=1, n_h_band=640))
+        stand_in(server, tiny(n_rvs=1, n_h_band=640), monkeypatch)
         assert main(["data", "build", "apogee-dr14"]) == 3  # the archive lacks some spectra
     stars = Spectra.read(built_path("apogee-dr14"))
     labels = Table.read(built_path("apogee-dr14", "-labels.fits"))
