@@ -431,6 +431,7 @@ def floor(text, name):
     return "" if built else text + tells(name)
 
 
+# %%
 score = "rms_of_mean" if built else "rms_removable"
 best = min(("mean", "power", "linear"), key=lambda name: r[f"{score}_{name}"])
 titles = {short: name for name, short in SHORT.items()}

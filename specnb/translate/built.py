@@ -102,9 +102,11 @@ def built_translator(
     digest, observed = sha256(np.ascontiguousarray(domains.labels)), domains.observed
     for values in (observed.flux, observed.flux_error, observed.mask):
         digest.update(np.ascontiguousarray(values))
-    what = "translator", (config, digest.hexdigest())
-    files = [emulator.survey.emulator_path]
-    checkpoint = artifact_path(*what, ".checkpoint", files, code=train)
+    case, files = (config, digest.hexdigest()), [emulator.survey.emulator_path]
+    checkpoint = artifact_path("translator", case, ".checkpoint", files, code=train)
+
+    def read(path):
+        return Translator.load(path, config)
 
     def make(path):
         if checkpoint.exists():
@@ -112,9 +114,7 @@ def built_translator(
                 read_checkpoint(checkpoint, "cpu", ())
         train(emulator, domains.labels, observed, config, checkpoint, progress).save(path)
 
-    return artifact(
-        *what, ".safetensors", make, files, train, lambda path: Translator.load(path, config)
-    )
+    return artifact("translator", case, ".safetensors", make, files, train, read)
 
 
 def agreement(fits, catalogue: Table, labels) -> Table:

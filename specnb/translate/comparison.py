@@ -142,10 +142,18 @@ def summary(fits, residuals, truth: Table | None, labels) -> Table:
     for chi2, z in zip(chi2_statistics(fits), distribution(residuals)):
         name = chi2["fit"]
         at_limit = sum(bool(limits & set(str(f).split(","))) for f in fits[name]["flags"])
-        row = {"fit": name, "chi2": chi2["mean"], "ratio": chi2["ratio"]}
-        row |= {"mean": z["mean"], "std": z["std"]} | dict.fromkeys(OF_LABELS, np.nan)
-        row |= known.get(name, {}) | {"at_limit": at_limit, "labels": len(labels)}
-        rows.append(row)
+        rows.append(
+            {
+                "fit": name,
+                "chi2": chi2["mean"],
+                "ratio": chi2["ratio"],
+                "mean": z["mean"],
+                "std": z["std"],
+            }
+            | dict.fromkeys(OF_LABELS, np.nan)
+            | known.get(name, {})
+            | {"at_limit": at_limit, "labels": len(labels)}
+        )
     sizes = ("chi2", "ratio", "std", "bias", "bias_error", "scatter", "largest_scatter")
     return formatted(Table(rows=rows), mean="+.4f", pull_width=".2f", **dict.fromkeys(sizes, ".3f"))
 
