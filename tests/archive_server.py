@@ -123,26 +123,34 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         text = self.rfile.read(length).decode() if self.command == "POST" else parts.query
         form = {name: values[0] for name, values in parse_qs(text).items()}
-        path, asked = unquote(parts.path).lstrip("/"), self.headers.get("Range")
-        server.asked.append((path, self.command, asked, form))
+        path = unquote(parts.path).lstrip("/")
+        server.asked.append((path, self.command, self.headers.get("Range"), form))
         fault = server.fault(path)
         if isinstance(fault, Changed):
             server.pages[path] = fault.body
+        body = server.body(path, form)
         if isinstance(fault, Status):
             extra = {"Retry-After": fault.retry_after} if fault.retry_after else {}
             self.send(fault.status, fault.body, extra)
-            return
-        if isinstance(fault, Body):
+        elif isinstance(fault, Body):
             self.send(200, fault.body, {"Content-Type": fault.kind})
-            return
-        body = server.body(path, form)
-        if body is None:
+        elif body is None:
             self.send(404, b"<html>not found</html>", {"Content-Type": "text/html"})
-            return
+        else:
+            self.send_file(path, body, fault)
+            if isinstance(fault, Hang):
+                server.closing.wait()
+
+    do_POST = do_GET  # noqa: N815 - named by http.server
+
+    def send_file(self, path, body, fault):
+        """Send a file or the part of it that is asked for, perhaps not all of that."""
         status, start, about = 200, 0, {"Accept-Ranges": "bytes"}
-        if server.etags:
+        if path.endswith(".gz"):  # as some archives have it, so that clients unpack the file
+            about["Content-Encoding"] = "x-gzip"
+        if self.server.archive.etags:
             about["ETag"] = f'"{hashlib.sha1(body).hexdigest()}"'
-        begins = re.fullmatch(r"bytes=(\d+)-", asked or "")
+        begins = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         same = self.headers.get("If-Range") in (None, about.get("ETag"))
         if begins and same and not isinstance(fault, NoRange):
             start = int(begins[1])
@@ -155,10 +163,6 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: fault.size]
         sent = body[: fault.after] if isinstance(fault, (Cut, Hang)) else body
         self.send(status, sent, about | {"Content-Length": str(len(body))})
-        if isinstance(fault, Hang):
-            server.closing.wait()
-
-    do_POST = do_GET  # noqa: N815 - named by http.server
 
     def send(self, status, body, about):
         self.send_response(status)
@@ -232,6 +236,7 @@ def mirror(folder, monkeypatch):
     with archive_server(folder) as server:
         monkeypatch.setenv("SPECNB_MIRROR", server.address)
         monkeypatch.setenv("SPECNB_OFFLINE", "0")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(downloading.time, "sleep", lambda seconds: None)
         with _without_network(monkeypatch):
             yield server

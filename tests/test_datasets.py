@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import io
+import os
 import tomllib
 import warnings
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -32,9 +34,8 @@ from specnb.core.spectra import Spectra
 from specnb.surveys import LeftOutWarning, read_spectra
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
 from specnb.surveys.public import datasets, gaia
-from specnb.surveys.public.stars import mwm_file, star_file
+from specnb.surveys.public.stars import star_file
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
-from specnb.surveys.transfer import fetch_url
 
 IDS = [f"{10**18 + k}" for k in (1, 2, 3)]
 BULK = "cdn.gea.esac.esa.int/Gaia/gdr3/Spectroscopy/rvs_mean_spectrum/"
@@ -83,27 +84,30 @@ def hdf5_of(names):
     return content.getvalue()
 
 
+@cache
+def content():
+    """A little of each kind of data, by their addresses."""
+    rows = f'source_id,flux,flux_error\n{IDS[0]},"[0.9]","[0.1]"\n'
+    pages = {BULK + name: gzip.compress(rows.encode() + name.encode()) for name in PARTS}
+    sums = [f"{hashlib.md5(pages[BULK + name]).hexdigest()}  {name}\n" for name in PARTS]
+    pages |= {f"{BULK}_MD5SUM.txt": "".join(sums).encode(), AP_STAR: ap_star(), ASPCAP: ap_star()}
+    pages[f"{SAS}dr19/spectro/astra/0.6.0/spectra/star/34/05/mwmStar-0.6.0-123405.fits"] = ap_star(
+        "123405"
+    )
+    for each in datasets.datasets().values():
+        for file in each.files if each.columns else ():
+            path = file["url"].partition("://")[2]
+            pages[path] = (hdf5_of if path.endswith("h5") else table_of)(each.columns)
+    pages[DATALINK] = datalink({star: rvs_csv(star) for star in IDS})
+    return pages | {TAP: tap({star: (k + 8.5, "true") for k, star in enumerate(IDS)})}
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """All archives, with a little content of each kind."""
+    """All archives."""
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "real"))
     with mirror(tmp_path / "archive", monkeypatch) as server:
-        server.pages[DATALINK] = datalink({star: rvs_csv(star) for star in IDS})
-        server.pages[TAP] = tap({star: (k + 8.5, "true") for k, star in enumerate(IDS)})
-        rows = f'source_id,flux,flux_error\n{IDS[0]},"[0.9]","[0.1]"\n'
-        parts = {name: gzip.compress(rows.encode() + name.encode()) for name in PARTS}
-        sums = [f"{hashlib.md5(body).hexdigest()}  {name}\n" for name, body in parts.items()]
-        server.pages |= {BULK + name: body for name, body in parts.items()}
-        server.pages[f"{BULK}_MD5SUM.txt"] = "".join(sums).encode()
-        for each in datasets.datasets().values():
-            for file in each.files if each.columns else ():
-                path = file["url"].partition("://")[2]
-                make = hdf5_of if path.endswith("h5") else table_of
-                server.pages[path] = make(each.columns)
-        server.pages |= {AP_STAR: ap_star(), ASPCAP: ap_star()}
-        server.pages[
-            f"{SAS}dr19/spectro/astra/0.6.0/spectra/star/34/05/mwmStar-0.6.0-123405.fits"
-        ] = ap_star("123405")
+        server.pages |= content()
         publish(server, monkeypatch)
         yield server
 
@@ -282,15 +286,15 @@ def test_sources_are_asked_for_in_batches(server, monkeypatch):
 
 def test_batches_of_gaias_stars_are_kept(server, monkeypatch, tmp_path):
     """Those that are there are not asked for again, whatever the list; damaged ones are."""
-    monkeypatch.setattr(gaia, "LARGEST", 2)
+    monkeypatch.setattr(datasets, "BATCH", 2)
     (tmp_path / "ids.txt").write_text("\n".join(["source_id", *IDS]))
     server.faults[DATALINK] = [None] + [Status(404)] * 5  # whatever words are used
     with pytest.raises(
-        OSError, match="HTTP 404 Not Found.; 1 of 2 are there: run it again to go on"
+        OSError, match="HTTP 404 Not Found.; 1 files are there: run it again to go on"
     ):
         datasets.fetch("gaia-dr3-rvs", ids=tmp_path / "ids.txt")
     server.faults = {}
-    (first,) = datasets.folder("gaia-dr3-rvs").iterdir()
+    (first,) = datasets.folder("gaia-dr3-rvs").glob("*.h5")
     kept, second = datasets.fetch(
         "gaia-dr3-rvs", ids=rows_file(tmp_path, source_id=IDS[::-1], x=IDS)
     )
@@ -312,10 +316,11 @@ def test_files_of_the_rows_of_a_catalogue(server, tmp_path):
     assert path == tmp_path / "apo25m" / "4102" / f"aspcapStar-r8-l31c.2-{STAR}.fits"
     path = star_file(Table(DR17)[0], "dr17", "apStar", tmp_path)
     assert path.read_bytes() == server.pages[AP_STAR]
-    assert mwm_file(123405, tmp_path).name == "mwmStar-0.6.0-123405.fits"
+    path = star_file({"sdss_id": 123405}, "dr19", "", tmp_path)
+    assert path == tmp_path / "mwmStar-0.6.0-123405.fits"
     with pytest.raises(FileNotFoundError, match="HTTP 404.*check star, field and telescope"):
         star_file(DR17_ROW | {"FIELD": "x"}, "dr17", "apStar", tmp_path)
-    with pytest.raises(ValueError, match="a star has no FIELD: give the columns of the catalogue"):
+    with pytest.raises(ValueError, match="the list of stars has no column TELESCOPE: add it"):
         star_file({"APOGEE_ID": STAR}, "dr17", "apStar", tmp_path)
 
 
@@ -330,6 +335,28 @@ def test_one_star_that_is_not_there_does_not_stop_the_others(server, tmp_path):
     assert list(read_spectra(path).ids) == [STAR]
     (path,) = datasets.fetch("mwmstar", stars=rows_file(tmp_path, sdss_id=[123405], x=[1]))
     assert path.name == "mwmStar-0.6.0-123405.fits"
+
+
+REAL = Path(os.environ.get("SPECNB_DATA", "nowhere"))
+
+
+@pytest.mark.skipif(not (REAL / "gaia_rvs").is_dir(), reason="real spectra: set SPECNB_DATA")
+def test_real_files_come_as_they_are(server, tmp_path):
+    """Those of the Gaia archive, and one of SDSS, give the same spectra as from the disk."""
+    paths = sorted((REAL / "gaia_rvs").glob("*.csv"))
+    texts = {path.read_text().splitlines()[1].split(",")[0]: path.read_bytes() for path in paths}
+    server.pages[DATALINK] = datalink(texts)
+    on_disk = read_spectra(paths)
+    found = gaia.spectra(on_disk.ids)
+    for name in ("ids", "flux", "flux_error", "mask", "wavelength"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(on_disk, name))
+    (path,) = (REAL / "apogee").glob("apStar-dr17-*.fits")
+    star = path.stem.removeprefix("apStar-dr17-")
+    server.pages[AP_STAR.replace(STAR, star)] = path.read_bytes()
+    server.faults[AP_STAR.replace(STAR, star)] = [Cut(100_000), Cut(300_000)]
+    new = star_file(DR17_ROW | {"APOGEE_ID": star}, "dr17", "apStar", tmp_path / "new")
+    assert new.read_bytes() == path.read_bytes()
+    np.testing.assert_array_equal(read_spectra(new).flux, read_spectra(path).flux)
 
 
 # The list of the data
@@ -437,8 +464,3 @@ def test_offline_each_kind_says_so(server, monkeypatch, capsys):
     with pytest.raises(OSError, match="SPECNB_OFFLINE=1"):
         datasets.fetch("gaia-dr3-rvs", ids=IDS)
     assert server.asked == [] and not datasets.folder("galah-dr3").exists()
-
-
-def test_the_list_is_shipped():
-    assert datasets.CATALOGUE.is_file()
-    assert Path(fetch_url.__code__.co_filename).name == "transfer.py"

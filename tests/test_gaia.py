@@ -47,6 +47,7 @@ def star(source_id, rows=2401, flux=0.9):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
     monkeypatch.delenv("SPECNB_OFFLINE", raising=False)
+    monkeypatch.delenv("SPECNB_MIRROR", raising=False)
     return tmp_path / "gaia_rvs"
 
 
@@ -93,6 +94,7 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
     )
     assert not folder.exists()
     monkeypatch.delenv("SPECNB_OFFLINE")
+    monkeypatch.delitem(sys.modules, "astroquery.gaia", raising=False)  # of other tests
     monkeypatch.setattr(gaia, "HOST", "archive.invalid")  # a name that never resolves
     assert real_spectra(RVS)[0] is None
     assert "astroquery.gaia" not in sys.modules

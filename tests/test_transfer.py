@@ -3,6 +3,9 @@
 import errno
 import hashlib
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -112,6 +115,26 @@ def test_the_next_call_goes_on(server, target):
     fetch_url(URL, target)
     assert target.read_bytes() == BODY and names(target) == ["x.fits"]
     assert ranges(server)[-1] == "bytes=1000-"
+
+
+def test_the_run_after_a_killed_one_goes_on(server, target):
+    """A real process is killed in its download."""
+    code = f"""
+import os, signal
+from pathlib import Path
+from specnb.surveys import transfer
+def die(raw, f, bar):
+    f.write(raw.read(1000))
+    f.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+transfer._append = die
+transfer.fetch_url({URL!r}, Path({str(target)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert names(target) == ["x.fits.part", "x.fits.part.version"]
+    fetch_url(URL, target)
+    assert target.read_bytes() == BODY and names(target) == ["x.fits"]
+    assert ranges(server) == [None, "bytes=1000-"]
 
 
 def test_a_whole_part_is_not_fetched_twice(server, target):
@@ -250,8 +273,8 @@ def test_compressed_files_stay_as_they_are(tmp_path, monkeypatch, target):
 
     packed = gzip.compress(b"source_id,flux\n1,2\n")
     with mirror(tmp_path, monkeypatch) as server:
-        server.pages[PATH] = packed
-        fetch_url(URL, target, checksum=f"md5:{hashlib.md5(packed).hexdigest()}")
+        server.pages[PATH + ".gz"] = packed
+        fetch_url(URL + ".gz", target, checksum=f"md5:{hashlib.md5(packed).hexdigest()}")
     assert target.read_bytes() == packed
 
 

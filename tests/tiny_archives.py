@@ -80,7 +80,7 @@ class Tiny:
     sources : dict of int to (float, bool)
         G and has_rvs of Gaia's sources. Some that catalogues name are not there.
     rvs, h_band : dict of str to Spectra
-        Spectra by Gaia's source_id and by APOGEE_ID. Some are not there.
+        Spectra by Gaia's source_id and by APOGEE_ID. Some are not there, and some have no good pixel.
     """
 
     rows: dict
@@ -227,10 +227,16 @@ def tiny(n_rvs=600, n_h_band=120, seed=7) -> Tiny:
             for key, value in row.items()
             if isinstance(value, float) and value != value
         }
-    # The archives lack some spectra, and one file has no good pixel.
-    spectra = {str(number): rvs[k] for k, number in enumerate(ids) if k % 41 != 5}
-    files = {row["APOGEE_ID"]: h_band[k] for k, row in enumerate(stars) if k % 37 != 4}
+    # The archives lack some spectra, and some have no good pixel.
+    spectra = {str(n): _bad(rvs[k], k % 53 == 8) for k, n in enumerate(ids) if k % 41 != 5}
+    names = [row["APOGEE_ID"] for row in stars]
+    files = {n: _bad(h_band[k], k % 53 == 8) for k, n in enumerate(names) if k % 37 != 4}
     return Tiny(rows, sources, spectra, files)
+
+
+def _bad(spectra, bad):
+    """A spectrum, without a good pixel if it is bad."""
+    return replace(spectra, mask=spectra.mask | bad)
 
 
 def _allstar_row(star, source, labels, rng):

@@ -11,7 +11,9 @@ SETS = ("rvs-reference", "rvs-real", "apogee-dr14", "apogee-real")
 @click.argument("name", type=click.Choice(SETS))
 @click.option("--limit", type=click.IntRange(1), help="Only so many stars, a random sample.")
 @click.option("--keep", is_flag=True, help="Keep the files of single stars that were fetched.")
-@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes (default: 1).")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, help="Processes, 0.6 GB each (default: 1)."
+)
 def build(name, limit, keep, jobs):
     """Make a set of real stars at full size.
 

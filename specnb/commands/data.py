@@ -8,6 +8,7 @@ from specnb.core.paths import ARTIFACTS, data_folder
 from specnb.reproduce.provenance import shipped_data
 
 SURVEY = click.Choice(["rvs", "apogee"])  # those that are shipped
+FILE = click.Path(exists=True, dir_okay=False)
 
 
 @click.group()
@@ -23,8 +24,10 @@ def stars():
 
 @data.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--ids", help="Stars of Gaia: a file with a column source_id, or one a line.")
-@click.option("--stars", help="Stars of SDSS: a table with rows of its catalogue.")
+@click.option(
+    "--ids", type=FILE, help="Stars of Gaia: a file with a column source_id, or one a line."
+)
+@click.option("--stars", type=FILE, help="Stars of SDSS: a table with rows of its catalogue.")
 @click.option("--kind", default="apStar", help="apStar or aspcapStar (default: apStar).")
 @click.option("--files", default="*", help="Only files of such names: 'RvsMeanSpectrum_0000*'.")
 def fetch(names, **options):

@@ -37,6 +37,7 @@ NOTES = {
         "SPECNB_STARS": "folder of further real data (default: stars)",
         "SPECNB_ARTIFACTS": "folder of what is computed (default: artifacts)",
         "SPECNB_OFFLINE": "1 forbids downloads",
+        "SPECNB_MIRROR": "address of a mirror, which is asked as SPECNB_MIRROR/HOST/PATH",
     },
 }
 

@@ -120,9 +120,7 @@ def _receive(url, f, version, size, checksum, progress, data):
     """Append what is missing of a file, in one attempt. What there is of another version is dropped."""
     have, last = f.tell(), version.read_text("utf-8") if version.exists() else ""
     have = have if data is None and (last or size or checksum) else 0
-    headers = {
-        "Accept-Encoding": "identity"
-    }  # bytes as in the archive, so that they can be counted
+    headers = {"Accept-Encoding": "identity"}  # the bytes of the archive, which can be counted
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": last} if last else {})
     with requests.request(

@@ -55,7 +55,7 @@ OPTIONAL = [
 
 def apogee_dr14(keep: bool = False) -> Recipe:
     """The recipe of the set ``apogee-dr14``. With ``keep``, files of spectra stay when they were read."""
-    (path,) = datasets.fetch("apogee-dr14-allstar")
+    (path,) = datasets.fetch("apogee-dr14-allstar", progress=True)
     labels = built_path("apogee-dr14", "-labels.fits")
     select = partial(_halves, path, labels)
     return _recipe("apogee-dr14", "dr14", path, select, keep, beside=[labels])
@@ -63,7 +63,7 @@ def apogee_dr14(keep: bool = False) -> Recipe:
 
 def apogee_real(keep: bool = False) -> Recipe:
     """The recipe of the set ``apogee-real``, all stars of DR17. ``keep`` is as in `apogee_dr14`."""
-    (path,) = datasets.fetch("apogee-dr17-allstar")
+    (path,) = datasets.fetch("apogee-dr17-allstar", progress=True)
     return _recipe("apogee-real", "dr17", path, partial(labelled_stars, path, "DR17"), keep)
 
 
@@ -134,7 +134,8 @@ def _labels(table):
         error = np.hypot(values.get(f"{element}_H_ERR", np.nan), values["FE_H_ERR"])
         values.setdefault(f"{element}_FE", values[f"{element}_H"] - values["FE_H"])
         values.setdefault(f"{element}_FE_ERR", error)
-    values["VBROAD"] = np.where(values.get("VSINI", 0) > 0, values.get("VSINI"), np.nan)
+    vsini = values.get("VSINI", np.nan)
+    values["VBROAD"] = np.where(vsini > 0, vsini, np.nan)
     labels = {"id": values["APOGEE_ID"], "snr": values["SNR"]} | {
         name: values[name] for name in FILE
     }

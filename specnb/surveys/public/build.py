@@ -78,9 +78,9 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     Returns
     -------
     dict
-        What the file NAME.json says of the set: ``name``, ``stars``, ``settings`` (limit, SHA-256 of
-        the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes and the dates when
-        they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum)
+        What the file NAME.json says of the set: ``name``, ``command``, ``stars``, ``settings``
+        (limit, SHA-256 of the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes
+        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum)
         and ``sha256`` of the file.
 
     Raises
@@ -112,6 +112,7 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     ) as bar:  # fmt: skip
         for n in work(calls):
             bar.update(n)
+    record.unlink(missing_ok=True)  # that of a set which was deleted
     came = []
     with SpectraWriter(path) as writer:
         for spectra in chain.from_iterable(Spectra.stream(part, recipe.part) for part in parts):
@@ -123,6 +124,7 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     there = np.isin(stars["id"], came)
     about = {
         "name": recipe.name,
+        "command": f"specnb data build {recipe.name}" + f" --limit {limit}" * (limit is not None),
         "stars": len(came),
         "settings": settings,
         "version": f"specnb {__version__}",

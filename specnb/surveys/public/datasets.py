@@ -4,7 +4,8 @@ import hashlib
 import re
 import tomllib
 import warnings
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -22,11 +23,12 @@ from specnb.surveys.apogee.data_driven import FILES
 from specnb.surveys.columns import find, whole_numbers
 from specnb.surveys.files import HEAD, LeftOutWarning, columns_of, content_of, kind_of
 from specnb.surveys.public import gaia
-from specnb.surveys.public.stars import mwm_file, star_file
+from specnb.surveys.public.stars import star_file
 from specnb.surveys.tables import tables_of
 from specnb.surveys.transfer import BadFileError, check_file, fetch_url
 
 CATALOGUE = DATA / "datasets.toml"
+BATCH = 1_000  # stars of Gaia in a request: astroquery keeps 0.2 MB of each in memory
 AGAIN = "delete it and fetch it again"
 
 
@@ -62,7 +64,7 @@ class Dataset:
     by: str = ""
     release: str = ""
     columns: tuple = ()
-    folder: str = field(default="")
+    folder: str = ""
 
     @property
     def path(self) -> Path:
@@ -126,7 +128,7 @@ def fetch(
     -------
     list of Path
         The files that were asked for and are there. A file of Gaia's spectra by source_id has up to
-        5,000 stars and is written by specnb, and it may have other stars, too.
+        1,000 stars and is written by specnb, and it may have other stars, too.
 
     Raises
     ------
@@ -163,47 +165,46 @@ def _files(data):
     """Each file of a dataset that is not fetched by stars. A list of checksums is fetched first."""
     if not data.md5sums:
         return data.files
-    path = data.path / _name({"url": data.md5sums})
-    if not path.is_file():
-        fetch_url(data.md5sums, path, read=_md5sums)
-    base = data.md5sums.rsplit("/", 1)[0]
+    base, _, name = data.md5sums.rpartition("/")
+    if not (data.path / name).is_file():
+        fetch_url(data.md5sums, data.path / name, read=_md5sums)
     return [
-        {"url": f"{base}/{n}", "checksum": f"md5:{value}"} for n, value in _md5sums(path).items()
+        {"url": f"{base}/{each}", "checksum": f"md5:{value}"}
+        for value, each in _md5sums(data.path / name)
     ]
 
 
 def _md5sums(path):
-    """MD5 of each file in a published list."""
+    """MD5 and name of each file in a published list."""
     lines = path.read_text("utf-8", "replace")
-    sums = dict(re.findall(r"^(?P<sum>[0-9a-f]{32})\s+\*?(?:\./)?(\S+)$", lines, re.MULTILINE))
+    sums = re.findall(r"^([0-9a-f]{32})\s+\*?(?:\./)?(\S+)$", lines, re.MULTILINE)
     if not sums:
         raise ValueError("it is no list of MD5 checksums")
-    return {name: value for value, name in sums.items()}
+    return sums
 
 
 def _fetch_file(data, file, progress):
-    """Fetch one file. If its checksum is not published, its own is kept to find later damage."""
+    """Fetch one file. If its checksum is not published, its head is read, and its own one kept."""
     path = data.path / _name(file)
     if not path.is_file():
-        fetch_url(read=lambda new: _check_head(data, new), path=path, progress=progress, **file)
-        if "checksum" not in file:
+        read = None if "checksum" in file else lambda new: _check_head(data, new)
+        fetch_url(path=path, read=read, progress=progress, **file)
+        if read:
             add_to_list(path, data.path)
     return path
 
 
-def _each(todo, get, progress):
-    """What ``get(item)`` gives of each item. What the archive lacks, or is bad, is left out."""
-    done, lost = [], []
-    bar = tqdm(todo, unit="file", disable=None if progress and len(todo) > 9 else True)
-    for item in bar:
+def _each(todo, get, progress, kept=()):
+    """What is there, and what ``get(item)`` gives of each item. What is bad or lacks is left out."""
+    done, lost = [*kept], []
+    for item in tqdm(todo, unit="file", disable=None if progress and len(todo) > 9 else True):
         try:
             done.append(get(item))
         except (FileNotFoundError, BadFileError) as error:
             lost.append(error)
         except OSError as error:
-            bar.close()
-            count = f"{len(done)} of {len(todo)} are there: run it again to go on"
-            raise OSError(f"{error}; {count}" if len(todo) > 1 else f"{error}") from error
+            count = f"; {len(done)} files are there: run it again to go on" if done else ""
+            raise OSError(f"{error}{count}") from error
     if lost and not done:
         raise lost[0]
     if lost:
@@ -213,54 +214,37 @@ def _each(todo, get, progress):
 
 
 def _by_source_id(data, ids, kind, progress):
-    """Fetch those of Gaia's stars that no file has yet, a file for each `gaia.LARGEST` of them."""
-    wanted = dict.fromkeys(_ids(ids))
-    kept = []
+    """Fetch those of Gaia's stars that no file has yet, a file for each `BATCH` of them."""
+    wanted, kept = dict.fromkeys(_ids(ids)), {}
     for path in data.there():
-        try:
-            with opened(path, "spectra") as group:
-                here = wanted.keys() & {*group["ids"].asstr()[:]}
-        except (OSError, ValueError):
-            continue  # it is damaged, so that its stars are fetched again
-        if here:
-            kept.append(path)
-        wanted = {star: None for star in wanted if star not in here}
-    lost = [*wanted]
-    batches = [lost[k : k + gaia.LARGEST] for k in range(0, len(lost), gaia.LARGEST)]
+        with suppress(OSError, ValueError), opened(path, "spectra") as group:  # else it is damaged
+            kept[path] = wanted.keys() & {*group["ids"].asstr()[:]}
+    there = set().union(*kept.values())
+    lost = [star for star in wanted if star not in there]
 
     def get(batch):
         path = data.path / f"{hashlib.sha256(','.join(batch).encode()).hexdigest()[:16]}.h5"
         spectra = gaia.spectra(batch, data.release)
         data.path.mkdir(parents=True, exist_ok=True)
         spectra.write(path)
+        add_to_list(path, data.path)
         return path
 
-    try:
-        return kept + _each(batches, get, progress)
-    except FileNotFoundError as error:
-        if not kept:
-            raise
-        warnings.warn(f"{error}", LeftOutWarning, stacklevel=3)
-        return kept
+    batches = [lost[k : k + BATCH] for k in range(0, len(lost), BATCH)]
+    return _each(batches, get, progress, [path for path in kept if kept[path]])
 
 
 def _by_star(data, stars, kind, progress):
     """Fetch the file of each row of a catalogue."""
     rows = stars if isinstance(stars, Table) else tables_of(Path(stars))[0]
-    if data.release != "dr19":
-        return _each(rows, lambda row: star_file(row, data.release, kind, data.path), progress)
-    numbers = find(rows, "sdss_id")
-    if numbers is None:
-        raise ValueError(f"the list of stars has no sdss_id, but {', '.join(rows.colnames)}")
-    return _each(numbers, lambda number: mwm_file(number, data.path), progress)
+    return _each(rows, lambda row: star_file(row, data.release, kind, data.path), progress)
 
 
 def _ids(given):
     """source_id of stars, from a sequence or a file."""
     if not isinstance(given, (str, Path)):
         return [str(star) for star in given]
-    words = Path(given).read_bytes().split()
-    words = words[1:] if words[:1] == [b"source_id"] else words
+    words = Path(given).read_bytes().removeprefix(b"source_id").split()
     if words and all(word.isdigit() for word in words):
         return [word.decode() for word in words]
     table = tables_of(Path(given))[0]
@@ -276,26 +260,22 @@ def check(name: str) -> dict[Path, str]:
     Sizes and checksums are compared with those published, or with those after the download, and the
     head of each file is read. What was not fetched as a whole is named, too.
     """
-    data, problems = dataset(name), {}
-    known = {_name(each): each for each in data.files}
-    listed = data.path / _name({"url": data.md5sums}) if data.md5sums else None
-    if listed and listed.is_file():
-        known = {_name(each): each for each in _files(data)}
-    for path in data.there():
-        about = known.get(path.name, {})
+    data = dataset(name)
+    wanted = {data.path / _name(each): each for each in data.files}
+    problems = {path: "is missing: fetch it" for path in wanted if not path.exists()}
+    for path in data.path.rglob("*.part"):
+        problems.pop(path.with_suffix(""), None)
+        problems[path] = "is not whole: fetch it again, which goes on"
+    there = data.there()
+    if data.md5sums and there:
+        wanted = {data.path / _name(each): each for each in _files(data)}
+    for path in there:
+        about = wanted.get(path, {})
         try:
             check_file(path, about.get("size"), about.get("checksum"))
             _check_head(data, path)
         except (OSError, ValueError) as error:
             problems[path] = f"{error}".replace(f"{path} ", "")
-    problems |= dict.fromkeys(
-        data.path.rglob("*.part"), "is not whole: fetch it again, which goes on"
-    )
-    problems |= {
-        data.path / each: "is missing: fetch it"
-        for each in map(_name, data.files)
-        if not (data.path / each).exists() and data.path / f"{each}.part" not in problems
-    }
     return problems
 
 
@@ -303,12 +283,13 @@ def _check_head(data, path):
     """Raise OSError or ValueError if a file cannot be opened, or lacks a column of the dataset."""
     kind = kind_of(content_of(path, HEAD))
     with whole_file(path, "file", AGAIN), warnings.catch_warnings():
-        warnings.filterwarnings("error", "File may have been truncated")
+        for sign in ("File may have been truncated", "Error validating header"):
+            warnings.filterwarnings("error", sign)
         if kind == "hdf5":
             with h5py.File(path, "r", locking=False) as f:
                 names = [*f]
         elif kind == "fits":
-            with fits.open(path) as hdus:
+            with path.open("rb") as f, fits.open(f) as hdus:
                 names = [
                     n for hdu in hdus for n in getattr(getattr(hdu, "columns", None), "names", ())
                 ]

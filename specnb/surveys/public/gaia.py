@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table, vstack
 
+from specnb.core.reading import whole_file
 from specnb.core.spectra import Spectra
 from specnb.surveys.columns import Sheet
 from specnb.surveys.downloading import check_online, explained
@@ -20,10 +21,8 @@ LARGEST = 5_000  # stars that one request for spectra may name
 ROWS = 2_000  # rows that the archive gives at most in answer to a synchronous query
 LIMIT = 1_800.0  # seconds for one request for spectra, which the archive puts together first
 TAP = f"https://{HOST}/tap-server/tap/sync"
-QUERY = (
-    "SELECT source_id, phot_g_mean_mag, has_rvs FROM gaiadr3.gaia_source WHERE source_id IN ({})"
-)
-TRUE = ("true", "t", "1")
+COLUMNS = ["source_id", "phot_g_mean_mag", "has_rvs"]
+QUERY = f"SELECT {', '.join(COLUMNS)} FROM gaiadr3.gaia_source WHERE source_id IN ({{}})"
 
 
 def spectra(ids, release: str = "dr3", limit: float = LIMIT) -> Spectra:
@@ -105,33 +104,25 @@ def sources(ids) -> Table:
         If the archive cannot be reached, or its answer is no such table.
     """
     ids = list(dict.fromkeys(str(int(star)) for star in ids))
-    tables = [_asked(ids[k : k + ROWS]) for k in range(0, len(ids), ROWS)]
-    table = vstack(tables) if tables else Table(names=("source_id",), dtype=(str,))
+    found = [Table(names=COLUMNS, dtype=(str, float, bool))]
+    for k in range(0, len(ids), ROWS):
+        query = QUERY.format(",".join(ids[k : k + ROWS]))
+        form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": query}
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "sources.csv"
+            fetch_url(TAP, path, data=form, read=_sources_in)
+            found.append(_sources_in(path))
+    table = vstack(found)
     row = {star: k for k, star in enumerate(table["source_id"])}
     return table[[row[star] for star in ids if star in row]]
 
 
-def _asked(ids):
-    """The rows of a few stars, in any order."""
-    form = {
-        "REQUEST": "doQuery",
-        "LANG": "ADQL",
-        "FORMAT": "csv",
-        "QUERY": QUERY.format(",".join(ids)),
-    }
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "sources.csv"
-        fetch_url(TAP, path, data=form, read=_sources_in)
-        return _sources_in(path)
-
-
 def _sources_in(path):
-    text = dict.fromkeys(("source_id", "has_rvs"), str)
-    table = Table.read(path, format="ascii.csv", converters=text)
-    if not {"source_id", "phot_g_mean_mag", "has_rvs"} <= {*table.colnames}:
-        raise ValueError(f"the answer has the columns {', '.join(table.colnames)[:99]}")
-    magnitude = np.ma.filled(np.ma.asarray(table["phot_g_mean_mag"]).astype(float), np.nan)
-    has = np.array([str(value).lower() in TRUE for value in table["has_rvs"]], dtype=bool)
-    return Table(
-        {"source_id": table["source_id"].astype(str), "phot_g_mean_mag": magnitude, "has_rvs": has}
-    )
+    """The rows of an answer."""
+    text = dict.fromkeys(COLUMNS, str)  # an empty column has no type
+    with whole_file(path, "table of Gaia's stars", "try again later"):
+        table = Table.read(path, format="ascii.csv", converters=text)
+        star, magnitude, has = table[COLUMNS].columns.values()
+    magnitude = [float(each) if each else np.nan for each in np.ma.filled(magnitude, "")]
+    has = [each.lower() in ("true", "t", "1") for each in has]
+    return Table([star, magnitude, has], names=COLUMNS, dtype=(str, float, bool))

@@ -78,7 +78,8 @@ def rvs_reference(keep: bool = False) -> Recipe:
 
     ``keep`` changes nothing, because the archive of Gaia gives spectra without files.
     """
-    (apogee,), (galah,) = (datasets.fetch(name) for name in ("apogee-dr17-allstar", "galah-dr3"))
+    (apogee,) = datasets.fetch("apogee-dr17-allstar", progress=True)
+    (galah,) = datasets.fetch("galah-dr3", progress=True)
     return Recipe(
         "rvs-reference",
         [apogee, galah],

@@ -2,27 +2,25 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from specnb.surveys.apogee.archive import SDSS, download_spectrum
 from specnb.surveys.apogee.files import read_apogee
 from specnb.surveys.transfer import fetch_url
 
-# Files of SDSS DR19; stars are spread over folders by the last digits of their number.
-MWM = "dr19/spectro/astra/{version}/spectra/star/{hundreds:02d}/{ones:02d}/mwmStar-{version}-{star}.fits"
-VERSION = "0.6.0"
+# Files of SDSS DR19, by the pipeline Astra. The last digits of the stars' numbers name their folders.
+MWM = "dr19/spectro/astra/0.6.0/spectra/star/{}/{}/mwmStar-0.6.0-{}.fits"
 
 
 def star_file(row, release: str, kind: str, folder: Path) -> Path:
-    """Download the spectrum of one row of the catalogue allStar, unless it is there.
+    """Download the spectrum of one row of a catalogue of APOGEE, unless it is there.
 
     Parameters
     ----------
     row : mapping, or Row of a table
-        With APOGEE_ID, TELESCOPE (default: apo25m) and FIELD. In DR14 LOCATION_ID is needed, too, and
-        FIELD only for the telescope apo1m.
-    release : {"dr14", "dr17"}
+        In DR14 and DR17, that of allStar: APOGEE_ID, TELESCOPE and FIELD. In DR14 LOCATION_ID is needed,
+        and FIELD only for the telescope apo1m. In DR19: sdss_id.
+    release : {"dr14", "dr17", "dr19"}
     kind : {"apStar", "aspcapStar"}
+        DR19 has mwmStar files only.
     folder : Path
         The file will lie in its folders TELESCOPE/FIELD, since a star may be in several fields.
 
@@ -34,50 +32,32 @@ def star_file(row, release: str, kind: str, folder: Path) -> Path:
     ------
     FileNotFoundError
         If the archive has no such file.
+    BadFileError
+        If it came, but is no good spectrum.
     OSError
-        If it cannot be downloaded, or is no good spectrum.
+        If it cannot be downloaded for any other reason.
     ValueError
         If the row lacks a column, or has names that are none of APOGEE's.
     """
-    telescope = _cell(row, "TELESCOPE", "apo25m")
-    numbered = release == "dr14" and telescope != "apo1m"
-    field = _cell(row, "LOCATION_ID" if numbered else "FIELD")
-    where = Path(folder) / telescope / field
-    return download_spectrum(_cell(row, "APOGEE_ID"), field, telescope, release, kind, where)
+    folder = Path(folder)
+    if release == "dr19":
+        star = _cell(row, "sdss_id").zfill(4)
+        url = f"{SDSS}/{MWM.format(star[-4:-2], star[-2:], star.lstrip('0'))}"
+        path = folder / url.rsplit("/", 1)[1]
+        if not path.is_file():
+            fetch_url(url, path, read=read_apogee)
+        return path
+    star, telescope = _cell(row, "APOGEE_ID"), _cell(row, "TELESCOPE")
+    field = _cell(row, "LOCATION_ID" if release == "dr14" and telescope != "apo1m" else "FIELD")
+    return download_spectrum(star, field, telescope, release, kind, folder / telescope / field)
 
 
-def mwm_file(sdss_id, folder: Path, version: str = VERSION) -> Path:
-    """Download the mwmStar file of one star of SDSS-V, unless it is there.
-
-    Parameters
-    ----------
-    sdss_id : int or str
-    folder : Path
-    version : str
-        That of the pipeline Astra: DR19 has 0.6.0.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the archive has no such file.
-    OSError
-        If it cannot be downloaded, or is no good spectrum of APOGEE.
-    """
-    star = int(sdss_id)
-    place = MWM.format(version=version, hundreds=star // 100 % 100, ones=star % 100, star=star)
-    path = Path(folder) / place.rsplit("/", 1)[1]
-    if not path.is_file():
-        fetch_url(f"{SDSS}/{place}", path, read=read_apogee)
-    return path
-
-
-def _cell(row, name, default=None):
+def _cell(row, name):
     """The text in a column of a row, whatever its type."""
     try:
         value = row[name]
     except KeyError:
-        value = default
-    if value is None or np.ma.is_masked(value):
-        raise ValueError(f"a star has no {name}: give the columns of the catalogue allStar")
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-    return text.strip()
+        raise ValueError(
+            f"the list of stars has no column {name}: add it from the catalogue"
+        ) from None
+    return (value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)).strip()
