@@ -57,6 +57,12 @@ def portable_name(path) -> str:
     return path.name
 
 
+def real_inputs(results: dict) -> dict[str, str]:
+    """Checksums of the real stars that results depend on: what was at hand, and what was read."""
+    read = {name: sha for name, sha in results["inputs"].items() if name.startswith("$SPECNB_")}
+    return {"at hand": results.get("made_from", {}).get("real", ""), **read}
+
+
 def git_state(root: Path = SOURCE) -> dict:
     """Commit of the code, and whether files but results differ from it; None outside a checkout."""
     command = ["git", "--git-dir=.git", "--work-tree=.", "status", "--porcelain=v2", "--branch"]

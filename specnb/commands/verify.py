@@ -1,0 +1,98 @@
+"""The command ``specnb verify``: compare results with expected values."""
+
+import json
+import sys
+from contextlib import redirect_stdout
+
+import click
+
+from specnb.commands.notebooks import FOLDER, all_notebooks, chosen_notebooks, run_profile
+from specnb.core.paths import ARTIFACTS, NOTEBOOKS, ROOT
+from specnb.reproduce.parameters import PROFILES
+
+COMMITTED = {"demo": ROOT / "paper_figures", "paper": ROOT / "paper_figures_full"}
+
+
+@click.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="demo",
+    help="Size of the run (default: demo).",
+)
+@click.option("--read", is_flag=True, help="Run nothing; read results that are there.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    help="Folder of the results (default: data/artifacts/verify/PROFILE; with --read, demo and paper "
+    "are in paper_figures and paper_figures_full).",
+)
+@click.option("--update", is_flag=True, help="Expect what the results say from now on.")
+@click.option("--older", is_flag=True, help="With --update: take whole results of older code, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def verify(notebooks, profile, read, output, update, older, as_json):
+    """Compare the results of notebooks with the expected values.
+
+    NOTEBOOK is a path, name or number; without it, all are verified. Those whose results are not
+    fresh are run first. The exit code is 1 if anything differs from notebooks/expected, is missing,
+    stale or an orphan. The page verification.html, in the folder of the results, also shows the
+    published values.
+    """
+    from specnb.reproduce.published import side_by_side
+    from specnb.reproduce.rendering import as_page, render
+    from specnb.reproduce.verify import orphan_folders, update_expected, verify_notebooks
+
+    chosen, kept = chosen_notebooks(notebooks), ARTIFACTS / "verify" / profile
+    output = output or (COMMITTED.get(profile, kept) if read else kept)
+    if older and not (update and read):
+        raise click.UsageError("--older goes with --update and --read")
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        if not read:
+            run_profile(chosen, profile, output)
+        if update:
+            click.echo(f"written: {update_expected(chosen, profile, output, older)}")
+    reports = verify_notebooks(chosen, profile, output)
+    lost = orphan_folders(output, all_notebooks() + chosen)
+    good = not lost and all(report.good for report in reports)
+    published = side_by_side(NOTEBOOKS / "published.toml", output)
+    values = {"profile": profile, "good": good, "orphans": lost, "published": published}
+    text = output / "verification.md"
+    render("verification.md", text, reports=reports, **values)
+    page = as_page(text, text.with_suffix(".html"))
+    if as_json:
+        content = values | {"notebooks": [report.as_dict() for report in reports]}
+        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+    else:
+        click.echo(told(reports, lost))
+        click.echo(f"{'as expected' if good else 'not as expected'}; page: {page}")
+    return 0 if good else 1
+
+
+def told(reports, orphans) -> str:
+    """What the command prints: a table with a row for each notebook, then all that is wrong."""
+    from astropy.table import Table
+
+    rows = [
+        {
+            "notebook": each.notebook,
+            "compared": each.within + len(each.differing),
+            "within": each.within,
+            "differing": len(each.differing),
+            "missing": len(each.missing),
+            "orphan": len(each.orphan),
+            "not compared": sum(each.not_compared.values()),
+            "": "good" if each.good else "stale" if each.stale else "differs",
+        }
+        for each in reports
+    ]
+    lines = Table(rows=rows).pformat(max_lines=-1, max_width=-1, align=["<", *[">"] * 6, "<"])
+    for each in reports:
+        found = {"stale": each.stale, "missing": each.missing, "orphan": each.orphan}
+        lines += [f"{each.notebook}: {what}: {it}" for what, those in found.items() for it in those]
+        lines += [
+            "{}: {measure}: expected {expected}, found {found}, difference {difference}, "
+            "tolerance {tolerance} ({kind})".format(each.notebook, **difference)
+            for difference in each.differing
+        ]
+    return "\n".join([*lines, *(f"orphan: {name} belongs to no notebook" for name in orphans)])
