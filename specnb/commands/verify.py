@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 import click
 
 from specnb.commands.notebooks import FOLDER, all_notebooks, chosen_notebooks, run_profile
-from specnb.core.paths import ARTIFACTS, NOTEBOOKS, ROOT
+from specnb.core.paths import ARTIFACTS, ROOT
 from specnb.reproduce.parameters import PROFILES
 
 COMMITTED = {"demo": ROOT / "paper_figures", "paper": ROOT / "paper_figures_full"}
@@ -40,7 +40,7 @@ def verify(notebooks, profile, read, output, update, older, as_json):
     published values.
     """
     from specnb.reproduce.published import side_by_side
-    from specnb.reproduce.rendering import as_page, render
+    from specnb.reproduce.rendering import TEMPLATES, as_page, render
     from specnb.reproduce.verify import orphan_folders, update_expected, verify_notebooks
 
     chosen, kept = chosen_notebooks(notebooks), ARTIFACTS / "verify" / profile
@@ -55,7 +55,7 @@ def verify(notebooks, profile, read, output, update, older, as_json):
     reports = verify_notebooks(chosen, profile, output)
     lost = orphan_folders(output, all_notebooks() + chosen)
     good = not lost and all(report.good for report in reports)
-    published = side_by_side(NOTEBOOKS / "published.toml", output)
+    published = side_by_side(chosen[0].with_name("published.toml"), output)
     values = {"profile": profile, "good": good, "orphans": lost, "published": published}
     text = output / "verification.md"
     render("verification.md", text, reports=reports, **values)
@@ -64,35 +64,6 @@ def verify(notebooks, profile, read, output, update, older, as_json):
         content = values | {"notebooks": [report.as_dict() for report in reports]}
         click.echo(json.dumps(content, ensure_ascii=False, indent=1))
     else:
-        click.echo(told(reports, lost))
-        click.echo(f"{'as expected' if good else 'not as expected'}; page: {page}")
+        click.echo(TEMPLATES.get_template("verification.txt").render(reports=reports, **values))
+        click.echo(f"page: {page}")
     return 0 if good else 1
-
-
-def told(reports, orphans) -> str:
-    """What the command prints: a table with a row for each notebook, then all that is wrong."""
-    from astropy.table import Table
-
-    rows = [
-        {
-            "notebook": each.notebook,
-            "compared": each.within + len(each.differing),
-            "within": each.within,
-            "differing": len(each.differing),
-            "missing": len(each.missing),
-            "orphan": len(each.orphan),
-            "not compared": sum(each.not_compared.values()),
-            "": "good" if each.good else "stale" if each.stale else "differs",
-        }
-        for each in reports
-    ]
-    lines = Table(rows=rows).pformat(max_lines=-1, max_width=-1, align=["<", *[">"] * 6, "<"])
-    for each in reports:
-        found = {"stale": each.stale, "missing": each.missing, "orphan": each.orphan}
-        lines += [f"{each.notebook}: {what}: {it}" for what, those in found.items() for it in those]
-        lines += [
-            "{}: {measure}: expected {expected}, found {found}, difference {difference}, "
-            "tolerance {tolerance} ({kind})".format(each.notebook, **difference)
-            for difference in each.differing
-        ]
-    return "\n".join([*lines, *(f"orphan: {name} belongs to no notebook" for name in orphans)])

@@ -14,7 +14,7 @@ def side_by_side(path, output) -> list[dict]:
     Parameters
     ----------
     path : path
-        A file as notebooks/published.toml.
+        A file as notebooks/published.toml; without it, the list is empty.
     output : path
         The folder of all results.
 
@@ -30,6 +30,8 @@ def side_by_side(path, output) -> list[dict]:
     ValueError
         If the file is damaged.
     """
+    if not Path(path).exists():
+        return []
     with whole_file(path, "file of published values", "take that of the repository", ValueError):
         groups = tomllib.loads(Path(path).read_text("utf-8"))["groups"]
         for group in groups:
