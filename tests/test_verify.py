@@ -106,7 +106,7 @@ def make(folder, *, n=3, size=1.0, mae=110.0, height=2.0, best="plain", more=(),
     table = Table({"label": ["teff", "logg"], "mae": [mae, 0.2]})
     if dropped != "errors":
         study.table(table, "errors", "Errors.")
-    figure = Figure()
+    figure = Figure(figsize=(1, 1))
     figure.subplots().plot([0.0, 1.0, height], label="flux")
     study.figure(figure, "line", "A line.")
     values = check_parameters(notebook, {"n": n})

@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 QUANTILES = (0, 0.25, 0.5, 0.75, 1)
 DIGITS = 7  # as in the CSV files
 NOT_KEPT = "/not kept"
+# A number in the name of an array may be a result, such as "AUC 0.62". The number of a panel is not.
+NUMBER = re.compile(r"(?<!panel )(?<![\d.,])[-−+]?\d[\d.,]*")
 
 
 def measures(folder) -> dict[str, list]:
@@ -20,8 +24,8 @@ def measures(folder) -> dict[str, list]:
     dict
         ``result/NAME``: one value. ``table/NAME/COLUMN``: the cells of a column of the CSV file, or
         those of one label, ``table/NAME/COLUMN/LABEL``, where a column names labels, because labels
-        have different units. ``figure/NAME/ARRAY``: a text with the array's shape and how many
-        values are missing, then the mean, the standard deviation and quantiles of the others.
+        have different units. ``figure/NAME/ARRAY``, where # stands for numbers: a text with
+        the array's shape and how many values are missing, then the mean, the standard deviation and quantiles of the others.
         ``figure/NAME`` and ``text/NAME``: an empty list. ``figure/NAME/not kept``: an empty list in
         place of arrays whose file is not there, because the repository does not keep large files.
         Numbers have `DIGITS` digits, and a missing one is None.
@@ -48,8 +52,13 @@ def measures(folder) -> dict[str, list]:
 def _arrays(figure, path):
     if not path.exists():
         return {figure + NOT_KEPT: []}
+    found, count = {}, Counter()
     with np.load(path) as arrays:
-        return {f"{figure}/{name}": _summary(arrays[name]) for name in arrays.files}
+        for key in arrays.files:
+            name = NUMBER.sub("#", f"{figure}/{key}")
+            count[name] += 1
+            found[name if count[name] == 1 else f"{name} ({count[name]})"] = _summary(arrays[key])
+    return found
 
 
 def read_rows(path) -> list[dict]:
