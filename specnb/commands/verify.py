@@ -41,7 +41,7 @@ def verify(notebooks, profile, read, output, update, older, as_json):
     """
     from specnb.reproduce.published import side_by_side
     from specnb.reproduce.rendering import TEMPLATES, as_page, render
-    from specnb.reproduce.verify import orphan_folders, update_expected, verify_notebooks
+    from specnb.reproduce.verify import BESIDE_RESULTS, orphans, update_expected, verify_notebooks
 
     chosen, kept = chosen_notebooks(notebooks), ARTIFACTS / "verify" / profile
     output = output or (COMMITTED.get(profile, kept) if read else kept)
@@ -53,7 +53,7 @@ def verify(notebooks, profile, read, output, update, older, as_json):
         if update:
             click.echo(f"written: {update_expected(chosen, profile, output, older)}")
     reports = verify_notebooks(chosen, profile, output)
-    lost = orphan_folders(output, all_notebooks() + chosen)
+    lost = orphans(output, {*BESIDE_RESULTS, *(each.stem for each in all_notebooks() + chosen)})
     good = not lost and all(report.good for report in reports)
     published = side_by_side(chosen[0].with_name("published.toml"), output)
     values = {"profile": profile, "good": good, "orphans": lost, "published": published}

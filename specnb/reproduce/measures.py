@@ -24,11 +24,12 @@ def measures(folder) -> dict[str, list]:
     dict
         ``result/NAME``: one value. ``table/NAME/COLUMN``: the cells of a column of the CSV file, or
         those of one label, ``table/NAME/COLUMN/LABEL``, where a column names labels, because labels
-        have different units. ``figure/NAME/ARRAY``, where # stands for numbers: a text with
-        the array's shape and how many values are missing, then the mean, the standard deviation and quantiles of the others.
-        ``figure/NAME`` and ``text/NAME``: an empty list. ``figure/NAME/not kept``: an empty list in
-        place of arrays whose file is not there, because the repository does not keep large files.
-        Numbers have `DIGITS` digits, and a missing one is None.
+        have different units. ``figure/NAME/ARRAY``, where # stands for numbers: a text with the
+        array's shape and how many values are missing, then the mean, the standard deviation and
+        quantiles of the others. ``figure/NAME`` and ``text/NAME``: an empty list.
+        ``figure/NAME/not kept``: an empty list in place of arrays whose file is not there, because
+        the repository does not keep large files. Numbers have `DIGITS` digits, and a missing one is
+        None.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def _arrays(figure, path):
     found, count = {}, Counter()
     with np.load(path) as arrays:
         for key in arrays.files:
-            name = NUMBER.sub("#", f"{figure}/{key}")
+            name = f"{figure}/{NUMBER.sub('#', key)}"
             count[name] += 1
             found[name if count[name] == 1 else f"{name} ({count[name]})"] = _summary(arrays[key])
     return found

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from specnb.core.reading import whole_file
+
 KINDS = ("exact", "arithmetic", "training", "time")
 
 
@@ -48,15 +50,10 @@ class Tolerance:
 def read_rules(notebook) -> list[dict]:
     """The rules beside a notebook that hold for it. Raises ValueError where one is wrong."""
     path = Path(notebook).with_name("tolerances.toml")
-    try:
+    with whole_file(path, "file of rules", "write it as that of the repository", ValueError):
         rules = tomllib.loads(path.read_text("utf-8"))["rules"]
-        for rule in rules:
-            if rule["kind"] not in KINDS or not rule["reason"] or not rule["measures"]:
-                raise ValueError(f"a rule of the kind {rule['kind']} has no reason or no measures")
-    except (ValueError, LookupError, TypeError) as error:
-        raise ValueError(
-            f"{path} does not hold rules ({error!r}): write it as notebooks/tolerances.toml is written"
-        ) from error
+        if wrong := [rule for rule in rules if rule["kind"] not in KINDS or not rule["reason"]]:
+            raise ValueError(f"a rule for {wrong[0]['measures']} has no kind or no reason")
     return [rule for rule in rules if _matches(Path(notebook).stem, rule.get("notebooks", ["*"]))]
 
 

@@ -90,7 +90,7 @@ def compare(notebook, folder, parameters: dict, expected: dict | None) -> Report
         results = read_results(folder)
         found = measures(folder)
         report.stale = stale(notebook, folder, parameters, results)
-        report.orphan = orphans(folder, results)
+        report.orphan = orphans(folder, {*results["outputs"], *IN_RESULTS})
     except DAMAGE as error:
         report.stale = [f"there are no whole results in {folder} ({error}): run it again"]
         return report
@@ -165,16 +165,9 @@ def changed_files(folder, results: dict) -> list[str]:
     return changed + [f"{name} is lost" for name in lost]
 
 
-def orphans(folder, results: dict) -> list[str]:
-    """Files in a folder of results that the notebook did not write."""
-    there = {path.name for path in Path(folder).glob("[!.]*")}
-    return sorted(there - set(results["outputs"]) - IN_RESULTS)
-
-
-def orphan_folders(output, notebooks) -> list[str]:
-    """What lies among the results of some notebooks and belongs to none of them."""
-    known = {Path(notebook).stem for notebook in notebooks} | BESIDE_RESULTS
-    return sorted({path.name for path in Path(output).glob("[!.]*")} - known)
+def orphans(folder, known) -> list[str]:
+    """What lies in a folder and is not hidden, but for the names that are known."""
+    return sorted({path.name for path in Path(folder).glob("[!.]*")} - set(known))
 
 
 def to_expect(notebook, folder, parameters: dict, older: bool = False) -> dict:
@@ -186,7 +179,10 @@ def to_expect(notebook, folder, parameters: dict, older: bool = False) -> dict:
     wrong = (
         changed_files(folder, results) if older else stale(notebook, folder, parameters, results)
     )
-    wrong += [f"{name} belongs to no result" for name in orphans(folder, results)]
+    wrong += [
+        f"{name} belongs to no result"
+        for name in orphans(folder, {*results["outputs"], *IN_RESULTS})
+    ]
     if results["parameters"] != parameters:
         wrong.append("made with other parameters")
     if wrong:
