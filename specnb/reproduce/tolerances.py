@@ -47,6 +47,11 @@ class Tolerance:
         return pair
 
 
+def may_be_absent(name: str, tolerance: Tolerance) -> bool:
+    """Whether a measure is an array of a figure of which nothing is compared but its presence."""
+    return tolerance.size is None and name.startswith("figure/") and name.count("/") > 1
+
+
 def read_rules(notebook) -> list[dict]:
     """The rules beside a notebook that hold for it. Raises ValueError where one is wrong."""
     path = Path(notebook).with_name("tolerances.toml")

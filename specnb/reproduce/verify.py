@@ -15,7 +15,7 @@ from specnb.reproduce.freshness import made_from
 from specnb.reproduce.measures import NOT_KEPT, measures
 from specnb.reproduce.parameters import check_parameters, profile_of
 from specnb.reproduce.provenance import checksums, real_inputs
-from specnb.reproduce.tolerances import read_rules, tolerance_of
+from specnb.reproduce.tolerances import may_be_absent, read_rules, tolerance_of
 
 # What the runner and the index write, beside what a notebook writes.
 IN_RESULTS = {"results.json", "executed.ipynb"}
@@ -123,9 +123,10 @@ def _compare_measures(report, expected, found, same_stars, rules):
             report.within += 1
     not_kept = tuple(name.removesuffix(NOT_KEPT) + "/" for name in expected if NOT_KEPT in name)
     for name in sorted(found.keys() - expected.keys()):
+        tolerance = tolerance_of(name, found[name], rules)
         # Figures of real stars, which the expected run had not.
-        excused = not same_stars and tolerance_of(name, found[name], rules).real
-        if not excused and not name.startswith(not_kept):
+        excused = tolerance.real and not same_stars
+        if not (excused or may_be_absent(name, tolerance) or name.startswith(not_kept)):
             report.orphan.append(f"{name} (nobody expects it: call `specnb verify --update`)")
 
 
