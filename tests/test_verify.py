@@ -320,6 +320,25 @@ def test_a_figure_that_is_not_compared_may_have_other_arrays(places, verify):
     assert verify()[0] == 0
 
 
+def test_the_command_runs_what_is_not_fresh_and_compares_it(places, capsys, tmp_path):
+    path, output = places.parent / "notebooks" / "01_tiny.ipynb", tmp_path / "run"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[
+        1
+    ].source = "from specnb.reproduce.study import Study\nStudy(output).result('points', n)"
+    nbformat.write(notebook, path)
+    command = ["verify", "--profile", "quick", "--output", str(output)]
+    assert main([*command, "--update"]) == 0
+    assert "01_tiny (quick): running" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["good"] and "unchanged: 01_tiny" in printed.err
+    expected = path.with_name("expected") / "quick.json"
+    expected.write_text(expected.read_text("utf-8").replace("[3]", "[4]"), "utf-8")
+    assert main(command) == 1
+    assert "result/points: expected 4, found 3" in capsys.readouterr().out
+
+
 def test_expected_values_of_one_notebook_replace_no_others(places, verify):
     path = places.parent / "notebooks" / "expected" / "quick.json"
     content = json.loads(path.read_text("utf-8"))
