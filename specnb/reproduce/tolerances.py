@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from specnb.core.reading import whole_file
+from specnb.reproduce.measures import QUANTILES
 
 KINDS = ("exact", "arithmetic", "training", "time")
 
@@ -84,8 +85,8 @@ def _size(rule, name, numbers):
     if not {"absolute", "relative"} & set(rule):
         return None
     span = max(map(abs, numbers))
-    if name.startswith("figure/"):
-        span = max(numbers) - min(numbers) or span
+    if name.startswith("figure/"):  # after the mean and the standard deviation come quantiles
+        span = numbers[-1] - numbers[-len(QUANTILES) :][0] or span
     size = rule.get("absolute", 0.0) + rule.get("relative", 0.0) * span
     return float(f"{size:.2g}")
 
