@@ -15,12 +15,13 @@ from specnb.commands.explore import explore
 from specnb.commands.label import encode, label, predict
 from specnb.commands.notebooks import crate, paper, readme, run, sweep
 from specnb.commands.train import train
+from specnb.commands.verify import verify
 from specnb.reproduce.runner import NotebookError
 
 SECTIONS = {
     "Start": (explore, init, lab, list_all, open_results),
     "Your own spectra": (label, train, encode, predict),
-    "Notebooks": (paper, run, sweep, crate),
+    "Notebooks": (paper, verify, run, sweep, crate),
     "Data and upkeep": (data, readme, completion),
 }
 # What stands below the commands in `specnb --help`.

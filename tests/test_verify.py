@@ -1,0 +1,381 @@
+"""`specnb verify` on tiny results that were made up: whatever is changed in them is found."""
+
+import json
+
+import nbformat
+import numpy as np
+import pytest
+from astropy.table import Table
+from matplotlib.figure import Figure
+
+from specnb.commands import notebooks
+from specnb.commands.main import main
+from specnb.core.paths import NOTEBOOKS
+from specnb.disentangle.table1 import PUBLISHED
+from specnb.reproduce import freshness
+from specnb.reproduce.freshness import made_from
+from specnb.reproduce.measures import measures
+from specnb.reproduce.parameters import check_parameters
+from specnb.reproduce.provenance import checksums, environment, write_json
+from specnb.reproduce.published import side_by_side
+from specnb.reproduce.study import Study
+from specnb.reproduce.tolerances import Tolerance, read_rules, tolerance_of
+
+CELLS = (
+    'n: int = 3  # points\noutput: str = ""  # folder',
+    "from specnb.core.broadening import broaden",
+)
+RULES = """
+[[rules]]
+measures = ["result/points", "table/*/label"]
+kind = "exact"
+reason = "A count, or a text that nothing changes."
+
+[[rules]]
+measures = ["*seconds*"]
+kind = "time"
+reason = "The speed of a machine."
+
+[[rules]]
+measures = ["result/best"]
+kind = "training"
+reason = "Which is best depends on the last digits."
+
+[[rules]]
+measures = ["*real*"]
+kind = "arithmetic"
+relative = 1e-3
+needs = "real stars"
+reason = "From real stars."
+
+[[rules]]
+measures = ["*"]
+kind = "arithmetic"
+relative = 1e-3
+reason = "Arithmetic."
+"""
+PUBLISHED_RULES = """
+[[groups]]
+paper = "A paper"
+place = "Table 1"
+notebook = "01_tiny"
+table = "errors"
+note = "Mock stars."
+values = [
+  { quantity = "MAE", published = 121, unit = "K", row = { label = "teff" }, column = "mae" },
+  { quantity = "gone", published = 1, row = { label = "none" }, column = "mae" },
+  { quantity = "points", published = 4, result = "points" },
+]
+"""
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A folder with one notebook, and the folder of its results, which is returned."""
+    monkeypatch.setattr(freshness, "shipped_data", list)  # because the shipped data are large
+    monkeypatch.setenv("SPECNB_STARS", str(tmp_path / "stars"))
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "real"))
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", folder)
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, CELLS)])
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "P"}
+    nbformat.write(notebook, folder / "01_tiny.ipynb")
+    (folder / "profiles.toml").write_text(
+        "[time_limit_minutes]\nquick = 1\ndemo = 1\npaper = 1\n[01_tiny.demo]\nn = 4\n"
+    )
+    (folder / "tolerances.toml").write_text(RULES)
+    (folder / "published.toml").write_text(PUBLISHED_RULES)
+    make(folder)
+    return tmp_path / "results"
+
+
+def make(
+    folder, *, n=3, size=1.0, mae=110.0, height=2.0, best="plain", label="flux", more=(), dropped=""
+):
+    """Write what a run of the notebook would write."""
+    place, notebook = folder.parent / "results" / "01_tiny", folder / "01_tiny.ipynb"
+    for path in place.glob("*"):
+        path.unlink()
+    study = Study(place)
+    study.result("points", n)
+    study.result("size", size)
+    study.result("best", best)
+    study.result("run_seconds", float(np.random.default_rng().uniform(1, 9)))
+    for name in more:
+        study.result(name, 1.0)
+    table = Table({"label": ["teff", "logg"], "mae": [mae, 0.2]})
+    if dropped != "errors":
+        study.table(table, "errors", "Errors.")
+    figure = Figure(figsize=(1, 1))
+    figure.subplots().plot([0.0, 1.0, height], label=label)
+    study.figure(figure, "line", "A line.")
+    values = check_parameters(notebook, {"n": n})
+    outputs = checksums(place)
+    outputs.pop("study.json")
+    content = {"code": {"commit": "abc"}, "environment": environment(), "parameters": values}
+    content |= {"made_from": made_from(notebook, values), "outputs": outputs, **study.record}
+    (place / "study.json").unlink()
+    write_json(place / "results.json", content)
+
+
+@pytest.fixture
+def verify(places, capsys):
+    """``specnb verify --read`` of these results: the exit code and what it printed."""
+
+    def verify(*arguments):
+        code = main(["verify", "--profile", "quick", "--read", "--output", str(places), *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    assert verify("--update")[0] == 0
+    return verify
+
+
+def remake(places, **changes):
+    make(places.parent / "notebooks", **changes)
+
+
+def test_the_same_results_are_as_expected(places, verify):
+    before = sorted(path.name for path in places.iterdir())
+    code, said = verify()
+    assert code == 0 and "as expected" in said and "not as expected" not in said
+    assert sorted(path.name for path in places.iterdir()) == before  # the page is no orphan
+    assert "verification.html" in before
+    remake(places, size=1.0004, best="other", height=2.0003)  # and other seconds
+    assert verify()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "measure"),
+    [
+        (
+            {"size": 1.002},
+            "result/size: expected 1.0, found 1.002, difference 0.002, tolerance 0.001",
+        ),
+        ({"mae": 112.0}, "table/errors/mae/teff: expected 110.0, found 112.0"),
+        ({"height": 2.5}, "figure/line/panel 1/flux/y: expected"),
+        ({"dropped": "errors"}, "01_tiny: missing: table/errors/mae/teff"),
+        ({"more": ["new"]}, "01_tiny: orphan: result/new (nobody expects it"),
+    ],
+)
+def test_what_changed_is_named(places, verify, change, measure):
+    remake(places, **change)
+    code, said = verify()
+    assert code == 1 and measure in said and "not as expected" in said
+    page = (places / "verification.html").read_text("utf-8")
+    assert "Not everything is as expected" in page
+    remake(places)
+    assert verify()[0] == 0
+
+
+def test_texts_and_missing_numbers_are_compared_too():
+    near = Tolerance("arithmetic", 0.1, False)
+    assert near.far([1.0, "a", None, True], [1.05, "a", None, True]) is None
+    assert near.far([1.0, 2.0], [1.2, 2.5]) == (2.0, 2.5)
+    assert near.far([1.0, "a"], [1.0, "b"]) == ("a", "b")
+    assert near.far([None], [1.0]) == (None, 1.0)
+    assert near.far([1.0], [1.0, 2.0]) == ("1 values", "2 values")
+    trained = Tolerance("training", 0.1, False)
+    assert trained.far(["a", 1.0], ["b", 1.05]) is None
+    assert trained.far(["a", 1.0], ["a", 1.2]) == (1.0, 1.2)
+    assert Tolerance("exact", 0.0, False).far([3], [4]) == (3, 4)
+    assert Tolerance("time", None, False).far([3], []) is None
+
+
+def test_a_label_has_a_scale_of_its_own(places):
+    found = measures(places / "01_tiny")
+    assert found["table/errors/mae/logg"] == [0.2] and found["table/errors"] == ["2 rows"]
+    rules = read_rules(places.parent / "notebooks" / "01_tiny.ipynb")
+    sizes = [
+        tolerance_of(f"table/errors/mae/{x}", v, rules).size
+        for x, v in (("a", [110.0]), ("b", [0.2]))
+    ]
+    assert sizes == [0.11, 0.0002]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: (f / "01_tiny" / "stray.csv").write_text("x\n"), "orphan: stray.csv"),
+        (lambda f: (f / "09_gone").mkdir(), "orphan: 09_gone belongs to no notebook"),
+        (
+            lambda f: (f / "01_tiny" / "line.png").write_bytes(b"edited"),
+            "stale: line.png was changed",
+        ),
+        (lambda f: (f / "01_tiny" / "errors.md").unlink(), "stale: errors.md is lost"),
+        (lambda f: (f / "01_tiny" / "line.npz").unlink(), "missing: figure/line/panel 1/flux/y"),
+        (lambda f: (f / "01_tiny" / "errors.csv").unlink(), "stale: there are no whole results"),
+        (
+            lambda f: (f / "01_tiny" / "results.json").write_text("{"),
+            "stale: there are no whole results",
+        ),
+    ],
+)
+def test_stale_and_orphan_files_fail(places, verify, spoil, said):
+    spoil(places)
+    code, printed = verify()
+    assert code == 1 and said in printed
+
+
+def test_other_code_parameters_cells_and_data_make_results_stale(places, verify, monkeypatch):
+    sources = freshness.read_sources()
+    other = sources["specnb.core.broadening"].replace(
+        "LIMB_DARKENING = 0.6", "LIMB_DARKENING = 0.7"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            freshness, "read_sources", lambda: sources | {"specnb.core.broadening": other}
+        )
+        code, said = verify()
+    assert code == 1 and "stale: made from other code of specnb" in said
+    code, said = verify("--profile", "demo")  # where n is 4
+    assert code == 1 and "stale: made from other parameters" in said
+    with monkeypatch.context() as patch:
+        patch.setattr(freshness, "shipped_data", lambda: [NOTEBOOKS.parent / "data" / "stars.ecsv"])
+        code, said = verify()
+    assert code == 1 and "stale: made from other shipped data" in said
+    path = places.parent / "notebooks" / "01_tiny.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[1].source += "\n# more"
+    nbformat.write(notebook, path)
+    code, said = verify()
+    assert code == 1 and "stale: made from other cells" in said
+
+
+def test_update_refuses_what_is_stale_and_changes_nothing(places, verify):
+    path = places.parent / "notebooks" / "expected" / "quick.json"
+    before = path.read_bytes()
+    remake(places, size=2.0)
+    results = places / "01_tiny" / "results.json"
+    content = json.loads(results.read_text("utf-8"))
+    content["made_from"]["code"] = "other"
+    write_json(results, content)
+    code, said = verify("--update")
+    assert code == 1 and "made from other code of specnb" in said and path.read_bytes() == before
+    code, said = verify("--update", "--older")  # whole, and of older code
+    assert code == 1 and "stale" in said and path.read_bytes() != before  # it is stale as before
+    (places / "01_tiny" / "errors.csv").write_text("label,mae\nteff,1\n")
+    code, said = verify("--update", "--older")
+    assert code == 1 and "errors.csv was changed" in said
+    assert main(["verify", "--older"]) == 2
+
+
+def test_parameters_of_the_expected_values_count(places, verify):
+    toml = places.parent / "notebooks" / "expected" / "quick.json"
+    toml.write_text(toml.read_text("utf-8").replace('"n":3', '"n":5'), "utf-8")
+    code, said = verify()
+    assert code == 1 and "the expected values are of other parameters" in said
+    toml.unlink()
+    code, said = verify()
+    assert code == 1 and "no values are expected of this notebook" in said
+
+
+def test_other_real_stars_are_not_compared(places, verify, monkeypatch, tmp_path):
+    remake(places, more=["real_chi2"])
+    assert verify("--update")[0] == 0
+    remake(places)
+    code, said = verify()  # the same stars, and so it should be there
+    assert code == 1 and "missing: result/real_chi2" in said
+    (tmp_path / "stars").mkdir()
+    (tmp_path / "stars" / "atlas.txt").write_text("1 2\n")
+    remake(places)
+    code, said = verify("--json")
+    report = json.loads(said)["notebooks"][0]
+    assert code == 0 and report["not_compared"]["other real stars"] == 1
+    remake(places, more=["real_other"])  # of stars that the expected run had not
+    assert verify()[0] == 0
+    remake(places, size=2.0)
+    assert verify()[0] == 1
+
+
+def test_what_the_repository_does_not_keep_is_not_compared(places, verify):
+    numbers = places / "01_tiny" / "line.npz"
+    kept = numbers.read_bytes()
+    numbers.unlink()
+    assert verify("--update")[0] == 0
+    numbers.write_bytes(kept)
+    assert verify()[0] == 0
+
+
+def test_names_of_arrays_may_hold_results(places, verify):
+    remake(places, label="flux, AUC 0.62 (4 beyond)")
+    assert verify("--update")[0] == 0
+    remake(places, label="flux, AUC 0.58 (7 beyond)")
+    assert verify()[0] == 0
+    remake(places, label="other")
+    code, said = verify()
+    assert code == 1
+    assert "missing: figure/line/panel 1/flux, AUC # (# beyond)/y" in said
+    assert "orphan: figure/line/panel 1/other/y" in said
+
+
+def test_a_figure_that_is_not_compared_may_have_other_arrays(places, verify):
+    path = places.parent / "notebooks" / "tolerances.toml"
+    rule = '[[rules]]\nmeasures = ["figure/line*"]\nkind = "training"\nreason = "A map."\n'
+    path.write_text(rule + RULES)
+    assert verify("--update")[0] == 0
+    remake(places, label="other")
+    assert verify()[0] == 0
+
+
+def test_the_command_runs_what_is_not_fresh_and_compares_it(places, capsys, tmp_path):
+    path, output = places.parent / "notebooks" / "01_tiny.ipynb", tmp_path / "run"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[
+        1
+    ].source = "from specnb.reproduce.study import Study\nStudy(output).result('points', n)"
+    nbformat.write(notebook, path)
+    command = ["verify", "--profile", "quick", "--output", str(output)]
+    assert main([*command, "--update"]) == 0
+    assert "01_tiny (quick): running" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["good"] and "unchanged: 01_tiny" in printed.err
+    expected = path.with_name("expected") / "quick.json"
+    expected.write_text(expected.read_text("utf-8").replace("[3]", "[4]"), "utf-8")
+    assert main(command) == 1
+    assert "result/points: expected 4, found 3" in capsys.readouterr().out
+
+
+def test_expected_values_of_one_notebook_replace_no_others(places, verify):
+    path = places.parent / "notebooks" / "expected" / "quick.json"
+    content = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(content | {"02_other": content["01_tiny"]}), "utf-8")
+    assert verify("01", "--update")[0] == 0
+    assert list(json.loads(path.read_text("utf-8"))) == ["01_tiny", "02_other"]
+
+
+def test_published_values_stand_beside_ours(places, verify):
+    (group,) = json.loads(verify("--json")[1])["published"]
+    assert [value["found"] for value in group["values"]] == [110.0, None, 3]
+    page = (places / "verification.md").read_text("utf-8")
+    assert "| MAE | 121 | 110 | K |" in page and "| gone | 1 | – |  |" in page
+
+
+def test_published_toml_has_the_values_of_table_1(tmp_path):
+    groups = side_by_side(NOTEBOOKS / "published.toml", tmp_path)
+    (table,) = (group for group in groups if group["place"] == "Table 1")
+    assert len(table["values"]) == 3 * len(PUBLISHED)
+    for value in table["values"]:
+        chosen = np.all([PUBLISHED[key] == x for key, x in value["row"].items()], axis=0)
+        assert PUBLISHED[value["column"]][chosen].item() == value["published"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('reason = "Arithmetic."', ""), ('"exact"', '"about"'), ("[[rules]]", "[rules")],
+)
+def test_a_wrong_rule_is_told(places, verify, old, new):
+    path = places.parent / "notebooks" / "tolerances.toml"
+    path.write_text(path.read_text("utf-8").replace(old, new))
+    code, said = verify()
+    assert code == 1 and str(path) in said and "file of rules" in said
+
+
+def test_every_measure_needs_a_rule(places, verify):
+    path = places.parent / "notebooks" / "tolerances.toml"
+    path.write_text(RULES.replace('measures = ["*"]', 'measures = ["table/*"]'))
+    code, said = verify("--update")
+    assert code == 1 and "no rule of tolerances.toml holds for figure/line" in said
