@@ -178,6 +178,9 @@ def main():
     warnings.simplefilter("ignore")
     few = max(8, args.stars // 8)
     checks = {
+        "command, rvs": (command, args.stars, {"name": "rvs", "jobs": 2}),
+        "command, rvs-real": (command, args.stars, {"name": "rvs-real", "jobs": 1}),
+        "command, apogee": (command, few, {"name": "apogee", "jobs": 1}),
         "fit rvs": (fits, args.stars, {"name": "rvs"}),
         "fit rvs with velocity": (fits, args.stars, {"name": "rvs", "fit_rv": True}),
         "fit rvs-real": (fits, args.stars, {"name": "rvs-real"}),
@@ -194,9 +197,6 @@ def main():
         "translator losses": (translator_losses, 0, {"config": TranslateConfig()}),
         "translator losses, paper": (translator_losses, 0, {"config": PAPER}),
         "whole trainings": (whole_trainings, 0, {}),
-        "command, rvs": (command, args.stars, {"name": "rvs", "jobs": 2}),
-        "command, rvs-real": (command, args.stars, {"name": "rvs-real", "jobs": 1}),
-        "command, apogee": (command, few, {"name": "apogee", "jobs": 1}),
     }
     for name, (check, n, settings) in checks.items():
         if args.only and name not in args.only:
