@@ -8,7 +8,6 @@ Each check writes a line of JSON with what was found, or with its error.
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -20,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from astropy.table import Table
-from costs_stages import Size, emulator_like, mock_stars, noise, write_stars
+from costs_size import Size
+from costs_work import emulator_like, label_command, mock_stars, noise, write_stars
 
 import specnb
 from specnb.disentangle import DisentangleConfig, Disentangler
@@ -148,9 +148,8 @@ def command(device, n, name, jobs):
         table = folder / f"{each}.ecsv"
         start = time.perf_counter()
         told = subprocess.run(
-            [sys.executable, "-m", "specnb", "label", path, "-o", table, "--model", name, "--jobs", str(jobs),
-             "--device", each, "--quiet"], capture_output=True, text=True,
-        )  # fmt: skip
+            label_command(path, table, jobs, each, name), capture_output=True, text=True
+        )
         seconds[each] = time.perf_counter() - start
         if told.returncode:
             raise RuntimeError(f"exit code {told.returncode}: {told.stderr[-1500:]}")

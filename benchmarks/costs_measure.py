@@ -1,6 +1,7 @@
 """Times of the stages of `costs_stages`, written to a file of JSON lines as they come.
 
-Usage: python benchmarks/costs_measure.py OUTPUT.jsonl [--device cpu|cuda] [--threads 2] [--seconds 120] [--only STAGE ...]
+Usage: python benchmarks/costs_measure.py OUTPUT.jsonl [--device cpu|cuda] [--threads 2] [--seconds 120]
+           [--only STAGE ...]
 
 A line has the wall time and the CPU time of the fastest of a few runs, and the memory of the GPU. A stage that fails
 leaves a line with its error, and the others go on. With --seconds, what has not begun by then is left out.
