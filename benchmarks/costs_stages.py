@@ -103,7 +103,7 @@ FITS = (
 STAGES = {
     "read": Stage(
         "both", "read spectra (HDF5)", PER_SPECTRUM,
-        (Size(1000), Size(8000), Size(4000, 400), Size(2000, 2400), Size(1000, 7214)), Size(16_000, 961), read,
+        (Size(1000), Size(8000), Size(4000, 400), Size(2000, 2400), Size(1000, 7214), Size(8000, 2400)), Size(16_000, 961), read,
         devices=("cpu",),
     ),
     "autoencoder": Stage(
@@ -124,7 +124,7 @@ STAGES = {
     ),
     "encode": Stage(
         "A", "encode", PER_SPECTRUM,
-        (Size(4000), Size(16_000), Size(16_000, 400), Size(4000, 2400), Size(2000, 7214)),
+        (Size(4000), Size(16_000), Size(16_000, 400), Size(4000, 2400), Size(2000, 7214), Size(24_000)),
         Size(32_000, 961), encode, larger=4,
     ),
     "regressor": Stage(
