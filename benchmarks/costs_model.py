@@ -88,7 +88,10 @@ def formulas(rows, clock="wall") -> dict[str, Formula]:
         check = next((row for row in mine if row["check"]), None)
         if check:
             pair = formula(size_of(check)), check[clock] / check["per"]
-            formula = Formula(**{each.name: getattr(formula, each.name) for each in fields(Formula)} | {"check": pair})
+            formula = Formula(
+                **{each.name: getattr(formula, each.name) for each in fields(Formula)}
+                | {"check": pair}
+            )
         found[name] = formula
     return found
 

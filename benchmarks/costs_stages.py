@@ -67,7 +67,9 @@ class Stage:
 
     def on(self, device, threads=1):
         """The sizes for a device, the last of which is the check."""
-        factor = threads if self.by_job else self.larger if device == "cuda" else 1
+        factor = self.larger if device == "cuda" else 1
+        if self.by_job:  # with many jobs half of the spectra, so that files have a few GB at most
+            factor = threads if threads < 8 else threads // 2
         jobs = threads if self.by_job else 1
         return [replace(each, n=each.n * factor, jobs=jobs) for each in (*self.sizes, self.check)]
 
@@ -125,7 +127,7 @@ STAGES = {
     "encode": Stage(
         "A", "encode", PER_SPECTRUM,
         (Size(4000), Size(16_000), Size(16_000, 400), Size(4000, 2400), Size(2000, 7214), Size(24_000)),
-        Size(32_000, 961), encode, larger=4,
+        Size(32_000, 961), encode, larger=8,
     ),
     "regressor": Stage(
         "A", "regressor, a pass over the stars", PER_SPECTRUM,
@@ -168,32 +170,32 @@ STAGES = {
         Size(1, 7214, 25, 64), translator, "step",
     ),
     "translator_paper": Stage(
-        "B", "translator of the paper, a step", STEP,
-        (Size(1, 1600, 6, 8), Size(1, 3200, 6, 8), Size(1, 3200, 6, 4), Size(1, 4800, 6, 4), Size(1, 1600, 6, 16)),
+        "B", "translator of the paper, a step", STEP | {"batch": _size("batch")},
+        (Size(1, 3200, 6, 8), Size(1, 3200, 6, 4), Size(1, 4800, 6, 4), Size(1, 4800, 6, 8), Size(1, 3200, 6, 16)),
         Size(1, 7214, 6, 8), paper_translator, "step",
     ),
     "translate": Stage(
         "B", "translate", PER_SPECTRUM,
         (Size(2000), Size(8000), Size(8000, 400), Size(2000, 2400), Size(1000, 4800)),
-        Size(16_000, 961), translate, larger=4,
+        Size(16_000, 961), translate, larger=12,
     ),
     "fit": Stage(
         "both", "fit by physics, for each Jacobian", FIT, FITS, Size(2000, 961, 8), fit, "Jacobian",
-        larger=16, alone=True,
+        larger=40, alone=True,
     ),
     "translated_fit": Stage(
         "B", "fit by the translated emulator, for each Jacobian", FIT,
         (Size(400), Size(200, 800, 3), Size(200, 800, 12), Size(160, 2400, 6), Size(80, 2400, 12), Size(100)),
-        Size(600, 961, 8), translated_fit, "Jacobian", larger=16, alone=True,
+        Size(600, 961, 8), translated_fit, "Jacobian", larger=40, alone=True,
     ),
     "translated_fit_branches": Stage(
         "B", "fit by the translated emulator of 25 labels, for each Jacobian",
         CONSTANT | {"n·pixels": _size("n", "pixels")},
-        (Size(16, 1600, 25), Size(32, 1600, 25), Size(16, 3200, 25)), Size(12, 7214, 25), translated_fit, "Jacobian",
-        larger=16, alone=True,
+        (Size(16, 1600, 25), Size(48, 1600, 25), Size(16, 4800, 25), Size(24, 4800, 25)), Size(24, 7214, 25), translated_fit, "Jacobian",
+        larger=40, alone=True,
     ),
     "label": Stage(
         "both", "label RVS spectra by the command", CONSTANT | {"stars in turn": _size("stars_in_turn")},
-        (Size(4000), Size(8000)), Size(16_000), label, by_job=True,
+        (Size(8000), Size(16_000)), Size(32_000), label, by_job=True,
     ),
 }  # fmt: skip

@@ -6,10 +6,16 @@ from costs_size import Size
 from costs_stages import STAGES
 
 # Numbers of the shipped configurations and of the profile `paper` of notebooks 04 and 05
-TRAINED, VALIDATED = 0.8, 0.1  # fractions: of the stars that are trained on, and of these that validate
+TRAINED, VALIDATED = (
+    0.8,
+    0.1,
+)  # fractions: of the stars that are trained on, and of these that validate
 SETTINGS, SEEDS, EPOCHS = 4, 3, 12  # plain, First, Second, all entangled
 CODES = 6  # representations: spectra, principal components, and the latents of each setting
-PASSES = {"spectra": 135, "latents": 159}  # of the regressors, in paper_figures_full/05_parameterize
+PASSES = {
+    "spectra": 135,
+    "latents": 159,
+}  # of the regressors, in paper_figures_full/05_parameterize
 PAPER_EPOCHS, PAPER_STEPS = 200, 500_000  # of the codes of both papers
 RVS, BAND = Size(1), Size(1, 7214, 25)
 DR4 = 961  # pixels that the draft of Gaia DR4 suggests

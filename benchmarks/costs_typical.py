@@ -11,6 +11,7 @@ import json
 import resource
 import tempfile
 import warnings
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def main():
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    for row in (*jacobians(), *memory(), *disk()):
+    for row in chain(jacobians(), memory(), disk()):
         print(row, flush=True)
         with args.output.open("a") as file:
             file.write(json.dumps(row) + "\n")

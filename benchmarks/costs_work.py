@@ -250,7 +250,9 @@ def translated_fit(size, device):
 def label(size, device):
     """The command that labels the mock stars of a file, with one process for each thread."""
     folder = Path(tempfile.mkdtemp(prefix="costs"))
-    path = write_stars(folder / "stars.h5", size.n)
+    path = Path(tempfile.gettempdir()) / f"costs-{size.n}.h5"
+    if not path.is_file():
+        write_stars(path, size.n)
     command = [
         sys.executable,
         "-m",
