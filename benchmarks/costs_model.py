@@ -1,4 +1,4 @@
-"""The cost model: formulas of the times of `costs_stages`, found from measurements, and what whole studies add up to."""
+"""The cost model: formulas of the times of `costs_stages`, which are found from measurements."""
 
 import json
 from dataclasses import dataclass, fields

@@ -67,9 +67,7 @@ class Stage:
 
     def on(self, device, threads=1):
         """The sizes for a device, the last of which is the check."""
-        factor = self.larger if device == "cuda" else 1
-        if self.by_job:  # with many jobs half of the spectra, so that files have a few GB at most
-            factor = threads if threads < 8 else threads // 2
+        factor = threads if self.by_job else self.larger if device == "cuda" else 1
         jobs = threads if self.by_job else 1
         return [replace(each, n=each.n * factor, jobs=jobs) for each in (*self.sizes, self.check)]
 
@@ -105,7 +103,8 @@ FITS = (
 STAGES = {
     "read": Stage(
         "both", "read spectra (HDF5)", PER_SPECTRUM,
-        (Size(1000), Size(8000), Size(4000, 400), Size(2000, 2400), Size(1000, 7214), Size(8000, 2400)), Size(16_000, 961), read,
+        (Size(1000), Size(8000), Size(4000, 400), Size(2000, 2400), Size(1000, 7214), Size(8000, 2400)),
+        Size(16_000, 961), read,
         devices=("cpu",),
     ),
     "autoencoder": Stage(
@@ -191,11 +190,12 @@ STAGES = {
     "translated_fit_branches": Stage(
         "B", "fit by the translated emulator of 25 labels, for each Jacobian",
         CONSTANT | {"n·pixels": _size("n", "pixels")},
-        (Size(16, 1600, 25), Size(48, 1600, 25), Size(16, 4800, 25), Size(24, 4800, 25)), Size(24, 7214, 25), translated_fit, "Jacobian",
+        (Size(16, 1600, 25), Size(48, 1600, 25), Size(16, 4800, 25), Size(24, 4800, 25)),
+        Size(24, 7214, 25), translated_fit, "Jacobian",
         larger=40, alone=True,
     ),
     "label": Stage(
         "both", "label RVS spectra by the command", CONSTANT | {"stars in turn": _size("stars_in_turn")},
-        (Size(8000), Size(16_000)), Size(32_000), label, by_job=True,
+        (Size(8000), Size(16_000)), Size(24_000), label, by_job=True,
     ),
 }  # fmt: skip

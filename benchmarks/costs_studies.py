@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from costs_size import Size
-from costs_stages import STAGES
 
 # Numbers of the shipped configurations and of the profile `paper` of notebooks 04 and 05
 TRAINED, VALIDATED = (
@@ -23,7 +22,10 @@ DR4 = 961  # pixels that the draft of Gaia DR4 suggests
 
 @dataclass(frozen=True)
 class Part:
-    """A stage at a size, done some times; ``share`` of these can run at the same time, in one thread each."""
+    """A stage at a size, done some times; ``share`` of these can run at the same time, in one thread each.
+
+    Fits of stars are done as often as a star needs Jacobians, and are cut in pieces by the machine.
+    """
 
     stage: str
     size: Size
@@ -42,8 +44,10 @@ def study_a(n, pixels=800):
         Part("autoencoder", stars, trainings * EPOCHS),
         Part("bottleneck", stars, SEEDS * EPOCHS),
         Part("encode", Size(n, pixels), trainings + SEEDS),
-        Part("regressor", replace(latents, pixels=pixels), SEEDS * PASSES["spectra"], SEEDS),
-        Part("regressor", latents, (CODES - 1) * SEEDS * PASSES["latents"], (CODES - 1) * SEEDS),
+        Part(
+            "regressor", replace(latents, pixels=pixels), SEEDS * PASSES["spectra"], CODES * SEEDS
+        ),
+        Part("regressor", latents, (CODES - 1) * SEEDS * PASSES["latents"], CODES * SEEDS),
         Part("probe", replace(latents, n=n), trainings + SEEDS, trainings + SEEDS),
     ]
 
@@ -71,15 +75,9 @@ def study_b(n, jacobians, band=False):
         *parts,
         Part("read", replace(where, n=n), 1),
         Part("translate", replace(where, n=n), 1),
-        fits("fit", where, n, jacobians[name]),
-        fits(translated, where, n, jacobians[f"{name} translated"]),
+        Part("fit", replace(where, n=n), jacobians[name]),
+        Part(translated, replace(where, n=n), jacobians[f"{name} translated"]),
     ]
-
-
-def fits(stage, size, n, jacobians):
-    """Fits of n stars in pieces of the largest size that was measured, which processes share."""
-    piece = STAGES[stage].check.n
-    return Part(stage, replace(size, n=piece), jacobians * n / piece, max(1, n // piece))
 
 
 def paper_translator(n=None):
