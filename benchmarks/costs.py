@@ -10,7 +10,7 @@ from pathlib import Path
 
 import costs_tables as tables
 import numpy as np
-from costs_machines import MEASURED, read_machines, speed
+from costs_machines import MEASURED, read_machines
 from costs_size import Size
 from costs_stages import STAGES
 from costs_studies import DR4, study_a, study_b
@@ -23,7 +23,7 @@ LONGEST_A = 3_000_000  # stars: beyond, the data of study A would not fit in mem
 
 
 @styled
-def figure(machines) -> Figure:
+def figure(machines, jacobians) -> Figure:
     """Left: the check of each stage. Right: hours for labels and for study A against the number of stars."""
     result = Figure(PAGE, 2.9)
     left, right = result.subplots(1, 2, width_ratios=(1, 1.15))
@@ -48,14 +48,17 @@ def figure(machines) -> Figure:
         study = [sum(machine.seconds(part)[0] for part in study_a(k)) / 3600 for k in few]
         right.loglog(
             n,
-            [machine.labelling(k, DR4)[0] / 3600 for k in n],
+            [machine.labelling(k, jacobians, DR4)[0] / 3600 for k in n],
             color=machine.color,
-            label=machine.name,
         )
         right.loglog(few, study, "--", color=machine.color)
-        largest = machine.formulas["label"].largest["n"]
+        largest = machine.labelled
         right.loglog(
-            largest, machine.labelling(largest, DR4)[0] / 3600, "o", ms=4, color=machine.color
+            largest,
+            machine.labelling(largest, jacobians, DR4)[0] / 3600,
+            "o",
+            ms=4,
+            color=machine.color,
         )
     for hours, text in ((24, "a day"), (24 * 7, "a week")):
         right.axhline(hours, color=GREY, lw=0.6)
@@ -75,15 +78,16 @@ def read(name):
 
 
 def main():
-    machines, commands, rows = read_machines()
     typical, checked = read("typical"), read("gpu_checks")
     jacobians = {row["model"]: row["value"] for row in typical if row["typical"] == "jacobians"}
+    machines, rows = read_machines()
     studies = (study_a(64_305), study_b(100_000, jacobians), study_b(100_000, jacobians, band=True))
     known = {
         "cpu": rows["cpu2"][0]["machine"],
         "gpu": rows["gpu"][0]["machine"],
         "torch": rows["gpu"][0]["torch"],
         "machines": machines,
+        "typical": typical,
         "jacobians": jacobians,
         "method": tables.method(machines),
         "factors": tables.factors(machines),
@@ -94,9 +98,13 @@ def main():
         "totals": tables.totals(machines, jacobians),
         "part_a": tables.parts_of(machines, studies[0]),
         "part_b": tables.parts_of(machines, *studies[1:]),
-        "speeds": {jobs: speed(each, jobs) for jobs, each in commands.items()},
-        "starts": [each.formulas["label"].factors["1"] for each in machines],
-        "largest": max(each.formulas["label"].largest["n"] for each in machines),
+        "commands": tables.commands(machines, rows, jacobians),
+        "repeated": tables.repeated(rows),
+        "speeds": [
+            1e7 / (each.labelling(10**7, jacobians["rvs"])[0] - each.start) for each in machines
+        ],
+        "slope": machines[0].formulas["label"].factors["stars in turn"],
+        "fitted": 2e-7 * (machines[0].labelling(10**7, jacobians["rvs"])[0] - machines[0].start),
         "million": 800e6 * tables.per_pixel(typical),
         "memory": tables.memory(typical, rows),
         "disk": tables.disk(typical),
@@ -110,7 +118,7 @@ def main():
         (MEASURED / "COSTS.md.j2").read_text("utf-8"), trim_blocks=True, lstrip_blocks=True
     )
     (HERE / "COSTS.md").write_text(template.render(known).rstrip() + "\n", "utf-8")
-    figure(machines).savefig(HERE / "costs.png", dpi=200)
+    figure(machines, jacobians["rvs"]).savefig(HERE / "costs.png", dpi=200)
 
 
 if __name__ == "__main__":

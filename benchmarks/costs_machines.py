@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from costs_model import formulas, read_measurements
+from costs_model import formulas, read_measurements, size_of
 from costs_size import Size
 from costs_stages import STAGES
+from costs_studies import Part
 
 from specnb.plots.style import BLUE, GREEN, VERMILLION
 
@@ -20,10 +21,13 @@ class Machine:
     ----------
     name, color : str
     formulas : dict of str to Formula
-        By stage. That of "label" is for `jobs` processes.
+        By stage.
     cores : int
         Pieces of work in one thread each that run at the same time.
-    jobs : int
+    start : float
+        Seconds in which the command starts.
+    labelled : int
+        Stars of the largest file that the command labelled here.
     efficiency : float
         Speed of a core when all of them work, relative to that when two do.
     gpu : bool
@@ -33,7 +37,8 @@ class Machine:
     color: str
     formulas: dict
     cores: int
-    jobs: int
+    start: float
+    labelled: int
     efficiency: float = 1.0
     gpu: bool = False
 
@@ -48,44 +53,43 @@ class Machine:
             at_once = max(1.0, min(self.cores, share) * self.efficiency)
         return times * formula(size) / at_once, formula.beyond(size)
 
-    def labelling(self, n, pixels=800) -> tuple[float, float]:
-        """The same for the labels of n RVS stars by the command. More pixels cost what they cost a fit."""
-        formula, fit = self.formulas["label"], self.formulas["fit"]
-        piece = fit.largest["n"]
-        ratio = fit(Size(piece, pixels)) / fit(Size(piece))
-        return formula(Size(n, jobs=self.jobs)) * ratio, formula.beyond(Size(n))
+    def labelling(self, n, jacobians, pixels=800) -> tuple[float, float]:
+        """The same for the labels of n RVS stars by the command: its start, and the fits."""
+        fits = self.seconds(Part("fit", Size(n, pixels), jacobians))[0]
+        return self.start + fits, max(1.0, n / self.labelled)
 
-    @property
-    def speed(self) -> float:
-        """RVS stars that the command labels in a second, without its start."""
-        return speed(self.formulas["label"], self.jobs)
-
-
-def speed(formula, jobs) -> float:
-    """Stars a second of the command, from the difference of two long runs."""
-    many, more = (Size(n * jobs, jobs=jobs) for n in (800_000, 1_600_000))
-    return (more.n - many.n) / (formula(more) - formula(many))
+    def command(self, size, jacobians) -> float:
+        """Seconds of the command for a file that was measured, whose pieces some processes take in turn."""
+        fit = self.formulas["fit"]
+        piece = replace(size, n=fit.largest["n"])
+        busy = min(self.cores, size.jobs) if not self.gpu else 1
+        turn = size.stars_in_turn if not self.gpu else size.n
+        return self.start + jacobians * turn / piece.n * fit(piece) / (
+            self.efficiency if busy > 2 else 1.0
+        )
 
 
 def read_machines():
-    """The three machines, and the command's formula for each number of processes that shared the GPU."""
-    rows = {
-        name: read_measurements(MEASURED / f"{name}.jsonl")
-        for name in ("cpu2", "cpu16", "gpu", "gpu_label")
-    }
-    two, sixteen = formulas(rows["cpu2"]), formulas(rows["cpu16"])
-    efficiency = speed(sixteen["label"], 16) / (8 * speed(two["label"], 2))
-    sixteen = two | sixteen
-    counts = sorted({row["threads"] for row in rows["gpu_label"]})
-    commands = {
-        jobs: formulas([row for row in rows["gpu_label"] if row["threads"] == jobs])["label"]
-        for jobs in counts
-    }
-    best = max(counts, key=lambda jobs: speed(commands[jobs], jobs))
-    gpu = sixteen | formulas(rows["gpu"]) | {"label": commands[best]}
-    machines = (
-        Machine("2 cores", BLUE, two, 2, 2),
-        Machine("16 cores", GREEN, sixteen, 16, 16, efficiency),
-        Machine("GPU", VERMILLION, gpu, 16, best, efficiency, gpu=True),
+    """The three machines, and all measurements by their file."""
+    names = ("cpu2", "cpu16", "gpu", "label", "again")
+    rows = {name: read_measurements(MEASURED / f"{name}.jsonl") for name in names}
+    two = formulas(rows["cpu2"])
+    sixteen, gpu = (
+        two | formulas(rows["cpu16"]),
+        two | formulas(rows["cpu16"]) | formulas(rows["gpu"]),
     )
-    return machines, commands, rows
+    # The largest file with 16 processes, less the start, against the same fits by two processes
+    start = two["label"].factors["1"]
+    full = max((row for row in rows["label"] if row["device"] == "cpu"), key=lambda row: row["n"])
+    alone = two["label"](size_of(full)) - start
+    efficiency = min(1.0, alone / (full["wall"] - start))
+    most = {
+        each: max(row["n"] for row in rows["label"] if row["device"] == each)
+        for each in ("cpu", "cuda")
+    }
+    machines = (
+        Machine("2 cores", BLUE, two, 2, start, two["label"].largest["n"]),
+        Machine("16 cores", GREEN, sixteen, 16, start, most["cpu"], efficiency),
+        Machine("GPU", VERMILLION, gpu, 16, start, most["cuda"], efficiency, gpu=True),
+    )
+    return machines, rows

@@ -1,7 +1,7 @@
 """The cost model: formulas of the times of `costs_stages`, which are found from measurements."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,8 @@ class Formula:
         By which power the measured time grows with each number that was varied.
     check : tuple of float, or None
         Seconds that the formula and the measurement give at the size that it was not found from.
+    checked : Size or None
+        That size.
     largest : dict of str to float
         The largest numbers that were measured.
     """
@@ -36,6 +38,7 @@ class Formula:
     residual: float
     exponents: dict[str, float]
     check: tuple[float, float] | None
+    checked: Size | None
     largest: dict[str, float]
 
     def __call__(self, size: Size) -> float:
@@ -43,7 +46,7 @@ class Formula:
         terms = STAGES[self.stage].terms
         return sum(factor * terms[name](size) for name, factor in self.factors.items())
 
-    def beyond(self, size: Size, jobs: int = 1) -> float:
+    def beyond(self, size: Size) -> float:
         """How many times larger than the largest measurement the work is, the largest ratio of a number."""
         ratios = [getattr(size, name) / largest for name, largest in self.largest.items()]
         return max(1.0, *ratios)
@@ -83,15 +86,13 @@ def formulas(rows, clock="wall") -> dict[str, Formula]:
             float(np.sqrt(np.mean((terms @ factors / seconds - 1) ** 2))),
             exponents(sizes, seconds),
             None,
+            None,
             {each: max(getattr(size, each) for size in map(size_of, mine)) for each in NUMBERS[:3]},
         )
-        check = next((row for row in mine if row["check"]), None)
-        if check:
-            pair = formula(size_of(check)), check[clock] / check["per"]
-            formula = Formula(
-                **{each.name: getattr(formula, each.name) for each in fields(Formula)}
-                | {"check": pair}
-            )
+        if check := next((row for row in mine if row["check"]), None):
+            size = size_of(check)
+            pair = formula(size), check[clock] / check["per"]
+            formula = replace(formula, check=pair, checked=size)
         found[name] = formula
     return found
 

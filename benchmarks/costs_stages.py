@@ -91,7 +91,9 @@ STEP = CONSTANT | {
     "batch·pixels": _size("batch", "pixels"),
 }
 # Of each Jacobian: the product with the last layer, the normal equations, and what touches each number of it once
+# and the algebra of the parameters, which is small matrices of float64 on the CPU
 FIT = PER_SPECTRUM | {
+    "n·parameters²": _size("n", "parameters", "parameters"),
     "n·pixels·neurons": _size("n", "pixels", "neurons"),
     "n·pixels·parameters²": _size("n", "pixels", "parameters", "parameters"),
 }

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from costs_model import size_of
 from costs_size import Size
 from costs_stages import STAGES
 from costs_studies import BAND, DR4, Part, paper_autoencoders, paper_translator, study_a, study_b
@@ -61,7 +62,9 @@ def totals(machines, jacobians):
         "a translator with the networks of the paper, 500,000 steps of 8", "any", paper_translator()
     )
     for stars, pixels in (("64,305", 800), ("a million", 800), ("250 million", DR4)):
-        cells = [cell(*machine.labelling(STARS[stars], pixels)) for machine in machines]
+        cells = [
+            cell(*machine.labelling(STARS[stars], jacobians["rvs"], pixels)) for machine in machines
+        ]
         rows.append((f"**Labels** of RVS spectra, {pixels} pixels, by the command", stars, *cells))
     add("**Labels** of H-band spectra, 7,214 pixels, 25 labels: fits alone", "a million",
         [Part("fit", replace(BAND, n=STARS["a million"]), jacobians["apogee"])])  # fmt: skip
@@ -139,13 +142,39 @@ def checks(machines):
         for machine in machines:
             known = machine in own(machines, name) and machine.formulas[name].check
             cells.append(compared(known) if known else "–")
-        rows.append((stage.what, sized(stage.check, name), *cells))
+        rows.append((stage.what, sized(machines[0].formulas[name].checked, name), *cells))
     return rows
 
 
 def compared(pair) -> str:
     predicted, found = pair
     return f"{predicted:.3g} / {found:.3g} s: {predicted / found - 1:+.0%}"
+
+
+def commands(machines, rows, jacobians):
+    """The command with more processes and on the GPU: start and fits against what was measured."""
+    found = []
+    for row in rows["label"]:
+        machine = machines[2 if row["device"] == "cuda" else 1]
+        what = f"{row['n']:,} stars, {processes(row['jobs'])}"
+        found.append(
+            (
+                machine.name,
+                what,
+                compared((machine.command(size_of(row), jacobians["rvs"]), row["wall"])),
+            )
+        )
+    return found
+
+
+def repeated(rows):
+    """Sizes that were measured on two machines of the same kind, and how the second compares with the first."""
+    first = {(row["stage"], size_of(row)): row["wall"] / row["per"] for row in rows["cpu2"]}
+    pairs = [
+        (row["stage"], first.get((row["stage"], size_of(row))), row["wall"] / row["per"])
+        for row in rows["again"]
+    ]
+    return np.array([second / known for _, known, second in pairs if known])
 
 
 def deviations(machines):
@@ -163,8 +192,8 @@ def per_pixel(typical) -> float:
 def memory(typical, rows):
     """Measured and expected memory."""
     found = []
-    for row in typical:
-        work, value = row.get("work"), volume(row["value"])
+    for row in (each for each in typical if each["typical"] == "memory"):
+        work, value = row["work"], volume(row["value"])
         if work == "autoencoder":
             what = f"training of an autoencoder with {row['n']:,} spectra of {row['pixels']} pixels"
             expected = volume(per_pixel(typical) * row["n"] * row["pixels"])

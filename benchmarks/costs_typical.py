@@ -9,19 +9,20 @@ these numbers depends on what else the machine does.
 import argparse
 import json
 import tempfile
+import time
 import warnings
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
+import torch
 from costs_size import Size
 from costs_work import (
     autoencoder,
     counted_fit,
+    emulator_like,
     label_command,
     mock_stars,
-    noise,
     translator,
     write_stars,
 )
@@ -29,6 +30,7 @@ from label_speed import watched
 
 import specnb
 from specnb.emulator.shipped import load_emulator
+from specnb.fitting.pulls import interior_stars
 from specnb.translate import translated_emulator
 from specnb.translate.model import load_translator
 
@@ -52,7 +54,8 @@ def main():
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    for row in chain(jacobians(), memory(), disk()):
+    torch.set_num_threads(1)
+    for row in chain(jacobians(), memory(), disk(), trained()):
         print(row, flush=True)
         with args.output.open("a") as file:
             file.write(json.dumps(row) + "\n")
@@ -112,29 +115,30 @@ def peak(name, size):
 def disk():
     """Bytes of a star in a file of spectra and in tables of labels."""
     folder = Path(tempfile.mkdtemp(prefix="costs"))
-    for pixels in (800, 961, 7214):
-        path = folder / "spectra.h5"
-        noise(Size(1000, pixels)).write(path)
-        yield {
-            "typical": "disk",
-            "file": "spectra",
-            "pixels": pixels,
-            "value": path.stat().st_size / 1000,
-        }
     for name, n in (("rvs", 1000), ("apogee", 64)):
         stars = mock_stars(name, n)
-        table = specnb.fit_labels(stars, load_emulator(name))
-        text = sum(
-            len(f"{value:.7g}") + 1
-            for row in table
-            for value in row
-            if isinstance(value, float | np.floating)
+        stars.write(folder / "spectra.h5")
+        size = (folder / "spectra.h5").stat().st_size / n
+        yield {"typical": "disk", "file": "spectra", "pixels": len(stars.wavelength), "value": size}
+        specnb.fit_labels(stars, load_emulator(name)).write(
+            folder / f"{name}.csv", format="ascii.csv"
         )
-        yield {
-            "typical": "disk",
-            "file": f"labels, {name}",
-            "value": text / n + len(table["id"][0]) + 30,
-        }
+        size = (folder / f"{name}.csv").stat().st_size / n
+        yield {"typical": "disk", "file": f"labels, {name}", "value": size}
+
+
+def trained():
+    """Milliseconds of CPU time of a Jacobian with the shipped emulator and with an untrained one of its size."""
+    for name, n, size in (("rvs", 500, Size(500)), ("apogee", 48, Size(48, 7214, 25))):
+        row = {"typical": "trained", "model": name}
+        models = {"shipped": load_emulator(name), "untrained": emulator_like(size)}
+        for key, model in models.items():
+            work = counted_fit(interior_stars(model, n, snr=100.0, seed=1), model)
+            work()
+            start = time.process_time()
+            count = work() * n
+            row[key] = 1e3 * (time.process_time() - start) / count
+        yield row
 
 
 if __name__ == "__main__":
