@@ -62,7 +62,7 @@ def main():
                 torch.set_num_threads(threads)
                 with threadpool_limits(threads):
                     found = measured(stage.prepare, size, args.device)
-            except Exception as error:  # the other stages go on
+            except Exception as error:  # noqa: BLE001 - the other stages go on
                 found = {
                     "error": f"{type(error).__name__}: {error}",
                     "trace": traceback.format_exc(),

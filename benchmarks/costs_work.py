@@ -267,7 +267,7 @@ def label(size, device):
     command += ["--jobs", str(size.jobs), "--device", device, "--quiet"]
 
     def work():
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-1500:]}")
 
