@@ -15,6 +15,7 @@ from archive_server import DATALINK, TAP, Body, Cut, Short, Status, mirror
 from astropy.io import fits
 from astropy.table import Table
 from tiny_archives import (
+    DWARF,
     GALAH_FORMATS,
     allstar_formats,
     fits_table,
@@ -63,6 +64,9 @@ def chosen_dr14():
     """Rows of the stars of DR14 that pass the cuts, by id, and the half of each, in plain Python."""
     rows = {}
     for row in ARCHIVES().rows["dr14"]:
+        lacking = [name for name in ("TEFF", "LOGG") if not is_number(row[name])]
+        found = dict(zip(("TEFF", "LOGG"), row["FPARAM"]))  # uncalibrated
+        row = row | {"lacking": lacking} | {name: found[name] for name in lacking}
         known = all(is_number(row[name]) for name in ("TEFF", "LOGG", "FE_H", "MG_FE"))
         if not row["EXTRATARG"] & 16 and not row["ASPCAPFLAG"] & 2**23 and known:
             other = rows.setdefault(row["APOGEE_ID"], row)
@@ -175,6 +179,13 @@ def test_the_domains_of_the_second_paper_are_unpaired(server):
     archives, (rows, halves) = ARCHIVES(), chosen_dr14()
     main(["data", "build", "apogee-dr14"])
     spectra, labels = built_spectra("apogee-dr14"), built_labels("apogee-dr14")
+    about = json.loads(built_path("apogee-dr14", ".json").read_text("utf-8"))
+    counts = {count["cut"]: count["stars"] for count in about["counts"]}
+    for name in ("TEFF", "LOGG"):
+        lacking = sum(name in row["lacking"] for row in rows.values())
+        assert 0 < lacking == counts[f"of these, {name} uncalibrated (FPARAM)"]
+    dwarfs = sum(row["LOGG"] > DWARF for row in rows.values())
+    assert 0 < dwarfs <= lacking < len(rows)
     assert {*spectra.ids} == {star for star in rows if not halves[star]} & good(archives.h_band)
     assert {*labels["id"]} == {star for star in rows if halves[star]}
     assert len(spectra)
@@ -184,8 +195,11 @@ def test_the_domains_of_the_second_paper_are_unpaired(server):
         assert digests == sorted(digests)
         for star, found in zip(ids, table):
             row = rows[star]
-            for name, column in (("teff", "TEFF"), ("fe_h", "FE_H"), ("ni_fe", "NI_FE")):
-                assert found[name] == pytest.approx(row[column], rel=1e-6)
+            for name in ("teff", "logg", "fe_h", "ni_fe"):
+                assert found[name] == pytest.approx(row[name.upper()], rel=1e-6)
+            for name in ("teff", "logg"):
+                assert found[f"{name}_calibrated"] != (name.upper() in row["lacking"])
+                assert np.ma.is_masked(found[f"{name}_error"]) == (name.upper() in row["lacking"])
             dwarf = is_number(row["VSINI"])
             assert np.ma.is_masked(found["vbroad"]) != dwarf
         # ASPCAP does not know these: `Survey.complete_labels` fills them in
@@ -382,6 +396,13 @@ def test_columns_of_catalogues_as_archives_write_them(tmp_path, monkeypatch):
         ]
         assert np.array_equal(table["TEFF"], np.float32(expected), equal_nan=True)
         assert table["TEFF"].dtype.isnative
+        found = read_columns(path, {"FPARAM": "vector"})["FPARAM"]
+        expected = np.float32([row["FPARAM"] for row in archives.rows[release]])
+        assert np.array_equal(found, np.where(expected < -9998, np.nan, expected), equal_nan=True)
+        with pytest.raises(ValueError, match=r"FPARAM of type float32\[9\], where a plain number"):
+            read_columns(path, {"FPARAM": "number"})
+        with pytest.raises(ValueError, match="TEFF of type float32, where a plain vector"):
+            read_columns(path, {"TEFF": "vector"})
 
 
 @pytest.mark.parametrize(
