@@ -15,7 +15,7 @@ from hashlib import sha1
 from io import BytesIO
 
 import numpy as np
-from archive_server import DATALINK, TAP, datalink, tap
+from archive_server import DATALINK, TAP, datalink, rows_of, tap
 from astropy.io import fits
 
 from specnb.emulator.shipped import load_emulator
@@ -308,7 +308,7 @@ def _spoiled(rows, survey, rng):
 
 
 def stand_in(server, archives, monkeypatch):
-    """Let a server of `archive_server` answer like all archives, and publish the checksums of its files."""
+    """Let a server of `archive_server` answer like all archives, and publish what its files are like."""
     files = archives.files()
     server.pages |= {url.partition("://")[2]: body for url, body in files.items()}
     server.pages[TAP] = tap({str(star): told for star, told in archives.sources.items()})
@@ -316,6 +316,7 @@ def stand_in(server, archives, monkeypatch):
     for name, data in datasets.datasets().items():
         known = [
             {"url": each["url"], "checksum": f"sha1:{sha1(files[each['url']]).hexdigest()}"}
+            | ({"rows": rows_of(files[each["url"]])} if "rows" in each else {})
             for each in data.files
             if each["url"] in files
         ]

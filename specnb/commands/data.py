@@ -59,7 +59,7 @@ def info(name):
         click.echo(f"{what:8} {getattr(found, what) or 'not published'}")
     for file in found.files:
         click.echo(f"{'file':8} {' '.join(map(str, file.values()))}")
-    click.echo(f"{'here':8} {_amount(found.there())} in {found.path}")
+    click.echo(f"{'here':8} {_here(found)} in {found.path}")
 
 
 @data.command()
@@ -78,7 +78,7 @@ def check(names):
         problems |= found
         click.echo(f"{name}: {_amount(datasets.dataset(name).there())}, {len(found)} not good")
     for path, problem in problems.items():
-        click.echo(f"specnb: {path} {problem}", err=True)
+        click.echo(f"specnb: {path}: {problem}", err=True)
     return 3 if problems else 0
 
 
@@ -108,11 +108,17 @@ def list_data():
             click.echo(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
     click.echo("public data (see `specnb data info NAME`):")
     for name, each in datasets().items():
-        click.echo(f"  {name:20} {_amount(each.there()):>18}  {each.title}")
+        click.echo(f"  {name:20} {_here(each):>18}  {each.title}")
 
 
 def _amount(paths):
     return f"{len(paths)} files, {sum(path.stat().st_size for path in paths) / 1e6:.1f} MB"
+
+
+def _here(dataset):
+    """How much of a dataset is there, and how many files have come in part."""
+    begun = len(dataset.begun())
+    return _amount(dataset.there()) + f", {begun} not whole" * (begun > 0)
 
 
 def fetch_stars(only_missing=False):

@@ -1,6 +1,7 @@
 """The public data that can be fetched: what there is, where it lies, and whether it is whole."""
 
 import hashlib
+import os
 import re
 import tomllib
 import warnings
@@ -10,7 +11,7 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-from astropy.table import Table
+from astropy.table import Column, Table
 from tqdm import tqdm
 
 from specnb.core.checksums import add_to_list
@@ -38,7 +39,7 @@ class Dataset:
     name, title, use, source, credit, amount, licence : str
         Texts for the user. The last two may be empty.
     files : tuple of dict
-        ``url`` and, where published, ``checksum`` and ``size`` (bytes) of each file.
+        ``url`` and, where published, ``checksum``, ``size`` (bytes) and ``rows`` of each file.
     md5sums : str
         Address of a list of checksums, whose files lie beside it.
     by, release : str
@@ -72,6 +73,10 @@ class Dataset:
         found = sorted(path for path in self.path.rglob("*") if path.is_file())
         return [path for path in found if not re.search(r"\.part\b|^\.|SUMS?(\.txt)?$", path.name)]
 
+    def begun(self) -> list[Path]:
+        """The files that have come in part."""
+        return sorted(self.path.rglob("*.part"))
+
 
 @cache
 def datasets() -> dict[str, Dataset]:
@@ -102,7 +107,7 @@ def folder(name: str) -> Path:
 def fetch(
     name: str, *, ids=None, stars=None, kind: str = "apStar", files: str = "*", progress=False
 ) -> list[Path]:
-    """Download a dataset to its `folder`. Files that are there are kept.
+    """Download a dataset to its `folder`. Files that are there are checked and kept.
 
     If it is interrupted, the same call goes on where it stopped.
 
@@ -132,7 +137,8 @@ def fetch(
     ValueError
         If there is no such dataset, or the list of stars is missing or wrong.
     OSError
-        If a file cannot be downloaded, for any other reason than that the archive has none.
+        If a file cannot be downloaded, for any other reason than that the archive has none, or if one
+        that is there is damaged.
 
     Warns
     -----
@@ -164,6 +170,7 @@ def _files(data):
         return data.files
     base, _, name = data.md5sums.rpartition("/")
     if not (data.path / name).is_file():
+        _check_writable(data.path)
         fetch_url(data.md5sums, data.path / name, read=_md5sums)
     return [
         {"url": f"{base}/{each}", "checksum": f"md5:{value}"}
@@ -183,12 +190,50 @@ def _md5sums(path):
 def _fetch_file(data, file, progress):
     """Fetch one file. If its checksum is not published, its head is read, and its own one kept."""
     path = data.path / _name(file)
-    if not path.is_file():
-        read = None if "checksum" in file else lambda new: check_head(new, data.columns)
-        fetch_url(path=path, read=read, progress=progress, **file)
-        if read:
-            add_to_list(path, data.path)
+    if path.is_file():
+        return _whole(data, path, file)
+    _check_writable(data.path)
+    about = {name: file.get(name) for name in ("url", "size", "checksum")}
+    columns, rows = data.columns, file.get("rows")
+    read = None if about["checksum"] else lambda new: check_head(new, columns, rows)
+    fetch_url(path=path, read=read, progress=progress, **about)
+    if read:
+        add_to_list(path, data.path)
     return path
+
+
+def _whole(data, path, file):
+    """The path of a file. Raises BadFileError if it is not as published."""
+    if problem := _problem(data, path, file):
+        raise BadFileError(f"{path}: {problem}")
+    return path
+
+
+def _check_writable(folder):
+    """Raise OSError if the folder, or the one in which it would be made, cannot be written to."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise OSError(
+            f"cannot write to {there}: change its permissions, or name another folder in SPECNB_DATA"
+        )
+
+
+def _problem(data, path, file):
+    """What is wrong with a file that is there, and what helps, or an empty text."""
+    state, about = path.stat(), {name: value for name, value in file.items() if name != "url"}
+    try:
+        _check(path, state.st_size, state.st_mtime_ns, data.columns, **about)
+    except (OSError, ValueError) as error:
+        told = f"{error}".replace(f"{path} ", "it ")
+        return re.sub(r"(fetch|get) it again|open the address.*", f"delete it and {AGAIN}", told)
+    return ""
+
+
+@cache
+def _check(path, bytes_, modified, columns, size=None, checksum=None, rows=None):
+    """Compare a file with what was published. Each state of a file is read once a process."""
+    check_file(path, size, checksum)
+    check_head(path, columns, rows)
 
 
 def _each(todo, get, progress, kept=()):
@@ -220,6 +265,7 @@ def _by_source_id(data, ids, kind, progress):
     lost = [star for star in wanted if star not in there]
 
     def get(batch):
+        _check_writable(data.path)
         path = data.path / f"{hashlib.sha256(','.join(batch).encode()).hexdigest()[:16]}.h5"
         spectra = gaia.spectra(batch, data.release)
         data.path.mkdir(parents=True, exist_ok=True)
@@ -234,7 +280,11 @@ def _by_source_id(data, ids, kind, progress):
 def _by_star(data, stars, kind, progress):
     """Fetch the file of each row of a catalogue."""
     rows = stars if isinstance(stars, Table) else tables_of(Path(stars))[0]
-    return _each(rows, lambda row: star_file(row, data.release, kind, data.path), progress)
+
+    def get(row):
+        return _whole(data, star_file(row, data.release, kind, data.path), {})
+
+    return _each(rows, get, progress)
 
 
 def _ids(given):
@@ -242,8 +292,8 @@ def _ids(given):
     if not isinstance(given, (str, Path)):
         return [str(star) for star in given]
     words = Path(given).read_bytes().removeprefix(b"source_id").split()
-    if words and all(word.isdigit() for word in words):
-        return [word.decode() for word in words]
+    if words and all(re.fullmatch(rb"[-+.eE\d]+", word) for word in words):
+        return list(whole_numbers(Column([word.decode() for word in words], name="source_id")))
     table = tables_of(Path(given))[0]
     column = find(table, "source_id")
     if column is None:
@@ -259,19 +309,14 @@ def check(name: str) -> dict[Path, str]:
     """
     data = dataset(name)
     wanted = {data.path / _name(each): each for each in data.files}
-    problems = {path: "is missing: fetch it" for path in wanted if not path.exists()}
-    for path in data.path.rglob("*.part"):
+    problems = {path: "it is missing: fetch it" for path in wanted if not path.exists()}
+    for path in data.begun():
         problems.pop(path.with_suffix(""), None)
-        problems[path] = "is not whole: fetch it again, which goes on"
+        problems[path] = "it is not whole: fetch it again, which goes on"
     there = data.there()
     if data.md5sums and there:
         wanted = {data.path / _name(each): each for each in _files(data)}
     for path in there:
-        about = wanted.get(path, {})
-        try:
-            check_file(path, about.get("size"), about.get("checksum"))
-            check_head(path, data.columns)
-        except (OSError, ValueError) as error:
-            told = f"{error}".replace(f"{path} ", "")
-            problems[path] = told.replace(AGAIN, f"delete it and {AGAIN}")
+        if problem := _problem(data, path, wanted.get(path, {})):
+            problems[path] = problem
     return problems

@@ -12,17 +12,17 @@ from specnb.surveys.files import HEAD, columns_of, content_of, kind_of
 AGAIN = "fetch it again"
 
 
-def check_head(path: Path, columns=()):
-    """Open a file and look for some columns of its tables, or datasets of HDF5.
+def check_head(path: Path, columns=(), rows=None):
+    """Open a file, look for some columns of its tables, or datasets of HDF5, and count rows of FITS.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     ValueError
-        If a column is not there.
+        If a column is not there, or no table has so many rows.
     """
-    kind = kind_of(content_of(path, HEAD))
+    kind, sizes = kind_of(content_of(path, HEAD)), [rows]
     with whole_file(path, "file", AGAIN), warnings.catch_warnings():
         for sign in ("File may have been truncated", "Error validating header"):
             warnings.filterwarnings("error", sign)
@@ -31,11 +31,15 @@ def check_head(path: Path, columns=()):
                 names = {*f}
         elif kind == "fits":
             with path.open("rb") as f, fits.open(f) as hdus:
-                tables = [hdu.columns.names for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-                names = {name for table in tables for name in table}
+                tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+                names = {name for table in tables for name in table.columns.names}
+                sizes = [table.header["NAXIS2"] for table in tables]
         else:
             found = columns_of(content_of(path, HEAD).decode("utf-8", "replace").splitlines())
             names = {*found[0]} if found else set()
+    if rows is not None and rows not in sizes:
+        found = " and ".join(map(str, sizes)) or "no"
+        raise ValueError(f"it has {found} rows and not {rows} as published: {AGAIN}")
     lacking = [column for column in columns if column not in names]
     if lacking:
         raise ValueError(f"it has no {', '.join(lacking)}, so that it is another file: {AGAIN}")
