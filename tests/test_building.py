@@ -28,7 +28,8 @@ from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.public import apogee, reference
-from specnb.surveys.public.build import Recipe, build, labels_of
+from specnb.surveys.public import build as build_module
+from specnb.surveys.public.build import Recipe, build, damage_of, labels_of
 from specnb.surveys.public.built import built_labels, built_path, built_spectra
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import best_of_each, digest, shuffled
@@ -130,7 +131,12 @@ def test_the_reference_stars_are_those_of_the_papers_cuts(server, capsys):
     assert about["command"] == "specnb data build rvs-reference"
     assert about["published"] == {"APOGEE DR17": 54_422, "GALAH DR3": 9_883}
     printed = capsys.readouterr().out
-    assert "54,422 of APOGEE DR17 + 9,883 of GALAH DR3 = 64,305 stars" in printed
+    numbers = [*map(len, came), sum(map(len, came))]
+    told = zip(("APOGEE DR17", "GALAH DR3", "all"), numbers, (54_422, 9_883, 64_305))
+    lines = [
+        f"{what}: {n} stars, {paper:,} in the paper ({n - paper:,})" for what, n, paper in told
+    ]
+    assert printed.splitlines()[-3:] == lines
     assert f"APOGEE DR17 8 ≤ G ≤ 14                  {counts[-2]}" in printed
 
     spectra = built_spectra("rvs-reference")
@@ -313,6 +319,63 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
     assert build(replace(MOCK, spectra_of=None)) == json.loads(
         built_path("mock", ".json").read_text("utf-8")
     )
+
+
+def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
+    build(MOCK)
+    path = built_path("mock")
+    whole = path.read_bytes()
+    assert main(["data", "check"]) == 0
+    assert "mock: 1 files" in capsys.readouterr().out
+    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+    for content in (flipped, whole[:-100], b""):
+        path.write_bytes(content)
+        assert damage_of("mock").keys() == {path}
+        told = f"{path}: it is not as in mock.json, but missing or damaged: delete the set and run"
+        with pytest.raises(OSError, match=f"^{told} `specnb data build mock` again$"):
+            build(MOCK)
+        assert main(["data", "check", "mock"]) == 3
+        assert told in capsys.readouterr().err
+    path.unlink()
+    build(MOCK)
+    assert path.read_bytes() == whole and damage_of("mock") == {}
+    built_path("mock", ".json").write_text("{}")
+    assert main(["data", "check"]) == 3
+    assert "mock.json: it is missing or damaged: run `specnb data build" in capsys.readouterr().err
+    build(MOCK)
+    assert damage_of("mock") == {}
+
+
+def test_a_damaged_file_beside_a_set_is_written_again(data):
+    labels = built_path("mock", "-labels.fits")
+
+    def select():
+        labels.parent.mkdir(exist_ok=True)
+        mock_stars()[0]["id", "teff"].write(labels, overwrite=True)
+        return mock_stars()
+
+    recipe = replace(MOCK, select=select, beside=[labels])
+    about = build(recipe)
+    whole = labels.read_bytes()
+    assert about["beside"] == {labels.name: sha256(whole).hexdigest()}
+    for content in (whole[:-3] + b"abc", b"", None):
+        labels.unlink() if content is None else labels.write_bytes(content)
+        assert damage_of("mock").keys() == {labels}
+        assert build(replace(recipe, spectra_of=None)) == about
+        assert labels.read_bytes() == whole and damage_of("mock") == {}
+    labels.write_bytes(b"")
+    with pytest.raises(OSError, match=r"mock-labels.fits: it is not as in mock.json, but missing"):
+        build(replace(recipe, select=lambda: None))
+
+
+def test_the_disk_is_checked_before_spectra_are_fetched(data, monkeypatch):
+    usage = build_module.shutil.disk_usage(data)
+    monkeypatch.setattr(build_module.shutil, "disk_usage", lambda path: usage._replace(free=10**6))
+    large = replace(MOCK, pixels=10**5, spectra_of=None)
+    told = f"mock takes about 0.04 GB while it is made and {data}/built has room for 0.00 GB: free"
+    with pytest.raises(OSError, match=told):
+        build(large)
+    build(replace(MOCK, pixels=len(RVS.pixels)))
 
 
 @pytest.mark.slow

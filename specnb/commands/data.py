@@ -59,7 +59,7 @@ def info(name):
         click.echo(f"{what:8} {getattr(found, what) or 'not published'}")
     for file in found.files:
         click.echo(f"{'file':8} {' '.join(map(str, file.values()))}")
-    click.echo(f"{'here':8} {_here(found)} in {found.path}")
+    click.echo(f"{'here':8} {_amount(found.there())} in {found.path}")
 
 
 @data.command()
@@ -67,16 +67,22 @@ def info(name):
 def check(names):
     """Compare fetched data with what was published, and read the head of each file.
 
-    Without NAMES it checks all that is there. The exit code is 3 if something is damaged or missing.
+    Sets that specnb data build made are compared with their checksums. Without NAMES it checks all that is
+    there. The exit code is 3 if something is damaged or missing.
     """
     from specnb.surveys.public import datasets
+    from specnb.surveys.public.build import damage_of
+    from specnb.surveys.public.built import built_path
 
+    sets = sorted(path.stem for path in built_path("").parent.glob("[!.]*.h5"))
     there = [name for name, each in datasets.datasets().items() if each.path.is_dir()]
     problems = {}
-    for name in names or there:
-        found = datasets.check(name)
+    for name in names or there + sets:
+        made = name in sets
+        found = damage_of(name) if made else datasets.check(name)
+        files = [built_path(name)] if made else datasets.dataset(name).there()
         problems |= found
-        click.echo(f"{name}: {_amount(datasets.dataset(name).there())}, {len(found)} not good")
+        click.echo(f"{name}: {_amount(files)}, {len(found)} not good")
     for path, problem in problems.items():
         click.echo(f"specnb: {path}: {problem}", err=True)
     return 3 if problems else 0
@@ -108,17 +114,13 @@ def list_data():
             click.echo(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
     click.echo("public data (see `specnb data info NAME`):")
     for name, each in datasets().items():
-        click.echo(f"  {name:20} {_here(each):>18}  {each.title}")
+        begun = len([*each.path.rglob("*.part")])
+        amount = _amount(each.there()) + f", {begun} not whole" * (begun > 0)
+        click.echo(f"  {name:20} {amount:>18}  {each.title}")
 
 
 def _amount(paths):
     return f"{len(paths)} files, {sum(path.stat().st_size for path in paths) / 1e6:.1f} MB"
-
-
-def _here(dataset):
-    """How much of a dataset is there, and how many files have come in part."""
-    begun = len(dataset.begun())
-    return _amount(dataset.there()) + f", {begun} not whole" * (begun > 0)
 
 
 def fetch_stars(only_missing=False):

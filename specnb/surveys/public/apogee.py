@@ -38,7 +38,7 @@ from specnb.surveys.apogee.survey import APOGEE, ELEMENTS
 from specnb.surveys.downloading import BadFileError
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import datasets, stars
-from specnb.surveys.public.build import Recipe, labels_of, no_spectra
+from specnb.surveys.public.build import Recipe, counted, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each, digest, shuffled
@@ -77,7 +77,8 @@ def apogee_real(keep: bool = False) -> Recipe:
 
 
 def _recipe(name, release, path, select, keep, **more):
-    return Recipe(name, [path], select, partial(h_band_spectra, release, keep), PART, **more)
+    spectra_of = partial(h_band_spectra, release, keep)
+    return Recipe(name, [path], select, spectra_of, PART, pixels=len(APOGEE.pixels), **more)
 
 
 def labelled_stars(path, release: str) -> tuple[Table, list]:
@@ -97,8 +98,8 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
         ``logg_calibrated`` (bool).
     counts : list of dict
     """
-    columns = COLUMNS | ({"FPARAM": "vector"} if release == "DR14" else {})
-    cuts = Cuts(f"APOGEE {release}", read_columns(path, columns, OPTIONAL))
+    needed = COLUMNS | ({"FPARAM": "vector"} if release == "DR14" else {})
+    cuts = Cuts(f"APOGEE {release}", read_columns(path, needed, OPTIONAL))
     cuts.keep("no duplicate (EXTRATARG)", cuts.stars["EXTRATARG"] & DUPLICATE == 0)
     cuts.keep("not STAR_BAD", cuts.stars["ASPCAPFLAG"] & STAR_BAD == 0)
     cuts.stars = _labels(cuts.stars)
@@ -107,9 +108,8 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
     cuts.keep(f"{', '.join(NEEDED)} known", known)
     cuts.keep("one row a star", best_of_each(cuts.stars["id"], cuts.stars["snr"]))
     for name in UNCALIBRATED if release == "DR14" else ():
-        number = int((~cuts.stars[f"{name.lower()}_calibrated"]).sum())
-        what = f"of these, {name} uncalibrated (FPARAM)"
-        cuts.counts.append({"catalogue": cuts.catalogue, "cut": what, "stars": number})
+        uncalibrated = cuts.stars[~cuts.stars[f"{name.lower()}_calibrated"]]
+        cuts.counts += counted(f"of these, {name} uncalibrated (FPARAM)", uncalibrated)
     return cuts.stars, cuts.counts
 
 

@@ -27,6 +27,7 @@ from specnb.surveys.tables import tables_of
 from specnb.surveys.transfer import BadFileError, check_file, fetch_url
 
 CATALOGUE = DATA / "datasets.toml"
+FACTS = "size", "checksum", "rows"  # that may be published of a file
 BATCH = 1_000  # stars of Gaia in a request: astroquery keeps 0.2 MB of each in memory
 
 
@@ -72,10 +73,6 @@ class Dataset:
         """The whole files that are there, sorted by name."""
         found = sorted(path for path in self.path.rglob("*") if path.is_file())
         return [path for path in found if not re.search(r"\.part\b|^\.|SUMS?(\.txt)?$", path.name)]
-
-    def begun(self) -> list[Path]:
-        """The files that have come in part."""
-        return sorted(self.path.rglob("*.part"))
 
 
 @cache
@@ -189,23 +186,14 @@ def _md5sums(path):
 
 def _fetch_file(data, file, progress):
     """Fetch one file. If its checksum is not published, its head is read, and its own one kept."""
-    path = data.path / _name(file)
+    path, size, checksum, rows = data.path / _name(file), *map(file.get, FACTS)
     if path.is_file():
         return _whole(data, path, file)
     _check_writable(data.path)
-    about = {name: file.get(name) for name in ("url", "size", "checksum")}
-    columns, rows = data.columns, file.get("rows")
-    read = None if about["checksum"] else lambda new: check_head(new, columns, rows)
-    fetch_url(path=path, read=read, progress=progress, **about)
+    read = None if checksum else lambda new: check_head(new, data.columns, rows)
+    fetch_url(file["url"], path, size=size, checksum=checksum, read=read, progress=progress)
     if read:
         add_to_list(path, data.path)
-    return path
-
-
-def _whole(data, path, file):
-    """The path of a file. Raises BadFileError if it is not as published."""
-    if problem := _problem(data, path, file):
-        raise BadFileError(f"{path}: {problem}")
     return path
 
 
@@ -218,19 +206,20 @@ def _check_writable(folder):
         )
 
 
-def _problem(data, path, file):
-    """What is wrong with a file that is there, and what helps, or an empty text."""
-    state, about = path.stat(), {name: value for name, value in file.items() if name != "url"}
+def _whole(data, path, file):
+    """The path of a file that is there. Raises BadFileError if it is not as published."""
+    state = path.stat()
     try:
-        _check(path, state.st_size, state.st_mtime_ns, data.columns, **about)
+        _check(path, state.st_size, state.st_mtime_ns, data.columns, *map(file.get, FACTS))
     except (OSError, ValueError) as error:
         told = f"{error}".replace(f"{path} ", "it ")
-        return re.sub(r"(fetch|get) it again|open the address.*", f"delete it and {AGAIN}", told)
-    return ""
+        told = re.sub(r"(fetch|get) it again|open the address.*", f"delete it and {AGAIN}", told)
+        raise BadFileError(f"{path}: {told}") from error
+    return path
 
 
 @cache
-def _check(path, bytes_, modified, columns, size=None, checksum=None, rows=None):
+def _check(path, bytes_, modified, columns, size, checksum, rows):
     """Compare a file with what was published. Each state of a file is read once a process."""
     check_file(path, size, checksum)
     check_head(path, columns, rows)
@@ -280,11 +269,8 @@ def _by_source_id(data, ids, kind, progress):
 def _by_star(data, stars, kind, progress):
     """Fetch the file of each row of a catalogue."""
     rows = stars if isinstance(stars, Table) else tables_of(Path(stars))[0]
-
-    def get(row):
-        return _whole(data, star_file(row, data.release, kind, data.path), {})
-
-    return _each(rows, get, progress)
+    place = data.release, kind, data.path
+    return _each(rows, lambda row: _whole(data, star_file(row, *place), {}), progress)
 
 
 def _ids(given):
@@ -310,13 +296,15 @@ def check(name: str) -> dict[Path, str]:
     data = dataset(name)
     wanted = {data.path / _name(each): each for each in data.files}
     problems = {path: "it is missing: fetch it" for path in wanted if not path.exists()}
-    for path in data.begun():
+    for path in data.path.rglob("*.part"):
         problems.pop(path.with_suffix(""), None)
         problems[path] = "it is not whole: fetch it again, which goes on"
     there = data.there()
     if data.md5sums and there:
         wanted = {data.path / _name(each): each for each in _files(data)}
     for path in there:
-        if problem := _problem(data, path, wanted.get(path, {})):
-            problems[path] = problem
+        try:
+            _whole(data, path, wanted.get(path, {}))
+        except BadFileError as error:
+            problems[path] = f"{error}".removeprefix(f"{path}: ")
     return problems

@@ -38,8 +38,7 @@ def check_head(path: Path, columns=(), rows=None):
             found = columns_of(content_of(path, HEAD).decode("utf-8", "replace").splitlines())
             names = {*found[0]} if found else set()
     if rows is not None and rows not in sizes:
-        found = " and ".join(map(str, sizes)) or "no"
-        raise ValueError(f"it has {found} rows and not {rows} as published: {AGAIN}")
+        raise ValueError(f"it has {sum(sizes)} rows and not {rows} as published: {AGAIN}")
     lacking = [column for column in columns if column not in names]
     if lacking:
         raise ValueError(f"it has no {', '.join(lacking)}, so that it is another file: {AGAIN}")
