@@ -34,7 +34,7 @@ from specnb.commands.main import main
 from specnb.core.spectra import Spectra
 from specnb.surveys import LeftOutWarning, read_spectra
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
-from specnb.surveys.public import datasets, gaia
+from specnb.surveys.public import datasets, gaia, heads
 from specnb.surveys.public.stars import star_file
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 
@@ -461,7 +461,7 @@ def test_a_whole_file_is_read_once_a_process(server, monkeypatch):
     (path,) = datasets.fetch("apogee-dr17-allstar")
     datasets.fetch("apogee-dr17-allstar")
     with monkeypatch.context() as patched:
-        patched.setattr(datasets, "check_file", None)
+        patched.setattr(heads, "check_file", None)
         assert datasets.fetch("apogee-dr17-allstar") == [path]
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(OSError, match="its SHA1 checksum is not the published one"):
@@ -472,7 +472,7 @@ def test_a_whole_file_is_read_once_a_process(server, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_told_first(server, monkeypatch, tmp_path, name):
     (tmp_path / "full").touch()
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "full"))
-    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}/full: change its permissions"):
+    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}/full: allow it"):
         datasets.fetch(name, ids=IDS)
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "there"))
     datasets.fetch(name, ids=IDS)
@@ -480,7 +480,7 @@ def test_a_folder_that_cannot_be_written_is_told_first(server, monkeypatch, tmp_
     asked = len(server.asked)
     assert datasets.fetch(name, ids=IDS)  # nothing need be written
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "new"))
-    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}: change its permissions"):
+    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}: allow it"):
         datasets.fetch(name, ids=IDS)
     assert len(server.asked) == asked
 
@@ -526,7 +526,7 @@ def test_what_was_interrupted_is_named_and_goes_on(server, capsys):
     told = f"specnb: {part}: it is not whole: fetch it again, which goes on\n"
     assert capsys.readouterr().err.endswith(told)
     assert main(["data", "list"]) == 0
-    assert "0 files, 0.0 MB, 1 not whole" in capsys.readouterr().out
+    assert "GALAH DR3: the main catalogue (1 not whole: fetch it again)" in capsys.readouterr().out
     assert main(["data", "fetch", "galah-dr3"]) == 0
     assert server.asked[-1][2] == "bytes=1000-" and main(["data", "check"]) == 0
 

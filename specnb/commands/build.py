@@ -34,12 +34,11 @@ def build(name, limit, keep, jobs):
     table = Table(rows=about["counts"])
     click.echo("\n".join(table.pformat(max_lines=-1, max_width=-1, align=["<", "<", ">"])))
     click.echo(f"{built_path(name)}: {about['stars']:,} stars")
-    if published := about["published"]:
-        here = {each["catalogue"]: each["stars"] for each in about["counts"] if each["cut"] == CAME}
-        here["all"] = about["stars"]
-        for catalogue, paper in (published | {"all": sum(published.values())}).items():
-            n = here.get(catalogue, 0)
-            click.echo(f"{catalogue}: {n:,} stars, {paper:,} in the paper ({n - paper:+,})")
+    here = {each["catalogue"]: each["stars"] for each in about["counts"] if each["cut"] == CAME}
+    published = about["published"]
+    for catalogue, paper in (published and published | {"all": sum(published.values())}).items():
+        n = about["stars"] if catalogue == "all" else here.get(catalogue, 0)
+        click.echo(f"{catalogue}: {n:,} stars, {paper:,} in the paper ({n - paper:+,})")
     if missing := len(about["missing"]):
         text = f"{missing} stars have no spectrum in the archive: {built_path(name, '.json')} names them"
         click.echo(text, err=True)

@@ -78,9 +78,8 @@ def check(names):
     there = [name for name, each in datasets.datasets().items() if each.path.is_dir()]
     problems = {}
     for name in names or there + sets:
-        made = name in sets
-        found = damage_of(name) if made else datasets.check(name)
-        files = [built_path(name)] if made else datasets.dataset(name).there()
+        found = damage_of(name) if name in sets else datasets.check(name)
+        files = [built_path(name)] if name in sets else datasets.dataset(name).there()
         problems |= found
         click.echo(f"{name}: {_amount(files)}, {len(found)} not good")
     for path, problem in problems.items():
@@ -115,8 +114,8 @@ def list_data():
     click.echo("public data (see `specnb data info NAME`):")
     for name, each in datasets().items():
         begun = len([*each.path.rglob("*.part")])
-        amount = _amount(each.there()) + f", {begun} not whole" * (begun > 0)
-        click.echo(f"  {name:20} {amount:>18}  {each.title}")
+        more = f" ({begun} not whole: fetch it again)" * (begun > 0)
+        click.echo(f"  {name:20} {_amount(each.there()):>18}  {each.title}{more}")
 
 
 def _amount(paths):

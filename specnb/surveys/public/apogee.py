@@ -107,9 +107,9 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
     known = np.isfinite(label_columns(cuts.stars, NEEDED)).all(axis=1)
     cuts.keep(f"{', '.join(NEEDED)} known", known)
     cuts.keep("one row a star", best_of_each(cuts.stars["id"], cuts.stars["snr"]))
-    for name in UNCALIBRATED if release == "DR14" else ():
-        uncalibrated = cuts.stars[~cuts.stars[f"{name.lower()}_calibrated"]]
-        cuts.counts += counted(f"of these, {name} uncalibrated (FPARAM)", uncalibrated)
+    for name in UNCALIBRATED if "logg_calibrated" in cuts.stars.colnames else ():
+        some = cuts.stars[~cuts.stars[f"{name.lower()}_calibrated"]]
+        cuts.counts += counted(f"of these, {name} uncalibrated (FPARAM)", some)
     return cuts.stars, cuts.counts
 
 

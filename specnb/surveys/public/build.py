@@ -26,7 +26,6 @@ from specnb.core.writing import replacing
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.cuts import shuffled
 
-BYTES = 8  # of a pixel on the disk: flux, error and mask, compressed
 CAME = "a spectrum came"  # the last entry of the counts
 CHOICE = "stars.json"  # beside the parts: settings, and the counts of the cuts
 
@@ -114,7 +113,13 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
     parts = {folder / f"{number:05d}.h5": piece for number, piece in enumerate(pieces)}
     missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
-    _check_room(folder, recipe, len(stars) + sum(map(len, missing.values())))
+    # those of missing parts, and of the set: 8 bytes a pixel for flux, error and mask, compressed
+    need = 8 * recipe.pixels * (len(stars) + sum(map(len, missing.values())))
+    if need > (free := shutil.disk_usage(folder).free):
+        raise OSError(
+            f"{recipe.name} takes about {need / 1e9:.2f} GB while it is made and {folder.parent} has room for "
+            f"{free / 1e9:.2f} GB: free some space, name another folder in SPECNB_DATA, or give --limit"
+        )
     calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
     work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
     with tqdm(
@@ -161,10 +166,10 @@ def damage_of(name: str) -> dict[Path, str]:
     about = _read(record)
     if "sha256" not in about:
         return {record: f"it is missing or damaged: run `specnb data build {name}`"}
-    sums = {f"{name}.h5": about["sha256"], **about.get("beside", {})}
-    remedy = f"delete the set and run `{about['command']}` again"
+    sums = {f"{name}.h5": about["sha256"]} | about.get("beside", {})
     return {
-        path: f"it is not as in {record.name}, but missing or damaged: {remedy}"
+        path: f"it is not as in {record.name}, but missing or damaged: delete the set and run "
+        f"`{about['command']}` again"
         for path, value in ((record.with_name(each), value) for each, value in sums.items())
         if not (path.is_file() and file_hash(path) == value)
     }
@@ -206,16 +211,6 @@ def _chosen(folder, settings, recipe):
             np.save(f, stars.as_array())
         _write(record, {"settings": settings, "counts": counts})
     return Table(np.load(table)), _read(record)["counts"]
-
-
-def _check_room(folder, recipe, spectra):
-    """Raise OSError if the disk cannot hold so many spectra: those of missing parts, and of the set."""
-    need, free = BYTES * recipe.pixels * spectra, shutil.disk_usage(folder).free
-    if need > free:
-        raise OSError(
-            f"{recipe.name} takes about {need / 1e9:.2f} GB while it is made and {folder.parent} has room for "
-            f"{free / 1e9:.2f} GB: free some space, name another folder in SPECNB_DATA, or give --limit"
-        )
 
 
 def counted(cut, stars):

@@ -8,7 +8,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from astropy.table import Column, Table
@@ -21,10 +21,10 @@ from specnb.surveys.apogee.data_driven import FILES
 from specnb.surveys.columns import find, whole_numbers
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import gaia
-from specnb.surveys.public.heads import AGAIN, check_head
+from specnb.surveys.public.heads import AGAIN, check_head, check_whole
 from specnb.surveys.public.stars import star_file
 from specnb.surveys.tables import tables_of
-from specnb.surveys.transfer import BadFileError, check_file, fetch_url
+from specnb.surveys.transfer import BadFileError, fetch_url
 
 CATALOGUE = DATA / "datasets.toml"
 FACTS = "size", "checksum", "rows"  # that may be published of a file
@@ -134,8 +134,7 @@ def fetch(
     ValueError
         If there is no such dataset, or the list of stars is missing or wrong.
     OSError
-        If a file cannot be downloaded, for any other reason than that the archive has none, or if one
-        that is there is damaged.
+        If a file cannot be downloaded, unless the archive has none, or one that is there is damaged.
 
     Warns
     -----
@@ -200,29 +199,20 @@ def _fetch_file(data, file, progress):
 def _check_writable(folder):
     """Raise OSError if the folder, or the one in which it would be made, cannot be written to."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise OSError(
-            f"cannot write to {there}: change its permissions, or name another folder in SPECNB_DATA"
-        )
+    if not os.access(there, os.W_OK | os.X_OK):  # a file is not executable
+        raise OSError(f"cannot write to {there}: allow it, or name another folder in SPECNB_DATA")
 
 
 def _whole(data, path, file):
     """The path of a file that is there. Raises BadFileError if it is not as published."""
-    state = path.stat()
     try:
-        _check(path, state.st_size, state.st_mtime_ns, data.columns, *map(file.get, FACTS))
+        state = path.stat().st_size, path.stat().st_mtime_ns
+        check_whole(path, state, data.columns, *map(file.get, FACTS))
     except (OSError, ValueError) as error:
-        told = f"{error}".replace(f"{path} ", "it ")
-        told = re.sub(r"(fetch|get) it again|open the address.*", f"delete it and {AGAIN}", told)
+        advice = "(fetch|get) it again|open the address.*"
+        told = re.sub(advice, f"delete it and {AGAIN}", f"{error}".replace(f"{path} ", "it "))
         raise BadFileError(f"{path}: {told}") from error
     return path
-
-
-@cache
-def _check(path, bytes_, modified, columns, size, checksum, rows):
-    """Compare a file with what was published. Each state of a file is read once a process."""
-    check_file(path, size, checksum)
-    check_head(path, columns, rows)
 
 
 def _each(todo, get, progress, kept=()):
@@ -269,8 +259,8 @@ def _by_source_id(data, ids, kind, progress):
 def _by_star(data, stars, kind, progress):
     """Fetch the file of each row of a catalogue."""
     rows = stars if isinstance(stars, Table) else tables_of(Path(stars))[0]
-    place = data.release, kind, data.path
-    return _each(rows, lambda row: _whole(data, star_file(row, *place), {}), progress)
+    get = partial(star_file, release=data.release, kind=kind, folder=data.path)
+    return _each(rows, lambda row: _whole(data, get(row), {}), progress)
 
 
 def _ids(given):

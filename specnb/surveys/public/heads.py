@@ -1,6 +1,7 @@
 """What the head of a file of public data says: whether it can be opened, and what it holds."""
 
 import warnings
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -8,6 +9,7 @@ from astropy.io import fits
 
 from specnb.core.reading import whole_file
 from specnb.surveys.files import HEAD, columns_of, content_of, kind_of
+from specnb.surveys.transfer import check_file
 
 AGAIN = "fetch it again"
 
@@ -42,3 +44,13 @@ def check_head(path: Path, columns=(), rows=None):
     lacking = [column for column in columns if column not in names]
     if lacking:
         raise ValueError(f"it has no {', '.join(lacking)}, so that it is another file: {AGAIN}")
+
+
+@cache
+def check_whole(path: Path, state, columns, size, checksum, rows):
+    """Compare a whole file with what was published, and read its head. See `check_file` for errors.
+
+    A good file is read once a process, as long as its state is the same, such as the time of its change.
+    """
+    check_file(path, size, checksum)
+    check_head(path, columns, rows)
