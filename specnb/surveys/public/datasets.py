@@ -168,8 +168,7 @@ def _files(data):
     """Each file of a dataset that is not fetched by stars. A list of checksums is fetched first."""
     if not data.md5sums:
         return data.files
-    base, _, name = data.md5sums.rpartition("/")
-    path = data.path / name
+    base, path = data.md5sums.rpartition("/")[0], data.path / Path(data.md5sums).name
     if not path.is_file():
         _check_writable(data.path)
         fetch_url(data.md5sums, path, read=_md5sums)
