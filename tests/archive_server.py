@@ -21,6 +21,8 @@ from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from astropy.io import fits
+
 GAIA = "gea.esac.esa.int"
 DATALINK, TAP = f"{GAIA}/data-server/data", f"{GAIA}/tap-server/tap/sync"
 
@@ -258,8 +260,16 @@ def _without_network(monkeypatch):
     yield
 
 
+def rows_of(body):
+    """Number of rows of a FITS file with one table, or None."""
+    if not body.startswith(b"SIMPLE"):
+        return None
+    with fits.open(io.BytesIO(body)) as hdus:
+        return hdus[1].header["NAXIS2"]
+
+
 def publish(server, monkeypatch):
-    """Let the published checksums of catalogues be those of what the server has."""
+    """Let the published checksums and numbers of rows of catalogues be those of what the server has."""
     from specnb.surveys.public import datasets
 
     known = {}
@@ -268,6 +278,8 @@ def publish(server, monkeypatch):
         for file in each.files:
             body = server.body(file["url"].partition("://")[2], {})
             sums = {"checksum": f"sha1:{hashlib.sha1(body).hexdigest()}"} if body else {}
-            files.append(file | (sums if "checksum" in file else {}))
+            rows = {"rows": rows_of(body)} if body else {}
+            facts = {name: value for name, value in (sums | rows).items() if name in file}
+            files.append(file | facts)
         known[name] = replace(each, files=tuple(files))
     monkeypatch.setattr(datasets, "datasets", lambda: known)

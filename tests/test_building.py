@@ -15,6 +15,7 @@ from archive_server import DATALINK, TAP, Body, Cut, Short, Status, mirror
 from astropy.io import fits
 from astropy.table import Table
 from tiny_archives import (
+    DWARF,
     GALAH_FORMATS,
     allstar_formats,
     fits_table,
@@ -27,7 +28,8 @@ from specnb.core.labels import label_columns
 from specnb.core.spectra import Spectra
 from specnb.surveys import APOGEE, RVS
 from specnb.surveys.public import apogee, reference
-from specnb.surveys.public.build import Recipe, build, labels_of
+from specnb.surveys.public import build as build_module
+from specnb.surveys.public.build import Recipe, build, damage_of, labels_of
 from specnb.surveys.public.built import built_labels, built_path, built_spectra
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import best_of_each, digest, shuffled
@@ -63,6 +65,9 @@ def chosen_dr14():
     """Rows of the stars of DR14 that pass the cuts, by id, and the half of each, in plain Python."""
     rows = {}
     for row in ARCHIVES().rows["dr14"]:
+        lacking = [name for name in ("TEFF", "LOGG") if not is_number(row[name])]
+        found = dict(zip(("TEFF", "LOGG"), row["FPARAM"]))  # uncalibrated
+        row = row | {"lacking": lacking} | {name: found[name] for name in lacking}
         known = all(is_number(row[name]) for name in ("TEFF", "LOGG", "FE_H", "MG_FE"))
         if not row["EXTRATARG"] & 16 and not row["ASPCAPFLAG"] & 2**23 and known:
             other = rows.setdefault(row["APOGEE_ID"], row)
@@ -126,7 +131,12 @@ def test_the_reference_stars_are_those_of_the_papers_cuts(server, capsys):
     assert about["command"] == "specnb data build rvs-reference"
     assert about["published"] == {"APOGEE DR17": 54_422, "GALAH DR3": 9_883}
     printed = capsys.readouterr().out
-    assert "54,422 of APOGEE DR17 + 9,883 of GALAH DR3 = 64,305 stars" in printed
+    numbers = [*map(len, came), sum(map(len, came))]
+    told = zip(("APOGEE DR17", "GALAH DR3", "all"), numbers, (54_422, 9_883, 64_305))
+    lines = [
+        f"{what}: {n} stars, {paper:,} in the paper ({n - paper:,})" for what, n, paper in told
+    ]
+    assert printed.splitlines()[-3:] == lines
     assert f"APOGEE DR17 8 ≤ G ≤ 14                  {counts[-2]}" in printed
 
     spectra = built_spectra("rvs-reference")
@@ -175,6 +185,13 @@ def test_the_domains_of_the_second_paper_are_unpaired(server):
     archives, (rows, halves) = ARCHIVES(), chosen_dr14()
     main(["data", "build", "apogee-dr14"])
     spectra, labels = built_spectra("apogee-dr14"), built_labels("apogee-dr14")
+    about = json.loads(built_path("apogee-dr14", ".json").read_text("utf-8"))
+    counts = {count["cut"]: count["stars"] for count in about["counts"]}
+    for name in ("TEFF", "LOGG"):
+        lacking = sum(name in row["lacking"] for row in rows.values())
+        assert 0 < lacking == counts[f"of these, {name} uncalibrated (FPARAM)"]
+    dwarfs = sum(row["LOGG"] > DWARF for row in rows.values())
+    assert 0 < dwarfs <= lacking < len(rows)
     assert {*spectra.ids} == {star for star in rows if not halves[star]} & good(archives.h_band)
     assert {*labels["id"]} == {star for star in rows if halves[star]}
     assert len(spectra)
@@ -184,8 +201,11 @@ def test_the_domains_of_the_second_paper_are_unpaired(server):
         assert digests == sorted(digests)
         for star, found in zip(ids, table):
             row = rows[star]
-            for name, column in (("teff", "TEFF"), ("fe_h", "FE_H"), ("ni_fe", "NI_FE")):
-                assert found[name] == pytest.approx(row[column], rel=1e-6)
+            for name in ("teff", "logg", "fe_h", "ni_fe"):
+                assert found[name] == pytest.approx(row[name.upper()], rel=1e-6)
+            for name in ("teff", "logg"):
+                assert found[f"{name}_calibrated"] != (name.upper() in row["lacking"])
+                assert np.ma.is_masked(found[f"{name}_error"]) == (name.upper() in row["lacking"])
             dwarf = is_number(row["VSINI"])
             assert np.ma.is_masked(found["vbroad"]) != dwarf
         # ASPCAP does not know these: `Survey.complete_labels` fills them in
@@ -301,6 +321,63 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
     )
 
 
+def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
+    build(MOCK)
+    path = built_path("mock")
+    whole = path.read_bytes()
+    assert main(["data", "check"]) == 0
+    assert "mock: 1 files" in capsys.readouterr().out
+    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+    for content in (flipped, whole[:-100], b""):
+        path.write_bytes(content)
+        assert damage_of("mock").keys() == {path}
+        told = f"{path}: it is not as in mock.json, but missing or damaged: delete the set and run"
+        with pytest.raises(OSError, match=f"^{told} `specnb data build mock` again$"):
+            build(MOCK)
+        assert main(["data", "check", "mock"]) == 3
+        assert told in capsys.readouterr().err
+    path.unlink()
+    build(MOCK)
+    assert path.read_bytes() == whole and damage_of("mock") == {}
+    built_path("mock", ".json").write_text("{}")
+    assert main(["data", "check"]) == 3
+    assert "mock.json: it is missing or damaged: run `specnb data build" in capsys.readouterr().err
+    build(MOCK)
+    assert damage_of("mock") == {}
+
+
+def test_a_damaged_file_beside_a_set_is_written_again(data):
+    labels = built_path("mock", "-labels.fits")
+
+    def select():
+        labels.parent.mkdir(exist_ok=True)
+        mock_stars()[0]["id", "teff"].write(labels, overwrite=True)
+        return mock_stars()
+
+    recipe = replace(MOCK, select=select, beside=[labels])
+    about = build(recipe)
+    whole = labels.read_bytes()
+    assert about["beside"] == {labels.name: sha256(whole).hexdigest()}
+    for content in (whole[:-3] + b"abc", b"", None):
+        labels.unlink() if content is None else labels.write_bytes(content)
+        assert damage_of("mock").keys() == {labels}
+        assert build(replace(recipe, spectra_of=None)) == about
+        assert labels.read_bytes() == whole and damage_of("mock") == {}
+    labels.write_bytes(b"")
+    with pytest.raises(OSError, match=r"mock-labels.fits: it is not as in mock.json, but missing"):
+        build(replace(recipe, select=lambda: None))
+
+
+def test_the_disk_is_checked_before_spectra_are_fetched(data, monkeypatch):
+    usage = build_module.shutil.disk_usage(data)
+    monkeypatch.setattr(build_module.shutil, "disk_usage", lambda path: usage._replace(free=10**6))
+    large = replace(MOCK, pixels=10**5, spectra_of=None)
+    told = f"mock takes about 0.04 GB while it is made and {data}/built has room for 0.00 GB: free"
+    with pytest.raises(OSError, match=told):
+        build(large)
+    build(replace(MOCK, pixels=len(RVS.pixels)))
+
+
 @pytest.mark.slow
 def test_a_set_has_the_same_bytes_with_several_processes(data):
     build(MOCK)
@@ -382,6 +459,13 @@ def test_columns_of_catalogues_as_archives_write_them(tmp_path, monkeypatch):
         ]
         assert np.array_equal(table["TEFF"], np.float32(expected), equal_nan=True)
         assert table["TEFF"].dtype.isnative
+        found = read_columns(path, {"FPARAM": "vector"})["FPARAM"]
+        expected = np.float32([row["FPARAM"] for row in archives.rows[release]])
+        assert np.array_equal(found, np.where(expected < -9998, np.nan, expected), equal_nan=True)
+        with pytest.raises(ValueError, match=r"FPARAM of type float32\[9\], where a plain number"):
+            read_columns(path, {"FPARAM": "number"})
+        with pytest.raises(ValueError, match="TEFF of type float32, where a plain vector"):
+            read_columns(path, {"TEFF": "vector"})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import tomllib
 import warnings
 from functools import cache
@@ -33,7 +34,7 @@ from specnb.commands.main import main
 from specnb.core.spectra import Spectra
 from specnb.surveys import LeftOutWarning, read_spectra
 from specnb.surveys.apogee.pixels import APOGEE_NATIVE
-from specnb.surveys.public import datasets, gaia
+from specnb.surveys.public import datasets, gaia, heads
 from specnb.surveys.public.stars import star_file
 from specnb.surveys.rvs.pixels import RVS_DR4, RVS_NATIVE
 
@@ -70,9 +71,9 @@ def written(hdus):
     return content.getvalue()
 
 
-def table_of(columns):
+def table_of(columns, rows=5):
     """A FITS table with some columns, as the catalogues have."""
-    table = Table({name: np.zeros(5, np.float32) for name in columns})
+    table = Table({name: np.zeros(rows, np.float32) for name in columns})
     return written([fits.PrimaryHDU(), fits.BinTableHDU(table)])
 
 
@@ -402,20 +403,93 @@ def test_a_catalogue_without_a_column_is_refused(server):
 
 def test_damage_is_found_later(server):
     """With a published checksum, with one made after the download, and by the head."""
+
+    def refused(name, told, **options):
+        """Damage is told by the next fetch as by the check, with the remedy, and asks nobody."""
+        asked, (path, problem) = len(server.asked), *datasets.check(name).items()
+        assert told in problem and "delete it and fetch it again" in problem
+        with pytest.raises(OSError, match=f"^{re.escape(f'{path}: {problem}')}$"):
+            datasets.fetch(name, **options)
+        assert len(server.asked) == asked
+        path.unlink()
+        assert datasets.fetch(name, **options) == [path] and datasets.check(name) == {}
+
     (galah,) = datasets.fetch("galah-dr3")
     (apogee,) = datasets.fetch("apogee-dr17-allstar")
     for path in (galah, apogee):
         content = bytearray(path.read_bytes())
         content[-3000] ^= 64
         path.write_bytes(content)
-    (problem,) = datasets.check("galah-dr3").values()
-    assert "is damaged, its checksum is not the one in SHA256SUMS" in problem
-    (problem,) = datasets.check("apogee-dr17-allstar").values()
-    assert problem.startswith("its SHA1 checksum is not the published one")
+    refused("galah-dr3", "it is damaged, its checksum is not the one in SHA256SUMS")
+    refused("apogee-dr17-allstar", "its SHA1 checksum is not the published one")
     (star,) = datasets.fetch("apogee-dr17-stars", stars=Table(DR17))
     star.write_bytes(star.read_bytes()[:30000])
-    (problem,) = datasets.check("apogee-dr17-stars").values()
-    assert "damaged" in problem or "truncated" in problem
+    refused("apogee-dr17-stars", "it is damaged", stars=Table(DR17))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"junk", "it has no sobject_id, .* so that it is another file: delete it and fetch it"),
+        (HTML.body, "web page instead of the file: delete it and fetch it again"),
+        (None, "it has 4 rows and not 5 as published: delete it and fetch it again"),
+    ],
+)
+def test_what_was_put_there_is_checked(server, body, told):
+    """Also where no checksum is published."""
+    galah = datasets.dataset("galah-dr3")
+    (file,) = galah.files
+    path = galah.path / file["url"].rsplit("/", 1)[1]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(table_of(galah.columns, 4) if body is None else body)
+    with pytest.raises(OSError, match=f"^{path}: .*{told}"):
+        datasets.fetch("galah-dr3")
+    assert server.asked == []
+    path.write_bytes(table_of(galah.columns))
+    assert datasets.fetch("galah-dr3") == [path] and server.asked == []
+
+
+def test_a_catalogue_of_another_version_is_refused(server):
+    path = datasets.dataset("galah-dr3").files[0]["url"].partition("://")[2]
+    server.pages[path] = table_of(datasets.dataset("galah-dr3").columns, 6)
+    with pytest.raises(OSError, match="it has 6 rows and not 5 as published: fetch it again"):
+        datasets.fetch("galah-dr3")
+    assert list(datasets.folder("galah-dr3").iterdir()) == []
+
+
+def test_a_whole_file_is_read_once_a_process(server, monkeypatch):
+    (path,) = datasets.fetch("apogee-dr17-allstar")
+    datasets.fetch("apogee-dr17-allstar")
+    with monkeypatch.context() as patched:
+        patched.setattr(heads, "check_file", None)
+        assert datasets.fetch("apogee-dr17-allstar") == [path]
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(OSError, match="its SHA1 checksum is not the published one"):
+        datasets.fetch("apogee-dr17-allstar")
+
+
+@pytest.mark.parametrize("name", ["galah-dr3", "gaia-dr3-rvs-bulk", "gaia-dr3-rvs"])
+def test_a_folder_that_cannot_be_written_is_told_first(server, monkeypatch, tmp_path, name):
+    (tmp_path / "full").touch()
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "full"))
+    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}/full: allow it"):
+        datasets.fetch(name, ids=IDS)
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "there"))
+    datasets.fetch(name, ids=IDS)
+    monkeypatch.setattr(datasets.os, "access", lambda path, mode: False)
+    asked = len(server.asked)
+    assert datasets.fetch(name, ids=IDS)  # nothing need be written
+    monkeypatch.setenv("SPECNB_DATA", str(tmp_path / "new"))
+    with pytest.raises(OSError, match=f"^cannot write to {tmp_path}: allow it"):
+        datasets.fetch(name, ids=IDS)
+    assert len(server.asked) == asked
+
+
+@pytest.mark.parametrize("text", ["source_id\n{}.0\n", "{}.0", "7\n{:.12e}"])
+def test_ids_that_lost_their_digits(server, tmp_path, text):
+    (tmp_path / "ids.csv").write_text(text.format(2052747119115620352))
+    with pytest.raises(ValueError, match=r"source_id is 2.*floating point loses the last ones"):
+        datasets.fetch("gaia-dr3-rvs", ids=tmp_path / "ids.csv")
 
 
 # The commands
@@ -448,7 +522,11 @@ def test_what_was_interrupted_is_named_and_goes_on(server, capsys):
     server.faults[path] = [Cut(1000), *[Status(503)] * 4]
     assert main(["data", "fetch", "galah-dr3"]) == 1
     assert main(["data", "check"]) == 3
-    assert "is not whole: fetch it again, which goes on" in capsys.readouterr().err
+    part = f"{datasets.folder('galah-dr3')}/{path.rsplit('/', 1)[1]}.part"
+    told = f"specnb: {part}: it is not whole: fetch it again, which goes on\n"
+    assert capsys.readouterr().err.endswith(told)
+    assert main(["data", "list"]) == 0
+    assert "GALAH DR3: the main catalogue (1 not whole: fetch it again)" in capsys.readouterr().out
     assert main(["data", "fetch", "galah-dr3"]) == 0
     assert server.asked[-1][2] == "bytes=1000-" and main(["data", "check"]) == 0
 

@@ -15,7 +15,7 @@ from hashlib import sha1
 from io import BytesIO
 
 import numpy as np
-from archive_server import DATALINK, TAP, datalink, tap
+from archive_server import DATALINK, TAP, datalink, rows_of, tap
 from astropy.io import fits
 
 from specnb.emulator.shipped import load_emulator
@@ -28,6 +28,7 @@ from specnb.surveys.public import datasets
 from specnb.surveys.rvs.pixels import RVS_NATIVE
 
 NAN = float("nan")
+DWARF = 3.7  # stars with a larger log g are dwarfs
 CSV = "source_id,solution_id,ra,dec,wavelength,flux,flux_error,combined_transits,combined_ccds,deblended_ccds"
 PIXEL = np.abs(RVS_NATIVE[:, None] - RVS.pixels).argmin(axis=1)  # the nearest of each sample
 ALLSTAR = {
@@ -147,7 +148,8 @@ def fits_table(rows, formats) -> bytes:
         empty = "" if kind.endswith("A") else 0
         values = [row.get(name, empty) for row in rows]
         if kind[:-1].isdigit() and not kind.endswith("A"):
-            values = np.zeros((len(rows), int(kind[:-1])), {"E": ">f4", "J": ">i4"}[kind[-1]])
+            none = np.zeros(int(kind[:-1]), {"E": ">f4", "J": ">i4"}[kind[-1]])
+            values = np.array([row.get(name, none) for row in rows], none.dtype)
         columns.append(fits.Column(name, kind, array=values))
     file = BytesIO()
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(file)
@@ -221,7 +223,9 @@ def tiny(n_rvs=600, n_h_band=120, seed=7) -> Tiny:
         stars.append(_allstar_row(f"2M{k:08d}-0000001", 0, labels, rng))
     rows["dr17"] += _spoiled([dict(row) for row in stars], "APOGEE", rng)
     rows["dr14"] = _spoiled([dict(row) for row in stars], "APOGEE", rng)
-    for row in rows["dr14"]:  # DR14 has no NaN
+    for row in rows["dr14"]:  # DR14 has no NaN, and calibrates log g of giants only
+        if row["LOGG"] > DWARF or row["FPARAM"][1] > DWARF:
+            row |= {"LOGG": NAN, "LOGG_ERR": NAN}
         row |= {
             key: -9999.0
             for key, value in row.items()
@@ -241,12 +245,15 @@ def _bad(spectra, bad):
 
 def _allstar_row(star, source, labels, rng):
     """A row of allStar without faults."""
-    dwarf = labels["logg"] > 3.7
+    dwarf = labels["logg"] > DWARF
+    calibration = np.array([0.0, 0.0] if dwarf else [-40.0, 0.15])
+    found = [labels["teff"], labels["logg"]] + calibration
     row = {
         "APOGEE_ID": star, "TELESCOPE": "apo25m", "LOCATION_ID": 4100 + int(rng.integers(3)), "FIELD": "000+02",
         "SNR": float(rng.uniform(50, 300)), "NVISITS": 1, "GAIAEDR3_SOURCE_ID": source,
         "VMICRO": labels.get("vmicro", 1.0), "VSINI": float(rng.uniform(2, 9)) if dwarf else NAN,
         "VMACRO": NAN if dwarf else 4.0, "EXTRATARG": 0, "ASPCAPFLAG": 0, "FE_H_FLAG": 0,
+        "FPARAM": [*found, 0.1, labels["m_h"], *[0.0] * 5],
         "FE_H": labels.get("fe_h", NAN), "FE_H_ERR": 0.02, "M_H": labels["m_h"], "M_H_ERR": labels["m_h_error"],
         "ALPHA_M": labels["alpha_fe"], "ALPHA_M_ERR": labels["alpha_fe_error"],
     }  # fmt: skip
@@ -272,7 +279,8 @@ def _galah_row(k, source, labels, rng):
 FAULTS = {
     "APOGEE": [
         {"ASPCAPFLAG": 1 << 23}, {"ASPCAPFLAG": 1 << 7}, {"ASPCAPFLAG": -9999}, {"FE_H_FLAG": 1 << 8},
-        {"FE_H_FLAG": 2}, {"TEFF": NAN}, {"LOGG": -9999.0}, {"ALPHA_M": -9999.99}, {"M_H_ERR": NAN},
+        {"FE_H_FLAG": 2}, {"TEFF": NAN}, {"LOGG": -9999.0}, {"LOGG": -9999.0, "FPARAM": [5e3, *[-9999.0] * 8]},
+        {"ALPHA_M": -9999.99}, {"M_H_ERR": NAN},
         {"TEFF_ERR": 200.0}, {"TEFF_ERR": 200.1}, {"LOGG_ERR": 0.6}, {"M_H_ERR": 0.3}, {"M_H_ERR": 0.31},
         {"ALPHA_M_ERR": 0.2}, {"ALPHA_M_ERR": 0.25}, {"GAIAEDR3_SOURCE_ID": 0}, {"MG_FE": NAN}, {"FE_H": NAN},
         {"EXTRATARG": 1 << 4}, {"EXTRATARG": 1 << 2}, {"SNR": NAN},
@@ -300,7 +308,7 @@ def _spoiled(rows, survey, rng):
 
 
 def stand_in(server, archives, monkeypatch):
-    """Let a server of `archive_server` answer like all archives, and publish the checksums of its files."""
+    """Let a server of `archive_server` answer like all archives, and publish what its files are like."""
     files = archives.files()
     server.pages |= {url.partition("://")[2]: body for url, body in files.items()}
     server.pages[TAP] = tap({str(star): told for star, told in archives.sources.items()})
@@ -308,6 +316,7 @@ def stand_in(server, archives, monkeypatch):
     for name, data in datasets.datasets().items():
         known = [
             {"url": each["url"], "checksum": f"sha1:{sha1(files[each['url']]).hexdigest()}"}
+            | ({"rows": rows_of(files[each["url"]])} if "rows" in each else {})
             for each in data.files
             if each["url"] in files
         ]

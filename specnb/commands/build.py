@@ -25,6 +25,7 @@ def build(name, limit, keep, jobs):
     from astropy.table import Table
 
     from specnb.surveys.public import apogee, reference
+    from specnb.surveys.public.build import CAME
     from specnb.surveys.public.build import build as made
     from specnb.surveys.public.built import built_path
 
@@ -33,9 +34,11 @@ def build(name, limit, keep, jobs):
     table = Table(rows=about["counts"])
     click.echo("\n".join(table.pformat(max_lines=-1, max_width=-1, align=["<", "<", ">"])))
     click.echo(f"{built_path(name)}: {about['stars']:,} stars")
-    if published := about["published"]:
-        stars = " + ".join(f"{n:,} of {catalogue}" for catalogue, n in published.items())
-        click.echo(f"The paper has {stars} = {sum(published.values()):,} stars.")
+    here = {each["catalogue"]: each["stars"] for each in about["counts"] if each["cut"] == CAME}
+    published = about["published"]
+    for catalogue, paper in (published and published | {"all": sum(published.values())}).items():
+        n = about["stars"] if catalogue == "all" else here.get(catalogue, 0)
+        click.echo(f"{catalogue}: {n:,} stars, {paper:,} in the paper ({n - paper:+,})")
     if missing := len(about["missing"]):
         text = f"{missing} stars have no spectrum in the archive: {built_path(name, '.json')} names them"
         click.echo(text, err=True)

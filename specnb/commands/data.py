@@ -67,18 +67,23 @@ def info(name):
 def check(names):
     """Compare fetched data with what was published, and read the head of each file.
 
-    Without NAMES it checks all that is there. The exit code is 3 if something is damaged or missing.
+    Sets that specnb data build made are compared with their checksums. Without NAMES it checks all that is
+    there. The exit code is 3 if something is damaged or missing.
     """
     from specnb.surveys.public import datasets
+    from specnb.surveys.public.build import damage_of
+    from specnb.surveys.public.built import built_path
 
+    sets = sorted(path.stem for path in built_path("").parent.glob("[!.]*.h5"))
     there = [name for name, each in datasets.datasets().items() if each.path.is_dir()]
     problems = {}
-    for name in names or there:
-        found = datasets.check(name)
+    for name in names or there + sets:
+        found = damage_of(name) if name in sets else datasets.check(name)
+        files = [built_path(name)] if name in sets else datasets.dataset(name).there()
         problems |= found
-        click.echo(f"{name}: {_amount(datasets.dataset(name).there())}, {len(found)} not good")
+        click.echo(f"{name}: {_amount(files)}, {len(found)} not good")
     for path, problem in problems.items():
-        click.echo(f"specnb: {path} {problem}", err=True)
+        click.echo(f"specnb: {path}: {problem}", err=True)
     return 3 if problems else 0
 
 
@@ -108,7 +113,9 @@ def list_data():
             click.echo(f"  {path.stat().st_size / 1e6:8.2f} MB  {path}")
     click.echo("public data (see `specnb data info NAME`):")
     for name, each in datasets().items():
-        click.echo(f"  {name:20} {_amount(each.there()):>18}  {each.title}")
+        begun = len([*each.path.rglob("*.part")])
+        more = f" ({begun} not whole: fetch it again)" * (begun > 0)
+        click.echo(f"  {name:20} {_amount(each.there()):>18}  {each.title}{more}")
 
 
 def _amount(paths):

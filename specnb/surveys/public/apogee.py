@@ -10,6 +10,12 @@ What is done here where we cannot do the same, or the paper leaves it open
 - Stars are kept if they are no duplicates (bit 4 of EXTRATARG) and not STAR_BAD, and if `NEEDED` are
   known. Of further rows of one star the one with the highest S/N is kept.
 - A star is in the half with spectra if the last bit of the SHA-256 of its APOGEE_ID is 0.
+- ASPCAP calibrated log g of DR14 for giants alone, and T_eff and log g within some ranges. Elsewhere, and
+  so for all dwarfs, the catalogue has −9999. There `UNCALIBRATED` are taken, which are what ASPCAP found
+  in the spectrum, as the paper has dwarfs, too. ``teff_calibrated`` and ``logg_calibrated`` tell which
+  is which, and the errors of uncalibrated ones are missing. Such log g of cool dwarfs is off by some
+  tenths of a dex. The catalogue has abundances of dwarfs, but [C/Fe] and [N/Fe] are a known issue there
+  (Holtzman et al. 2018, AJ 156, 125).
 - Labels are [X/Fe]. Where a catalogue has a column X_H and none X_FE, [X/Fe] = [X/H] − [Fe/H], with the
   errors of both added in quadrature.
 - ``vmicro`` is VMICRO. ``vbroad`` is VSINI where that is above 0, which are dwarfs. Giants have a
@@ -32,7 +38,7 @@ from specnb.surveys.apogee.survey import APOGEE, ELEMENTS
 from specnb.surveys.downloading import BadFileError
 from specnb.surveys.files import LeftOutWarning
 from specnb.surveys.public import datasets, stars
-from specnb.surveys.public.build import Recipe, labels_of, no_spectra
+from specnb.surveys.public.build import Recipe, counted, labels_of, no_spectra
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.catalogues import read_columns
 from specnb.surveys.public.cuts import Cuts, best_of_each, digest, shuffled
@@ -47,6 +53,9 @@ COLUMNS = FILE | {
     "SNR": "number", "EXTRATARG": "flag", "ASPCAPFLAG": "flag", "TEFF": "number", "TEFF_ERR": "number",
     "LOGG": "number", "LOGG_ERR": "number", "FE_H": "number", "FE_H_ERR": "number",
 }  # fmt: skip
+# What stands for missing values in DR14: places in the vector FPARAM, which also has log10 of the
+# microturbulence, [M/H], [C/M], [N/M] and [α/M].
+UNCALIBRATED = {"TEFF": 0, "LOGG": 1}
 OPTIONAL = [
     "VMICRO", "VSINI",
     *(f"{e.upper()}_{x}{end}" for e in ELEMENTS for x in ("FE", "H") for end in ("", "_ERR")),
@@ -68,7 +77,8 @@ def apogee_real(keep: bool = False) -> Recipe:
 
 
 def _recipe(name, release, path, select, keep, **more):
-    return Recipe(name, [path], select, partial(h_band_spectra, release, keep), PART, **more)
+    spectra_of = partial(h_band_spectra, release, keep)
+    return Recipe(name, [path], select, spectra_of, PART, pixels=len(APOGEE.pixels), **more)
 
 
 def labelled_stars(path, release: str) -> tuple[Table, list]:
@@ -84,10 +94,12 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
     -------
     stars : Table
         ``id`` (APOGEE_ID), the columns `FILE`, ``catalogue``, ``snr``, and those labels of `APOGEE` that
-        the catalogue has, with errors. Missing ones are NaN.
+        the catalogue has, with errors. Missing ones are NaN. In DR14 also ``teff_calibrated`` and
+        ``logg_calibrated`` (bool).
     counts : list of dict
     """
-    cuts = Cuts(f"APOGEE {release}", read_columns(path, COLUMNS, OPTIONAL))
+    needed = COLUMNS | ({"FPARAM": "vector"} if release == "DR14" else {})
+    cuts = Cuts(f"APOGEE {release}", read_columns(path, needed, OPTIONAL))
     cuts.keep("no duplicate (EXTRATARG)", cuts.stars["EXTRATARG"] & DUPLICATE == 0)
     cuts.keep("not STAR_BAD", cuts.stars["ASPCAPFLAG"] & STAR_BAD == 0)
     cuts.stars = _labels(cuts.stars)
@@ -95,6 +107,9 @@ def labelled_stars(path, release: str) -> tuple[Table, list]:
     known = np.isfinite(label_columns(cuts.stars, NEEDED)).all(axis=1)
     cuts.keep(f"{', '.join(NEEDED)} known", known)
     cuts.keep("one row a star", best_of_each(cuts.stars["id"], cuts.stars["snr"]))
+    for name in UNCALIBRATED if "logg_calibrated" in cuts.stars.colnames else ():
+        some = cuts.stars[~cuts.stars[f"{name.lower()}_calibrated"]]
+        cuts.counts += counted(f"of these, {name} uncalibrated (FPARAM)", some)
     return cuts.stars, cuts.counts
 
 
@@ -139,6 +154,10 @@ def _labels(table):
     labels = {"id": values["APOGEE_ID"], "snr": values["SNR"]} | {
         name: values[name] for name in FILE
     }
+    for name, place in UNCALIBRATED.items() if "FPARAM" in values else ():
+        calibrated = labels[f"{name.lower()}_calibrated"] = np.isfinite(values[name])
+        values[name] = np.where(calibrated, values[name], values["FPARAM"][:, place])
+        values[f"{name}_ERR"] = np.where(calibrated, values[f"{name}_ERR"], np.nan)
     for name in APOGEE.names:
         if np.isfinite(values.get(name.upper(), np.nan)).any():
             labels[name] = values[name.upper()]

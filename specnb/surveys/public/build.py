@@ -26,6 +26,7 @@ from specnb.core.writing import replacing
 from specnb.surveys.public.built import built_path
 from specnb.surveys.public.cuts import shuffled
 
+CAME = "a spectrum came"  # the last entry of the counts
 CHOICE = "stars.json"  # beside the parts: settings, and the counts of the cuts
 
 
@@ -51,6 +52,8 @@ class Recipe:
         Numbers of stars in the paper, by catalogue.
     beside : list of Path
         Further files that ``select()`` writes.
+    pixels : int
+        Number of pixels of a spectrum, for the size of the set. 0 if it is unknown.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Recipe:
     part: int
     published: dict = field(default_factory=dict)
     beside: list[Path] = field(default_factory=list)
+    pixels: int = 0
 
 
 def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: bool = False) -> dict:
@@ -80,13 +84,14 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     dict
         What the file NAME.json says of the set: ``name``, ``command``, ``stars``, ``settings``
         (limit, SHA-256 of the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes
-        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum)
-        and ``sha256`` of the file.
+        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum),
+        ``sha256`` of the file, and ``beside`` (SHA-256 of further files).
 
     Raises
     ------
     OSError
-        If an archive does not answer: the next run goes on with what is missing.
+        If an archive does not answer: the next run goes on with what is missing. If there is a set and
+        it is damaged, or if the disk has no room for it.
     ValueError
         If no star is left, or there is a set or a part with other settings.
     """
@@ -98,12 +103,23 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
             raise ValueError(
                 f"{there} is of another build, with {about['settings']}: give these settings, or delete it"
             )
-    if found and all(map(Path.is_file, (path, *recipe.beside))):
+    if found and path.is_file():
+        if {*recipe.beside} & {*damage_of(recipe.name)}:
+            recipe.select()
+        for damaged, problem in damage_of(recipe.name).items():
+            raise OSError(f"{damaged}: {problem}")
         return found
     stars, counts = _chosen(folder, settings, recipe)
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
     parts = {folder / f"{number:05d}.h5": piece for number, piece in enumerate(pieces)}
     missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
+    # those of missing parts, and of the set: 8 bytes a pixel for flux, error and mask, compressed
+    need = 8 * recipe.pixels * (len(stars) + sum(map(len, missing.values())))
+    if need > (free := shutil.disk_usage(folder).free):
+        raise OSError(
+            f"{recipe.name} takes about {need / 1e9:.2f} GB while it is made and {folder.parent} has room for "
+            f"{free / 1e9:.2f} GB: free some space, name another folder in SPECNB_DATA, or give --limit"
+        )
     calls = (joblib.delayed(_make)(part, piece, recipe) for part, piece in missing.items())
     work = joblib.Parallel(min(jobs, len(missing) or 1), return_as="generator_unordered")
     with tqdm(
@@ -130,14 +146,33 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
         "version": f"specnb {__version__}",
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "inputs": {each.name: _state(each) for each in recipe.inputs},
-        "counts": counts + _counted("a spectrum came", stars[there]),
+        "counts": counts + counted(CAME, stars[there]),
         "published": recipe.published,
         "missing": stars["id"][~there].tolist(),
         "sha256": file_hash(path),
+        "beside": {each.name: file_hash(each) for each in recipe.beside},
     }
     _write(record, about)
     shutil.rmtree(folder)
     return about
+
+
+def damage_of(name: str) -> dict[Path, str]:
+    """What is wrong with the files of a set that was made, by their paths.
+
+    The SHA-256 of each file is compared with the one in NAME.json.
+    """
+    record = built_path(name, ".json")
+    about = _read(record)
+    if "sha256" not in about:
+        return {record: f"it is missing or damaged: run `specnb data build {name}`"}
+    sums = {f"{name}.h5": about["sha256"]} | about.get("beside", {})
+    return {
+        path: f"it is not as in {record.name}, but missing or damaged: delete the set and run "
+        f"`{about['command']}` again"
+        for path, value in ((record.with_name(each), value) for each, value in sums.items())
+        if not (path.is_file() and file_hash(path) == value)
+    }
 
 
 def labels_of(stars: Table, survey) -> Table:
@@ -171,14 +206,14 @@ def _chosen(folder, settings, recipe):
     if not all(map(Path.is_file, (table, record, *recipe.beside))):
         stars, counts = recipe.select()
         stars = shuffled(stars)[:limit]
-        counts += _counted(f"the first {limit}", stars) if limit else []
+        counts += counted(f"the first {limit}", stars) if limit else []
         with replacing(table) as temporary, temporary.open("wb") as f:
             np.save(f, stars.as_array())
         _write(record, {"settings": settings, "counts": counts})
     return Table(np.load(table)), _read(record)["counts"]
 
 
-def _counted(cut, stars):
+def counted(cut, stars):
     """Entries for the counts with the numbers of stars of each catalogue."""
     names, numbers = np.unique(stars["catalogue"], return_counts=True)
     return [

@@ -24,7 +24,7 @@ from specnb.surveys.files import REMEDY
 BLOCK = 2**25  # bytes of rows that are read at a time
 MISSING = -9998.0  # numbers below this are missing
 UNKNOWN = -1  # stands for a missing integer: an id of no star, and a flag with all bits set
-KINDS = {"id": "iu", "flag": "iu", "number": "f", "text": "S"}  # types of NumPy
+KINDS = {"id": "iu", "flag": "iu", "number": "f", "vector": "f", "text": "S"}  # types of NumPy
 
 
 def read_columns(path, needed, optional=()) -> Table:
@@ -41,8 +41,8 @@ def read_columns(path, needed, optional=()) -> Table:
     Returns
     -------
     Table
-        The columns with the names that were asked for, in the types of the file. Missing numbers are
-        NaN and missing integers `UNKNOWN`. Text has no blanks at its ends.
+        The columns with the names that were asked for, in the types of the file. A "vector" has several
+        numbers in each row. Missing numbers are NaN and missing integers `UNKNOWN`. Text has no blanks at its ends.
 
     Raises
     ------
@@ -81,10 +81,10 @@ def read_columns(path, needed, optional=()) -> Table:
 
 
 def _check_type(path, column, types, kind):
-    """Raise ValueError unless a column has one value of a kind in each row."""
+    """Raise ValueError unless a column has one value of a kind in each row, or several for a vector."""
     dtype, shape = types[column.name].base, types[column.name].shape
     scaled = column.bscale not in (None, "", 1) or column.bzero not in (None, "", 0)
-    if dtype.kind not in KINDS[kind] or shape or scaled:
+    if dtype.kind not in KINDS[kind] or bool(shape) != (kind == "vector") or scaled:
         what = f"{dtype.newbyteorder('=')}{list(shape) or ''}{' with a scale' * scaled}"
         reason = (
             ", which loses the last digits of ids" if kind == "id" and dtype.kind == "f" else ""
@@ -101,7 +101,7 @@ def _values(block, column, kind):
     if kind == "text":
         return np.char.strip(texts(values))
     values = values.astype(values.dtype.newbyteorder("="))
-    if kind == "number":
+    if KINDS[kind] == "f":
         return np.where(values < MISSING, np.nan, values)
     null = UNKNOWN if column.null in (None, "") else int(column.null)
     return np.where(values == null, UNKNOWN, values)

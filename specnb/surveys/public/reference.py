@@ -87,6 +87,7 @@ def rvs_reference(keep: bool = False) -> Recipe:
         rvs_spectra,
         PART,
         published=PUBLISHED,
+        pixels=len(RVS.pixels),
     )
 
 
@@ -98,8 +99,9 @@ def rvs_real(keep: bool = False) -> Recipe:
             f"rvs-real is made from {path}, which is not there: run `specnb data build rvs-reference` first"
         )
     return Recipe(
-        "rvs-real", [path], partial(_stars_of_apogee, path), partial(_spectra_at, path), PART
-    )
+        "rvs-real", [path], partial(_stars_of_apogee, path), partial(_spectra_at, path), PART,
+        pixels=len(RVS.pixels),
+    )  # fmt: skip
 
 
 def reference_stars(apogee, galah) -> tuple[Table, list]:
