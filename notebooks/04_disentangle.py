@@ -85,6 +85,10 @@ study = Study(output)
 study.input(EMULATOR)
 sample = reference_sample(survey, n_stars, seed)
 stars = reference_stars(sample)
+there, least = len(stars.train) + len(stars.test), max(20 * latent, 125)  # which the probes need
+if there < least or n_joint < 125:
+    asked = f"n_stars is {n_stars}, n_joint is {n_joint}, and there are {there} stars"
+    raise ValueError(f"{asked}: this notebook needs at least {least} stars, and 125 for n_joint")
 truth_known = stars.truth_test is not None  # as it is of mock stars
 if not truth_known:
     study.input(built_path(sample.name))
@@ -560,7 +564,8 @@ def better(first, second):
 paper, noisy, erased, closed = names[2:]
 guess = float(np.max(np.abs(read(paper, "discriminator"))))
 one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
-origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}; the paper has 64,305)"
+fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > there else ""
+origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
 start = f"""{len(stars.train) + len(stars.test):,} {origin}, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""
