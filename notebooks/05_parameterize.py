@@ -476,7 +476,7 @@ fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > len(sta
 origin = (
     "mock Gaia RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
 )
-every, means = ("every seed", f"means over {n_seeds} seed(s)") if n_seeds > 1 else ("the one seed", "of one seed")
+every, means = ("every seed", f"means over {n_seeds} seed(s)") if n_seeds > 1 else ("the one seed", "one seed")
 they = "*All entangled* gains"
 if truth_known:
     they = f"Against the true labels they gain {gained('entangled', 'faithful', judge)}, *all entangled*"

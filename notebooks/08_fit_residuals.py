@@ -39,7 +39,9 @@ n_baseline: int = 1000  # stars of each domain to which the baselines are fitted
 n_classified: int = 100  # spectra of each set from which classifiers learn, and on which they are tested
 n_ideal: int = 40  # ideal stars, which tell the labels that spectra constrain
 seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other mock stars too
-n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained
+n_trained: int = (
+    10000  # with apogee-dr14: stars of each domain on which its translator is trained, if there are so many
+)
 iterations: int = 0  # steps of trainings that are made here; 0: as many as the shipped ones had
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
@@ -64,7 +66,7 @@ from specnb.surveys.public.built import STUDIED, built_path
 from specnb.surveys.rvs.archive import literature
 from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines, perfect
-from specnb.translate.built import agreement, built_domains, built_translator
+from specnb.translate.built import FEWEST, LEAST, agreement, built_domains, built_translator
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, Domains, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED, translated_emulator
@@ -75,6 +77,9 @@ study = Study(output)
 if survey not in ("mock", "apogee-dr14"):
     raise ValueError(f"survey is {survey!r}: give mock or apogee-dr14")
 built = survey in STUDIED  # whether the stars are real
+if n_classified < 50 or n_baseline < FEWEST or (built and (n_trained < FEWEST or n_stars < LEAST)):
+    asked = f"n_classified is {n_classified}, n_baseline {n_baseline}, n_trained {n_trained} and n_stars {n_stars}"
+    raise ValueError(f"{asked}: give at least 50, {FEWEST}, {FEWEST} and {LEAST} (the last two for real stars)")
 NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 FITS = (PHYSICS, MEAN, POWER, LINEAR, TYPICAL, OWN, PERFECT)
 kind, drawn = "mock stars", n_stars + 2 * n_classified
@@ -497,8 +502,10 @@ def labels_text(band):
 
 
 # %%
+trained_on = len(training["apogee"].labels)
+fewer = f", all that the set has beside; {n_trained:,} were asked for" if trained_on < n_trained else ""
 ON_REAL = f"""{n_stars:,} real stars of APOGEE DR14 that no training has seen are fitted with six models. The translator was trained here
-({n_trained:,} stars of each domain, no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, n_trained):,} of
+({trained_on:,} stars of each domain{fewer}; no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, trained_on):,} of
 these stars. **No truth is known of real stars.** So there is no perfect translator, and nobody can tell from these numbers which labels
 are right: a smaller χ² or AUC means that spectra are more like the observed ones. The labels of the survey's catalogue have errors of
 their own, and to be near them is agreement, and not truth. *auc* tells how well a classifier that learns from {8 * n_classified // 5:,} spectra

@@ -74,10 +74,18 @@ def test_a_set_that_is_too_small_or_missing_is_told(emulator):
     with pytest.raises(OSError, match="make it with `specnb data build apogee-dr14`"):
         built_domains(emulator, 10, 10)
     write_built(30, outside=4)
-    with pytest.raises(
-        ValueError, match=r"apogee-dr14\.h5 .* train with 20 and test with 7 .* 26 "
-    ):
+    with pytest.raises(ValueError, match=r"apogee-dr14\.h5 has 26 .*: 7 to test and at least 20 "):
         built_domains(emulator, 20, 7)
+
+
+def test_fewer_stars_train_if_the_set_has_fewer(emulator):
+    write_built(90, outside=5)
+    training, test = built_domains(emulator, 10_000, 20)
+    assert len(training.labels) == len(training.observed) == 65
+    assert len(test.labels) == len(test.observed) == 20
+    assert not set(training.observed.ids) & set(test.observed.ids)
+    with pytest.raises(ValueError, match="85 stars of each domain .*: 26 to test and at least 60"):
+        built_domains(emulator, 10_000, 26)
 
 
 def test_a_translator_is_trained_once(emulator, monkeypatch):
