@@ -207,9 +207,11 @@ summary["role"] = [
 ]
 shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2"]
 shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", *columns[3:]]
+shown = [name for name in shown if truth_known or name != "mlp_r2_true"]
 for row in summary:
     study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
-caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones; mlp_r2_drawn and "
+about_true = "mlp_r2_true: about the true ones; " if truth_known else ""
+caption = f"What fresh probes read from the latents about catalogue labels ({about_true}mlp_r2_drawn and "
 caption += "mlp_r2_averaged: from one random draw and from the average of 20); discriminator: its loss minus that of blind guessing."
 study.table(summary[shown], "probes", caption, dict.fromkeys(shown[4:], ".3f"))
 
@@ -225,6 +227,7 @@ for row in fidelity:
 shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max", "seconds"]
 own_rms = "rms_truth" if truth_known else "rms"  # of real stars it contains the noise of the spectra, too
 fidelity["rms"] = np.sqrt(fidelity["mean_squared_error"])
+shown = [own_rms if name == "rms_truth" else name for name in shown]
 caption = "Error of reconstructed test spectra, with their own latents (rms_drawn: with one random draw of them) and with another "
 caption += "star's; ratio: to the plain one's. Seconds: of the closed form, and of trainings (from their first epoch)."
 study.table(fidelity[shown], "reconstruction", caption)
@@ -331,7 +334,7 @@ for row in edits:
     study.result(f"edit_slope_{slug(row['model'])}_{row['label']}", float(row["slope"]))
     study.result(f"edit_relative_{slug(row['model'])}_{row['label']}", float(row["relative"]))
 if not truth_known:  # errors of whole spectra would be those of the emulator
-    edits["reconstruction"] = edits["error"] = np.nan
+    columns = [name for name in columns if name not in ("reconstruction", "error")]
 caption = f"Edited spectra against the {'simulator' if truth_known else 'emulator'}'s: rms flux errors, and slope; mean and range of steps up and down and of seeds."
 study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
@@ -344,7 +347,7 @@ study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"]
 # real stars.)
 
 # %%
-names, exact_edits = ("plain", "labels only", "bottleneck, removed"), edits[:0]
+names, shown = ("plain", "labels only", "bottleneck, removed"), "There is no catalogue of real stars without errors."
 if truth_known:
     exact = replace(sample, label_errors=0.0)
     exact_stars = reference_stars(exact)
@@ -354,10 +357,9 @@ if truth_known:
     exact_edits = spread(
         counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
     )
-caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
-if not truth_known:
-    caption += " There is no such catalogue of real stars."
-study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+    caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
+    shown = study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+shown
 
 # %%
 star = int(bright[len(bright) // 2])
@@ -438,7 +440,7 @@ for (d, kind), group in groups.items():
     row |= {"allowed": allowed[d, kind], "seeds": len(seeds)}
     row |= {name: r2.get(name, np.nan) for name in names}
     row |= {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
-    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z")}
+    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z") if truth_known or name != "rms_truth"}
     rows.append(row | discriminator_cost(joint_stars.train, chosen[d, kind]))
 joint_table = Table(rows=rows)
 for row in joint_table:  # an R² below 0 counts as 0

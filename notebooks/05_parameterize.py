@@ -354,16 +354,16 @@ for setting, name, group in groups:
 biases = Table(rows=rows)
 
 # %%
-caption = (
-    f"Mean error against the {judge}, and its uncertainty, of {rare['m_h']} stars with [M/H] < −1.5, {rare['teff']} "
-    f"with T_eff > 6500 K and {rare['logg']} with log g < 1.2 (mean over seeds)."
-)
+cuts = {"m_h": "[M/H] < −1.5", "teff": "T_eff > 6500 K", "logg": "log g < 1.2"}
+*first, last = [f"{rare[label]} with {cuts[label]}" for label in inside] or ["no star"]
+which = f"{', '.join(first)} and {last}" if first else last
+caption = f"Mean error against the {judge}, and its uncertainty, of {which.replace(' with', ' stars with', 1)} (mean over seeds)."
 formats = {"m_h": "+.2f", "m_h_error": ".2f", "teff": "+.0f", "teff_error": ".0f", "logg": "+.2f", "logg_error": ".2f"}
 if inside:
     formats = {name: form for name, form in formats.items() if name in biases.colnames}
     shown = study.table(biases, "tails", caption, formats)
 else:
-    shown = "No test star has [M/H] < −1.5, T_eff > 6500 K or log g < 1.2."
+    shown = f"No test star has {' or '.join(cuts.values())}."
 shown
 
 # %%

@@ -1,6 +1,7 @@
 """The second study with real stars: their two domains, a translator, fits, and notebooks 07 and 08."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -216,6 +217,18 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
     assert "apogee_translated_teff_minus_catalogue" in record["results"]
     text = (tmp_path / "out" / "summary.md").read_text("utf-8")
     assert "No truth is known of real stars" in text and "mock" not in text
+    assert "all that the set has" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", SMALLER)
+def test_all_stars_of_a_set_are_used_if_there_are_fewer(stem, tmp_path):
+    write_built(190)
+    run(stem, tmp_path / "out", survey="apogee-dr14", n_trained=10_000)
+    text = " ".join((tmp_path / "out" / "summary.md").read_text("utf-8").split())
+    left = 190 - (100 if stem == DOMAINS else 112)
+    words = rf"{left} stars of each domain[ ,(]+all that the set has beside; 10,000 were asked for"
+    assert re.search(words, text)
 
 
 @pytest.mark.slow
@@ -223,6 +236,19 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
 def test_an_unknown_survey_is_told_in_one_sentence(stem, tmp_path):
     with pytest.raises(Exception, match="survey is 'gaia-dr3': give .*apogee-dr14"):
         run(stem, tmp_path / "out", survey="gaia-dr3")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stem", "small"),
+    [(DOMAINS, {"n_stars": 40}), (FITS, {"n_stars": 6}), (FITS, {"n_trained": 50})],
+)
+def test_too_few_stars_are_told_in_the_first_cells(stem, small, tmp_path):
+    (name,) = small
+    with pytest.raises(
+        Exception, match=f"code cell 3 failed.*{name} (is )?{small[name]}.*give at least"
+    ):
+        run(stem, tmp_path / "out", survey="apogee-dr14", **small)
 
 
 @pytest.mark.slow
