@@ -287,6 +287,8 @@ for (setting, against), table in tables.items():
         possible = {"possible": mine["perfect reader"]["gain"]} if truth_known else {}
         rows.append(row | possible | {"gaussian": 100 * (1 - gaussian[against][label] / spectra)})
 gains = Table(rows=rows)
+
+# %%
 numbers = [name for name in gains.colnames[3:] if not name.endswith("range")]
 ranges, limit = (
     ", with its range over seeds" if n_seeds > 1 else "",

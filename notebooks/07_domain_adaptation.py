@@ -403,16 +403,16 @@ panel
 
 # %%
 live = panel.train()
-study.figure(
-    panel.figure(), "live_training", "Mean observed, synthetic and translated spectrum after a short training."
-)
+whose = " of mock stars" if built else ""
+caption = f"Mean observed, synthetic and translated spectrum{whose} after a short training."
+study.figure(panel.figure(), "live_training", caption)
 
 # %%
 stars, known = unseen_stars(rvs, n_stars)
 flux = rvs(true_labels(known.labels, rvs))
 study.result("live_rms_synthetic", rms(flux - known.flux), "flux")
 study.result("live_rms_translated", rms(live.translate(flux) - known.flux), "flux")
-study.figure(panel.history_figure(), "live_history", "Losses of the short training.")
+study.figure(panel.history_figure(), "live_history", f"Losses of the short training{whose}.")
 
 # %% [markdown]
 # ## What was measured
@@ -470,7 +470,7 @@ one training, the shipped one; notebooks 08 and 09 have others.
 # %%
 def on_real():
     """What is measured where no truth is known."""
-    fewer = f" (all that the set has beside; {n_trained:,} were asked for)" if trained_on < n_trained else ""
+    fewer = f" (all other stars of the set; {n_trained:,} were asked for)" if trained_on < n_trained else ""
     return f"""**A translator of real stars of APOGEE DR14, on {n_stars} stars of each domain that no training has seen.** It was trained here
 without pairs, from {trained_on:,} stars of each domain{fewer} in {translator.config.iterations:,} steps. The baselines were fitted to {len(training.labels):,} stars of each domain. No
 truth is known of real stars: nobody can tell from these numbers whether a translated spectrum, or a label, is right.

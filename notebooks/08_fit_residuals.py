@@ -503,7 +503,7 @@ def labels_text(band):
 
 # %%
 trained_on = len(training["apogee"].labels)
-fewer = f", all that the set has beside; {n_trained:,} were asked for" if trained_on < n_trained else ""
+fewer = f", all other stars of the set; {n_trained:,} were asked for" if trained_on < n_trained else ""
 ON_REAL = f"""{n_stars:,} real stars of APOGEE DR14 that no training has seen are fitted with six models. The translator was trained here
 ({trained_on:,} stars of each domain{fewer}; no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, trained_on):,} of
 these stars. **No truth is known of real stars.** So there is no perfect translator, and nobody can tell from these numbers which labels

@@ -217,7 +217,7 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
     assert "apogee_translated_teff_minus_catalogue" in record["results"]
     text = (tmp_path / "out" / "summary.md").read_text("utf-8")
     assert "No truth is known of real stars" in text and "mock" not in text
-    assert "all that the set has" not in text
+    assert "all other stars" not in text
 
 
 @pytest.mark.slow
@@ -226,9 +226,10 @@ def test_all_stars_of_a_set_are_used_if_there_are_fewer(stem, tmp_path):
     write_built(190)
     run(stem, tmp_path / "out", survey="apogee-dr14", n_trained=10_000)
     text = " ".join((tmp_path / "out" / "summary.md").read_text("utf-8").split())
+    words = r"(\d+) stars of each domain[ ,(]+all other stars of the set; 10,000 were asked for"
     left = 190 - (100 if stem == DOMAINS else 112)
-    words = rf"{left} stars of each domain[ ,(]+all that the set has beside; 10,000 were asked for"
-    assert re.search(words, text)
+    # The emulator does not know some of the stars.
+    assert left - 5 <= int(re.search(words, text)[1]) <= left
 
 
 @pytest.mark.slow
