@@ -289,13 +289,18 @@ def summarised(band, fits, residuals, translator):
     chosen = {name: (every[name],) for name in fits} | {OWN: (emulators[band], translator)}
     auc = [separated(band, *chosen[name]) for name in fits]
     table.add_columns(list(zip(*auc)), indexes=[3, 3], names=["auc", "auc_std"])
-    return table
+    return table[[name for name in table.colnames if not built or name == "fit" or np.isfinite(table[name]).any()]]
 
 
 # %%
 FORMATS = dict.fromkeys(("chi2", "ratio", "auc", "auc_std"), ".3f") | {"mean": "+.4f", "std": ".3f"}
 FORMATS |= dict.fromkeys(("bias", "bias_error", "scatter", "largest_scatter", "pull_width"), ".2f")
 COMPACT = ["fit", "chi2", "auc", "bias", "bias_error", "scatter", "largest_scatter", "pull_width", "at_limit"]
+if built:  # what needs the truth is left out
+    FORMATS = {
+        name: form for name, form in FORMATS.items() if name in ("chi2", "ratio", "auc", "auc_std", "mean", "std")
+    }
+    COMPACT = ["fit", "chi2", "auc", "at_limit"]
 tables = {}
 for band, name in NAMES.items():
     tables[band] = summarised(band, fits[band], residuals[band], translators[band])
@@ -308,7 +313,7 @@ for band, name in NAMES.items():
     study.table(compact, f"summary_{band}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
 
 # %% [markdown]
-# The next table is for the RVS, or for the real stars, for which a dash stands where the truth is needed. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
+# The next table is for the RVS, or for the real stars, for which columns that need the truth are left out. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
 # its bootstrap error. *scatter* is the geometric mean over the labels of the scatter in units of that of physics only, and
 # *largest_scatter* the largest of these ratios. *pull_width* tells how many times the stated errors are too small. *at_limit* counts
 # stars with a constrained label at a limit.
@@ -342,9 +347,8 @@ for band, emulator in emulators.items():
         compared = table[np.isin(table["fit"], (PHYSICS, TYPICAL, OWN))]
         rows += [{"survey": band, "seed": seed} | dict(zip(table.colnames, row)) for row in compared]
 seeds_table = Table(rows=rows)
-study.table(
-    seeds_table, "seeds", "Trainings of each translator: χ², AUC, residuals, and errors of constrained labels.", FORMATS
-)
+what = "χ², AUC and residuals" if built else "χ², AUC, residuals, and errors of constrained labels"
+study.table(seeds_table, "seeds", f"Trainings of each translator: {what}.", FORMATS)
 
 # %% [markdown]
 # ## Real stars
@@ -417,7 +421,7 @@ def spread(band):
     if len(seeds) == 1:
         return "*Spread over trainings*: not measured, there is one training."
     rows = seeds_table[(seeds_table["survey"] == band) & (seeds_table["fit"] == TYPICAL)]
-    columns = [name for name in ("chi2", "auc", "bias", "scatter") if np.isfinite(rows[name]).all()]
+    columns = [name for name in ("chi2", "auc", "bias", "scatter") if name in COMPACT]
     each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in columns]
     which = "" if built else "which the further ones had only "
     steps = f", of {which}{iterations} steps" if iterations else ""

@@ -215,6 +215,9 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
     chi2 = {key: record["results"][f"apogee_{key}_chi2"]["value"] for key in ("physics", "mean")}
     assert chi2["mean"] < chi2["physics"]
     assert "apogee_translated_teff_minus_catalogue" in record["results"]
+    for name in ("models_apogee", "summary_apogee", "seeds"):
+        columns = Table.read(tmp_path / "out" / f"{name}.csv").colnames
+        assert not {"bias", "scatter", "pull_width"} & set(columns), name
     text = (tmp_path / "out" / "summary.md").read_text("utf-8")
     assert "No truth is known of real stars" in text and "mock" not in text
     assert "all other stars" not in text
