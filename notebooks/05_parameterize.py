@@ -480,6 +480,8 @@ origin = (
 )
 every, means = ("every seed", f"means over {n_seeds} seed(s)") if n_seeds > 1 else ("the one seed", "one seed")
 they = "*All entangled* gains"
+
+# %%
 if truth_known:
     they = f"Against the true labels they gain {gained('entangled', 'faithful', judge)}, *all entangled*"
 claim = f"""

@@ -37,9 +37,7 @@ n_stars: int = 500  # stars of each set that is compared
 n_mapped: int = 200  # stars of each set in the t-SNE maps
 auc_seeds: int = 1  # repetitions of each two-sample test
 n_baseline: int = 1000  # stars of each domain to which the baselines are fitted; the shipped translators had 10,000
-n_trained: int = (
-    10000  # with apogee-dr14: stars of each domain on which its translator is trained, if there are so many
-)
+n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained, at most
 iterations: int = 0  # with apogee-dr14: steps of this training; 0: as many as the shipped translator of APOGEE had
 star: int = 0  # row of the star that is shown
 live_stars: int = 1000  # stars of each domain in the live training

@@ -39,9 +39,7 @@ n_baseline: int = 1000  # stars of each domain to which the baselines are fitted
 n_classified: int = 100  # spectra of each set from which classifiers learn, and on which they are tested
 n_ideal: int = 40  # ideal stars, which tell the labels that spectra constrain
 seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other mock stars too
-n_trained: int = (
-    10000  # with apogee-dr14: stars of each domain on which its translator is trained, if there are so many
-)
+n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained, at most
 iterations: int = 0  # steps of trainings that are made here; 0: as many as the shipped ones had
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them

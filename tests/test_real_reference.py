@@ -299,7 +299,7 @@ def test_a_notebook_tells_what_is_missing_in_one_sentence(data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stem", "least"), zip(STUDIES, (100, 500, 100)))
+@pytest.mark.parametrize(("stem", "least"), [*zip(STUDIES, (100, 500, 100))])
 def test_too_few_stars_are_told_in_the_first_cells(stem, least, mock, data, tmp_path):
     mock[0][:60].write(built_path("rvs-reference"))
     words = f"code cell [345] failed: .* there are 60 stars: .* needs at least {least}"
