@@ -32,6 +32,7 @@ output: str = ""  # folder for figures and tables; empty: only show them
 # %%
 import numpy as np
 from astropy.table import Table, vstack
+from IPython.display import display
 
 import specnb
 from specnb.disentangle.config import LABELS
@@ -53,6 +54,8 @@ study.input(EMULATOR)
 sample = reference_sample(survey, n_stars, seed)
 stars = reference_stars(sample)
 catalogue = vstack([stars.train.labels, stars.test.labels])
+if len(catalogue) < 100:
+    raise ValueError(f"n_stars is {n_stars} and there are {len(catalogue)} stars: this notebook needs at least 100")
 truth_known = stars.truth_test is not None  # as it is of mock stars
 truth = vstack([stars.truth_train.labels, stars.truth_test.labels]) if truth_known else None
 if not truth_known:
@@ -83,8 +86,13 @@ study.figure(kiel(catalogue, color="m_h"), "fig4_kiel", "Kiel diagram of the ref
 study.figure(abundance_plane(catalogue), "fig5_abundances", "[α/Fe] against [M/H] of the reference stars (Fig. 5).")
 
 # %%
-figure = abundance_plane(truth) if truth_known else absent("The labels of real stars without errors are not known.")
-study.figure(figure, "true_abundances", "The same stars before the catalogue's errors: two sequences.")
+figure, caption = (
+    absent("The true labels of real stars are not known."),
+    "True [α/Fe] and [M/H]: not known of real stars.",
+)
+if truth_known:
+    figure, caption = abundance_plane(truth), "The same stars before the catalogue's errors: two sequences."
+study.figure(figure, "true_abundances", caption)
 
 # %% [markdown]
 # ## What the spectra are like
@@ -123,14 +131,12 @@ observed, ideal = without_noise(emulator, stars, slice(0, 3000))  # enough for a
 if truth_known:
     population = draw_stars(RVS, 20_000, np.random.default_rng(seed + 1), sample.population)
     reader = dict(zip(LABELS, posterior_mean(emulator, stars.test, stars.truth_test, population, LABELS).T))
-limits = Table({"label": LABELS})
-for name, reference in {"true": stars.truth_test, "catalogue": stars.test}.items():
+limits, references = Table({"label": LABELS}), {"true": stars.truth_test, "catalogue": stars.test}
+for name, reference in references.items() if truth_known else [("catalogue", stars.test)]:
     errors = observed.labels if name == "catalogue" else None
     ceiling, least = (limit(emulator, ideal, LABELS, errors) for limit in (information_ceiling, least_mae))
     limits[f"ceiling_{name}"] = [ceiling[label] for label in LABELS]
-    limits[f"reader_r2_{name}"] = np.nan
     limits[f"least_mae_{name}"] = [least[label] for label in LABELS]
-    limits[f"reader_mae_{name}"] = np.nan
     if truth_known:
         labels = reference.labels
         difference = {label: reader[label] - labels[label] for label in LABELS}
@@ -148,15 +154,16 @@ limits["floor"] = [floors[name] for name in LABELS]
 for row in limits:
     study.result(f"ceiling_{row['label']}", float(row["ceiling_catalogue"]))
     study.result(f"floor_{row['label']}", float(row["floor"]))
-caption = "Highest R² of any prediction from the spectra (ceiling: linear and Gaussian), and that of a perfect reader, of the "
-caption += "true and the catalogue label; rms error of the catalogue; R² with which the other pair of labels predicts this one."
+of_what = ", and that of a perfect reader, of the true and the catalogue" if truth_known else ", of the catalogue's"
+caption = f"Highest R² of any prediction from the spectra (ceiling: linear and Gaussian){of_what} "
+caption += "label; rms error of the catalogue; R² with which the other pair of labels predicts this one."
 r2 = [name for name in limits.colnames if "ceiling" in name or "r2" in name]
 study.table(limits["label", *r2, "catalogue_error", "floor"], "limits", caption,
             dict.fromkeys([*r2, "floor"], ".3f") | {"catalogue_error": ".3g"})  # fmt: skip
 
 # %%
 maes = [name for name in limits.colnames if "mae" in name]
-caption = "Least mean absolute error (linear and Gaussian), and that of a perfect reader, of the true and the catalogue label."
+caption = f"Least mean absolute error (linear and Gaussian){of_what} label."
 study.table(limits["label", *maes], "least_mae", caption, dict.fromkeys(maes, ".3g"))
 
 # %% [markdown]
@@ -170,10 +177,11 @@ real, source = real_spectra(RVS)
 print(source)
 for path in RVS.archive.files():
     study.input(path)
-shown = real or stars.test[examples]
-figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
-caption = "Real Gaia RVS spectra." if real or not truth_known else "Mock spectra (no real ones were at hand)."
-study.figure(figure, "real_spectra", caption)
+if real or truth_known:  # otherwise they would be the real stars of the figure above
+    shown = real or stars.test[examples]
+    figure = spectra_by_snr(shown, None, np.median(shown.flux / shown.flux_error, axis=1))
+    caption = "Real Gaia RVS spectra." if real else "Mock spectra (no real ones were at hand)."
+    display(study.figure(figure, "real_spectra", caption))
 
 # %% [markdown]
 # ## What was found
@@ -190,19 +198,19 @@ highest, lowest = (symbols[LABELS[pick(limits["ceiling_catalogue"])]] for pick i
 scattered = truth if truth_known else catalogue
 shares = [np.std(scattered[name]) / error for name, error in zip(LABELS, limits["catalogue_error"])]
 origin, scatter = "were drawn as a mock survey of Gaia's RVS", "scatter of the true labels"
-best = f"""A perfect reader, who also knows that stars lie on isochrones, reaches
+if truth_known:
+    best = f"""A perfect reader, who also knows that stars lie on isochrones, reaches
   {listed(limits["reader_r2_catalogue"], ".3f")}, and for the true labels {listed(limits["reader_r2_true"], ".3f")}."""
-least = f"""The mean absolute error of the perfect reader is {listed(limits["reader_mae_true"], ".3g")} (K and dex)
+    least = f"""The mean absolute error of the perfect reader is {listed(limits["reader_mae_true"], ".3g")} (K and dex)
   against the true labels, and {listed(limits["reader_mae_catalogue"], ".3g")} against the catalogue. The simpler Gaussian
   limits are {listed(limits["least_mae_true"], ".3g")} and {listed(limits["least_mae_catalogue"], ".3g")}."""
-if not truth_known:
-    origin, scatter = (
-        f"are real stars of Gaia DR3, of the set {sample.name} (the paper has 64,305)",
-        "scatter of the labels",
-    )
+else:
+    fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > len(catalogue) else ""
+    origin = f"are real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
+    scatter = "scatter of the labels"
     best = "This is an estimate, because no truth is known of real stars, and the emulator is not exact."
-    least = f"""In the same approximation, the least mean absolute error is {listed(limits["least_mae_true"], ".3g")} (K and
-  dex) for labels without errors, and {listed(limits["least_mae_catalogue"], ".3g")} against the catalogue."""
+    least = f"""In the same approximation, the least mean absolute error against the catalogue is
+  {listed(limits["least_mae_catalogue"], ".3g")} (K and dex)."""
 
 # %%
 study.text("summary", f"""

@@ -85,6 +85,10 @@ study = Study(output)
 study.input(EMULATOR)
 sample = reference_sample(survey, n_stars, seed)
 stars = reference_stars(sample)
+there, least = len(stars.train) + len(stars.test), max(20 * latent, 125)  # which the probes need
+if there < least or n_joint < 125:
+    asked = f"n_stars is {n_stars}, n_joint is {n_joint}, and there are {there} stars"
+    raise ValueError(f"{asked}: this notebook needs at least {least} stars, and 125 for n_joint")
 truth_known = stars.truth_test is not None  # as it is of mock stars
 if not truth_known:
     study.input(built_path(sample.name))
@@ -203,9 +207,11 @@ summary["role"] = [
 ]
 shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2"]
 shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", *columns[3:]]
+shown = [name for name in shown if truth_known or name != "mlp_r2_true"]
 for row in summary:
     study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
-caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones; mlp_r2_drawn and "
+about_true = "mlp_r2_true: about the true ones; " if truth_known else ""
+caption = f"What fresh probes read from the latents about catalogue labels ({about_true}mlp_r2_drawn and "
 caption += "mlp_r2_averaged: from one random draw and from the average of 20); discriminator: its loss minus that of blind guessing."
 study.table(summary[shown], "probes", caption, dict.fromkeys(shown[4:], ".3f"))
 
@@ -221,6 +227,7 @@ for row in fidelity:
 shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max", "seconds"]
 own_rms = "rms_truth" if truth_known else "rms"  # of real stars it contains the noise of the spectra, too
 fidelity["rms"] = np.sqrt(fidelity["mean_squared_error"])
+shown = [own_rms if name == "rms_truth" else name for name in shown]
 caption = "Error of reconstructed test spectra, with their own latents (rms_drawn: with one random draw of them) and with another "
 caption += "star's; ratio: to the plain one's. Seconds: of the closed form, and of trainings (from their first epoch)."
 study.table(fidelity[shown], "reconstruction", caption)
@@ -327,7 +334,7 @@ for row in edits:
     study.result(f"edit_slope_{slug(row['model'])}_{row['label']}", float(row["slope"]))
     study.result(f"edit_relative_{slug(row['model'])}_{row['label']}", float(row["relative"]))
 if not truth_known:  # errors of whole spectra would be those of the emulator
-    edits["reconstruction"] = edits["error"] = np.nan
+    columns = [name for name in columns if name not in ("reconstruction", "error")]
 caption = f"Edited spectra against the {'simulator' if truth_known else 'emulator'}'s: rms flux errors, and slope; mean and range of steps up and down and of seeds."
 study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
@@ -340,7 +347,7 @@ study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"]
 # real stars.)
 
 # %%
-names, exact_edits = ("plain", "labels only", "bottleneck, removed"), edits[:0]
+names, shown = ("plain", "labels only", "bottleneck, removed"), "There is no catalogue of real stars without errors."
 if truth_known:
     exact = replace(sample, label_errors=0.0)
     exact_stars = reference_stars(exact)
@@ -350,10 +357,9 @@ if truth_known:
     exact_edits = spread(
         counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
     )
-caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
-if not truth_known:
-    caption += " There is no such catalogue of real stars."
-study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+    caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
+    shown = study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+shown
 
 # %%
 star = int(bright[len(bright) // 2])
@@ -434,7 +440,7 @@ for (d, kind), group in groups.items():
     row |= {"allowed": allowed[d, kind], "seeds": len(seeds)}
     row |= {name: r2.get(name, np.nan) for name in names}
     row |= {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
-    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z")}
+    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z") if truth_known or name != "rms_truth"}
     rows.append(row | discriminator_cost(joint_stars.train, chosen[d, kind]))
 joint_table = Table(rows=rows)
 for row in joint_table:  # an R² below 0 counts as 0
@@ -560,7 +566,8 @@ def better(first, second):
 paper, noisy, erased, closed = names[2:]
 guess = float(np.max(np.abs(read(paper, "discriminator"))))
 one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
-origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}; the paper has 64,305)"
+fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > there else ""
+origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
 start = f"""{len(stars.train) + len(stars.test):,} {origin}, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""

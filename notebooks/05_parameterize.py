@@ -80,6 +80,8 @@ sample = reference_sample(survey, n_stars, seed)
 stars = reference_stars(sample)
 base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, device=device)
 catalogue = stars.test.labels
+if (n := len(stars.train) + len(stars.test)) < 100:
+    raise ValueError(f"n_stars is {n_stars} and there are {n} stars: this notebook needs at least 100")
 references = {"catalogue": catalogue[list(LABELS)]}
 if truth_known := stars.truth_test is not None:  # as it is of mock stars
     references["truth"] = stars.truth_test.labels[list(LABELS)]
@@ -219,8 +221,8 @@ if truth_known:
     predictions["limit"] = {"perfect reader": [reader]}
 observed, ideal = without_noise(emulator, stars, slice(0, 3000))  # enough for a mean over stars
 gaussian = {
-    against: least_mae(emulator, ideal, LABELS, error)
-    for against, error in {"catalogue": observed.labels, "truth": None}.items()
+    against: least_mae(emulator, ideal, LABELS, observed.labels if against == "catalogue" else None)
+    for against in references
 }
 
 # %% [markdown]
@@ -278,23 +280,28 @@ for (setting, against), table in tables.items():
         spectra = mine["spectra"]["mae"]
         row = {"label": label, "regressor": setting, "against": against, "published": IMPROVEMENT[label]}
         for column, name in {"entangled": own[label], **codes}.items():
-            low, high = (100 * (1 - mine[name][end] / spectra) for end in ("mae_max", "mae_min"))
-            row |= {column: mine[name]["gain"], f"{column}, range": f"{low:.0f} to {high:.0f}"}
-        row["possible"] = mine["perfect reader"]["gain"] if truth_known else np.nan
-        row["gaussian"] = 100 * (1 - gaussian[against][label] / spectra)
-        rows.append(row)
-gains, numbers = Table(rows=rows), ["published", "entangled", *codes, "possible", "gaussian"]
-caption = (
-    "Gain in MAE (%) over regressors on spectra of the same stars, with its range over seeds, and what is possible."
+            row[column] = mine[name]["gain"]
+            if n_seeds > 1:
+                low, high = (100 * (1 - mine[name][end] / spectra) for end in ("mae_max", "mae_min"))
+                row[f"{column}, range"] = f"{low:.0f} to {high:.0f}"
+        possible = {"possible": mine["perfect reader"]["gain"]} if truth_known else {}
+        rows.append(row | possible | {"gaussian": 100 * (1 - gaussian[against][label] / spectra)})
+gains = Table(rows=rows)
+
+# %%
+numbers = [name for name in gains.colnames[3:] if not name.endswith("range")]
+ranges, limit = (
+    ", with its range over seeds" if n_seeds > 1 else "",
+    "what is possible" if truth_known else "of the Gaussian limit",
 )
+caption = f"Gain in MAE (%) over regressors on spectra of the same stars{ranges}, and {limit}."
 study.table(gains, "gains", caption, dict.fromkeys(numbers, ".0f"))
 
 # %%
 for row in gains[[not setting.endswith("half") for setting in gains["regressor"]]]:
     for name in numbers[1:]:
         key = f"gain_{row['label']}_{row['regressor']}_{row['against']}_{name.replace(' ', '_')}"
-        if truth_known or name != "possible":
-            study.result(key, float(row[name]), "%")
+        study.result(key, float(row[name]), "%")
 
 # %% [markdown]
 # ## How long the training takes
@@ -334,6 +341,8 @@ study.figure(
 # %%
 tails = {"m_h": (-np.inf, -1.5), "teff": (6500.0, np.inf), "logg": (-np.inf, 1.2)}
 inside = {label: (truth[label] > low) & (truth[label] < high) for label, (low, high) in tails.items()}
+rare = {label: int(some.sum()) for label, some in inside.items()}
+inside = {label: some for label, some in inside.items() if rare[label]}  # what no star shows is left out
 rows = []
 groups = [(setting, *item) for setting, group in predictions.items() for item in group.items()]
 for setting, name, group in groups:
@@ -342,25 +351,34 @@ for setting, name, group in groups:
         for label, some in inside.items():
             i = LABELS.index(label)
             bias = np.mean([p[some, i] for p in group], axis=0) - truth[label][some]
-            error = bias.std() / np.sqrt(max(len(bias) - 1, 1))
-            row |= {label: bias.mean() if len(bias) else np.nan, f"{label}_error": error if len(bias) else np.nan}
+            row |= {label: bias.mean(), f"{label}_error": bias.std() / np.sqrt(max(len(bias) - 1, 1))}
         rows.append(row)
-biases, rare = Table(rows=rows), {label: int(some.sum()) for label, some in inside.items()}
-caption = (
-    f"Mean error against the {judge}, and its uncertainty, of {rare['m_h']} stars with [M/H] < −1.5, {rare['teff']} "
-    f"with T_eff > 6500 K and {rare['logg']} with log g < 1.2 (mean over seeds)."
-)
+biases = Table(rows=rows)
+
+# %%
+cuts = {"m_h": "[M/H] < −1.5", "teff": "T_eff > 6500 K", "logg": "log g < 1.2"}
+*first, last = [f"{rare[label]} with {cuts[label]}" for label in inside] or ["no star"]
+which = f"{', '.join(first)} and {last}" if first else last
+caption = f"Mean error against the {judge}, and its uncertainty, of {which.replace(' with', ' stars with', 1)} (mean over seeds)."
 formats = {"m_h": "+.2f", "m_h_error": ".2f", "teff": "+.0f", "teff_error": ".0f", "logg": "+.2f", "logg_error": ".2f"}
-study.table(biases, "tails", caption, formats)
+if inside:
+    formats = {name: form for name, form in formats.items() if name in biases.colnames}
+    shown = study.table(biases, "tails", caption, formats)
+else:
+    shown = f"No test star has {' or '.join(cuts.values())}."
+shown
 
 # %%
 shown = {name: predictions["best"][name][0] for name in ("spectra", "principal components", "First", "Second")}
 shown["all entangled"] = predictions["best"]["all entangled"][0]
+figure, caption = (
+    absent("No true labels are known of real stars."),
+    "Errors against the true label: not known of real stars.",
+)
 if truth_known:
     figure = bias_by_label(shown | {"perfect reader": reader}, truth, LABELS)
-else:
-    figure = absent("Errors against the true label: no true labels are known of real stars.")
-study.figure(figure, "bias", "Mean error of predicted labels against the true label, best regressors (first seed).")
+    caption = "Mean error of predicted labels against the true label, best regressors (first seed)."
+study.figure(figure, "bias", caption)
 
 # %% [markdown]
 # ## Real stars
@@ -456,13 +474,19 @@ def ahead(setting, against, rival):
 
 
 # %%
-origin = "mock Gaia RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}; the paper has 64,305)"
+fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > len(stars.train) + len(stars.test) else ""
+origin = (
+    "mock Gaia RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
+)
+every, means = ("every seed", f"means over {n_seeds} seed(s)") if n_seeds > 1 else ("the one seed", "one seed")
 they = "*All entangled* gains"
+
+# %%
 if truth_known:
     they = f"Against the true labels they gain {gained('entangled', 'faithful', judge)}, *all entangled*"
 claim = f"""
 Regressors predicted T_eff, log g, [M/H] and [α/Fe] (all numbers are in this order) of {len(stars.test):,} {origin}
-after training on {len(stars.train):,} (means over {n_seeds} seed(s)). A gain is the part by which the mean absolute error is
+after training on {len(stars.train):,} ({means}). A gain is the part by which the mean absolute error is
 smaller than that of the same kind of regressor on spectra; it is negative if the error is larger. *Entangled* is the code of the
 paper in which the label is entangled; in *all entangled* all four are.
 
@@ -470,12 +494,12 @@ paper in which the label is entangled; in *all entangled* all four are.
   (published: {gained("published", "faithful", "catalogue")}). {they}
   {gained("all entangled", "faithful", judge)}, and two codes that
   know no labels, 25 principal components and plain latents, {gained("components", "faithful", judge)} and
-  {gained("plain", "faithful", judge)}. An entangled code, of either kind, is better than principal components, with every seed, for
+  {gained("plain", "faithful", judge)}. An entangled code, of either kind, is better than principal components, with {every}, for
   {ahead("faithful", judge, "principal components")}.
 - **Early stopping and a penalty** change the errors from spectra, against the {judge}, from
   {listed(of("spectra", "faithful", judge))} to {listed(of("spectra", "best", judge))} (K and dex). Over these, entangled
   codes gain {gained("entangled", "best", judge)}, *all entangled* {gained("all entangled", "best", judge)}, and principal
-  components {gained("components", "best", judge)}. With every seed, an entangled code is better than spectra for
+  components {gained("components", "best", judge)}. With {every}, an entangled code is better than spectra for
   {ahead("best", judge, "spectra")}, and than principal components for {ahead("best", judge, "principal components")}.
 """
 

@@ -37,7 +37,7 @@ n_stars: int = 500  # stars of each set that is compared
 n_mapped: int = 200  # stars of each set in the t-SNE maps
 auc_seeds: int = 1  # repetitions of each two-sample test
 n_baseline: int = 1000  # stars of each domain to which the baselines are fitted; the shipped translators had 10,000
-n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained
+n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained, at most
 iterations: int = 0  # with apogee-dr14: steps of this training; 0: as many as the shipped translator of APOGEE had
 star: int = 0  # row of the star that is shown
 live_stars: int = 1000  # stars of each domain in the live training
@@ -67,7 +67,7 @@ from specnb.reproduce.study import Study
 from specnb.surveys.public.built import STUDIED, built_path
 from specnb.translate import TranslateConfig, load_translator
 from specnb.translate.baselines import PERFECT, baselines
-from specnb.translate.built import built_domains, built_translator
+from specnb.translate.built import FEWEST, built_domains, built_translator
 from specnb.translate.domains import STARS, Domains, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED
 from specnb.widgets import explore_translator, train_translator
@@ -77,6 +77,9 @@ study = Study(output)
 if survey not in ("rvs", "apogee", "apogee-dr14"):
     raise ValueError(f"survey is {survey!r}: give rvs, apogee or apogee-dr14")
 built = survey in STUDIED  # whether the stars are real
+if n_stars < 50 or n_baseline < FEWEST or (built and n_trained < FEWEST):
+    asked = f"n_stars is {n_stars}, n_baseline is {n_baseline} and n_trained is {n_trained}"
+    raise ValueError(f"{asked}: give at least 50, {FEWEST} and {FEWEST}, or classifiers and translators cannot learn")
 emulator = specnb.load_emulator("apogee" if built else survey).to(pick_device(device))
 if built:
     config = TranslateConfig.for_survey(emulator.survey, device=device)
@@ -159,7 +162,7 @@ study.figure(translation_history(translator.history), "training_history", captio
 # %%
 if built:
     observed = test.observed[:n_stars]
-    domains = Domains(test.labels[:n_stars], test.observed[n_stars:])
+    domains, trained_on = Domains(test.labels[:n_stars], test.observed[n_stars:]), len(training.labels)
     training = Domains(training.labels[:n_baseline], training.observed[:n_baseline])
     labels, donors = domains.labels, domains.observed
 else:
@@ -398,16 +401,16 @@ panel
 
 # %%
 live = panel.train()
-study.figure(
-    panel.figure(), "live_training", "Mean observed, synthetic and translated spectrum after a short training."
-)
+whose = " of mock stars" if built else ""
+caption = f"Mean observed, synthetic and translated spectrum{whose} after a short training."
+study.figure(panel.figure(), "live_training", caption)
 
 # %%
 stars, known = unseen_stars(rvs, n_stars)
 flux = rvs(true_labels(known.labels, rvs))
 study.result("live_rms_synthetic", rms(flux - known.flux), "flux")
 study.result("live_rms_translated", rms(live.translate(flux) - known.flux), "flux")
-study.figure(panel.history_figure(), "live_history", "Losses of the short training.")
+study.figure(panel.history_figure(), "live_history", f"Losses of the short training{whose}.")
 
 # %% [markdown]
 # ## What was measured
@@ -465,8 +468,9 @@ one training, the shipped one; notebooks 08 and 09 have others.
 # %%
 def on_real():
     """What is measured where no truth is known."""
+    fewer = f" (all other stars of the set; {n_trained:,} were asked for)" if trained_on < n_trained else ""
     return f"""**A translator of real stars of APOGEE DR14, on {n_stars} stars of each domain that no training has seen.** It was trained here
-without pairs, from {n_trained:,} stars of each domain in {translator.config.iterations:,} steps. The baselines were fitted to {len(training.labels):,} stars of each domain. No
+without pairs, from {trained_on:,} stars of each domain{fewer} in {translator.config.iterations:,} steps. The baselines were fitted to {len(training.labels):,} stars of each domain. No
 truth is known of real stars: nobody can tell from these numbers whether a translated spectrum, or a label, is right.
 
 - *Mean spectra* of the two domains, which have different stars, differ by an rms over pixels of {r["rms_of_mean_synthetic"]:.4f} of the continuum

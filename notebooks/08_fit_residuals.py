@@ -39,7 +39,7 @@ n_baseline: int = 1000  # stars of each domain to which the baselines are fitted
 n_classified: int = 100  # spectra of each set from which classifiers learn, and on which they are tested
 n_ideal: int = 40  # ideal stars, which tell the labels that spectra constrain
 seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other mock stars too
-n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained
+n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained, at most
 iterations: int = 0  # steps of trainings that are made here; 0: as many as the shipped ones had
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
@@ -64,7 +64,7 @@ from specnb.surveys.public.built import STUDIED, built_path
 from specnb.surveys.rvs.archive import literature
 from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines, perfect
-from specnb.translate.built import agreement, built_domains, built_translator
+from specnb.translate.built import FEWEST, LEAST, agreement, built_domains, built_translator
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
 from specnb.translate.domains import STARS, Domains, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED, translated_emulator
@@ -75,6 +75,9 @@ study = Study(output)
 if survey not in ("mock", "apogee-dr14"):
     raise ValueError(f"survey is {survey!r}: give mock or apogee-dr14")
 built = survey in STUDIED  # whether the stars are real
+if n_classified < 50 or n_baseline < FEWEST or (built and (n_trained < FEWEST or n_stars < LEAST)):
+    asked = f"n_classified is {n_classified}, n_baseline {n_baseline}, n_trained {n_trained} and n_stars {n_stars}"
+    raise ValueError(f"{asked}: give at least 50, {FEWEST}, {FEWEST} and {LEAST} (the last two for real stars)")
 NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 FITS = (PHYSICS, MEAN, POWER, LINEAR, TYPICAL, OWN, PERFECT)
 kind, drawn = "mock stars", n_stars + 2 * n_classified
@@ -284,13 +287,18 @@ def summarised(band, fits, residuals, translator):
     chosen = {name: (every[name],) for name in fits} | {OWN: (emulators[band], translator)}
     auc = [separated(band, *chosen[name]) for name in fits]
     table.add_columns(list(zip(*auc)), indexes=[3, 3], names=["auc", "auc_std"])
-    return table
+    return table[[name for name in table.colnames if not built or name == "fit" or np.isfinite(table[name]).any()]]
 
 
 # %%
 FORMATS = dict.fromkeys(("chi2", "ratio", "auc", "auc_std"), ".3f") | {"mean": "+.4f", "std": ".3f"}
 FORMATS |= dict.fromkeys(("bias", "bias_error", "scatter", "largest_scatter", "pull_width"), ".2f")
 COMPACT = ["fit", "chi2", "auc", "bias", "bias_error", "scatter", "largest_scatter", "pull_width", "at_limit"]
+if built:  # what needs the truth is left out
+    FORMATS = {
+        name: form for name, form in FORMATS.items() if name in ("chi2", "ratio", "auc", "auc_std", "mean", "std")
+    }
+    COMPACT = ["fit", "chi2", "auc", "at_limit"]
 tables = {}
 for band, name in NAMES.items():
     tables[band] = summarised(band, fits[band], residuals[band], translators[band])
@@ -303,7 +311,7 @@ for band, name in NAMES.items():
     study.table(compact, f"summary_{band}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
 
 # %% [markdown]
-# The next table is for the RVS, or for the real stars, for which a dash stands where the truth is needed. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
+# The next table is for the RVS, or for the real stars, for which columns that need the truth are left out. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
 # its bootstrap error. *scatter* is the geometric mean over the labels of the scatter in units of that of physics only, and
 # *largest_scatter* the largest of these ratios. *pull_width* tells how many times the stated errors are too small. *at_limit* counts
 # stars with a constrained label at a limit.
@@ -337,9 +345,8 @@ for band, emulator in emulators.items():
         compared = table[np.isin(table["fit"], (PHYSICS, TYPICAL, OWN))]
         rows += [{"survey": band, "seed": seed} | dict(zip(table.colnames, row)) for row in compared]
 seeds_table = Table(rows=rows)
-study.table(
-    seeds_table, "seeds", "Trainings of each translator: χ², AUC, residuals, and errors of constrained labels.", FORMATS
-)
+what = "χ², AUC and residuals" if built else "χ², AUC, residuals, and errors of constrained labels"
+study.table(seeds_table, "seeds", f"Trainings of each translator: {what}.", FORMATS)
 
 # %% [markdown]
 # ## Real stars
@@ -412,7 +419,7 @@ def spread(band):
     if len(seeds) == 1:
         return "*Spread over trainings*: not measured, there is one training."
     rows = seeds_table[(seeds_table["survey"] == band) & (seeds_table["fit"] == TYPICAL)]
-    columns = [name for name in ("chi2", "auc", "bias", "scatter") if np.isfinite(rows[name]).all()]
+    columns = [name for name in ("chi2", "auc", "bias", "scatter") if name in COMPACT]
     each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in columns]
     which = "" if built else "which the further ones had only "
     steps = f", of {which}{iterations} steps" if iterations else ""
@@ -497,8 +504,10 @@ def labels_text(band):
 
 
 # %%
+trained_on = len(training["apogee"].labels)
+fewer = f", all other stars of the set; {n_trained:,} were asked for" if trained_on < n_trained else ""
 ON_REAL = f"""{n_stars:,} real stars of APOGEE DR14 that no training has seen are fitted with six models. The translator was trained here
-({n_trained:,} stars of each domain, no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, n_trained):,} of
+({trained_on:,} stars of each domain{fewer}; no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, trained_on):,} of
 these stars. **No truth is known of real stars.** So there is no perfect translator, and nobody can tell from these numbers which labels
 are right: a smaller χ² or AUC means that spectra are more like the observed ones. The labels of the survey's catalogue have errors of
 their own, and to be near them is agreement, and not truth. *auc* tells how well a classifier that learns from {8 * n_classified // 5:,} spectra

@@ -14,6 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "paper_figures_full"
+SMALLER = (
+    HERE.parent / "paper_figures" / "05_parameterize"
+)  # it has several trainings of each setting
 LABELS = ("teff", "logg", "m_h", "alpha_fe")
 TABLE_1 = {  # mean absolute errors of Manteiga et al. (2025): from spectra, and from the code that entangles the label
     "teff": (121, 93),
@@ -66,6 +69,35 @@ def gains(regressor, against, code):
     return listed(number("05_parameterize", name, 0) for name in names)
 
 
+def smaller_run(name):
+    record = json.loads((SMALLER / "results.json").read_text("utf-8"))
+    return f"{record['parameters'][name]:,}"
+
+
+def spread(code):
+    """The largest difference between the gains of two trainings, over the labels of both panels of gains.png."""
+    largest = 0
+    for row in Table.read(SMALLER / "gains.csv"):
+        if (row["regressor"], row["against"]) in (("faithful", "catalogue"), ("best", "truth")):
+            low, high = map(int, row[f"{code}, range"].split(" to "))
+            largest = max(largest, high - low)
+    return largest
+
+
+def bias(model):
+    value, error = (
+        number("08_fit_residuals", f"{model}_{name}") for name in ("bias", "bias_error")
+    )
+    return f"{value} ± {error}"
+
+
+def second_bias(survey):
+    """The bias with the second training of a translator."""
+    table = Table.read(RESULTS / "08_fit_residuals" / "seeds.csv")
+    rows = table[(table["survey"] == survey) & (table["fit"] == "translated")]
+    return f"{rows['bias'][1]:.2f}"
+
+
 def published():
     return listed(f"{100 * (1 - code / spectra):.0f}" for spectra, code in TABLE_1.values())
 
@@ -94,6 +126,7 @@ def paper() -> str:
     template = environment.get_template("paper.template.md")
     citation = yaml.safe_load((HERE.parent / "CITATION.cff").read_text("utf-8"))
     functions = (number, count, parameter, percent, span, gains, published, r2, named)
+    functions += (smaller_run, spread, bias, second_bias)
     return template.render(citation=citation, **{each.__name__: each for each in functions})
 
 

@@ -1,6 +1,7 @@
 """The second study with real stars: their two domains, a translator, fits, and notebooks 07 and 08."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -74,10 +75,18 @@ def test_a_set_that_is_too_small_or_missing_is_told(emulator):
     with pytest.raises(OSError, match="make it with `specnb data build apogee-dr14`"):
         built_domains(emulator, 10, 10)
     write_built(30, outside=4)
-    with pytest.raises(
-        ValueError, match=r"apogee-dr14\.h5 .* train with 20 and test with 7 .* 26 "
-    ):
+    with pytest.raises(ValueError, match=r"apogee-dr14\.h5 has 26 .*: 7 to test and at least 20 "):
         built_domains(emulator, 20, 7)
+
+
+def test_fewer_stars_train_if_the_set_has_fewer(emulator):
+    write_built(90, outside=5)
+    training, test = built_domains(emulator, 10_000, 20)
+    assert len(training.labels) == len(training.observed) == 65
+    assert len(test.labels) == len(test.observed) == 20
+    assert not set(training.observed.ids) & set(test.observed.ids)
+    with pytest.raises(ValueError, match="85 stars of each domain .*: 26 to test and at least 60"):
+        built_domains(emulator, 10_000, 26)
 
 
 def test_a_translator_is_trained_once(emulator, monkeypatch):
@@ -206,8 +215,24 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
     chi2 = {key: record["results"][f"apogee_{key}_chi2"]["value"] for key in ("physics", "mean")}
     assert chi2["mean"] < chi2["physics"]
     assert "apogee_translated_teff_minus_catalogue" in record["results"]
+    for name in ("models_apogee", "summary_apogee", "seeds"):
+        columns = Table.read(tmp_path / "out" / f"{name}.csv").colnames
+        assert not {"bias", "scatter", "pull_width"} & set(columns), name
     text = (tmp_path / "out" / "summary.md").read_text("utf-8")
     assert "No truth is known of real stars" in text and "mock" not in text
+    assert "all other stars" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", SMALLER)
+def test_all_stars_of_a_set_are_used_if_there_are_fewer(stem, tmp_path):
+    write_built(190)
+    run(stem, tmp_path / "out", survey="apogee-dr14", n_trained=10_000)
+    text = " ".join((tmp_path / "out" / "summary.md").read_text("utf-8").split())
+    words = r"(\d+) stars of each domain[ ,(]+all other stars of the set; 10,000 were asked for"
+    left = 190 - (100 if stem == DOMAINS else 112)
+    # The emulator does not know some of the stars.
+    assert left - 5 <= int(re.search(words, text)[1]) <= left
 
 
 @pytest.mark.slow
@@ -215,6 +240,19 @@ def test_notebook_08_runs_on_real_stars(tmp_path):
 def test_an_unknown_survey_is_told_in_one_sentence(stem, tmp_path):
     with pytest.raises(Exception, match="survey is 'gaia-dr3': give .*apogee-dr14"):
         run(stem, tmp_path / "out", survey="gaia-dr3")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stem", "small"),
+    [(DOMAINS, {"n_stars": 40}), (FITS, {"n_stars": 6}), (FITS, {"n_trained": 50})],
+)
+def test_too_few_stars_are_told_in_the_first_cells(stem, small, tmp_path):
+    (name,) = small
+    with pytest.raises(
+        Exception, match=f"code cell 3 failed.*{name} (is )?{small[name]}.*give at least"
+    ):
+        run(stem, tmp_path / "out", survey="apogee-dr14", **small)
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """The reference stars of the first study are real ones if a notebook's parameter asks for them."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from archive_server import mirror
+from astropy.table import Table
 from tiny_archives import stand_in, tiny
 
 import specnb.core.artifacts
@@ -234,7 +236,11 @@ def run(stem, output, **parameters):
     return results
 
 
-def check_study(stem, results, n):
+def columns(folder, name):
+    return set(Table.read(folder / f"{name}.csv").colnames)
+
+
+def check_study(stem, folder, results, n):
     """What results of real stars say, and that nothing of them needs the truth."""
     summary = results["texts"]["summary"]["caption"]
     assert "real stars" in summary and "64,305" in " ".join(summary.split())
@@ -246,19 +252,41 @@ def check_study(stem, results, n):
         values = {k: results["results"][k]["value"] for k in ("train_stars", "test_stars")}
         assert sum(values.values()) == n
         assert {f"ceiling_{name}" for name in LABELS} <= names
+        limits = columns(folder, "limits") | columns(folder, "least_mae")
+        assert limits == {
+            "label",
+            "ceiling_catalogue",
+            "catalogue_error",
+            "floor",
+            "least_mae_catalogue",
+        }
+        assert "not known" in results["figures"]["true_abundances"]["caption"]
+        assert "real_spectra" not in results["figures"]  # they would be the stars of another figure
     elif stem == "04_disentangle":
         assert not {name for name in names if "fig2" in name or "reconstruction_rms" in name}
         assert {"reconstruction_ratio_plain", "edit_slope_plain_teff", "joint_r2_4_joint"} <= names
+        assert "counterfactuals_exact" not in results["tables"]
+        tables = ("probes", "reconstruction", "counterfactuals", "joint", "conditional")
+        assert not {"mlp_r2_true", "rms_truth"} & set().union(
+            *(columns(folder, each) for each in tables)
+        )
     else:
         assert "gain_teff_faithful_catalogue_entangled" in names
         assert not {name for name in names if "_truth_" in name or name.endswith("possible")}
         assert "table1_truth" not in results["tables"]
+        assert not [
+            name for name in columns(folder, "gains") if name == "possible" or "range" in name
+        ]
+        assert "not known" in results["figures"]["bias"]["caption"]
+        tails = results["tables"].get("tails", {"caption": ""})["caption"]
+        assert not re.search(r"\b0 (stars )?with", tails)
+        assert "every seed" not in summary
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", STUDIES)
 def test_notebooks_run_with_real_stars(stem, data, tmp_path):
-    check_study(stem, run(stem, tmp_path / stem, n_stars=N), N)
+    check_study(stem, tmp_path / stem, run(stem, tmp_path / stem, n_stars=N), N)
 
 
 @pytest.mark.slow
@@ -268,6 +296,15 @@ def test_a_notebook_tells_what_is_missing_in_one_sentence(data, tmp_path):
         run(STUDIES[0], tmp_path / "missing")
     with pytest.raises(NotebookError, match="choose mock or gaia-dr3"):
         run(STUDIES[0], tmp_path / "unknown", survey="sdss")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stem", "least"), [*zip(STUDIES, (100, 500, 100))])
+def test_too_few_stars_are_told_in_the_first_cells(stem, least, mock, data, tmp_path):
+    mock[0][:60].write(built_path("rvs-reference"))
+    words = f"code cell [345] failed: .* there are 60 stars: .* needs at least {least}"
+    with pytest.raises(NotebookError, match=words):
+        run(stem, tmp_path / "few", n_stars=64_305)
 
 
 @pytest.mark.slow
@@ -281,4 +318,7 @@ def test_from_the_archives_to_the_figures(tmp_path, monkeypatch):
     n = json.loads(built_path("rvs-reference", ".json").read_text("utf-8"))["stars"]
     assert n >= N
     for stem in STUDIES:
-        check_study(stem, run(stem, tmp_path / stem, n_stars=10_000), n)
+        results = run(stem, tmp_path / stem, n_stars=10_000)
+        check_study(stem, tmp_path / stem, results, n)
+        told = " ".join(results["texts"]["summary"]["caption"].split())
+        assert "has fewer than the 10,000 asked for" in told

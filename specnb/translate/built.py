@@ -23,6 +23,7 @@ from specnb.translate.model import Translator
 from specnb.translate.real import LEAST, completed
 from specnb.translate.train import train
 
+FEWEST = 60  # stars that train: the translators start from 48 principal components
 LARGEST_ERROR = TranslateConfig.largest_error  # of the flux of observed stars, in usable pixels
 
 
@@ -39,7 +40,8 @@ def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apo
     emulator : Emulator
         Of the survey of the set, which has `Survey.complete_labels`.
     n, unseen : int
-        Numbers of stars of each domain: the first n of the set train, and the next ones test.
+        Numbers of stars of each domain: the first n of the set train, and the next ones test. If the
+        set has fewer stars, fewer train, but all tests get theirs.
     seed : int
         Draws the scatter of labels that the catalogue lacks.
     name : str
@@ -55,7 +57,7 @@ def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apo
     OSError
         If the set was not made, or a file of it is damaged.
     ValueError
-        If it has too few stars, or its labels cannot be completed.
+        If fewer stars would train than n and `FEWEST`, or its labels cannot be completed.
     """
     rng, total = np.random.default_rng(seed), n + unseen
     labels, inside = _completed(emulator, built_labels(name), rng)
@@ -66,13 +68,14 @@ def built_domains(emulator, n: int, unseen: int, seed: int = 1, name: str = "apo
         found.append(batch[inside & (seen.mean(axis=1) >= 0.5)])
         if sum(map(len, found)) >= total:
             break
-    if (most := min(len(labels), sum(map(len, found)))) < total:
+    most = min(len(labels), sum(map(len, found)))
+    if most - unseen < (least := min(n, FEWEST)):
         raise ValueError(
-            f"{built_path(name)} has too few stars to train with {n} and test with {unseen} of each "
-            f"domain, since {most} can be used: ask for fewer stars, or build a larger set"
+            f"{built_path(name)} has {most} stars of each domain that can be used: {unseen} to test and at least "
+            f"{least} to train with are needed, so ask for fewer stars to test with, or build a larger set"
         )
-    spectra = Spectra.join(found)
-    return tuple(Domains(labels[rows], spectra[rows]) for rows in (slice(n), slice(n, total)))
+    n, spectra = min(n, most - unseen), Spectra.join(found)
+    return tuple(Domains(labels[rows], spectra[rows]) for rows in (slice(n), slice(n, n + unseen)))
 
 
 def _completed(emulator, catalogue, rng):
