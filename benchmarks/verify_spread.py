@@ -36,12 +36,12 @@ def noticed(tolerances, values, exact):
 
 
 def spread(tolerance, a, b):
-    """How far two values are apart, and this as a share of what is allowed."""
+    """How far two values are apart, as a share of what is allowed."""
+    excess = tolerance.excess(a, b)
     if not (is_number(a) and is_number(b)):
-        return float(a != b), float("inf") if tolerance.excess(a, b) > 0 else 0.0
-    apart = abs(a - b)
-    allowed = apart - tolerance.excess(a, b)
-    return apart, apart / allowed if tolerance.size is not None else 0.0
+        return float("inf") if excess > 0 else 0.0
+    allowed = abs(a - b) - excess
+    return abs(a - b) / allowed if allowed else float(a != b)
 
 
 def main(profile, a, b):
@@ -70,24 +70,18 @@ def main(profile, a, b):
                 )
         found = []
         for name in one.keys() | two.keys():
-            if (
-                name not in one
-                or name not in two
-                or parts(one[name]).keys() != parts(two[name]).keys()
-            ):
-                found += [(float("inf"), f"{name}: only in one run, or other rows")] * (
-                    not next(iter(tolerances[name].values())).free
-                )
+            allowed = tolerances[name]
+            if next(iter(allowed.values())).free:
                 continue
-            for part, value in parts(one[name]).items():
-                other, tolerance = parts(two[name])[part], tolerances[name][part]
-                _, share = spread(tolerance, value, other)
-                if share > 1 / 3 and tolerance.kind != "time":
+            ours, theirs = parts(one.get(name, [])), parts(two.get(name, []))
+            if (name in one) != (name in two) or ours.keys() != theirs.keys():
+                found.append((float("inf"), f"{name}: only in one run, or other rows"))
+                continue
+            for part, value in ours.items():
+                share = spread(allowed[part], value, theirs[part])
+                if share > 1 / 3 and allowed[part].kind != "time":
                     found.append(
-                        (
-                            share,
-                            f"{name} ({part}): {value} and {other}, tolerance {tolerance.size} × {tolerance.factor}",
-                        )
+                        (share, f"{name} ({part}): {value} and {theirs[part]}, {allowed[part]}")
                     )
         for share, said in sorted(found, reverse=True)[:40]:
             print(f"    {share:8.2g} of the tolerance: {said}")

@@ -46,7 +46,7 @@ def expected_of(notebook, profile: str, folder, results: dict) -> dict:
         Where no rule gives the tolerance of a measure.
     """
     found, rules = measures(folder), read_rules(notebook, profile)
-    for name, values in found.items():
+    for name, values in sorted(found.items()):
         tolerances_of(name, values, rules)
     return {
         "commit": results["code"]["commit"],

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -71,26 +72,24 @@ def read_rows(path) -> list[dict]:
 
 
 def row_names(rows: list[dict]) -> list[str]:
-    """A name for each row of a table: its texts in as many columns as tell all rows apart.
+    """A name for each row of a table: its texts in as many of the first columns as tell rows apart.
 
     The column ``label`` is not in the name, because `measures` takes each label for itself. Rows
     that no text tells apart are counted.
     """
-    texts = [column for column in rows[0] if all(_is_text(row[column]) for row in rows)]
-    names, count = [""] * len(rows), Counter()
-    for column in texts:
-        if column != "label" and len({(row.get("label"), n) for row, n in zip(rows, names)}) < len(
-            rows
-        ):
+    columns = takewhile(lambda column: all(_is_text(row[column]) for row in rows), rows[0])
+    labels, names, count = [row.get("label") for row in rows], [""] * len(rows), Counter()
+    for column in columns:
+        if column != "label" and len(set(zip(labels, names))) < len(rows):
             names = [f"{name}, {row[column] or ''}".strip(", ") for row, name in zip(rows, names)]
-    for place, (row, name) in enumerate(zip(rows, names)):
-        count[row.get("label"), name] += 1
-        names[place] += f" ({n})" if (n := count[row.get("label"), name]) > 1 else ""
+    for place, key in enumerate(zip(labels, names)):
+        count[key] += 1
+        names[place] += f" ({count[key]})" if count[key] > 1 else ""
     return names
 
 
 def _is_text(cell):
-    return cell is None or isinstance(cell, str)
+    return not isinstance(cell, int | float)
 
 
 def _columns(table, rows):

@@ -113,22 +113,21 @@ def read_rules(notebook, profile: str) -> list[dict]:
 def tolerances_of(name: str, values, rules: list[dict]) -> dict[object, Tolerance]:
     """The tolerance of each of the `parts` of a measure, by the first rule that its name matches.
 
-    A rule with ``rows`` holds for rows of tables whose names match one of them. A difference may be
-    the rule's ``absolute``, plus its ``relative`` times a scale: the range that an array of a figure
-    spans, the number itself where it was trained, because its row may be of a model of its own, and
+    The name of a cell of a table ends with that of its row. A difference may be the rule's
+    ``absolute``, plus its ``relative`` times a scale: the range that an array of a figure spans,
+    the number itself where it was trained, because its row may be of a model of its own, and
     otherwise the largest number of the column. A rule that gives neither, nor a ``factor``, takes
     every finite number. Raises ValueError where no rule matches.
     """
-    matching = [rule for rule in rules if _matches(name, rule["measures"])]
-    real = any(rule.get("needs") == "real stars" for rule in matching)
     found, figure = {}, name.startswith("figure/")
     for part, value in (parts(values) or {"": None}).items():
-        fitting = (r for r in matching if "rows" not in r or _matches(str(part), r["rows"]))
-        if not (rule := next(fitting, None)):
+        names = (name, f"{name}/{part}") if isinstance(values, dict) else (name,)
+        matching = [r for r in rules if any(_matches(each, r["measures"]) for each in names)]
+        if not matching:
             raise ValueError(
                 f"no rule of tolerances.toml holds for {name}: add one, with its reason"
             )
-        kind = rule["kind"]
+        rule, kind = matching[0], matching[0]["kind"]
         own = kind == "training" and not figure
         numbers = [x for x in ([value] if own else parts(values).values()) if _is_number(x)]
         texts = rule.get("texts", own)
@@ -138,7 +137,7 @@ def tolerances_of(name: str, values, rules: list[dict]) -> dict[object, Toleranc
             rule.get("factor", 1.0),
             texts,
             rule.get("free", False),
-            real,
+            any(each.get("needs") == "real stars" for each in matching),
         )
     return found
 
