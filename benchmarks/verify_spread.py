@@ -12,6 +12,7 @@ move them more than this one did, and of how many numbers `specnb verify` would 
 zero, twice as large or 3% larger.
 """
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -44,6 +45,35 @@ def spread(tolerance, a, b):
     return abs(a - b) / allowed if allowed else float(a != b)
 
 
+def count_noticed(one, tolerances):
+    """Print how many results, and how many values in all, are noticed in each of the `SCALES`."""
+    for kind, exact in itertools.product(("result/", ""), (False, True)):
+        seen = [
+            each
+            for name, values in one.items()
+            if name.startswith(kind)
+            for each in noticed(tolerances[name], values, exact)
+        ]
+        counts = [sum(column) for column in zip(*seen)] or [0] * len(SCALES)
+        said = ", ".join(f"×{scale} {n}" for scale, n in zip(SCALES, counts))
+        print(f"  {kind or 'all'}{' --exact' if exact else ''}: of {len(seen)} are noticed {said}")
+
+
+def differences(one, two, tolerances):
+    """What differs by more than a third of its tolerance."""
+    for name, allowed in tolerances.items():
+        first, ours, theirs = next(iter(allowed.values())), one.get(name), two.get(name)
+        if first.free or first.kind == "time":
+            continue
+        if ours is None or theirs is None or parts(ours).keys() != parts(theirs).keys():
+            yield float("inf"), f"{name}: only in one run, or other rows"
+            continue
+        for part, value in parts(ours).items():
+            other = parts(theirs)[part]
+            if (share := spread(allowed[part], value, other)) > 1 / 3:
+                yield share, f"{name} ({part}): {value} and {other}, {allowed[part]}"
+
+
 def main(profile, a, b):
     """Print what is said above for each notebook that both runs have."""
     for notebook in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
@@ -52,38 +82,11 @@ def main(profile, a, b):
             continue
         rules, one, two = read_rules(notebook, profile), measures(first), measures(second)
         tolerances = {
-            name: tolerances_of(name, one.get(name, two.get(name)), rules) for name in one | two
+            name: tolerances_of(name, values, rules) for name, values in (two | one).items()
         }
         print(notebook.stem)
-        for kind in ("result/", ""):
-            for exact in (False, True):
-                seen = [
-                    each
-                    for name, values in one.items()
-                    if name.startswith(kind)
-                    for each in noticed(tolerances[name], values, exact)
-                ]
-                counts = [sum(column) for column in zip(*seen)] or [0] * len(SCALES)
-                said = ", ".join(f"×{scale} {n}" for scale, n in zip(SCALES, counts))
-                print(
-                    f"  {kind or 'all'}{' --exact' if exact else ''}: of {len(seen)} are noticed {said}"
-                )
-        found = []
-        for name in one.keys() | two.keys():
-            allowed = tolerances[name]
-            if next(iter(allowed.values())).free:
-                continue
-            ours, theirs = parts(one.get(name, [])), parts(two.get(name, []))
-            if (name in one) != (name in two) or ours.keys() != theirs.keys():
-                found.append((float("inf"), f"{name}: only in one run, or other rows"))
-                continue
-            for part, value in ours.items():
-                share = spread(allowed[part], value, theirs[part])
-                if share > 1 / 3 and allowed[part].kind != "time":
-                    found.append(
-                        (share, f"{name} ({part}): {value} and {theirs[part]}, {allowed[part]}")
-                    )
-        for share, said in sorted(found, reverse=True)[:40]:
+        count_noticed(one, tolerances)
+        for share, said in sorted(differences(one, two, tolerances), reverse=True)[:40]:
             print(f"    {share:8.2g} of the tolerance: {said}")
 
 

@@ -317,11 +317,8 @@ def test_changed_results_are_noticed_where_nothing_is_compared(places, verify):
 
 def test_nothing_compared_is_not_good(places, verify, tmp_path):
     path = places.parent / "notebooks" / "tolerances.toml"
-    path.write_text(
-        RULES.replace("kind", 'needs = "real stars"\nkind').replace(
-            'needs = "real stars"\nreason = "From', 'reason = "From'
-        )
-    )
+    rules = RULES.replace('needs = "real stars"', "")
+    path.write_text(rules.replace("reason", 'needs = "real stars"\nreason'))
     (tmp_path / "real").mkdir()
     (star := tmp_path / "real" / "star.csv").write_text("1\n")
     remake(places, read=[star])
@@ -507,6 +504,10 @@ def test_the_command_runs_what_is_not_fresh_and_compares_it(places, capsys, tmp_
     expected.write_text(expected.read_text("utf-8").replace("[3]", "[4]"), "utf-8")
     assert main(command) == 1
     assert "result/points: expected 4, found 3" in capsys.readouterr().out
+    results = output / "01_tiny" / "results.json"
+    results.write_text(results.read_text("utf-8").replace('"value": 3', '"value": 4'), "utf-8")
+    assert main([*command, "--read"]) == 1
+    assert "results.json was changed" in capsys.readouterr().out
 
 
 def test_expected_values_of_one_notebook_replace_no_others(places, verify):
