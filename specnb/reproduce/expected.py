@@ -26,19 +26,14 @@ def read_expected(path) -> dict[str, dict]:
         return json.loads(Path(path).read_text("utf-8"))
 
 
-def read_stars(results: dict) -> dict[str, str]:
-    """Checksums of the files of real stars that a run read."""
-    return {name: sha for name, sha in real_inputs(results).items() if name != "at hand"}
-
-
 def expected_of(notebook, profile: str, folder, results: dict) -> dict:
     """What later results of a notebook are compared with.
 
     Returns
     -------
     dict
-        ``commit`` of the results, their ``parameters``, the files of real stars that they read
-        (``real``), ``versions`` of packages, and ``measures``.
+        ``commit`` of the results, their ``parameters``, digests of real stars (``real``),
+        ``versions`` of packages, and ``measures``.
 
     Raises
     ------
@@ -51,7 +46,7 @@ def expected_of(notebook, profile: str, folder, results: dict) -> dict:
     return {
         "commit": results["code"]["commit"],
         "parameters": results["parameters"],
-        "real": read_stars(results),
+        "real": real_inputs(results),
         "versions": results["environment"]["versions"],
         "measures": found,
     }

@@ -31,8 +31,9 @@ class Tolerance:
         Whether a text may be another.
     free : bool
         Whether other rows or arrays may be there, so that nothing of them is compared.
-    real : bool
-        Whether the value depends on real stars.
+    needs : str
+        Which real stars must be the same: "real stars", those that the run read, "real stars at
+        hand", all that it found, or none.
     """
 
     kind: str
@@ -40,7 +41,7 @@ class Tolerance:
     factor: float = 1.0
     texts: bool = False
     free: bool = False
-    real: bool = False
+    needs: str = ""
 
     def excess(self, expected, found) -> float:
         """By how much a value differs more than it may (negative: less)."""
@@ -137,7 +138,7 @@ def tolerances_of(name: str, values, rules: list[dict]) -> dict[object, Toleranc
             rule.get("factor", 1.0),
             texts,
             rule.get("free", False),
-            any(each.get("needs") == "real stars" for each in matching),
+            max(each.get("needs", "") for each in matching),  # at hand counts more
         )
     return found
 
