@@ -275,16 +275,17 @@ def test_a_label_has_a_scale_of_its_own(places):
         for x, v in (("a", {"": 110.0}), ("b", {"": 0.2}))
     ]
     assert sizes == [0.11, 0.0002]
-    trained = [{"measures": ["*"], "kind": "training", "relative": 0.1, "profiles": ["demo"]}]
+    trained = [{"measures": ["*"], "kind": "training", "relative": 0.1}]
     sizes = tolerances_of("table/x/mae", {"a": 10.0, "b": 300.0}, trained)
     assert [sizes[row].size for row in "ab"] == [1.0, 30.0]  # each of a model of its own
 
 
-def test_a_rule_may_hold_for_one_profile(places):
+def test_a_rule_may_have_other_sizes_in_a_profile(places):
     path = places.parent / "notebooks" / "tolerances.toml"
-    path.write_text(RULES.replace("relative = 1e-3", 'relative = 1e-3\nprofiles = ["demo"]'))
-    counts = [len(read_rules(path.with_name("01_tiny.ipynb"), each)) for each in ("quick", "demo")]
-    assert counts == [4, 6]
+    path.write_text(RULES.replace("factor = 2.0", "factor = 2.0\ndemo = { factor = 1.5 }"))
+    for profile, factor in (("quick", 2.0), ("demo", 1.5)):
+        rules = read_rules(path.with_name("01_tiny.ipynb"), profile)
+        assert tolerances_of("table/rows/mae", {"trained": 1.0}, rules)["trained"].factor == factor
 
 
 def test_exact_compares_everything_but_times(places, verify):

@@ -97,17 +97,19 @@ def may_be_absent(name: str, tolerance: Tolerance) -> bool:
 
 
 def read_rules(notebook, profile: str) -> list[dict]:
-    """The rules beside a notebook that hold for it in a profile. Raises ValueError if one is wrong."""
+    """The rules beside a notebook that hold for it, each with its sizes for a profile.
+
+    Raises ValueError if one is wrong.
+    """
     path = Path(notebook).with_name("tolerances.toml")
     with whole_file(path, "file of rules", "write it as that of the repository", ValueError):
         rules = tomllib.loads(path.read_text("utf-8"))["rules"]
         if wrong := [rule for rule in rules if rule["kind"] not in KINDS or not rule["reason"]]:
             raise ValueError(f"a rule for {wrong[0]['measures']} has no kind or no reason")
     return [
-        rule
+        rule | rule.get(profile, {})
         for rule in rules
         if _matches(Path(notebook).stem, rule.get("notebooks", ["*"]))
-        and profile in rule.get("profiles", [profile])
     ]
 
 
