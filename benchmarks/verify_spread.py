@@ -1,4 +1,4 @@
-r"""How far two runs are apart, as shares of the tolerances: python benchmarks/verify_spread.py A B.
+r"""How far two runs are apart, as shares of the tolerances: python benchmarks/verify_spread.py PROFILE A B.
 
 The sizes in notebooks/tolerances.toml come from this. A and B are the output folders of two runs of one profile, B on
 another kind of processor, which these variables imitate (with a folder of artifacts of its own, because trained models
@@ -7,59 +7,87 @@ are kept there):
     SPECNB_ARTIFACTS=/tmp/b ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=SSE41 \
     OPENBLAS_CORETYPE=Nehalem specnb paper --profile quick --output B
 
-For each notebook and kind of tolerance it prints how many measures there are, how many differ, and those that differ by
-more than a third of their tolerance: another processor may move them more than this one did.
+For each notebook it prints which results differ by more than a third of their tolerance, because another processor may
+move them more than this one did, and of how many numbers `specnb verify` would notice that they are
+zero, twice as large or 3% larger.
 """
 
+import itertools
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 from specnb.core.paths import NOTEBOOKS
 from specnb.reproduce.measures import measures
-from specnb.reproduce.provenance import real_inputs
-from specnb.reproduce.tolerances import read_rules, tolerance_of
-from specnb.reproduce.verify import read_results
+from specnb.reproduce.tolerances import SAME, parts, read_rules, tolerances_of
+
+SCALES = (0, 2, 1.03)
 
 
-def share(tolerance, expected, found):
-    """The largest difference as a share of the tolerance, infinity for a text, and the pair."""
-    zero = type(tolerance)(tolerance.kind, 0.0, tolerance.real)
-    pair = zero.far(expected, found)
-    if pair is None or tolerance.size is None:
-        return 0.0, None
-    try:
-        return abs(pair[0] - pair[1]) / (tolerance.size or 1e-300), pair
-    except TypeError:
-        return float("inf"), pair
+def is_number(value):
+    """Whether a value is a number that scaling changes."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
-def main(a, b):
+def noticed(tolerances, values, exact):
+    """For each number that is not zero, which of the `SCALES` are noticed."""
+    for part, value in parts(values).items():
+        tolerance = SAME if exact else tolerances[part]
+        if is_number(value) and tolerances[part].kind != "time":
+            yield [tolerance.excess(value, value * scale) > 0 for scale in SCALES]
+
+
+def spread(tolerance, a, b):
+    """How far two values are apart, as a share of what is allowed."""
+    excess = tolerance.excess(a, b)
+    if not (is_number(a) and is_number(b)):
+        return float("inf") if excess > 0 else 0.0
+    allowed = abs(a - b) - excess
+    return abs(a - b) / allowed if allowed else float(a != b)
+
+
+def count_noticed(one, tolerances):
+    """Print how many results, and how many values in all, are noticed in each of the `SCALES`."""
+    for kind, exact in itertools.product(("result/", ""), (False, True)):
+        seen = [
+            each
+            for name, values in one.items()
+            if name.startswith(kind)
+            for each in noticed(tolerances[name], values, exact)
+        ]
+        counts = [sum(column) for column in zip(*seen)] or [0] * len(SCALES)
+        said = ", ".join(f"×{scale} {n}" for scale, n in zip(SCALES, counts))
+        print(f"  {kind or 'all'}{' --exact' if exact else ''}: of {len(seen)} are noticed {said}")
+
+
+def differences(one, two, tolerances):
+    """What differs by more than a third of its tolerance."""
+    for name, allowed in tolerances.items():
+        first, ours, theirs = next(iter(allowed.values())), one.get(name), two.get(name)
+        if first.free or first.kind == "time":
+            continue
+        if ours is None or theirs is None or parts(ours).keys() != parts(theirs).keys():
+            yield float("inf"), f"{name}: only in one run, or other rows"
+            continue
+        for part, value in parts(ours).items():
+            other = parts(theirs)[part]
+            if (share := spread(allowed[part], value, other)) > 1 / 3:
+                yield share, f"{name} ({part}): {value} and {other}, {allowed[part]}"
+
+
+def main(profile, a, b):
     """Print what is said above for each notebook that both runs have."""
     for notebook in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         first, second = Path(a, notebook.stem), Path(b, notebook.stem)
         if not (first / "results.json").exists() or not (second / "results.json").exists():
             continue
-        rules, groups = read_rules(notebook), defaultdict(list)
-        same_stars = real_inputs(read_results(first)) == real_inputs(read_results(second))
-        one, two = measures(first), measures(second)
-        for name in sorted(one.keys() | two.keys()):
-            tolerance = tolerance_of(name, one.get(name, two.get(name)), rules)
-            if tolerance.real and not same_stars:
-                groups["other real stars", ""].append((0.0, None, name))
-            elif name not in one or name not in two:
-                groups[tolerance.kind, "only in one run"].append((float("inf"), None, name))
-            else:
-                what = "present" if tolerance.size is None else ""
-                found = share(tolerance, one[name], two[name])
-                groups[tolerance.kind, what].append((*found, name))
+        rules, one, two = read_rules(notebook, profile), measures(first), measures(second)
+        tolerances = {
+            name: tolerances_of(name, values, rules) for name, values in (two | one).items()
+        }
         print(notebook.stem)
-        for (kind, what), members in sorted(groups.items()):
-            differing = [each for each in members if each[0] > 0]
-            print(f"  {kind} {what}: {len(members)} measures, {len(differing)} differ")
-            for size, pair, name in sorted(differing, key=lambda each: -each[0])[:12]:
-                if size > 1 / 3:
-                    print(f"    {size:8.2g} of the tolerance: {name} {pair}")
+        count_noticed(one, tolerances)
+        for share, said in sorted(differences(one, two, tolerances), reverse=True)[:40]:
+            print(f"    {share:8.2g} of the tolerance: {said}")
 
 
 if __name__ == "__main__":

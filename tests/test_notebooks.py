@@ -68,5 +68,5 @@ def test_quick_profile_gives_what_is_expected(notebook, offline, tmp_path, monke
     for entry in [*results["figures"].values(), *results["tables"].values()]:
         assert entry["caption"] and all((output / file).stat().st_size for file in entry["files"])
     (report,) = verify_notebooks([notebook], "quick", tmp_path)
-    assert report.good, report
-    assert report.within or report.not_compared
+    assert not report.failed, report
+    assert report.within or report.not_compared["other real stars"]

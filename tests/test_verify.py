@@ -13,13 +13,14 @@ from specnb.commands.main import main
 from specnb.core.paths import NOTEBOOKS
 from specnb.disentangle.table1 import PUBLISHED
 from specnb.reproduce import freshness
-from specnb.reproduce.freshness import made_from
-from specnb.reproduce.measures import measures
+from specnb.reproduce.expected import expected_path, read_expected
+from specnb.reproduce.freshness import digest_of, made_from
+from specnb.reproduce.measures import measures, row_names
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import checksums, environment, write_json
 from specnb.reproduce.published import side_by_side
 from specnb.reproduce.study import Study
-from specnb.reproduce.tolerances import Tolerance, read_rules, tolerance_of
+from specnb.reproduce.tolerances import SAME, Tolerance, farthest, parts, read_rules, tolerances_of
 
 CELLS = (
     'n: int = 3  # points\noutput: str = ""  # folder',
@@ -40,6 +41,12 @@ reason = "The speed of a machine."
 measures = ["result/best"]
 kind = "training"
 reason = "Which is best depends on the last digits."
+
+[[rules]]
+measures = ["table/rows/mae/trained*"]
+kind = "training"
+factor = 2.0
+reason = "The last row is of a network."
 
 [[rules]]
 measures = ["*real*"]
@@ -92,7 +99,18 @@ def places(tmp_path, monkeypatch):
 
 
 def make(
-    folder, *, n=3, size=1.0, mae=110.0, height=2.0, best="plain", label="flux", more=(), dropped=""
+    folder,
+    *,
+    n=3,
+    size=1.0,
+    mae=110.0,
+    trained=50.0,
+    height=2.0,
+    best="plain",
+    label="flux",
+    more=(),
+    dropped="",
+    read=(),
 ):
     """Write what a run of the notebook would write."""
     place, notebook = folder.parent / "results" / "01_tiny", folder / "01_tiny.ipynb"
@@ -106,6 +124,11 @@ def make(
     for name in more:
         study.result(name, 1.0)
     table = Table({"label": ["teff", "logg"], "mae": [mae, 0.2]})
+    rows = Table({"model": ["ridge", "trained"], "mae": [mae, trained]})
+    rows["mae"] = np.ma.masked_invalid(rows["mae"])
+    study.table(rows, "rows", "Of two models.")
+    for path in read:
+        study.input(path)
     if dropped != "errors":
         study.table(table, "errors", "Errors.")
     figure = Figure(figsize=(1, 1))
@@ -117,7 +140,12 @@ def make(
     content = {"code": {"commit": "abc"}, "environment": environment(), "parameters": values}
     content |= {"made_from": made_from(notebook, values), "outputs": outputs, **study.record}
     (place / "study.json").unlink()
-    write_json(place / "results.json", content)
+    write_results(place, content)
+
+
+def write_results(place, content):
+    """Write results.json as the runner does."""
+    write_json(place / "results.json", content | {"digest": digest_of(content)})
 
 
 @pytest.fixture
@@ -155,6 +183,10 @@ def test_the_same_results_are_as_expected(places, verify):
             "result/size: expected 1.0, found 1.002, difference 0.002, tolerance 0.001",
         ),
         ({"mae": 112.0}, "table/errors/mae/teff: expected 110.0, found 112.0"),
+        ({"mae": 112.0}, "table/rows/mae (ridge): expected 110.0, found 112.0"),
+        ({"trained": 101.0}, "table/rows/mae (trained): expected 50.0, found 101.0"),
+        ({"trained": 0.0}, "table/rows/mae (trained): expected 50.0, found 0.0"),
+        ({"trained": np.nan}, "table/rows/mae (trained): expected 50.0, found None"),
         ({"height": 2.5}, "figure/line/panel 1/flux/y: expected"),
         ({"dropped": "errors"}, "01_tiny: missing: table/errors/mae/teff"),
         ({"more": ["new"]}, "01_tiny: orphan: result/new (nobody expects it"),
@@ -170,29 +202,160 @@ def test_what_changed_is_named(places, verify, change, measure):
     assert verify()[0] == 0
 
 
+def far(tolerance, expected, found):
+    """What differs most, if every part has the same tolerance."""
+    found = farthest(expected, found, dict.fromkeys(parts(expected), tolerance))
+    return found and found[1:3]
+
+
 def test_texts_and_missing_numbers_are_compared_too():
-    near = Tolerance("arithmetic", 0.1, False)
-    assert near.far([1.0, "a", None, True], [1.05, "a", None, True]) is None
-    assert near.far([1.0, 2.0], [1.2, 2.5]) == (2.0, 2.5)
-    assert near.far([1.0, "a"], [1.0, "b"]) == ("a", "b")
-    assert near.far([None], [1.0]) == (None, 1.0)
-    assert near.far([1.0], [1.0, 2.0]) == ("1 values", "2 values")
-    trained = Tolerance("training", 0.1, False)
-    assert trained.far(["a", 1.0], ["b", 1.05]) is None
-    assert trained.far(["a", 1.0], ["a", 1.2]) == (1.0, 1.2)
-    assert Tolerance("exact", 0.0, False).far([3], [4]) == (3, 4)
-    assert Tolerance("time", None, False).far([3], []) is None
+    near = Tolerance("arithmetic", 0.1)
+    assert far(near, [1.0, "a", None, True], [1.05, "a", None, True]) is None
+    assert far(near, [1.0, 2.0], [1.2, 2.5]) == (2.0, 2.5)
+    assert far(near, [1.0, "a"], [1.0, "b"]) == ("a", "b")
+    assert far(near, [None], [1.0]) == (None, 1.0)
+    assert far(near, [1.0], [1.0, 2.0]) == ("1 values", "2 values")
+    trained = Tolerance("training", 0.1, texts=True)
+    assert far(trained, ["a", 1.0], ["b", 1.05]) is None
+    assert far(trained, ["a", 1.0], ["a", 1.2]) == (1.0, 1.2)
+    assert far(Tolerance("exact"), [3], [4]) == (3, 4)
+    assert far(Tolerance("time", None), [3], [4]) is None
+
+
+@pytest.mark.parametrize("kind", ["exact", "arithmetic", "training"])
+@pytest.mark.parametrize("lost", [None, np.nan, np.inf, "nan", "0.7"])
+def test_a_missing_number_always_differs(kind, lost):
+    for size in (None, 1e9):
+        tolerance = Tolerance(kind, size, factor=9.0, texts=True)
+        assert far(tolerance, [0.7], [0.7]) is None
+        assert far(tolerance, [0.7], [lost])[0] == 0.7
+        assert far(tolerance, [lost], [0.7])[1] == 0.7
+
+
+def test_shapes_and_rows_always_differ_unless_a_rule_frees_them(places):
+    rules = [{"measures": ["*"], "kind": "training"}]
+    shape = ["2000, 0 missing", 1.0]
+    allowed = tolerances_of("figure/line/y", shape, rules)
+    assert farthest(shape, ["2000, 0 missing", 2.0], allowed) is None
+    assert farthest(shape, ["3, 1997 missing", 1.0], allowed)[1:3] == (shape[0], "3, 1997 missing")
+    rows = {"ridge": 1.0, "trained": 2.0}
+    allowed = tolerances_of("table/rows/mae", rows, rules)
+    assert farthest(rows, {"ridge": 1.0}, allowed)[:3] == ("trained", "2 values", "1 values")
+    assert farthest(rows, {"ridge": 1.0, "other": 2.0}, allowed)
+    assert not allowed["ridge"].free
+    assert tolerances_of("table/rows", [], [rules[0] | {"free": True}])[""].free
+
+
+def test_a_factor_holds_for_numbers_of_one_sign():
+    tolerance = Tolerance("training", factor=2.5)
+    assert far(tolerance, [4.0], [1.7]) is None and far(tolerance, [4.0], [9.9]) is None
+    for wrong in (1.5, 10.1, 0.0, -4.0):
+        assert far(tolerance, [4.0], [wrong]) == (4.0, wrong)
+
+
+def test_rows_are_named_by_the_first_texts_that_tell_them_apart():
+    rows = [
+        {"fit": fit, "label": label, "unit": "K", "mae": 1.0, "best": "yes"}
+        for fit in ("a", "b")
+        for label in ("teff", "logg")
+    ]
+    assert row_names(rows) == ["a", "a", "b", "b"]
+    assert row_names([{"seed": n, "fit": "a"} for n in (1, 2)]) == ["", " (2)"]
+    assert row_names([{"fit": "a", "seed": n} for n in (1, 2)]) == ["a", "a (2)"]
 
 
 def test_a_label_has_a_scale_of_its_own(places):
     found = measures(places / "01_tiny")
-    assert found["table/errors/mae/logg"] == [0.2] and found["table/errors"] == ["2 rows"]
-    rules = read_rules(places.parent / "notebooks" / "01_tiny.ipynb")
+    assert found["table/errors/mae/logg"] == {"": 0.2} and found["table/errors"] == ["2 rows"]
+    assert found["table/rows/mae"] == {"ridge": 110.0, "trained": 50.0}
+    rules = read_rules(places.parent / "notebooks" / "01_tiny.ipynb", "quick")
     sizes = [
-        tolerance_of(f"table/errors/mae/{x}", v, rules).size
-        for x, v in (("a", [110.0]), ("b", [0.2]))
+        tolerances_of(f"table/errors/mae/{x}", v, rules)[""].size
+        for x, v in (("a", {"": 110.0}), ("b", {"": 0.2}))
     ]
     assert sizes == [0.11, 0.0002]
+    trained = [{"measures": ["*"], "kind": "training", "relative": 0.1}]
+    sizes = tolerances_of("table/x/mae", {"a": 10.0, "b": 300.0}, trained)
+    assert [sizes[row].size for row in "ab"] == [1.0, 30.0]  # each of a model of its own
+
+
+def test_a_rule_may_have_other_sizes_in_a_profile(places):
+    path = places.parent / "notebooks" / "tolerances.toml"
+    path.write_text(RULES.replace("factor = 2.0", "factor = 2.0\ndemo = { factor = 1.5 }"))
+    for profile, factor in (("quick", 2.0), ("demo", 1.5)):
+        rules = read_rules(path.with_name("01_tiny.ipynb"), profile)
+        assert tolerances_of("table/rows/mae", {"trained": 1.0}, rules)["trained"].factor == factor
+
+
+def test_exact_compares_everything_but_times(places, verify):
+    remake(places)
+    assert verify("--exact")[0] == 0  # with other seconds
+    for change, said in (
+        ({"size": 1.00001}, "result/size: expected 1.0, found 1.00001"),
+        ({"trained": 50.001}, "table/rows/mae (trained)"),
+        ({"best": "other"}, "result/best: expected plain, found other"),
+    ):
+        remake(places, **change)
+        assert verify()[0] == 0
+        code, printed = verify("--exact")
+        assert code == 1 and said in printed
+
+
+def test_changed_results_are_noticed_where_nothing_is_compared(places, verify):
+    path = places / "01_tiny" / "results.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["results"]["best"]["value"] = "edited"
+    write_json(path, content)
+    code, said = verify()
+    assert code == 1 and "stale: results.json was changed" in said
+    del content["digest"]  # as older results, which are no failure
+    write_json(path, content)
+    code, said = verify()
+    assert code == 0
+    assert "has no digest of itself" in (places / "verification.md").read_text("utf-8")
+
+
+def test_nothing_compared_is_not_good(places, verify, tmp_path):
+    path = places.parent / "notebooks" / "tolerances.toml"
+    rules = RULES.replace('needs = "real stars"', "")
+    path.write_text(rules.replace("reason", 'needs = "real stars"\nreason'))
+    (tmp_path / "real").mkdir()
+    (star := tmp_path / "real" / "star.csv").write_text("1\n")
+    remake(places, read=[star])
+    code, said = verify("--json")
+    report = json.loads(said)["notebooks"][0]
+    assert code == 1 and report["verdict"] == "not compared" and not json.loads(said)["good"]
+
+
+def test_update_without_results_is_told(tmp_path, verify):
+    code, said = verify("--update", "--output", str(tmp_path / "none"))
+    assert code == 1 and f"there are no whole results in {tmp_path / 'none' / '01_tiny'}" in said
+    assert "run the notebook first" in said
+
+
+@pytest.mark.parametrize("stem", sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb")))
+def test_the_rules_of_the_repository_notice_zeros(stem):
+    """What is zero in place of the expected number is noticed, unless the rule says that it cannot."""
+    notebook = NOTEBOOKS / f"{stem}.ipynb"
+    expected, rules = (
+        read_expected(expected_path(notebook, "quick"))[stem],
+        read_rules(notebook, "quick"),
+    )
+    noticed, numbers = [], 0
+    for name, values in expected["measures"].items():
+        for part, tolerance in tolerances_of(name, values, rules).items():
+            value = parts(values).get(part)
+            if (
+                isinstance(value, float)
+                and value
+                and not tolerance.free
+                and tolerance.kind != "time"
+            ):
+                assert SAME.excess(value, 0.0) > 0 and tolerance.excess(value, None) > 0
+                numbers += name.startswith(("result", "table"))
+                if tolerance.size is not None and name.startswith(("result", "table")):
+                    noticed.append(tolerance.excess(value, 0.0) > 0)
+    assert np.mean(noticed) >= 0.9 and len(noticed) >= 0.75 * numbers
 
 
 @pytest.mark.parametrize(
@@ -251,7 +414,7 @@ def test_update_refuses_what_is_stale_and_changes_nothing(places, verify):
     results = places / "01_tiny" / "results.json"
     content = json.loads(results.read_text("utf-8"))
     content["made_from"]["code"] = "other"
-    write_json(results, content)
+    write_results(results.parent, {k: v for k, v in content.items() if k != "digest"})
     code, said = verify("--update")
     assert code == 1 and "made from other code of specnb" in said and path.read_bytes() == before
     code, said = verify("--update", "--older")  # whole, and of older code
@@ -272,19 +435,24 @@ def test_parameters_of_the_expected_values_count(places, verify):
     assert code == 1 and "no values are expected of this notebook" in said
 
 
-def test_other_real_stars_are_not_compared(places, verify, monkeypatch, tmp_path):
-    remake(places, more=["real_chi2"])
+def test_other_real_stars_are_not_compared(places, verify, tmp_path):
+    (tmp_path / "real").mkdir()
+    (star := tmp_path / "real" / "star.csv").write_text("1 2\n")
+    remake(places, more=["real_chi2"], read=[star])
     assert verify("--update")[0] == 0
-    remake(places)
+    remake(places, read=[star])
     code, said = verify()  # the same stars, and so it should be there
     assert code == 1 and "missing: result/real_chi2" in said
-    (tmp_path / "stars").mkdir()
-    (tmp_path / "stars" / "atlas.txt").write_text("1 2\n")
-    remake(places)
+    (tmp_path / "real" / "other.csv").write_text("3\n")  # is at hand, but was not read
+    remake(places, read=[star], more=["real_chi2"])
+    code, said = verify("--json")
+    assert code == 0 and "other real stars" not in json.loads(said)["notebooks"][0]["not_compared"]
+    star.write_text("1 3\n")
+    remake(places, read=[star])
     code, said = verify("--json")
     report = json.loads(said)["notebooks"][0]
     assert code == 0 and report["not_compared"]["other real stars"] == 1
-    remake(places, more=["real_other"])  # of stars that the expected run had not
+    remake(places, more=["real_other"])  # of no stars, which the expected run had
     assert verify()[0] == 0
     remake(places, size=2.0)
     assert verify()[0] == 1
@@ -313,7 +481,7 @@ def test_names_of_arrays_may_hold_results(places, verify):
 
 def test_a_figure_that_is_not_compared_may_have_other_arrays(places, verify):
     path = places.parent / "notebooks" / "tolerances.toml"
-    rule = '[[rules]]\nmeasures = ["figure/line*"]\nkind = "training"\nreason = "A map."\n'
+    rule = '[[rules]]\nmeasures = ["figure/line*"]\nkind = "training"\nfree = true\nreason = "A map."\n'
     path.write_text(rule + RULES)
     assert verify("--update")[0] == 0
     remake(places, label="other")
@@ -337,6 +505,10 @@ def test_the_command_runs_what_is_not_fresh_and_compares_it(places, capsys, tmp_
     expected.write_text(expected.read_text("utf-8").replace("[3]", "[4]"), "utf-8")
     assert main(command) == 1
     assert "result/points: expected 4, found 3" in capsys.readouterr().out
+    results = output / "01_tiny" / "results.json"
+    results.write_text(results.read_text("utf-8").replace('"value": 3', '"value": 4'), "utf-8")
+    assert main([*command, "--read"]) == 1
+    assert "results.json was changed" in capsys.readouterr().out
 
 
 def test_expected_values_of_one_notebook_replace_no_others(places, verify):

@@ -7,7 +7,7 @@ from specnb.core.reading import whole_file
 from specnb.core.writing import replacing
 from specnb.reproduce.measures import measures
 from specnb.reproduce.provenance import real_inputs
-from specnb.reproduce.tolerances import Tolerance, may_be_absent, read_rules, tolerance_of
+from specnb.reproduce.tolerances import read_rules, tolerances_of
 
 
 def expected_path(notebook, profile: str) -> Path:
@@ -23,37 +23,26 @@ def read_expected(path) -> dict[str, dict]:
     if not Path(path).exists():
         return {}
     with whole_file(path, "file of expected values", "write it with `specnb verify --update`"):
-        content = json.loads(Path(path).read_text("utf-8"))
-        for entry in content.values():
-            entry["measures"] = {
-                name: (Tolerance(*tolerance), values)
-                for name, (*tolerance, values) in entry["measures"].items()
-            }
-    return content
+        return json.loads(Path(path).read_text("utf-8"))
 
 
-def expected_of(notebook, folder, results: dict) -> dict:
+def expected_of(notebook, profile: str, folder, results: dict) -> dict:
     """What later results of a notebook are compared with.
 
     Returns
     -------
     dict
-        ``commit`` of the results, their ``parameters``, digest and names of real stars
-        (``real``), ``versions`` of packages, and ``measures``: for each name its kind, its
-        tolerance (None: only its presence is compared), whether it needs real stars, and its
-        values.
+        ``commit`` of the results, their ``parameters``, digests of real stars (``real``),
+        ``versions`` of packages, and ``measures``.
 
     Raises
     ------
     ValueError
         Where no rule gives the tolerance of a measure.
     """
-    rules, found = read_rules(notebook), {}
-    for name, values in sorted(measures(folder).items()):
-        tolerance = tolerance_of(name, values, rules)
-        kept = values if tolerance.size is not None else []
-        if not may_be_absent(name, tolerance):
-            found[name] = [tolerance.kind, tolerance.size, tolerance.real, kept]
+    found, rules = measures(folder), read_rules(notebook, profile)
+    for name, values in sorted(found.items()):
+        tolerances_of(name, values, rules)
     return {
         "commit": results["code"]["commit"],
         "parameters": results["parameters"],

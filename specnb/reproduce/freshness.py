@@ -65,6 +65,11 @@ def _digest(content):
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def digest_of(results: dict) -> str:
+    """SHA-256 of the content of results.json without the ``digest`` that it holds itself."""
+    return _digest({name: value for name, value in results.items() if name != "digest"})
+
+
 def mark_fresh(folder: Path, key: str):
     """Keep beside the results in a folder the key they were computed with, and their checksums."""
     write_json(folder / FRESH, {"key": key, "files": checksums(folder)})

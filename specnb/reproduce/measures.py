@@ -1,10 +1,11 @@
-"""What a run states, as lists of plain values: each number, each column and each drawn array."""
+"""What a run states, as plain values: each number, each column of a table and each drawn array."""
 
 import csv
 import json
 import math
 import re
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,19 @@ NOT_KEPT = "/not kept"
 NUMBER = re.compile(r"(?<!panel )(?<![\d.,])[-−+]?\d[\d.,]*")
 
 
-def measures(folder) -> dict[str, list]:
+def measures(folder) -> dict[str, list | dict]:
     """All that the results in a folder state, by name.
 
     Returns
     -------
     dict
-        ``result/NAME``: one value. ``table/NAME/COLUMN``: the cells of a column of the CSV file, or
-        those of one label, ``table/NAME/COLUMN/LABEL``, where a column names labels, because labels
-        have different units. ``figure/NAME/ARRAY``, where # stands for numbers: a text with the
-        array's shape and how many values are missing, then the mean, the standard deviation and
-        quantiles of the others. ``figure/NAME`` and ``text/NAME``: an empty list.
+        ``result/NAME``: a list of one value. ``table/NAME``: a list with the number of rows.
+        ``table/NAME/COLUMN``: a dict with the cells of a column of the CSV file by the names of
+        their rows, see `row_names`, or those of one label, ``table/NAME/COLUMN/LABEL``, where a
+        column names labels, because labels have different units. ``figure/NAME/ARRAY``, where #
+        stands for numbers: a list of a text with the array's shape and how many values are missing,
+        then the mean, the standard deviation and quantiles of the others. ``figure/NAME`` and
+        ``text/NAME``: an empty list.
         ``figure/NAME/not kept``: an empty list in place of arrays whose file is not there, because
         the repository does not keep large files. Numbers have `DIGITS` digits, and a missing one is
         None.
@@ -68,12 +71,34 @@ def read_rows(path) -> list[dict]:
         return [{name: _value(cell) for name, cell in row.items()} for row in csv.DictReader(f)]
 
 
+def row_names(rows: list[dict]) -> list[str]:
+    """A name for each row of a table: its texts in as many of the first columns as tell rows apart.
+
+    The column ``label`` is not in the name, because `measures` takes each label for itself. Rows
+    that no text tells apart are counted.
+    """
+    columns = takewhile(lambda column: all(_is_text(row[column]) for row in rows), rows[0])
+    labels, names, count = [row.get("label") for row in rows], [""] * len(rows), Counter()
+    for column in columns:
+        if column != "label" and len(set(zip(labels, names))) < len(rows):
+            names = [f"{name}, {row[column] or ''}".strip(", ") for row, name in zip(rows, names)]
+    for place, key in enumerate(zip(labels, names)):
+        count[key] += 1
+        names[place] += f" ({count[key]})" if count[key] > 1 else ""
+    return names
+
+
+def _is_text(cell):
+    return not isinstance(cell, int | float)
+
+
 def _columns(table, rows):
     found = {table: [f"{len(rows)} rows"]}
-    for row in rows:
+    for name, row in zip(row_names(rows) if rows else [], rows):
         for column, cell in row.items():
             label = f"/{row['label']}" if "label" in row and column != "label" else ""
-            found.setdefault(f"{table}/{column}{label}", []).append(cell)
+            row_name = name if column != "label" else f"{cell}, {name}".strip(", ")
+            found.setdefault(f"{table}/{column}{label}", {})[row_name] = cell
     return found
 
 

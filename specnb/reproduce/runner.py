@@ -21,7 +21,7 @@ import psutil
 
 from specnb.core.paths import ARTIFACTS, INSTALLED, SOURCE, data_folder, stars_folder
 from specnb.core.writing import replacing_folder
-from specnb.reproduce.freshness import made_from, mark_fresh, results_key
+from specnb.reproduce.freshness import digest_of, made_from, mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import (
     RECORD,
@@ -172,6 +172,8 @@ def run_notebook(
         (new / RECORD).unlink()
         shutil.rmtree(new / SESSION, ignore_errors=True)
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
+        results = json.loads(json.dumps(results))  # as it is read again
+        results["digest"] = digest_of(results)
         write_json(new / RESULTS, results)
         mark_fresh(new, results_key(origin))
     return results

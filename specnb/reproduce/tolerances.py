@@ -1,5 +1,6 @@
 """How far a value may be from the expected one: rules by its name, from notebooks/tolerances.toml."""
 
+import math
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -8,12 +9,13 @@ from pathlib import Path
 from specnb.core.reading import whole_file
 from specnb.reproduce.measures import QUANTILES
 
+MISSING = ("none", "nan", "inf", "-inf", "–", "")
 KINDS = ("exact", "arithmetic", "training", "time")
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How the values of one measure are compared.
+    """How one value is compared. A number is never as expected where none was, or the reverse.
 
     Attributes
     ----------
@@ -22,70 +24,132 @@ class Tolerance:
         between processors; "training" amplifies these differences, and so texts such as a choice
         may differ, too; a "time" belongs to one machine.
     size : float or None
-        Largest difference of a number. None: it is only compared that there is such a measure.
-    real : bool
-        Whether the values depend on real stars.
+        Largest difference of a number. None: any finite number is as expected.
+    factor : float
+        A number of the same sign may also be larger or smaller by this factor.
+    texts : bool
+        Whether a text may be another.
+    free : bool
+        Whether other rows or arrays may be there, so that nothing of them is compared.
+    needs : str
+        Which real stars must be the same: "real stars", those that the run read, "real stars at
+        hand", all that it found, or none.
     """
 
     kind: str
-    size: float | None
-    real: bool
+    size: float | None = 0.0
+    factor: float = 1.0
+    texts: bool = False
+    free: bool = False
+    needs: str = ""
 
-    def far(self, expected: list, found: list) -> tuple | None:
-        """The pair of values (expected, found) that differs most, if any differs too much."""
+    def excess(self, expected, found) -> float:
+        """By how much a value differs more than it may (negative: less)."""
+        if self.kind == "time":
+            return -math.inf
+        if _sort(expected) != _sort(found):
+            return math.inf
+        if _sort(expected) != "number":
+            return -math.inf if self.texts or expected == found else math.inf
         if self.size is None:
-            return None
-        if len(expected) != len(found):
-            return f"{len(expected)} values", f"{len(found)} values"
-        worst, pair = self.size, None
-        for a, b in zip(expected, found):
-            if _is_number(a) and _is_number(b):
-                # Both are rounded to seven digits.
-                excess = abs(a - b) - 2e-7 * max(abs(a), abs(b))
-                worst, pair = max((worst, pair), (excess, (a, b)), key=lambda each: each[0])
-            elif a != b and self.kind != "training":
-                return a, b
-        return pair
+            return -math.inf
+        smaller, larger = sorted((abs(expected), abs(found)))
+        by_factor = (self.factor - 1) * smaller if expected * found > 0 else 0.0
+        # Both are rounded to seven digits.
+        return abs(expected - found) - max(self.size, by_factor) - 2e-7 * larger
+
+
+# On the same processor a run gives the same numbers again.
+SAME = Tolerance("exact", factor=1 + 1e-6)
+
+
+def _sort(value):
+    if _is_number(value):
+        return "number" if math.isfinite(value) else "missing"
+    return "missing" if str(value).lower() in MISSING else "text"
+
+
+def parts(values) -> dict:
+    """The values of a measure by the names of their rows, or by their places."""
+    return values if isinstance(values, dict) else dict(enumerate(values))
+
+
+def farthest(expected, found, tolerances: dict, exact: bool = False) -> tuple | None:
+    """The value of a measure that differs most, if any differs too much.
+
+    Returns its part, the two values, and its `Tolerance`, which is `SAME` if ``exact``.
+    """
+    ours, theirs = parts(expected), parts(found)
+    if other := ours.keys() ^ theirs.keys():
+        counts = f"{len(ours)} values", f"{len(theirs)} values"
+        return str(min(other, key=str)), *counts, next(iter(tolerances.values()))
+    used = {part: SAME if exact else tolerances[part] for part in ours}
+    excess = {part: used[part].excess(ours[part], theirs[part]) for part in ours}
+    worst = max(excess, key=excess.get, default=None)
+    return (
+        (worst, ours[worst], theirs[worst], used[worst]) if excess and excess[worst] > 0 else None
+    )
 
 
 def may_be_absent(name: str, tolerance: Tolerance) -> bool:
-    """Whether a measure is an array of a figure of which nothing is compared but its presence."""
-    return tolerance.size is None and name.startswith("figure/") and name.count("/") > 1
+    """Whether a measure may be absent: it is of a figure or table that may have other ones."""
+    return tolerance.free and name.count("/") > 1
 
 
-def read_rules(notebook) -> list[dict]:
-    """The rules beside a notebook that hold for it. Raises ValueError where one is wrong."""
+def read_rules(notebook, profile: str) -> list[dict]:
+    """The rules beside a notebook that hold for it, each with its sizes for a profile.
+
+    Raises ValueError if one is wrong.
+    """
     path = Path(notebook).with_name("tolerances.toml")
     with whole_file(path, "file of rules", "write it as that of the repository", ValueError):
         rules = tomllib.loads(path.read_text("utf-8"))["rules"]
         if wrong := [rule for rule in rules if rule["kind"] not in KINDS or not rule["reason"]]:
             raise ValueError(f"a rule for {wrong[0]['measures']} has no kind or no reason")
-    return [rule for rule in rules if _matches(Path(notebook).stem, rule.get("notebooks", ["*"]))]
+    return [
+        rule | rule.get(profile, {})
+        for rule in rules
+        if _matches(Path(notebook).stem, rule.get("notebooks", ["*"]))
+    ]
 
 
-def tolerance_of(name: str, values: list, rules: list[dict]) -> Tolerance:
-    """The tolerance of a measure by the first rule that its name matches.
+def tolerances_of(name: str, values, rules: list[dict]) -> dict[object, Tolerance]:
+    """The tolerance of each of the `parts` of a measure, by the first rule that its name matches.
 
-    A difference may be the rule's ``absolute``, plus its ``relative`` times the largest of the
-    values, or, in a figure, times the range that an array spans. A rule with neither compares
-    nothing. Raises ValueError where no rule matches.
+    The name of a cell of a table ends with that of its row. A difference may be the rule's
+    ``absolute``, plus its ``relative`` times a scale: the range that an array of a figure spans,
+    the number itself where it was trained, because its row may be of a model of its own, and
+    otherwise the largest number of the column. A rule that gives neither, nor a ``factor``, takes
+    every finite number. Raises ValueError where no rule matches.
     """
-    matching = [rule for rule in rules if _matches(name, rule["measures"])]
-    if not matching:
-        raise ValueError(f"no rule of tolerances.toml holds for {name}: add one, with its reason")
-    rule, size = matching[0], 0.0
-    if rule["kind"] != "exact":
-        size = _size(rule, name, [value for value in values if _is_number(value)] or [0.0])
-    return Tolerance(
-        rule["kind"], size, any(rule.get("needs") == "real stars" for rule in matching)
-    )
+    found, figure = {}, name.startswith("figure/")
+    for part, value in (parts(values) or {"": None}).items():
+        names = (name, f"{name}/{part}") if isinstance(values, dict) else (name,)
+        matching = [r for r in rules if any(_matches(each, r["measures"]) for each in names)]
+        if not matching:
+            raise ValueError(
+                f"no rule of tolerances.toml holds for {name}: add one, with its reason"
+            )
+        rule, kind = matching[0], matching[0]["kind"]
+        own = kind == "training" and not figure
+        numbers = [x for x in ([value] if own else parts(values).values()) if _is_number(x)]
+        texts = rule.get("texts", own)
+        found[part] = Tolerance(
+            kind,
+            0.0 if kind == "exact" else _size(rule, figure, numbers or [0.0]),
+            rule.get("factor", 1.0),
+            texts,
+            rule.get("free", False),
+            max(each.get("needs", "") for each in matching),  # at hand counts more
+        )
+    return found
 
 
-def _size(rule, name, numbers):
-    if not {"absolute", "relative"} & set(rule):
+def _size(rule, figure, numbers):
+    if not {"absolute", "relative", "factor"} & set(rule):
         return None
     span = max(map(abs, numbers))
-    if name.startswith("figure/"):  # after the mean and the standard deviation come quantiles
+    if figure:  # after the mean and the standard deviation come quantiles
         span = numbers[-1] - numbers[-len(QUANTILES) :][0] or span
     size = rule.get("absolute", 0.0) + rule.get("relative", 0.0) * span
     return float(f"{size:.2g}")

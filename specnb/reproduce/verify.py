@@ -1,6 +1,7 @@
 """Compare the results of a notebook with the expected ones; find stale and orphan outputs."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from specnb.reproduce.expected import (
     read_expected,
     write_expected,
 )
-from specnb.reproduce.freshness import made_from
+from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import NOT_KEPT, measures
 from specnb.reproduce.parameters import check_parameters, profile_of
 from specnb.reproduce.provenance import checksums, real_inputs
-from specnb.reproduce.tolerances import may_be_absent, read_rules, tolerance_of
+from specnb.reproduce.tolerances import farthest, may_be_absent, read_rules, tolerances_of
 
 # What the runner and the index write, beside what a notebook writes.
 IN_RESULTS = {"results.json", "executed.ipynb"}
@@ -42,21 +43,30 @@ class Report:
     stale: list[str] = field(default_factory=list)
 
     @property
-    def good(self) -> bool:
-        return not (self.differing or self.missing or self.orphan or self.stale)
+    def verdict(self) -> str:
+        """What is said of the notebook; only ``stale`` and ``differs`` are failures."""
+        if self.stale:
+            return "stale"
+        if self.differing or self.missing or self.orphan:
+            return "differs"
+        return "good" if self.within else "not compared"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the notebook is not as expected."""
+        return self.verdict in ("stale", "differs")
 
     def as_dict(self) -> dict:
         """All as plain values."""
-        return {"good": self.good, **asdict(self)}
+        return {"verdict": self.verdict, **asdict(self)}
 
 
-def verify_notebooks(notebooks, profile: str, output) -> list[Report]:
+def verify_notebooks(notebooks, profile: str, output, exact: bool = False) -> list[Report]:
     """Compare the results of notebooks, each in its folder in ``output``, with what is expected."""
     reports = []
     for notebook in notebooks:
         expected = read_expected(expected_path(notebook, profile)).get(notebook.stem)
-        values = check_parameters(notebook, profile_of(notebook, profile)[0])
-        reports.append(compare(notebook, output / notebook.stem, values, expected))
+        reports.append(compare(notebook, profile, output / notebook.stem, expected, exact))
     return reports
 
 
@@ -65,27 +75,27 @@ def update_expected(notebooks, profile: str, output, older: bool = False) -> Pat
 
     Returns the file of expected values. Raises ValueError as `to_expect` does.
     """
-    entries, path = {}, expected_path(notebooks[0], profile)
-    for notebook in notebooks:
-        values = check_parameters(notebook, profile_of(notebook, profile)[0])
-        entries[notebook.stem] = to_expect(notebook, output / notebook.stem, values, older)
+    path = expected_path(notebooks[0], profile)
+    entries = {each.stem: to_expect(each, profile, output / each.stem, older) for each in notebooks}
     write_expected(path, entries)
     return path
 
 
-def compare(notebook, folder, parameters: dict, expected: dict | None) -> Report:
+def compare(notebook, profile: str, folder, expected: dict | None, exact: bool = False) -> Report:
     """Compare a folder of results with what is expected of a notebook.
 
     Parameters
     ----------
     notebook : path
+    profile : str
     folder : path
-    parameters : dict
-        All (checked) parameters of the profile.
     expected : dict, optional
-        From `specnb.reproduce.expected.read_expected`.
+        From `specnb.reproduce.expected.expected_of`.
+    exact : bool
+        Whether all numbers but times must agree to six digits, as on the same processor.
     """
     report = Report(Path(notebook).stem)
+    parameters = check_parameters(notebook, profile_of(notebook, profile)[0])
     try:
         results = read_results(folder)
         found = measures(folder)
@@ -94,6 +104,8 @@ def compare(notebook, folder, parameters: dict, expected: dict | None) -> Report
     except DAMAGE as error:
         report.stale = [f"there are no whole results in {folder} ({error}): run it again"]
         return report
+    if "digest" not in results:
+        report.not_compared["results.json of an older specnb, which has no digest of itself"] = 1
     if expected is None:
         report.stale += ["no values are expected of this notebook: call `specnb verify --update`"]
     elif expected["parameters"] != parameters:
@@ -101,43 +113,51 @@ def compare(notebook, folder, parameters: dict, expected: dict | None) -> Report
             "the expected values are of other parameters: call `specnb verify --update`"
         ]
     else:
-        same_stars = expected["real"] == real_inputs(results)
-        _compare_measures(report, expected["measures"], found, same_stars, read_rules(notebook))
+        ours, theirs = expected["real"], real_inputs(results)
+        same = {"": True, "real stars at hand": ours == theirs}
+        same["real stars"] = ours | {"at hand": ""} == theirs | {"at hand": ""}
+        rules = read_rules(notebook, profile)
+        _compare_measures(report, expected["measures"], found, same, rules, exact)
     return report
 
 
-def _compare_measures(report, expected, found, same_stars, rules):
-    not_compared = report.not_compared
-    for name, (tolerance, values) in expected.items():
-        reason = tolerance.kind if tolerance.size is None else ""
-        if tolerance.real and not same_stars:
-            reason = "other real stars"
-        elif name not in found and not name.endswith(NOT_KEPT):
+def _compare_measures(report, expected, found, same, rules, exact):
+    not_kept = tuple(name.removesuffix(NOT_KEPT) + "/" for name in expected if NOT_KEPT in name)
+    unlike = Counter()
+    for name in sorted(expected.keys() | found.keys()):
+        tolerances = tolerances_of(name, expected.get(name, found.get(name)), rules)
+        first = next(iter(tolerances.values()))
+        if not same[first.needs]:
+            unlike["other real stars"] += 1
+        elif name.startswith(not_kept):
+            unlike["numbers of figures that the repository does not keep"] += 1
+        elif may_be_absent(name, first) and not exact:
+            unlike["other rows or arrays may be there"] += 1
+        elif name not in found:
             report.missing.append(name)
-            continue
-        if reason:
-            not_compared[reason] = not_compared.get(reason, 0) + 1
-        elif name in found and (pair := tolerance.far(values, found[name])):
-            report.differing.append(_difference(name, *pair, tolerance))
+        elif name not in expected:
+            report.orphan.append(f"{name} (nobody expects it: call `specnb verify --update`)")
+        elif first.kind == "time":
+            unlike["time"] += 1
+        elif far := farthest(expected[name], found[name], tolerances, exact):
+            report.differing.append(_difference(name, *far))
+        elif all(each.size is None for each in tolerances.values()) and not exact:
+            unlike["training, of which only presence and finiteness are compared"] += 1
         else:
             report.within += 1
-    not_kept = tuple(name.removesuffix(NOT_KEPT) + "/" for name in expected if NOT_KEPT in name)
-    for name in sorted(found.keys() - expected.keys()):
-        tolerance = tolerance_of(name, found[name], rules)
-        # Figures of real stars, which the expected run had not.
-        excused = tolerance.real and not same_stars
-        if not (excused or may_be_absent(name, tolerance) or name.startswith(not_kept)):
-            report.orphan.append(f"{name} (nobody expects it: call `specnb verify --update`)")
+    report.not_compared |= unlike
 
 
-def _difference(name, expected, found, tolerance):
+def _difference(name, part, expected, found, tolerance):
     numbers = isinstance(expected, float | int) and isinstance(found, float | int)
     return {
-        "measure": name,
+        "measure": f"{name} ({part})" if isinstance(part, str) and part else name,
         "expected": expected,
         "found": found,
         "difference": float(f"{found - expected:.3g}") if numbers else "",
-        "tolerance": tolerance.size,
+        "tolerance": f"{tolerance.size} or a factor {tolerance.factor}"
+        if tolerance.factor > 1
+        else tolerance.size,
         "kind": tolerance.kind,
     }
 
@@ -157,11 +177,13 @@ def stale(notebook, folder, parameters: dict, results: dict) -> list[str]:
 
 
 def changed_files(folder, results: dict) -> list[str]:
-    """Which files of results are not those that the notebook wrote."""
+    """Which files of results are not those that were written, results.json among them."""
     now, outputs = checksums(folder), results["outputs"]
     changed = [
         f"{name} was changed" for name in outputs if now.get(name, outputs[name]) != outputs[name]
     ]
+    if results.get("digest", "") not in ("", digest_of(results)):
+        changed.append("results.json was changed")
     lost = [name for name in outputs if name not in now and not name.endswith(IGNORED)]
     return changed + [f"{name} is lost" for name in lost]
 
@@ -171,23 +193,31 @@ def orphans(folder, known) -> list[str]:
     return sorted({path.name for path in Path(folder).glob("[!.]*")} - set(known))
 
 
-def to_expect(notebook, folder, parameters: dict, older: bool = False) -> dict:
+def to_expect(notebook, profile: str, folder, older: bool = False) -> dict:
     """The `expected_of` of results, which are refused if they are stale or have orphans.
 
     With ``older``, results of older code are taken, if all their files are as they were written.
     """
-    results = read_results(folder)
-    wrong = (
-        changed_files(folder, results) if older else stale(notebook, folder, parameters, results)
-    )
-    wrong += [
-        f"{name} belongs to no result"
-        for name in orphans(folder, {*results["outputs"], *IN_RESULTS})
-    ]
+    parameters = check_parameters(notebook, profile_of(notebook, profile)[0])
+    try:
+        results = read_results(folder)
+        wrong = (
+            changed_files(folder, results)
+            if older
+            else stale(notebook, folder, parameters, results)
+        )
+        wrong += [
+            f"{name} belongs to no result"
+            for name in orphans(folder, {*results["outputs"], *IN_RESULTS})
+        ]
+    except DAMAGE as error:
+        raise ValueError(
+            f"there are no whole results in {folder} ({error}): run the notebook first"
+        ) from error
     if results["parameters"] != parameters:
         wrong.append("made with other parameters")
     if wrong:
         raise ValueError(
             f"{folder} gives no expected values ({'; '.join(wrong)}): run the notebook again first"
         )
-    return expected_of(notebook, folder, results)
+    return expected_of(notebook, profile, folder, results)
