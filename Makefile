@@ -1,5 +1,5 @@
 # make paper   make the environment, run the notebooks, and write all figures and tables to paper_figures/
-# make test    run the tests, but for the slow ones (about 10 minutes)
+# make test    run the tests, but for the slow ones (about 12 minutes)
 # make test-all   run all tests: also notebooks without real stars, a demo run, and an installed wheel
 # make style   format the code and mend what Ruff can mend
 # make lab     open JupyterLab on the first notebook
