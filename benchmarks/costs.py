@@ -65,7 +65,7 @@ def figure(machines, jacobians) -> Figure:
         right.text(1.2e4, hours * 1.12, text, color=GREY, fontsize=7)
     right.plot([], [], color="black", label="labels, 961 pixels")
     right.plot([], [], "--", color="black", label="study A, 800 pixels")
-    right.plot([], [], "o", ms=4, color="black", label="largest file labelled")
+    right.plot([], [], "o", ms=4, color="black", label="largest file labelled (800 pixels)")
     right.legend(loc="lower right")
     right.set(xlabel="RVS stars", ylabel="Hours")
     return result
