@@ -306,7 +306,7 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
         with pytest.raises(Killed):
             build(replace(MOCK, spectra_of=partial(killed_after, parts)))
         assert not built_path("mock").exists()
-    damaged, cut, other = (built_path("mock", ".parts") / f"0000{k}.h5" for k in (0, 1, 2))
+    damaged, cut, other, *_ = sorted(built_path("mock", ".parts").glob("*.h5"))
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
@@ -321,14 +321,66 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
     )
 
 
+def flipped(content, at):
+    """Bytes of which one bit is another."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def test_a_damaged_choice_of_stars_is_made_again(data):
+    labels = built_path("mock", "-labels.fits")
+
+    def select():
+        mock_stars()[0]["id", "teff"].write(labels, overwrite=True)
+        return mock_stars()
+
+    labels.parent.mkdir()
+    recipe = replace(MOCK, select=select, beside=[labels])
+    about = build(recipe)
+    whole = built_path("mock").read_bytes()
+    parts = built_path("mock", ".parts")
+    for name in ("stars.json", "stars.npy", labels):
+        for damage in (
+            lambda content: b"",
+            lambda content: b"{}",
+            lambda content: content[:-100],
+            lambda content: flipped(content, content.find(b'"cut": ') + 10),  # of the counts
+            lambda content: flipped(content, content.find(b'"limit"') + 11),  # of the settings
+            lambda content: flipped(content, len(content) - 20),
+            None,
+        ):
+            built_path("mock").unlink()
+            with pytest.raises(Killed):
+                build(replace(recipe, spectra_of=partial(killed_after, 2)))
+            path = parts / name
+            path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
+            assert {**build(recipe), "made": ""} == {**about, "made": ""}
+            assert built_path("mock").read_bytes() == whole
+
+
+def killed(path):
+    raise Killed
+
+
+def test_parts_of_another_choice_are_not_taken(data, monkeypatch):
+    build(MOCK)
+    whole = built_path("mock").read_bytes()
+    built_path("mock").unlink()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(build_module, "SpectraWriter", killed)
+        build(MOCK, limit=9)  # the third part has one star
+    assert len([*built_path("mock", ".parts").glob("*.h5")]) == 3
+    (built_path("mock", ".parts") / "stars.json").write_bytes(b"")
+    build(MOCK)
+    assert built_path("mock").read_bytes() == whole
+
+
 def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
     build(MOCK)
     path = built_path("mock")
     whole = path.read_bytes()
     assert main(["data", "check"]) == 0
     assert "mock: 1 files" in capsys.readouterr().out
-    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
-    for content in (flipped, whole[:-100], b""):
+    for content in (flipped(whole, 5000), whole[:-100], b""):
         path.write_bytes(content)
         assert damage_of("mock").keys() == {path}
         told = f"{path}: it is not as in mock.json, but missing or damaged: delete the set and run"
