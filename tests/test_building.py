@@ -334,7 +334,7 @@ def test_a_damaged_choice_of_stars_is_made_again(data):
         return mock_stars()
 
     labels.parent.mkdir()
-    recipe = replace(MOCK, select=select, beside=[labels])
+    recipe = replace(MOCK, select=select, beside=[labels], part=12)
     about = build(recipe)
     whole = built_path("mock").read_bytes()
     parts = built_path("mock", ".parts")
@@ -350,7 +350,7 @@ def test_a_damaged_choice_of_stars_is_made_again(data):
         ):
             built_path("mock").unlink()
             with pytest.raises(Killed):
-                build(replace(recipe, spectra_of=partial(killed_after, 2)))
+                build(replace(recipe, spectra_of=partial(killed_after, 1)))
             path = parts / name
             path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
             assert {**build(recipe), "made": ""} == {**about, "made": ""}
@@ -383,12 +383,16 @@ def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
     for content in (flipped(whole, 5000), whole[:-100], b""):
         path.write_bytes(content)
         assert damage_of("mock").keys() == {path}
-        told = f"{path}: it is not as in mock.json, but missing or damaged: delete the set and run"
+        told = f"{path}: it is damaged, not as in mock.json: delete it and run"
         with pytest.raises(OSError, match=f"^{told} `specnb data build mock` again$"):
             build(MOCK)
         assert main(["data", "check", "mock"]) == 3
         assert told in capsys.readouterr().err
     path.unlink()
+    assert main(["data", "check"]) == 3
+    found, told = capsys.readouterr()
+    assert "mock: 0 files, 0.0 MB, 1 not good" in found
+    assert f"{path}: it is missing: run `specnb data build mock` again, which makes it" in told
     build(MOCK)
     assert path.read_bytes() == whole and damage_of("mock") == {}
     built_path("mock", ".json").write_text("{}")
@@ -416,7 +420,7 @@ def test_a_damaged_file_beside_a_set_is_written_again(data):
         assert build(replace(recipe, spectra_of=None)) == about
         assert labels.read_bytes() == whole and damage_of("mock") == {}
     labels.write_bytes(b"")
-    with pytest.raises(OSError, match=r"mock-labels.fits: it is not as in mock.json, but missing"):
+    with pytest.raises(OSError, match=r"mock-labels.fits: it is damaged, not as in mock.json"):
         build(replace(recipe, select=lambda: None))
 
 

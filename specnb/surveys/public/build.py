@@ -172,8 +172,9 @@ def damage_of(name: str) -> dict[Path, str]:
         return {record: f"it is missing or damaged: run `specnb data build {name}`"}
     sums = {f"{name}.h5": about["sha256"]} | about.get("beside", {})
     return {
-        path: f"it is not as in {record.name}, but missing or damaged: delete the set and run "
-        f"`{about['command']}` again"
+        path: f"it is damaged, not as in {record.name}: delete it and run `{about['command']}` again"
+        if path.is_file()
+        else f"it is missing: run `{about['command']}` again, which makes it"
         for path, value in ((record.with_name(each), value) for each, value in sums.items())
         if not (path.is_file() and file_hash(path) == value)
     }
