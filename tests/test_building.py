@@ -166,6 +166,10 @@ def test_the_reference_stars_are_those_of_the_papers_cuts(server, capsys):
     assert np.array_equal(real.flux, spectra.flux[rows])
     assert real.labels.colnames == spectra.labels.colnames
 
+    capsys.readouterr()
+    assert main(["data", "build", "rvs-real"]) == 0
+    assert f"{built_path('rvs-real')} is already there, made on 2" in capsys.readouterr().out
+
 
 @pytest.mark.filterwarnings("ignore:the Gaia archive gave no good spectrum of")
 def test_the_choice_of_stars_survives_when_gaia_gives_no_spectra(server, capsys):
@@ -243,7 +247,7 @@ def test_all_stars_of_dr17_for_translators(server):
         (Status(404), False),
     ],
 )
-def test_faults_of_the_archive_of_spectra(server, fault, comes, data):
+def test_faults_of_the_archive_of_spectra(server, fault, comes, capsys):
     first = sorted((star for star, half in chosen_dr14()[1].items() if not half), key=digest)
     star = next(star for star in first[:3] if star in good(ARCHIVES().h_band))
     (path,) = [path for path in server.pages if path.startswith(STARS_DR14) and star in path]
@@ -258,6 +262,13 @@ def test_faults_of_the_archive_of_spectra(server, fault, comes, data):
     assert (star in built_spectra("apogee-dr14").ids) is comes
     about = json.loads(built_path("apogee-dr14", ".json").read_text("utf-8"))
     assert about["missing"] == [star] * (not comes)
+    record, told = built_path("apogee-dr14", ".json"), capsys.readouterr().err
+    assert (f"no good spectrum came of 1 star: {record} names them; to ask" in told) is not comes
+    if not comes:  # as the message says, which also works
+        built_path("apogee-dr14").unlink()
+        server.faults.clear()
+        assert main(["data", "build", "apogee-dr14", "--limit", "3"]) == 0
+        assert star in built_spectra("apogee-dr14").ids
 
 
 # ---- parts: a recipe without archives
@@ -446,11 +457,15 @@ def test_a_set_has_the_same_bytes_with_several_processes(data):
 def test_settings_of_another_build_are_refused(data):
     with pytest.raises(Killed):
         build(replace(MOCK, spectra_of=partial(killed_after, 1)), limit=9)
-    with pytest.raises(ValueError, match=r"mock.parts is of another build, with {'limit': 9"):
-        build(MOCK, limit=8)
+    for limit in (8, None):
+        told = (
+            r"mock.parts is of another build, with --limit 9: delete it, or build with --limit 9$"
+        )
+        with pytest.raises(ValueError, match=told):
+            build(MOCK, limit=limit)
     assert build(MOCK, limit=9)["stars"] <= 9
     with pytest.raises(
-        ValueError, match=r"mock.h5 is of another build, .*: give these settings, or"
+        ValueError, match=r"mock.h5 is of another build, with --limit 9: delete it,"
     ):
         build(MOCK)
     first = built_spectra("mock")
@@ -460,6 +475,22 @@ def test_settings_of_another_build_are_refused(data):
     assert np.array_equal(first.ids, some.ids)
     assert np.array_equal(first.flux, some.flux)
     assert np.isnan(label_columns(some.labels, ["snr"])).any()
+    told = r"mock.h5 is of another build, without --limit: delete it, or build without --limit$"
+    with pytest.raises(ValueError, match=told):
+        build(MOCK, limit=9)
+
+
+def test_a_set_of_other_catalogues_is_refused(data):
+    recipe = replace(MOCK, inputs=[data / "a.fits", data / "b.fits"])
+    for path in recipe.inputs:
+        path.write_bytes(b"1")
+    build(recipe)
+    recipe.inputs[1].write_bytes(b"2")
+    told = r"mock.h5 is of another build, which read another b.fits: delete it$"
+    with pytest.raises(ValueError, match=told):
+        build(recipe)
+    built_path("mock").unlink()
+    build(recipe)
 
 
 def test_parts_of_which_the_archive_has_no_spectrum(data, monkeypatch):

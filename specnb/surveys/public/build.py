@@ -79,15 +79,15 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     jobs : int
         Number of processes.
     progress : bool
-        Show a progress bar.
+        Show a progress bar, or say that the set is already there.
 
     Returns
     -------
     dict
         What the file NAME.json says of the set: ``name``, ``command``, ``stars``, ``settings``
         (limit, SHA-256 of the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes
-        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum),
-        ``sha256`` of the file, and ``beside`` (SHA-256 of further files).
+        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars
+        without a good spectrum), ``sha256`` of the file, and ``beside`` (SHA-256 of further files).
 
     Raises
     ------
@@ -101,15 +101,14 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     hashes = {each.name: file_hash(each) for each in recipe.inputs}
     settings, found = {"limit": limit, "inputs": hashes}, _read(record)
     for there, about in ((path, found), (folder, _choice(folder, recipe))):
-        if there.exists() and about.get("settings", settings) != settings:
-            raise ValueError(
-                f"{there} is of another build, with {about['settings']}: give these settings, or delete it"
-            )
+        _check_same(there, about.get("settings", settings), settings)
     if found and path.is_file():
         if {*recipe.beside} & {*damage_of(recipe.name)}:
             recipe.select()
         for damaged, problem in damage_of(recipe.name).items():
             raise OSError(f"{damaged}: {problem}")
+        if progress:
+            tqdm.write(f"{path} is already there, made on {found['made']}")
         return found
     stars, counts = _chosen(folder, settings, recipe)
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
@@ -203,6 +202,18 @@ def no_spectra(survey) -> Spectra:
     """Spectra of no star, for parts of which the archive has none."""
     none = np.zeros((0, len(survey.pixels)))
     return Spectra(survey.pixels, none, none, none, [])
+
+
+def _check_same(there, other, settings):
+    """Raise ValueError, which says what differs, if a build is there and has other settings."""
+    if not there.exists():
+        return
+    if changed := other["inputs"].items() ^ settings["inputs"].items():
+        read = " and ".join(sorted({name for name, _ in changed}))
+        raise ValueError(f"{there} is of another build, which read another {read}: delete it")
+    if (limit := other["limit"]) != settings["limit"]:
+        given = "without --limit" if limit is None else f"with --limit {limit}"
+        raise ValueError(f"{there} is of another build, {given}: delete it, or build {given}")
 
 
 def _chosen(folder, settings, recipe):
