@@ -108,7 +108,7 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
         for damaged, problem in damage_of(recipe.name).items():
             raise OSError(f"{damaged}: {problem}")
         if progress:
-            tqdm.write(f"{path} is already there, made on {found['made']}")
+            tqdm.write(f"{path} is already there")
         return found
     stars, counts = _chosen(folder, settings, recipe)
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
@@ -208,10 +208,10 @@ def _check_same(there, other, settings):
     """Raise ValueError, which says what differs, if a build is there and has other settings."""
     if not there.exists():
         return
-    if changed := other["inputs"].items() ^ settings["inputs"].items():
+    if changed := other.get("inputs", {}).items() ^ settings["inputs"].items():
         read = " and ".join(sorted({name for name, _ in changed}))
         raise ValueError(f"{there} is of another build, which read another {read}: delete it")
-    if (limit := other["limit"]) != settings["limit"]:
+    if (limit := other.get("limit")) != settings["limit"]:
         given = "without --limit" if limit is None else f"with --limit {limit}"
         raise ValueError(f"{there} is of another build, {given}: delete it, or build {given}")
 
