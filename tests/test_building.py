@@ -166,6 +166,10 @@ def test_the_reference_stars_are_those_of_the_papers_cuts(server, capsys):
     assert np.array_equal(real.flux, spectra.flux[rows])
     assert real.labels.colnames == spectra.labels.colnames
 
+    capsys.readouterr()
+    assert main(["data", "build", "rvs-real"]) == 0
+    assert f"{built_path('rvs-real')} is already there\n" in capsys.readouterr().out
+
 
 @pytest.mark.filterwarnings("ignore:the Gaia archive gave no good spectrum of")
 def test_the_choice_of_stars_survives_when_gaia_gives_no_spectra(server, capsys):
@@ -243,7 +247,7 @@ def test_all_stars_of_dr17_for_translators(server):
         (Status(404), False),
     ],
 )
-def test_faults_of_the_archive_of_spectra(server, fault, comes, data):
+def test_faults_of_the_archive_of_spectra(server, fault, comes, capsys):
     first = sorted((star for star, half in chosen_dr14()[1].items() if not half), key=digest)
     star = next(star for star in first[:3] if star in good(ARCHIVES().h_band))
     (path,) = [path for path in server.pages if path.startswith(STARS_DR14) and star in path]
@@ -258,6 +262,13 @@ def test_faults_of_the_archive_of_spectra(server, fault, comes, data):
     assert (star in built_spectra("apogee-dr14").ids) is comes
     about = json.loads(built_path("apogee-dr14", ".json").read_text("utf-8"))
     assert about["missing"] == [star] * (not comes)
+    record, told = built_path("apogee-dr14", ".json"), capsys.readouterr().err
+    assert (f"no good spectrum came of 1 star: {record} names them; to ask" in told) is not comes
+    if not comes:  # as the message says, which also works
+        built_path("apogee-dr14").unlink()
+        server.faults.clear()
+        assert main(["data", "build", "apogee-dr14", "--limit", "3"]) == 0
+        assert star in built_spectra("apogee-dr14").ids
 
 
 # ---- parts: a recipe without archives
@@ -306,7 +317,7 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
         with pytest.raises(Killed):
             build(replace(MOCK, spectra_of=partial(killed_after, parts)))
         assert not built_path("mock").exists()
-    damaged, cut, other = (built_path("mock", ".parts") / f"0000{k}.h5" for k in (0, 1, 2))
+    damaged, cut, other, *_ = sorted(built_path("mock", ".parts").glob("*.h5"))
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
@@ -321,22 +332,78 @@ def test_a_set_has_the_same_bytes_after_interruptions(data):
     )
 
 
+def flipped(content, at):
+    """Bytes of which one bit is another."""
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def test_a_damaged_choice_of_stars_is_made_again(data):
+    labels = built_path("mock", "-labels.fits")
+
+    def select():
+        mock_stars()[0]["id", "teff"].write(labels, overwrite=True)
+        return mock_stars()
+
+    labels.parent.mkdir()
+    recipe = replace(MOCK, select=select, beside=[labels], part=12)
+    about = build(recipe)
+    whole = built_path("mock").read_bytes()
+    parts = built_path("mock", ".parts")
+    for name in ("stars.json", "stars.npy", labels):
+        for damage in (
+            lambda content: b"",
+            lambda content: b"{}",
+            lambda content: content[:-100],
+            lambda content: flipped(content, content.find(b'"cut": ') + 10),  # of the counts
+            lambda content: flipped(content, content.find(b'"limit"') + 11),  # of the settings
+            lambda content: flipped(content, len(content) - 20),
+            None,
+        ):
+            built_path("mock").unlink()
+            with pytest.raises(Killed):
+                build(replace(recipe, spectra_of=partial(killed_after, 1)))
+            path = parts / name
+            path.write_bytes(damage(path.read_bytes())) if damage else path.unlink()
+            assert {**build(recipe), "made": ""} == {**about, "made": ""}
+            assert built_path("mock").read_bytes() == whole
+
+
+def killed(path):
+    raise Killed
+
+
+def test_parts_of_another_choice_are_not_taken(data, monkeypatch):
+    build(MOCK)
+    whole = built_path("mock").read_bytes()
+    built_path("mock").unlink()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(build_module, "SpectraWriter", killed)
+        build(MOCK, limit=9)  # the third part has one star
+    assert len([*built_path("mock", ".parts").glob("*.h5")]) == 3
+    (built_path("mock", ".parts") / "stars.json").write_bytes(b"")
+    build(MOCK)
+    assert built_path("mock").read_bytes() == whole
+
+
 def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
     build(MOCK)
     path = built_path("mock")
     whole = path.read_bytes()
     assert main(["data", "check"]) == 0
     assert "mock: 1 files" in capsys.readouterr().out
-    flipped = whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
-    for content in (flipped, whole[:-100], b""):
+    for content in (flipped(whole, 5000), whole[:-100], b""):
         path.write_bytes(content)
         assert damage_of("mock").keys() == {path}
-        told = f"{path}: it is not as in mock.json, but missing or damaged: delete the set and run"
+        told = f"{path}: it is damaged, not as in mock.json: delete it and run"
         with pytest.raises(OSError, match=f"^{told} `specnb data build mock` again$"):
             build(MOCK)
         assert main(["data", "check", "mock"]) == 3
         assert told in capsys.readouterr().err
     path.unlink()
+    assert main(["data", "check"]) == 3
+    found, told = capsys.readouterr()
+    assert "mock: 0 files, 0.0 MB, 1 not good" in found
+    assert f"{path}: it is missing: run `specnb data build mock` again, which makes it" in told
     build(MOCK)
     assert path.read_bytes() == whole and damage_of("mock") == {}
     built_path("mock", ".json").write_text("{}")
@@ -364,7 +431,7 @@ def test_a_damaged_file_beside_a_set_is_written_again(data):
         assert build(replace(recipe, spectra_of=None)) == about
         assert labels.read_bytes() == whole and damage_of("mock") == {}
     labels.write_bytes(b"")
-    with pytest.raises(OSError, match=r"mock-labels.fits: it is not as in mock.json, but missing"):
+    with pytest.raises(OSError, match=r"mock-labels.fits: it is damaged, not as in mock.json"):
         build(replace(recipe, select=lambda: None))
 
 
@@ -390,11 +457,15 @@ def test_a_set_has_the_same_bytes_with_several_processes(data):
 def test_settings_of_another_build_are_refused(data):
     with pytest.raises(Killed):
         build(replace(MOCK, spectra_of=partial(killed_after, 1)), limit=9)
-    with pytest.raises(ValueError, match=r"mock.parts is of another build, with {'limit': 9"):
-        build(MOCK, limit=8)
+    for limit in (8, None):
+        told = (
+            r"mock.parts is of another build, with --limit 9: delete it, or build with --limit 9$"
+        )
+        with pytest.raises(ValueError, match=told):
+            build(MOCK, limit=limit)
     assert build(MOCK, limit=9)["stars"] <= 9
     with pytest.raises(
-        ValueError, match=r"mock.h5 is of another build, .*: give these settings, or"
+        ValueError, match=r"mock.h5 is of another build, with --limit 9: delete it,"
     ):
         build(MOCK)
     first = built_spectra("mock")
@@ -404,6 +475,22 @@ def test_settings_of_another_build_are_refused(data):
     assert np.array_equal(first.ids, some.ids)
     assert np.array_equal(first.flux, some.flux)
     assert np.isnan(label_columns(some.labels, ["snr"])).any()
+    told = r"mock.h5 is of another build, without --limit: delete it, or build without --limit$"
+    with pytest.raises(ValueError, match=told):
+        build(MOCK, limit=9)
+
+
+def test_a_set_of_other_catalogues_is_refused(data):
+    recipe = replace(MOCK, inputs=[data / "a.fits", data / "b.fits"])
+    for path in recipe.inputs:
+        path.write_bytes(b"1")
+    build(recipe)
+    recipe.inputs[1].write_bytes(b"2")
+    told = r"mock.h5 is of another build, which read another b.fits: delete it$"
+    with pytest.raises(ValueError, match=told):
+        build(recipe)
+    built_path("mock").unlink()
+    build(recipe)
 
 
 def test_parts_of_which_the_archive_has_no_spectrum(data, monkeypatch):

@@ -33,13 +33,19 @@ def build(name, limit, keep, jobs):
     about = made(dict(zip(SETS, recipes))[name](keep), limit, jobs, progress=True)
     table = Table(rows=about["counts"])
     click.echo("\n".join(table.pformat(max_lines=-1, max_width=-1, align=["<", "<", ">"])))
-    click.echo(f"{built_path(name)}: {about['stars']:,} stars")
+    click.echo(f"{built_path(name)}: {_stars(about['stars'])}")
     here = {each["catalogue"]: each["stars"] for each in about["counts"] if each["cut"] == CAME}
     published = about["published"]
     for catalogue, paper in (published and published | {"all": sum(published.values())}).items():
         n = about["stars"] if catalogue == "all" else here.get(catalogue, 0)
-        click.echo(f"{catalogue}: {n:,} stars, {paper:,} in the paper ({n - paper:+,})")
+        click.echo(f"{catalogue}: {_stars(n)}, {paper:,} in the paper ({n - paper:+,})")
     if missing := len(about["missing"]):
-        text = f"{missing} stars have no spectrum in the archive: {built_path(name, '.json')} names them"
-        click.echo(text, err=True)
+        text = f"no good spectrum came of {_stars(missing)}: {built_path(name, '.json')} names them"
+        click.echo(
+            f"{text}; to ask for all again, delete {built_path(name)} and run this again", err=True
+        )
     return 3 if missing else 0
+
+
+def _stars(n):
+    return f"{n:,} star{'s' * (n != 1)}"

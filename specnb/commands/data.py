@@ -1,6 +1,7 @@
 """Commands about data: ``specnb data``."""
 
 import warnings
+from pathlib import Path
 
 import click
 
@@ -74,14 +75,15 @@ def check(names):
     from specnb.surveys.public.build import damage_of
     from specnb.surveys.public.built import built_path
 
-    sets = sorted(path.stem for path in built_path("").parent.glob("[!.]*.h5"))
+    files = [*built_path("").parent.glob("[!.]*.h5"), *built_path("").parent.glob("[!.]*.json")]
+    sets = sorted({path.stem for path in files})  # also those of which a file is lost
     there = [name for name, each in datasets.datasets().items() if each.path.is_dir()]
     problems = {}
     for name in names or there + sets:
         found = damage_of(name) if name in sets else datasets.check(name)
         files = [built_path(name)] if name in sets else datasets.dataset(name).there()
         problems |= found
-        click.echo(f"{name}: {_amount(files)}, {len(found)} not good")
+        click.echo(f"{name}: {_amount([*filter(Path.is_file, files)])}, {len(found)} not good")
     for path, problem in problems.items():
         click.echo(f"specnb: {path}: {problem}", err=True)
     return 3 if problems else 0

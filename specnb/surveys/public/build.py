@@ -8,8 +8,10 @@ however many processes worked, because parts depend on the list of the stars alo
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from specnb.surveys.public.built import built_path
 from specnb.surveys.public.cuts import shuffled
 
 CAME = "a spectrum came"  # the last entry of the counts
-CHOICE = "stars.json"  # beside the parts: settings, and the counts of the cuts
+CHOICE = "stars.json"  # beside the parts: settings, the counts of the cuts, and a SHA-256
 
 
 @dataclass
@@ -77,15 +79,15 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     jobs : int
         Number of processes.
     progress : bool
-        Show a progress bar.
+        Show a progress bar, or say that the set is already there.
 
     Returns
     -------
     dict
         What the file NAME.json says of the set: ``name``, ``command``, ``stars``, ``settings``
         (limit, SHA-256 of the inputs), ``version`` of specnb, ``made`` (date), ``inputs`` (their sizes
-        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars without a spectrum),
-        ``sha256`` of the file, and ``beside`` (SHA-256 of further files).
+        and the dates when they were fetched), ``counts``, ``published``, ``missing`` (ids of stars
+        without a good spectrum), ``sha256`` of the file, and ``beside`` (SHA-256 of further files).
 
     Raises
     ------
@@ -98,20 +100,21 @@ def build(recipe: Recipe, limit: int | None = None, jobs: int = 1, progress: boo
     path, record, folder = (built_path(recipe.name, end) for end in (".h5", ".json", ".parts"))
     hashes = {each.name: file_hash(each) for each in recipe.inputs}
     settings, found = {"limit": limit, "inputs": hashes}, _read(record)
-    for there, about in ((path, found), (folder, _read(folder / CHOICE))):
-        if there.exists() and about.get("settings", settings) != settings:
-            raise ValueError(
-                f"{there} is of another build, with {about['settings']}: give these settings, or delete it"
-            )
+    for there, about in ((path, found), (folder, _choice(folder, recipe))):
+        _check_same(there, about.get("settings", settings), settings)
     if found and path.is_file():
         if {*recipe.beside} & {*damage_of(recipe.name)}:
             recipe.select()
         for damaged, problem in damage_of(recipe.name).items():
             raise OSError(f"{damaged}: {problem}")
+        if progress:
+            tqdm.write(f"{path} is already there")
         return found
     stars, counts = _chosen(folder, settings, recipe)
     pieces = [stars[row : row + recipe.part] for row in range(0, len(stars), recipe.part)]
-    parts = {folder / f"{number:05d}.h5": piece for number, piece in enumerate(pieces)}
+    # A part is named by its stars, so that one of another choice never takes its place.
+    sums = [sha256(piece.as_array().tobytes()).hexdigest()[:16] for piece in pieces]
+    parts = {folder / f"{k:05d}-{sums[k]}.h5": piece for k, piece in enumerate(pieces)}
     missing = {part: piece for part, piece in parts.items() if not _is_whole(part, piece)}
     # those of missing parts, and of the set: 8 bytes a pixel for flux, error and mask, compressed
     need = 8 * recipe.pixels * (len(stars) + sum(map(len, missing.values())))
@@ -168,8 +171,9 @@ def damage_of(name: str) -> dict[Path, str]:
         return {record: f"it is missing or damaged: run `specnb data build {name}`"}
     sums = {f"{name}.h5": about["sha256"]} | about.get("beside", {})
     return {
-        path: f"it is not as in {record.name}, but missing or damaged: delete the set and run "
-        f"`{about['command']}` again"
+        path: f"it is damaged, not as in {record.name}: delete it and run `{about['command']}` again"
+        if path.is_file()
+        else f"it is missing: run `{about['command']}` again, which makes it"
         for path, value in ((record.with_name(each), value) for each, value in sums.items())
         if not (path.is_file() and file_hash(path) == value)
     }
@@ -200,17 +204,45 @@ def no_spectra(survey) -> Spectra:
     return Spectra(survey.pixels, none, none, none, [])
 
 
+def _check_same(there, other, settings):
+    """Raise ValueError, which says what differs, if a build is there and has other settings."""
+    if not there.exists():
+        return
+    if changed := other.get("inputs", {}).items() ^ settings["inputs"].items():
+        read = " and ".join(sorted({name for name, _ in changed}))
+        raise ValueError(f"{there} is of another build, which read another {read}: delete it")
+    if (limit := other.get("limit")) != settings["limit"]:
+        given = "without --limit" if limit is None else f"with --limit {limit}"
+        raise ValueError(f"{there} is of another build, {given}: delete it, or build {given}")
+
+
 def _chosen(folder, settings, recipe):
     """The stars of a set and the counts of their cuts, which an earlier run may have left in the folder."""
-    table, record, limit = folder / "stars.npy", folder / CHOICE, settings["limit"]
-    if not all(map(Path.is_file, (table, record, *recipe.beside))):
+    table, limit, about = folder / "stars.npy", settings["limit"], _choice(folder, recipe)
+    if not about:
         stars, counts = recipe.select()
         stars = shuffled(stars)[:limit]
         counts += counted(f"the first {limit}", stars) if limit else []
         with replacing(table) as temporary, temporary.open("wb") as f:
             np.save(f, stars.as_array())
-        _write(record, {"settings": settings, "counts": counts})
-    return Table(np.load(table)), _read(record)["counts"]
+        about = {"settings": settings, "counts": counts}
+        _write(folder / CHOICE, about | {"sha256": _sum(folder, recipe, about)})
+    return Table(np.load(table)), about["counts"]
+
+
+def _choice(folder, recipe):
+    """What an earlier run noted of the stars that it chose. Empty if a file of them is damaged or missing."""
+    about = _read(folder / CHOICE)
+    with suppress(OSError):
+        if about.pop("sha256", None) == _sum(folder, recipe, about):
+            return about
+    return {}
+
+
+def _sum(folder, recipe, about):
+    """SHA-256 of the settings, the counts, the chosen stars, and the further files."""
+    sums = map(file_hash, (folder / "stars.npy", *recipe.beside))
+    return sha256(json.dumps([about, *sums]).encode()).hexdigest()
 
 
 def counted(cut, stars):
