@@ -13,6 +13,7 @@ from specnb.commands.main import main
 from specnb.core.paths import NOTEBOOKS
 from specnb.disentangle.table1 import PUBLISHED
 from specnb.reproduce import freshness
+from specnb.reproduce.crate import NAME as CRATE
 from specnb.reproduce.expected import expected_path, read_expected
 from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import measures, row_names
@@ -40,6 +41,7 @@ reason = "The speed of a machine."
 [[rules]]
 measures = ["result/best"]
 kind = "training"
+texts = true
 reason = "Which is best depends on the last digits."
 
 [[rules]]
@@ -327,7 +329,20 @@ def test_nothing_compared_is_not_good(places, verify, tmp_path):
     assert code == 1 and report["verdict"] == "not compared" and not json.loads(said)["good"]
 
 
+def test_a_folder_that_is_not_there_is_told_and_not_made(tmp_path, capsys):
+    folder = tmp_path / "nothing"
+    assert main(["verify", "--read", "--output", str(folder)]) == 1
+    assert f"{folder} is no folder of results: name that of --output" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_the_file_of_a_crate_is_no_orphan(places, verify):
+    (places / CRATE).write_text("{}")
+    assert verify()[0] == 0
+
+
 def test_update_without_results_is_told(tmp_path, verify):
+    (tmp_path / "none").mkdir()
     code, said = verify("--update", "--output", str(tmp_path / "none"))
     assert code == 1 and f"there are no whole results in {tmp_path / 'none' / '01_tiny'}" in said
     assert "run the notebook first" in said

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from specnb.core.reading import DAMAGE
+from specnb.reproduce.crate import NAME as CRATE
 from specnb.reproduce.expected import (
     expected_of,
     expected_path,
@@ -16,11 +17,11 @@ from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import NOT_KEPT, measures
 from specnb.reproduce.parameters import check_parameters, profile_of
 from specnb.reproduce.provenance import checksums, real_inputs
-from specnb.reproduce.tolerances import farthest, may_be_absent, read_rules, tolerances_of
+from specnb.reproduce.tolerances import farthest, how_closely, may_be_absent, read_rules, tolerances_of
 
-# What the runner and the index write, beside what a notebook writes.
+# What the runner, the index and the crate write, beside what a notebook writes.
 IN_RESULTS = {"results.json", "executed.ipynb"}
-BESIDE_RESULTS = {"README.md", "index.html", "verification.md", "verification.html"}
+BESIDE_RESULTS = {"README.md", "index.html", "verification.md", "verification.html", CRATE}
 IGNORED = (".pdf", ".npz")  # the repository does not keep all of them; `measures` tells lost ones
 WHAT = {
     "cells": "other cells of the notebook",
@@ -32,10 +33,14 @@ WHAT = {
 
 @dataclass
 class Report:
-    """What the comparison of one notebook found; ``stale`` and ``orphan`` are sentences and names."""
+    """What the comparison of one notebook found; ``stale`` and ``orphan`` are sentences and names.
+
+    ``coarsely`` counts what is within a tolerance as large as itself, and ``within`` the others.
+    """
 
     notebook: str
     within: int = 0
+    coarsely: int = 0
     differing: list[dict] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     orphan: list[str] = field(default_factory=list)
@@ -49,7 +54,7 @@ class Report:
             return "stale"
         if self.differing or self.missing or self.orphan:
             return "differs"
-        return "good" if self.within else "not compared"
+        return "good" if self.within + self.coarsely else "not compared"
 
     @property
     def failed(self) -> bool:
@@ -141,10 +146,12 @@ def _compare_measures(report, expected, found, same, rules, exact):
             unlike["time"] += 1
         elif far := farthest(expected[name], found[name], tolerances, exact):
             report.differing.append(_difference(name, *far))
-        elif all(each.size is None for each in tolerances.values()) and not exact:
-            unlike["training, of which only presence and finiteness are compared"] += 1
-        else:
+        elif (closeness := how_closely(expected[name], tolerances, exact)) == "closely":
             report.within += 1
+        elif closeness == "coarsely":
+            report.coarsely += 1
+        else:
+            unlike[closeness] += 1
     report.not_compared |= unlike
 
 
