@@ -21,7 +21,16 @@ from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import checksums, environment, write_json
 from specnb.reproduce.published import side_by_side
 from specnb.reproduce.study import Study
-from specnb.reproduce.tolerances import SAME, Tolerance, farthest, parts, read_rules, tolerances_of
+from specnb.reproduce.tolerances import (
+    GRADES,
+    SAME,
+    Tolerance,
+    farthest,
+    how_closely,
+    parts,
+    read_rules,
+    tolerances_of,
+)
 
 CELLS = (
     'n: int = 3  # points\noutput: str = ""  # folder',
@@ -174,7 +183,12 @@ def test_the_same_results_are_as_expected(places, verify):
     assert sorted(path.name for path in places.iterdir()) == before  # the page is no orphan
     assert "verification.html" in before
     remake(places, size=1.0004, best="other", height=2.0003)  # and other seconds
-    assert verify()[0] == 0
+    code, said = verify("--json")
+    (report,) = json.loads(said)["notebooks"]
+    assert code == 0 and report["coarsely"] == 1  # table/rows/mae: one is trained, within a factor
+    assert report["not_compared"] == {"only that it is there": 2, "time": 1}  # best, and the figure
+    for page in ("verification.md", "verification.html"):
+        assert "coarsely" in (places / page).read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -246,6 +260,40 @@ def test_shapes_and_rows_always_differ_unless_a_rule_frees_them(places):
     assert farthest(rows, {"ridge": 1.0, "other": 2.0}, allowed)
     assert not allowed["ridge"].free
     assert tolerances_of("table/rows", [], [rules[0] | {"free": True}])[""].free
+
+
+def test_texts_are_exact_unless_a_rule_frees_them():
+    rules = [
+        {"measures": ["table/*"], "kind": "training", "factor": 2.0},
+        {"measures": ["*/chosen*"], "kind": "training", "texts": True},
+    ]
+    for column, free in (("chosen", True), ("model", False)):
+        allowed = tolerances_of(f"table/x/{column}", {"a": "True"}, rules)
+        assert (farthest({"a": "True"}, {"a": "False"}, allowed) is None) == free
+        assert how_closely({"a": "True"}, allowed) == GRADES[0 if free else 2]
+    assert how_closely({"a": 3.0}, tolerances_of("table/x/chosen", {"a": 3.0}, rules)) == "coarsely"
+
+
+@pytest.mark.parametrize(
+    ("values", "tolerance", "grade"),
+    [
+        ([], Tolerance("exact"), 0),
+        ([1.0], Tolerance("training", None), 0),
+        (["a"], Tolerance("training", texts=True), 0),
+        ([None], Tolerance("training", None), 2),  # it must be missing again
+        ([1.0], Tolerance("training", 1.0), 1),
+        ([1.0], Tolerance("training", 0.9), 2),
+        ([-1.0], Tolerance("training", factor=2.0), 1),
+        ([-1.0], Tolerance("training", factor=1.9), 2),
+        ([0], Tolerance("exact"), 2),
+        (["9, 0 missing", 0.1, 10.0, 20.0], Tolerance("training", 1.0), 2),
+        (["9, 0 missing", 0.1, 0.2, 20.0, 30.0], Tolerance("training", 1.0), 1),
+    ],
+)
+def test_how_closely_a_measure_is_compared(values, tolerance, grade):
+    allowed = dict.fromkeys(parts(values), tolerance)
+    assert how_closely(values, allowed) == GRADES[grade]
+    assert how_closely(values, allowed, exact=True) == GRADES[2 if values else 0]
 
 
 def test_a_factor_holds_for_numbers_of_one_sign():

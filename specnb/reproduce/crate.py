@@ -155,25 +155,21 @@ def _files(crate, folder, study):
     ]
     captions = {file: each["caption"].strip() for each in made for file in each["files"]}
     outputs = study["outputs"] | {"results.json": checksum(folder / "results.json")}
-    files = []
-    for name in outputs:
-        if (path := folder / name).is_file():
-            files.append(
-                crate.add_file(
-                    path,
-                    f"{folder.name}/{name}",
-                    properties={
-                        "name": name,
-                        "description": captions.get(
-                            name, "Numbers, parameters, inputs and versions"
-                        ),
-                        "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
-                        "contentSize": str(path.stat().st_size),
-                        "sha256": outputs[name],
-                    },
-                )
-            )
-    return files
+    return [
+        crate.add_file(
+            path,
+            f"{folder.name}/{name}",
+            properties={
+                "name": name,
+                "description": captions.get(name, "Numbers, parameters, inputs and versions"),
+                "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
+                "contentSize": str(path.stat().st_size),
+                "sha256": outputs[name],
+            },
+        )
+        for name in outputs
+        if (path := folder / name).is_file()
+    ]
 
 
 def _date(studies):

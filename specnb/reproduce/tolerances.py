@@ -50,7 +50,7 @@ class Tolerance:
         if self.kind == "time" or self.size is None:
             return 0
         size = max(self.size, (self.factor - 1) * abs(value))
-        return 1 if size and size >= abs(value) else 2
+        return 1 if size >= abs(value) > 0 else 2
 
     def excess(self, expected, found) -> float:
         """By how much a value differs more than it may (negative: less)."""
@@ -103,10 +103,10 @@ def farthest(expected, found, tolerances: dict, exact: bool = False) -> tuple | 
 def how_closely(expected, tolerances: dict, exact: bool = False) -> str:
     """How closely a measure is compared, as one of `GRADES`: half of its numbers not more closely.
 
-    Without numbers its texts count.
+    Zeros, and texts, count only where there are no other numbers.
     """
     values = parts(expected)
-    numbers = {part: value for part, value in values.items() if _sort(value) == "number"}
+    numbers = {part: value for part, value in values.items() if value and _sort(value) == "number"}
     grades = sorted(
         (SAME if exact else tolerances[part]).grade(value)
         for part, value in (numbers or values).items()

@@ -17,7 +17,13 @@ from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import NOT_KEPT, measures
 from specnb.reproduce.parameters import check_parameters, profile_of
 from specnb.reproduce.provenance import checksums, real_inputs
-from specnb.reproduce.tolerances import farthest, how_closely, may_be_absent, read_rules, tolerances_of
+from specnb.reproduce.tolerances import (
+    farthest,
+    how_closely,
+    may_be_absent,
+    read_rules,
+    tolerances_of,
+)
 
 # What the runner, the index and the crate write, beside what a notebook writes.
 IN_RESULTS = {"results.json", "executed.ipynb"}
@@ -146,12 +152,9 @@ def _compare_measures(report, expected, found, same, rules, exact):
             unlike["time"] += 1
         elif far := farthest(expected[name], found[name], tolerances, exact):
             report.differing.append(_difference(name, *far))
-        elif (closeness := how_closely(expected[name], tolerances, exact)) == "closely":
-            report.within += 1
-        elif closeness == "coarsely":
-            report.coarsely += 1
         else:
-            unlike[closeness] += 1
+            unlike[how_closely(expected[name], tolerances, exact)] += 1
+    report.within, report.coarsely = unlike.pop("closely", 0), unlike.pop("coarsely", 0)
     report.not_compared |= unlike
 
 
