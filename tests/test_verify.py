@@ -186,9 +186,10 @@ def test_the_same_results_are_as_expected(places, verify):
     code, said = verify("--json")
     (report,) = json.loads(said)["notebooks"]
     assert code == 0 and report["coarsely"] == 1  # table/rows/mae: one is trained, within a factor
-    assert report["not_compared"] == {"only that it is there": 2, "time": 1}  # best, and the figure
+    assert report["not_compared"] == {"only there": 2, "times": 1}  # best, and the figure
     for page in ("verification.md", "verification.html"):
-        assert "coarsely" in (places / page).read_text("utf-8")
+        text = (places / page).read_text("utf-8")
+        assert "coarsely" in text and "2 only there, 1 times" in text
 
 
 @pytest.mark.parametrize(
@@ -362,7 +363,7 @@ def test_changed_results_are_noticed_where_nothing_is_compared(places, verify):
     write_json(path, content)
     code, said = verify()
     assert code == 0
-    assert "has no digest of itself" in (places / "verification.md").read_text("utf-8")
+    assert "1 results.json without a digest" in (places / "verification.md").read_text("utf-8")
 
 
 def test_nothing_compared_is_not_good(places, verify, tmp_path):

@@ -10,7 +10,7 @@ from specnb.core.reading import whole_file
 from specnb.reproduce.measures import QUANTILES
 
 MISSING = ("none", "nan", "inf", "-inf", "–", "")
-GRADES = ("only that it is there", "coarsely", "closely")  # coarsely: within as much as itself
+GRADES = ("only there", "coarsely", "closely")  # coarsely: within as much as itself
 KINDS = ("exact", "arithmetic", "training", "time")
 
 

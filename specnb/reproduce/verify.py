@@ -116,7 +116,7 @@ def compare(notebook, profile: str, folder, expected: dict | None, exact: bool =
         report.stale = [f"there are no whole results in {folder} ({error}): run it again"]
         return report
     if "digest" not in results:
-        report.not_compared["results.json of an older specnb, which has no digest of itself"] = 1
+        report.not_compared["results.json without a digest"] = 1
     if expected is None:
         report.stale += ["no values are expected of this notebook: call `specnb verify --update`"]
     elif expected["parameters"] != parameters:
@@ -141,15 +141,15 @@ def _compare_measures(report, expected, found, same, rules, exact):
         if not same[first.needs]:
             unlike["other real stars"] += 1
         elif name.startswith(not_kept):
-            unlike["numbers of figures that the repository does not keep"] += 1
+            unlike["numbers not kept"] += 1
         elif may_be_absent(name, first) and not exact:
-            unlike["other rows or arrays may be there"] += 1
+            unlike["free rows or arrays"] += 1
         elif name not in found:
             report.missing.append(name)
         elif name not in expected:
             report.orphan.append(f"{name} (nobody expects it: call `specnb verify --update`)")
         elif first.kind == "time":
-            unlike["time"] += 1
+            unlike["times"] += 1
         elif far := farthest(expected[name], found[name], tolerances, exact):
             report.differing.append(_difference(name, *far))
         else:
