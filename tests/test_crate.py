@@ -20,6 +20,7 @@ rocrate = pytest.importorskip("rocrate.rocrate", reason="needs the package rocra
 
 def run_in(folder, number, commit=None):
     """What a run of a notebook leaves behind, as the runner writes it."""
+    (folder / "results.json").unlink(missing_ok=True)
     study = Study(folder)
     study.table(Table({"teff": [5772.0 + number]}), "errors", f"Errors of run {number}.")
     study.text("summary", "The error is 8 K.")
@@ -123,12 +124,9 @@ def test_what_is_wrong_is_told_in_a_sentence_and_nothing_is_written(results, tmp
     assert "nothing has no folders with results: name that of --output" in capsys.readouterr().err
     (folder / "02_c" / "errors.csv").write_text("teff\n1\n")
     assert main(["crate", str(folder)]) == 1
-    error = capsys.readouterr().err
-    assert re.fullmatch(
-        r"specnb: \S+02_c/results.json is not a whole record of a run "
-        r"\(errors.csv is not the file that the run wrote\): run its notebook again\n",
-        error,
-    )
+    changed = folder / "02_c" / "errors.csv"
+    said = f"specnb: {changed} is not the file that its run wrote: run its notebook again\n"
+    assert capsys.readouterr().err == said
     for damage in ("{", "[]", "{}"):
         (folder / "02_c" / "results.json").write_text(damage)
         assert main(["crate", str(folder)]) == 1

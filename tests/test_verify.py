@@ -13,6 +13,7 @@ from specnb.commands.main import main
 from specnb.core.paths import NOTEBOOKS
 from specnb.disentangle.table1 import PUBLISHED
 from specnb.reproduce import freshness
+from specnb.reproduce.crate import NAME as CRATE
 from specnb.reproduce.expected import expected_path, read_expected
 from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import measures, row_names
@@ -20,7 +21,16 @@ from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import checksums, environment, write_json
 from specnb.reproduce.published import side_by_side
 from specnb.reproduce.study import Study
-from specnb.reproduce.tolerances import SAME, Tolerance, farthest, parts, read_rules, tolerances_of
+from specnb.reproduce.tolerances import (
+    GRADES,
+    SAME,
+    Tolerance,
+    farthest,
+    how_closely,
+    parts,
+    read_rules,
+    tolerances_of,
+)
 
 CELLS = (
     'n: int = 3  # points\noutput: str = ""  # folder',
@@ -40,6 +50,7 @@ reason = "The speed of a machine."
 [[rules]]
 measures = ["result/best"]
 kind = "training"
+texts = true
 reason = "Which is best depends on the last digits."
 
 [[rules]]
@@ -172,7 +183,13 @@ def test_the_same_results_are_as_expected(places, verify):
     assert sorted(path.name for path in places.iterdir()) == before  # the page is no orphan
     assert "verification.html" in before
     remake(places, size=1.0004, best="other", height=2.0003)  # and other seconds
-    assert verify()[0] == 0
+    code, said = verify("--json")
+    (report,) = json.loads(said)["notebooks"]
+    assert code == 0 and report["coarsely"] == 1  # table/rows/mae: one is trained, within a factor
+    assert report["not_compared"] == {"only there": 2, "times": 1}  # best, and the figure
+    for page in ("verification.md", "verification.html"):
+        text = (places / page).read_text("utf-8")
+        assert "coarsely" in text and "2 only there, 1 times" in text
 
 
 @pytest.mark.parametrize(
@@ -246,6 +263,40 @@ def test_shapes_and_rows_always_differ_unless_a_rule_frees_them(places):
     assert tolerances_of("table/rows", [], [rules[0] | {"free": True}])[""].free
 
 
+def test_texts_are_exact_unless_a_rule_frees_them():
+    rules = [
+        {"measures": ["table/*"], "kind": "training", "factor": 2.0},
+        {"measures": ["*/chosen*"], "kind": "training", "texts": True},
+    ]
+    for column, free in (("chosen", True), ("model", False)):
+        allowed = tolerances_of(f"table/x/{column}", {"a": "True"}, rules)
+        assert (farthest({"a": "True"}, {"a": "False"}, allowed) is None) == free
+        assert how_closely({"a": "True"}, allowed) == GRADES[0 if free else 2]
+    assert how_closely({"a": 3.0}, tolerances_of("table/x/chosen", {"a": 3.0}, rules)) == "coarsely"
+
+
+@pytest.mark.parametrize(
+    ("values", "tolerance", "grade"),
+    [
+        ([], Tolerance("exact"), 0),
+        ([1.0], Tolerance("training", None), 0),
+        (["a"], Tolerance("training", texts=True), 0),
+        ([None], Tolerance("training", None), 2),  # it must be missing again
+        ([1.0], Tolerance("training", 1.0), 1),
+        ([1.0], Tolerance("training", 0.9), 2),
+        ([-1.0], Tolerance("training", factor=2.0), 1),
+        ([-1.0], Tolerance("training", factor=1.9), 2),
+        ([0], Tolerance("exact"), 2),
+        (["9, 0 missing", 0.1, 10.0, 20.0], Tolerance("training", 1.0), 2),
+        (["9, 0 missing", 0.1, 0.2, 20.0, 30.0], Tolerance("training", 1.0), 1),
+    ],
+)
+def test_how_closely_a_measure_is_compared(values, tolerance, grade):
+    allowed = dict.fromkeys(parts(values), tolerance)
+    assert how_closely(values, allowed) == GRADES[grade]
+    assert how_closely(values, allowed, exact=True) == GRADES[2 if values else 0]
+
+
 def test_a_factor_holds_for_numbers_of_one_sign():
     tolerance = Tolerance("training", factor=2.5)
     assert far(tolerance, [4.0], [1.7]) is None and far(tolerance, [4.0], [9.9]) is None
@@ -312,7 +363,7 @@ def test_changed_results_are_noticed_where_nothing_is_compared(places, verify):
     write_json(path, content)
     code, said = verify()
     assert code == 0
-    assert "has no digest of itself" in (places / "verification.md").read_text("utf-8")
+    assert "1 results.json without a digest" in (places / "verification.md").read_text("utf-8")
 
 
 def test_nothing_compared_is_not_good(places, verify, tmp_path):
@@ -327,7 +378,20 @@ def test_nothing_compared_is_not_good(places, verify, tmp_path):
     assert code == 1 and report["verdict"] == "not compared" and not json.loads(said)["good"]
 
 
+def test_a_folder_that_is_not_there_is_told_and_not_made(tmp_path, capsys):
+    folder = tmp_path / "nothing"
+    assert main(["verify", "--read", "--output", str(folder)]) == 1
+    assert f"{folder} is no folder of results: name that of --output" in capsys.readouterr().err
+    assert not folder.exists()
+
+
+def test_the_file_of_a_crate_is_no_orphan(places, verify):
+    (places / CRATE).write_text("{}")
+    assert verify()[0] == 0
+
+
 def test_update_without_results_is_told(tmp_path, verify):
+    (tmp_path / "none").mkdir()
     code, said = verify("--update", "--output", str(tmp_path / "none"))
     assert code == 1 and f"there are no whole results in {tmp_path / 'none' / '01_tiny'}" in said
     assert "run the notebook first" in said

@@ -52,6 +52,8 @@ def verify(notebooks, profile, read, output, update, older, exact, as_json):
     output = output or (COMMITTED.get(profile, kept) if read else kept)
     if older and not (update and read):
         raise click.UsageError("--older goes with --update and --read")
+    if read and not output.is_dir():
+        raise FileNotFoundError(f"{output} is no folder of results: name that of --output")
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
         if not read:
             run_profile(chosen, profile, output)
@@ -59,7 +61,7 @@ def verify(notebooks, profile, read, output, update, older, exact, as_json):
             click.echo(f"written: {update_expected(chosen, profile, output, older)}")
     reports = verify_notebooks(chosen, profile, output, exact)
     lost = orphans(output, {*BESIDE_RESULTS, *(each.stem for each in all_notebooks() + chosen)})
-    compared = any(report.within for report in reports)
+    compared = any(report.verdict == "good" for report in reports)
     good = not lost and compared and not any(report.failed for report in reports)
     published = side_by_side(chosen[0].with_name("published.toml"), output)
     values = {"profile": profile, "good": good, "orphans": lost, "published": published}

@@ -59,6 +59,13 @@ def write_crate(folder) -> Path:
     for path in sorted(folder.glob("[!.]*/results.json")):
         with whole_file(path, "record of a run", "run its notebook again"):
             studies[path] = json.loads(path.read_text("utf-8"))
+            made = [(path.with_name(name), sha) for name, sha in studies[path]["outputs"].items()]
+            changed = [file for file, sha in made if file.exists() and checksum(file) != sha]
+        if changed:
+            raise OSError(
+                f"{changed[0]} is not the file that its run wrote: run its notebook again"
+            )
+        with whole_file(path, "record of a run", "run its notebook again"):
             _add_run(crate, path.parent, studies[path])
     if not studies:
         raise FileNotFoundError(f"{folder} has no folders with results: name that of --output")
@@ -148,27 +155,21 @@ def _files(crate, folder, study):
     ]
     captions = {file: each["caption"].strip() for each in made for file in each["files"]}
     outputs = study["outputs"] | {"results.json": checksum(folder / "results.json")}
-    files = []
-    for name in outputs:
-        if (path := folder / name).is_file():
-            if checksum(path) != outputs[name]:
-                raise ValueError(f"{name} is not the file that the run wrote")
-            files.append(
-                crate.add_file(
-                    path,
-                    f"{folder.name}/{name}",
-                    properties={
-                        "name": name,
-                        "description": captions.get(
-                            name, "Numbers, parameters, inputs and versions"
-                        ),
-                        "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
-                        "contentSize": str(path.stat().st_size),
-                        "sha256": outputs[name],
-                    },
-                )
-            )
-    return files
+    return [
+        crate.add_file(
+            path,
+            f"{folder.name}/{name}",
+            properties={
+                "name": name,
+                "description": captions.get(name, "Numbers, parameters, inputs and versions"),
+                "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
+                "contentSize": str(path.stat().st_size),
+                "sha256": outputs[name],
+            },
+        )
+        for name in outputs
+        if (path := folder / name).is_file()
+    ]
 
 
 def _date(studies):

@@ -10,6 +10,7 @@ from specnb.core.reading import whole_file
 from specnb.reproduce.measures import QUANTILES
 
 MISSING = ("none", "nan", "inf", "-inf", "–", "")
+GRADES = ("only there", "coarsely", "closely")  # coarsely: within as much as itself
 KINDS = ("exact", "arithmetic", "training", "time")
 
 
@@ -21,14 +22,13 @@ class Tolerance:
     ----------
     kind : str
         One of `KINDS`: "exact" values must be the same; "arithmetic" differs in the last digits
-        between processors; "training" amplifies these differences, and so texts such as a choice
-        may differ, too; a "time" belongs to one machine.
+        between processors; "training" amplifies these differences; a "time" belongs to one machine.
     size : float or None
         Largest difference of a number. None: any finite number is as expected.
     factor : float
         A number of the same sign may also be larger or smaller by this factor.
     texts : bool
-        Whether a text may be another.
+        Whether a text may be another: a choice that may flip, or rounded numbers.
     free : bool
         Whether other rows or arrays may be there, so that nothing of them is compared.
     needs : str
@@ -42,6 +42,15 @@ class Tolerance:
     texts: bool = False
     free: bool = False
     needs: str = ""
+
+    def grade(self, value) -> int:
+        """How closely a value is compared: as one of `GRADES`."""
+        if _sort(value) != "number":
+            return 0 if self.texts and _sort(value) == "text" else 2
+        if self.kind == "time" or self.size is None:
+            return 0
+        size = max(self.size, (self.factor - 1) * abs(value))
+        return 1 if size >= abs(value) > 0 else 2
 
     def excess(self, expected, found) -> float:
         """By how much a value differs more than it may (negative: less)."""
@@ -91,6 +100,20 @@ def farthest(expected, found, tolerances: dict, exact: bool = False) -> tuple | 
     )
 
 
+def how_closely(expected, tolerances: dict, exact: bool = False) -> str:
+    """How closely a measure is compared, as one of `GRADES`: half of its numbers not more closely.
+
+    Zeros, and texts, count only where there are no other numbers.
+    """
+    values = parts(expected)
+    numbers = {part: value for part, value in values.items() if value and _sort(value) == "number"}
+    grades = sorted(
+        (SAME if exact else tolerances[part]).grade(value)
+        for part, value in (numbers or values).items()
+    )
+    return GRADES[grades[(len(grades) - 1) // 2] if grades else 0]
+
+
 def may_be_absent(name: str, tolerance: Tolerance) -> bool:
     """Whether a measure may be absent: it is of a figure or table that may have other ones."""
     return tolerance.free and name.count("/") > 1
@@ -133,12 +156,11 @@ def tolerances_of(name: str, values, rules: list[dict]) -> dict[object, Toleranc
         rule, kind = matching[0], matching[0]["kind"]
         own = kind == "training" and not figure
         numbers = [x for x in ([value] if own else parts(values).values()) if _is_number(x)]
-        texts = rule.get("texts", own)
         found[part] = Tolerance(
             kind,
             0.0 if kind == "exact" else _size(rule, figure, numbers or [0.0]),
             rule.get("factor", 1.0),
-            texts,
+            any(each.get("texts") for each in matching),
             rule.get("free", False),
             max(each.get("needs", "") for each in matching),  # at hand counts more
         )

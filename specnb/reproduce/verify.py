@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from specnb.core.reading import DAMAGE
+from specnb.reproduce.crate import NAME as CRATE
 from specnb.reproduce.expected import (
     expected_of,
     expected_path,
@@ -16,11 +17,17 @@ from specnb.reproduce.freshness import digest_of, made_from
 from specnb.reproduce.measures import NOT_KEPT, measures
 from specnb.reproduce.parameters import check_parameters, profile_of
 from specnb.reproduce.provenance import checksums, real_inputs
-from specnb.reproduce.tolerances import farthest, may_be_absent, read_rules, tolerances_of
+from specnb.reproduce.tolerances import (
+    farthest,
+    how_closely,
+    may_be_absent,
+    read_rules,
+    tolerances_of,
+)
 
-# What the runner and the index write, beside what a notebook writes.
+# What the runner, the index and the crate write, beside what a notebook writes.
 IN_RESULTS = {"results.json", "executed.ipynb"}
-BESIDE_RESULTS = {"README.md", "index.html", "verification.md", "verification.html"}
+BESIDE_RESULTS = {"README.md", "index.html", "verification.md", "verification.html", CRATE}
 IGNORED = (".pdf", ".npz")  # the repository does not keep all of them; `measures` tells lost ones
 WHAT = {
     "cells": "other cells of the notebook",
@@ -32,10 +39,14 @@ WHAT = {
 
 @dataclass
 class Report:
-    """What the comparison of one notebook found; ``stale`` and ``orphan`` are sentences and names."""
+    """What the comparison of one notebook found; ``stale`` and ``orphan`` are sentences and names.
+
+    ``coarsely`` counts what is within a tolerance as large as itself, and ``within`` the others.
+    """
 
     notebook: str
     within: int = 0
+    coarsely: int = 0
     differing: list[dict] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     orphan: list[str] = field(default_factory=list)
@@ -49,7 +60,7 @@ class Report:
             return "stale"
         if self.differing or self.missing or self.orphan:
             return "differs"
-        return "good" if self.within else "not compared"
+        return "good" if self.within + self.coarsely else "not compared"
 
     @property
     def failed(self) -> bool:
@@ -105,7 +116,7 @@ def compare(notebook, profile: str, folder, expected: dict | None, exact: bool =
         report.stale = [f"there are no whole results in {folder} ({error}): run it again"]
         return report
     if "digest" not in results:
-        report.not_compared["results.json of an older specnb, which has no digest of itself"] = 1
+        report.not_compared["results.json without a digest"] = 1
     if expected is None:
         report.stale += ["no values are expected of this notebook: call `specnb verify --update`"]
     elif expected["parameters"] != parameters:
@@ -130,21 +141,20 @@ def _compare_measures(report, expected, found, same, rules, exact):
         if not same[first.needs]:
             unlike["other real stars"] += 1
         elif name.startswith(not_kept):
-            unlike["numbers of figures that the repository does not keep"] += 1
+            unlike["numbers not kept"] += 1
         elif may_be_absent(name, first) and not exact:
-            unlike["other rows or arrays may be there"] += 1
+            unlike["free rows or arrays"] += 1
         elif name not in found:
             report.missing.append(name)
         elif name not in expected:
             report.orphan.append(f"{name} (nobody expects it: call `specnb verify --update`)")
         elif first.kind == "time":
-            unlike["time"] += 1
+            unlike["times"] += 1
         elif far := farthest(expected[name], found[name], tolerances, exact):
             report.differing.append(_difference(name, *far))
-        elif all(each.size is None for each in tolerances.values()) and not exact:
-            unlike["training, of which only presence and finiteness are compared"] += 1
         else:
-            report.within += 1
+            unlike[how_closely(expected[name], tolerances, exact)] += 1
+    report.within, report.coarsely = unlike.pop("closely", 0), unlike.pop("coarsely", 0)
     report.not_compared |= unlike
 
 
