@@ -390,7 +390,7 @@ def test_damage_of_a_set_is_told_and_not_called_built(data, capsys):
     path = built_path("mock")
     whole = path.read_bytes()
     assert main(["data", "check"]) == 0
-    assert "mock: 1 files" in capsys.readouterr().out
+    assert "mock: 1 file" in capsys.readouterr().out
     for content in (flipped(whole, 5000), whole[:-100], b""):
         path.write_bytes(content)
         assert damage_of("mock").keys() == {path}

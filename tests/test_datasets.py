@@ -497,10 +497,10 @@ def test_ids_that_lost_their_digits(server, tmp_path, text):
 
 def test_the_commands(server, capsys, tmp_path):
     assert main(["data", "fetch", "apogee-dr14-allstar", "galah-dr3"]) == 0
-    assert "galah-dr3: 1 files, 0.0 MB in " in capsys.readouterr().out
+    assert "galah-dr3: 1 file, 0.0 MB in " in capsys.readouterr().out
     assert main(["data", "info", "apogee-dr14-allstar"]) == 0
     printed = capsys.readouterr().out
-    assert "sha1:" in printed and "Abolfathi" in printed and "here     1 files" in printed
+    assert "sha1:" in printed and "Abolfathi" in printed and "here     1 file" in printed
     assert main(["data", "check"]) == 0
     assert capsys.readouterr().out.count("0 not good") == 2
     (tmp_path / "ids").write_text(f"{IDS[0]}\n12345\n")

@@ -121,7 +121,7 @@ def list_data():
 
 
 def _amount(paths):
-    return f"{len(paths)} files, {sum(path.stat().st_size for path in paths) / 1e6:.1f} MB"
+    return f"{len(paths)} file{'s' * (len(paths) != 1)}, {sum(path.stat().st_size for path in paths) / 1e6:.1f} MB"
 
 
 def fetch_stars(only_missing=False):
