@@ -1,9 +1,10 @@
 # make paper   make the environment, run the notebooks, and write all figures and tables to paper_figures/
-# make test    run the tests, but for the slow ones (about 10 minutes)
+# make test    run the tests, but for the slow ones (about 12 minutes)
 # make test-all   run all tests: also notebooks without real stars, a demo run, and an installed wheel
 # make style   format the code and mend what Ruff can mend
 # make lab     open JupyterLab on the first notebook
 # make browser build the explorer's JavaScript again, after an edit in browser/ (needs node; the result is committed)
+# make cite    write codemeta.json, and the paper's text and figures, again, after new results or an edit of CITATION.cff
 # make sync    write notebooks/*.py into the paired .ipynb files, without outputs
 # make grid WORK=folder [BAND=apogee]   compute a grid of synthetic spectra again (takes hours; needs gfortran)
 # make lock    write the versions installed in .venv into the lock file, after an upgrade there
@@ -17,11 +18,11 @@ PROFILE ?= demo
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 LOCK := .ci/requirements.lock
-CODE := specnb tests benchmarks data/recipes notebooks
+CODE := specnb tests benchmarks data/recipes paper notebooks
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: paper setup test test-all style lab browser sync grid lock
+.PHONY: paper setup test test-all style lab browser cite sync grid lock
 
 paper: setup
 	@$(BIN)/specnb paper --profile $(PROFILE)
@@ -56,6 +57,11 @@ lab: setup
 
 browser:
 	cd browser && npm ci && npm run build
+
+cite: setup
+	$(BIN)/python paper/codemeta.py
+	$(BIN)/python paper/text.py
+	$(BIN)/python paper/figures.py
 
 sync: setup
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9][0-9]_*.py

@@ -1,7 +1,7 @@
 """Labels of many mock spectra by the command: stars a second end to end, and the memory of all its processes.
 
 Usage: python benchmarks/label_speed.py 10000 [--format hdf5|parquet] [--model rvs|rvs-real|apogee|apogee-real]
-           [--shards 16] [--jobs 2] [--folder /tmp/label_speed] [--large-groups]
+           [--shards 16] [--jobs 2] [--folder FOLDER] [--large-groups]
 
 The spectra are those of the survey's mock configuration, written in batches to a file that later runs use again. Memory
 is the sum of the proportional set sizes (PSS) of the command and its children, sampled four times a second; what
@@ -12,6 +12,7 @@ again, and the bytes of both tables are compared.
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ def main():
     parser.add_argument("--model", default="rvs")
     parser.add_argument("--shards", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/label_speed"))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "label_speed")
     parser.add_argument(
         "--large-groups", action="store_true", help="one group of rows, as pyarrow's default"
     )

@@ -13,7 +13,7 @@
 # of the gas) explain it almost completely. Two papers train networks that make use of this. These notebooks reproduce
 # both papers, figure by figure:
 #
-# - **Disentangling** ([Manteiga et al. 2025](https://arxiv.org/abs/2411.05960), GANDALF). An autoencoder squeezes
+# - **Disentangling** ([Manteiga et al. 2025](https://doi.org/10.1051/0004-6361/202451786), GANDALF). An autoencoder squeezes
 #   Gaia RVS spectra into 25 numbers. Adversarial networks control which stellar parameters these numbers may contain.
 # - **Domain adaptation** ([O'Briain et al. 2020](https://arxiv.org/abs/2007.03109), Cycle-StarNet). Synthetic spectra
 #   are never quite like observed ones. A pair of autoencoders learns the difference, although no star is both simulated

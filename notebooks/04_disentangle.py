@@ -26,7 +26,8 @@
 # edited spectrum *right*? And is an adversary needed for it, or does a closed form do as well?
 
 # %% tags=["parameters"]
-seed: int = 1  # random seed of the mock survey
+survey: str = "mock"  # mock, or gaia-dr3: real stars, see specnb data build rvs-reference
+seed: int = 1  # random seed of the mock survey, and of the choice of test stars
 n_stars: int = 2000  # reference stars; the paper has 64,305
 n_seeds: int = 1  # trainings of each setting, with seeds 1, 2, ...
 epochs: int = 10  # passes over the training stars
@@ -53,24 +54,44 @@ from specnb.disentangle.closed_form import ClosedForm
 from specnb.disentangle.conditional import Conditional
 from specnb.disentangle.config import LABELS, DisentangleConfig
 from specnb.disentangle.counterfactual import counterfactual_changes, counterfactual_errors
-from specnb.disentangle.experiment import BOTTLENECK, EMULATOR, ENTANGLED, PAPER, REMOVAL, reference_stars, trained
+from specnb.disentangle.experiment import (
+    BOTTLENECK,
+    EMULATOR,
+    ENTANGLED,
+    PAPER,
+    REMOVAL,
+    reference_sample,
+    reference_stars,
+    trained,
+    without_noise,
+)
 from specnb.disentangle.joint import discriminator_cost, validation_scores
 from specnb.disentangle.score import probe_models, reconstruct_models
 from specnb.evaluate.probes import information_ceiling, label_floor, reconstruction
 from specnb.evaluate.projection import project
 from specnb.evaluate.spread import spread
+
+# %%
 from specnb.plots.autoencoder import conditional_latents
 from specnb.plots.disentangle import counterfactual_errors as draw_errors
 from specnb.plots.disentangle import counterfactual_spectra, probe_bars, tsne_panels
 from specnb.reproduce.study import Study
 from specnb.surveys import RVS
+from specnb.surveys.public.built import built_path
 from specnb.widgets import edit_star, train_live
 
 # %%
 study = Study(output)
 study.input(EMULATOR)
-survey = RVS.mock(n_stars=n_stars, seed=seed)
-stars = reference_stars(survey)
+sample = reference_sample(survey, n_stars, seed)
+stars = reference_stars(sample)
+there, least = len(stars.train) + len(stars.test), max(20 * latent, 125)  # which the probes need
+if there < least or n_joint < 125:
+    asked = f"n_stars is {n_stars}, n_joint is {n_joint}, and there are {there} stars"
+    raise ValueError(f"{asked}: this notebook needs at least {least} stars, and 125 for n_joint")
+truth_known = stars.truth_test is not None  # as it is of mock stars
+if not truth_known:
+    study.input(built_path(sample.name))
 base = DisentangleConfig(epochs=epochs, patience=epochs, batch=batch, latent=latent, device=device)
 
 
@@ -142,7 +163,7 @@ controls = {
 runs = [(name, replace(config, seed=k)) for name, config in configs.items() for k in range(1, n_seeds + 1)]
 runs += [(name, replace(config, seed=k)) for name, config in controls.items() for k in range(1, min(n_seeds, 2) + 1)]
 models = {name: [] for name in configs | controls}
-for (name, _), model in zip(runs, trained(stars, survey, [config for _, config in runs])):
+for (name, _), model in zip(runs, trained(stars, sample, [config for _, config in runs])):
     models[name].append(model)
 
 # %%
@@ -159,11 +180,12 @@ for name in ("paper, removed", "bottleneck, removed"):  # one epoch, times their
 
 # %%
 probes = probe_models(models, stars)
-few = slice(0, 3000)  # test stars that are enough for a mean
-ceiling = information_ceiling(specnb.load_emulator("rvs"), stars.truth_test[few], LABELS, stars.test.labels[few])
+emulator = specnb.load_emulator("rvs")
+sets = without_noise(emulator, stars, slice(0, 3000))  # test stars that are enough for a mean
+ceiling = information_ceiling(emulator, sets[1], LABELS, sets[0].labels)
 floors = {}
 for name, some in ENTANGLED.items():  # what the true values of the entangled labels tell of the catalogue's others
-    pairs = ((stars.train, stars.truth_train), (stars.test, stars.truth_test))
+    pairs = ((stars.train, stars.truth_train or stars.train), (stars.test, stars.truth_test or stars.test))
     y = [np.column_stack([(t if n in some else o).labels[n] for n in LABELS]) for o, t in pairs]
     found = label_floor(*y, some, LABELS)
     floors[name] = dict(zip(found["label"], found["floor_r2"]))
@@ -185,9 +207,11 @@ summary["role"] = [
 ]
 shown = ["setting", "label", "role", "seeds", "discriminator", "linear_r2"]
 shown += ["mlp_r2", "mlp_r2_min", "mlp_r2_max", *columns[3:]]
+shown = [name for name in shown if truth_known or name != "mlp_r2_true"]
 for row in summary:
     study.result(f"r2_{slug(row['setting'])}_{row['label']}", float(row["mlp_r2"]))
-caption = "What fresh probes read from the latents about catalogue labels (mlp_r2_true: about the true ones; mlp_r2_drawn and "
+about_true = "mlp_r2_true: about the true ones; " if truth_known else ""
+caption = f"What fresh probes read from the latents about catalogue labels ({about_true}mlp_r2_drawn and "
 caption += "mlp_r2_averaged: from one random draw and from the average of 20); discriminator: its loss minus that of blind guessing."
 study.table(summary[shown], "probes", caption, dict.fromkeys(shown[4:], ".3f"))
 
@@ -198,8 +222,12 @@ fidelity = spread(fidelity, ["setting"], columns)
 fidelity["seconds"] = [seconds.get(name, np.nan) for name in fidelity["setting"]]
 for row in fidelity:
     study.result(f"reconstruction_ratio_{slug(row['setting'])}", float(row["ratio"]))
-    study.result(f"reconstruction_rms_{slug(row['setting'])}", float(row["rms_truth"]))
+    if truth_known:
+        study.result(f"reconstruction_rms_{slug(row['setting'])}", float(row["rms_truth"]))
 shown = ["setting", "seeds", *columns, "ratio_min", "ratio_max", "seconds"]
+own_rms = "rms_truth" if truth_known else "rms"  # of real stars it contains the noise of the spectra, too
+fidelity["rms"] = np.sqrt(fidelity["mean_squared_error"])
+shown = [own_rms if name == "rms_truth" else name for name in shown]
 caption = "Error of reconstructed test spectra, with their own latents (rms_drawn: with one random draw of them) and with another "
 caption += "star's; ratio: to the plain one's. Seconds: of the closed form, and of trainings (from their first epoch)."
 study.table(fidelity[shown], "reconstruction", caption)
@@ -212,7 +240,8 @@ study.table(fidelity[shown], "reconstruction", caption)
 #
 # Compare also *mlp_r2* with *mlp_r2_drawn*. Noise on the latents hides a label from whoever sees one draw. It does not take the label
 # away from whoever has the encoder, and who can average draws or take the mean. The decoder was never trained with the mean, so that
-# *rms_truth* can be larger than *rms_drawn*.
+# *rms_truth* can be larger than *rms_drawn*. (Of real stars no spectrum without noise is known. Then all errors are differences
+# from the observed spectra, noise included.)
 #
 # The mean squared error contains the noise of the spectrum. A code that carries this noise lowers it below what a noiseless
 # reconstruction could reach; *rms_truth* shows what is right.
@@ -249,28 +278,30 @@ study.figure(figure, "tsne_removed", "t-SNE of latents from which all four label
 # ## Edit a star
 #
 # Decode a star's latents with other labels, as in Fig. 2 of the paper: $T_\mathrm{eff} = 7500$ K and [α/Fe] = 0. For a mock star the
-# simulator gives the true spectrum with these labels (dashed). If no training star is as hot, the decoder extrapolates, and the figure
+# simulator gives the true spectrum with these labels (dashed); of a real star nobody knows it. If no training star is as hot, the decoder extrapolates, and the figure
 # says so. Or drag a bar of the latents $z_k$ (or choose one with ← and →, and change it with ↑ and ↓), and see which part of the
 # spectrum it changes. A double click returns the bar to the star's own value.
 
 # %%
-emulator = specnb.load_emulator("rvs")
 chosen = models["bottleneck, removed"][0]
 bright = np.argsort(np.median(stars.test.flux_error, axis=1))[:200]
-editor = edit_star(chosen, stars.test[bright], RVS, stars.truth_test[bright], emulator, survey)
+simulated = (stars.truth_test[bright], emulator, sample) if truth_known else ()
+editor = edit_star(chosen, stars.test[bright], RVS, *simulated)
 editor
 
 # %%
 editor.choose(teff=6500.0, logg=4.2, m_h=0.0)
-editor.set(teff=7500.0, alpha_fe=0.0, compare="truth")
-before = stars.truth_test.flux[stars.truth_test.ids == editor.star][0]
-wrong, change = (
-    float(np.sqrt(np.mean((editor.flux["truth"] - flux) ** 2))) for flux in (editor.flux["edited"], before)
-)
-study.result("fig2_error", wrong)
-study.result("fig2_change", change)
-caption = f"A star, its latents, its reconstruction, and its spectrum with edited labels: decoded, and true (rms error {wrong:.4f}; "
-caption += f"the edit changes the true spectrum by {change:.4f}). The hottest training star has {max(stars.train.labels['teff']):.0f} K"
+editor.set(teff=7500.0, alpha_fe=0.0, compare="truth" if truth_known else "nothing")
+caption = "A star, its latents, its reconstruction, and its spectrum with edited labels"
+if truth_known:
+    before = stars.truth_test.flux[stars.truth_test.ids == editor.star][0]
+    wrong, change = (
+        float(np.sqrt(np.mean((editor.flux["truth"] - flux) ** 2))) for flux in (editor.flux["edited"], before)
+    )
+    study.result("fig2_error", wrong)
+    study.result("fig2_change", change)
+    caption += f": decoded, and true (rms error {wrong:.4f}; the edit changes the true spectrum by {change:.4f})"
+caption += f". The hottest training star has {max(stars.train.labels['teff']):.0f} K"
 study.figure(editor.figure(), "fig2_edited", caption + " (Fig. 2 of the paper).")
 
 # %% [markdown]
@@ -279,19 +310,21 @@ study.figure(editor.figure(), "fig2_edited", caption + " (Fig. 2 of the paper)."
 # For mock stars we can answer this. The labels of each test star are changed by a step up and down, one label at a time. The
 # change of the spectrum by the decoder is compared with that by the simulator. If the *slope* is 1, the decoder changes the
 # spectrum as it should. If it is 0, the decoder ignores the label that it is given, because it reads the label from $z$.
+#
+# Of real stars nobody knows what an edit should do. There the decoder's change is compared with the change of the *emulator's*
+# spectrum at the labels of the catalogue, which is what physics says as far as our simulations are right.
 
 # %%
 drawn = ("plain", "labels only", "paper, removed", "bottleneck, removed", "closed form, removed")
 names = (*drawn, "paper, Second", "bottleneck, Second", "closed form, Second", "LEACE of plain, removed")
-sets = stars.test[few], stars.truth_test[few]
+simulator = emulator, sample if truth_known else None
+compared = "true" if truth_known else "emulator"  # whose change of the spectra is right
 groups = [{name: models[name][k] for name in names if k < len(models[name])} for k in range(min(n_seeds, 3))]
 edits = vstack(
-    joblib.Parallel(n_jobs=-1)(
-        joblib.delayed(counterfactual_errors)(group, *sets, emulator, survey) for group in groups
-    )
+    joblib.Parallel(n_jobs=-1)(joblib.delayed(counterfactual_errors)(group, *sets, *simulator) for group in groups)
 )
 one_seed = edits[: 8 * len(names)]
-figure = draw_errors(one_seed[np.isin(one_seed["model"], drawn)])
+figure = draw_errors(one_seed[np.isin(one_seed["model"], drawn)], "true change" if truth_known else "change")
 study.figure(figure, "counterfactual_errors", "Error and slope of the change of spectra with edited labels.")
 
 # %%
@@ -300,7 +333,9 @@ edits = spread(edits, ["model", "label"], columns)
 for row in edits:
     study.result(f"edit_slope_{slug(row['model'])}_{row['label']}", float(row["slope"]))
     study.result(f"edit_relative_{slug(row['model'])}_{row['label']}", float(row["relative"]))
-caption = "Edited spectra against the simulator's: rms flux errors, and slope; mean and range of steps up and down and of seeds."
+if not truth_known:  # errors of whole spectra would be those of the emulator
+    columns = [name for name in columns if name not in ("reconstruction", "error")]
+caption = f"Edited spectra against the {'simulator' if truth_known else 'emulator'}'s: rms flux errors, and slope; mean and range of steps up and down and of seeds."
 study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"], "counterfactuals", caption)
 
 # %% [markdown]
@@ -308,28 +343,35 @@ study.table(edits["model", "label", "seeds", *columns, "slope_min", "slope_max"]
 # whose error is smaller has gained something from $z$.
 #
 # Catalogue errors make the slopes smaller: for the label 5000 ± 70 K, a decoder gives the mean spectrum of all stars with such a
-# catalogue label. The next table shows the same kinds of models, trained with a catalogue without errors.
+# catalogue label. The next table shows the same kinds of models, trained with a catalogue without errors. (There is none of
+# real stars.)
 
 # %%
-exact = replace(survey, label_errors=0.0)
-exact_stars = reference_stars(exact)
-names = ("plain", "labels only", "bottleneck, removed")
-pair = dict(zip(names, trained(exact_stars, exact, [(configs | controls)[name] for name in names])))
-pair["closed form, removed"] = ClosedForm(exact_stars.train)
-exact_sets = exact_stars.test[few], exact_stars.truth_test[few]
-exact_edits = spread(
-    counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
-)
-caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
-study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+names, shown = ("plain", "labels only", "bottleneck, removed"), "There is no catalogue of real stars without errors."
+if truth_known:
+    exact = replace(sample, label_errors=0.0)
+    exact_stars = reference_stars(exact)
+    pair = dict(zip(names, trained(exact_stars, exact, [(configs | controls)[name] for name in names])))
+    pair["closed form, removed"] = ClosedForm(exact_stars.train)
+    exact_sets = without_noise(emulator, exact_stars, slice(0, 3000))
+    exact_edits = spread(
+        counterfactual_errors(pair, *exact_sets, emulator, exact), ["model", "label"], ["relative", "slope"]
+    )
+    caption = "Edited spectra against the simulator's, of models trained on a catalogue without errors."
+    shown = study.table(exact_edits["model", "label", "relative", "slope"], "counterfactuals_exact", caption)
+shown
 
 # %%
 star = int(bright[len(bright) // 2])
+one = stars.test[star : star + 1], stars.truth_test[star : star + 1] if truth_known else None
+if not truth_known:  # the star whose labels are nearest to the mean, which can be edited
+    values = np.column_stack([sets[1].labels[name] for name in LABELS])
+    star = int(np.argmin(np.sum(((values - values.mean(axis=0)) / values.std(axis=0)) ** 2, axis=1)))
+    one = tuple(each[star : star + 1] for each in sets)
 three = {name: models[name][0] for name in ("plain", "paper, removed", "bottleneck, removed", "closed form, removed")}
-one = stars.test[star : star + 1], stars.truth_test[star : star + 1]
-changes = counterfactual_changes(three, *one, emulator, survey, {"teff": -200.0, "m_h": -0.2})
-figure = counterfactual_spectra(stars.test.wavelength, changes, window=(8530.0, 8560.0))
-study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded change of the spectrum.")
+changes = counterfactual_changes(three, *one, *simulator, {"teff": -200.0, "m_h": -0.2})
+figure = counterfactual_spectra(stars.test.wavelength, changes, (8530.0, 8560.0), compared)
+study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: {compared} and decoded change of the spectrum.")
 
 # %% [markdown]
 # ## One discriminator or several?
@@ -347,8 +389,8 @@ study.figure(figure, "counterfactual_star", f"{one[0].ids[0]}: true and decoded 
 
 # %%
 LARGEST_ERROR, LEAST_LOSS = 1.1, 1.03
-joint_survey = RVS.mock(n_stars=n_joint, seed=seed)
-joint_stars = reference_stars(joint_survey)
+joint_sample = reference_sample(survey, n_joint, seed)
+joint_stars = reference_stars(joint_sample)
 setups = {}
 for d in (2, 3, 4):
     part = replace(base, labels=LABELS[:d], lambdas={}, batch=min(batch, 64))
@@ -358,7 +400,7 @@ for d in (2, 3, 4):
         setups[d, kind] = [
             replace(part, lambdas=dict.fromkeys(part.labels, x * share), joint=joint) for x in lambdas_joint
         ]
-found = trained(joint_stars, joint_survey, [config for group in setups.values() for config in group])
+found = trained(joint_stars, joint_sample, [config for group in setups.values() for config in group])
 found = joblib.Parallel(n_jobs=-1)(joblib.delayed(validation_scores)(model, joint_stars.train) for model in found)
 rest = iter(found)
 scores = {key: [next(rest) for _ in group] for key, group in setups.items()}
@@ -386,7 +428,7 @@ study.table(table, "joint_lambdas", caption, {"lambda": ".0e", "r2": ".3f", "rat
 
 # %%
 seeds = range(1, min(n_seeds, 3) + 1)
-found = trained(joint_stars, joint_survey, [replace(config, seed=k) for config in chosen.values() for k in seeds])
+found = trained(joint_stars, joint_sample, [replace(config, seed=k) for config in chosen.values() for k in seeds])
 groups = {key: found[i * len(seeds) : (i + 1) * len(seeds)] for i, key in enumerate(chosen)}
 names = [f"r2_{label}" for label in LABELS]
 rows = []
@@ -398,7 +440,7 @@ for (d, kind), group in groups.items():
     row |= {"allowed": allowed[d, kind], "seeds": len(seeds)}
     row |= {name: r2.get(name, np.nan) for name in names}
     row |= {"lowest": min(read["mlp_r2_min"]), "highest": max(read["mlp_r2_max"])}
-    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z")}
+    row |= {name: errors[name] for name in ("rms_truth", "rms_other_z") if truth_known or name != "rms_truth"}
     rows.append(row | discriminator_cost(joint_stars.train, chosen[d, kind]))
 joint_table = Table(rows=rows)
 for row in joint_table:  # an R² below 0 counts as 0
@@ -421,8 +463,9 @@ study.table(joint_table, "joint", caption, formats)
 
 # %%
 for_all = replace(BOTTLENECK.config(base), lambdas={}, lambda_range=BOTTLENECK.entangle, bottleneck=2e-4)
-flexible = trained(stars, survey, [for_all])[0]
-edit_star(flexible, stars.test[bright], RVS, stars.truth_test[bright], emulator, survey, stars.test, compare="truth")
+flexible = trained(stars, sample, [for_all])[0]
+compare = "truth" if truth_known else "nothing"
+edit_star(flexible, stars.test[bright], RVS, *simulated, probed=stars.test, compare=compare)
 
 
 # %%
@@ -448,7 +491,7 @@ study.figure(figure, "lambda_slider", caption)
 # latents, and the error of the reconstruction, at the λ of four settings (one seed).
 
 # %%
-rows, (test, true) = [], sets
+rows, (test, true) = [], sets if truth_known else (sets[0], None)
 names = ("bottleneck alone", "bottleneck, First", "bottleneck, Second", "bottleneck, removed")
 at = {name: (configs | controls)[name].lambdas for name in names}
 found = joblib.Parallel(n_jobs=-1)(
@@ -461,9 +504,10 @@ for (name, lambdas), conditional_probes in zip(at.items(), found):
         ("fixed λ", models[name][0], None, fixed),
     ):
         for code, column, draw in (("mean", "mlp_r2", None), ("one draw", "mlp_r2_drawn", 0)):
-            rms = reconstruction(model.reconstruct(test, lam, draw), test, true)["rms_truth"]
+            errors = reconstruction(model.reconstruct(test, lam, draw), test, true)
+            rms = errors["rms_truth"] if truth_known else np.sqrt(errors["mean_squared_error"])
             rows.append((name, kind, code, *table[column], rms))
-names = ("setting", "model", "code", *(f"r2_{label}" for label in LABELS), "rms_truth")
+names = ("setting", "model", "code", *(f"r2_{label}" for label in LABELS), own_rms)
 conditional_table = table = Table(rows=rows, names=names)
 caption = f"MLP-probe R² of the λ-conditional model and of models trained at fixed λ; reconstruction error of {len(test):,} test stars."
 study.table(table, "conditional", caption, dict.fromkeys(table.colnames[3:-1], ".3f"))
@@ -484,25 +528,28 @@ for name in names:
     one = edits[edits["model"] == name]
     error = fidelity[fidelity["setting"] == name][0]
     row = {"latents": name, "probe R²": four(read(name)), "highest": max(read(name, "mlp_r2_max"))}
-    row |= {"rms": error["rms_truth"], "rms, other star's": error["rms_other_z"], "edit slope": four(one["slope"])}
+    row |= {"rms": error[own_rms], "rms, other star's": error["rms_other_z"], "edit slope": four(one["slope"])}
     rows.append(row | {"edit error": four(one["relative"]), "seconds": error["seconds"]})
 compact = Table(rows=rows)
 caption = "All four labels removed (T_eff / log g / [M/H] / [α/Fe], means over seeds): R² of probes of the latents that an encoder "
 caption += "gives, and the highest of any label and seed; rms error of the noiseless spectrum, with its own latents and with another "
 caption += "star's; slope (1 is right) and relative error (0 is right, 1 is no edit at all) of edited spectra; seconds of a training."
+if not truth_known:
+    caption = caption.replace("noiseless", "observed")
 formats = {"highest": ".2f", "rms": ".5f", "rms, other star's": ".5f", "seconds": ".1f"}
 study.table(compact, "summary_removed", caption, formats)
 
 # %%
 SYMBOLS = dict(zip(LABELS, ("T_eff", "log g", "[M/H]", "[α/Fe]")))
-rms, rms_other = ({row["setting"]: float(row[name]) for row in fidelity} for name in ("rms_truth", "rms_other_z"))
+rms, rms_other = ({row["setting"]: float(row[name]) for row in fidelity} for name in (own_rms, "rms_other_z"))
+noise = 0.0 if truth_known else float(fidelity["noise_floor"][0])  # it is in both errors of real spectra
 slopes, errors = ({name: edits[edits["model"] == name][column] for name in names} for column in ("slope", "relative"))
 
 
 def verdict(setting, column="mlp_r2"):
     """What is left of labels in latents, as the end of a sentence."""
     least, most = float(min(read(setting, f"{column}_min"))), float(max(read(setting, f"{column}_max")))
-    if rms_other[setting] < 1.05 * rms[setting]:
+    if rms_other[setting] ** 2 - noise < 1.05**2 * (rms[setting] ** 2 - noise):
         return f"{least:z.2f} to {most:z.2f} by label and seed; the latents are nearly empty, for another star's serve as well"
     if most <= 0.1:
         return f"at most {most:z.2f} for any label and seed: this probe reads next to nothing"
@@ -519,9 +566,15 @@ def better(first, second):
 paper, noisy, erased, closed = names[2:]
 guess = float(np.max(np.abs(read(paper, "discriminator"))))
 one_draw = float(fidelity["rms_drawn"][fidelity["setting"] == noisy][0])
-start = f"""{n_stars:,} mock RVS stars, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
+fewer = f", which has fewer than the {n_stars:,} asked for" if n_stars > there else ""
+origin = "mock RVS stars" if truth_known else f"real stars of Gaia DR3 (set {sample.name}{fewer}; the paper has 64,305)"
+start = f"""{len(stars.train) + len(stars.test):,} {origin}, a fifth of them test stars; {n_seeds} training(s) of each setting. Fresh networks, called probes,
 predict catalogue labels from the latents of test stars; numbers are their R² for T_eff / log g / [M/H] / [α/Fe], means over
 seeds. Noise permits about {four(ceiling.values())} (linear approximation), and plain latents give {four(read("plain"))}."""
+if not truth_known:
+    start += """
+No truth is known of these stars: errors of spectra contain the noise of the observed ones, and the change by
+an edit is compared with that of the emulator's spectrum at the catalogue's labels."""
 says = {}
 says[
     "paper"
@@ -546,13 +599,15 @@ says[
     "Second"
 ] = f"""**Only T_eff and log g removed** (Second): R² of T_eff / log g, which should be gone, and of [M/H] / [α/Fe],
 which should stay: {text}."""
-exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
-larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
 says[
     "edits"
 ] = f"""**Edited labels.** Compared with the bottleneck's means, the error of an edit is smaller with a decoder that
 knows only the labels (for {better("labels only", noisy)}) and with the closed form (for {better(closed, noisy)}). The closed form's is
-smaller than from labels alone for {better(closed, "labels only")}. With a catalogue without errors {larger} of {4 * len(pair)} slopes are
+smaller than from labels alone for {better(closed, "labels only")}."""
+if truth_known:
+    exact_slopes = {name: exact_edits[exact_edits["model"] == name]["slope"] for name in pair}
+    larger = sum(int(np.sum(values > slopes[name])) for name, values in exact_slopes.items())
+    says["edits"] += f""" With a catalogue without errors {larger} of {4 * len(pair)} slopes are
 larger; those of the closed form are then {four(exact_slopes[closed])}."""
 
 # %%

@@ -27,14 +27,20 @@
 #
 # **Are the labels better, too?** A network can learn to fit a spectrum well with the wrong labels. With a real survey one could not
 # notice this. With a mock survey one can, because its true labels are known. This is the most important test.
+#
+# **Real stars.** With `survey = "apogee-dr14"` the stars are real, as in the paper, and a translator is trained here (see notebook 07 and
+# `specnb data build apogee-dr14`). No truth is known of them. So there is no perfect translator, and labels can only be compared with those of the
+# survey's catalogue. This is agreement of two methods, and both may be wrong.
 
 # %% tags=["parameters"]
+survey: str = "mock"  # mock: stars of both mock surveys, or apogee-dr14: real stars, see notebook 07
 n_stars: int = 30  # test stars of each survey
 n_baseline: int = 1000  # stars of each domain to which the baselines are fitted; the shipped translators had 10,000
 n_classified: int = 100  # spectra of each set from which classifiers learn, and on which they are tested
 n_ideal: int = 40  # ideal stars, which tell the labels that spectra constrain
-seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other stars too
-iterations: int = 0  # steps of those trainings; 0: as many as the shipped ones had
+seeds: list = [1]  # of trainings: 1 are the shipped ones, others are trained here, from other mock stars too
+n_trained: int = 10000  # with apogee-dr14: stars of each domain on which its translator is trained, at most
+iterations: int = 0  # steps of trainings that are made here; 0: as many as the shipped ones had
 device: str = "auto"  # auto, cpu, cuda or mps
 output: str = ""  # folder for figures and tables; empty: only show them
 
@@ -43,6 +49,7 @@ from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table, vstack
+from IPython.display import display
 
 import specnb
 from specnb.core.device import pick_device
@@ -53,18 +60,30 @@ from specnb.plots.residuals import label_biases, residual_bands
 from specnb.reproduce.study import Study
 from specnb.surveys import SURVEYS
 from specnb.surveys.archive import real_spectra
+from specnb.surveys.public.built import STUDIED, built_path
 from specnb.surveys.rvs.archive import literature
 from specnb.translate import TranslateConfig, load_translator, train
 from specnb.translate.baselines import LINEAR, MEAN, PERFECT, POWER, baselines, perfect
+from specnb.translate.built import FEWEST, LEAST, agreement, built_domains, built_translator
 from specnb.translate.comparison import OWN, PHYSICS, TYPICAL, chains, fit_chains, summary
-from specnb.translate.domains import STARS, mock_domains, predictable_flux, true_labels, unseen_stars
+from specnb.translate.domains import STARS, Domains, mock_domains, predictable_flux, true_labels, unseen_stars
 from specnb.translate.model import SHIPPED, translated_emulator
 from specnb.widgets import explore_emulator
 
 # %%
 study = Study(output)
+if survey not in ("mock", "apogee-dr14"):
+    raise ValueError(f"survey is {survey!r}: give mock or apogee-dr14")
+built = survey in STUDIED  # whether the stars are real
+if n_classified < 50 or n_baseline < FEWEST or (built and (n_trained < FEWEST or n_stars < LEAST)):
+    asked = f"n_classified is {n_classified}, n_baseline {n_baseline}, n_trained {n_trained} and n_stars {n_stars}"
+    raise ValueError(f"{asked}: give at least 50, {FEWEST}, {FEWEST} and {LEAST} (the last two for real stars)")
 NAMES = {"apogee": "APOGEE, 25 labels", "rvs": "Gaia RVS, 6 labels"}
 FITS = (PHYSICS, MEAN, POWER, LINEAR, TYPICAL, OWN, PERFECT)
+kind, drawn = "mock stars", n_stars + 2 * n_classified
+if built:
+    NAMES = {"apogee": "APOGEE DR14, 25 labels"}
+    FITS, kind = FITS[:-1], "real stars"
 KEYS = dict(zip(FITS, ("physics", "mean", "power", "linear", "translated", "own_split", "perfect")))
 
 # %% [markdown]
@@ -72,65 +91,89 @@ KEYS = dict(zip(FITS, ("physics", "mean", "power", "linear", "translated", "own_
 #
 # There are two mock surveys, made by the same code: APOGEE as in the paper, and a similar one in the wavelength range of Gaia's
 # spectrograph. A reduced χ² of 1 cannot be reached, because lines of the Earth's atmosphere, persistence and other effects differ
-# from star to star and cannot be predicted from labels.
+# from star to star and cannot be predicted from labels. Real stars, if they were chosen, differ in the same ways and in others.
+
 
 # %%
-emulators, translators, unseen, true, predictable = {}, {}, {}, {}, {}
-for survey in NAMES:
-    for path in (SURVEYS[survey].emulator_path, SHIPPED / f"{survey}-mock.safetensors"):
+def configured(band, seed):
+    """The configuration of a training that is made here."""
+    config = TranslateConfig.for_survey(SURVEYS[band], seed=seed, device=device)
+    return replace(config, iterations=iterations) if iterations else config
+
+
+def mock_stars(band):
+    """Stars of a mock survey and their truth, further labels, and stars for the baselines."""
+    emulator = emulators[band]
+    unseen[band], true[band] = unseen_stars(emulator, drawn)
+    predictable[band] = predictable_flux(emulator, drawn)
+    labels = true_labels(true[band].labels[-n_classified:], emulator)
+    return labels, mock_domains(emulator, n_baseline)
+
+
+# %%
+emulators, translators, unseen, true, predictable, others, training = {}, {}, {}, {}, {}, {}, {}
+for band in NAMES:
+    study.input(SURVEYS[band].emulator_path)
+    emulators[band] = specnb.load_emulator(band).to(pick_device(device))
+    if built:
+        training[band], test = built_domains(emulators[band], n_trained, drawn)
+        translators[band] = built_translator(emulators[band], training[band], configured(band, 1))
+        unseen[band], others[band] = test.observed, test.labels[-n_classified:]
+        inputs = [built_path(STUDIED[survey], ending) for ending in (".h5", "-labels.fits")]
+    else:
+        others[band], training[band] = mock_stars(band)
+        translators[band] = load_translator(f"{band}-mock")
+        inputs = [SHIPPED / f"{band}-mock.safetensors"]
+    for path in inputs:
         study.input(path)
-    emulators[survey] = specnb.load_emulator(survey).to(pick_device(device))
-    translators[survey] = load_translator(f"{survey}-mock").to(pick_device(device))
-    drawn = n_stars + 2 * n_classified
-    unseen[survey], true[survey] = unseen_stars(emulators[survey], drawn)
-    predictable[survey] = predictable_flux(emulators[survey], drawn)
-stars = {survey: unseen[survey][:n_stars] for survey in NAMES}
-truth = {survey: true[survey][:n_stars] for survey in NAMES}
+    translators[band] = translators[band].to(pick_device(device))
+stars = {band: unseen[band][:n_stars] for band in NAMES}
 
 # %%
 models, fits, residuals = {}, {}, {}
-for survey, emulator in emulators.items():
-    domains = mock_domains(emulator, n_baseline)
-    found = chains(emulator, translators[survey], stars[survey])
-    found |= baselines(emulator, domains.labels, domains.observed)
-    found[PERFECT] = perfect(emulator, truth[survey].labels, predictable[survey][:n_stars])
-    models[survey] = {name: found[name] for name in KEYS}
-    fits[survey], residuals[survey] = fit_chains(stars[survey], models[survey])
+for band, emulator in emulators.items():
+    some = Domains(training[band].labels[:n_baseline], training[band].observed[:n_baseline])
+    found = chains(emulator, translators[band], stars[band])
+    found |= baselines(emulator, some.labels, some.observed)
+    if not built:
+        found[PERFECT] = perfect(emulator, true[band].labels[:n_stars], predictable[band][:n_stars])
+    models[band] = {name: found[name] for name in KEYS}
+    fits[band], residuals[band] = fit_chains(stars[band], models[band])
 
 # %% [markdown]
 # ## Figure 3
 #
-# The first row is physics only, the second row is translated, and the third is the perfect translator. Each panel shows the mean
+# The first row is physics only, the second row is translated, and the third is the perfect translator, if the truth is known. Each panel shows the mean
 # residual over the stars in each pixel (black) and its scatter (blue). In the first row, lines of wrong strength and missing lines are
 # visible in all stars alike. In the second row the mean is nearly flat **by construction**, because the translator adds a constant in
 # each pixel that makes the mean translated spectrum equal to the mean observed one (`match_means`). The scatter is not flat by
 # construction. The last row compares the scatters. The floor is that of the perfect translator; with noise alone it would be 1.
 
 # %%
-for survey, name in NAMES.items():
-    shown = {fit: residuals[survey][fit] for fit in (PHYSICS, TYPICAL, PERFECT)}
-    figure = residual_bands(stars[survey].wavelength, shown)
+for band, name in NAMES.items():
+    shown = {fit: residuals[band][fit] for fit in (PHYSICS, TYPICAL, PERFECT) if fit in KEYS}
+    figure = residual_bands(stars[band].wavelength, shown)
     caption = (
-        f"Residuals of fits of {n_stars} mock stars ({name}), before and after. After the translation the mean is flat by construction; "
-        "the last row shows the scatter, which is not, with that of a perfect translator."
+        f"Residuals of fits of {n_stars} {kind} ({name}), before and after. After the translation the mean is flat by construction; "
+        f"the last row shows the scatter, which is not{'' if built else ', with that of a perfect translator'}."
     )
-    study.figure(figure, f"residuals_{survey}", caption)
+    study.figure(figure, f"residuals_{band}", caption)
 figure
 
 # %%
 parts = []
-for survey in NAMES:
-    part = chi2_statistics(fits[survey])
-    rest = distribution(residuals[survey])
+for band in NAMES:
+    part = chi2_statistics(fits[band])
+    rest = distribution(residuals[band])
     for column in ("mean", "std", "beyond"):
         part[f"z_{column}"] = rest[column]
-    part.add_column([survey] * len(part), 0, "survey")
+    part.add_column([band] * len(part), 0, "survey")
     parts.append(part)
     for fit, key in KEYS.items():
         row = part[part["fit"] == fit][0]
         for column in ("mean", "median", "z_mean", "z_std"):
             name = column if column.startswith("z") else f"chi2_{column}"
-            study.result(f"{survey}_{key}_{name}", float(row[column]))
+            study.result(f"{band}_{key}_{name}", float(row[column]))
 study.table(
     vstack(parts), "residuals", "Reduced χ² of the fits, and residuals in standard errors (z), of the same stars."
 )
@@ -148,13 +191,13 @@ study.table(
 
 # %%
 kept, rows = {}, []
-for survey, emulator in emulators.items():
+for band, emulator in emulators.items():
     ideal = interior_stars(emulator, n_ideal, 100.0, seed=1)
     statistics = pull_statistics(specnb.fit_labels(ideal, emulator), ideal.labels, emulator.labels)
     told = constrained(statistics, emulator)
-    kept[survey] = [label for label, good in zip(emulator.labels, told) if good]
-    study.result(f"{survey}_labels_constrained", len(kept[survey]))
-    rows += [(survey, row["label"], row["median_error"], bool(good)) for row, good in zip(statistics, told)]
+    kept[band] = [label for label, good in zip(emulator.labels, told) if good]
+    study.result(f"{band}_labels_constrained", len(kept[band]))
+    rows += [(band, row["label"], row["median_error"], bool(good)) for row, good in zip(statistics, told)]
 table = Table(rows=rows, names=("survey", "label", "median_error", "constrained"))
 study.table(
     table, "constrained", f"Errors of the labels of {n_ideal} ideal stars, and which labels count as constrained."
@@ -167,26 +210,39 @@ study.table(
 # percentile. Both are in units of the median error that the fits with physics only state. Within the grey band the bias is smaller than
 # the stated error of one star. Where the scatter is larger than 1, the stated errors are too small: they know the noise only. This
 # holds for the perfect translator, too, if stars with the same labels differ.
+#
+# Of real stars the *catalogue* has some labels. The figures show the median difference to it and the scatter about it, which contains the
+# errors of the catalogue, and labels that ASPCAP calibrated in its own way. A smaller difference is agreement, and no proof.
 
 # %%
-errors = {survey: label_errors(fits[survey], truth[survey].labels, emulators[survey].labels) for survey in NAMES}
-for survey, name in NAMES.items():
-    table = errors[survey][np.isin(errors[survey]["label"], kept[survey])]
-    caption = f"Bias and scatter of constrained labels, {n_stars} mock stars ({name})."
-    study.figure(label_biases(table, (PHYSICS, MEAN, POWER, LINEAR)), f"label_baselines_{survey}", caption)
-    figure = label_biases(table, (PHYSICS, TYPICAL, OWN, PERFECT))
-    study.figure(figure, f"label_biases_{survey}", caption)
+compare, than_what, differ = label_errors, "true labels", "Bias"
+reference = {band: each.labels[:n_stars] for band, each in true.items()}
+if built:
+    compare, than_what, differ = agreement, "the labels of the catalogue, which are no truth", "Difference"
+    reference = {band: stars[band].labels for band in NAMES}
+errors = {band: compare(fits[band], reference[band], emulators[band].labels) for band in NAMES}
+for band, name in NAMES.items():
+    table = errors[band][np.isin(errors[band]["label"], kept[band])]
+    caption = f"{differ} and scatter of constrained labels, {n_stars} {kind} ({name})."
+    for ending, some in {"baselines": (MEAN, POWER, LINEAR), "biases": (TYPICAL, OWN, PERFECT)}.items():
+        figure = label_biases(table, (PHYSICS, *(fit for fit in some if fit in KEYS)), differ.lower())
+        study.figure(figure, f"label_{ending}_{band}", caption)
 figure
 
 # %%
-for survey, name in NAMES.items():
-    study.table(errors[survey], f"label_errors_{survey}", f"Fitted − true labels ({name}).")
-    for fit in (TYPICAL, OWN):
-        change = bias_change(fits[survey][PHYSICS], fits[survey][fit], truth[survey].labels, kept[survey])
-        study.result(f"{survey}_{KEYS[fit]}_biases_that_fall", int(np.sum(change["falls"])))
+for row in errors["apogee"] if built else ():
+    if row["fit"] in (PHYSICS, TYPICAL) and row["label"] in kept["apogee"]:
+        name = f"apogee_{KEYS[row['fit']]}_{row['label']}_minus_catalogue"
+        study.result(name, float(row["median"]), row["unit"])
+        study.result(f"{name}_scatter", float(row["scatter"]), row["unit"])
+for band, name in NAMES.items():
+    shown = study.table(errors[band], f"label_errors_{band}", f"Fitted − {than_what} ({name}).")
+    for fit in () if built else (TYPICAL, OWN):
+        change = bias_change(fits[band][PHYSICS], fits[band][fit], reference[band], kept[band])
+        study.result(f"{band}_{KEYS[fit]}_biases_that_fall", int(np.sum(change["falls"])))
         caption = f"Median bias of constrained labels by physics only and by {fit} ({name})."
-        study.table(change, f"bias_change_{survey}_{KEYS[fit]}", caption)
-change
+        shown = study.table(change, f"bias_change_{band}_{KEYS[fit]}", caption)
+shown
 
 # %% [markdown]
 # ## One table for all models
@@ -195,96 +251,102 @@ change
 # observed ones, from observed spectra. A small χ² and a small AUC are different things. A fit may move the labels. The linear start, for
 # example, was regressed on components of *observed* spectra, which also contain effects of single stars. So moving its labels can mimic
 # such effects. Then χ² is small, although the labels are wrong and the spectra are not like observed ones: compare its scatter and its
-# AUC with those of the translator. The next cell tests this with stars *without* such effects, where there is nothing to mimic.
+# AUC with those of the translator. The next cell tests this with mock stars *without* such effects, where there is nothing to mimic.
 
 # %%
 rows = []
-for survey, emulator in emulators.items():
-    off = dict.fromkeys(SURVEYS[survey].mock.SINGLE, 0.0)
+for band, emulator in {} if built else emulators.items():
+    off = dict.fromkeys(SURVEYS[band].mock.SINGLE, 0.0)
     calm, known = unseen_stars(emulator, min(n_stars, 300), **off)
-    some = {name: models[survey][name] for name in (LINEAR, TYPICAL)}
+    some = {name: models[band][name] for name in (LINEAR, TYPICAL)}
     some[PERFECT] = perfect(emulator, known.labels, known.flux)
     for row in chi2_statistics(fit_chains(calm, some)[0]):
-        study.result(f"{survey}_{KEYS[row['fit']]}_chi2_alike", float(row["mean"]))
-        rows.append((survey, *row["fit", "stars", "mean", "median"]))
-table = Table(rows=rows, names=("survey", "fit", "stars", "mean", "median"))
-study.table(table, "alike", "Stars that have no effects of single stars: reduced χ².", {"mean": ".3f", "median": ".3f"})
+        study.result(f"{band}_{KEYS[row['fit']]}_chi2_alike", float(row["mean"]))
+        rows.append((band, *row["fit", "stars", "mean", "median"]))
+caption = "Stars that have no effects of single stars: reduced χ²."
+if not built:
+    table = Table(rows=rows, names=("survey", "fit", "stars", "mean", "median"))
+    display(study.table(table, "alike", caption, {"mean": ".3f", "median": ".3f"}))
 
 
 # %%
-def separated(survey, model, translator=None):
+def separated(band, model, translator=None):
     """AUC of a fresh classifier for a model's spectra of stars that are not fitted, and its scatter."""
-    observed, donors = unseen[survey][n_stars:][:n_classified], unseen[survey][n_stars + n_classified :]
-    flux = predictable[survey][n_stars + n_classified :]
-    if model is not None:
-        flux = model.of(None)(true_labels(true[survey].labels[n_stars + n_classified :], model))
+    observed, donors = unseen[band][n_stars:][:n_classified], unseen[band][n_stars + n_classified :]
+    flux = predictable[band][-n_classified:] if model is None else model.of(None)(others[band])
     if translator is not None:
         flux = translator.translate(flux, translator.encode(donors)[1])
-    measured = as_observed(flux, donors, 0, np.arange(n_classified), SURVEYS[survey].normalize)
+    measured = as_observed(flux, donors, 0, np.arange(n_classified), SURVEYS[band].normalize)
     return best_auc(two_sample_auc(measured, observed, (0,)))
 
 
-def summarised(survey, fits, residuals, translator):
+def summarised(band, fits, residuals, translator):
     """The table of `summary` for constrained labels, with the AUC of each model."""
-    table = summary(fits, residuals, truth[survey].labels, kept[survey])
-    every = models[survey] | {TYPICAL: translated_emulator(emulators[survey], translator), PERFECT: None}
-    chosen = {name: (every[name],) for name in fits} | {OWN: (emulators[survey], translator)}
-    auc = [separated(survey, *chosen[name]) for name in fits]
+    table = summary(fits, residuals, None if built else reference[band], kept[band])
+    every = models[band] | {TYPICAL: translated_emulator(emulators[band], translator), PERFECT: None}
+    chosen = {name: (every[name],) for name in fits} | {OWN: (emulators[band], translator)}
+    auc = [separated(band, *chosen[name]) for name in fits]
     table.add_columns(list(zip(*auc)), indexes=[3, 3], names=["auc", "auc_std"])
-    return table
+    return table[[name for name in table.colnames if not built or name == "fit" or np.isfinite(table[name]).any()]]
 
 
 # %%
 FORMATS = dict.fromkeys(("chi2", "ratio", "auc", "auc_std"), ".3f") | {"mean": "+.4f", "std": ".3f"}
 FORMATS |= dict.fromkeys(("bias", "bias_error", "scatter", "largest_scatter", "pull_width"), ".2f")
 COMPACT = ["fit", "chi2", "auc", "bias", "bias_error", "scatter", "largest_scatter", "pull_width", "at_limit"]
+if built:  # what needs the truth is left out
+    FORMATS = {
+        name: form for name, form in FORMATS.items() if name in ("chi2", "ratio", "auc", "auc_std", "mean", "std")
+    }
+    COMPACT = ["fit", "chi2", "auc", "at_limit"]
 tables = {}
-for survey, name in NAMES.items():
-    tables[survey] = summarised(survey, fits[survey], residuals[survey], translators[survey])
-    for row in tables[survey]:
-        for column in COMPACT[1:]:
-            study.result(f"{survey}_{KEYS[row['fit']]}_{column}", float(row[column]))
-    caption = f"All models, {n_stars} stars of the mock survey, {len(kept[survey])} constrained labels ({name})."
-    study.table(tables[survey], f"models_{survey}", caption, FORMATS)
-    compact = tables[survey][COMPACT]
-    study.table(compact, f"summary_{survey}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
+for band, name in NAMES.items():
+    tables[band] = summarised(band, fits[band], residuals[band], translators[band])
+    for row in tables[band]:
+        for column in (name for name in COMPACT[1:] if np.isfinite(row[name])):
+            study.result(f"{band}_{KEYS[row['fit']]}_{column}", float(row[column]))
+    caption = f"All models, {n_stars} {'real stars' if built else 'stars of the mock survey'}, {len(kept[band])} constrained labels ({name})."
+    study.table(tables[band], f"models_{band}", caption, FORMATS)
+    compact = tables[band][COMPACT]
+    study.table(compact, f"summary_{band}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
 
 # %% [markdown]
-# The next table is for the RVS. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
+# The next table is for the RVS, or for the real stars, for which columns that need the truth are left out. *bias* is the mean over the labels of |median bias| in units of the error that physics only states, with
 # its bootstrap error. *scatter* is the geometric mean over the labels of the scatter in units of that of physics only, and
 # *largest_scatter* the largest of these ratios. *pull_width* tells how many times the stated errors are too small. *at_limit* counts
 # stars with a constrained label at a limit.
 
 # %%
-study.table(compact, f"summary_{survey}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
+study.table(compact, f"summary_{band}", caption, {key: FORMATS[key] for key in COMPACT if key in FORMATS})
 
 # %% [markdown]
 # ## Is it luck?
 #
 # The next table gives the same results for other trainings, with other training stars, other initial weights and other noise. The test
-# stars are the same.
+# stars are the same. With real stars, the training stars are the same, too.
 
 # %%
 rows = []
-for survey, emulator in emulators.items():
+for band, emulator in emulators.items():
     for seed in seeds:
-        table = tables[survey]
+        table = tables[band]
         if seed != 1:
-            config = TranslateConfig.for_survey(SURVEYS[survey], seed=seed, device=device)
-            config = replace(config, iterations=iterations) if iterations else config
-            domains = mock_domains(emulator, STARS, seed)
-            other = train(emulator, domains.labels, domains.observed, config)
-            again = chains(emulator, other, stars[survey])
+            config = configured(band, seed)
+            if built:
+                other = built_translator(emulator, training[band], config).to(pick_device(device))
+            else:
+                domains = mock_domains(emulator, STARS, seed)
+                other = train(emulator, domains.labels, domains.observed, config)
+            again = chains(emulator, other, stars[band])
             del again[PHYSICS]
-            new = fit_chains(stars[survey], again)
-            some = [{PHYSICS: first[survey][PHYSICS]} | part for first, part in zip((fits, residuals), new)]
-            table = summarised(survey, *some, other)
+            new = fit_chains(stars[band], again)
+            some = [{PHYSICS: first[band][PHYSICS]} | part for first, part in zip((fits, residuals), new)]
+            table = summarised(band, *some, other)
         compared = table[np.isin(table["fit"], (PHYSICS, TYPICAL, OWN))]
-        rows += [{"survey": survey, "seed": seed} | dict(zip(table.colnames, row)) for row in compared]
+        rows += [{"survey": band, "seed": seed} | dict(zip(table.colnames, row)) for row in compared]
 seeds_table = Table(rows=rows)
-study.table(
-    seeds_table, "seeds", "Trainings of each translator: χ², AUC, residuals, and errors of constrained labels.", FORMATS
-)
+what = "χ², AUC and residuals" if built else "χ², AUC, residuals, and errors of constrained labels"
+study.table(seeds_table, "seeds", f"Trainings of each translator: {what}.", FORMATS)
 
 # %% [markdown]
 # ## Real stars
@@ -292,42 +354,45 @@ study.table(
 # The translator has learnt to correct the errors of the *mock* surveys. Some of these errors are real: the false line at 8634 Å and
 # the blend at 8504 Å of the RVS were put into the mock survey because the physics and real spectra disagree there. The other errors of
 # the mock surveys are random, and correcting them can only do harm to real stars. A few real stars are not enough to train on. So the
-# next cells only test whether a translator can be used beyond its training; they do not claim that it can.
+# next cells only test whether a translator can be used beyond its training; they do not claim that it can. (With `apogee-dr14` the translator has
+# learnt from real stars. These are further ones, of another release.)
 
 # %%
 real, names = {}, {}
-for survey in NAMES:
-    found, source = real_spectra(SURVEYS[survey])
+for band in NAMES:
+    found, source = real_spectra(SURVEYS[band])
     print(source)
-    for path in SURVEYS[survey].archive.files() if found else []:
+    for path in SURVEYS[band].archive.files() if found else []:
         study.input(path)
-    real[survey] = found or stars[survey][:2]
-    names[survey] = [str(name) for name in literature(real[survey].ids)["name"]]
+    real[band] = found or stars[band][:2]
+    names[band] = [str(name) for name in literature(real[band].ids)["name"]]
 
 # %%
 shown = {"rvs": ("teff", "logg", "m_h", "alpha_fe"), "apogee": ("teff", "logg", "fe_h", "mg_fe")}
 real_fits = {}
-for survey, title in NAMES.items():
-    real_fits[survey], _ = fit_chains(real[survey], chains(emulators[survey], translators[survey], real[survey]))
+for band, title in NAMES.items():
+    real_fits[band], _ = fit_chains(real[band], chains(emulators[band], translators[band], real[band]))
     rows = []
-    for k, name in enumerate(names[survey]):
-        for fit, table in real_fits[survey].items():
+    for k, name in enumerate(names[band]):
+        for fit, table in real_fits[band].items():
             limits = sum(flag.startswith("at_limit") for flag in str(table["flags"][k]).split(","))
-            values = {label: table[label][k] for label in shown[survey]}
+            values = {label: table[label][k] for label in shown[band]}
             rows.append({"star": name, "fit": fit, "chi2": table["chi2_reduced"][k], "at_limit": limits} | values)
-    table = Table(rows=rows)
-    study.table(table, f"real_{survey}", f"Real stars, fitted with translators of the mock survey ({title}).",
-                {"chi2": ".2f"} | dict.fromkeys(shown[survey], ".4g"))  # fmt: skip
+    caption = f"Real stars, fitted with translators of {'real stars' if built else 'the mock survey'} ({title})."
+    formats = {"chi2": ".2f"} | dict.fromkeys(shown[band], ".4g")
+    study.table(Table(rows=rows), f"real_{band}", caption, formats)
 
 # %%
-known = literature(real["rvs"].ids)
-for k in np.flatnonzero(~np.ma.getmaskarray(known["teff"])):
-    for fit, key in ((PHYSICS, "physics"), (TYPICAL, "translated")):
-        name = names["rvs"][k].replace("-", "_").replace(" ", "_")
-        for label in ("teff", "logg", "m_h"):
-            difference = real_fits["rvs"][fit][label][k] - known[label][k]
-            study.result(f"{name}_{key}_{label}_minus_literature", float(difference))
-study.table(known["name", "teff", "logg", "m_h", "reference"], "literature", "The stars of the RVS in the literature.")
+if "rvs" in real:
+    known = literature(real["rvs"].ids)
+    for k in np.flatnonzero(~np.ma.getmaskarray(known["teff"])):
+        for fit, key in ((PHYSICS, "physics"), (TYPICAL, "translated")):
+            name = names["rvs"][k].replace("-", "_").replace(" ", "_")
+            for label in ("teff", "logg", "m_h"):
+                difference = real_fits["rvs"][fit][label][k] - known[label][k]
+                study.result(f"{name}_{key}_{label}_minus_literature", float(difference))
+    columns = known["name", "teff", "logg", "m_h", "reference"]
+    display(study.table(columns, "literature", "The stars of the RVS in the literature."))
 
 # %% [markdown]
 # ## Look at single stars
@@ -349,13 +414,15 @@ def than(a, b):
     return "better than" if a < b else "worse than"
 
 
-def spread(survey):
+def spread(band):
     """Smallest and largest values over the trainings, with the typical z_split."""
     if len(seeds) == 1:
         return "*Spread over trainings*: not measured, there is one training."
-    rows = seeds_table[(seeds_table["survey"] == survey) & (seeds_table["fit"] == TYPICAL)]
-    each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in ("chi2", "auc", "bias", "scatter")]
-    steps = f", of which the further ones had only {iterations} steps" if iterations else ""
+    rows = seeds_table[(seeds_table["survey"] == band) & (seeds_table["fit"] == TYPICAL)]
+    columns = [name for name in ("chi2", "auc", "bias", "scatter") if name in COMPACT]
+    each = [f"{name} {rows[name].min():.2f} to {rows[name].max():.2f}" for name in columns]
+    which = "" if built else "which the further ones had only "
+    steps = f", of {which}{iterations} steps" if iterations else ""
     return f"*Spread over {len(seeds)} trainings* of the translator (typical z_split){steps}: {', '.join(each)}."
 
 
@@ -366,17 +433,17 @@ def plain(label):
     return name or "[{}/{}]".format(*(part.capitalize() for part in label.split("_")))
 
 
-def worst(survey, fit):
+def worst(band, fit):
     """The constrained label whose scatter grows most, compared with physics only."""
-    rows = errors[survey][np.isin(errors[survey]["label"], kept[survey])]
+    rows = errors[band][np.isin(errors[band]["label"], kept[band])]
     ratio = rows["scatter"][rows["fit"] == fit] / rows["scatter"][rows["fit"] == PHYSICS]
-    return f"{plain(kept[survey][ratio.argmax()])} {ratio.max():.2f}"
+    return f"{plain(kept[band][ratio.argmax()])} {ratio.max():.2f}"
 
 
 # %%
-def best(survey, column):
+def best(band, column):
     """Name, and value, of the best of the models without a network."""
-    values = {name: r[f"{survey}_{KEYS[name]}_{column}"] for name in (MEAN, POWER, LINEAR)}
+    values = {name: r[f"{band}_{KEYS[name]}_{column}"] for name in (MEAN, POWER, LINEAR)}
     name = min(values, key=values.get)
     return name, values[name]
 
@@ -392,18 +459,18 @@ only (geometric mean over the labels, and the largest), *pull_width* is the rati
 stars with a label at a limit."""
 
 
-def numbers(survey, column):
+def numbers(band, column):
     """A column of the table, by the model's key, as numbers."""
-    return {key: r[f"{survey}_{key}_{column}"] for key in KEYS.values()}
+    return {key: r[f"{band}_{key}_{column}"] for key in KEYS.values()}
 
 
 # %%
-def spectra_text(survey):
-    chi2, auc = numbers(survey, "chi2"), numbers(survey, "auc")
-    (name, value), (closest, least) = best(survey, "chi2"), best(survey, "auc")
-    alike = {key: r[f"{survey}_{key}_chi2_alike"] for key in ("linear", "translated", "perfect")}
+def spectra_text(band):
+    chi2, auc = numbers(band, "chi2"), numbers(band, "auc")
+    (name, value), (closest, least) = best(band, "chi2"), best(band, "auc")
+    alike = {key: r[f"{band}_{key}_chi2_alike"] for key in ("linear", "translated", "perfect")}
     return [
-        f"""**{NAMES[survey]}, of which {len(kept[survey])} are constrained.** χ² is {chi2["physics"]:.2f} with physics only and
+        f"""**{NAMES[band]}, of which {len(kept[band])} are constrained.** χ² is {chi2["physics"]:.2f} with physics only and
         {chi2["translated"]:.2f} translated (own z_split {chi2["own_split"]:.2f}); the best model without a network ({name}) has {value:.2f},
         and a perfect translator {chi2["perfect"]:.2f}. The translator is {than(chi2["translated"], value)} that baseline.""",
         f"""*AUC*: physics only {auc["physics"]:.3f}, translated {auc["translated"]:.3f}, best without a network ({closest}) {least:.3f},
@@ -414,11 +481,11 @@ def spectra_text(survey):
 
 
 # %%
-def labels_text(survey):
-    bias, scatter, width = (numbers(survey, column) for column in ("bias", "scatter", "pull_width"))
-    error, (name, value) = numbers(survey, "bias_error"), best(survey, "bias")
-    row = tables[survey][tables[survey]["fit"] == TYPICAL][0]
-    limit = errors[survey][errors[survey]["label"] == "vbroad"]
+def labels_text(band):
+    bias, scatter, width = (numbers(band, column) for column in ("bias", "scatter", "pull_width"))
+    error, (name, value) = numbers(band, "bias_error"), best(band, "bias")
+    row = tables[band][tables[band]["fit"] == TYPICAL][0]
+    limit = errors[band][errors[band]["label"] == "vbroad"]
     stuck = {fit: int(limit["at_limit"][limit["fit"] == fit][0]) for fit in (PHYSICS, TYPICAL, PERFECT)}
     verdict = "better" if bias["translated"] < value else "worse"
     if abs(bias["translated"] - value) < 2 * error["translated"]:
@@ -428,18 +495,64 @@ def labels_text(survey):
         best model without a network ({name}), {bias["perfect"]:.2f} ± {error["perfect"]:.2f} with a perfect translator. The
         translator is {verdict} than that baseline. With it {row["falls"]} of {row["labels"]} biases fall;
         {row["clearly_falls"]} fall and {row["clearly_rises"]} rise by more than twice the error of the change.""",
-        f"""*Scatter*: {scatter["translated"]:.2f} translated (worst label: {worst(survey, TYPICAL)}), {scatter["own_split"]:.2f} with own z_split
-        ({worst(survey, OWN)}), {scatter["linear"]:.2f} with the linear start ({worst(survey, LINEAR)}), {scatter["perfect"]:.2f} perfect
-        ({worst(survey, PERFECT)}). Actual errors are {width["translated"]:.1f} times the stated ones translated, {width["perfect"]:.1f} times perfect.
+        f"""*Scatter*: {scatter["translated"]:.2f} translated (worst label: {worst(band, TYPICAL)}), {scatter["own_split"]:.2f} with own z_split
+        ({worst(band, OWN)}), {scatter["linear"]:.2f} with the linear start ({worst(band, LINEAR)}), {scatter["perfect"]:.2f} perfect
+        ({worst(band, PERFECT)}). Actual errors are {width["translated"]:.1f} times the stated ones translated, {width["perfect"]:.1f} times perfect.
         v_broad is at a limit in {stuck[PHYSICS]} stars (physics only), {stuck[TYPICAL]} (translated), {stuck[PERFECT]} (perfect).""",
-        spread(survey),
+        spread(band),
     ]
 
 
 # %%
-points = [point for survey in NAMES for point in (*spectra_text(survey), *labels_text(survey))]
-joined = "\n".join(f"- {' '.join(point.split())}" for point in points)
-study.text("summary", f"{' '.join(COLUMNS.split())}\n\n{joined}")
+trained_on = len(training["apogee"].labels)
+fewer = f", all other stars of the set; {n_trained:,} were asked for" if trained_on < n_trained else ""
+ON_REAL = f"""{n_stars:,} real stars of APOGEE DR14 that no training has seen are fitted with six models. The translator was trained here
+({trained_on:,} stars of each domain{fewer}; no pairs, {translators["apogee"].config.iterations:,} steps). The three models without a network were fitted to {min(n_baseline, trained_on):,} of
+these stars. **No truth is known of real stars.** So there is no perfect translator, and nobody can tell from these numbers which labels
+are right: a smaller χ² or AUC means that spectra are more like the observed ones. The labels of the survey's catalogue have errors of
+their own, and to be near them is agreement, and not truth. *auc* tells how well a classifier that learns from {8 * n_classified // 5:,} spectra
+separates a model's spectra from observed ones (0.5: not at all, 1: always), and *at_limit* counts stars with a constrained label at a limit."""
+
+
+def agreement_text(label):
+    """How far the fits of one label are from the catalogue."""
+    (unit,) = {str(row["unit"]) for row in errors["apogee"] if row["label"] == label}
+    form = ".0f" if unit == "K" else ".2f"
+    each = []
+    for fit in (PHYSICS, TYPICAL):
+        middle, width = (r[f"apogee_{KEYS[fit]}_{label}_minus_catalogue{end}"] for end in ("", "_scatter"))
+        each.append(f"{middle:+{form}} ± {width:{form}} {unit} {fit}".replace("-", "−"))
+    return f"{plain(label)} {', '.join(each)}"
+
+
+# %%
+def real_text(band):
+    chi2, auc = numbers(band, "chi2"), numbers(band, "auc")
+    mean, width = numbers(band, "z_mean"), numbers(band, "z_std")
+    (name, value), (closest, least) = best(band, "chi2"), best(band, "auc")
+    both = [label for label in ("teff", "logg", "fe_h", "mg_fe") if f"{band}_physics_{label}_minus_catalogue" in r]
+    return [
+        f"""**{NAMES[band]}, of which {len(kept[band])} are constrained.** χ² is {chi2["physics"]:.2f} with physics only and
+        {chi2["translated"]:.2f} translated (own z_split {chi2["own_split"]:.2f}); the best model without a network ({name}) has {value:.2f}.
+        The translator is {than(chi2["translated"], value)} that baseline.""",
+        f"""*Residuals* in standard errors are {mean["physics"]:+.2f} ± {width["physics"]:.2f} with physics only (mean ± standard deviation) and
+        {mean["translated"]:+.2f} ± {width["translated"]:.2f} translated; with a perfect model they would be 0 ± 1.""".replace(
+            "-0", "−0"
+        ),
+        f"""*AUC*: physics only {auc["physics"]:.3f}, translated {auc["translated"]:.3f}, best without a network ({closest}) {least:.3f};
+        for two sets from one population it would be within about {2 / np.sqrt(6 * n_classified):.2f} of 0.5.""",
+        f"""*Agreement with the catalogue* (median difference ± scatter over the stars): {"; ".join(map(agreement_text, both))}.""",
+        spread(band),
+    ]
+
+
+# %%
+def points(band):
+    return real_text(band) if built else [*spectra_text(band), *labels_text(band)]
+
+
+joined = "\n".join(f"- {' '.join(point.split())}" for band in NAMES for point in points(band))
+study.text("summary", f"{' '.join((ON_REAL if built else COLUMNS).split())}\n\n{joined}")
 
 # %% [markdown]
 # **Why biases can remain.** Unpaired spectra only determine the *distribution* of translated spectra, and this distribution hardly changes

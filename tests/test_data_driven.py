@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from archive_server import Body, mirror
 from astropy.table import Table
 
 from specnb.core.spectra import Spectra
@@ -83,7 +85,7 @@ def test_a_missing_file_is_named_with_the_place_where_it_is_published(folders):
     text = str(told.value)
     assert "github" in text and "tingyuansen/The_Payne" in text and "SPECNB_OFFLINE" in text
     assert str(folders / "DATA" / FOLDER) in text and "\n" not in text
-    with pytest.raises(OSError, match="trained_apokasc_gc_ind_feh_fix.txt, .*jobovy/apogee"):
+    with pytest.raises(OSError, match="trained_apokasc_gc_ind_feh_fix.txt .*jobovy/apogee"):
         load_data_driven("giants")
 
 
@@ -101,24 +103,18 @@ def test_a_changed_file_is_refused_in_either_folder(folders, monkeypatch, variab
 
 def test_files_are_downloaded_once_and_checked(folders, monkeypatch):
     """The archive answers with another text at first."""
-    monkeypatch.setenv("SPECNB_OFFLINE", "0")
-    asked, name = [], "NN_normalized_spectra.npz"
-
-    def fetch(url, path):
-        asked.append(url)
-        path.write_text(f"answer {len(asked)}")
-
-    monkeypatch.setattr(data_driven, "fetch_url", fetch)
-    good = folders / "good"
-    good.write_text("answer 2")
-    monkeypatch.setitem(FILES, name, (FILES[name][0], data_driven.file_hash(good)))
-    with pytest.raises(OSError, match="not the published file"):
-        model_files([name])
-    assert not (folders / "DATA" / FOLDER / name).exists()
-    for _ in range(2):
-        (path,) = model_files([name])
-        assert path.read_text() == "answer 2"
-    assert asked == [FILES[name][0] + name] * 2
+    name = "NN_normalized_spectra.npz"
+    monkeypatch.setitem(FILES, name, (FILES[name][0], sha256(b"answer").hexdigest()))
+    path = (FILES[name][0] + name).partition("://")[2]
+    with mirror(folders, monkeypatch) as server:
+        server.pages[path], server.faults[path] = b"answer", [Body(b"other!")]
+        with pytest.raises(OSError, match=f"{name} of .* SHA256 checksum is not the published one"):
+            model_files([name])
+        assert list((folders / "DATA" / FOLDER).iterdir()) == []
+        for _ in range(2):
+            (found,) = model_files([name])
+            assert found.read_bytes() == b"answer"
+        assert server.count(path) == 2
 
 
 def test_a_model_that_does_not_exist():

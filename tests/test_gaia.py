@@ -47,6 +47,7 @@ def star(source_id, rows=2401, flux=0.9):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SPECNB_DATA", str(tmp_path))
     monkeypatch.delenv("SPECNB_OFFLINE", raising=False)
+    monkeypatch.delenv("SPECNB_MIRROR", raising=False)
     return tmp_path / "gaia_rvs"
 
 
@@ -93,6 +94,7 @@ def test_offline_gives_a_sentence(folder, monkeypatch):
     )
     assert not folder.exists()
     monkeypatch.delenv("SPECNB_OFFLINE")
+    monkeypatch.delitem(sys.modules, "astroquery.gaia", raising=False)  # of other tests
     monkeypatch.setattr(gaia, "HOST", "archive.invalid")  # a name that never resolves
     assert real_spectra(RVS)[0] is None
     assert "astroquery.gaia" not in sys.modules
@@ -103,7 +105,7 @@ def client(folder, monkeypatch):
     """A stand-in for astroquery: set its ``load_data``. Sleeping takes no time."""
 
     class Client:
-        def __init__(self, show_server_messages):
+        def __init__(self, **options):
             pass
 
     monkeypatch.setitem(sys.modules, "astroquery.gaia", types.SimpleNamespace(GaiaClass=Client))
@@ -261,12 +263,12 @@ def raises(error):
         (lambda self, **options: {}, "did not come"),
         (lambda self, **options: {"x": []}, "did not come"),
         (lambda self, **options: {"x": [star(THIRD)["wavelength", "flux"]]}, "did not come"),
-        (lambda self, **options: {"x": [Table({"source_id": [[1, 2]]})]}, "(ValueError|TypeError|did)"),
+        (lambda self, **options: {"x": [Table({"source_id": [[1, 2]]})]}, "(ValueError|TypeError|IndexError)"),
         (lambda self, somebody: {}, "TypeError: .*unexpected keyword argument"),
         (raises(ExpatError("mismatched tag")), r"ExpatError: mismatched tag"),
         (raises(RuntimeError("two\nlines")), "RuntimeError: two lines"),
         (raises(KeyError("x")), "KeyError: 'x'"),
-        (raises(BadZipFile("File is not a zip file")), "BadZipFile: File is not a zip file"),
+        (raises(BadZipFile("File is not a zip file")), "the answer is no whole ZIP file: it was cut off"),
         (raises(HTTPError("Error 503:\nbusy")), r"\(HTTP 503 Service Unavailable\)"),
         (raises(HTTPError("Error 404:\nnone")), r"\(HTTP 404 Not Found\)"),
         (raises(OSError(errno.ENOSPC, "No space left on device")), "the disk of .*gaia_rvs is full: free some"),

@@ -27,7 +27,6 @@ from specnb.reproduce.provenance import PACKAGES, ROOT, checksum, checksums
 from specnb.reproduce.rendering import write_index
 from specnb.reproduce.runner import NotebookError, check_pair, check_writable, run_notebook
 from specnb.surveys import SURVEYS
-from specnb.surveys.apogee import archive
 
 PARAMETERS = """\
 n: int = 3  # points
@@ -652,13 +651,6 @@ def test_a_closed_pipe_is_no_error():
 
 def test_choices_of_the_command_line_are_the_surveys():
     assert set(data.SURVEY.choices) == set(SURVEYS)
-
-
-def test_one_star_of_apogee_is_fetched(monkeypatch, capsys):
-    monkeypatch.setattr(archive, "download_spectrum", lambda *star: "/".join(star))
-    arguments = ["data", "apogee", "2M03174068-7748459", "293-37-C", "--telescope", "lco25m"]
-    assert main(arguments) == 0
-    assert capsys.readouterr().out == "2M03174068-7748459/293-37-C/lco25m/dr17/apStar\n"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "list", "empty", "no table"])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import yaml
 from third_survey import THIRD
 
 from specnb.core.checksums import LIST, listed
@@ -23,7 +24,11 @@ def test_an_emulator_is_shipped_with_its_card(tmp_path, branches, monkeypatch):
     assert listed(tmp_path) == {"rvs.safetensors": checksum(tmp_path / "rvs.safetensors")}
     card = (tmp_path / "rvs.md").read_text("utf-8")
     assert f"| worst pixel, mean over spectra | {100 * errors['worst_pixel']:.2g}% |\n" in card
-    assert "| `teff` | K | " in card and "{" not in card
+    head, body = yaml.safe_load(card.split("---\n")[1]), card.split("---\n", 2)[2]
+    assert "| `teff` | K | " in body and "{" not in body
+    assert head["specnb"]["sha256"] == checksum(tmp_path / "rvs.safetensors")
+    (result,) = head["model-index"][0]["results"]
+    assert {each["type"]: each["value"] for each in result["metrics"]} == errors
     if branches:
         words = "sum of 2 perceptrons, each of teff, logg, and of (with its hidden layers)\n"
         assert f"{words}  nothing else: 8;\n  m_h, alpha_fe, vmicro, vbroad: 8, 4, SiLU" in card
@@ -50,5 +55,9 @@ def test_an_autoencoder_is_shipped_with_its_card(tmp_path, monkeypatch):
     assert all(
         f"| {name} | " in card and f"| {value:.1e} |" in card for name, value in errors.items()
     )
+    head = yaml.safe_load(card.split("---\n")[1])
+    assert [each["name"] for each in head["specnb"]["labels"]] == list(config.labels)
+    (result,) = head["model-index"][0]["results"]
+    assert [each["value"] for each in result["metrics"]] == [round(e, 6) for e in errors.values()]
     with pytest.raises(ValueError, match="lambda_range 0: give rvs and a lambda_range > 0"):
         shipping.ship_autoencoder("rvs", DisentangleConfig(**settings), tmp_path)

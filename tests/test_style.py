@@ -8,7 +8,7 @@ import pytest
 
 from specnb.core.paths import ROOT
 
-FOLDERS = ["specnb", "tests", "benchmarks", "data/recipes", "notebooks"]
+FOLDERS = ["specnb", "tests", "benchmarks", "data/recipes", "paper", "notebooks"]
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["check", "format"])

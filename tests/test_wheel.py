@@ -20,7 +20,7 @@ from specnb.core.checksums import LIST, listed
 from specnb.core.paths import DATA, NOTEBOOKS, PACKAGE, ROOT
 
 pytestmark = pytest.mark.slow
-SUFFIXES = (".py", ".ipynb", ".svg", ".toml")
+SUFFIXES = (".py", ".ipynb", ".svg", ".toml", ".json")
 STAR = Path(os.environ.get("SPECNB_DATA", "nowhere")) / "gaia_rvs" / "Kepler-93.csv"
 IMPORT_ALL = """
 import importlib, pkgutil, specnb

@@ -7,19 +7,21 @@ import warnings
 
 import click
 
+import specnb.commands.build  # noqa: F401 - a command of the group `data`
 from specnb import __version__
 from specnb.commands.data import data
 from specnb.commands.desk import completion, init, lab, list_all, open_results
 from specnb.commands.explore import explore
 from specnb.commands.label import encode, label, predict
-from specnb.commands.notebooks import paper, readme, run, sweep
+from specnb.commands.notebooks import crate, paper, readme, run, sweep
 from specnb.commands.train import train
+from specnb.commands.verify import verify
 from specnb.reproduce.runner import NotebookError
 
 SECTIONS = {
     "Start": (explore, init, lab, list_all, open_results),
     "Your own spectra": (label, train, encode, predict),
-    "Notebooks": (paper, run, sweep),
+    "Notebooks": (paper, verify, run, sweep, crate),
     "Data and upkeep": (data, readme, completion),
 }
 # What stands below the commands in `specnb --help`.
@@ -36,6 +38,7 @@ NOTES = {
         "SPECNB_STARS": "folder of further real data (default: stars)",
         "SPECNB_ARTIFACTS": "folder of what is computed (default: artifacts)",
         "SPECNB_OFFLINE": "1 forbids downloads",
+        "SPECNB_MIRROR": "address of a mirror, which is asked as SPECNB_MIRROR/HOST/PATH",
     },
 }
 

@@ -33,9 +33,13 @@ MINUTES = click.FloatRange(min=0, min_open=True)
 @click.option("--force", is_flag=True, help="Run even what is fresh.")
 def paper(profile, only, more, output, force):
     """Run the notebooks whose results are not fresh, and write the index."""
+    run_profile(chosen_notebooks((*only, *more)), profile, output, force)
+
+
+def run_profile(notebooks, profile, output, force=False):
+    """What ``specnb paper`` does."""
     from specnb.reproduce.rendering import write_index
 
-    notebooks = [find_notebook(name) for name in (*only, *more)] or all_notebooks()
     check_places(output)
     plan, ran, unchanged = {}, [], []
     for notebook in notebooks:  # every one is checked before the first one runs
@@ -124,6 +128,19 @@ def sweep(notebook, given, jobs, output, minutes, x, y, listed):
 
 
 @click.command()
+@click.argument("folder", type=FOLDER, default=ROOT / "paper_figures")
+def crate(folder):
+    """Describe a folder of results for machines: write ro-crate-metadata.json into it.
+
+    It tells which notebook made which file, from what, with which parameters and versions.
+    FOLDER is that of --output (default: paper_figures).
+    """
+    from specnb.reproduce.crate import write_crate
+
+    click.echo(write_crate(folder))
+
+
+@click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if a block differs from its file.")
 def readme(check):
     """Fill the blocks of README.md with what runs wrote.
@@ -143,6 +160,11 @@ def all_notebooks() -> list[Path]:
     raise FileNotFoundError(
         f"there are no notebooks in {NOTEBOOKS}: work in a folder that `specnb init FOLDER` made"
     )
+
+
+def chosen_notebooks(names) -> list[Path]:
+    """The notebooks that were named, or all if none was."""
+    return [find_notebook(name) for name in names] or all_notebooks()
 
 
 def find_notebook(name: str) -> Path:

@@ -93,7 +93,18 @@ def parse(text: str) -> SimpleNamespace:
                 lazy = ast.literal_eval(node.value)
             case ast.AST(body=[ast.Expr(ast.Constant(str())), *_]):  # a docstring
                 del node.body[0]
-    return SimpleNamespace(imports=imports, lazy=lazy, meaning=_sha256(ast.dump(tree)))
+    return SimpleNamespace(imports=imports, lazy=lazy, meaning=_sha256(_meaning(tree)))
+
+
+def _meaning(node):
+    """A syntax tree as text, which is the same in each Python, unlike that of `ast.dump`."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_meaning, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    inner = ", ".join(f"{name}={_meaning(value)}" for name, value in fields)
+    return f"{type(node).__name__}({inner})"
 
 
 def _sha256(text):

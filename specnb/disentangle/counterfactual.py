@@ -6,6 +6,9 @@ a step Δ replaces the catalogue's y by y + Δ. The truth is the simulator's spe
 v_broad), its interstellar band and its continuum residual. An edit to an absolute value, such as
 T_eff = 7500 K in the paper's Fig. 2, differs from this by the error of the star's catalogue label.
 `specnb.surveys.mock.remake` gives the truth for such edits.
+
+Of real stars no truth is known. The change of their spectra is compared with that of the emulator's
+spectra at the labels of the catalogue.
 """
 
 from itertools import product
@@ -37,8 +40,9 @@ def true_change(truth, emulator, config, label, step):
     truth : Spectra
         Stars of the survey, with their true labels.
     emulator : Emulator
-    config : MockConfig
-        Configuration of the survey.
+    config : MockConfig or None
+        Configuration of the survey. None if ``truth`` has the emulator's own spectra, as for real
+        stars, see `specnb.disentangle.experiment.without_noise`.
     label : str
     step : float
         Step in the unit of the label.

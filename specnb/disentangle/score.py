@@ -54,21 +54,24 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
     Table
         One row for each setting, seed and label: ``setting``, ``seed``, ``label``, ``linear_r2``,
         ``mlp_r2`` and ``mutual_information`` (nats) of the catalogue label, ``mlp_r2_true`` of the
-        true label, ``mlp_r2_drawn`` and ``mlp_r2_averaged`` of the catalogue label from one random
-        draw of the latents and from the average of `DRAWS` draws (NaN without noise), and
+        true label (NaN if it is not known), ``mlp_r2_drawn`` and ``mlp_r2_averaged`` of the
+        catalogue label from one random draw of the latents and from the average of `DRAWS` draws
+        (NaN without noise), and
         ``discriminator``, the loss of the label's discriminator on validation
         stars minus that of blind guessing (nats), which is NaN without a discriminator.
     """
     parts = stars.train[:n_train], stars.test
-    truths = stars.truth_train[:n_train], stars.truth_test
+    given = {"": parts}
+    if stars.truth_test is not None:
+        given["true "] = stars.truth_train[:n_train], stars.truth_test
 
     def one(setting, seed, model):
         labels = model.labels
         y_train, y_test = (
-            np.hstack([label_array(each.labels, labels) for each in pair])
-            for pair in zip(parts, truths)
+            np.hstack([label_array(each.labels, labels) for each in group])
+            for group in zip(*given.values())
         )
-        names = [*labels, *(f"true {name}" for name in labels)]
+        names = [kind + name for kind in given for name in labels]
 
         def score(n_draws):
             seeds = range(n_draws) if n_draws else [None]
@@ -79,7 +82,7 @@ def probe_models(models, stars, n_train: int = PROBE_STARS, lambdas=None, jobs: 
 
         found = score(0)
         table = found[: len(labels)]
-        table["mlp_r2_true"] = found["mlp_r2"][len(labels) :]
+        table["mlp_r2_true"] = found["mlp_r2"][len(labels) :] if len(given) > 1 else np.nan
         for column, n_draws in (("mlp_r2_drawn", 1), ("mlp_r2_averaged", DRAWS)):
             drawn = score(n_draws)["mlp_r2"] if model.noise else np.full(len(found), np.nan)
             table[column] = drawn[: len(labels)]
@@ -113,7 +116,8 @@ def reconstruct_models(models, stars, jobs: int = -1) -> Table:
         ``rms_drawn``, which is ``rms_truth`` with one random draw of the latents, and ``ratio``, the
         mean squared error divided by the mean of that of the plain models, which is NaN without
         plain models. The mean squared error is that from the observed spectrum, whose noise the
-        latents know; ``rms_truth`` is free of this.
+        latents know; ``rms_truth`` is free of this. If no truth is known, ``rms_truth`` is NaN, and
+        ``rms_other_z`` and ``rms_drawn`` are differences from the observed spectra.
     """
     test, truth = stars.test, stars.truth_test
 
@@ -124,12 +128,16 @@ def reconstruct_models(models, stars, jobs: int = -1) -> Table:
         def errors(code):
             return reconstruction(model.decode(code, test.labels), test, truth)
 
+        def rms(found):
+            return found.get("rms_truth", np.sqrt(found["mean_squared_error"]))
+
         own, swapped = errors(z), errors(z[other])
         drawn = errors(model.encode(test, seed=0)) if model.noise else own
         return (
             {"setting": setting, "seed": seed}
             | own
-            | {"rms_other_z": swapped["rms_truth"], "rms_drawn": drawn["rms_truth"]}
+            | {"rms_truth": own.get("rms_truth", np.nan)}
+            | {"rms_other_z": rms(swapped), "rms_drawn": rms(drawn)}
         )
 
     table = Table(_of_all(one, models, jobs))

@@ -149,7 +149,7 @@ def probe_bars(table):
 
 
 @styled
-def counterfactual_spectra(wavelength, changes, window):
+def counterfactual_spectra(wavelength, changes, window, reference="true"):
     """Draw how the spectrum of one star changes with each label: the true change, the change by
     each model's decoder, and their difference.
 
@@ -163,6 +163,8 @@ def counterfactual_spectra(wavelength, changes, window):
         them.
     window : (float, float)
         Lowest and highest wavelength shown, in Å.
+    reference : str
+        What the change named "truth" is, such as "emulator" for real stars.
 
     Returns
     -------
@@ -186,7 +188,8 @@ def counterfactual_spectra(wavelength, changes, window):
     for (top, bottom), (label, each) in zip(panels.reshape(2, n).T, changes.items()):
         flux = {name: np.asarray(change, dtype=float)[shown] for name, change in each.items()}
         true = flux.pop("truth")
-        curves(top, x, {"simulator": (true, BLACK, 1.6)}, alpha=0.45)
+        name = "simulator" if reference == "true" else reference
+        curves(top, x, {name: (true, BLACK, 1.6)}, alpha=0.45)
         for name, color in distinct_colors(flux).items():
             curves(top, x, {name: (flux[name], color, 0.8)})
             curves(bottom, x, {name: (flux[name] - true, color, 0.8)})
@@ -196,20 +199,22 @@ def counterfactual_spectra(wavelength, changes, window):
         # Ticks at the ends have no numbers, because those of neighbours would overlap
         top.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
     panels[0].set_ylabel("Change of flux")
-    panels[n].set_ylabel("Decoded − true")
+    panels[n].set_ylabel(f"Decoded − {reference}")
     figure.supxlabel(WAVELENGTH, fontsize=8)
     legend(figure, top, loc="outside upper center", ncols=6)
     return figure
 
 
 @styled
-def counterfactual_errors(table):
+def counterfactual_errors(table, change="true change"):
     """Draw the slope and the error of the decoded change for each label and model.
 
     Parameters
     ----------
     table : Table
         From `specnb.disentangle.counterfactual.counterfactual_errors`.
+    change : str
+        What the error is divided by, for the axis. The change of real stars is no true one.
 
     Returns
     -------
@@ -228,7 +233,7 @@ def counterfactual_errors(table):
     colors = distinct_colors(models)
     offset = 0.6 * ((np.arange(len(models)) + 0.5) / len(models) - 0.5)
     figure, panels = panel_grid(2, 1.7, columns=1, width=COLUMN, sharex=True, xlabel="Edited label")
-    titles = ("Slope of the change", "right"), ("Error / true change", "as no edit")
+    titles = ("Slope of the change", "right"), (f"Error / {change}", "as no edit")
     for axes, quantity, (title, one) in zip(panels, ("slope", "relative"), titles):
         for row in sorted(table, key=lambda row: (models.index(row["model"]), row["step"] < 0)):
             x = labels.index(row["label"]) + offset[models.index(row["model"])]

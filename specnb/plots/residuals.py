@@ -221,7 +221,7 @@ def _broken_axes(wavelength, rows: int):
 
 
 @styled
-def label_biases(table, fits=("physics only", "translated")):
+def label_biases(table, fits=("physics only", "translated"), of="bias"):
     """Draw the median and the scatter of fitted − true for each label in up to four fits.
 
     Parameters
@@ -230,6 +230,8 @@ def label_biases(table, fits=("physics only", "translated")):
         Result of `specnb.fitting.residuals.label_errors`.
     fits : sequence of str
         Names of fits in the table. The others are compared with the first.
+    of : str
+        What the median is of, for the title of the axis, such as "difference" from a catalogue.
 
     Returns
     -------
@@ -257,7 +259,7 @@ def label_biases(table, fits=("physics only", "translated")):
         error = rows["bootstrap_error"] / unit
         axes.errorbar(rows["median"] / unit, y, xerr=error, zorder=3, **look)
         widths.errorbar(rows["scatter"] / unit, y, zorder=3, **look)
-    axes.set(xscale=SYMLOG, xlim=(-reach, reach), xlabel="Median bias / median stated error")
+    axes.set(xscale=SYMLOG, xlim=(-reach, reach), xlabel=f"Median {of} / median stated error")
     widths.set(xscale="log", xlabel="Scatter / median stated error")
     for each in (axes, widths, limits):
         each.set_ylim(len(first) - 0.4, -0.6)

@@ -29,7 +29,7 @@ def contents() -> dict[str, list[dict]]:
 def _model(path):
     """A shipped model; what it is stands in the first sentence of its card."""
     card = path.with_suffix(".md").read_text("utf-8")
-    sentence = re.search(r"\n\n(.+?\.)\s", card, flags=re.DOTALL)[1]
+    sentence = re.search(r"^# [^\n]+\n\n(.+?\.)\s", card, flags=re.DOTALL | re.MULTILINE)[1]
     return {
         "name": path.stem,
         "kind": path.parent.name.removesuffix("s"),

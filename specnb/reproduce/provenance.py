@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pooch import file_hash as checksum  # SHA-256 of a file, in hexadecimal
 
-from specnb.core.paths import ARTIFACTS, DATA, ROOT, SOURCE, data_folder
+from specnb.core.paths import ARTIFACTS, DATA, ROOT, SOURCE, data_folder, stars_folder
 
 # What decides the figures besides the code and the data.
 PACKAGES = (
@@ -45,15 +45,22 @@ def shipped_data() -> list[Path]:
 
 
 def portable_name(path) -> str:
-    """A file's name on every machine: relative to SPECNB_DATA, to shipped data or the repository.
+    """A file's name on every machine: relative to a folder of real data, shipped data or the repository.
 
     Elsewhere it is the bare name.
     """
     path = Path(path).resolve()
-    for folder, prefix in ((data_folder().resolve(), "$SPECNB_DATA/"), (SOURCE, ""), (ROOT, "")):
-        if path.is_relative_to(folder):
+    real = (data_folder(), "$SPECNB_DATA/"), (stars_folder(), "$SPECNB_STARS/")
+    for folder, prefix in (*real, (SOURCE, ""), (ROOT, "")):
+        if path.is_relative_to(folder.resolve()):
             return prefix + path.relative_to(folder).as_posix()
     return path.name
+
+
+def real_inputs(results: dict) -> dict[str, str]:
+    """Checksums of the real stars that results depend on: what was at hand, and what was read."""
+    read = {name: sha for name, sha in results["inputs"].items() if name.startswith("$SPECNB_")}
+    return {"at hand": results.get("made_from", {}).get("real", ""), **read}
 
 
 def git_state(root: Path = SOURCE) -> dict:

@@ -77,15 +77,19 @@ def write_page(folder) -> Path:
 
     Raises OSError where the folder has no results.
     """
-    from markdown_it import MarkdownIt
-
     folder = Path(folder).absolute()
     if not _results(folder):
         raise FileNotFoundError(f"{folder} has no folders with results: name that of --output")
-    text = write_index(folder).read_text("utf-8")
-    body = MarkdownIt(options_update={"html": True}).enable("table").render(text)
-    render("page.html", folder / "index.html", body=body)
-    return folder / "index.html"
+    return as_page(write_index(folder), folder / "index.html")
+
+
+def as_page(text: Path, page: Path) -> Path:
+    """Write a Markdown file as a page for browsers."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt(options_update={"html": True}).enable("table")
+    render("page.html", page, body=markdown.render(text.read_text("utf-8")))
+    return page
 
 
 def _results(folder) -> dict[Path, tuple[int, bytes]]:

@@ -21,7 +21,7 @@ import psutil
 
 from specnb.core.paths import ARTIFACTS, INSTALLED, SOURCE, data_folder, stars_folder
 from specnb.core.writing import replacing_folder
-from specnb.reproduce.freshness import mark_fresh, results_key
+from specnb.reproduce.freshness import digest_of, made_from, mark_fresh, results_key
 from specnb.reproduce.parameters import check_parameters
 from specnb.reproduce.provenance import (
     RECORD,
@@ -145,7 +145,7 @@ def run_notebook(
 
     device = str(pick_device(values.get("device", "cpu")))
     with replacing_folder(output) as new:
-        key, code, start = results_key(notebook, values), git_state(), time.perf_counter()
+        origin, code, start = made_from(notebook, values), git_state(), time.perf_counter()
         task = [notebook, new / EXECUTED, {**values, "output": str(new)}, timeout]
         trouble = _execute(task, cores, stop)
         wall_time = time.perf_counter() - start
@@ -165,14 +165,17 @@ def run_notebook(
             "device": device,
             "wall_time_s": round(wall_time, 1),
             "code": code,
+            "made_from": origin,
             "environment": environment(),
             **json.loads((new / RECORD).read_text("utf-8")),
         }
         (new / RECORD).unlink()
         shutil.rmtree(new / SESSION, ignore_errors=True)
         results["outputs"] = {name: sha for name, sha in checksums(new).items() if name != EXECUTED}
+        results = json.loads(json.dumps(results))  # as it is read again
+        results["digest"] = digest_of(results)
         write_json(new / RESULTS, results)
-        mark_fresh(new, key)
+        mark_fresh(new, results_key(origin))
     return results
 
 

@@ -17,6 +17,7 @@ from specnb.emulator.accuracy import STATISTICS, accuracy
 from specnb.emulator.shipped import load_emulator
 from specnb.emulator.train import EmulatorConfig, train_emulator
 from specnb.evaluate.quick_probes import linear_r2, nonlinear_r2
+from specnb.reproduce.cards import about
 from specnb.reproduce.provenance import checksum
 from specnb.reproduce.rendering import render
 from specnb.simulator.grid import held_out, load_grid
@@ -68,6 +69,7 @@ def ship_emulator(
     render(
         "emulator.md",
         folder / f"{survey.name}.md",
+        model=about(folder / f"{survey.name}.safetensors", survey),
         survey=survey,
         config=config,
         card=emulator.card,
@@ -119,12 +121,24 @@ def ship_real(name: str, folder: Path = KEPT) -> Path:
         model = real_translator(emulator, domain, config, checkpoint=checkpoint)
         model.half().save(weights)  # half precision makes it as large as the emulator
         add_to_list(weights, DATA)
-        render("translator-real.md", weights.with_suffix(".md"), name=name, config=config)
+        render(
+            "translator-real.md",
+            weights.with_suffix(".md"),
+            model=about(weights, emulator.survey, {}),
+            name=name,
+            config=config,
+        )
     real.save(path, base=name)
     add_to_list(path, DATA)
     calibration = real.calibration
     error = float(calibration.error[torch.isfinite(calibration.error)].median())
-    render(f"{name}-real.md", path.with_suffix(".md"), error=error, calibration=calibration)
+    render(
+        f"{name}-real.md",
+        path.with_suffix(".md"),
+        model=about(path, emulator.survey),
+        error=error,
+        calibration=calibration,
+    )
     return path
 
 
@@ -172,6 +186,7 @@ def ship_translator(
     render(
         "translator.md",
         folder / f"{name}-mock.md",
+        model=about(folder / f"{name}-mock.safetensors", emulator.survey, {}),
         name=name,
         config=config,
         device=model.device,
@@ -223,7 +238,7 @@ def ship_autoencoder(
     model.save(path)
     model.networks.float()  # the scores below are those of the weights in the file
     add_to_list(path, DATA)
-    reach = config.lambda_range
+    reach, scales = config.lambda_range, model.scales
     settings = {"0 / 0 / 0 / 0": {}} | {
         f"{value:g} / 0 / 0 / 0": {"teff": value} for value in (reach / 2, reach)
     }
@@ -237,6 +252,9 @@ def ship_autoencoder(
     render(
         "autoencoder.md",
         path.with_suffix(".md"),
+        model=about(
+            path, survey, dict(zip(model.labels, zip(scales.label_low, scales.label_high)))
+        ),
         name=name,
         config=config,
         device=model.device,

@@ -178,9 +178,9 @@ def whole_numbers(column):
             f"{column.name} is stored as floating point, which loses its last digits: write it as an integer"
         )
     ids = names(column, column.name)
-    wrong = [each == f"{NO_ID}" or not re.fullmatch(r"[1-9]\d*", each) for each in ids]
-    if any(wrong):
-        row = wrong.index(True)
+    wrong = [each for each in {*ids} if not re.fullmatch(rf"(?!{NO_ID}$)[1-9]\d*", each)]
+    if wrong:
+        row = np.isin(ids, wrong).argmax()
         raise ValueError(
             f"{column.name} is {ids[row]} in row {row + 1}, and no number of Gaia's: write all its digits as an "
             "integer (floating point loses the last ones), or leave that row out"

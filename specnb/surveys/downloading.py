@@ -1,6 +1,7 @@
-"""The downloader of all archives. What comes is read before it is kept.
+"""What all downloads share: patience with archives, reasons in plain words, reading before keeping.
 
-The clients (requests, astroquery, pip) know no limit on the total time, and only pip tries again.
+`specnb.surveys.transfer` gets single files by HTTP. The other clients (astroquery, pip) know no limit
+on the total time, and only pip tries again.
 """
 
 import errno
@@ -12,8 +13,7 @@ from http.client import HTTPException, responses
 from multiprocessing import TimeoutError as NoResultError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-
-from pooch import HTTPDownloader
+from zipfile import BadZipFile
 
 from specnb.core.checksums import add_to_list
 from specnb.core.writing import NO_SPACE, put_in_place, temporary_name
@@ -33,6 +33,10 @@ REASONS = (
     # Numbers below 0 say that the host is unknown.
     ((*UNREACHABLE, *range(-20, 0)), "offline? {words}: connect"),
 )
+
+
+class BadFileError(OSError):
+    """A file that came as a whole is not as published, or cannot be read."""
 
 
 def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
@@ -60,9 +64,7 @@ def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
     """
     kept, problems = [], []
     try:
-        offline = os.environ.get("SPECNB_OFFLINE", "")
-        if offline.strip().lower() not in ("", "0", "false", "no", "off"):
-            raise OSError(f"SPECNB_OFFLINE={offline} keeps specnb offline: unset it or set it to 0")
+        check_online()
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(".download-*"):  # earlier versions left them when they were killed
             shutil.rmtree(old, ignore_errors=True)
@@ -83,14 +85,30 @@ def download(fetch, folder: Path, names, read) -> tuple[list[str], str]:
         finally:
             shutil.rmtree(new, ignore_errors=True)
     except Exception as error:  # noqa: BLE001 - the clients are foreign code and raise anything
-        problems.append(_explained(error, folder))
+        problems.append(explained(error, folder))
     return kept, "; ".join(problems)
 
 
-def patiently(work, limit=LIMIT):
+def check_online():
+    """Raise OSError if the environment variable SPECNB_OFFLINE forbids downloads."""
+    offline = os.environ.get("SPECNB_OFFLINE", "")
+    if offline.strip().lower() not in ("", "0", "false", "no", "off"):
+        raise OSError(f"SPECNB_OFFLINE={offline} keeps specnb offline: unset it or set it to 0")
+
+
+def patiently(work, limit=LIMIT, done=None):
     """The result of ``work()``, which asks an archive. It is tried again where that may help.
 
     Each attempt runs in a thread of its own, which is left behind when the time is over.
+
+    Parameters
+    ----------
+    work : callable
+    limit : float or None
+        Seconds for all attempts together. With None, only a single pause is limited, by `LIMIT`.
+    done : callable, optional
+        How much has come, such as the number of bytes. Only attempts in a row that bring nothing
+        new are counted.
 
     Raises
     ------
@@ -99,25 +117,24 @@ def patiently(work, limit=LIMIT):
     Exception
         What the last attempt raised.
     """
-    end = time.monotonic() + limit
-    attempt = 0
+    end = None if limit is None else time.monotonic() + limit
+    attempt, before = 0, done and done()
     while True:
         try:
             with ThreadPool(1) as pool:  # its threads are daemons, so that Python can always exit
-                return pool.apply_async(work).get(max(0.0, end - time.monotonic()))
+                left = None if end is None else max(0.0, end - time.monotonic())
+                return pool.apply_async(work).get(left)
         except NoResultError:
-            raise OSError(f"the answer was not complete after {limit:.0f} s") from None
+            raise OSError(f"the answer was not complete after {limit:g} s") from None
         except Exception as error:
+            if done and done() > before:
+                attempt, before = 0, done()
             pause = max(2.0**attempt, _asked_pause(error))
-            if attempt == RETRIES or not is_busy(error) or time.monotonic() + pause > end:
+            late = pause > LIMIT if end is None else time.monotonic() + pause > end
+            if attempt == RETRIES or not is_busy(error) or late:
                 raise
         time.sleep(pause)
         attempt += 1
-
-
-def fetch_url(url: str, path: Path):
-    """Download one file by HTTP, see `patiently`."""
-    patiently(lambda: HTTPDownloader(timeout=TIMEOUT)(url, str(path), None))
 
 
 def status_of(error) -> int:
@@ -131,7 +148,7 @@ def is_busy(error) -> bool:
 
     requests and urllib3 wrap the errors of the system.
     """
-    cut = HTTPException, ConnectionAbortedError, ConnectionResetError, TimeoutError
+    cut = HTTPException, ConnectionAbortedError, ConnectionResetError, TimeoutError, BadZipFile
     cause = error.__cause__ or error.__context__
     busy = status_of(error) in BUSY or isinstance(error, cut)
     return busy or (cause is not None and is_busy(cause))
@@ -144,10 +161,11 @@ def _asked_pause(error) -> float:
     return float(text) if text.isdigit() else 0.0  # it may be a date
 
 
-def _explained(error, folder) -> str:
+def explained(error, folder) -> str:
     """Why a download failed, and what helps where that is known."""
     if status := status_of(error):
-        return f"HTTP {status} {responses.get(status, '')}".rstrip()
+        wait = f": try again in {_asked_pause(error):.0f} s" if _asked_pause(error) else ""
+        return f"HTTP {status} {responses.get(status, '')}".rstrip() + wait
     text = " ".join(str(error).split())
     # of the system, perhaps by way of requests or pip
     found = re.search(r"\[Errno (-?\d+)\] ([^:'\")]+)", text)
@@ -156,6 +174,9 @@ def _explained(error, folder) -> str:
     for numbers, reason in REASONS:
         if number in numbers:
             return reason.format(folder=folder, place=place, words=words)
+    if isinstance(error, BadZipFile):
+        return "the answer is no whole ZIP file: it was cut off, or is a web page"
     if is_busy(error):
         return "the connection broke off or was too slow"
-    return text[:300] if type(error) is OSError else f"{type(error).__name__}: {text[:300]}"
+    plain = type(error) is OSError or isinstance(error, (ValueError, BadFileError))
+    return text[:300] if plain else f"{type(error).__name__}: {text[:300]}"

@@ -175,8 +175,9 @@ def remake(emulator, config, ids, labels):
     Parameters
     ----------
     emulator : Emulator
-    config : MockConfig
-        Configuration of the survey.
+    config : MockConfig or None
+        Configuration of the survey. None stands for the emulator's own spectra, of stars of any
+        names.
     ids : array_like of str, shape (n,)
         Names of the stars in the survey.
     labels : Table
@@ -196,6 +197,8 @@ def remake(emulator, config, ids, labels):
     check_ids(stars, ids)
     for name, values in zip(emulator.labels, label_array(labels, emulator.survey.labels).T):
         stars[name] = values  # in the emulator's unit
+    if config is None:
+        return emulated(emulator, stars).astype(np.float32)
     known = _ids(config)
     if unknown := sorted(set(ids) - set(known)):
         raise ValueError(

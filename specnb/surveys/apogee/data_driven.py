@@ -22,9 +22,9 @@ from pooch import file_hash
 
 from specnb.core.paths import data_folder, stars_folder
 from specnb.core.spectra import Spectra
-from specnb.surveys.downloading import download, fetch_url
 from specnb.surveys.plain import over_continuum
 from specnb.surveys.population import Population, draw_stars
+from specnb.surveys.transfer import fetch_url
 
 FOLDER = "apogee_data_driven"
 _BOVY = (
@@ -254,23 +254,18 @@ def model_files(names) -> list[Path]:
               for part in (FOLDER, "payne_grid")]  # fmt: skip
     found = {name: place / name for place in places for name in names if (place / name).is_file()}
     target = data_folder() / FOLDER
-    missing = [name for name in names if name not in found]
-    if missing:
-        kept, problem = download(_fetch, target, missing, _check)
-        if problem:
+    for name in [name for name in names if name not in found]:
+        place, checksum = FILES[name]
+        found[name] = target / name
+        try:
+            fetch_url(place + name, found[name], checksum=f"sha256:{checksum}")
+        except OSError as error:
             raise OSError(
-                f"{', '.join(missing)} of the data-driven models is not there ({problem}): download it from "
-                f"{FILES[missing[0]][0]} to {target}"
-            )
-        found |= {name: target / name for name in kept}
+                f"{name} of the data-driven models is not there ({error}): download it to {target}"
+            ) from error
     for path in found.values():
         _check(path)
     return [found[name] for name in names]
-
-
-def _fetch(folder, names):
-    for name in names:
-        fetch_url(FILES[name][0] + name, folder / name)
 
 
 def _check(path):

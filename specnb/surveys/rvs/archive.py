@@ -5,6 +5,7 @@ import io
 import socket
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from astropy.table import Table
@@ -13,21 +14,19 @@ from specnb.core.paths import DATA
 from specnb.core.reading import read_shipped_table
 from specnb.surveys.archive import Archive
 from specnb.surveys.columns import ids_of
-from specnb.surveys.downloading import TIMEOUT, is_busy, patiently, status_of
+from specnb.surveys.downloading import LIMIT, TIMEOUT, is_busy, patiently, status_of
 from specnb.surveys.tables import table_of
+from specnb.surveys.transfer import mirrored
 
 STARS = DATA / "stars.ecsv"
 HOST = "gea.esac.esa.int"
 FILE = "GaiaDR3-{}.csv"  # only files of `ARCHIVE` are called so
-# Some versions of astroquery don't know RVS or some of these words, and the archive knows one of
-# the two names of the structure with one row per pixel.
-CSV = {"data_structure": "INDIVIDUAL", "format": "csv"}
-OPTIONS = (
-    CSV,
-    CSV | {"avoid_datatype_check": True},
-    CSV | {"data_structure": "DATAMODEL_STANDARD"},
-    {},
-)
+# What each release calls itself and its mean spectra, and the structure with one row per pixel: DR3
+# knows the old word, and DR4 the new one, in the draft of its data model of June 2026.
+RELEASES = {
+    "dr3": ("Gaia DR3", "RVS", ("INDIVIDUAL", "DATAMODEL_STANDARD")),
+    "dr4": ("Gaia DR4", "MEAN_SPECTRUM_RVS", ("DATAMODEL_STANDARD", "INDIVIDUAL")),
+}
 
 
 def literature(ids):
@@ -63,33 +62,73 @@ def _names():
 
 def _fetch(folder, names):
     """Fetch stars from the Gaia archive, one CSV file per star. It may return fewer or others."""
-    socket.create_connection((HOST, 443), TIMEOUT).close()  # importing astroquery offline is slow
+    for star, rows in archived([Path(name).stem.partition("-")[2] for name in names]):
+        if FILE.format(star) in names:
+            rows.write(folder / FILE.format(star), format="ascii.csv", overwrite=True)
+
+
+def archived(stars, release="dr3", limit=LIMIT):
+    """Yield the id and the table of each mean spectrum that the Gaia archive gives of some stars.
+
+    It may give fewer, or others.
+
+    Parameters
+    ----------
+    stars : sequence of str
+        Values of source_id, at most 5,000.
+    release : {"dr3", "dr4"}
+    limit : float
+        Seconds in which the answer must be complete, see `patiently`.
+
+    Raises
+    ------
+    Exception
+        Whatever astroquery raises.
+    """
+    server = urlsplit(mirrored(f"https://{HOST}/"))
+    port = server.port or {"https": 443}.get(server.scheme, 80)
+    # importing astroquery offline is slow
+    socket.create_connection((server.hostname, port), TIMEOUT).close()
     # astroquery unpacks files into the current folder, and prints the errors of the archive
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         contextlib.chdir(scratch),
         contextlib.redirect_stdout(io.StringIO()),
     ):
-        answer = patiently(lambda: _ask([Path(name).stem.partition("-")[2] for name in names]))
+        answer = patiently(lambda: _ask(server, stars, release), limit)
     for table in _tables(answer):
-        stars = ids_of(table, "unknown")
-        for star in set(stars):
-            rows = table[stars == star]
-            rows["source_id"] = star
-            if FILE.format(star) in names:
-                rows.write(folder / FILE.format(star), format="ascii.csv", overwrite=True)
+        ids = ids_of(table, "unknown")
+        order = np.argsort(ids, kind="stable")
+        found, first = np.unique(ids[order], return_index=True)
+        for star, rows in zip(found, np.split(order, first[1:])):
+            part = table[np.sort(rows)]
+            part["source_id"] = star
+            yield str(star), part
 
 
-def _ask(stars):
+def _ask(server, stars, release):
     """The answer of the archive, whichever options this version of astroquery accepts."""
     # imported here, because the import is slow and connects to the archive
     from astroquery.gaia import GaiaClass
 
-    client = GaiaClass(show_server_messages=False)
-    for options in OPTIONS:
+    client = GaiaClass(
+        gaia_data_server=f"{server.scheme}://{server.netloc}",
+        data_server_context=f"{server.path}data-server",
+        show_server_messages=False,
+    )
+    data_release, kind, (structure, other) = RELEASES[release]
+    csv = {"data_structure": structure, "format": "csv"}
+    # Some versions of astroquery don't know the kind or some of these words.
+    for options in (
+        csv,
+        csv | {"avoid_datatype_check": True},
+        csv | {"data_structure": other, "avoid_datatype_check": True},
+        csv | {"data_structure": other},
+        {},
+    ):
         try:
             return client.load_data(
-                ids=stars, retrieval_type="RVS", data_release="Gaia DR3", **options
+                ids=stars, retrieval_type=kind, data_release=data_release, **options
             )
         except (OSError, TypeError, ValueError) as error:
             if is_busy(error) and status_of(error) != 500:  # 500 may be said of an option

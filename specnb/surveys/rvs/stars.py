@@ -12,7 +12,10 @@ component, except that the halo has no red clump.
 import numpy as np
 from astropy.table import Column
 
+from specnb.core.labels import label_array
 from specnb.surveys.population import broadening_median, microturbulence, unevolved
+
+GIANT = 3.7  # log g below which a star is a giant
 
 
 def giant_branch(logg, m_h):
@@ -88,3 +91,35 @@ def draw_observation(component, population, rng):
     span, rate = population.faint - population.bright, population.count_slope * np.log(10.0)
     g_mag = population.bright + (np.log1p(u * np.expm1(rate * span)) / rate if rate else u * span)
     return [Column(g_mag, "g_mag", unit="mag")]
+
+
+def complete_labels(catalogue, rng) -> dict[str, np.ndarray]:
+    """The six labels of real stars, of which a catalogue knows the first four.
+
+    Parameters
+    ----------
+    catalogue : Table
+        ``teff`` (K), ``logg``, ``m_h`` and ``alpha_fe`` (dex). ``vmicro`` and ``vbroad``, which
+        surveys define in their own ways, are filled in as `draw_labels` draws them: ``vmicro``
+        follows `microturbulence`, and ``vbroad`` is near 4 km/s in giants and follows
+        `broadening_median` in dwarfs.
+    rng : numpy.random.Generator
+        Draws the scatter of ``vmicro`` and ``vbroad``.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        If the catalogue lacks one of the four labels, or a star lacks a value.
+    """
+    names = ("teff", "logg", "m_h", "alpha_fe")
+    labels = dict(zip(names, label_array(catalogue, names).T))
+    teff, logg = labels["teff"], labels["logg"]
+    median = np.where(logg < GIANT, 4.0, broadening_median(teff))
+    return labels | {
+        "vmicro": rng.normal(microturbulence(teff, logg), 0.12),
+        "vbroad": median * np.exp(rng.normal(0.0, 0.35, len(teff))),
+    }

@@ -31,6 +31,7 @@ from specnb.surveys.rvs.pixels import (
     RVS_PIXELS,
     RVS_RESOLVING_POWER,
 )
+from specnb.surveys.rvs.stars import complete_labels
 from specnb.surveys.survey import Survey
 
 LABELS = (
@@ -127,6 +128,7 @@ RVS = Survey(
     edits={"teff": 300.0, "logg": 0.5, "m_h": 0.3, "alpha_fe": 0.15},
     training={"translator": {"iterations": 2500}},
     complete=complete,
+    complete_labels=complete_labels,
     archive=ARCHIVE,
     mock=RvsMockConfig,
     card={
