@@ -498,6 +498,8 @@ def test_ids_that_lost_their_digits(server, tmp_path, text):
 def test_the_commands(server, capsys, tmp_path):
     assert main(["data", "fetch", "apogee-dr14-allstar", "galah-dr3"]) == 0
     assert "galah-dr3: 1 file, 0.0 MB in " in capsys.readouterr().out
+    assert main(["data", "info", "galah-dr3"]) == 0
+    assert "allstar_v2.fits 5 rows\n" in capsys.readouterr().out
     assert main(["data", "info", "apogee-dr14-allstar"]) == 0
     printed = capsys.readouterr().out
     assert "sha1:" in printed and "Abolfathi" in printed and "here     1 file" in printed

@@ -59,7 +59,8 @@ def info(name):
     for what in ("title", "use", "amount", "source", "credit", "licence"):
         click.echo(f"{what:8} {getattr(found, what) or 'not published'}")
     for file in found.files:
-        click.echo(f"{'file':8} {' '.join(map(str, file.values()))}")
+        told = [f"{each:,} {key}" if isinstance(each, int) else each for key, each in file.items()]
+        click.echo(f"{'file':8} {' '.join(told)}")
     click.echo(f"{'here':8} {_amount(found.there())} in {found.path}")
 
 
