@@ -43,7 +43,7 @@ GRID = Recipe(
     attributes={
         "title": "Synthetic stellar spectra in the window of the Gaia RVS",
         "resolving_power": surveys.RVS.resolving_power,
-        "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 80 layers, no TiO",
+        "synthesis": "Turbospectrum 2020, LTE, plane-parallel, 80 layers; TiO below 4900 K",
         "synthesis_step_angstrom": RVS.step,
         "alpha_elements": list(ALPHA_ELEMENTS),
         "citations": {
